@@ -1,0 +1,289 @@
+"""The words that a session speaks with its station: hardware, backend and scheduler.
+
+A session decides nothing that takes time. It says what it wants (a `Want`), answers the car "Ongoing" while it waits, and is told what became
+true (a `Fact`). Both are frozen values, so a whole session can be replayed from a list of them.
+
+Units are SI: V, A, W, Wh, seconds; power and current are positive into the EV and negative out of it; times are epoch seconds.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from energy.needs import Needs
+from energy.offer import Offer
+from energy.series import Series
+from v2g.messages.common_types import responseCodeType
+from v2g.session.endpoint import Event
+
+Authorization = Literal["EIM", "PnC"]
+Control = Literal["Scheduled", "Dynamic"]
+Service = Literal["AC", "AC_BPT", "DC", "DC_BPT"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one EVSE can do now. Powers are magnitudes in W, currents in A, voltages in V."""
+
+    charge_power: float = 11_000.0
+    charge_power_minimum: float = 0.0
+    discharge_power: float = 11_000.0
+    discharge_power_minimum: float = 0.0
+    charge_current: float = 32.0
+    charge_current_minimum: float = 0.0
+    discharge_current: float = 32.0
+    discharge_current_minimum: float = 0.0
+    voltage: float = 500.0
+    voltage_minimum: float = 150.0
+    nominal_voltage: float = 230.0  # AC, phase to neutral
+    nominal_frequency: float = 50.0  # Hz, AC
+    phases: int = 3  # AC
+
+
+@dataclass(frozen=True, slots=True)
+class MeterReading:
+    """A reading of the meter at the outlet: total energies in Wh, and the meter's own signature over them if it signs."""
+
+    meter_id: str
+    imported: float  # Wh into the EV, register
+    exported: float  # Wh out of the EV, register
+    at: float  # epoch s
+    signature: bytes | None = None  # raw, at most 64 octets
+    status: int | None = None
+
+
+# --- wants: what a session asks of its station ---
+
+
+class Want(Event):
+    """Something that the station must do or decide; every one carries `at`, the session's time."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStarted(Want):
+    """SessionSetup is done."""
+
+    session_id: bytes
+    evccid: str
+    resumed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationWanted(Want):
+    """May this car charge? Answer with `Authorized` or `AuthorizationRefused`.
+
+    With PnC the session has verified signature, challenge and, as far as its trust anchors reach, the contract chain; `emaid` and `chain` (DER,
+    leaf first, without root) are what a backend needs to decide. With EIM both are empty and the backend knows whom it waits for.
+    """
+
+    authorization: Authorization
+    evccid: str
+    emaid: str = ""
+    chain: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSelected(Want):
+    """The car has chosen what to do."""
+
+    service: Service
+    control: Control
+    mobility_needs: Literal["EVCC", "SECC"] = "EVCC"
+
+
+@dataclass(frozen=True, slots=True)
+class NeedsChanged(Want):
+    """The car's needs, for the first time (a schedule is wanted: answer with `ScheduleReady`) or anew in the charge loop."""
+
+    needs: Needs
+    first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CheckIsolation(Want):
+    """DC: measure isolation at this voltage (V); answer with `IsolationMeasured`."""
+
+    voltage: float
+
+
+@dataclass(frozen=True, slots=True)
+class SetOutput(Want):
+    """DC: bring the output to this voltage (V) and current (A, negative discharges); report `OutputMeasured` as it changes."""
+
+    voltage: float
+    current: float
+
+
+@dataclass(frozen=True, slots=True)
+class SetPower(Want):
+    """AC: the power that the EV may or, in Dynamic control, shall take (W, negative discharges)."""
+
+    power: float
+
+
+@dataclass(frozen=True, slots=True)
+class CloseContactor(Want):
+    """Answer with `ContactorIs(True)`."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenContactor(Want):
+    """Make the outlet safe, first of all; answer with `ContactorIs(False)`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleChosen(Want):
+    """The car will follow this profile (W); `tuple_id` names the offered tuple, None in Dynamic control."""
+
+    profile: Series
+    tuple_id: int | None = None
+    tolerance_confirmed: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PowerStarted(Want):
+    """PowerDelivery(Start) was answered OK: energy flows from here."""
+
+
+@dataclass(frozen=True, slots=True)
+class PowerStopped(Want):
+    """PowerDelivery(Stop) was answered, or the session ended under power."""
+
+
+@dataclass(frozen=True, slots=True)
+class EVReported(Want):
+    """What the car told in the charge loop: present power at the EV (W), SOC (%), energies still requested (Wh)."""
+
+    power: float | None = None
+    soc: float | None = None
+    energy_target: float | None = None
+    energy_maximum: float | None = None
+    energy_minimum: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MeteringConfirmed(Want):
+    """The car signed a meter reading; `exi` is the fragment that it signed."""
+
+    exi: bytes
+    valid: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateInstallationWanted(Want):
+    """The car asks for its contract; `exi` is the request as it came. Answer with `CertificateReady` or `CertificateRefused`."""
+
+    exi: bytes
+    maximum_chains: int
+    prioritized_emaids: tuple[str, ...] = ()
+
+
+# --- facts: what a station tells its session ---
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that became true."""
+
+
+@dataclass(frozen=True, slots=True)
+class Authorized(Fact):
+    """The backend lets the car charge. `energy_transfer` limits the services to offer; empty means all that the EVSE has."""
+
+    expires_soon: bool = False
+    energy_transfer: tuple[Service, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationRefused(Fact):
+    """The backend refuses; `code` is the WARNING_* that the car is answered. The car may try again [V2G20-2230]."""
+
+    code: responseCodeType = responseCodeType.WARNING_GeneralPnCAuthorizationError
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleReady(Fact):
+    """The offer for the car. In Dynamic control only its prices and departure reach the car; the power comes by `SetpointChanged`."""
+
+    offer: Offer
+
+
+@dataclass(frozen=True, slots=True)
+class SetpointChanged(Fact):
+    """Dynamic control: the power that is wanted from now on (W); None leaves it to the car within the limits."""
+
+    power: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsChanged(Fact):
+    """What the EVSE can do has changed."""
+
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class IsolationMeasured(Fact):
+    """The result of the isolation test."""
+
+    sound: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OutputMeasured(Fact):
+    """Present output: V, A (negative discharges)."""
+
+    voltage: float
+    current: float
+
+
+@dataclass(frozen=True, slots=True)
+class ContactorIs(Fact):
+    """The state of the contactor, not its change."""
+
+    closed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MeterRead(Fact):
+    """A fresh meter reading."""
+
+    reading: MeterReading
+
+
+@dataclass(frozen=True, slots=True)
+class StopAsked(Fact):
+    """End the session: by EVSENotification in the charge loop, at the next request elsewhere."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PauseAsked(Fact):
+    """Ask the car to pause."""
+
+
+@dataclass(frozen=True, slots=True)
+class RenegotiationAsked(Fact):
+    """Ask the car to renegotiate its schedule or its service."""
+
+    what: Literal["Schedule", "Service"] = "Schedule"
+
+
+@dataclass(frozen=True, slots=True)
+class MeteringConfirmationAsked(Fact):
+    """Ask the car to sign the meter reading [V2G20-1083]."""
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateReady(Fact):
+    """The backend's answer to CertificateInstallationReq: the whole response as EXI, and how many contracts remain."""
+
+    exi: bytes
+    remaining: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateRefused(Fact):
+    """The backend has no contract for this car."""
+
+    code: responseCodeType = responseCodeType.WARNING_NoContractMatchingPCIDFound

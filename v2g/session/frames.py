@@ -1,0 +1,62 @@
+"""Between messages and V2GTP frames: which schema set a message belongs to, and which payload type announces it."""
+
+import sys
+
+from v2g.exi.codec import decode, encode
+from v2g.exi.schema import Type
+from v2g.messages import ac, ac_der_iec, ac_der_sae, acdp, app_protocol, common_messages, dc, schema_set, wpt
+from v2g.session.errors import FramingError
+from v2g.session.v2gtp import PayloadType, frame
+
+SETS: dict[PayloadType, str] = {
+    PayloadType.EXI: "app",  # SupportedAppProtocol, and every message of -2 and DIN
+    PayloadType.COMMON: "common",
+    PayloadType.AC: "ac",
+    PayloadType.DC: "dc",
+    PayloadType.ACDP: "acdp",
+    PayloadType.WPT: "wpt",
+    PayloadType.AC_DER_IEC: "ac_der_iec",
+    PayloadType.AC_DER_SAE: "ac_der_sae",
+    PayloadType.SCHEDULE_RENEGOTIATION: "common",  # side streams of the same session
+    PayloadType.METERING_CONFIRMATION: "common",
+    PayloadType.ACDP_SYSTEM_STATUS: "acdp",
+    PayloadType.PARKING_STATUS: "common",
+}
+_MODULES = {
+    app_protocol: PayloadType.EXI,
+    common_messages: PayloadType.COMMON,
+    ac: PayloadType.AC,
+    dc: PayloadType.DC,
+    acdp: PayloadType.ACDP,
+    wpt: PayloadType.WPT,
+    ac_der_iec: PayloadType.AC_DER_IEC,
+    ac_der_sae: PayloadType.AC_DER_SAE,
+}
+_PAYLOAD_TYPES = {module.__name__: payload_type for module, payload_type in _MODULES.items()}
+
+
+def payload_type_of(message: type[Type]) -> PayloadType:
+    """The main-stream payload type that carries a message class."""
+    return _PAYLOAD_TYPES[sys.modules[message.__module__].__name__]
+
+
+def exi(message: Type) -> bytes:
+    """A message as the EXI document that its payload type announces."""
+    return encode(message, schema_set(SETS[payload_type_of(type(message))]))
+
+
+def framed(message: Type) -> bytes:
+    """A message as a whole V2GTP frame."""
+    return frame(payload_type_of(type(message)), exi(message))
+
+
+def message(payload_type: int, payload: bytes, expected: str = "") -> Type:
+    """The message of a frame; `expected` overrides the set that the payload type announces.
+
+    Raises DecodeError for octets that are no message, FramingError for a payload type that carries none.
+    """
+    if payload_type not in SETS:
+        raise FramingError(
+            f"payload type 0x{payload_type:04X} carries no message of a session; known are 0x8001 to 0x8006 and side streams"
+        )
+    return decode(payload, schema_set(expected or SETS[PayloadType(payload_type)]))

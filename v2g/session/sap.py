@@ -1,0 +1,69 @@
+"""SupportedAppProtocol: which protocol a session will speak (pure, for both sides)."""
+
+from dataclasses import dataclass
+
+from v2g.messages.app_protocol import AppProtocolType, responseCodeType, supportedAppProtocolReq, supportedAppProtocolRes
+from v2g.session.errors import PeerIncompatible, PeerMisbehaved
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """One protocol that a side speaks. `schema_set` names the EXI set of its energy messages.
+
+    `secure` protocols are neither offered nor selected without TLS 1.3 [V2G20-1237] [V2G20-2356] [V2G20-1805].
+    """
+
+    namespace: str
+    major: int
+    minor: int
+    schema_set: str
+    secure: bool
+
+
+DC = Protocol("urn:iso:std:iso:15118:-20:DC", 1, 0, "dc", secure=True)
+AC = Protocol("urn:iso:std:iso:15118:-20:AC", 1, 0, "ac", secure=True)
+PROTOCOLS = {protocol.schema_set: protocol for protocol in (DC, AC)}
+
+
+def offer(protocols: tuple[Protocol, ...]) -> supportedAppProtocolReq:
+    """The car's request: its protocols in order of preference, priority 1 first; SchemaID is the place in the list."""
+    entries = tuple(
+        AppProtocolType(
+            ProtocolNamespace=protocol.namespace,
+            VersionNumberMajor=protocol.major,
+            VersionNumberMinor=protocol.minor,
+            SchemaID=place,
+            Priority=place,
+        )
+        for place, protocol in enumerate(protocols, 1)
+    )
+    if not entries:
+        raise PeerIncompatible("no protocol can be offered on this connection: -20 needs TLS 1.3", "V2G20-1237")
+    return supportedAppProtocolReq(AppProtocol=entries)
+
+
+def select(request: supportedAppProtocolReq, protocols: tuple[Protocol, ...]) -> tuple[supportedAppProtocolRes, Protocol | None]:
+    """The station's answer: among what it speaks, the entry the car ranks first, under that entry's SchemaID [V2G20-167] [V2G20-169].
+
+    Ties in priority go to the earlier entry, so that the answer is a function of the request alone.
+    """
+    known = {(protocol.namespace, protocol.major): protocol for protocol in protocols}
+    for entry in sorted(request.AppProtocol, key=lambda entry: entry.Priority):
+        protocol = known.get((entry.ProtocolNamespace, entry.VersionNumberMajor))
+        if protocol is not None:
+            same = entry.VersionNumberMinor == protocol.minor
+            code = responseCodeType.OK_SuccessfulNegotiation if same else responseCodeType.OK_SuccessfulNegotiationWithMinorDeviation
+            return supportedAppProtocolRes(ResponseCode=code, SchemaID=entry.SchemaID), protocol
+    return supportedAppProtocolRes(ResponseCode=responseCodeType.Failed_NoNegotiation), None
+
+
+def selected(response: supportedAppProtocolRes, request: supportedAppProtocolReq, protocols: tuple[Protocol, ...]) -> Protocol:
+    """The car's reading of the answer: the protocol of the SchemaID it was given, never another [V2G20-169]."""
+    if response.ResponseCode is responseCodeType.Failed_NoNegotiation:
+        raise PeerIncompatible("the station speaks none of " + ", ".join(p.namespace for p in protocols))
+    ids = {entry.SchemaID: protocol for entry, protocol in zip(request.AppProtocol, protocols, strict=True)}
+    if response.SchemaID is None and len(protocols) == 1:
+        return protocols[0]  # the element is optional, and one offer leaves no doubt
+    if response.SchemaID not in ids:
+        raise PeerMisbehaved(f"the station chose SchemaID {response.SchemaID}, offered were {sorted(ids)}", "V2G20-169")
+    return ids[response.SchemaID]
