@@ -1,0 +1,49 @@
+# Everything sets itself up: a clone, Python >= 3.11 and (at most) a C compiler are enough.
+PYTHON ?= python3
+VENV := .venv
+READY := $(VENV)/.ready
+V2G := $(VENV)/bin/v2g
+CERTS := certs/.ready
+
+.PHONY: help demo test check certs interop bench cover clean
+
+help:            ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10
+
+demo: $(CERTS)   ## a whole Plug & Charge session: charge, discharge, OCPP, report
+	$(V2G) demo --pki certs
+
+test: $(READY)   ## the tests
+	$(VENV)/bin/python -m pytest
+
+check: $(READY)  ## format, lint, types, layers
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/python -m pytest tests/test_layers.py
+
+certs: $(CERTS)  ## the certificates of station and car, under certs/
+
+interop: $(READY) ## foreign car and foreign station against ours (needs a Java runtime)
+	$(V2G) interop
+
+bench: $(READY)  ## measurements, as ratios within one run
+	$(VENV)/bin/python -m bench
+
+cover: $(READY)  ## the tests with branch coverage
+	$(VENV)/bin/coverage run -m pytest
+	$(VENV)/bin/coverage report --skip-covered --sort=cover
+
+clean:           ## what the targets above made
+	rm -rf $(VENV) .interop build demo-output *.egg-info
+	find certs -mindepth 1 ! -name README.md -delete
+
+$(READY): pyproject.toml $(wildcard setup.py)
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "v2gkit needs Python 3.11 or newer: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable '.[all,dev]'
+	touch $@
+
+$(CERTS): $(READY)
+	$(V2G) pki create certs
+	touch $@

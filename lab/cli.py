@@ -1,0 +1,52 @@
+"""The `v2g` command: one line for each sub-command, which is imported only when it is asked for."""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+COMMANDS = {
+    "demo": "lab.demo_cli",
+    "secc": "lab.secc_cli",
+    "ev": "lab.ev_cli",
+    "csms": "lab.csms_cli",
+    "pki": "lab.pki_cli",
+    "sign": "lab.pki_cli",
+    "exi": "lab.exi_cli",
+    "report": "lab.report_cli",
+    "doctor": "lab.doctor",
+    "interop": "lab.interop",
+}
+
+EPILOG = """examples:
+  v2g demo                                     a whole Plug & Charge session, charging and discharging, with report
+  v2g secc --host ::1 --port 15118             a station alone
+  v2g ev --connect [::1]:15118                 a car alone
+  v2g exi decode 8000dbab9371d3234b71d1b981899189d191818991d26b9b3a232b30020000040040
+  v2g pki create certs                         every certificate that station and car need
+
+exit codes: 0 well, 1 it ran and the outcome is negative, 2 wrong usage or configuration. `v2g COMMAND --help` tells more.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one sub-command; returns its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    named = next((a for a in arguments if not a.startswith("-")), None)
+    parser = argparse.ArgumentParser("v2g", description="ISO 15118-20 for chargers and cars", epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter)
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
+    modules = [COMMANDS[named]] if named in COMMANDS else list(dict.fromkeys(COMMANDS.values()))
+    for module in modules:
+        importlib.import_module(module).register(subparsers)
+    options = parser.parse_args(arguments)
+    try:
+        return int(options.func(options) or 0)
+    except BrokenPipeError:  # the reader has seen enough
+        sys.stderr.close()
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
