@@ -1,0 +1,80 @@
+"""The page: a story set in HTML. No script, no font, no picture comes from elsewhere."""
+
+from html import escape
+from importlib.resources import files
+from string import Template
+
+from lab.report.chart import session_chart
+from lab.report.story import Chain, Exchange, Steps, Story, Tuple
+
+
+def page(story: Story) -> str:
+    """The whole document."""
+    template = Template((files("lab.report") / "page.html").read_text())
+    return template.substitute(
+        style=(files("lab.report") / "style.css").read_text(),
+        title=escape(story.title),
+        verdict="well" if story.well else "badly",
+        ended=escape(story.ended),
+        facts="".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in story.facts),
+        chart=session_chart(story) or "<p>No energy flowed and no schedule was offered.</p>",
+        schedules=_schedules(story),
+        sequence="".join(_row(e) for e in story.exchanges),
+        notes="".join(f"<li><time>{at:.3f} s</time> {escape(text)}</li>" for at, text in story.notes) or "<li>none</li>",
+        certificates="".join(_chain(c) for c in story.chains) or "<p>The trace holds no certificates.</p>",
+    )
+
+
+def _row(exchange: Exchange) -> str:
+    failed = exchange.code.startswith("FAILED") or exchange.code.startswith("WARNING")
+    late = exchange.answered is not None and exchange.limit is not None and exchange.answered > exchange.limit
+    times = f' <span class="times">×{exchange.times}</span>' if exchange.times > 1 else ""
+    answered = "" if exchange.answered is None else f"{exchange.answered * 1000:.1f} ms"
+    request, response = exchange.octets
+    return (
+        f'<tr{" class=bad" if failed or late else ""}><td class="num">{exchange.at:.3f}</td><td class="arrow">→ {escape(exchange.request)}{times}</td>'
+        f'<td class="arrow">← {escape(exchange.response)}</td><td>{escape(exchange.code)}</td>'
+        f'<td class="num">{request} / {response}</td><td class="num">{answered}</td></tr>'
+    )
+
+
+def _schedules(story: Story) -> str:
+    if not story.offered:
+        return "<p>No schedule was offered.</p>"
+    rows = "".join(_tuple(t) for t in story.offered)
+    followed = f"<p>The car answered with a profile of {len(story.profile)} steps: {_energy(story.profile)}.</p>" if story.profile else ""
+    head = "<tr><th>Tuple</th><th>Charging</th><th>Discharging</th><th>Import price</th><th>Export price</th><th></th></tr>"
+    return f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>{followed}"
+
+
+def _tuple(offered: Tuple) -> str:
+    cells = (
+        "Dynamic" if offered.number is None else str(offered.number),
+        _energy(offered.charging),
+        _energy(offered.discharging),
+        _range(offered.import_price),
+        _range(offered.export_price),
+        "chosen" if offered.chosen else "",
+    )
+    return f"<tr{' class=chosen' if offered.chosen else ''}>" + "".join(f"<td>{escape(c)}</td>" for c in cells) + "</tr>"
+
+
+def _energy(steps: Steps) -> str:
+    if not steps:
+        return "–"
+    energy = [v * (b - a) / 3.6e6 for a, b, v in steps]
+    sums = f"{sum(e for e in energy if e > 0):.2f} kWh in, {-sum(e for e in energy if e < 0):.2f} kWh out"
+    return f"{len(steps)} steps, at most {max(abs(v) for _, _, v in steps) / 1000:.1f} kW, {sums}"
+
+
+def _range(steps: Steps) -> str:
+    return f"{min(v for *_, v in steps):.3f} to {max(v for *_, v in steps):.3f}" if steps else "–"
+
+
+def _chain(chain: Chain) -> str:
+    rows = "".join(
+        f'<tr><td>{escape(c.subject)}</td><td>{escape(c.issuer)}</td><td>{escape(c.key)}</td><td>{escape(c.until)}</td><td class="num">{c.octets}</td></tr>'
+        for c in chain.certificates
+    )
+    head = "<tr><th>Subject</th><th>Issuer</th><th>Key</th><th>Valid until</th><th>Octets</th></tr>"
+    return f"<h3>{escape(chain.role)}</h3><table><thead>{head}</thead><tbody>{rows}</tbody></table>"

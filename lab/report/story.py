@@ -1,0 +1,81 @@
+"""What a report tells of a session: plain values, read from a trace by `reading`, drawn by `chart` and `page`.
+
+Times are epoch seconds of the messages' own time stamps, powers are W (positive into the EV), SOC is %, prices are currency per kWh.
+"""
+
+from dataclasses import dataclass, field
+
+Steps = tuple[tuple[float, float, float], ...]  # (from, until, value)
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One row of the sequence: a request with its response, or a run of equal ones."""
+
+    at: float  # s since the session began
+    request: str
+    response: str
+    code: str
+    octets: tuple[int, int]  # EXI of request and response
+    answered: float | None  # s the station took
+    limit: float | None  # s it may take
+    times: int = 1
+    until: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One charge loop: power at the outlet and what the car says of its battery."""
+
+    at: float
+    power: float | None
+    soc: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tuple:
+    """One offered schedule."""
+
+    number: int | None
+    charging: Steps = ()
+    discharging: Steps = ()
+    import_price: Steps = ()
+    export_price: Steps = ()
+    chosen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """One certificate as a reader recognises it."""
+
+    subject: str
+    issuer: str
+    key: str
+    until: str
+    octets: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Certificates as they were sent, leaf first."""
+
+    role: str
+    certificates: tuple[Certificate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """Everything that the page shows."""
+
+    title: str
+    ended: str
+    well: bool
+    facts: tuple[tuple[str, str], ...] = ()
+    exchanges: tuple[Exchange, ...] = ()
+    samples: tuple[Sample, ...] = ()
+    offered: tuple[Tuple, ...] = ()
+    profile: Steps = ()
+    chains: tuple[Chain, ...] = ()
+    notes: tuple[tuple[float, str], ...] = ()
+    currency: str = ""
+    energy: dict[str, float] = field(default_factory=dict)  # Wh: charged, discharged
