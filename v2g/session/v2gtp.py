@@ -1,0 +1,141 @@
+"""V2GTP: eight octets of header before every message, and an incremental reader that believes none of them.
+
+    offset  length  content, big endian
+    0       1       protocol version, 0x01
+    1       1       its complement, 0xFE
+    2       2       payload type
+    4       4       payload length
+
+Nothing here knows EXI, sockets or time. A stream is read by `FrameReader`, a datagram by `unframe`.
+"""
+
+from enum import IntEnum
+from typing import Final, NamedTuple
+
+from v2g.session.errors import FramingError
+
+HEADER_LENGTH: Final = 8
+VERSION: Final = 0x01
+INVERSE_VERSION: Final = 0xFE
+
+
+class PayloadType(IntEnum):
+    """What a frame carries. 0xA000 to 0xFFFF is for manufacturers, everything else that has no name here is reserved."""
+
+    EXI = 0x8001  # SupportedAppProtocol, and every message of -2 and DIN 70121
+    COMMON = 0x8002
+    AC = 0x8003
+    DC = 0x8004
+    ACDP = 0x8005
+    WPT = 0x8006
+    AC_DER_IEC = 0x8010
+    AC_DER_SAE = 0x8011
+    SCHEDULE_RENEGOTIATION = 0x8101  # side streams of a running session
+    METERING_CONFIRMATION = 0x8102
+    ACDP_SYSTEM_STATUS = 0x8103
+    PARKING_STATUS = 0x8104
+    SDP_REQUEST = 0x9000
+    SDP_RESPONSE = 0x9001
+    SDP_WIRELESS_REQUEST = 0x9002
+    SDP_WIRELESS_RESPONSE = 0x9003
+
+
+STREAM_TYPES: Final = frozenset(int(t) for t in PayloadType if t < PayloadType.SDP_REQUEST)
+
+# The largest legal request is ScheduleExchangeReq with an energy offer of 1024 power entries and 1024 stacks of 8 price rules, about 115 KB
+# of EXI; CertificateInstallationReq with the longest chain is 8 KB. Twice that is room, and a station can afford it for every connection.
+STATION_RECEIVES: Final = 256 * 1024  # octets
+# The largest legal response is ScheduleExchangeRes with 3 tuples, each with two schedules of 1024 entries and two price schedules of 1024
+# stacks of 8 rules: about 1.3 MB. A car has one connection.
+CAR_RECEIVES: Final = 2 * 1024 * 1024  # octets
+
+
+class Frame(NamedTuple):
+    """One frame without its header."""
+
+    payload_type: int
+    payload: bytes
+
+
+def frame(payload_type: int, payload: bytes) -> bytes:
+    """A payload with its header. A payload of 4 GiB or more, or a type beyond 16 bits, raises ValueError: no caller of ours has one."""
+    if len(payload) > 0xFFFFFFFF or not 0 <= payload_type <= 0xFFFF:
+        raise ValueError(f"no V2GTP frame can carry payload type 0x{payload_type:X} with {len(payload)} octets")
+    return bytes((VERSION, INVERSE_VERSION)) + payload_type.to_bytes(2, "big") + len(payload).to_bytes(4, "big") + payload
+
+
+def _header(octets: bytes | bytearray, types: frozenset[int] | None, limit: int) -> tuple[int, int]:
+    """Payload type and length of the header that `octets` begin with; both are judged before anything is kept for the payload."""
+    if octets[0] != VERSION:
+        raise FramingError(f"V2GTP protocol version is 0x{octets[0]:02X}, only 0x{VERSION:02X} is known")
+    if octets[1] != INVERSE_VERSION:
+        raise FramingError(f"V2GTP inverse protocol version is 0x{octets[1]:02X}, must be 0x{INVERSE_VERSION:02X}")
+    payload_type, length = int.from_bytes(octets[2:4], "big"), int.from_bytes(octets[4:8], "big")
+    if types is not None and payload_type not in types:
+        raise FramingError(f"V2GTP payload type is 0x{payload_type:04X}, which is none that is spoken here")
+    if not 0 < length <= limit:
+        raise FramingError(f"V2GTP payload length is {length} octets, must be 1 to {limit}")
+    return payload_type, length
+
+
+class FrameReader:
+    """Cuts a stream into frames, however TCP cut it into segments.
+
+        reader.feed(octets)
+        while (frame := reader.next()) is not None: ...
+
+    `limit` bounds the payload (octets) and may be changed between frames; it is compared when the eighth octet is there, so a frame that is
+    too long costs its header and nothing else. `types` are the payload types that are admitted, None admits all. A frame that may not be
+    received raises FramingError, for which there is no way back: the stream has lost its rhythm, and every later `next` raises it again.
+    """
+
+    def __init__(self, limit: int = STATION_RECEIVES, types: frozenset[int] | None = STREAM_TYPES):
+        self.limit = limit
+        self._types = types
+        self._buffer = bytearray()
+        self._header: tuple[int, int] | None = None
+        self._failed: str | None = None
+
+    @property
+    def pending(self) -> int:
+        """Octets of a frame that is not complete yet; 0 between frames."""
+        return len(self._buffer)
+
+    def feed(self, octets: bytes) -> None:
+        """Take what came from the stream. Octets after a framing error are forgotten."""
+        if self._failed is None:
+            self._buffer += octets
+
+    def next(self) -> Frame | None:
+        """The next whole frame, or None while there is none."""
+        if self._failed is not None:
+            raise FramingError(self._failed)
+        if self._header is None:
+            if len(self._buffer) < HEADER_LENGTH:
+                return None
+            self._header = self._judged()
+        payload_type, length = self._header
+        if len(self._buffer) < HEADER_LENGTH + length:
+            return None
+        payload = bytes(self._buffer[HEADER_LENGTH : HEADER_LENGTH + length])
+        del self._buffer[: HEADER_LENGTH + length]
+        self._header = None
+        return Frame(payload_type, payload)
+
+    def _judged(self) -> tuple[int, int]:
+        try:
+            return _header(self._buffer, self._types, self.limit)
+        except FramingError as error:
+            self._failed = str(error)
+            self._buffer.clear()
+            raise
+
+
+def unframe(datagram: bytes, types: frozenset[int] | None = None, limit: int = 0xFFFF) -> Frame:
+    """The one frame that a datagram is, no octet more or less. Raises FramingError."""
+    if len(datagram) < HEADER_LENGTH:
+        raise FramingError(f"a datagram of {len(datagram)} octets holds no V2GTP header, which has {HEADER_LENGTH}")
+    payload_type, length = _header(datagram, types, limit)
+    if length != len(datagram) - HEADER_LENGTH:
+        raise FramingError(f"V2GTP payload length is {length} octets, the datagram holds {len(datagram) - HEADER_LENGTH}")
+    return Frame(payload_type, datagram[HEADER_LENGTH:])
