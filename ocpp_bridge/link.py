@@ -1,0 +1,164 @@
+"""One OCPP connection under asyncio: the shell around `rpc.Exchange`, the same for a station and for a CSMS."""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from ocpp_bridge.rpc import CONNECTION_LOST, Answered, Asked, Exchange, Failed, Happening, Ignored, Refusal, Streamed
+from ocpp_bridge.schemas import Payload, PayloadFault, Version
+
+LOG = logging.getLogger(__name__)
+FRAME_LIMIT = 1 << 20  # octets: a profile with 3 x 1024 periods and their prices is about 700 kB; longer frames close the connection
+
+Handler = Callable[[str, Payload], Awaitable[Payload]]  # action and payload of a CALL -> payload of its result; may raise Refusal
+Trace = Callable[[str, str], None]  # "in" or "out", and the frame
+
+
+class Socket(Protocol):
+    """What a link needs of a WebSocket; `websockets` connections of both roles have it."""
+
+    async def recv(self) -> str | bytes:
+        """The next message; raises `EOFError` or an exception of the WebSocket library when there is none."""
+
+    async def send(self, message: str) -> None:
+        """Write one text message."""
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Close the connection."""
+
+
+class CallFailed(Exception):
+    """A CALL has no result: `code` is OCPP's, or `Timeout` or `ConnectionLost`."""
+
+    def __init__(self, action: str, code: str, text: str) -> None:
+        super().__init__(f"{action}: {code}: {text}" if text else f"{action}: {code}")
+        self.action = action
+        self.code = code
+
+
+class Link:
+    """Calls the peer, and serves its calls as tasks of their own, so that neither side ever waits for itself.
+
+    `handler` serves a CALL. It starts in the order in which CALLs came; what it does before its first await keeps that order.
+    """
+
+    def __init__(self, socket: Socket, version: Version, handler: Handler, supported: frozenset[str], trace: Trace | None = None) -> None:
+        self.version = version
+        self._socket = socket
+        self._handler = handler
+        self._trace = trace or (lambda direction, text: None)
+        self._exchange = Exchange(version, secrets.token_bytes, supported)
+        self._results: dict[str, asyncio.Future[Payload]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._changed = asyncio.Event()
+        self._closed = False
+
+    def call(self, action: str, payload: Payload, timeout: float = 30.0) -> asyncio.Future[Payload]:
+        """Call the peer: the place in the order is taken now, the future is for the result or `CallFailed`.
+
+        Raises `PayloadFault` for a payload that breaks the schema.
+        """
+        result: asyncio.Future[Payload] = asyncio.get_running_loop().create_future()
+        if self._closed:
+            result.set_exception(CallFailed(action, CONNECTION_LOST, "the connection is closed"))
+            return result
+        self._results[self._exchange.call(action, payload, timeout)] = result
+        self._changed.set()
+        return result
+
+    def send(self, action: str, payload: Payload) -> None:
+        """Send without answer (2.1)."""
+        self._exchange.send(action, payload)
+        self._changed.set()
+
+    async def run(self) -> str:
+        """Serve the connection until it ends; returns why. Every open call then fails with `ConnectionLost`."""
+        writer = asyncio.create_task(self._write())
+        reader = asyncio.create_task(self._read())
+        try:
+            done, _ = await asyncio.wait((reader, writer), return_when=asyncio.FIRST_COMPLETED)
+            return next(iter(done)).result()
+        finally:
+            self._closed = True
+            for task in (reader, writer, *self._tasks):
+                task.cancel()
+            self._tell(self._exchange.lost())
+            await asyncio.gather(reader, writer, *self._tasks, return_exceptions=True)
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Close the connection; `run` then returns."""
+        await self._socket.close(code, reason)
+
+    # --- shell ---
+
+    async def _read(self) -> str:
+        while True:
+            try:
+                text = await self._socket.recv()
+            except Exception as end:  # whatever the WebSocket library calls the end
+                return str(end) or type(end).__name__
+            self._trace("in", text if isinstance(text, str) else text.hex())
+            self._tell(self._exchange.receive(text))
+            self._changed.set()
+
+    async def _write(self) -> str:
+        loop = asyncio.get_running_loop()
+        while True:
+            self._changed.clear()
+            self._tell(self._exchange.tick(loop.time()))
+            try:
+                for text in self._exchange.frames(loop.time()):
+                    self._trace("out", text)
+                    await self._socket.send(text)
+            except Exception as end:
+                return str(end) or type(end).__name__
+            await self._until(self._exchange.deadline())
+
+    async def _until(self, deadline: float | None) -> None:
+        delay = None if deadline is None else max(0.0, deadline - asyncio.get_running_loop().time())
+        try:
+            async with asyncio.timeout(delay):
+                await self._changed.wait()
+        except TimeoutError:
+            pass
+
+    def _tell(self, happenings: list[Happening]) -> None:
+        for happening in happenings:
+            match happening:
+                case Asked():
+                    task = asyncio.create_task(self._serve(happening))
+                    self._tasks.add(task)
+                    task.add_done_callback(self._tasks.discard)
+                case Answered(id_, _, payload):
+                    self._settle(id_, payload)
+                case Failed(id_, action, code, text):
+                    self._settle(id_, CallFailed(action, code, text))
+                case Streamed(action, _):
+                    LOG.info("%s received", action)
+                case Ignored(reason):
+                    LOG.warning("ignored: %s", reason)
+
+    def _settle(self, id_: str, result: Payload | CallFailed) -> None:
+        future = self._results.pop(id_, None)
+        if future is None or future.done():
+            return
+        if isinstance(result, CallFailed):
+            future.set_exception(result)
+            future.exception()  # retrieved: a caller that has given up needs no warning
+        else:
+            future.set_result(result)
+
+    async def _serve(self, asked: Asked) -> None:
+        try:
+            self._exchange.answer(asked.id, await self._handler(asked.action, asked.payload))
+        except Refusal as refusal:
+            self._exchange.refuse(asked.id, refusal.code, str(refusal))
+        except PayloadFault as fault:
+            LOG.error("our answer to %s is not valid: %s", asked.action, fault)
+            self._exchange.refuse(asked.id, "InternalError", "")
+        except Exception:
+            LOG.exception("%s could not be served", asked.action)
+            self._exchange.refuse(asked.id, "InternalError", "")
+        self._changed.set()
