@@ -8,11 +8,13 @@ else: codec, refusals, XML and JSON views, test generators and documentation rea
         EVSEProcessing: processingType
 
 Elements come in the order of the fields, inherited ones first. A field that is `| None = None` may be absent, a
-`Annotated[tuple[X, ...], Occurs(1, 3)]` repeats, `Attribute[X]` is an attribute, `Text[X]` the character content. A field annotated with the
-class of a global element of the same name is a reference to that element, and accepts every member of its substitution group. What a plain
-sequence cannot say (choices, wildcards, groups that come together) is said above the class by `@choice` or `@content`.
+`Annotated[tuple[X, ...], Occurs(1, 3)]` repeats, `Attribute[X]` is an attribute, `Text[X]` the character content. A field annotated with
+the class of a global element of the same name is a reference to that element, and accepts every member of its substitution group, unless
+it is `Local`. What a plain sequence cannot say (choices, wildcards, groups that come together) is said above the class by `@choice` or
+`@content`.
 
-A module of messages is one namespace: it sets `NAMESPACE`, `PREFIX` and, where the schema qualifies attributes, `ATTRIBUTES_QUALIFIED = True`.
+A module of messages is one namespace: it sets `NAMESPACE`, `PREFIX` and, where the schema qualifies attributes,
+`ATTRIBUTES_QUALIFIED = True`.
 """
 
 import enum
@@ -112,12 +114,14 @@ class _Role(enum.Enum):
     ATTRIBUTE = "attribute"
     TEXT = "text"
     REFERENCE = "reference"
+    LOCAL = "local"
 
 
 T = TypeVar("T")
 Attribute = Annotated[T, _Role.ATTRIBUTE]  # an XML attribute
 Text = Annotated[T, _Role.TEXT]  # the character content of a simple-content type
 Reference = Annotated[T, _Role.REFERENCE]  # a reference to a global element of simple type, named like the field
+Local = Annotated[T, _Role.LOCAL]  # an element of its own, although the class has a global element of the same name
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +140,11 @@ class Element:
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
-    """Particles one after the other. A particle is the name of a field (with its own occurrence), or one of these."""
+    """Particles one after the other.
+
+    A particle is the name of a field or one of these. Named by the class itself a field has its own occurrence; within a group it stands
+    for exactly one element, and what is optional or repeated is the group.
+    """
 
     particles: tuple["Particle", ...]
     minimum: int = 1
@@ -307,7 +315,9 @@ def _field(cls: type[Type], name: str, hint: Any) -> Field:
         return Field(name, "attribute", _attribute_namespace(cls), held, occurs.minimum, 1, False, False)
     if _Role.TEXT in metadata:
         return Field(name, "text", "", held, 1, 1, False, False)
-    target = None if union or not isinstance(held, type) else next((e for e in declared_elements(held) if e.name == name), None)
+    target = None
+    if isinstance(held, type) and _Role.LOCAL not in metadata:
+        target = next((e for e in declared_elements(held) if e.name == name), None)
     reference = target is not None or _Role.REFERENCE in metadata
     namespace = target.namespace if target is not None else _element_namespace(cls)
     return Field(name, "element", namespace, held, occurs.minimum, occurs.maximum, repeated, reference)

@@ -204,7 +204,7 @@ class X509DataType(Type):
 
 
 @element("PGPData")
-@content(one_of(sequence("PGPKeyID", "PGPKeyPacket", wildcard(0, None)), sequence("PGPKeyPacket", wildcard(0, None))))
+@content(one_of(sequence("PGPKeyID", sequence("PGPKeyPacket", minimum=0), wildcard(0, None)), sequence("PGPKeyPacket", wildcard(0, None))))
 class PGPDataType(Type):
     PGPKeyID: base64Binary | None = None
     PGPKeyPacket: base64Binary | None = None

@@ -1,6 +1,6 @@
 """DIN SPEC 70121 MsgBody: the messages."""
 
-from v2g.exi.schema import Attribute, IDREF, boolean, element, long, short
+from v2g.exi.schema import Attribute, IDREF, Local, boolean, element, long, short
 from v2g.messages.din.msg_data_types import (
     AC_EVSEStatusType,
     CertificateChainType,
@@ -157,7 +157,7 @@ class ChargingStatusRes(BodyBaseType):
     EVSEMaxCurrent: PhysicalValueType | None = None
     MeterInfo: MeterInfoType | None = None
     ReceiptRequired: boolean
-    AC_EVSEStatus: AC_EVSEStatusType
+    AC_EVSEStatus: Local[AC_EVSEStatusType]
 
 
 @element(substitutes="BodyElement")
@@ -171,7 +171,7 @@ class MeteringReceiptReq(BodyBaseType):
 @element(substitutes="BodyElement")
 class MeteringReceiptRes(BodyBaseType):
     ResponseCode: responseCodeType
-    AC_EVSEStatus: AC_EVSEStatusType
+    AC_EVSEStatus: Local[AC_EVSEStatusType]
 
 
 @element("SessionStopReq", substitutes="BodyElement")
@@ -224,19 +224,19 @@ class CertificateInstallationRes(BodyBaseType):
 
 @element(substitutes="BodyElement")
 class CableCheckReq(BodyBaseType):
-    DC_EVStatus: DC_EVStatusType
+    DC_EVStatus: Local[DC_EVStatusType]
 
 
 @element(substitutes="BodyElement")
 class CableCheckRes(BodyBaseType):
     ResponseCode: responseCodeType
-    DC_EVSEStatus: DC_EVSEStatusType
+    DC_EVSEStatus: Local[DC_EVSEStatusType]
     EVSEProcessing: EVSEProcessingType
 
 
 @element(substitutes="BodyElement")
 class PreChargeReq(BodyBaseType):
-    DC_EVStatus: DC_EVStatusType
+    DC_EVStatus: Local[DC_EVStatusType]
     EVTargetVoltage: PhysicalValueType
     EVTargetCurrent: PhysicalValueType
 
@@ -244,13 +244,13 @@ class PreChargeReq(BodyBaseType):
 @element(substitutes="BodyElement")
 class PreChargeRes(BodyBaseType):
     ResponseCode: responseCodeType
-    DC_EVSEStatus: DC_EVSEStatusType
+    DC_EVSEStatus: Local[DC_EVSEStatusType]
     EVSEPresentVoltage: PhysicalValueType
 
 
 @element(substitutes="BodyElement")
 class CurrentDemandReq(BodyBaseType):
-    DC_EVStatus: DC_EVStatusType
+    DC_EVStatus: Local[DC_EVStatusType]
     EVTargetCurrent: PhysicalValueType
     EVMaximumVoltageLimit: PhysicalValueType | None = None
     EVMaximumCurrentLimit: PhysicalValueType | None = None
@@ -265,7 +265,7 @@ class CurrentDemandReq(BodyBaseType):
 @element(substitutes="BodyElement")
 class CurrentDemandRes(BodyBaseType):
     ResponseCode: responseCodeType
-    DC_EVSEStatus: DC_EVSEStatusType
+    DC_EVSEStatus: Local[DC_EVSEStatusType]
     EVSEPresentVoltage: PhysicalValueType
     EVSEPresentCurrent: PhysicalValueType
     EVSECurrentLimitAchieved: boolean
@@ -278,11 +278,11 @@ class CurrentDemandRes(BodyBaseType):
 
 @element(substitutes="BodyElement")
 class WeldingDetectionReq(BodyBaseType):
-    DC_EVStatus: DC_EVStatusType
+    DC_EVStatus: Local[DC_EVStatusType]
 
 
 @element(substitutes="BodyElement")
 class WeldingDetectionRes(BodyBaseType):
     ResponseCode: responseCodeType
-    DC_EVSEStatus: DC_EVSEStatusType
+    DC_EVSEStatus: Local[DC_EVSEStatusType]
     EVSEPresentVoltage: PhysicalValueType

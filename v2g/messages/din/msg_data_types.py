@@ -8,6 +8,7 @@ from v2g.exi.schema import (
     Binary,
     IDREF,
     Integer,
+    Local,
     Occurs,
     String,
     Type,
@@ -279,7 +280,7 @@ class AC_EVChargeParameterType(EVChargeParameterType):
 
 @element("DC_EVChargeParameter", substitutes="EVChargeParameter")
 class DC_EVChargeParameterType(EVChargeParameterType):
-    DC_EVStatus: DC_EVStatusType
+    DC_EVStatus: Local[DC_EVStatusType]
     EVMaximumCurrentLimit: PhysicalValueType
     EVMaximumPowerLimit: PhysicalValueType | None = None
     EVMaximumVoltageLimit: PhysicalValueType
@@ -297,7 +298,7 @@ class EVSEChargeParameterType(Type):
 
 @element("AC_EVSEChargeParameter", substitutes="EVSEChargeParameter")
 class AC_EVSEChargeParameterType(EVSEChargeParameterType):
-    AC_EVSEStatus: AC_EVSEStatusType
+    AC_EVSEStatus: Local[AC_EVSEStatusType]
     EVSEMaxVoltage: PhysicalValueType
     EVSEMaxCurrent: PhysicalValueType
     EVSEMinCurrent: PhysicalValueType
@@ -305,7 +306,7 @@ class AC_EVSEChargeParameterType(EVSEChargeParameterType):
 
 @element("DC_EVSEChargeParameter", substitutes="EVSEChargeParameter")
 class DC_EVSEChargeParameterType(EVSEChargeParameterType):
-    DC_EVSEStatus: DC_EVSEStatusType
+    DC_EVSEStatus: Local[DC_EVSEStatusType]
     EVSEMaximumCurrentLimit: PhysicalValueType
     EVSEMaximumPowerLimit: PhysicalValueType | None = None
     EVSEMaximumVoltageLimit: PhysicalValueType
@@ -324,7 +325,7 @@ class EVPowerDeliveryParameterType(Type):
 
 @element("DC_EVPowerDeliveryParameter", substitutes="EVPowerDeliveryParameter")
 class DC_EVPowerDeliveryParameterType(EVPowerDeliveryParameterType):
-    DC_EVStatus: DC_EVStatusType
+    DC_EVStatus: Local[DC_EVStatusType]
     BulkChargingComplete: boolean | None = None
     ChargingComplete: boolean
 

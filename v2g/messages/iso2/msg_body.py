@@ -1,6 +1,6 @@
 """ISO 15118-2 MsgBody: the messages."""
 
-from v2g.exi.schema import Attribute, ID, Type, abstract, boolean, element, long, short, unsignedShort
+from v2g.exi.schema import Attribute, ID, Local, Type, abstract, boolean, element, long, short, unsignedShort
 from v2g.messages.iso2.msg_data_types import (
     AC_EVSEStatusType,
     CertificateChainType,
@@ -228,24 +228,24 @@ class ChargingStatusRes(BodyBaseType):
     EVSEMaxCurrent: PhysicalValueType | None = None
     MeterInfo: MeterInfoType | None = None
     ReceiptRequired: boolean | None = None
-    AC_EVSEStatus: AC_EVSEStatusType
+    AC_EVSEStatus: Local[AC_EVSEStatusType]
 
 
 @element(substitutes="BodyElement")
 class CableCheckReq(BodyBaseType):
-    DC_EVStatus: DC_EVStatusType
+    DC_EVStatus: Local[DC_EVStatusType]
 
 
 @element(substitutes="BodyElement")
 class CableCheckRes(BodyBaseType):
     ResponseCode: responseCodeType
-    DC_EVSEStatus: DC_EVSEStatusType
+    DC_EVSEStatus: Local[DC_EVSEStatusType]
     EVSEProcessing: EVSEProcessingType
 
 
 @element(substitutes="BodyElement")
 class PreChargeReq(BodyBaseType):
-    DC_EVStatus: DC_EVStatusType
+    DC_EVStatus: Local[DC_EVStatusType]
     EVTargetVoltage: PhysicalValueType
     EVTargetCurrent: PhysicalValueType
 
@@ -253,13 +253,13 @@ class PreChargeReq(BodyBaseType):
 @element(substitutes="BodyElement")
 class PreChargeRes(BodyBaseType):
     ResponseCode: responseCodeType
-    DC_EVSEStatus: DC_EVSEStatusType
+    DC_EVSEStatus: Local[DC_EVSEStatusType]
     EVSEPresentVoltage: PhysicalValueType
 
 
 @element(substitutes="BodyElement")
 class CurrentDemandReq(BodyBaseType):
-    DC_EVStatus: DC_EVStatusType
+    DC_EVStatus: Local[DC_EVStatusType]
     EVTargetCurrent: PhysicalValueType
     EVMaximumVoltageLimit: PhysicalValueType | None = None
     EVMaximumCurrentLimit: PhysicalValueType | None = None
@@ -274,7 +274,7 @@ class CurrentDemandReq(BodyBaseType):
 @element(substitutes="BodyElement")
 class CurrentDemandRes(BodyBaseType):
     ResponseCode: responseCodeType
-    DC_EVSEStatus: DC_EVSEStatusType
+    DC_EVSEStatus: Local[DC_EVSEStatusType]
     EVSEPresentVoltage: PhysicalValueType
     EVSEPresentCurrent: PhysicalValueType
     EVSECurrentLimitAchieved: boolean
@@ -291,13 +291,13 @@ class CurrentDemandRes(BodyBaseType):
 
 @element(substitutes="BodyElement")
 class WeldingDetectionReq(BodyBaseType):
-    DC_EVStatus: DC_EVStatusType
+    DC_EVStatus: Local[DC_EVStatusType]
 
 
 @element(substitutes="BodyElement")
 class WeldingDetectionRes(BodyBaseType):
     ResponseCode: responseCodeType
-    DC_EVSEStatus: DC_EVSEStatusType
+    DC_EVSEStatus: Local[DC_EVSEStatusType]
     EVSEPresentVoltage: PhysicalValueType
 
 

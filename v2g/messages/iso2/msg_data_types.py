@@ -8,6 +8,7 @@ from v2g.exi.schema import (
     Binary,
     ID,
     Integer,
+    Local,
     Occurs,
     String,
     Text,
@@ -227,7 +228,7 @@ class AC_EVChargeParameterType(EVChargeParameterType):
 
 @element("DC_EVChargeParameter", substitutes="EVChargeParameter")
 class DC_EVChargeParameterType(EVChargeParameterType):
-    DC_EVStatus: DC_EVStatusType
+    DC_EVStatus: Local[DC_EVStatusType]
     EVMaximumCurrentLimit: PhysicalValueType
     EVMaximumPowerLimit: PhysicalValueType | None = None
     EVMaximumVoltageLimit: PhysicalValueType
@@ -245,14 +246,14 @@ class EVSEChargeParameterType(Type):
 
 @element("AC_EVSEChargeParameter", substitutes="EVSEChargeParameter")
 class AC_EVSEChargeParameterType(EVSEChargeParameterType):
-    AC_EVSEStatus: AC_EVSEStatusType
+    AC_EVSEStatus: Local[AC_EVSEStatusType]
     EVSENominalVoltage: PhysicalValueType
     EVSEMaxCurrent: PhysicalValueType
 
 
 @element("DC_EVSEChargeParameter", substitutes="EVSEChargeParameter")
 class DC_EVSEChargeParameterType(EVSEChargeParameterType):
-    DC_EVSEStatus: DC_EVSEStatusType
+    DC_EVSEStatus: Local[DC_EVSEStatusType]
     EVSEMaximumCurrentLimit: PhysicalValueType
     EVSEMaximumPowerLimit: PhysicalValueType
     EVSEMaximumVoltageLimit: PhysicalValueType
@@ -271,7 +272,7 @@ class EVPowerDeliveryParameterType(Type):
 
 @element("DC_EVPowerDeliveryParameter", substitutes="EVPowerDeliveryParameter")
 class DC_EVPowerDeliveryParameterType(EVPowerDeliveryParameterType):
-    DC_EVStatus: DC_EVStatusType
+    DC_EVStatus: Local[DC_EVStatusType]
     BulkChargingComplete: boolean | None = None
     ChargingComplete: boolean
 

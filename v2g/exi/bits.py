@@ -1,0 +1,83 @@
+"""The bit stream: most significant bit first, no alignment. Content that is octets moves as one block, never bit by bit."""
+
+from v2g.exi.errors import DecodeError
+
+
+class BitReader:
+    """Reads `octets` from bit `position`. Never reads beyond the end: missing bits are a `DecodeError`."""
+
+    __slots__ = ("octets", "position", "size")
+
+    def __init__(self, octets: bytes, position: int = 0) -> None:
+        self.octets = octets
+        self.position = position
+        self.size = len(octets) * 8
+
+    def bits(self, width: int) -> int:
+        """The next `width` bits as an unsigned number; 0 bits are 0."""
+        start = self.position
+        end = start + width
+        if end > self.size:
+            raise DecodeError(f"{width} bits are wanted, {self.size - start} are left", start)
+        self.position = end
+        first, last = start >> 3, (end + 7) >> 3
+        return int.from_bytes(self.octets[first:last], "big") >> (last * 8 - end) & ((1 << width) - 1)
+
+    def unsigned(self, max_bits: int) -> int:
+        """Unsigned Integer: groups of 7 bits, least significant first, the eighth bit says that more follow."""
+        start, value, shift = self.position, 0, 0
+        while True:
+            group = self.bits(8)
+            value |= (group & 0x7F) << shift
+            if value.bit_length() > max_bits or shift > max_bits:
+                raise DecodeError(f"the integer is longer than {max_bits} bits", start)
+            if group < 0x80:
+                return value
+            shift += 7
+
+    def block(self, length: int) -> bytes:
+        """The next `length` octets. The length is checked against what is left before anything is allocated."""
+        left = (self.size - self.position) // 8
+        if length > left:
+            raise DecodeError(f"{length} octets are wanted, {left} are left", self.position)
+        return self.bits(length * 8).to_bytes(length, "big")
+
+
+class BitWriter:
+    """Collects bits; `octets()` pads the last octet with zeros."""
+
+    __slots__ = ("_done", "_pending", "_value")
+
+    def __init__(self) -> None:
+        self._done = bytearray()
+        self._value = 0
+        self._pending = 0  # bits in _value that are not yet in _done
+
+    @property
+    def position(self) -> int:
+        return len(self._done) * 8 + self._pending
+
+    def bits(self, value: int, width: int) -> None:
+        self._value = self._value << width | value
+        self._pending += width
+        if self._pending > 256:  # keeps the number short: appending to a long one would copy it each time
+            self._flush()
+
+    def unsigned(self, value: int) -> None:
+        while value > 0x7F:
+            self.bits(value & 0x7F | 0x80, 8)
+            value >>= 7
+        self.bits(value, 8)
+
+    def block(self, octets: bytes) -> None:
+        self.bits(int.from_bytes(octets, "big"), len(octets) * 8)
+
+    def _flush(self) -> None:
+        whole, rest = divmod(self._pending, 8)
+        self._done += (self._value >> rest).to_bytes(whole, "big")
+        self._value &= (1 << rest) - 1
+        self._pending = rest
+
+    def octets(self) -> bytes:
+        self._flush()
+        return bytes(self._done) + (self._value << (8 - self._pending)).to_bytes(1, "big") if self._pending else bytes(self._done)

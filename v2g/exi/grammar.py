@@ -1,0 +1,310 @@
+"""From declared classes to grammars: which event may come next, and which code it has.
+
+An element's grammar is a set of states. A state lists its productions in the order of their event codes; with k productions a code takes as
+many bits as the numbers 0..k need, since the code k always escapes to what the schema does not declare (EXI 8.5.4.4). States come into
+being when a walk first reaches them: what a session never says is never compiled.
+
+The grammar belongs to the schema set, not to the class, because the set decides who is in a substitution group.
+"""
+
+import enum
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from v2g.exi import schema
+from v2g.exi.schema import Element, Facets, Field, Particle, Type, Wildcard
+
+
+class QName(NamedTuple):
+    """A qualified name; sorts as event codes do, by local name first."""
+
+    local: str
+    namespace: str
+
+
+class Event(enum.IntEnum):
+    """Kinds of productions, in the order of their codes within a state."""
+
+    ATTRIBUTE = 0
+    ELEMENT = 1
+    ANY_ELEMENT = 2
+    END = 3
+    TEXT = 4
+    MIXED_TEXT = 5
+
+
+Content = Facets | type[Type]
+
+
+class Production:
+    """One event that a state admits, and the state after it.
+
+    `field` receives the value. Once the field holds `limit` values, the state after it is `full` instead of `after`: a list that has
+    reached its maximum offers no further start.
+    """
+
+    __slots__ = ("_after", "_full", "_grammar", "content", "event", "field", "limit", "name")
+
+    def __init__(self, grammar: "Grammar", event: Event, term: "_Term | None", name: QName | None, content: Any, after: "_Todo") -> None:
+        self.event = event
+        self.name = name
+        self.content: Content = content
+        self.field: Field | None = term.field if term else None
+        self.limit = term.maximum if term and term.maximum != 1 else None
+        self._grammar = grammar
+        self._after: Any = after
+        self._full: Any = (term, after) if term and self.limit else None
+
+    @property
+    def after(self) -> "State":
+        if isinstance(self._after, tuple):
+            self._after = self._grammar.state(self._after, self.event)
+        return self._after  # type: ignore[no-any-return]
+
+    @property
+    def full(self) -> "State":
+        if isinstance(self._full, tuple):
+            _, after = self._full
+            self._full = self._grammar.state(after[1:], self.event)
+        return self._full  # type: ignore[no-any-return]
+
+    def next(self, held: int) -> "State":
+        """The state after this event, when the field now holds `held` values."""
+        return self.full if self.limit is not None and held >= self.limit else self.after
+
+
+class State:
+    """The productions in code order, and the bits that a code takes. `start` and `attributes` decide what the second level offers."""
+
+    __slots__ = ("attributes", "productions", "start", "width")
+
+    def __init__(self, productions: tuple[Production, ...], start: bool, attributes: bool) -> None:
+        self.productions = productions
+        self.width = len(productions).bit_length()
+        self.start = start  # nothing of the element has been read yet
+        self.attributes = attributes  # no content has been read yet
+
+    @property
+    def undeclared(self) -> tuple[str, ...]:
+        """What the second level offers behind the escape, in code order (EXI 8.5.4.4.1, not strict, nothing preserved)."""
+        end = () if any(p.event is Event.END for p in self.productions) else ("end",)
+        typed = ("xsi:type", "xsi:nil") if self.start else ()
+        attributes = ("attribute", "untyped attribute") if self.attributes else ()
+        return (*end, *typed, *attributes, "element", "untyped text")
+
+
+# --- the content model as terms and groups: what is left to do is a stack of (part, copies already made) ---
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Term:
+    event: Event
+    field: Field | None
+    minimum: int
+    maximum: int | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Group:
+    alternatives: bool
+    parts: tuple["_Part", ...]
+    minimum: int
+    maximum: int | None
+
+
+_Part = _Term | _Group
+_Todo = tuple[tuple[_Part, int], ...]
+
+
+def _part(cls: type[Type], particle: Particle, named: dict[str, Field], grouped: bool) -> _Part:
+    match particle:
+        case str():
+            field = named[particle]
+            # inside a group a name stands for one element: what is optional there, or repeats, is the group
+            return _Term(Event.ELEMENT, field, *((1, 1) if grouped else (field.minimum, field.maximum)))
+        case Wildcard(minimum, maximum):
+            return _Term(Event.ANY_ELEMENT, None, minimum, maximum)
+    parts = tuple(_part(cls, p, named, True) for p in particle.particles)
+    return _Group(isinstance(particle, schema.Choice), parts, particle.minimum, particle.maximum)
+
+
+def _parts(cls: type[Type]) -> tuple[_Part, ...]:
+    """Attributes by name, then the character content, then the content model."""
+    all_fields = schema.fields(cls)
+    named = {f.name: f for f in all_fields}
+    attributes = sorted((f for f in all_fields if f.role == "attribute"), key=lambda f: (f.name, f.namespace))
+    text = [_Term(Event.TEXT, f, 1, 1) for f in all_fields if f.role == "text"]
+    content = [_part(cls, p, named, False) for part in schema.model(cls).particles for p in part.particles]  # type: ignore[union-attr]
+    return (*(_Term(Event.ATTRIBUTE, f, f.minimum, 1) for f in attributes), *text, *content)
+
+
+class Grammar:
+    """The states of one class in one schema set."""
+
+    def __init__(self, schema_set: "SchemaSet", cls: type[Type]) -> None:
+        self.cls = cls
+        self.abstract = bool(cls.__dict__.get("__abstract__"))
+        self._set = schema_set
+        self._mixed = bool(cls.__dict__.get("__mixed__"))
+        self._states: dict[tuple[Any, ...], State] = {}
+
+    @cached_property
+    def start(self) -> State:
+        return self._state(tuple((part, 0) for part in _parts(self.cls)), start=True, attributes=True)
+
+    def state(self, todo: _Todo, event: Event) -> State:
+        """The state with this left to do, after an event of that kind."""
+        return self._state(todo, start=False, attributes=event is Event.ATTRIBUTE)
+
+    def _state(self, todo: _Todo, start: bool, attributes: bool) -> State:
+        key = (start, attributes, *((id(part), done) for part, done in todo))
+        if key not in self._states:
+            self._states[key] = State(tuple(self._productions(todo)), start, attributes)
+        return self._states[key]
+
+    def _productions(self, todo: _Todo) -> list[Production]:
+        found: dict[tuple[Event, QName | None], Production] = {}
+        for event, term, after in _expand(todo):
+            for name, content in self._names(term):
+                found.setdefault((event, name), Production(self, event, term, name, content, after))
+        if self._mixed and not any(event is Event.ATTRIBUTE and term and term.minimum for event, term, _ in _expand(todo)):
+            found[Event.MIXED_TEXT, None] = Production(self, Event.MIXED_TEXT, None, None, None, todo)
+        return sorted(found.values(), key=lambda p: p.event)
+
+    def _names(self, term: "_Term | None") -> Iterable[tuple[QName | None, Any]]:
+        field = term.field if term else None
+        if field is None:
+            return [(None, None)]
+        if isinstance(field.content, tuple):
+            return [_class_name(cls) for cls in field.content]
+        if field.reference and isinstance(field.content, type) and issubclass(field.content, Type):
+            return [(QName(e.name, e.namespace), e.type) for e in self._set.substitutes(field.name)]
+        return [(QName(field.name, field.namespace), field.content)]
+
+
+def _class_name(cls: type[Type]) -> tuple[QName, type[Type]]:
+    declared = schema.declared_elements(cls)
+    return (QName(declared[0].name, declared[0].namespace) if declared else QName(cls.__name__, schema.namespace_of(cls))), cls
+
+
+def _expand(todo: _Todo) -> Iterator[tuple[Event, _Term | None, _Todo]]:
+    """What may come next: (event, term, what is left to do after it)."""
+    if not todo:
+        yield Event.END, None, ()
+        return
+    (part, done), rest = todo[0], todo[1:]
+    if part.maximum is None or done < part.maximum:
+        # copies beyond the minimum are alike until the list is full, which the walk sees by counting: see Production.limit
+        copies = min(done + 1, part.minimum) if part.maximum != 1 else 1
+        yield from _enter(part, ((part, copies), *rest))
+    if done >= part.minimum:
+        yield from _expand(rest)
+
+
+def _enter(part: _Part, after: _Todo) -> Iterator[tuple[Event, _Term | None, _Todo]]:
+    if isinstance(part, _Term):
+        yield part.event, part, after
+    elif part.alternatives:
+        for alternative in part.parts:
+            yield from _expand(((alternative, 0), *after))
+    else:
+        yield from _expand((*((p, 0) for p in part.parts), *after))
+
+
+# --- the schema set ---
+
+
+class SchemaSet:
+    """The modules that one schema imports, directly or not: their global elements, and a grammar for each of their classes."""
+
+    def __init__(self, name: str, modules: tuple[ModuleType, ...]) -> None:
+        self.name = name
+        self.modules = modules
+        self._grammars: dict[type[Type], Grammar] = {}
+
+    def __repr__(self) -> str:
+        return f"<SchemaSet {self.name}>"
+
+    def grammar(self, cls: type[Type]) -> Grammar:
+        if cls not in self._grammars:
+            self._grammars[cls] = Grammar(self, cls)
+        return self._grammars[cls]
+
+    @cached_property
+    def globals(self) -> tuple[Element, ...]:
+        """The global elements in the order of their document codes."""
+        return tuple(sorted((e for m in self.modules for e in schema.elements(m)), key=lambda e: (e.name, e.namespace)))
+
+    @cached_property
+    def _by_class(self) -> dict[type[Type], tuple[int, Element]]:
+        return {e.type: (code, e) for code, e in reversed(tuple(enumerate(self.globals)))}
+
+    def document_code(self, cls: type[Type]) -> tuple[int, Element] | None:
+        """The code and element of a class that is the type of a global element."""
+        return self._by_class.get(cls)
+
+    @cached_property
+    def document_width(self) -> int:
+        return len(self.globals).bit_length()
+
+    @cached_property
+    def _members(self) -> dict[str, list[Element]]:
+        members: dict[str, list[Element]] = {}
+        for element in self.globals:
+            if element.substitutes:
+                members.setdefault(element.substitutes, []).append(element)
+        return members
+
+    def substitutes(self, head: str) -> tuple[Element, ...]:
+        """The head of a substitution group and all its direct and indirect members, in code order."""
+        found = [e for e in self.globals if e.name == head]
+        for element in found:  # grows while it is walked: members of members
+            found += self._members.get(element.name, ())
+        return tuple(sorted(found, key=lambda e: (e.name, e.namespace)))
+
+    @cached_property
+    def classes(self) -> tuple[type[Type], ...]:
+        """Every declared class of the set."""
+        return tuple(
+            v
+            for m in self.modules
+            for v in vars(m).values()
+            if isinstance(v, type) and issubclass(v, Type) and v.__module__ == m.__name__
+        )
+
+    @cached_property
+    def names(self) -> dict[QName, tuple[Content, ...]]:
+        """Every element name declared anywhere in the set, in the order of fragment codes, with the contents it is declared with."""
+        found: dict[QName, list[Content]] = {}
+        for name, content in (*self._global_names(), *self._local_names()):
+            contents = found.setdefault(name, [])
+            if content not in contents:
+                contents.append(content)
+        return {name: tuple(found[name]) for name in sorted(found)}
+
+    def _global_names(self) -> Iterator[tuple[QName, Content]]:
+        for element in self.globals:
+            yield QName(element.name, element.namespace), element.type
+
+    def _local_names(self) -> Iterator[tuple[QName, Content]]:
+        for cls in self.classes:
+            for field in schema.own_fields(cls):
+                if field.role != "element":
+                    continue
+                if isinstance(field.content, tuple):
+                    yield from (_class_name(c) for c in field.content)
+                elif not field.reference:
+                    yield QName(field.name, field.namespace), field.content
+
+    @cached_property
+    def attributes(self) -> tuple[QName, ...]:
+        """Every attribute name declared anywhere in the set."""
+        found = {QName(f.name, f.namespace) for cls in self.classes for f in schema.own_fields(cls) if f.role == "attribute"}
+        return tuple(sorted(found))
+
+    @cached_property
+    def fragment_width(self) -> int:
+        return (len(self.names) + 1).bit_length()
