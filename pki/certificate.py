@@ -1,0 +1,177 @@
+"""DER in, facts out: everything a verdict needs of one certificate, read once, under one guard.
+
+Whatever octets a peer sends, `read` gives a certificate or a CertificateError, and a certificate that `facts` has passed holds no surprise:
+every field a check looks at has been parsed.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, cast
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID, SignatureAlgorithmOID
+
+from pki.errors import CertificateError, Kind
+from pki.keys import key_name
+
+PARSE_ERRORS = (ValueError, TypeError, KeyError, AttributeError, OverflowError, UnsupportedAlgorithm, x509.InvalidVersion,
+                x509.DuplicateExtension, x509.UnsupportedGeneralNameType)  # fmt: skip
+SIGNATURE_NAMES = {
+    SignatureAlgorithmOID.ECDSA_WITH_SHA512: "ecdsa-sha512",
+    SignatureAlgorithmOID.ECDSA_WITH_SHA256: "ecdsa-sha256",
+    SignatureAlgorithmOID.ED448: "ed448",
+}
+SERIAL_LIMIT = 20  # octets [RFC 5280 4.1.2.2]
+USAGE_BITS = (
+    "digital_signature",
+    "content_commitment",
+    "key_encipherment",
+    "data_encipherment",
+    "key_agreement",
+    "key_cert_sign",
+    "crl_sign",
+)
+UNDERSTOOD = (
+    x509.BasicConstraints, x509.KeyUsage, x509.ExtendedKeyUsage, x509.SubjectKeyIdentifier, x509.AuthorityKeyIdentifier,
+    x509.AuthorityInformationAccess, x509.CRLDistributionPoints, x509.SubjectAlternativeName, x509.CertificatePolicies, x509.OCSPNoCheck,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Facts:
+    """What a certificate says, in the words the checks use."""
+
+    certificate: x509.Certificate
+    octets: int  # of its DER
+    subject: bytes  # DER of the name: compared as octets, like every stack compares them
+    issuer: bytes
+    name: str  # subject, readable
+    key: str  # name of the key algorithm
+    signature: str  # name of the signature algorithm
+    not_before: datetime
+    not_after: datetime
+    common_names: tuple[str, ...]
+    domain_components: tuple[str, ...]
+    other_names: tuple[str, ...]  # attribute names of the subject besides CN, O
+    dns_names: tuple[str, ...]
+    authority: bool | None  # None: no basic constraints
+    constraints_critical: bool
+    path_length: int | None
+    usage: frozenset[str] | None
+    usage_critical: bool
+    purposes: frozenset[x509.ObjectIdentifier] | None
+    unknown_critical: tuple[str, ...]
+    key_identifier: bytes | None
+    issuer_key_identifier: bytes | None
+    ocsp_urls: tuple[str, ...]
+
+    @property
+    def common_name(self) -> str:
+        """The one common name; empty when there is none or several."""
+        return self.common_names[0] if len(self.common_names) == 1 else ""
+
+    @property
+    def public_key(self) -> PublicKeyTypes:
+        return cast(PublicKeyTypes, self.certificate.public_key())
+
+
+def read(der: bytes, limit: int = 1600) -> x509.Certificate:
+    """One certificate from DER of at most `limit` octets, followed by nothing.
+
+    Raises CertificateError: MALFORMED, or OVERSIZE before a single octet is parsed.
+    """
+    if len(der) > limit:
+        raise CertificateError(Kind.OVERSIZE, f"{len(der)} octets of certificate where the message holds {limit}")
+    if not der:
+        raise CertificateError(Kind.MALFORMED, "no octets where a certificate is expected")
+    try:
+        return x509.load_der_x509_certificate(der)
+    except PARSE_ERRORS as error:
+        raise CertificateError(Kind.MALFORMED, f"not a DER certificate: {_one_line(error)}") from None
+
+
+@lru_cache(maxsize=256)
+def facts(certificate: x509.Certificate) -> Facts:
+    """Everything the checks need of one certificate. Raises CertificateError(MALFORMED) if any of it cannot be read."""
+    try:
+        return _facts(certificate)
+    except PARSE_ERRORS as error:
+        raise CertificateError(Kind.MALFORMED, _one_line(error)) from None
+
+
+def _facts(certificate: x509.Certificate) -> Facts:
+    if certificate.version is not x509.Version.v3:
+        raise ValueError(f"version {certificate.version.name} where v3 is required")
+    serial = certificate.serial_number
+    if serial <= 0 or serial.bit_length() > 8 * SERIAL_LIMIT - 1:
+        raise ValueError(f"serial number {serial:#x} is not a positive integer of at most {SERIAL_LIMIT} octets")
+    extensions = {type(extension.value): extension for extension in certificate.extensions}
+    constraints, usage = extensions.get(x509.BasicConstraints), extensions.get(x509.KeyUsage)
+    alternative = _value(extensions, x509.SubjectAlternativeName)
+    return Facts(
+        certificate=certificate,
+        octets=len(certificate.public_bytes(Encoding.DER)),
+        subject=certificate.subject.public_bytes(),
+        issuer=certificate.issuer.public_bytes(),
+        name=certificate.subject.rfc4514_string(),
+        key=key_name(cast(Any, certificate.public_key())),
+        signature=SIGNATURE_NAMES.get(certificate.signature_algorithm_oid, certificate.signature_algorithm_oid.dotted_string),
+        not_before=certificate.not_valid_before_utc,
+        not_after=certificate.not_valid_after_utc,
+        common_names=_names(certificate.subject, NameOID.COMMON_NAME),
+        domain_components=_names(certificate.subject, NameOID.DOMAIN_COMPONENT),
+        other_names=_other_names(certificate.subject),
+        dns_names=tuple(alternative.get_values_for_type(x509.DNSName)) if alternative else (),
+        authority=constraints.value.ca if constraints else None,
+        constraints_critical=constraints.critical if constraints else False,
+        path_length=constraints.value.path_length if constraints else None,
+        usage=frozenset(bit for bit in USAGE_BITS if getattr(usage.value, bit)) if usage else None,
+        usage_critical=usage.critical if usage else False,
+        purposes=frozenset(purposes) if (purposes := _value(extensions, x509.ExtendedKeyUsage)) is not None else None,
+        unknown_critical=_unknown_critical(extensions.values()),
+        key_identifier=getattr(_value(extensions, x509.SubjectKeyIdentifier), "digest", None),
+        issuer_key_identifier=getattr(_value(extensions, x509.AuthorityKeyIdentifier), "key_identifier", None),
+        ocsp_urls=_ocsp_urls(_value(extensions, x509.AuthorityInformationAccess)),
+    )
+
+
+def _value(extensions: dict[type, Any], kind: type) -> Any:
+    extension = extensions.get(kind)
+    return None if extension is None else extension.value
+
+
+def _names(name: x509.Name, oid: x509.ObjectIdentifier) -> tuple[str, ...]:
+    found = tuple(str(attribute.value) for attribute in name.get_attributes_for_oid(oid))
+    for value in found:
+        if not value or any(ord(character) < 0x20 for character in value):
+            raise ValueError(f"the name {value!r} is empty or holds control characters")
+    return found
+
+
+def _other_names(name: x509.Name) -> tuple[str, ...]:
+    known = (NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME)
+    return tuple(attribute.rfc4514_attribute_name for attribute in name if attribute.oid not in known)
+
+
+def _unknown_critical(extensions: Iterable[Any]) -> tuple[str, ...]:
+    return tuple(
+        extension.oid.dotted_string for extension in extensions if extension.critical and not isinstance(extension.value, UNDERSTOOD)
+    )
+
+
+def _ocsp_urls(access: x509.AuthorityInformationAccess | None) -> tuple[str, ...]:
+    return tuple(
+        description.access_location.value
+        for description in access or ()
+        if description.access_method == AuthorityInformationAccessOID.OCSP
+        and isinstance(description.access_location, x509.UniformResourceIdentifier)
+    )
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -1,0 +1,287 @@
+"""The directory of certificates and keys. A shell: it reads and writes files, everything else in this package does not.
+
+    store = Store("certs")
+    store.anchors                     # Anchors(v2g, oem, mo, private)
+    store.secc                        # Credential: the station's, for TLS
+    store.vehicle                     # Credential: the car's, for TLS
+    store.contract, store.contracts   # Credential(s): for AuthorizationReq
+    store.provisioning, store.cps     # Credential: for CertificateInstallationReq, for its response
+    store.credentials(Role.SECC)      # all of a role, e.g. one per curve or per root
+
+    credential.chain                  # tuple of x509.Certificate, leaf first, without root
+    credential.key                    # private key object of cryptography
+    credential.chain_path, credential.key_path     # PEM files, for a TLS library
+
+Layout, everything PEM:
+
+    roots/v2g/*.pem  roots/oem/*.pem  roots/mo/*.pem  roots/private/*.pem      whom this end trusts, one root each
+    ROLE/NAME.chain.pem  ROLE/NAME.key.pem                                     a credential: secc, vehicle, contract, cps, mo-sub2, ocsp ...
+    responses/*.der  crl/*.pem                                                 OCSP responses and revocation lists kept for later
+
+ROLE is a value of `pki.profiles.Role`, NAME is free (`create` takes the curve). Files are replaced atomically, keys are readable by their
+owner alone (0600). `changed()` tells a server that has it loaded to build new contexts; running sessions keep what they hold.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import cast
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+
+from pki.certificate import PARSE_ERRORS, facts
+from pki.errors import CertificateError, Kind, StoreError
+from pki.issue import Hierarchy, Issued
+from pki.keys import ALGORITHMS, PrivateKey, belongs, key_name
+from pki.profiles import EXPIRES_SOON, PROFILES, Anchor, Role
+from pki.verify import Anchors
+
+KEY_MODE, FILE_MODE, DIRECTORY_MODE = 0o600, 0o644, 0o755
+PREFERENCE = tuple(ALGORITHMS)  # the curve of `store.secc` and its like, when a role has several
+ANCHOR_OF = {Role.V2G_ROOT: Anchor.V2G, Role.OEM_ROOT: Anchor.OEM, Role.MO_ROOT: Anchor.MO, Role.PRIVATE_ROOT: Anchor.PRIVATE}
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A chain with the key of its leaf."""
+
+    role: Role
+    name: str
+    chain: tuple[x509.Certificate, ...]  # leaf first, without root
+    key: PrivateKey
+    chain_path: Path
+    key_path: Path
+
+    @property
+    def leaf(self) -> x509.Certificate:
+        return self.chain[0]
+
+    @property
+    def curve(self) -> str:
+        return key_name(self.key)
+
+    @property
+    def common_name(self) -> str:
+        """EVCCID, PCID, eMAID or EVSEID, as the role has it."""
+        return facts(self.leaf).common_name
+
+
+class Store:
+    """A directory of anchors and credentials. Files are read on first use and kept; `reload` forgets them.
+
+    Raises StoreError, naming the file and the cure, for what is missing or unusable.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        if not self.path.is_dir():
+            raise StoreError(f"{self.path} is no directory; create one with: v2g pki create {self.path}")
+        self._seen = self._fingerprint()
+
+    # --- reading ---
+
+    @cached_property
+    def anchors(self) -> Anchors:
+        """The trusted roots by family. A certificate that is no self-signed CA is refused, not trusted."""
+        return Anchors(**{family.value: tuple(self._roots(family)) for family in Anchor})
+
+    @cached_property
+    def _by_role(self) -> dict[Role, tuple[Credential, ...]]:
+        return {}
+
+    def credentials(self, role: Role) -> tuple[Credential, ...]:
+        """All credentials of a role, the preferred curve first. Empty when there is none."""
+        if role not in self._by_role:
+            found = [self._credential(role, path) for path in sorted((self.path / role.value).glob("*.chain.pem"))]
+            self._by_role[role] = tuple(sorted(found, key=lambda one: (PREFERENCE.index(one.curve), len(one.name), one.name)))
+        return self._by_role[role]
+
+    def credential(self, role: Role, curve: str | None = None) -> Credential:
+        """The first of a role, or of a role on a curve."""
+        for found in self.credentials(role):
+            if curve in (None, found.curve):
+                return found
+        on = f" on {curve}" if curve else ""
+        raise StoreError(f"{self.path / role.value} holds no {role.value} credential{on}; see: v2g pki create --help")
+
+    @property
+    def secc(self) -> Credential:
+        return self.credential(Role.SECC)
+
+    @property
+    def vehicle(self) -> Credential:
+        return self.credential(Role.VEHICLE)
+
+    @property
+    def provisioning(self) -> Credential:
+        return self.credential(Role.PROVISIONING)
+
+    @property
+    def contract(self) -> Credential:
+        return self.credential(Role.CONTRACT)
+
+    @property
+    def contracts(self) -> tuple[Credential, ...]:
+        return self.credentials(Role.CONTRACT)
+
+    @property
+    def cps(self) -> Credential:
+        return self.credential(Role.CPS)
+
+    def root_path(self, family: Anchor) -> Path:
+        """Directory of the PEM files of one family of roots."""
+        return self.path / "roots" / family.value
+
+    def warnings(self, now: datetime) -> tuple[str, ...]:
+        """One line for every credential that has ended or soon will."""
+        found = []
+        for role in Role:
+            for credential in self.credentials(role):
+                left = facts(credential.leaf).not_after - now
+                if left < EXPIRES_SOON:
+                    state = "has expired" if left.total_seconds() < 0 else f"expires in {left.days} days"
+                    found.append(f"{credential.chain_path}: {credential.common_name} {state}")
+        return tuple(found)
+
+    # --- noticing changes ---
+
+    def changed(self) -> bool:
+        """Whether any file was replaced, added or removed since this store was opened or last reloaded."""
+        return self._fingerprint() != self._seen
+
+    def reload(self) -> None:
+        """Forget what was read. Credentials already handed out stay valid: they are values."""
+        self.__dict__.pop("anchors", None)
+        self.__dict__.pop("_by_role", None)
+        self._seen = self._fingerprint()
+
+    def _fingerprint(self) -> frozenset[tuple[str, int, int]]:
+        files = [(path, path.stat()) for path in self.path.rglob("*.*") if path.is_file()]
+        return frozenset((str(path), stat.st_mtime_ns, stat.st_ino) for path, stat in files)
+
+    # --- writing ---
+
+    def save_root(self, certificate: x509.Certificate, family: Anchor, name: str) -> Path:
+        """Trust a root. Raises CertificateError(WRONG_PROFILE) for a certificate that is no root."""
+        demand_root(certificate)
+        path = self.root_path(family) / f"{safe_name(name)}.pem"
+        replace_file(path, certificate.public_bytes(serialization.Encoding.PEM))
+        self.reload()
+        return path
+
+    def save(self, role: Role, name: str, chain: Iterable[x509.Certificate], key: PrivateKey) -> Credential:
+        """Put a credential in place: the key first, so that no reader finds a chain without one."""
+        chain = tuple(chain)
+        if not belongs(key, chain[0].public_key()):
+            raise StoreError(f"the key given for {role.value} {name} does not belong to its certificate")
+        stem = self.path / role.value / safe_name(name)
+        key_path, chain_path = Path(f"{stem}.key.pem"), Path(f"{stem}.chain.pem")
+        private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        replace_file(key_path, private, KEY_MODE)
+        replace_file(chain_path, b"".join(one.public_bytes(serialization.Encoding.PEM) for one in chain))
+        self.reload()
+        return Credential(role, name, chain, key, chain_path, key_path)
+
+    # --- one file ---
+
+    def _roots(self, family: Anchor) -> Iterable[x509.Certificate]:
+        for path in sorted(self.root_path(family).glob("*.pem")):
+            for certificate in read_chain(path):
+                try:
+                    demand_root(certificate)
+                except CertificateError as error:
+                    raise StoreError(f"{path}: {error.reason}; remove it, or put it where it belongs") from None
+                yield certificate
+
+    def _credential(self, role: Role, chain_path: Path) -> Credential:
+        name = chain_path.name.removesuffix(".chain.pem")
+        key_path = chain_path.with_name(f"{name}.key.pem")
+        chain, key = read_chain(chain_path), read_key(key_path)
+        if not belongs(key, chain[0].public_key()):
+            raise StoreError(f"{key_path} is not the key of the first certificate in {chain_path}; the chain must start with its leaf")
+        return Credential(role, name, chain, key, chain_path, key_path)
+
+
+def create(path: str | os.PathLike[str], hierarchies: Iterable[Hierarchy]) -> Store:
+    """A store that holds everything issued: roots as trust anchors too, so that one directory serves both ends of a demo."""
+    Path(path).mkdir(parents=True, exist_ok=True)
+    store = Store(path)
+    for hierarchy in hierarchies:
+        for one in hierarchy.issued:
+            _keep(store, one)
+    return store
+
+
+def _keep(store: Store, one: Issued) -> None:
+    if PROFILES[one.role].issuer is None and one.issuer is None:
+        store.save_root(one.certificate, ANCHOR_OF[one.role], one.name)
+    role = Role.SECC if one.role is Role.PRIVATE_SECC else one.role
+    name = f"private-{one.name}" if one.role is Role.PRIVATE_SECC else one.name
+    store.save(role, name, one.chain, one.key)
+
+
+# --- files ---
+
+
+def read_chain(path: Path) -> tuple[x509.Certificate, ...]:
+    """All certificates of a PEM file, in order. Raises StoreError."""
+    try:
+        return tuple(x509.load_pem_x509_certificates(path.read_bytes()))
+    except OSError as error:
+        raise StoreError(f"{path} cannot be read: {error.strerror}") from None
+    except PARSE_ERRORS as error:
+        raise StoreError(f"{path} holds no PEM certificates: {error}") from None
+
+
+def read_key(path: Path, password: bytes | None = None) -> PrivateKey:
+    """The private key of a PEM file. Raises StoreError."""
+    try:
+        key: PrivateKeyTypes = serialization.load_pem_private_key(path.read_bytes(), password)
+    except OSError as error:
+        raise StoreError(f"{path} cannot be read: {error.strerror}") from None
+    except PARSE_ERRORS as error:
+        raise StoreError(f"{path} holds no usable private key: {error}") from None
+    if key_name(key) not in ALGORITHMS:
+        raise StoreError(f"{path} holds a {key_name(key)} key; ISO 15118 signs with {', '.join(ALGORITHMS)}")
+    return cast(PrivateKey, key)
+
+
+def replace_file(path: Path, content: bytes, mode: int = FILE_MODE) -> None:
+    """Write beside and rename over: a reader sees the old file or the new one. The mode is set before a secret is in it."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=DIRECTORY_MODE)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # created 0600
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, mode)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def safe_name(name: str) -> str:
+    """A name that is one path component. An eMAID comes from a peer: it may not choose where its file lies."""
+    plain = "".join(character if character.isalnum() or character in "-_." else "_" for character in name).strip(".")
+    if not plain:
+        raise StoreError(f"{name!r} gives no file name")
+    return plain[:120]
+
+
+def demand_root(certificate: x509.Certificate) -> None:
+    """Raises CertificateError(WRONG_PROFILE) unless this is a self-signed CA certificate."""
+    fact = facts(certificate)
+    if not fact.authority or fact.subject != fact.issuer:
+        raise CertificateError(Kind.WRONG_PROFILE, f"{fact.name} is no root: a trust anchor is a self-signed CA certificate")
+    try:
+        certificate.verify_directly_issued_by(certificate)
+    except Exception:
+        raise CertificateError(Kind.BROKEN_CHAIN, f"{fact.name} names itself as issuer but is signed by another key") from None
