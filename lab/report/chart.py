@@ -59,7 +59,9 @@ def _power(story: Story, plan: Steps, x: Scale, begin: float, end: float) -> lis
         line = " ".join(f"{px:.1f},{py:.1f}" for px, py in points)
         area = f"{points[0][0]:.1f},{zero:.1f} {line} {points[-1][0]:.1f},{zero:.1f}"
         for name, clip_top, clip_height in (("charge", top - 20, zero - top + 20), ("discharge", zero, top + height - zero)):
-            parts.append(f'<clipPath id="{name}"><rect x="0" y="{clip_top:.1f}" width="{WIDTH}" height="{max(clip_height, 0):.1f}"/></clipPath>')
+            parts.append(
+                f'<clipPath id="{name}"><rect x="0" y="{clip_top:.1f}" width="{WIDTH}" height="{max(clip_height, 0):.1f}"/></clipPath>'
+            )
             parts.append(f'<polygon class="{name}" points="{area}" clip-path="url(#{name})"/>')
     parts.append(_path(_cut(plan, begin, end), x, lambda v: y(v / 1000), "plan"))
     parts.append(f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{zero:.1f}" y2="{zero:.1f}"/>')
@@ -101,7 +103,11 @@ def _path(steps: Steps, x: Scale, y: Scale, name: str) -> str:
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    step = _nice(high - low) if high - low >= 1 else 10 ** -(len(f"{high - low:.6f}".split(".")[1]) - len(f"{high - low:.6f}".split(".")[1].lstrip("0")) + 1)
+    step = (
+        _nice(high - low)
+        if high - low >= 1
+        else 10 ** -(len(f"{high - low:.6f}".split(".")[1]) - len(f"{high - low:.6f}".split(".")[1].lstrip("0")) + 1)
+    )
     first = int(low / step) - (1 if low < 0 else 0)
     return [k * step for k in range(first, int(high / step) + 2) if low - 1e-9 <= k * step <= high + 1e-9]
 

@@ -236,7 +236,7 @@ currencyType = Annotated[str, String(max_length=3)]
 
 
 class EVPriceRuleType(Type):
-    EnergyFee: RationalNumberType  # Wh
+    EnergyFee: RationalNumberType  # currency per kWh
     PowerRangeStart: RationalNumberType  # W
 
 
@@ -303,7 +303,7 @@ class TaxRuleListType(Type):
 
 
 class PriceRuleType(Type):
-    EnergyFee: RationalNumberType  # Wh
+    EnergyFee: RationalNumberType  # currency per kWh
     ParkingFee: RationalNumberType | None = None
     ParkingFeePeriod: unsignedInt | None = None
     CarbonDioxideEmission: unsignedShort | None = None

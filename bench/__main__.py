@@ -1,0 +1,27 @@
+"""Run the measurements: all of them, or those that are named (`python -m bench exi session`)."""
+
+import importlib
+import pkgutil
+import platform
+import sys
+
+import bench
+
+
+def main(named: list[str]) -> int:
+    """Run each module's `run()`; an unknown name is an error that lists the known ones."""
+    known = sorted(m.name for m in pkgutil.iter_modules(bench.__path__) if not m.name.startswith("_"))
+    unknown = set(named) - set(known)
+    if unknown:
+        print(f"no such measurement: {', '.join(sorted(unknown))}; there are {', '.join(known)}", file=sys.stderr)
+        return 2
+    print(f"Python {platform.python_version()} on {platform.machine()}; compare ratios, not the last digit\n")
+    for name in named or known:
+        module = importlib.import_module(f"bench.{name}")
+        print(f"== {name}: {(module.__doc__ or '').splitlines()[0]}")
+        module.run()
+        print(flush=True)
+    return 0
+
+
+sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,187 @@
+"""`v2g doctor`: what of this machine a session would stumble over, and what to do about it, one line each."""
+
+import argparse
+import importlib.util
+import json
+import shutil
+import socket
+import struct
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+Verdict = Literal["ok", "note", "bad"]
+EXTRAS = {"lxml": "xml", "highspy": "energy", "websockets": "ocpp", "ocpp": "ocpp", "jsonschema_rs": "ocpp", "asn1tools": "asn1"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the doctor's report; `cure` is what to do when it is not ok."""
+
+    topic: str
+    verdict: Verdict
+    found: str
+    cure: str = ""
+
+
+def _python() -> Iterator[Finding]:
+    found = sys.version.split()[0]
+    yield Finding("python", "ok" if sys.version_info >= (3, 11) else "bad", found, "install Python 3.11 or newer")
+
+
+def _extras() -> Iterator[Finding]:
+    for module, extra in EXTRAS.items():
+        present = importlib.util.find_spec(module) is not None
+        yield Finding(
+            f"extra {extra}",
+            "ok" if present else "note",
+            f"{module} {'is there' if present else 'is missing'}",
+            f"pip install 'v2gkit[{extra}]'",
+        )
+
+
+def _codec() -> Iterator[Finding]:
+    from v2g.exi import codec
+
+    build = getattr(codec, "BUILD", "pure Python")
+    cure = "with a C compiler at hand: pip install --force-reinstall --no-binary v2gkit v2gkit"
+    yield Finding("EXI codec", "ok" if build == "compiled" else "note", f"{build} build", cure)
+
+
+def _tls() -> Iterator[Finding]:
+    from cryptography.hazmat.backends.openssl import backend
+
+    from v2g.session import transport
+
+    yield Finding("TLS library", "ok", backend.openssl_version_text())
+    try:
+        transport.self_check()
+    except Exception as error:  # whatever the TLS library makes of it, the user must read it here
+        yield Finding("TLS of -20", "bad", f"{type(error).__name__}: {error}", "pip install --upgrade 'cryptography>=47' 'pyOpenSSL>=25.2'")
+    else:
+        yield Finding("TLS of -20", "ok", "suites, groups and signature algorithms can be pinned")
+    for limit in transport.LIMITS:
+        yield Finding("TLS limit", "note", limit)
+
+
+def _interfaces() -> Iterator[Finding]:
+    table = Path("/proc/net/if_inet6")
+    lines = [line.split() for line in table.read_text().splitlines()] if table.exists() else []
+    linked = sorted({fields[5] for fields in lines if fields[0].startswith("fe80")})
+    names = [name for _, name in socket.if_nameindex()]
+    cure = "SDP needs an IPv6 link-local address: ip link set dev NAME up; without one, use --host/--connect"
+    yield Finding("link-local", "ok" if linked else "note", f"{', '.join(linked) or 'none'} of {', '.join(names)}", cure)
+
+
+def _loopback() -> Iterator[Finding]:
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as listener:
+            listener.bind(("::1", 0))
+        yield Finding("IPv6 loopback", "ok", "::1 answers")
+    except OSError as error:
+        yield Finding("IPv6 loopback", "bad", str(error), "sysctl net.ipv6.conf.lo.disable_ipv6=0, or use --host 127.0.0.1")
+
+
+def _multicast() -> Iterator[Finding]:
+    for index, name in socket.if_nameindex():
+        group = socket.inet_pton(socket.AF_INET6, "ff02::1") + struct.pack("@I", index)
+        try:
+            with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as udp:
+                udp.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, group)
+            yield Finding("multicast", "ok", f"ff02::1 can be joined on {name}")
+        except OSError as error:
+            yield Finding("multicast", "note", f"{name}: {error}", f"ip link set dev {name} up multicast on")
+
+
+def _sdp_port() -> Iterator[Finding]:
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as udp:
+            udp.bind(("::", 15118))
+        yield Finding("SDP port", "ok", "UDP 15118 is free")
+    except OSError as error:
+        yield Finding("SDP port", "note", f"UDP 15118: {error.strerror}", "another station runs here: stop it, or use --host/--connect")
+
+
+def _certificates(folder: Path) -> Iterator[Finding]:
+    from cryptography import x509
+
+    files = sorted(folder.rglob("*.pem")) if folder.is_dir() else []
+    if not files:
+        yield Finding("certificates", "note", f"none under {folder}", f"v2g pki create {folder}")
+        return
+    now, soonest = datetime.now(UTC), None
+    for file in files:
+        octets = file.read_bytes()
+        if b"BEGIN CERTIFICATE" in octets:
+            soonest = min(
+                [*([soonest] if soonest else []), *((c.not_valid_after_utc, file) for c in x509.load_pem_x509_certificates(octets))]
+            )
+    if soonest is not None:
+        until, file = soonest
+        verdict: Verdict = "bad" if until < now else "note" if until < now + timedelta(days=14) else "ok"
+        yield Finding(
+            "certificates",
+            verdict,
+            f"{len(files)} files, the first to expire is {file.name} on {until:%Y-%m-%d}",
+            f"v2g pki create {folder}",
+        )
+
+
+def _java() -> Iterator[Finding]:
+    java = shutil.which("java")
+    yield Finding(
+        "Java", "ok" if java else "note", java or "not found", "only the foreign peer needs it: apt-get install default-jre-headless"
+    )
+
+
+def _clock() -> Iterator[Finding]:
+    now = datetime.now(UTC)
+    cure = "set the clock: certificates and schedules depend on it"
+    yield Finding("clock", "ok" if now.year >= 2025 else "bad", f"{now:%Y-%m-%d %H:%M:%S} UTC", cure)
+
+
+CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
+    _python,
+    _extras,
+    _codec,
+    _tls,
+    _clock,
+    _loopback,
+    _interfaces,
+    _multicast,
+    _sdp_port,
+    _java,
+)
+
+
+def examine(certificates: Path) -> list[Finding]:
+    """All findings, in the order of the checks."""
+    return [finding for check in CHECKS for finding in check()] + list(_certificates(certificates))
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the findings; 1 when one of them is bad."""
+    findings = examine(options.pki)
+    if options.json:
+        print(json.dumps([asdict(f) for f in findings], indent=1))
+    else:
+        for f in findings:
+            print(f"{f.verdict:5} {f.topic:14} {f.found}" + (f"\n{'':20} {f.cure}" if f.verdict != "ok" and f.cure else ""))
+    return int(any(f.verdict == "bad" for f in findings))
+
+
+def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `v2g doctor`."""
+    parser = subparsers.add_parser(
+        "doctor",
+        help="check this machine for what a session needs",
+        description=__doc__,
+        epilog="examples:\n  v2g doctor\n  v2g doctor --pki certs --json\n\nexit codes: 0 nothing is bad, 1 something is",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--pki", type=Path, default=Path("certs"), help="folder of certificates (default: certs)")
+    parser.add_argument("--json", action="store_true", help="one JSON array")
+    parser.set_defaults(func=run)

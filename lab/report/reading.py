@@ -1,0 +1,311 @@
+"""From a trace to the story of its session. Whatever the trace does not hold, the story leaves out."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+
+from lab.report.story import Certificate, Chain, Exchange, Sample, Steps, Story, Tuple
+from v2g.exi.errors import DecodeError
+from v2g.exi.schema import Type
+from v2g.messages import ac, common_messages, dc
+from v2g.session import frames
+from v2g.session.errors import FramingError
+from v2g.session.rational import number
+from v2g.session.sequence import response_to
+from v2g.session.timing import timing
+
+Record = dict[str, Any]
+LOOPS = (dc.DC_ChargeLoopReq, ac.AC_ChargeLoopReq)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame of the trace, decoded; `at` is seconds since the session began."""
+
+    at: float
+    octets: int
+    message: Type
+
+
+def story(trace: Path) -> Story:
+    """Read a trace (JSON Lines). Raises ValueError naming the line that is no JSON."""
+    records = []
+    for place, line in enumerate(trace.read_text().splitlines(), 1):
+        try:
+            records.append(json.loads(line))
+        except json.JSONDecodeError as error:
+            raise ValueError(f"{trace}, line {place} is no JSON ({error}): is this a trace?") from None
+    return told(records)
+
+
+def told(records: list[Record]) -> Story:
+    """The story of the records of one session."""
+    decoded = list(_frames(records))
+    pairs = [
+        (a, b) for a, b in pairwise(decoded) if type(a.message).__name__.endswith("Req") and type(b.message) is response_to(type(a.message))
+    ]
+    end = next((r for r in records if r["type"] == "end"), {})
+    samples = tuple(_samples(pairs))
+    offered, profile = _schedules(pairs)
+    charged, discharged = _energy(samples)
+    service, control, authorization = _choices(pairs)
+    facts = [
+        ("Service", service),
+        ("Control mode", control),
+        ("Authorization", authorization),
+        *_transport(records),
+        ("Energy into the EV", f"{charged / 1000:.2f} kWh"),
+        ("Energy out of the EV", f"{discharged / 1000:.2f} kWh"),
+        *_money(samples, offered),
+        ("Messages", f"{len(decoded)} in {decoded[-1].at if decoded else 0:.2f} s"),
+    ]
+    well = bool(end.get("well"))
+    how = end.get("how", "the trace has no end") + (f": {end['error']}" if end.get("error") else "")
+    return Story(
+        title=", ".join(x for x in (service, control, authorization) if x) or "A session that did not get far",
+        ended=how,
+        well=well,
+        facts=tuple((k, v) for k, v in facts if v),
+        exchanges=tuple(_folded(_exchange(*pair) for pair in pairs)),
+        samples=samples,
+        offered=offered,
+        profile=profile,
+        chains=tuple(_chains(records, decoded)),
+        notes=tuple(_notes(records)),
+        currency=_currency(pairs),
+        energy={"charged": charged, "discharged": discharged},
+    )
+
+
+def _frames(records: Iterable[Record]) -> Iterator[Frame]:
+    begin = None
+    for record in records:
+        if record["type"] != "frame":
+            continue
+        begin = record["at"] if begin is None else begin
+        exi = bytes.fromhex(record["exi"])
+        try:
+            yield Frame(record["at"] - begin, len(exi), frames.message(int(record["payload_type"], 16), exi))
+        except (DecodeError, FramingError):
+            continue  # the trace keeps the octets and the error; a report shows what could be read
+
+
+def _exchange(request: Frame, response: Frame) -> Exchange:
+    code = getattr(response.message, "ResponseCode", None)
+    return Exchange(
+        at=request.at,
+        request=_named(request.message),
+        response=_named(response.message),
+        code=code.value if code is not None else "",
+        octets=(request.octets, response.octets),
+        answered=response.at - request.at,
+        limit=timing(type(request.message)).secc_performance,
+        until=response.at,
+    )
+
+
+def _named(message: Type) -> str:
+    """The name of a message, with the one field that says what it is about."""
+    for field in ("ChargeProgress", "ChargingSession", "SelectedAuthorizationService", "EVSEProcessing", "ServiceID"):
+        value = getattr(message, field, None)
+        if value is not None:
+            return f"{type(message).__name__} ({getattr(value, 'value', value)})"
+    return type(message).__name__
+
+
+def _folded(exchanges: Iterable[Exchange]) -> Iterator[Exchange]:
+    """Runs of equal exchanges become one row that says how many, and how long the slowest answer took."""
+    run: Exchange | None = None
+    for exchange in exchanges:
+        if run and (run.request, run.response, run.code) == (exchange.request, exchange.response, exchange.code):
+            run = replace(run, times=run.times + 1, answered=max(run.answered or 0, exchange.answered or 0), until=exchange.until)
+            continue
+        if run:
+            yield run
+        run = exchange
+    if run:
+        yield run
+
+
+def _samples(pairs: list[tuple[Frame, Frame]]) -> Iterator[Sample]:
+    loops = [(a, b) for a, b in pairs if isinstance(a.message, LOOPS)]
+    if not loops:
+        return
+    first, last = loops[0][1], loops[-1][1]
+    stamps = [_stamp(f.message) for f in (first, last)]
+    elapsed = last.at - first.at
+    # stamps are whole seconds: their slope over the whole loop places each sample between them
+    scale = (stamps[1] - stamps[0]) / elapsed if elapsed > 2 and stamps[1] > stamps[0] else 1.0
+    for request, response in loops:
+        display: Any = getattr(request.message, "DisplayParameters", None)
+        yield Sample(
+            stamps[0] + (response.at - first.at) * scale, _power(request.message, response.message), display.PresentSOC if display else None
+        )
+
+
+def _stamp(message: Type) -> int:
+    header: Any = getattr(message, "Header", None)
+    return int(header.TimeStamp)
+
+
+def _power(request: Type, response: Type) -> float | None:
+    if isinstance(response, dc.DC_ChargeLoopRes):
+        return number(response.EVSEPresentCurrent) * number(response.EVSEPresentVoltage)
+    mode: Any = getattr(request, "CLReqControlMode", None)
+    phases = [getattr(mode, name, None) for name in ("EVPresentActivePower", "EVPresentActivePower_L2", "EVPresentActivePower_L3")]
+    present = [number(p) for p in phases if p is not None]
+    return sum(present) if present else None
+
+
+def _schedules(pairs: list[tuple[Frame, Frame]]) -> tuple[tuple[Tuple, ...], Steps]:
+    offered: tuple[Tuple, ...] = ()
+    profile: Steps = ()
+    for request, response in pairs:
+        if isinstance(response.message, common_messages.ScheduleExchangeRes):
+            offered = tuple(_offer(response.message)) or offered
+        if isinstance(request.message, common_messages.PowerDeliveryReq) and request.message.EVPowerProfile is not None:
+            given = request.message.EVPowerProfile
+            profile = _steps(given.TimeAnchor, given.EVPowerProfileEntries.EVPowerProfileEntry, lambda e: number(e.Power))
+            mode = given.Scheduled_EVPPTControlMode
+            chosen = mode.SelectedScheduleTupleID if mode is not None else None
+            offered = tuple(replace(t, chosen=t.number == chosen) for t in offered)
+    return offered, profile
+
+
+def _offer(response: common_messages.ScheduleExchangeRes) -> Iterator[Tuple]:
+    if response.Dynamic_SEResControlMode is not None:
+        yield Tuple(None, import_price=_price(response.Dynamic_SEResControlMode))
+    scheduled = response.Scheduled_SEResControlMode
+    for t in scheduled.ScheduleTuple if scheduled is not None else ():
+        discharging = t.DischargingSchedule
+        yield Tuple(
+            number=t.ScheduleTupleID,
+            charging=_powers(t.ChargingSchedule),
+            discharging=_powers(discharging) if discharging is not None else (),
+            import_price=_price(t.ChargingSchedule),
+            export_price=_price(discharging) if discharging is not None else (),
+        )
+
+
+def _powers(schedule: common_messages.ChargingScheduleType) -> Steps:
+    power = schedule.PowerSchedule
+    return _steps(power.TimeAnchor, power.PowerScheduleEntries.PowerScheduleEntry, lambda e: number(e.Power))
+
+
+def _price(holder: Any) -> Steps:
+    prices = holder.AbsolutePriceSchedule
+    return (
+        _steps(prices.TimeAnchor, prices.PriceRuleStacks.PriceRuleStack, lambda s: number(s.PriceRule[0].EnergyFee))
+        if prices is not None
+        else ()
+    )
+
+
+def _steps(anchor: float, entries: Iterable[Any], value: Callable[[Any], float]) -> Steps:
+    steps, at = [], float(anchor)
+    for entry in entries:
+        steps.append((at, at + entry.Duration, value(entry)))
+        at += entry.Duration
+    return tuple(steps)
+
+
+def _currency(pairs: list[tuple[Frame, Frame]]) -> str:
+    for _, response in pairs:
+        if isinstance(response.message, common_messages.ScheduleExchangeRes):
+            scheduled, dynamic = response.message.Scheduled_SEResControlMode, response.message.Dynamic_SEResControlMode
+            holder = scheduled.ScheduleTuple[0].ChargingSchedule if scheduled is not None else dynamic
+            if holder is not None and holder.AbsolutePriceSchedule is not None:
+                return holder.AbsolutePriceSchedule.Currency
+    return ""
+
+
+def _energy(samples: tuple[Sample, ...]) -> tuple[float, float]:
+    """Wh in and out, each sample holding until the next."""
+    charged = discharged = 0.0
+    for here, there in pairwise(samples):
+        energy = (here.power or 0.0) * (there.at - here.at) / 3600
+        charged, discharged = charged + max(energy, 0.0), discharged + max(-energy, 0.0)
+    return charged, discharged
+
+
+def _money(samples: tuple[Sample, ...], offered: tuple[Tuple, ...]) -> Iterator[tuple[str, str]]:
+    chosen = next((t for t in offered if t.chosen), offered[0] if offered else None)
+    if chosen is None or not chosen.import_price or len(samples) < 2:
+        return
+    cost = revenue = 0.0
+    for here, there in pairwise(samples):
+        energy = (here.power or 0.0) * (there.at - here.at) / 3.6e6
+        if energy > 0:
+            cost += energy * _at(chosen.import_price, here.at)
+        else:
+            revenue -= energy * _at(chosen.export_price, here.at)
+    yield "Paid for energy in", f"{cost:.2f}"
+    if chosen.export_price:
+        yield "Earned with energy out", f"{revenue:.2f}"
+
+
+def _at(steps: Steps, at: float) -> float:
+    return next((v for a, b, v in steps if a <= at < b), 0.0)
+
+
+def _choices(pairs: list[tuple[Frame, Frame]]) -> tuple[str, str, str]:
+    service = control = authorization = ""
+    names = {1: "AC", 2: "DC", 5: "AC_BPT", 6: "DC_BPT", 8: "MCS", 9: "MCS_BPT"}
+    for request, _ in pairs:
+        message = request.message
+        if isinstance(message, common_messages.AuthorizationReq):
+            authorization = message.SelectedAuthorizationService.value
+        elif isinstance(message, common_messages.ServiceSelectionReq):
+            selected = message.SelectedEnergyTransferService.ServiceID
+            service = names.get(selected, f"service {selected}")
+        elif isinstance(message, common_messages.ScheduleExchangeReq):
+            control = "Scheduled" if message.Scheduled_SEReqControlMode is not None else "Dynamic"
+    return service, control, authorization
+
+
+def _transport(records: list[Record]) -> Iterator[tuple[str, str]]:
+    tls = next((r for r in records if r["type"] == "tls"), None)
+    if tls is None:
+        yield "Transport", "plain TCP (bench override)"
+        return
+    yield "TLS", f"{tls.get('version', '')} {tls.get('suite', '')}"
+    yield "Key exchange", str(tls.get("group") or "")
+
+
+def _chains(records: list[Record], decoded: list[Frame]) -> Iterator[Chain]:
+    tls = next((r for r in records if r["type"] == "tls"), None)
+    if tls:
+        for key, role in (("own_chain", "This side, in the TLS handshake"), ("peer_chain", "The peer, in the TLS handshake")):
+            if tls.get(key):
+                yield Chain(role, tuple(map(_certificate, (bytes.fromhex(der) for der in tls[key]))))
+    for frame in decoded:
+        if isinstance(frame.message, common_messages.AuthorizationReq) and frame.message.PnC_AReqAuthorizationMode is not None:
+            chain = frame.message.PnC_AReqAuthorizationMode.ContractCertificateChain
+            yield Chain("Contract, in AuthorizationReq", tuple(map(_certificate, (chain.Certificate, *chain.SubCertificates.Certificate))))
+            return
+
+
+def _certificate(der: bytes) -> Certificate:
+    try:
+        found = x509.load_der_x509_certificate(der)
+        key = found.public_key()
+        name = getattr(getattr(key, "curve", None), "name", type(key).__name__.removesuffix("PublicKey").lstrip("_"))
+        return Certificate(
+            found.subject.rfc4514_string(), found.issuer.rfc4514_string(), name, f"{found.not_valid_after_utc:%Y-%m-%d %H:%M}", len(der)
+        )
+    except ValueError as error:
+        return Certificate(f"unreadable: {error}", "", "", "", len(der))
+
+
+def _notes(records: list[Record]) -> Iterator[tuple[float, str]]:
+    begin = next((r["at"] for r in records if "at" in r), 0.0)
+    for record in records:
+        if record["type"] == "relaxed":
+            yield record["at"] - begin, f"relaxed {record['requirement']}: {record['relaxation']}"
+        elif record["type"] == "note":
+            yield record["at"] - begin, f"{record['topic']}: {json.dumps(record.get('facts', {}))}"

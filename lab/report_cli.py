@@ -1,0 +1,34 @@
+"""`v2g report`: one self-contained HTML page from a session's trace."""
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the page; 2 when the trace cannot be read."""
+    from lab.report.page import page
+    from lab.report.reading import story
+
+    target = options.output or options.trace.with_suffix(".html")
+    try:
+        target.write_text(page(story(options.trace)))
+    except (OSError, ValueError, KeyError) as error:
+        print(f"v2g report: {error}", file=sys.stderr)
+        return 2
+    print(target)
+    return 0
+
+
+def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `v2g report`."""
+    parser = subparsers.add_parser(
+        "report",
+        help="an HTML page from a session's trace",
+        description=__doc__,
+        epilog="example:\n  v2g report demo-output/trace.jsonl --output session.html\n\nexit codes: 0 written, 2 the trace cannot be read",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("trace", type=Path, help="the trace, JSON Lines")
+    parser.add_argument("--output", type=Path, help="the page (default: beside the trace)")
+    parser.set_defaults(func=run)
