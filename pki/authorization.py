@@ -1,0 +1,118 @@
+"""What a station makes of a Plug & Charge authorization: a pure verdict, before any backend is asked.
+
+    verdict = judge(mode, header.Signature, challenge, anchors, now)
+    if isinstance(verdict, Accepted): verdict.emaid, verdict.proof, verdict.code      # OK or OK_CertificateExpiresSoon
+    else: verdict.code, verdict.reason, verdict.requirement                           # WARNING_* or FAILED_*, for AuthorizationRes
+
+Order matters: who signed is looked at before what is said. A bad signature is fatal in -20, everything else leaves the car another try
+[V2G20-2230]. The relay of a genuine request through a second station is beyond what -20 lets a station see: nothing in what is signed names
+the station.
+"""
+
+import hmac
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+
+from pki import signature as xmldsig
+from pki.certificate import facts, read
+from pki.errors import CertificateError, IdentifierError, Kind, SignatureError
+from pki.identifiers import emaid as parse_emaid
+from pki.keys import PublicKey
+from pki.profiles import INTEROP, ISO20, Role, Rules
+from pki.verify import Anchors, Status, VerifiedChain, verify
+from v2g.exi.schema import Type
+from v2g.messages import schema_set
+from v2g.messages.common_messages import ContractCertificateChainType, PnC_AReqAuthorizationModeType, SignedCertificateChainType
+from v2g.messages.common_types import responseCodeType as Code
+from v2g.messages.xmldsig import SignatureType
+
+CODES: dict[Kind, Code] = {
+    Kind.EXPIRED: Code.WARNING_CertificateExpired,
+    Kind.NOT_YET_VALID: Code.WARNING_CertificateNotYetValid,
+    Kind.REVOKED: Code.WARNING_CertificateRevoked,
+}
+"""The response code of each way a chain fails; what is not listed is WARNING_CertificateValidationError."""
+
+SIGNATURE_REQUIREMENT = "V2G20-2565"
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The contract is authentic and valid here and now; whether it may charge is the provider's word."""
+
+    emaid: str  # normalised
+    proof: VerifiedChain
+    grammar: str  # of SignedInfo
+    code: Code  # OK, or OK_CertificateExpiresSoon
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What to answer instead, and why."""
+
+    code: Code
+    reason: str
+    requirement: str | None = None
+
+    @property
+    def fatal(self) -> bool:
+        """Whether the session ends with it."""
+        return self.code.value.startswith("FAILED")
+
+
+def judge(
+    mode: PnC_AReqAuthorizationModeType,
+    signature: SignatureType | None,
+    challenge: bytes,
+    anchors: Anchors,
+    now: datetime,
+    *,
+    rules: Rules = ISO20,
+    suites: Collection[str] = xmldsig.ISO20,
+    status: Status | None = None,
+    providers: Collection[str] | None = None,
+) -> Accepted | Refusal:
+    """The verdict on a PnC AuthorizationReq.
+
+    `challenge` is the one issued in this session. `providers`, if given, are the provider ids (country and provider, five characters) that
+    can be billed; an eMAID of another is WARNING_eMSPUnknown. `rules` and `suites` are those of the profile the station runs.
+    """
+    try:
+        leaf = facts(read(mode.ContractCertificateChain.Certificate, rules.max_octets))
+        verified = xmldsig.verify(signature, [mode], cast(PublicKey, leaf.public_key), schema_set("common"), suites=suites)
+        if not hmac.compare_digest(mode.GenChallenge, challenge):
+            return Refusal(Code.WARNING_ChallengeInvalid, "GenChallenge is not the one this session issued", SIGNATURE_REQUIREMENT)
+        proof = verify(tuple(chain_octets(mode.ContractCertificateChain)), Role.CONTRACT, anchors, now, rules=rules, status=status)
+    except SignatureError as error:
+        return _refused_signature(error)
+    except CertificateError as error:
+        return Refusal(CODES.get(error.kind, Code.WARNING_CertificateValidationError), str(error), error.requirement)
+    return _account(proof, verified.grammar, rules, providers)
+
+
+def chain_octets(chain: Type) -> Iterator[bytes]:
+    """DER of each certificate of a chain as messages carry it, leaf first."""
+    assert isinstance(chain, ContractCertificateChainType | SignedCertificateChainType)
+    yield chain.Certificate
+    if chain.SubCertificates is not None:
+        yield from chain.SubCertificates.Certificate
+
+
+def _refused_signature(error: SignatureError) -> Refusal:
+    """A missing signature may be an oversight of the car, a wrong one is an attack or a broken key: both end the session."""
+    return Refusal(Code.FAILED_SignatureError, str(error), error.requirement or SIGNATURE_REQUIREMENT)
+
+
+def _account(proof: VerifiedChain, grammar: str, rules: Rules, providers: Collection[str] | None) -> Accepted | Refusal:
+    try:
+        account = parse_emaid(proof.common_name)
+        name, provider = str(account), account.country + account.provider
+    except IdentifierError as error:
+        if rules is not INTEROP:
+            return Refusal(Code.WARNING_GeneralPnCAuthorizationError, str(error))
+        name = provider = proof.common_name  # a peer's test contract; only its own backend can know it
+    if providers is not None and provider not in providers:
+        return Refusal(Code.WARNING_eMSPUnknown, f"provider {provider} of {name} is none of {', '.join(sorted(providers)) or 'ours'}")
+    return Accepted(name, proof, grammar, Code.OK_CertificateExpiresSoon if proof.expires_soon else Code.OK)
