@@ -1,0 +1,189 @@
+"""Which charging profiles a station accepts: one table, and the first row that finds fault gives OCPP's reasonCode (K01)."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Final
+
+from ocpp_bridge.profiles import DEFAULT, EXTERNAL, FOLLOWED, PHASES, RECURRENCE, STATION, TX, Outlet, Profiles, Rejected, beyond
+from ocpp_bridge.schemas import Payload
+from ocpp_bridge.times import epoch
+
+PURPOSES: Final = (TX, DEFAULT, STATION, EXTERNAL)
+MODES: Final = ("ChargingOnly", "CentralSetpoint", "CentralFrequency", "Idle")
+CAP_MODES: Final = ("ChargingOnly",)  # of station maximum and external constraints, which cap and do not steer
+UNSUPPORTED: Final = ("useLocalTime", "randomizedDelay", "limitAtSoC")
+PROFILES_MAXIMUM: Final = 100  # SmartChargingCtrlr.Entries: bounds what a CSMS can make us hold
+STACK_LEVEL_MAXIMUM: Final = 100
+NUMBER_MAXIMUM: Final = 1e10  # of W, A or s in a profile: 300 years, 10 GW. Beyond it the arithmetic is spoilt and nothing is meant
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A profile before its judges."""
+
+    evse: int
+    profile: Payload
+    outlets: dict[int, Outlet]
+    profiles: Profiles
+
+    @property
+    def kind(self) -> str:
+        """Its chargingProfileKind."""
+        return str(self.profile["chargingProfileKind"])
+
+    @property
+    def purpose(self) -> str:
+        """Its chargingProfilePurpose."""
+        return str(self.profile["chargingProfilePurpose"])
+
+    @property
+    def schedules(self) -> list[Payload]:
+        """Its one to three schedules."""
+        return list(self.profile["chargingSchedule"])
+
+    @property
+    def periods(self) -> list[Payload]:
+        """The periods of all its schedules."""
+        return [period for schedule in self.schedules for period in schedule["chargingSchedulePeriod"]]
+
+    @property
+    def touched(self) -> list[Outlet]:
+        """The EVSEs it applies to."""
+        return [outlet for outlet in self.outlets.values() if self.evse in (0, outlet.evse)]
+
+
+def judge(evse: int, profile: Payload, outlets: dict[int, Outlet], profiles: Profiles) -> None:
+    """Raise `Rejected` with OCPP's reasonCode unless the profile, valid by its schema, may be installed for that EVSE (0: all)."""
+    case = Case(evse, profile, outlets, profiles)
+    for reason, text, faulty in CHECKS:
+        if faulty(case):
+            raise Rejected(reason, text)
+
+
+def _numbers(value: Any) -> Iterator[float]:
+    if isinstance(value, dict):
+        for each in value.values():
+            yield from _numbers(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _numbers(each)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield value
+
+
+def _unreckonable(case: Case) -> bool:
+    """Numbers or times that cannot be reckoned with. Prices have a type of their own and are left to whoever reads them."""
+    times = [case.profile.get(name) for name in ("validFrom", "validTo")] + [s.get("startSchedule") for s in case.schedules]
+    try:
+        [epoch(time) for time in times if time is not None]
+    except ValueError:
+        return True
+    durations = [schedule.get("duration", 0) for schedule in case.schedules]
+    return any(
+        not abs(number) <= NUMBER_MAXIMUM for number in _numbers([case.periods, durations, case.profile.get("maxOfflineDuration", 0)])
+    )
+
+
+def _unordered(schedule: Payload) -> bool:
+    starts = [period["startPeriod"] for period in schedule["chargingSchedulePeriod"]]
+    return starts[0] != 0 or any(later <= earlier for earlier, later in pairwise(starts))
+
+
+def _mode(period: Payload) -> str:
+    return str(period.get("operationMode", "ChargingOnly"))
+
+
+def _wrong_mode(case: Case) -> bool:
+    return any(_mode(period) not in (MODES if case.purpose in (TX, DEFAULT) else CAP_MODES) for period in case.periods)
+
+
+def _incomplete(period: Payload) -> bool:
+    mode = _mode(period)
+    return (mode == "ChargingOnly" and "limit" not in period) or (mode in FOLLOWED and "setpoint" not in period)
+
+
+def _of_a_phase(period: Payload) -> bool:
+    return any(name + phase in period for name in ("dischargeLimit", "setpoint") for phase in PHASES[1:])
+
+
+def _at_dc(case: Case, faulty: Callable[[Payload], bool]) -> bool:
+    return any(outlet.dc for outlet in case.touched) and any(faulty(schedule) for schedule in case.schedules)
+
+
+def _phased(schedule: Payload) -> bool:
+    return any({"numberPhases", "phaseToUse"} & period.keys() for period in schedule["chargingSchedulePeriod"])
+
+
+def _doubled(case: Case) -> bool:
+    """Another id with the same purpose, stack level and EVSE, valid at the same time."""
+    return any(
+        held.profile["id"] != case.profile["id"]
+        and (held.purpose, held.evse, held.profile["stackLevel"]) == (case.purpose, case.evse, case.profile["stackLevel"])
+        and not (_after(case.profile, held.profile) or _after(held.profile, case.profile))
+        for held in case.profiles.held.values()
+    )
+
+
+def _after(one: Payload, other: Payload) -> bool:
+    return "validFrom" in one and "validTo" in other and epoch(one["validFrom"]) >= epoch(other["validTo"])
+
+
+def _unanchored(case: Case) -> bool:
+    return case.kind in ("Absolute", "Recurring") and any("startSchedule" not in schedule for schedule in case.schedules)
+
+
+def _anchored(case: Case) -> bool:
+    return case.kind == "Relative" and any("startSchedule" in schedule for schedule in case.schedules)
+
+
+def _elsewhere(case: Case) -> bool:
+    return case.purpose == TX and case.outlets[case.evse].transaction != case.profile["transactionId"]
+
+
+def _updated(case: Case) -> bool:
+    return case.kind != "Dynamic" and bool({"dynUpdateInterval", "dynUpdateTime"} & case.profile.keys())
+
+
+def _full(case: Case) -> bool:
+    return len(case.profiles.held) >= PROFILES_MAXIMUM and case.profile["id"] not in case.profiles.held
+
+
+CHECKS: Final[tuple[tuple[str, str, Callable[[Case], bool]], ...]] = (
+    ("InvalidValue", f"a time is none, or a number exceeds {NUMBER_MAXIMUM:g}", _unreckonable),
+    ("InvalidValue", "no EVSE has this id", lambda c: c.evse != 0 and c.evse not in c.outlets),
+    ("UnsupportedPurpose", "supported: " + ", ".join(PURPOSES), lambda c: c.purpose not in PURPOSES),
+    ("InvalidValue", "a TxProfile belongs to one EVSE", lambda c: c.purpose == TX and c.evse == 0),
+    ("MissingParam", "a TxProfile names its transaction", lambda c: c.purpose == TX and "transactionId" not in c.profile),
+    ("InvalidProfile", "only a TxProfile names a transaction", lambda c: c.purpose != TX and "transactionId" in c.profile),
+    ("TxNotFound", "no such transaction runs at this EVSE", _elsewhere),
+    ("InvalidStackLevel", f"at most {STACK_LEVEL_MAXIMUM}", lambda c: c.profile["stackLevel"] > STACK_LEVEL_MAXIMUM),
+    ("InvalidSchedule", "only a TxProfile carries alternatives", lambda c: c.purpose != TX and len(c.schedules) > 1),
+    ("UnsupportedRateUnit", "DC is limited in W", lambda c: _at_dc(c, lambda schedule: schedule["chargingRateUnit"] == "A")),
+    ("InvalidSchedule", "periods begin at 0 and ascend", lambda c: any(map(_unordered, c.schedules))),
+    ("InvalidSchedule", "Absolute and Recurring need startSchedule", _unanchored),
+    ("InvalidSchedule", "Relative has no startSchedule", _anchored),
+    (
+        "InvalidProfile",
+        "Recurring needs recurrencyKind",
+        lambda c: c.kind == "Recurring" and c.profile.get("recurrencyKind") not in RECURRENCE,
+    ),
+    ("InvalidSchedule", "Dynamic has one schedule of one period", lambda c: c.kind == "Dynamic" and len(c.periods) != 1),
+    ("InvalidProfile", "dynUpdateInterval and dynUpdateTime belong to Dynamic", _updated),
+    (
+        "InvalidSchedule",
+        "not supported: " + ", ".join(UNSUPPORTED),
+        lambda c: any(s.get(name) for s in c.schedules for name in UNSUPPORTED),
+    ),
+    ("InvalidSchedule", "evseSleep is not supported", lambda c: any(period.get("evseSleep") for period in c.periods)),
+    ("NoPhaseForDC", "phases mean nothing at DC", lambda c: _at_dc(c, _phased)),
+    ("UnsupportedParam", "phaseToUse is not supported", lambda c: any("phaseToUse" in period for period in c.periods)),
+    ("UnsupportedParam", "the station balances no load", lambda c: any(_mode(period) == "LocalLoadBalancing" for period in c.periods)),
+    ("InvalidOperationMode", "not supported, or not for this purpose", _wrong_mode),
+    ("InvalidSchedule", "ChargingOnly needs limit, the Central modes setpoint", lambda c: any(map(_incomplete, c.periods))),
+    ("InvalidSchedule", "the setpoint lies outside dischargeLimit and limit", lambda c: any(map(beyond, c.periods))),
+    ("PhaseConflict", "values of single phases are for a TxProfile", lambda c: c.purpose != TX and any(map(_of_a_phase, c.periods))),
+    ("DuplicateProfile", "purpose and stack level are taken by another id", lambda c: c.purpose != TX and _doubled(c)),
+    ("InvalidStackLevel", "the stack level is taken by another id", lambda c: c.purpose == TX and _doubled(c)),
+    ("TooManyElements", f"at most {PROFILES_MAXIMUM} profiles", _full),
+)
