@@ -1,0 +1,157 @@
+"""A quantity over time that changes in steps: power, a limit, a price."""
+
+import math
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+SECONDS_PER_HOUR = 3600.0
+SAME_INSTANT = 1e-6  # s; instants closer than this are one: an epoch second as a float resolves 2.4e-7 s
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A value that holds for `duration` seconds (> 0). The value may be infinite (no limit), never NaN."""
+
+    duration: float  # s
+    value: float
+
+    def __post_init__(self) -> None:
+        if not (self.duration > 0 and math.isfinite(self.duration)):
+            raise ValueError(f"a step lasts {self.duration} s; give a finite duration above 0")
+        if math.isnan(self.value):
+            raise ValueError("a step has the value NaN; give a number")
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Steps one after the other from `start` (epoch s). Half-open: a step holds at its first instant, not at its last. It may be empty."""
+
+    start: float  # epoch s
+    steps: tuple[Step, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.start):
+            raise ValueError(f"a series starts at {self.start}; give finite epoch seconds")
+
+    # --- making ---
+
+    @classmethod
+    def constant(cls, start: float, duration: float, value: float) -> "Series":
+        """One value for `duration` seconds; empty when the duration is not above 0."""
+        return cls(start, (Step(duration, value),) if duration > 0 else ())
+
+    @classmethod
+    def from_pairs(cls, pairs: Iterable[tuple[float, float]], until: float) -> "Series":
+        """From (start of the step in epoch s, value), ascending, the last step ending at `until`. ValueError if not ascending or empty."""
+        given = list(pairs)
+        if not given:
+            raise ValueError("a series of no pairs has no start; give at least one (start, value)")
+        ends = [start for start, _ in given[1:]] + [until]
+        for (start, _), end in zip(given, ends, strict=True):
+            if end <= start:
+                raise ValueError(f"the step at {start} would end at {end}; starts ascend and the last lies before `until`")
+        return cls(given[0][0], tuple(Step(end - start, value) for (start, value), end in zip(given, ends, strict=True)))
+
+    # --- asking ---
+
+    @property
+    def duration(self) -> float:
+        """Length in s."""
+        return math.fsum(step.duration for step in self.steps)
+
+    @property
+    def until(self) -> float:
+        """The first instant after the series (epoch s)."""
+        return self.start + self.duration
+
+    @property
+    def values(self) -> tuple[float, ...]:
+        """The value of each step."""
+        return tuple(step.value for step in self.steps)
+
+    def edges(self) -> tuple[float, ...]:
+        """The starts of the steps and, last, the end of the series (epoch s): one more than there are steps."""
+        edges = [self.start]
+        for step in self.steps:
+            edges.append(edges[-1] + step.duration)
+        return tuple(edges)
+
+    def spans(self) -> Iterator[tuple[float, float, float]]:
+        """(start, end, value) of each step."""
+        for (start, end), step in zip(pairwise(self.edges()), self.steps, strict=True):
+            yield start, end, step.value
+
+    def at(self, t: float) -> float | None:
+        """The value at `t` (epoch s), None outside."""
+        return self.sample((t,))[0]
+
+    def sample(self, times: Sequence[float]) -> list[float | None]:
+        """The value at each of the instants, None outside; costs one pass over the edges and a bisection per instant."""
+        edges = self.edges()
+        places = (bisect_right(edges, t + SAME_INSTANT) - 1 for t in times)
+        return [self.steps[place].value if 0 <= place < len(self.steps) else None for place in places]
+
+    def integral(self, start: float = -math.inf, until: float = math.inf) -> float:
+        """Value times hours between two instants: Wh when the values are W."""
+        parts = ((min(e, until) - max(s, start)) * v for s, e, v in self.spans() if min(e, until) > max(s, start))
+        return math.fsum(parts) / SECONDS_PER_HOUR
+
+    def mean(self, start: float, until: float) -> float:
+        """The mean over the part of [start, until) that the series covers. ValueError if it covers none."""
+        covered = min(until, self.until) - max(start, self.start)
+        if covered <= 0:
+            raise ValueError(f"the series [{self.start}, {self.until}) covers nothing of [{start}, {until})")
+        return self.integral(start, until) * SECONDS_PER_HOUR / covered
+
+    # --- changing: every one gives a new series ---
+
+    def shift(self, seconds: float) -> "Series":
+        """The same, later (or earlier, when negative)."""
+        return Series(self.start + seconds, self.steps)
+
+    def map(self, function: Callable[[float], float]) -> "Series":
+        """The same steps with `function` of each value."""
+        return Series(self.start, tuple(Step(step.duration, function(step.value)) for step in self.steps))
+
+    def clip(self, start: float, until: float) -> "Series":
+        """The part within [start, until). Empty, and starting at `start`, if there is none."""
+        parts = [(max(s, start), min(e, until), v) for s, e, v in self.spans()]
+        parts = [(s, e, v) for s, e, v in parts if e - s > SAME_INSTANT]
+        return Series(parts[0][0] if parts else start, tuple(Step(e - s, v) for s, e, v in parts))
+
+    def resample(self, step: float) -> "Series":
+        """Means over steps of `step` seconds from the start; the last may be shorter. The integral is kept. ValueError unless step > 0."""
+        if not step > 0:
+            raise ValueError(f"cannot resample to steps of {step} s; give a step above 0")
+        edges = [self.start + i * step for i in range(math.ceil((self.duration - SAME_INSTANT) / step))]
+        spans = [(edge, min(edge + step, self.until)) for edge in edges]
+        return Series(self.start, tuple(Step(e - s, self.mean(s, e)) for s, e in spans))
+
+    def merged(self) -> "Series":
+        """The same with equal neighbours made one step."""
+        steps: list[Step] = []
+        for step in self.steps:
+            if steps and steps[-1].value == step.value:
+                step = Step(steps.pop().duration + step.duration, step.value)
+            steps.append(step)
+        return Series(self.start, tuple(steps))
+
+    def then(self, other: "Series") -> "Series":
+        """This series followed by another that starts where this one ends. ValueError if it does not."""
+        if abs(self.until - other.start) > SAME_INSTANT:
+            raise ValueError(f"a series that starts at {other.start} cannot follow one that ends at {self.until}; shift it")
+        return Series(self.start, self.steps + other.steps)
+
+
+def minimum(a: Series, b: Series) -> Series:
+    """The lower of two limits at every instant of either. Where only one is defined that one holds; between two that do not touch, no
+    limit.
+    """
+    instants = sorted({*a.edges(), *b.edges()})
+    starts = [t for t, later in pairwise(instants) if later - t > SAME_INSTANT]
+    if not starts:
+        return a
+    values = [min((v for v in pair if v is not None), default=math.inf) for pair in zip(a.sample(starts), b.sample(starts), strict=True)]
+    return Series.from_pairs(zip(starts, values, strict=True), instants[-1]).merged()
