@@ -32,12 +32,16 @@ _MODULES = {
     ac_der_iec: PayloadType.AC_DER_IEC,
     ac_der_sae: PayloadType.AC_DER_SAE,
 }
+_SIDE_STREAMS = {
+    common_messages.MeteringConfirmationReq: PayloadType.METERING_CONFIRMATION,
+    common_messages.MeteringConfirmationRes: PayloadType.METERING_CONFIRMATION,
+}
 _PAYLOAD_TYPES = {module.__name__: payload_type for module, payload_type in _MODULES.items()}
 
 
 def payload_type_of(message: type[Type]) -> PayloadType:
-    """The main-stream payload type that carries a message class."""
-    return _PAYLOAD_TYPES[sys.modules[message.__module__].__name__]
+    """The payload type that carries a message class: its side stream if it has one of its own, else the main stream of its schema set."""
+    return _SIDE_STREAMS.get(message) or _PAYLOAD_TYPES[sys.modules[message.__module__].__name__]
 
 
 def exi(message: Type) -> bytes:
