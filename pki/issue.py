@@ -8,17 +8,18 @@ Everything is valid from an hour before `now` and never beyond its issuer's end.
 drawn by the library from the operating system.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from cryptography import x509
 from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
+from msgspec import structs
 
 from pki.certificate import USAGE_BITS
 from pki.errors import PlanError
-from pki.identifiers import check_digit
 from pki.keys import ALGORITHMS, PrivateKey, PublicKey, algorithm_of
+from pki.plan import FAMILIES, Names, Plan
 from pki.profiles import OCSP_SIGNING, PROFILES, Profile, Role
 
 BACKDATED = timedelta(hours=1)  # peers' clocks run late, and a car's more than most
@@ -43,23 +44,6 @@ class Issued:
     @property
     def root(self) -> x509.Certificate:
         return self.issuer.root if self.issuer else self.certificate
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Names:
-    """What the templates of the table are filled with, and where revocation is answered."""
-
-    organization: str = "v2gkit"
-    country: str = "DE"
-    root: str = "V2G"
-    curve: str = "secp521r1"  # part of a root's name: a peer tells roots apart by name alone
-    evse_id: str = "DEV2GE000001"
-    evccid: str = "WMIV2GKIT0000000001"
-    pcid: str = "WMIV2GKIT000000001"
-    emaid: str = "DEV2GC00000001" + check_digit("DEV2GC00000001")
-    authority: str = ""
-    ocsp_url: str | None = None
-    crl_url: str | None = None
 
 
 def issue(
@@ -96,7 +80,7 @@ def issue(
 
 def subject_of(profile: Profile, names: Names) -> x509.Name:
     """CN and O always; C and DC unless the row asks for the bare name [V2G20-2598]."""
-    common_name = profile.common_name.format_map({slot: getattr(names, slot) for slot in Names.__slots__})
+    common_name = profile.common_name.format_map({slot: getattr(names, slot) for slot in Names.__struct_fields__})
     attributes = [(NameOID.COMMON_NAME, common_name), (NameOID.ORGANIZATION_NAME, names.organization)]
     if not profile.bare_name:
         attributes.append((NameOID.COUNTRY_NAME, names.country))
@@ -133,30 +117,6 @@ STATION = (Role.CPO_SUB1, Role.CPO_SUB2, Role.SECC, Role.CPS_SUB1, Role.CPS_SUB2
 CAR = (Role.OEM_ROOT, Role.OEM_SUB1, Role.OEM_SUB2, Role.VEHICLE, Role.PROVISIONING)
 PROVIDER = (Role.MO_ROOT, Role.MO_SUB1, Role.MO_SUB2, Role.TARIFF)
 PRIVATE = (Role.PRIVATE_ROOT, Role.PRIVATE_SECC)
-FAMILIES = {"oem": (Role.OEM_ROOT, Role.OEM_SUB1), "mo": (Role.MO_ROOT, Role.MO_SUB1)}  # root, and who hangs under it
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What `create` builds. Every key of a TOML plan is a field here or, under [names], of `Names`."""
-
-    curves: tuple[str, ...] = ("secp521r1",)  # one whole hierarchy each
-    names: Names = field(default_factory=Names)
-    emaids: tuple[str, ...] = ()  # one contract each; empty: the one of `names`
-    v2g_roots: tuple[str, ...] = ("V2G",)  # by name; each carries a station and a provisioning service of its own
-    cross: tuple[tuple[str, str], ...] = ()  # (root, by): root `by` certifies the key of `root`
-    under_v2g: tuple[str, ...] = ()  # families without a root of their own: "oem", "mo"
-    private: bool = False  # a private environment beside the public one
-    responders: bool = True  # an OCSP responder delegated by every authority
-    validity_days: Mapping[str, int] = field(default_factory=dict)  # by role, where the row's own is not wanted
-
-    def __post_init__(self) -> None:
-        _among("curve", self.curves, ALGORITHMS)
-        _among("family in under_v2g", self.under_v2g, FAMILIES)
-        _among("role in validity_days", self.validity_days, [role.value for role in Role])
-        _among("root in cross", [name for pair in self.cross for name in pair], self.v2g_roots)
-        if not self.curves or not self.v2g_roots:
-            raise PlanError("a plan needs at least one curve and one root in v2g_roots")
 
 
 class Hierarchy:
@@ -187,7 +147,7 @@ def build(plan: Plan, curve: str, now: datetime) -> Hierarchy:
     for signed, by in plan.cross:
         builder.cross(signed, by)
     for role in CAR + PROVIDER:
-        if role not in [FAMILIES[family][0] for family in plan.under_v2g]:
+        if role not in [FAMILIES[family] for family in plan.under_v2g]:
             builder.add(role, curve)
     for emaid in plan.emaids or (plan.names.emaid,):
         builder.add(Role.CONTRACT, f"{emaid}-{curve}", emaid=emaid)
@@ -202,18 +162,18 @@ def build(plan: Plan, curve: str, now: datetime) -> Hierarchy:
 class _Builder:
     def __init__(self, plan: Plan, curve: str, now: datetime) -> None:
         self.plan, self.curve, self.now = plan, curve, now
-        self.names = replace(plan.names, curve=curve)
+        self.names = structs.replace(plan.names, curve=curve)
         self.issued: list[Issued] = []
 
     def add(self, role: Role, name: str, **names: str) -> None:
         profile = PROFILES[role]
-        self._issue(profile, name, replace(self.names, **names), self._issuer(profile))
+        self._issue(profile, name, structs.replace(self.names, **names), self._issuer(profile))
 
     def cross(self, signed: str, by: str) -> None:
         """Root `by` certifies the key of root `signed`; a station whose chain goes on through it reaches both."""
         roots = [one for one in self.issued if one.role is Role.V2G_ROOT and one.issuer is None]
         subject, issuer = (roots[self.plan.v2g_roots.index(name)] for name in (signed, by))
-        names = replace(self.names, root=signed)
+        names = structs.replace(self.names, root=signed)
         certificate = self._certificate(PROFILES[Role.V2G_ROOT], issuer, names, subject.key, PROFILES[Role.CPO_SUB1].validity)
         bridge = Issued(Role.V2G_ROOT, f"{signed}-by-{by}-{self.curve}", certificate, subject.key, issuer)
         self.issued.append(bridge)
@@ -221,7 +181,7 @@ class _Builder:
             self.issued.append(replace(one, name=f"{one.name}-by-{by}", issuer=_rebased(one.issuer, subject, bridge)))
 
     def respond(self, authority: Issued) -> None:
-        names = replace(self.names, authority=f"{authority.role.value}-{authority.name}"[:48])
+        names = structs.replace(self.names, authority=f"{authority.role.value}-{authority.name}"[:48])
         self._issue(PROFILES[Role.OCSP], f"{authority.role.value}-{authority.name}", names, authority)
 
     def _issue(self, profile: Profile, name: str, names: Names, issuer: Issued | None) -> None:
@@ -238,7 +198,7 @@ class _Builder:
     def _issuer(self, profile: Profile) -> Issued | None:
         """The last authority of the issuing role; a family without a root of its own hangs under the first V2G root."""
         role = profile.issuer
-        if role in [FAMILIES[family][0] for family in self.plan.under_v2g]:
+        if role in [FAMILIES[family] for family in self.plan.under_v2g]:
             return next(one for one in self.issued if one.role is Role.V2G_ROOT)
         return next((one for one in reversed(self.issued) if one.role is role), None)
 
@@ -247,9 +207,3 @@ def _rebased(issuer: Issued | None, old: Issued, new: Issued) -> Issued | None:
     if issuer is None or issuer is old:
         return new
     return replace(issuer, issuer=_rebased(issuer.issuer, old, new))
-
-
-def _among(what: str, found: Iterable[str], known: Collection[str]) -> None:
-    for name in found:
-        if name not in known:
-            raise PlanError(f"{what} {name!r} is none of {', '.join(known)}")
