@@ -9,7 +9,7 @@ ROOT = Path(__file__).parent.parent
 OURS = {"v2g", "secc", "evcc", "pki", "energy", "ocpp_bridge", "lab"}
 MAY_IMPORT = {  # room -> what of ours it may use, besides itself
     "v2g.exi": (),
-    "v2g.messages": ("v2g.exi.schema",),
+    "v2g.messages": ("v2g.exi.schema", "v2g.exi.grammar"),
     "v2g.session": ("v2g.exi", "v2g.messages"),
     "pki": ("v2g.exi", "v2g.messages"),
     "energy": (),

@@ -58,6 +58,11 @@ class Production:
         self._after: Any = after
         self._full: Any = (term, after) if term and self.limit else None
 
+    def __str__(self) -> str:
+        """As EXI writes it, with the local name."""
+        kind = ("AT", "SE", "SE(*)", "EE", "CH", "CH mixed")[self.event]
+        return f"{kind} {self.name.local}" if self.name else kind
+
     @property
     def after(self) -> "State":
         if isinstance(self._after, tuple):
@@ -89,11 +94,23 @@ class State:
 
     @property
     def undeclared(self) -> tuple[str, ...]:
-        """What the second level offers behind the escape, in code order (EXI 8.5.4.4.1, not strict, nothing preserved)."""
-        end = () if any(p.event is Event.END for p in self.productions) else ("end",)
-        typed = ("xsi:type", "xsi:nil") if self.start else ()
-        attributes = ("attribute", "untyped attribute") if self.attributes else ()
-        return (*end, *typed, *attributes, "element", "untyped text")
+        """What the second level offers behind the escape, in code order."""
+        return second_level(any(p.event is Event.END for p in self.productions), self.start, self.attributes)
+
+
+def second_level(ends: bool, start: bool, attributes: bool) -> tuple[str, ...]:
+    """The second level of a state in code order, by what its first level has (EXI 8.5.4.4.1, not strict, nothing preserved)."""
+    return (
+        *(() if ends else ("end",)),
+        *(("xsi:type", "xsi:nil") if start else ()),
+        *(("attribute", "untyped attribute") if attributes else ()),
+        "element",
+        "untyped text",
+    )
+
+
+BEFORE_VALUE = second_level(ends=False, start=True, attributes=True)  # of an element of simple type: at its start,
+AFTER_VALUE = second_level(ends=True, start=False, attributes=False)  # and where its end is due
 
 
 # --- the content model as terms and groups: what is left to do is a stack of (part, copies already made) ---
@@ -179,13 +196,14 @@ class Grammar:
         if field is None:
             return [(None, None)]
         if isinstance(field.content, tuple):
-            return [_class_name(cls) for cls in field.content]
+            return [class_name(cls) for cls in field.content]
         if field.reference and isinstance(field.content, type) and issubclass(field.content, Type):
             return [(QName(e.name, e.namespace), e.type) for e in self._set.substitutes(field.name)]
         return [(QName(field.name, field.namespace), field.content)]
 
 
-def _class_name(cls: type[Type]) -> tuple[QName, type[Type]]:
+def class_name(cls: type[Type]) -> tuple[QName, type[Type]]:
+    """The element that stands for a class in a repeated choice, and the class."""
     declared = schema.declared_elements(cls)
     return (QName(declared[0].name, declared[0].namespace) if declared else QName(cls.__name__, schema.namespace_of(cls))), cls
 
@@ -269,10 +287,7 @@ class SchemaSet:
     def classes(self) -> tuple[type[Type], ...]:
         """Every declared class of the set."""
         return tuple(
-            v
-            for m in self.modules
-            for v in vars(m).values()
-            if isinstance(v, type) and issubclass(v, Type) and v.__module__ == m.__name__
+            v for m in self.modules for v in vars(m).values() if isinstance(v, type) and issubclass(v, Type) and v.__module__ == m.__name__
         )
 
     @cached_property
@@ -295,9 +310,15 @@ class SchemaSet:
                 if field.role != "element":
                     continue
                 if isinstance(field.content, tuple):
-                    yield from (_class_name(c) for c in field.content)
+                    yield from (class_name(c) for c in field.content)
                 elif not field.reference:
                     yield QName(field.name, field.namespace), field.content
+
+    def roots(self, fragment: bool) -> list[tuple[QName, type[Type]]]:
+        """The elements of complex type that a document, or a fragment, may consist of."""
+        if not fragment:
+            return [(QName(e.name, e.namespace), e.type) for e in self.globals]
+        return [(n, c) for n, contents in self.names.items() for c in contents if isinstance(c, type) and issubclass(c, Type)]
 
     @cached_property
     def attributes(self) -> tuple[QName, ...]:

@@ -19,7 +19,7 @@ from typing import Any, Literal
 from v2g.exi import strings
 from v2g.exi.bits import BitReader, BitWriter
 from v2g.exi.errors import DecodeError, EncodeError
-from v2g.exi.schema import Binary, Facets, Integer, String
+from v2g.exi.schema import Binary, Facets, Integer, String, Type
 
 NBIT_VALUES = 4096  # an Integer of at most so many values is an n-bit offset (EXI 7.1.5)
 MAX_INTEGER_BITS = 4096  # of an integer without bounds (certificate serial numbers have 160): keeps reading linear in the input
@@ -37,6 +37,11 @@ class Representation:
     width: int = 0
     offset: int = 0
     members: tuple[Any, ...] = ()
+
+
+def is_complex(content: Any) -> bool:
+    """Whether an element's content is a declared class, not a simple value."""
+    return isinstance(content, type) and issubclass(content, Type)
 
 
 @cache
@@ -130,13 +135,14 @@ def misfit(facets: Facets, value: Any) -> str | None:
         case _:
             fits = type(value) is facets
     if not fits:
-        return f"{value!r} is no {_expected(facets)}"
+        return f"{value!r} is no {expected(facets)}"
     if isinstance(facets, Integer) and facets.maximum is None and value.bit_length() > MAX_INTEGER_BITS:
         return f"the integer is longer than {MAX_INTEGER_BITS} bits"
     return violation(facets, value)
 
 
-def _expected(facets: Facets) -> str:
+def expected(facets: Facets) -> str:
+    """The Python type of a value, by name."""
     match facets:
         case Integer():
             return "int"

@@ -1,22 +1,20 @@
 """Messages as XML documents and back. The XML is what the schema prescribes, so any validator of the schemas can judge it."""
 
-import base64
-import binascii
 import re
 from collections.abc import Iterator
 from typing import Any
 
 from lxml import etree
 
-from v2g.exi import values
-from v2g.exi.codec import element_name
+from v2g.exi import lexical, values
+from v2g.exi.encoder import element_name
 from v2g.exi.errors import EncodeError
 from v2g.exi.events import events
 from v2g.exi.grammar import Event, Production, QName, SchemaSet, State
-from v2g.exi.schema import Binary, Facets, Integer, String, Type
+from v2g.exi.schema import Type
 
+_WRITABLE = re.compile("[\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*")
 INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"
-_BLANK = " \t\r\n"
 
 
 # --- message to XML ---
@@ -42,40 +40,35 @@ def _fill(node: Any, message: Type, schema_set: SchemaSet) -> None:
     for _, _, production, value in events(message, type(message), schema_set):
         match production.event:
             case Event.ATTRIBUTE:
-                node.set(_tag(production.name), _spell(production.content, value))
+                node.set(_tag(production.name), _text(production.content, value))
             case Event.TEXT:
-                node.text = _spell(production.content, value)
+                node.text = _text(production.content, value)
             case Event.ELEMENT:
                 _child(etree.SubElement(node, _tag(production.name)), production, value, schema_set)
 
 
 def _child(node: Any, production: Production, value: Any, schema_set: SchemaSet) -> None:
-    assert production.name is not None
     try:
         if isinstance(value, Type):
             _fill(node, value, schema_set)
         else:
-            node.text = _spell(production.content, value)
+            node.text = _text(production.content, value)
     except EncodeError as error:
+        assert production.name is not None
         error.within(production.name.local)
         raise
-    except ValueError as error:  # lxml: a control character
-        raise EncodeError(f"{value!r} cannot be written in XML: {error}", (production.name.local,)) from None
+
+
+def _text(content: Any, value: Any) -> str:
+    text = lexical.spell(content, value)
+    if not _WRITABLE.fullmatch(text):
+        raise EncodeError(f"{text!r} holds a character that XML cannot carry")
+    return text
 
 
 def _tag(name: QName | None) -> str:
     assert name is not None
     return f"{{{name.namespace}}}{name.local}" if name.namespace else name.local
-
-
-def _spell(content: Any, value: Any) -> str:
-    """A simple value in its XSD spelling."""
-    values.unfit(content, value)
-    if content is bool:
-        return "true" if value else "false"
-    if isinstance(value, bytes):
-        return value.hex().upper() if content.lexical == "hexBinary" else base64.b64encode(value).decode("ascii")
-    return str(value if isinstance(content, Integer | String) else value.value)
 
 
 # --- XML to message ---
@@ -91,11 +84,10 @@ def from_xml(text: str | bytes, schema_set: SchemaSet, *, fragment: bool = False
     if root.getroottree().docinfo.doctype:
         raise EncodeError("a document type declaration has no place in a message")
     name = _name(root)
-    contents = schema_set.names.get(name, ()) if fragment else [e.type for e in schema_set.globals if (e.name, e.namespace) == name]
-    classes = [c for c in contents if isinstance(c, type) and issubclass(c, Type)]
-    if not classes:
+    cls = next((c for n, c in schema_set.roots(fragment) if n == name), None)
+    if cls is None:
         raise EncodeError(f"{_tag(name)} is no {'element of complex type' if fragment else 'global element'} in the set {schema_set.name}")
-    return _message(root, classes[0], schema_set), name
+    return _message(root, cls, schema_set), name
 
 
 def _name(node: Any) -> QName:
@@ -142,8 +134,8 @@ def _content(node: Any, start: State) -> Iterator[tuple[Event, QName | None, Any
     texts = [node.text or "", *(child.tail or "" for child in children)]
     if not children and Event.TEXT in _reachable(start):
         yield Event.TEXT, None, texts[0]
-    elif any(text.strip(_BLANK) for text in texts):
-        raise EncodeError(f"text {''.join(texts).strip(_BLANK)!r} where only elements are expected")
+    elif any(text.strip(lexical.BLANK) for text in texts):
+        raise EncodeError(f"text {''.join(texts).strip(lexical.BLANK)!r} where only elements are expected")
     yield from ((Event.ELEMENT, _name(child), child) for child in children)
 
 
@@ -171,43 +163,14 @@ def _same(declared: QName | None, found: QName | None) -> bool:
 
 def _value(found: Any, production: Production, schema_set: SchemaSet) -> Any:
     content: Any = production.content
-    if isinstance(content, type) and issubclass(content, Type):
+    if values.is_complex(content):
         return _message(found, content, schema_set)
     if isinstance(found, str):
-        return _parse(content, found)
+        return lexical.parse(content, found)
     try:
         if len(found):
             raise EncodeError("elements where a simple value is expected")
-        return _parse(content, found.text or "")
+        return lexical.parse(content, found.text or "")
     except EncodeError as error:
         error.within(_name(found).local)
         raise
-
-
-def _parse(content: Facets, text: str) -> Any:
-    """The value that an XSD spelling stands for."""
-    bare = text.strip(_BLANK)
-    match content:
-        case String():
-            value: Any = text
-        case Integer() if re.fullmatch(r"[+-]?[0-9]{1,1300}", bare):
-            value = int(bare)
-        case Binary(lexical):
-            value = _octets(lexical, bare)
-        case _ if content is bool:
-            value = {"true": True, "1": True, "false": False, "0": False}.get(bare)
-        case _:
-            value = next((m for m in content if m.value == bare), None) if isinstance(content, type) else None
-    if value is None:
-        raise EncodeError(f"{text!r} is no value of this type")
-    values.unfit(content, value)
-    return value
-
-
-def _octets(lexical: str, text: str) -> bytes | None:
-    try:
-        if lexical == "hexBinary":
-            return binascii.unhexlify(text)
-        return base64.b64decode(re.sub(f"[{_BLANK}]", "", text), validate=True)
-    except ValueError:
-        return None

@@ -1,0 +1,273 @@
+"""The walk from octets to a message, step by step through the grammar, with every tolerance and, if wanted, an account of each step."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from v2g.exi import strings, values
+from v2g.exi.bits import BitReader
+from v2g.exi.errors import DecodeError
+from v2g.exi.grammar import AFTER_VALUE, BEFORE_VALUE, Event, Production, QName, SchemaSet
+from v2g.exi.relaxed import Relaxed
+from v2g.exi.schema import Field, Type, fields
+
+HEADER = 0x80  # distinguishing bits 10, no options, version 1
+Mode = Literal["conformance", "interop"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that was tolerated while decoding: where, and what."""
+
+    path: tuple[str, ...]
+    bit: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{'/'.join(self.path)}: {self.reason} (at bit {self.bit})"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing read from the stream: `width` bits from `bit` on. `depth` counts the elements around it."""
+
+    bit: int
+    width: int
+    depth: int
+    what: str
+    value: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What octets turned out to be: the message, the name of its element, and what was tolerated on the way."""
+
+    message: Type
+    name: QName
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(slots=True)
+class _Slots:
+    """What one element has yielded so far."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+
+    def put(self, target: Field, value: Any) -> int:
+        """Store a value; how many the field now holds."""
+        if not target.repeated:
+            self.values[target.name] = value
+            return 1
+        held = self.values.setdefault(target.name, [])
+        held.append(value)
+        return len(held)
+
+    def build(self, cls: type[Type]) -> Type:
+        return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in self.values.items()})
+
+
+class Decoder:
+    """One walk through one stream. `steps`, if given, receives an account of everything that is read."""
+
+    def __init__(self, octets: bytes, schema_set: SchemaSet, mode: Mode = "conformance", steps: list[Step] | None = None) -> None:
+        self.bits = BitReader(octets)
+        self.set = schema_set
+        self.mode = mode
+        self.steps = steps
+        self.partitions = strings.ValuePartitions()
+        self.findings: list[Finding] = []
+        self.path: list[str] = []
+
+    def read(self, fragment: bool) -> Reading:
+        """The whole stream. Raises DecodeError with path and bit."""
+        try:
+            self._header()
+            name, message = self._fragment() if fragment else self._document()
+            self._padding()
+        except DecodeError as error:
+            error.path = tuple(self.path)
+            raise
+        if self.partitions.hits:
+            self._tolerate(f"{self.partitions.hits} references to earlier strings")
+        return Reading(message, name, tuple(self.findings))
+
+    # the frame around the root element
+
+    def _header(self) -> None:
+        first = self.bits.bits(8)
+        if first != HEADER:
+            raise self._error(f"the first octet is 0x{first:02X}, an EXI header without options is 0x{HEADER:02X}", 8)
+        self._note(8, "header", first)
+
+    def _document(self) -> tuple[QName, Type]:
+        roots, width = self.set.globals, self.set.document_width
+        code = self.bits.bits(width)
+        if code >= len(roots):
+            raise self._error(f"document code {code}, the set {self.set.name} has {len(roots)} global elements", width)
+        name = QName(roots[code].name, roots[code].namespace)
+        self._note(width, f"document {name.local}", code)
+        message = self._element(name, roots[code].type)
+        assert isinstance(message, Type)
+        return name, message
+
+    def _fragment(self) -> tuple[QName, Type]:
+        names, width = self.set.names, self.set.fragment_width
+        code = self.bits.bits(width)
+        if code >= len(names):
+            raise self._error(f"fragment code {code}, the set {self.set.name} has {len(names)} elements", width)
+        name = tuple(names)[code]
+        self._note(width, f"fragment {name.local}", code)
+        message = self._element(name, names[name][0]) if len(names[name]) == 1 else self._relaxed(name)
+        if not isinstance(message, Type):
+            raise self._error(f"{name.local} is a simple value, not a message", 0)
+        end = self.bits.bits(width)
+        if end != len(names) + 1:
+            raise self._error(f"code {end} instead of the end of the fragment", width)
+        self._note(width, "end of fragment", end)
+        return name, message
+
+    def _padding(self) -> None:
+        width = -self.bits.position % 8
+        padding = self.bits.bits(width)
+        if width:
+            self._note(width, "padding", padding)
+        if padding:
+            self._tolerate("the padding bits are not zero")
+        left = self.bits.octets[self.bits.position // 8 :]
+        if left == b"\0":
+            self._tolerate("an octet 0x00 follows the end")  # some vehicles and certificate backends append it
+        elif left:
+            raise self._error(f"{len(left)} octets follow the end", 0)
+
+    # elements
+
+    def _element(self, name: QName, content: Any) -> Any:
+        """The content of an element whose start has been read."""
+        self.path.append(name.local)
+        value = self._complex(name, content) if values.is_complex(content) else self._simple(name, content)
+        self.path.pop()
+        return value
+
+    def _simple(self, name: QName, content: Any) -> Any:
+        shape = values.representation(content)
+        if self.bits.bits(1):
+            return self._empty(shape)
+        self._note(1, "CH", 0)
+        value = self._value(name, shape)
+        if self.bits.bits(1):
+            self._undeclared(AFTER_VALUE, 1)
+        self._note(1, "EE", 0)
+        return value
+
+    def _value(self, name: QName, shape: values.Representation) -> Any:
+        start = self.bits.position
+        value = self.partitions.read(self.bits, name) if shape.kind == "string" else values.read(self.bits, shape)
+        self._note(self.bits.position - start, shape.kind, value)
+        return self._checked(shape, value)
+
+    def _checked(self, shape: values.Representation, value: Any) -> Any:
+        if wrong := values.violation(shape.facets, value):
+            if self.mode == "conformance":
+                raise self._error(wrong, 0)
+            self._tolerate(wrong)
+        return value
+
+    def _complex(self, name: QName, cls: type[Type]) -> Type:
+        grammar = self.set.grammar(cls)
+        if grammar.abstract:
+            raise self._error(f"{name.local} is abstract", 0)
+        state, slots = grammar.start, _Slots()
+        while True:
+            code = self.bits.bits(state.width)
+            if code >= len(state.productions):
+                self._undeclared(state.undeclared, len(state.productions))
+                return self._cut_short(cls, slots)
+            production = state.productions[code]
+            self._note(state.width, str(production), code)
+            if production.event is Event.END:
+                return slots.build(cls)
+            state = production.next(self._event(name, production, slots))
+
+    def _event(self, name: QName, production: Production, slots: _Slots) -> int:
+        """Read what a production announces into its field; how many values the field now holds."""
+        target = production.field
+        if target is None:
+            raise self._refused("element" if production.event is Event.ANY_ELEMENT else "text", 0)
+        if production.event is Event.ELEMENT:
+            assert production.name is not None
+            return slots.put(target, self._element(production.name, production.content))
+        at = production.name if production.event is Event.ATTRIBUTE else name
+        assert at is not None
+        return slots.put(target, self._value(at, values.representation(production.content)))  # type: ignore[arg-type]
+
+    # what the schema does not declare
+
+    def _undeclared(self, offered: tuple[str, ...], escape: int) -> None:
+        """Behind the escape: only the end of an element is accepted."""
+        self._note(escape.bit_length(), "escape", escape)
+        width = (len(offered) - 1).bit_length()
+        code = self.bits.bits(width)
+        if code >= len(offered):
+            raise self._error(f"second-level code {code} of {len(offered)}", width)
+        if offered[code] != "end":
+            raise self._refused(offered[code], width)
+        self._note(width, "undeclared EE", code)
+
+    def _empty(self, shape: values.Representation) -> Any:
+        """A simple element that has its end where the value should be: an empty string or binary, as EXIficient writes it."""
+        self._undeclared(BEFORE_VALUE, 1)
+        if shape.kind not in ("string", "binary"):
+            raise self._error("the element is empty", 0)
+        self._tolerate("an undeclared end stands for the empty value")
+        return self._checked(shape, "" if shape.kind == "string" else b"")
+
+    def _cut_short(self, cls: type[Type], slots: _Slots) -> Type:
+        """An element of complex type that an undeclared event has ended."""
+        missing = [f for f in fields(cls) if f.minimum and f.name not in slots.values]
+        if len(missing) == 1 and missing[0].role == "text":
+            shape = values.representation(missing[0].content)  # type: ignore[arg-type]
+            if shape.kind in ("string", "binary"):
+                slots.put(missing.pop(), self._checked(shape, "" if shape.kind == "string" else b""))
+        if missing:
+            raise self._error(f"the element ends before {missing[0].name}", 0)
+        self._tolerate("ended by an undeclared end")
+        return slots.build(cls)
+
+    def _relaxed(self, name: QName) -> Type:
+        """An element that is declared with several types, in a fragment: its attributes and its text are untyped strings."""
+        self.path.append(name.local)
+        relaxed = Relaxed.of(self.set, name)
+        if relaxed is None:
+            raise self._error(f"{name.local} has several types in the set {self.set.name}, none of them with attributes and text", 0)
+        slots, width = _Slots(), relaxed.start_width
+        while True:
+            code = self.bits.bits(width)
+            self._note(width, relaxed.event(code, width), code)
+            if width == relaxed.start_width and (target := relaxed.attributes.get(code)):
+                self._untyped(QName(target.name, target.namespace), target, slots)
+            elif code == relaxed.text(width) and relaxed.field.name not in slots.values:
+                self._untyped(name, relaxed.field, slots)
+                width = relaxed.content_width
+            elif code == relaxed.end(width):
+                slots.values.setdefault(relaxed.field.name, "")
+                self.path.pop()
+                return slots.build(relaxed.cls)
+            else:
+                raise self._error(f"code {code}: only the attributes and the text of {name.local} are expected", width)
+
+    def _untyped(self, name: QName, target: Field, slots: _Slots) -> None:
+        slots.put(target, self._value(name, values.representation(target.content)))  # type: ignore[arg-type]
+
+    # reports
+
+    def _note(self, width: int, what: str, value: Any) -> None:
+        if self.steps is not None:
+            self.steps.append(Step(self.bits.position - width, width, len(self.path), what, value))
+
+    def _error(self, reason: str, width: int) -> DecodeError:
+        return DecodeError(reason, self.bits.position - width)
+
+    def _refused(self, what: str, width: int) -> DecodeError:
+        return self._error(f"{what}: EXI admits it here, no message has it", width)
+
+    def _tolerate(self, reason: str) -> None:
+        self.findings.append(Finding(tuple(self.path), self.bits.position, reason))
