@@ -10,7 +10,8 @@ from energy.scheduler import UNSERVED
 from energy.stay import TOLERANCE, Stay
 
 NUDGE = 1.0 + 1e-9  # floats that should be 11000 may be 10999.999999
-DIGITS = 4  # significant digits that the 16-bit mantissa of a RationalNumber always holds
+DIGITS = 4  # significant digits that a 16-bit mantissa always holds
+MANTISSA = 32_767  # and the largest of five digits that it holds
 
 
 def floor_to_digits(value: float, digits: int = DIGITS) -> float:
@@ -21,8 +22,16 @@ def floor_to_digits(value: float, digits: int = DIGITS) -> float:
     return float(exact.quantize(Decimal(1).scaleb(exact.adjusted() - digits + 1), rounding=ROUND_DOWN))
 
 
+def floor_to_short(value: float) -> float:
+    """The value cut towards 0 to what a 16-bit mantissa times a power of ten holds, as numbers on the wire are: 11 kW to the W, 50 kW to 10 W."""
+    finest = floor_to_digits(value, DIGITS + 1)
+    if not math.isfinite(finest) or abs(int("".join(map(str, Decimal(repr(finest)).normalize().as_tuple().digits)))) <= MANTISSA:
+        return finest
+    return floor_to_digits(value, DIGITS)
+
+
 def compressed(plan: Plan, points: int, remade: Callable[[Stay], Plan]) -> Plan:
-    """The plan in at most `points` (>= 1) intervals, powers cut to `DIGITS` digits.
+    """The plan in at most `points` (>= 1) intervals, powers cut by `floor_to_short`.
 
     First neighbours of equal power are joined, which loses nothing. If that is not enough, dynamic programming chooses the joints that lose
     the least money when every joined interval moves the same energy at constant power, and `remade` plans anew over the coarser stay, whose
@@ -48,7 +57,7 @@ def _rounded(plan: Plan) -> Plan:
     for interval, power, goal in zip(stay.intervals, plan.power.values, plan.energies[1:], strict=True):
         wanted = stay.metered(goal - energy, interval.hours)
         lowest, highest = (0.0, interval.charge_cap) if power > 0 else (-interval.discharge_cap if power < 0 else 0.0, 0.0)
-        power = floor_to_digits(min(max(wanted * NUDGE, lowest), highest))
+        power = floor_to_short(min(max(wanted * NUDGE, lowest), highest))
         powers.append(stay.feasible(power, lowest, highest))
         energy += stay.stored(powers[-1], interval.hours)
     return plan_of(stay, powers, plan.gap)
