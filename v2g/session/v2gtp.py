@@ -131,6 +131,16 @@ class FrameReader:
             raise
 
 
+def frames_of(octets: bytes) -> list[bytes]:
+    """Whole frames that were joined, one by one and with their headers; what is no frame stays one piece."""
+    pieces = []
+    while len(octets) > HEADER_LENGTH:
+        end = HEADER_LENGTH + int.from_bytes(octets[4:8], "big")
+        pieces.append(octets[:end])
+        octets = octets[end:]
+    return [*pieces, octets] if octets else pieces
+
+
 def unframe(datagram: bytes, types: frozenset[int] | None = None, limit: int = 0xFFFF) -> Frame:
     """The one frame that a datagram is, no octet more or less. Raises FramingError."""
     if len(datagram) < HEADER_LENGTH:

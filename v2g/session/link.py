@@ -1,0 +1,95 @@
+"""A connection as a session sees it, and what its shell tells about it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from v2g.session.endpoint import Ended, Event
+from v2g.session.errors import SessionError
+from v2g.session.tls import TlsFacts
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Link:
+    """One connection that is ready for a session. Compared by identity: two connections of one car are two links.
+
+    `nudge` makes the shell look at the session again at once: call it when something from outside (hardware, a backend, a user) changed
+    what the session wants to send, its deadline, or its life.
+    """
+
+    local: tuple[str, int]
+    peer: tuple[str, int]
+    tls: TlsFacts | None  # None: plain TCP, which a bench must ask for
+    opened: float  # now, monotonic s
+    number: int = 0  # counts the connections of a server
+    nudge: Callable[[], None] = lambda: None
+
+    def __str__(self) -> str:
+        return spelled(self.peer)
+
+
+def spelled(address: tuple[str, int]) -> str:
+    """host:port, with brackets around IPv6."""
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Connected(Event):
+    """A TCP connection stands; nothing is known about who is there."""
+
+    local: tuple[str, int]
+    peer: tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Secured(Event):
+    """The TLS handshake is complete and the peer's chain verified."""
+
+    facts: TlsFacts
+
+
+@dataclass(frozen=True, slots=True)
+class HandshakeFailed(Event):
+    """No TLS connection came about. `by` is "us" or "peer", `alert` the TLS alert where there was one."""
+
+    reason: str
+    by: str
+    alert: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unprotected(Event):
+    """The connection is plain TCP because a bench override says so."""
+
+    requirement: str = "V2G20-2356"
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnected(Event):
+    """The connection is gone. `by` says who closed first; `clean` that TLS (or TCP) was closed in order, not reset or cut."""
+
+    by: str
+    clean: bool
+    reason: str = ""
+    ended: Ended | None = None  # how the session ended, None when there was none
+
+
+class Unreachable(SessionError):
+    """No connection came about; the message says what was tried and what to do."""
+
+
+class Observer:
+    """Whom a shell tells about one connection. Every method may be left as it is."""
+
+    def event(self, event: Event) -> None:
+        """What the session did or wants, and what happened to its connection."""
+
+    def octets(self, sent: bool, octets: bytes, now: float) -> None:
+        """Octets of the wire, as they are there: under TLS that is ciphertext."""
+
+    def secret(self, line: bytes) -> None:
+        """A line of the TLS key log, without its end of line. Whoever has it reads the connection."""
+
+
+Observe = Callable[[tuple[str, int], tuple[str, int], int], Observer]
+"""Makes the observer of a connection from its local address, its peer's, and its number."""

@@ -1,0 +1,14 @@
+"""The shell of a session: sockets, TLS, time. Everything that waits is here; what is decided, is decided below.
+
+serve, Server, ServerTls     a station's side
+run, ClientTls               a car's side
+discovery                    SECC discovery, both sides
+pump                         one connection
+openssl                      TLS between memory buffers
+"""
+
+from v2g.session.transport.client import ClientTls, run
+from v2g.session.transport.pump import Attend, Limits
+from v2g.session.transport.server import Served, Server, ServerTls, serve
+
+__all__ = ["Attend", "ClientTls", "Limits", "Served", "Server", "ServerTls", "run", "serve"]

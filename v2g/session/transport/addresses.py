@@ -1,0 +1,44 @@
+"""Interfaces and addresses of this machine, and errors that say what to do about them."""
+
+import socket
+from ipaddress import IPv6Address
+from pathlib import Path
+
+from v2g.session.link import Unreachable
+
+_IF_INET6 = Path("/proc/net/if_inet6")
+
+
+def index_of(interface: str) -> int:
+    """The index of an interface. Raises Unreachable, naming those there are."""
+    try:
+        return socket.if_nametoindex(interface)
+    except OSError:
+        known = ", ".join(name for _, name in socket.if_nameindex())
+        raise Unreachable(f"no network interface {interface!r}; this machine has {known}") from None
+
+
+def addresses_of(interface: str) -> tuple[IPv6Address, ...]:
+    """The IPv6 addresses of an interface, from /proc (Linux); empty where that is not there."""
+    index_of(interface)
+    try:
+        rows = [line.split() for line in _IF_INET6.read_text().splitlines()]
+    except OSError:
+        return ()
+    return tuple(IPv6Address(bytes.fromhex(row[0])) for row in rows if row[5] == interface)
+
+
+def link_local(interface: str) -> IPv6Address:
+    """The link-local address of an interface; ::1 for a loopback that has none. Raises Unreachable with the cure."""
+    found = addresses_of(interface)
+    for address in (*(a for a in found if a.is_link_local), *(a for a in found if a.is_loopback)):
+        return address
+    raise Unreachable(
+        f"interface {interface!r} has no IPv6 link-local address, which discovery needs: set it up (ip link set {interface} up), enable "
+        f"IPv6 (sysctl net.ipv6.conf.{interface}.disable_ipv6=0), or do without discovery and give host and port"
+    )
+
+
+def zoned(address: IPv6Address, interface: str) -> str:
+    """An address as connect() wants it: a link-local one only means something together with its interface."""
+    return f"{address}%{interface}" if address.is_link_local else str(address)

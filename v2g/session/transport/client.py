@@ -1,0 +1,106 @@
+"""The connecting side: one session with one station."""
+
+import asyncio
+import socket
+from collections.abc import Callable, Sequence
+
+from v2g.session.endpoint import Ended, Event
+from v2g.session.errors import ConnectionLost, SessionError
+from v2g.session.handshake import ClientHello
+from v2g.session.link import Disconnected, HandshakeFailed, Observe, Observer, Unreachable, spelled
+from v2g.session.tls import CONFORMANCE, Credential, Profile, TlsError
+from v2g.session.transport.openssl import Channel, CheckStaples, Context, Verify
+from v2g.session.transport.pump import Attend, Limits, Pump
+
+
+class ClientTls:
+    """A car's TLS: its vehicle certificate, and its judges of the station's chain and of the OCSP responses stapled to it.
+
+    `check_staples` is asked in every handshake, also when nothing was stapled (None in each place): what an absent response means is its
+    policy [V2G20-1240] [V2G20-2411]. Without it no response is asked for. `trusted_ca_keys` (SHA-1 of root certificates) is how a -2 car
+    names its roots.
+    """
+
+    def __init__(
+        self,
+        credential: Credential | None,
+        verify: Verify,
+        *,
+        check_staples: CheckStaples | None = None,
+        profile: Profile = CONFORMANCE,
+        trusted_ca_keys: Sequence[bytes] = (),
+    ):
+        self.profile, self._verify, self._check_staples = profile, verify, check_staples
+        self._context = Context(profile, server=False, credential=credential, trusted_ca_keys=tuple(trusted_ca_keys))
+
+    def channel(self, hello: ClientHello | None = None) -> Channel:
+        """A fresh channel."""
+        return self._context.channel(self._verify, self._check_staples)
+
+
+class _Failure(Observer):
+    """Remembers why no TLS came about."""
+
+    def __init__(self) -> None:
+        self.failed: HandshakeFailed | None = None
+
+    def event(self, event: Event) -> None:
+        if isinstance(event, HandshakeFailed):
+            self.failed = event
+
+
+async def run(
+    attend: Attend,
+    host: str,
+    port: int,
+    tls: ClientTls | None,
+    *,
+    observe: Sequence[Observe] = (),
+    limits: Limits | None = None,
+    connect_limit: float = 5.0,
+) -> Ended:
+    """Connect, run one session to its end, and return how it ended.
+
+    `host` is a name, an IPv4 or an IPv6 address; a link-local one needs its interface (fe80::1%eth0). Nothing is raised for what a peer or
+    a network does: no connection ends as `Unreachable`, a failed handshake as `TlsError`. `connect_limit` is in seconds.
+    """
+    failure = _Failure()
+    witnesses: list[Observe] = [*observe, lambda local, peer, number: failure]
+    try:
+        pump = await _connected(lambda: Pump(attend, tls, server=False, observe=witnesses, limits=limits), host, port, connect_limit)
+    except SessionError as error:
+        return Ended("no connection", error)
+    try:
+        return _ended(await asyncio.shield(pump.done), failure.failed)
+    except asyncio.CancelledError:
+        pump.abandon("cancelled")
+        raise
+
+
+def _ended(last: Disconnected, failed: HandshakeFailed | None) -> Ended:
+    if failed is not None:
+        return Ended("no connection", TlsError(failed.reason, failed.by, failed.alert))
+    return last.ended or Ended("no session", ConnectionLost(last.reason))
+
+
+async def _connected(make: Callable[[], Pump], host: str, port: int, limit: float) -> Pump:
+    loop = asyncio.get_running_loop()
+    where = spelled((host, port))
+    try:
+        async with asyncio.timeout(limit):
+            _, pump = await loop.create_connection(make, host, port)
+    except TimeoutError:
+        raise Unreachable(f"{where} did not accept a connection within {limit:g} s: is the station there, and on this network?") from None
+    except socket.gaierror as error:
+        raise Unreachable(f"{host!r} is no address and no name that can be resolved: {error.strerror}") from None
+    except OSError as error:
+        raise Unreachable(_explained(where, host, error)) from None
+    return pump
+
+
+def _explained(where: str, host: str, error: OSError) -> str:
+    if host.lower().startswith("fe80:") and "%" not in host:
+        return f"{where}: a link-local address needs its interface, as in {host}%eth0"
+    if isinstance(error, ConnectionRefusedError):
+        return f"{where} refuses connections: nothing listens there"
+    return f"{where} cannot be reached: {error.strerror or error}"

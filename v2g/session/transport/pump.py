@@ -1,0 +1,359 @@
+"""One pump for any endpoint, station or car: octets in, deadlines, octets out, and an end in good order.
+
+A connection goes through phases, each with its own limit in time:
+
+    HELLO       a station waits for the whole ClientHello, to choose its certificates by it
+    HANDSHAKE   TLS
+    OPEN        octets go to the endpoint, its deadline decides when it is ticked
+    PARTING     the session is over; a station gives the car its time to close [V2G20-1643]
+    DRAINING    this side has closed; what still arrives is thrown away, so that what was sent last is not lost in a reset
+    CLOSED
+
+Whatever a peer does costs its own connection and nothing else: nothing here raises into the event loop.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol, cast
+
+from v2g.session.endpoint import Endpoint, Event, Noted, Relaxed
+from v2g.session.errors import SessionError
+from v2g.session.handshake import ClientHello, HelloReader
+from v2g.session.link import Connected, Disconnected, HandshakeFailed, Link, Observe, Observer, Secured, Unprotected, spelled
+from v2g.session.timing import SECC_TCP_CLOSE
+from v2g.session.tls import TlsError, TlsFacts
+from v2g.session.transport.openssl import Channel
+from v2g.session.v2gtp import frames_of
+
+log = logging.getLogger("v2g.transport")
+
+Attend = Callable[[Link], Endpoint | None]
+"""Makes the endpoint for a connection that is ready, or None to decline it."""
+
+
+class Secure(Protocol):
+    """The TLS side of a shell: makes the channel for a connection, a station after it has read the ClientHello."""
+
+    def channel(self, hello: ClientHello | None) -> Channel:
+        """A fresh channel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a peer may take, in seconds."""
+
+    # A handshake takes 20 ms on a desktop and about a second between slow controllers over a busy power line. The standard gives 18 s from
+    # the data link to SessionSetup; half of that is for TLS, and a peer that needs longer would miss the other half anyway.
+    handshake: float = 9.0
+    parting: float = SECC_TCP_CLOSE
+    drain: float = 1.0
+
+
+class Phase(Enum):
+    """Where a connection stands."""
+
+    HELLO = "hello"
+    HANDSHAKE = "handshake"
+    OPEN = "open"
+    PARTING = "parting"
+    DRAINING = "draining"
+    CLOSED = "closed"
+
+
+class Pump(asyncio.Protocol):
+    """Drives one endpoint over one TCP connection, with TLS unless `secure` is None.
+
+    `server` waits for the peer to close after a session that ended well, and reads the ClientHello first; a client closes at once. `done`
+    holds the last event, how the connection ended, when nothing of it is left.
+    """
+
+    def __init__(
+        self,
+        attend: Attend,
+        secure: Secure | None,
+        *,
+        server: bool,
+        number: int = 0,
+        observe: Sequence[Observe] = (),
+        limits: Limits | None = None,
+    ):
+        self.loop = asyncio.get_running_loop()
+        self.done: asyncio.Future[Disconnected] = self.loop.create_future()
+        self.phase = Phase.HELLO if server else Phase.HANDSHAKE
+        self.endpoint: Endpoint | None = None
+        self.heard = False  # whether the endpoint got any octet
+        self.local = self.peer = ("unknown", 0)
+        self._attend, self._secure, self._server, self._number = attend, secure, server, number
+        self._observe, self._limits = observe, limits or Limits()
+        self._observers: list[Observer] = []
+        self._hello = HelloReader()
+        self._channel: Channel | None = None
+        self._transport: asyncio.Transport | None = None
+        self._due: float | None = None  # when something must happen
+        self._alarm: asyncio.TimerHandle | None = None
+        self._parted: tuple[str, str] | None = None  # who closed first, and why
+
+    # --- asyncio calls these ---
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The TCP connection stands."""
+        self._transport = cast(asyncio.Transport, transport)
+        self.local, self.peer = (_address(transport.get_extra_info(key)) for key in ("sockname", "peername"))
+        self._observers = [make(self.local, self.peer, self._number) for make in self._observe]
+        self._guarded(self._begin)
+
+    def data_received(self, octets: bytes) -> None:
+        """The peer sent something."""
+        now = self.loop.time()
+        self._guarded(lambda: self._take(octets, now))
+        for observer in self._observers:
+            observer.octets(False, octets, now)  # after the key log lines that they led to
+
+    def eof_received(self) -> bool:
+        """The peer closed its direction; ours stays open for a last word."""
+        self._guarded(self._peer_closed)
+        return True
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Nothing is left of the connection."""
+        by, reason = self._parted or ("peer", f"{error}" if error else "closed without a word")
+        clean = error is None and (self._channel is None or self._channel.peer_closed or by == "us")
+        if self.phase is Phase.OPEN and self.endpoint is not None and self.endpoint.ended is None:
+            self._guarded(lambda: self._hand_over(b""))
+        self.phase = Phase.CLOSED
+        if self._alarm is not None:
+            self._alarm.cancel()
+        last = Disconnected(self.loop.time(), by, clean, reason, self.endpoint.ended if self.endpoint else None)
+        self._tell(last)
+        if not self.done.done():
+            self.done.set_result(last)
+
+    def pause_writing(self) -> None:
+        """The peer does not read: until it does, it is not read either."""
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """The peer reads again."""
+        if self._transport is not None:
+            self._transport.resume_reading()
+
+    # --- the owner calls these ---
+
+    def nudge(self) -> None:
+        """Look at the session again."""
+        if self.phase is Phase.OPEN:
+            self._guarded(self._tick)
+
+    def abandon(self, reason: str) -> None:
+        """Close now, in order as far as the peer lets us."""
+        self._guarded(lambda: self._hang_up(reason))
+
+    # --- phases ---
+
+    def _begin(self) -> None:
+        now = self.loop.time()
+        self._tell(Connected(now, self.local, self.peer))
+        if self._secure is None:
+            self._tell(Unprotected(now))
+            log.warning("plain TCP with %s: bench override, -20 forbids it [V2G20-2356]", spelled(self.peer))
+            self._open(None)
+            return
+        self._set_alarm(now + self._limits.handshake)
+        if not self._server:
+            self._channel = self._secure.channel(None)
+            self._channel.start()
+            self._flush()
+
+    def _take(self, octets: bytes, now: float) -> None:
+        if self.phase in (Phase.DRAINING, Phase.CLOSED):
+            return
+        try:
+            plaintext = self._unprotected(octets)
+        except SessionError as error:
+            self._broken(error)
+            return
+        if self.phase is Phase.OPEN:
+            if plaintext:
+                self._hand_over(plaintext)
+            if self._channel is not None and self._channel.peer_closed:
+                self._peer_closed()
+        elif self.phase is Phase.PARTING and self._channel is not None and self._channel.peer_closed:
+            self._hang_up("the peer closed after the session")
+
+    def _unprotected(self, octets: bytes) -> bytes:
+        """What the octets protect; on the way the handshake goes on."""
+        if self._secure is None:
+            return octets
+        if self._channel is None:
+            hello = self._hello.feed(octets)
+            if hello is None:
+                return b""
+            octets, self.phase = bytes(self._hello.octets), Phase.HANDSHAKE
+            self._channel = self._secure.channel(hello)
+        channel = self._channel
+        try:
+            plaintext = channel.receive(octets)
+        finally:
+            self._reveal(channel)
+            self._flush()
+        if self.phase is Phase.HANDSHAKE and channel.facts is not None:
+            self._open(channel.facts)
+        return plaintext
+
+    def _reveal(self, channel: Channel) -> None:
+        for line in channel.secrets:
+            for observer in self._observers:
+                observer.secret(line)
+        channel.secrets.clear()
+
+    def _open(self, facts: TlsFacts | None) -> None:
+        now = self.loop.time()
+        self.phase = Phase.OPEN
+        if facts is not None:
+            self._tell(Secured(now, facts))
+            for relaxation in facts.relaxations:
+                self._tell(Relaxed(now, relaxation.what, relaxation.requirement))
+                log.warning("%s: profile %s lets pass: %s [%s]", spelled(self.peer), facts.profile, relaxation.what, relaxation.requirement)
+        self.endpoint = self._attend(Link(self.local, self.peer, facts, now, self._number, self.nudge))
+        if self.endpoint is None:
+            self._hang_up("no session is taken")
+        else:
+            self._settle()
+
+    def _hand_over(self, plaintext: bytes) -> None:
+        assert self.endpoint is not None
+        self.heard = self.heard or bool(plaintext)
+        self.endpoint.receive(plaintext, self.loop.time())
+        self._settle()
+
+    def _tick(self) -> None:
+        if self.endpoint is not None:
+            self.endpoint.tick(self.loop.time())
+            self._settle()
+
+    def _settle(self) -> None:
+        """After every call of the endpoint: write, tell, and wait for the next deadline or part."""
+        endpoint = self.endpoint
+        assert endpoint is not None
+        for frame in frames_of(endpoint.octets_to_send()):  # one write per frame: there are peers that read once per message
+            if self._channel is None:
+                self._write(frame)
+            else:
+                self._channel.send(frame)
+                self._flush()
+        for event in endpoint.events():
+            self._tell(event)
+        if endpoint.ended is None:
+            self._set_alarm(endpoint.deadline())
+        elif self.phase is Phase.OPEN:
+            self._part(well=endpoint.ended.well)
+
+    def _part(self, well: bool) -> None:
+        if well and self._server and not (self._channel is not None and self._channel.peer_closed):
+            self.phase = Phase.PARTING
+            self._set_alarm(self.loop.time() + self._limits.parting)
+        else:
+            self._hang_up("the session is over")
+
+    def _peer_closed(self) -> None:
+        """End of the peer's stream, by close_notify or by TCP."""
+        self._parted = self._parted or ("peer", "the peer closed")
+        if self.phase in (Phase.HELLO, Phase.HANDSHAKE):
+            self._broken(TlsError(f"the peer closed in the TLS handshake ({self.phase.value})", "peer"))
+        elif self.phase is Phase.OPEN and self.endpoint is not None and self.endpoint.ended is None:
+            self._hand_over(b"")
+        self._hang_up("the peer closed")
+        if self._transport is not None:
+            self._transport.close()
+
+    def _broken(self, error: SessionError) -> None:
+        """The handshake failed, or TLS did later. In TLS 1.3 a station's verdict on a car's certificate comes after the car is done."""
+        by, alert = (error.by, error.alert) if isinstance(error, TlsError) else ("us", None)
+        if not self.heard:
+            self._tell(HandshakeFailed(self.loop.time(), str(error), by, alert))
+        log.info("%s: %s", spelled(self.peer), error)
+        if self.phase is Phase.OPEN:
+            self._parted = (by, str(error))
+            self._hand_over(b"")
+        self._hang_up(str(error))
+
+    def _hang_up(self, reason: str) -> None:
+        """Close our direction and wait a little for the peer to close its own."""
+        if self.phase in (Phase.DRAINING, Phase.CLOSED) or self._transport is None:
+            return
+        self._parted = self._parted or ("us", reason)
+        self.phase = Phase.DRAINING
+        if self._channel is not None:
+            self._channel.close()
+            self._flush()
+        if self._transport.is_closing():
+            return
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        self._set_alarm(self.loop.time() + self._limits.drain)
+
+    # --- octets, time, witnesses ---
+
+    def _flush(self) -> None:
+        if self._channel is not None and (octets := self._channel.octets_to_send()):
+            self._write(octets)
+
+    def _write(self, octets: bytes) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(octets)
+            now = self.loop.time()
+            for observer in self._observers:
+                observer.octets(True, octets, now)
+
+    def _set_alarm(self, due: float | None) -> None:
+        """Set when something must happen. An alarm that rings early looks again, so that a deadline that moves on costs nothing."""
+        self._due = due
+        if due is not None and (self._alarm is None or self._alarm.when() > due):
+            if self._alarm is not None:
+                self._alarm.cancel()
+            self._alarm = self.loop.call_at(due, self._ring)
+
+    def _ring(self) -> None:
+        self._alarm = None
+        if self._due is None or self.phase is Phase.CLOSED:
+            return
+        if self.loop.time() < self._due:
+            self._set_alarm(self._due)
+            return
+        self._due = None
+        self._guarded(self._run_out)
+
+    def _run_out(self) -> None:
+        if self.phase is Phase.OPEN:
+            self._tick()
+        elif self.phase is Phase.PARTING:
+            self._tell(Noted(self.loop.time(), "closed-by-station", {"after": self._limits.parting}))
+            self._hang_up(f"the car did not close within {self._limits.parting:g} s [V2G20-1643]")
+        elif self.phase is Phase.DRAINING and self._transport is not None:
+            self._transport.abort()
+        else:
+            self._broken(TlsError(f"no complete TLS handshake within {self._limits.handshake:g} s ({self.phase.value})", "peer"))
+
+    def _tell(self, event: Event) -> None:
+        for observer in self._observers:
+            observer.event(event)
+
+    def _guarded(self, step: Callable[[], None]) -> None:
+        """Run a step; a bug of ours ends this connection, says so, and no other."""
+        try:
+            step()
+        except Exception as error:
+            log.exception("%s: internal error", spelled(self.peer))
+            self._parted = self._parted or ("us", f"internal error: {error!r}")
+            self.phase = Phase.DRAINING
+            if self._transport is not None:
+                self._transport.abort()
+
+
+def _address(name: object) -> tuple[str, int]:
+    """Host and port of a socket name; of IPv6 with its zone."""
+    return (str(name[0]), int(name[1])) if isinstance(name, tuple) else ("unknown", 0)
