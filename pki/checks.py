@@ -22,7 +22,7 @@ class Context:
     rules: Rules
     now: datetime
     length: int  # certificates on the path, leaf included
-    depth: int = 0
+    below: int = 0  # CA certificates between this one and the leaf; those a CA issued to itself do not count [RFC 5280 6.1.4]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +116,9 @@ def _issues(fact: Facts, context: Context) -> str | None:
 
 
 def _path_length(fact: Facts, context: Context) -> str | None:
-    below = context.depth - 1  # CA certificates between this one and the leaf
-    if fact.path_length is None or below <= fact.path_length:
+    if fact.path_length is None or context.below <= fact.path_length:
         return None
-    return f"path length {fact.path_length} with {below} CA certificates beneath"
+    return f"path length {fact.path_length} with {context.below} CA certificates beneath"
 
 
 def _begun(fact: Facts, context: Context) -> str | None:

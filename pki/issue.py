@@ -8,7 +8,7 @@ Everything is valid from an hour before `now` and never beyond its issuer's end.
 drawn by the library from the operating system.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -55,15 +55,20 @@ def issue(
     *,
     key: PrivateKey | None = None,
     validity: timedelta | None = None,
+    subject: x509.Name | None = None,
+    extensions: Iterable[tuple[x509.ExtensionType, bool]] | None = None,
 ) -> x509.Certificate:
-    """A certificate by a row of the table, for the validity of the row unless given. Without `issuer` it is self-signed by `key`."""
+    """A certificate by a row of the table. Without `issuer` it is self-signed by `key`.
+
+    Validity, subject and extensions are those of the row unless given.
+    """
     signing = issuer.key if issuer else key
     if signing is None:
         raise PlanError(f"{profile.role.value} is self-signed: its private key is needed")
     end = now + (validity or profile.validity)
     if issuer:
         end = min(end, issuer.certificate.not_valid_after_utc)
-    subject = subject_of(profile, names)
+    subject = subject or subject_of(profile, names)
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -73,7 +78,7 @@ def issue(
         .not_valid_before(now - BACKDATED)
         .not_valid_after(end)
     )
-    for extension, critical in extensions_of(profile, issuer, names, public_key):
+    for extension, critical in extensions if extensions is not None else extensions_of(profile, issuer, names, public_key):
         builder = builder.add_extension(extension, critical)
     return builder.sign(signing, algorithm_of(signing).hash)
 

@@ -12,7 +12,7 @@ algorithms, path, profile of each certificate, validity, revocation. `explain` r
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
@@ -218,12 +218,12 @@ class _Inquiry:
 
     def _judge(self) -> Iterator[Finding]:
         """Profile and validity of each certificate of the path, then the anchor, then revocation."""
-        context = Context(self.profile, self.rules, self.now, len(self.path))
         for depth, fact in enumerate(self.path):
+            below = sum(one.subject != one.issuer for one in self.path[1:depth])
+            context = Context(self.profile, self.rules, self.now, len(self.path), below)
             for check in CERTIFICATE_CHECKS:
                 if check.applies(depth):
-                    complaint = check.complaint(fact, replace(context, depth=depth))
-                    yield Finding(check.name, depth, fact.name, complaint, check.kind, check.requirement)
+                    yield Finding(check.name, depth, fact.name, check.complaint(fact, context), check.kind, check.requirement)
         if self.anchor is None:
             return
         root = facts(self.anchor)

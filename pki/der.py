@@ -1,0 +1,68 @@
+"""As much DER as is needed to take a certificate apart and put it together differently: tag, length, value."""
+
+from collections.abc import Callable, Iterator
+
+from cryptography import x509
+
+from pki import keys
+from pki.keys import PrivateKey, algorithm_of
+
+SEQUENCE, INTEGER, BIT_STRING, OCTET_STRING, BOOLEAN, OID = 0x30, 0x02, 0x03, 0x04, 0x01, 0x06
+EXPLICIT_EXTENSIONS = 0xA3  # [3] in TBSCertificate
+
+
+def wrap(tag: int, content: bytes) -> bytes:
+    """One element with its header."""
+    length = len(content)
+    if length < 0x80:
+        return bytes((tag, length)) + content
+    size = (length.bit_length() + 7) // 8
+    return bytes((tag, 0x80 | size)) + length.to_bytes(size, "big") + content
+
+
+def elements(octets: bytes) -> Iterator[tuple[int, bytes]]:
+    """Tag and content of each element in a row. Raises ValueError where the octets end early or the length is not DER."""
+    at = 0
+    while at < len(octets):
+        if at + 2 > len(octets):
+            raise ValueError(f"an element header ends early at octet {at}")
+        tag, length = octets[at], octets[at + 1]
+        at += 2
+        if length >= 0x80:
+            size = length & 0x7F
+            if not 1 <= size <= 4 or at + size > len(octets):
+                raise ValueError(f"a length of {size} octets at octet {at}")
+            length, at = int.from_bytes(octets[at : at + size], "big"), at + size
+        if at + length > len(octets):
+            raise ValueError(f"an element of {length} octets at octet {at} of {len(octets)}")
+        yield tag, octets[at : at + length]
+        at += length
+
+
+def resigned(certificate: x509.Certificate, key: PrivateKey, edit: Callable[[list[tuple[int, bytes]]], list[tuple[int, bytes]]]) -> bytes:
+    """DER of a certificate whose TBS fields went through `edit`, signed anew: for what no certificate builder would write."""
+    ((_, content),) = elements(certificate.tbs_certificate_bytes)
+    fields = edit(list(elements(content)))
+    tbs = wrap(SEQUENCE, b"".join(wrap(tag, value) for tag, value in fields))
+    algorithm = next(wrap(tag, value) for tag, value in elements(content) if tag == SEQUENCE)
+    return assembled(tbs, algorithm, key)
+
+
+def assembled(tbs: bytes, algorithm: bytes, key: PrivateKey) -> bytes:
+    """A signed structure: what is signed, by which algorithm, the signature. Certificates, requests and responses are all of this shape."""
+    return wrap(SEQUENCE, tbs + algorithm + wrap(BIT_STRING, b"\x00" + der_signature(key, tbs)))
+
+
+def der_signature(key: PrivateKey, octets: bytes) -> bytes:
+    """A signature as X.509 carries it: r and s in a SEQUENCE for ECDSA."""
+    raw = keys.sign(key, octets)
+    if algorithm_of(key).order is None:
+        return raw
+    half = len(raw) // 2
+    numbers = (int.from_bytes(raw[:half], "big"), int.from_bytes(raw[half:], "big"))
+    return wrap(SEQUENCE, b"".join(integer(number) for number in numbers))
+
+
+def integer(number: int) -> bytes:
+    """An INTEGER element."""
+    return wrap(INTEGER, number.to_bytes(number.bit_length() // 8 + 1, "big", signed=True))
