@@ -66,6 +66,10 @@ class _Cursor:
         self._at += length
         return self._octets[self._at - length : self._at]
 
+    def end(self) -> None:
+        if self.left:
+            raise FramingError(f"{self._what} is followed by {self.left} octets")
+
     def number(self, length: int) -> int:
         return int.from_bytes(self.take(length), "big")
 
@@ -99,8 +103,7 @@ def _body(message: bytes, kind: int, what: str) -> _Cursor:
     if cursor.number(1) != kind:
         raise FramingError(f"handshake message {message[0]} is no {what}")
     body = cursor.vector(3)
-    if cursor.left:
-        raise FramingError(f"{what} is followed by {cursor.left} octets")
+    cursor.end()
     return body
 
 
@@ -168,6 +171,7 @@ def client_hello(message: bytes) -> ClientHello:
     suites = body.vector(2).numbers()
     body.vector(1)
     extensions = body.extensions() if body.left else {}
+    body.end()
 
     def numbers(code: int, prefix: int = 2) -> tuple[int, ...]:
         return _Cursor(extensions[code], f"extension {code}").vector(prefix).numbers() if code in extensions else ()

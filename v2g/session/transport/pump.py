@@ -4,8 +4,7 @@ A connection goes through phases, each with its own limit in time:
 
     HELLO       a station waits for the whole ClientHello, to choose its certificates by it
     HANDSHAKE   TLS
-    OPEN        octets go to the endpoint, its deadline decides when it is ticked
-    PARTING     the session is over; a station gives the car its time to close [V2G20-1643]
+    OPEN        octets go to the endpoint, its deadline decides when it is ticked; it says itself when it has ended
     DRAINING    this side has closed; what still arrives is thrown away, so that what was sent last is not lost in a reset
     CLOSED
 
@@ -19,11 +18,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol, cast
 
-from v2g.session.endpoint import Endpoint, Event, Noted, Relaxed
+from v2g.session.endpoint import Endpoint, Event, Relaxed
 from v2g.session.errors import SessionError
 from v2g.session.handshake import ClientHello, HelloReader
 from v2g.session.link import Connected, Disconnected, HandshakeFailed, Link, Observe, Observer, Secured, Unprotected, spelled
-from v2g.session.timing import SECC_TCP_CLOSE
 from v2g.session.tls import TlsError, TlsFacts
 from v2g.session.transport.openssl import Channel
 from v2g.session.v2gtp import frames_of
@@ -48,7 +46,6 @@ class Limits:
     # A handshake takes 20 ms on a desktop and about a second between slow controllers over a busy power line. The standard gives 18 s from
     # the data link to SessionSetup; half of that is for TLS, and a peer that needs longer would miss the other half anyway.
     handshake: float = 9.0
-    parting: float = SECC_TCP_CLOSE
     drain: float = 1.0
 
 
@@ -58,7 +55,6 @@ class Phase(Enum):
     HELLO = "hello"
     HANDSHAKE = "handshake"
     OPEN = "open"
-    PARTING = "parting"
     DRAINING = "draining"
     CLOSED = "closed"
 
@@ -66,8 +62,8 @@ class Phase(Enum):
 class Pump(asyncio.Protocol):
     """Drives one endpoint over one TCP connection, with TLS unless `secure` is None.
 
-    `server` waits for the peer to close after a session that ended well, and reads the ClientHello first; a client closes at once. `done`
-    holds the last event, how the connection ended, when nothing of it is left.
+    A `server` reads the ClientHello before it chooses its certificates. `done` holds the last event, how the connection ended, when nothing
+    of it is left.
     """
 
     def __init__(
@@ -152,6 +148,12 @@ class Pump(asyncio.Protocol):
         """Close now, in order as far as the peer lets us."""
         self._guarded(lambda: self._hang_up(reason))
 
+    def drop(self, reason: str) -> None:
+        """Close now, at whatever cost to the peer."""
+        self._parted = self._parted or ("us", reason)
+        if self._transport is not None:
+            self._transport.abort()
+
     # --- phases ---
 
     def _begin(self) -> None:
@@ -181,8 +183,6 @@ class Pump(asyncio.Protocol):
                 self._hand_over(plaintext)
             if self._channel is not None and self._channel.peer_closed:
                 self._peer_closed()
-        elif self.phase is Phase.PARTING and self._channel is not None and self._channel.peer_closed:
-            self._hang_up("the peer closed after the session")
 
     def _unprotected(self, octets: bytes) -> bytes:
         """What the octets protect; on the way the handshake goes on."""
@@ -236,7 +236,7 @@ class Pump(asyncio.Protocol):
             self._settle()
 
     def _settle(self) -> None:
-        """After every call of the endpoint: write, tell, and wait for the next deadline or part."""
+        """After every call of the endpoint: write, tell, and wait for the next deadline or close."""
         endpoint = self.endpoint
         assert endpoint is not None
         for frame in frames_of(endpoint.octets_to_send()):  # one write per frame: there are peers that read once per message
@@ -250,13 +250,6 @@ class Pump(asyncio.Protocol):
         if endpoint.ended is None:
             self._set_alarm(endpoint.deadline())
         elif self.phase is Phase.OPEN:
-            self._part(well=endpoint.ended.well)
-
-    def _part(self, well: bool) -> None:
-        if well and self._server and not (self._channel is not None and self._channel.peer_closed):
-            self.phase = Phase.PARTING
-            self._set_alarm(self.loop.time() + self._limits.parting)
-        else:
             self._hang_up("the session is over")
 
     def _peer_closed(self) -> None:
@@ -330,9 +323,6 @@ class Pump(asyncio.Protocol):
     def _run_out(self) -> None:
         if self.phase is Phase.OPEN:
             self._tick()
-        elif self.phase is Phase.PARTING:
-            self._tell(Noted(self.loop.time(), "closed-by-station", {"after": self._limits.parting}))
-            self._hang_up(f"the car did not close within {self._limits.parting:g} s [V2G20-1643]")
         elif self.phase is Phase.DRAINING and self._transport is not None:
             self._transport.abort()
         else:

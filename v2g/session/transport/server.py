@@ -186,7 +186,7 @@ class Server:
             return
         idle = [pump for pump in open_pumps if not pump.heard]
         if idle:
-            idle[0].abandon(f"more than {self._limit} connections are open, and this is the oldest that never spoke")
+            idle[0].drop(f"more than {self._limit} connections are open, and this is the oldest that never spoke")
 
 
 async def serve(
