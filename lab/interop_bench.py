@@ -1,0 +1,146 @@
+"""One cell of the matrix: start a station and a car as processes, let them meet, hear both."""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import lab
+from lab.peers.ecog_setup import Peer
+from lab.peers.process import Process, ProcessFailed
+
+DRIVERS = Path(__file__).parent / "peers"
+SOURCE = Path(lab.__file__).parent.parent
+START, SESSION = 60.0, 90.0  # s until a side listens, and until a session is over: for a machine much slower than any seen
+PATIENCE = 20.0  # the peer's own timers are stretched by this; ours never are
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What is tried. `role` is what the peer plays."""
+
+    role: str  # car, station, both
+    service: str  # DC, DC_BPT, AC, AC_BPT
+    control: str  # scheduled, dynamic
+    authorization: str  # eim, pnc
+    transport: str  # tcp, tls13
+
+    @property
+    def words(self) -> set[str]:
+        return {self.role, self.service, self.control, self.authorization, self.transport}
+
+    @property
+    def tls(self) -> bool:
+        return self.transport == "tls13"
+
+    def __str__(self) -> str:
+        return f"{self.role:7} {self.service:6} {self.control:9} {self.transport:5} {self.authorization}"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What happened in a cell. `wrong` is empty when all went well; `relaxed` are the requirements we set aside for it."""
+
+    cell: Cell
+    wrong: tuple[str, ...]
+    loops: int = 0
+    seconds: float = 0.0
+    relaxed: tuple[str, ...] = ()
+    foreign: dict[str, Any] = field(default_factory=dict)
+    ours: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        return not self.wrong
+
+    @property
+    def text(self) -> str:
+        """What was seen, for the table."""
+        if self.wrong:
+            return "fails: " + self.wrong[0].replace("|", "/").replace("\n", " ")
+        return f"{self.loops} loops, {self.seconds:.1f} s"
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "ok": self.ok}
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A side as it is started."""
+
+    name: str
+    command: tuple[str, ...]
+    environment: dict[str, str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Where cells are run: the peer, a scratch folder, and a folder that keeps both sides' logs."""
+
+    peer: Peer
+    scratch: Path
+    logs: Path
+    loops: int = 10
+
+    async def run(self, cell: Cell) -> Seen:
+        """One session of a cell, however it ends."""
+        self.logs.mkdir(parents=True, exist_ok=True)
+        station = self.foreign_station(cell) if cell.role != "car" else self.our_station(cell)
+        try:
+            async with self._process(station, cell) as serving:
+                port = (await serving.expect("port", START))["port"]
+                car = self.foreign_car(cell, port) if cell.role != "station" else self.our_car(cell, port)
+                async with self._process(car, cell) as driving:
+                    await driving.finish(START + SESSION)
+                    await serving.finish(SESSION)
+        except ProcessFailed as failure:
+            return Seen(cell, (str(failure),))
+        return judged(cell, self.loops, driving.last, serving.last)
+
+    def foreign_car(self, cell: Cell, port: int) -> Program:
+        wish = ("--connect", f"::1,{port}", "--service", cell.service, "--control", cell.control, "--loops", str(self.loops))
+        return self._foreign("foreign car", "ecog_car.py", cell, wish)
+
+    def foreign_station(self, cell: Cell) -> Program:
+        return self._foreign(
+            "foreign station", "ecog_station.py", cell, ("--listen", "::1,0", "--current", cell.service[:2], "--control", cell.control)
+        )
+
+    def _foreign(self, name: str, driver: str, cell: Cell, arguments: tuple[str, ...]) -> Program:
+        tls = ("--tls",) if cell.tls else ()
+        command = (str(self.peer.python), str(DRIVERS / driver), *arguments, *tls, "--timeout-factor", str(PATIENCE))
+        pnc = cell.authorization == "pnc"
+        offers = "EIM,PNC" if pnc else "EIM"
+        environment = self.peer.environment(service=cell.service, tls=cell.tls, authorizations=offers, contract=pnc)
+        return Program(name, command, environment)
+
+    def our_station(self, cell: Cell) -> Program:
+        raise NotImplementedError
+
+    def our_car(self, cell: Cell, port: int) -> Program:
+        raise NotImplementedError
+
+    def _process(self, program: Program, cell: Cell) -> Process:
+        log = self.logs / f"{'-'.join(str(cell).split())}.{program.name.replace(' ', '-')}.log"
+        log.unlink(missing_ok=True)
+        return Process(program.name, program.command, environment=program.environment, folder=self.scratch, log=log)
+
+
+def judged(cell: Cell, loops: int, car: dict[str, Any], station: dict[str, Any]) -> Seen:
+    """The verdict over what both sides said."""
+    wrong = (*complaints("car", car, cell, loops), *complaints("station", station, cell, loops))
+    foreign, ours = (car, station) if cell.role == "car" else (station, car)
+    return Seen(cell, wrong, int(car.get("loops", 0)), float(car.get("seconds", 0.0)), (), foreign, ours)
+
+
+def complaints(side: str, said: dict[str, Any], cell: Cell, loops: int) -> tuple[str, ...]:
+    """What a side's own account of the session has against it: how it ended, and each thing that was not what the cell asks for."""
+    if not said.get("ok"):
+        return (f"{side}: {said.get('reason', 'gave no account of the session')}",)
+    asked = {
+        "service": cell.service,
+        "control": cell.control,
+        "auth": cell.authorization,
+        "tls": "TLSv1.3" if cell.tls else None,
+        "loops": loops,
+    }
+    return tuple(f"{side}: {name} was {said.get(name)}, not {value}" for name, value in asked.items() if said.get(name) != value)

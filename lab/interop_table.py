@@ -1,0 +1,50 @@
+"""The matrix as a table for people, and its place in a document."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from lab.interop_bench import Cell, Seen
+
+BEGIN, END = "<!-- interop: begin (written by v2g interop --readme) -->", "<!-- interop: end -->"
+ROLE = {"car": "foreign car → our station", "station": "our car → foreign station", "both": "foreign car → foreign station"}
+TRANSPORT = {"tcp": "TCP", "tls13": "TLS 1.3"}
+AUTHORIZATION = {"eim": "EIM", "pnc": "PnC"}
+
+
+def row_of(cell: Cell) -> tuple[str, str, str]:
+    """What stands at the left of a cell's row."""
+    return ROLE[cell.role], cell.service, cell.control.capitalize()
+
+
+def column_of(cell: Cell) -> str:
+    """What stands above a cell's column."""
+    return f"{TRANSPORT[cell.transport]} {AUTHORIZATION[cell.authorization]}"
+
+
+def matrix_table(seen: Sequence[Seen]) -> str:
+    """A Markdown table: a row for each role, service and control mode, a column for each transport and authorization."""
+    columns = list(dict.fromkeys(column_of(one.cell) for one in seen))
+    rows: dict[tuple[str, str, str], dict[str, Seen]] = {}
+    for one in seen:
+        rows.setdefault(row_of(one.cell), {})[column_of(one.cell)] = one
+    lines = ["| | service | control | " + " | ".join(columns) + " |", "|" + "---|" * (3 + len(columns))]
+    for head, cells in rows.items():
+        lines.append("| " + " | ".join([*head, *(cells[column].text if column in cells else "–" for column in columns)]) + " |")
+    return "\n".join(lines)
+
+
+def written_in(text: str) -> str:
+    """What stands between the markers of a document. ValueError when they are not there."""
+    _, begin, rest = text.partition(BEGIN)
+    inside, end, _ = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"the document has no place for the table: put these two lines where it belongs\n{BEGIN}\n{END}")
+    return inside.strip()
+
+
+def write_into(document: Path, table: str) -> None:
+    """Replace what stands between the markers."""
+    text = document.read_text()
+    written_in(text)
+    before, after = text.partition(BEGIN)[0], text.partition(END)[2]
+    document.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}")
