@@ -1,18 +1,18 @@
 """The words that a session speaks with its station: hardware, backend and scheduler.
 
-A session decides nothing that takes time. It says what it wants (a `Want`), answers the car "Ongoing" while it waits, and is told what became
-true (a `Fact`). Both are frozen values, so a whole session can be replayed from a list of them.
+A session decides nothing that takes time. It says what it wants (a `Want`), answers the car "Ongoing" while it waits, and is told what
+became true (a `Fact`). Both are frozen values, so a whole session can be replayed from a list of them.
 
 Units are SI: V, A, W, Wh, seconds; power and current are positive into the EV and negative out of it; times are epoch seconds.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 from energy.needs import Needs
 from energy.offer import Offer
 from energy.series import Series
-from v2g.messages.common_types import responseCodeType
+from v2g.messages.common_types import responseCodeType as responseCodeType  # a word of this vocabulary too
 from v2g.session.endpoint import Event
 
 Authorization = Literal["EIM", "PnC"]
@@ -38,17 +38,40 @@ class Limits:
     nominal_frequency: float = 50.0  # Hz, AC
     phases: int = 3  # AC
 
+    def within(self, bounds: "Limits") -> "Limits":
+        """These limits where they lie inside `bounds`, else the bounds: the lower of two maxima, the higher of two minima."""
+        kept = {name: max if name.endswith("_minimum") else min for name in _BOUNDED}
+        return replace(self, **{name: choose(getattr(self, name), getattr(bounds, name)) for name, choose in kept.items()})
+
+
+_BOUNDED = tuple(f.name for f in fields(Limits) if not f.name.startswith("nominal") and f.name != "phases")
+
 
 @dataclass(frozen=True, slots=True)
 class MeterReading:
-    """A reading of the meter at the outlet: total energies in Wh, and the meter's own signature over them if it signs."""
+    """A reading of the meter at the outlet: its registers in Wh, and the meter's own signature over them if it signs.
+
+    The car is shown the energy of its session [V2G20-902]: the registers less what they showed when the session began.
+    """
 
     meter_id: str
     imported: float  # Wh into the EV, register
     exported: float  # Wh out of the EV, register
     at: float  # epoch s
-    signature: bytes | None = None  # raw, at most 64 octets
+    signature: bytes | None = None  # raw, at most 64 octets, over what the car is shown
     status: int | None = None
+    imported_before: float = 0.0  # Wh, register when the session began
+    exported_before: float = 0.0
+
+    @property
+    def charged(self) -> int:
+        """Wh into the EV in this session, as the car is shown it."""
+        return max(0, int(self.imported - self.imported_before))
+
+    @property
+    def discharged(self) -> int:
+        """Wh out of the EV in this session, as the car is shown it."""
+        return max(0, int(self.exported - self.exported_before))
 
 
 # --- wants: what a session asks of its station ---
@@ -71,8 +94,8 @@ class SessionStarted(Want):
 class AuthorizationWanted(Want):
     """May this car charge? Answer with `Authorized` or `AuthorizationRefused`.
 
-    With PnC the session has verified signature, challenge and, as far as its trust anchors reach, the contract chain; `emaid` and `chain` (DER,
-    leaf first, without root) are what a backend needs to decide. With EIM both are empty and the backend knows whom it waits for.
+    With PnC the session has verified signature, challenge and, as far as its trust anchors reach, the contract chain; `emaid` and `chain`
+    (DER, leaf first, without root) are what a backend needs to decide. With EIM both are empty and the backend knows whom it waits for.
     """
 
     authorization: Authorization
@@ -230,10 +253,16 @@ class IsolationMeasured(Fact):
 
 @dataclass(frozen=True, slots=True)
 class OutputMeasured(Fact):
-    """Present output: V, A (negative discharges)."""
+    """Present output: V, A (negative discharges). `power` (W) where it is not their product, as on three phases."""
 
     voltage: float
     current: float
+    power: float | None = None
+
+    @property
+    def watts(self) -> float:
+        """Present power (W, negative discharges)."""
+        return self.voltage * self.current if self.power is None else self.power
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +270,13 @@ class ContactorIs(Fact):
     """The state of the contactor, not its change."""
 
     closed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PilotIs(Fact):
+    """The state of the control pilot (IEC 61851-1): A no car, B connected, C and D ready for energy, E and F fault."""
+
+    state: Literal["A", "B", "C", "D", "E", "F"]
 
 
 @dataclass(frozen=True, slots=True)

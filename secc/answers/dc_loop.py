@@ -1,0 +1,110 @@
+"""DC_ChargeLoop in its four variants: the station moves the power; the car says what it wants, or what it can."""
+
+from dataclasses import replace
+
+from secc.answers.loop import Bounds, Modes, admitted, bounds, car_limits, common, reported
+from secc.context import Context, Reply
+from secc.station import Limits, SetOutput
+from v2g.messages.common_types import CLReqControlModeType, CLResControlModeType
+from v2g.messages.dc import (
+    BPT_Dynamic_DC_CLReqControlModeType,
+    BPT_Dynamic_DC_CLResControlModeType,
+    BPT_Scheduled_DC_CLReqControlModeType,
+    BPT_Scheduled_DC_CLResControlModeType,
+    DC_ChargeLoopReq,
+    DC_ChargeLoopRes,
+    Dynamic_DC_CLReqControlModeType,
+    Dynamic_DC_CLResControlModeType,
+    Scheduled_DC_CLReqControlModeType,
+    Scheduled_DC_CLResControlModeType,
+)
+from v2g.session.endpoint import Event
+from v2g.session.rational import number, rational
+from v2g.session.sequence import State
+
+MODES: Modes = {
+    ("Scheduled", False): (Scheduled_DC_CLReqControlModeType, Scheduled_DC_CLResControlModeType),
+    ("Scheduled", True): (BPT_Scheduled_DC_CLReqControlModeType, BPT_Scheduled_DC_CLResControlModeType),
+    ("Dynamic", False): (Dynamic_DC_CLReqControlModeType, Dynamic_DC_CLResControlModeType),
+    ("Dynamic", True): (BPT_Dynamic_DC_CLReqControlModeType, BPT_Dynamic_DC_CLResControlModeType),
+}
+SAME = 0.05  # V, A; an output that moves less is not said again to the hardware
+LEAST_VOLTAGE = 1.0  # V below which a power says nothing about a current
+
+
+def dc_charge_loop(request: DC_ChargeLoopReq, known: Context) -> Reply:
+    """Targets of the car are wishes; the outlet keeps its own limits and says which it reached [V2G20-2188]."""
+    mode = request.CLReqControlMode
+    kind = admitted(mode, MODES, known)
+    power = known.output.watts
+    known = replace(known, car=car_limits(mode, known), target_voltage=_voltage(mode, known))
+    known, reports = reported(request, mode, power, known)
+    fields, known, relaxed = common(request, power, known)
+    allowed = bounds(known)
+    present = max(number(request.EVPresentVoltage), known.output.voltage, LEAST_VOLTAGE)
+    wanted, reached = _output(_wished(mode, allowed, present, known), present, allowed, known)
+    before = known.output_wanted
+    moved = before is None or abs(before.voltage - wanted.voltage) >= SAME or abs(before.current - wanted.current) >= SAME
+    response = DC_ChargeLoopRes(
+        **fields,
+        EVSEPresentCurrent=rational(known.output.current),
+        EVSEPresentVoltage=rational(known.output.voltage),
+        EVSEPowerLimitAchieved="power" in reached,
+        EVSECurrentLimitAchieved="current" in reached,
+        EVSEVoltageLimitAchieved="voltage" in reached,
+        CLResControlMode=_mode(kind, allowed, known),
+    )
+    wants: tuple[Event, ...] = (wanted,) if moved else ()
+    return Reply(response, State.DC_LOOP, replace(known, output_wanted=wanted if moved else before), (*wants, *reports, *relaxed))
+
+
+def _voltage(mode: CLReqControlModeType, known: Context) -> float:
+    """The voltage that the car names; where it names none the last one holds [V2G20-2183]."""
+    named = getattr(mode, "EVTargetVoltage", None) or getattr(mode, "EVMaximumVoltage", None)
+    value = number(named) if named is not None else 0.0
+    return value if value > 0 else known.target_voltage
+
+
+def _wished(mode: CLReqControlModeType, allowed: Bounds, present: float, known: Context) -> float:
+    """The current (A, negative discharges) that the car asks for, or in Dynamic control the one that makes the power of the station."""
+    if isinstance(mode, Scheduled_DC_CLReqControlModeType):
+        return number(mode.EVTargetCurrent)
+    car = known.car or Limits()
+    power = known.setpoint if known.setpoint is not None else allowed.charge
+    power = min(max(power, -car.discharge_power), car.charge_power)
+    return min(max(power / present, -car.discharge_current), car.charge_current)
+
+
+def _output(current: float, present: float, allowed: Bounds, known: Context) -> tuple[SetOutput, set[str]]:
+    """The output within every limit, and which limits it reached."""
+    ours, reached = known.present_limits, set()
+    voltage = known.target_voltage
+    if voltage > ours.voltage:
+        voltage = ours.voltage
+        reached.add("voltage")
+    back = ours.discharge_current if known.agreement.selected.bidirectional else 0.0
+    by_current = min(max(current, -back), ours.charge_current)
+    if by_current != current:
+        reached.add("current")
+    by_power = min(max(by_current, -allowed.discharge / present), allowed.charge / present)
+    if by_power != by_current:
+        reached.add("power")
+    return SetOutput(known.now, voltage, by_power), reached
+
+
+def _mode(kind: type[CLResControlModeType], allowed: Bounds, known: Context) -> CLResControlModeType:
+    ours = known.present_limits
+    fields = {
+        "EVSEMaximumChargePower": rational(allowed.charge, "down"),
+        "EVSEMinimumChargePower": rational(allowed.charge_minimum, "down"),
+        "EVSEMaximumChargeCurrent": rational(ours.charge_current, "down"),
+        "EVSEMaximumVoltage": rational(ours.voltage, "down"),
+    }
+    if known.agreement.selected.bidirectional:
+        fields |= {
+            "EVSEMaximumDischargePower": rational(allowed.discharge, "down"),
+            "EVSEMinimumDischargePower": rational(allowed.discharge_minimum, "down"),
+            "EVSEMaximumDischargeCurrent": rational(ours.discharge_current, "down"),
+            "EVSEMinimumVoltage": rational(ours.voltage_minimum, "up"),
+        }
+    return kind(**fields)

@@ -1,0 +1,62 @@
+"""CableCheck, PreCharge and WeldingDetection: the DC outlet before and after power flows."""
+
+from dataclasses import replace
+
+from secc.context import Context, Reply
+from secc.station import CheckIsolation, Limits, SetOutput
+from v2g.messages.common_types import processingType
+from v2g.messages.common_types import responseCodeType as Code
+from v2g.messages.dc import (
+    DC_CableCheckReq,
+    DC_CableCheckRes,
+    DC_PreChargeReq,
+    DC_PreChargeRes,
+    DC_WeldingDetectionReq,
+    DC_WeldingDetectionRes,
+)
+from v2g.session.errors import Refused
+from v2g.session.rational import number, rational
+from v2g.session.sequence import State
+from v2g.session.timing import EVCC_CABLE_CHECK_TIMEOUT
+
+CABLE_CHECK_LIMIT = EVCC_CABLE_CHECK_TIMEOUT - 2.0  # s; a clear no before the car gives up by itself
+PRE_CHARGE_CURRENT = 2.0  # A, the most that IEC 61851-23 lets flow while voltages are matched
+
+
+def cable_check(_: DC_CableCheckReq, known: Context) -> Reply:
+    """Ongoing while the isolation is measured, at the highest voltage that both sides can have."""
+    if known.pilot in ("A", "B", "E", "F"):
+        raise Refused(Code.FAILED, f"the control pilot is in state {known.pilot}, the car must ask for energy (C or D)")
+    if known.isolation is False:
+        raise Refused(Code.FAILED, "the isolation is faulty")
+    if known.isolation is True:
+        return Reply(_checked(known, processingType.Finished), State.DC_PRE_CHARGE, known)
+    if known.isolation_asked is None:
+        voltage = min((known.car or Limits()).voltage, known.present_limits.voltage)
+        asked = replace(known, isolation_asked=known.now)
+        return Reply(_checked(known, processingType.Ongoing), State.DC_CABLE_CHECK, asked, (CheckIsolation(known.now, voltage),))
+    if known.now - known.isolation_asked >= CABLE_CHECK_LIMIT:
+        raise Refused(Code.FAILED, f"the isolation was not measured within {CABLE_CHECK_LIMIT:g} s")
+    return Reply(_checked(known, processingType.Ongoing), State.DC_CABLE_CHECK, known)
+
+
+def _checked(known: Context, processing: processingType) -> DC_CableCheckRes:
+    return DC_CableCheckRes(Header=known.header, ResponseCode=Code.OK, EVSEProcessing=processing)
+
+
+def pre_charge(request: DC_PreChargeReq, known: Context) -> Reply:
+    """The output follows the car's target, never beyond the outlet's range; the car decides when the voltages match."""
+    target = min(max(number(request.EVTargetVoltage), 0.0), known.present_limits.voltage)
+    wanted = SetOutput(known.now, target, PRE_CHARGE_CURRENT)
+    before = known.output_wanted
+    same = before is not None and (before.voltage, before.current) == (wanted.voltage, wanted.current)
+    response = DC_PreChargeRes(Header=known.header, ResponseCode=Code.OK, EVSEPresentVoltage=rational(known.output.voltage))
+    finished = request.EVProcessing is processingType.Finished or known.state is State.DC_START
+    learnt = replace(known, output_wanted=before if same else wanted, target_voltage=target)
+    return Reply(response, State.DC_START if finished else State.DC_PRE_CHARGE, learnt, () if same else (wanted,))
+
+
+def welding_detection(_: DC_WeldingDetectionReq, known: Context) -> Reply:
+    """What the outlet measures while the car tries its contactors; the car ends it by SessionStop."""
+    response = DC_WeldingDetectionRes(Header=known.header, ResponseCode=Code.OK, EVSEPresentVoltage=rational(known.output.voltage))
+    return Reply(response, State.DC_WELDING, known)

@@ -1,0 +1,193 @@
+"""What the charge loops of AC and DC have in common: status, meter, reports, and what may flow now."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from secc.context import Context
+from secc.quirks import NO_DISCHARGED_ENERGY
+from secc.station import EVReported, Limits, NeedsChanged
+from v2g.exi.schema import Type
+from v2g.messages.common_types import (
+    ChargeLoopReqType,
+    CLReqControlModeType,
+    CLResControlModeType,
+    Dynamic_CLReqControlModeType,
+    MeterInfoType,
+    Scheduled_CLReqControlModeType,
+    evseNotificationType,
+)
+from v2g.messages.common_types import responseCodeType as Code
+from v2g.session.endpoint import Event, Relaxed
+from v2g.session.errors import Refused
+from v2g.session.rational import number, optional
+
+NOTICE_GRACE = 10.0  # s beyond NotificationMaxDelay until a car that was told to stop is stopped
+DEPARTURE_CHANGE = 60.0  # s; a departure that moves less is the same wish, counted down
+VIOLATION_WARNED = 5.0  # s above its profile until the car is warned: ramps take time
+VIOLATION_ENDED = 60.0  # s until it is refused
+VIOLATION_SHARE, VIOLATION_POWER = 0.05, 500.0  # of the profile, and W: below this it is metering and control error
+Modes = dict[tuple[str, bool], tuple[type[CLReqControlModeType], type[CLResControlModeType]]]
+
+
+def admitted(mode: CLReqControlModeType, modes: Modes, known: Context) -> type[CLResControlModeType]:
+    """The response mode in kind [V2G20-1600]. Raises Refused for a request of another kind than was selected, or when power must end."""
+    selection = known.agreement.selected
+    expected, answer = modes[selection.control, selection.bidirectional]
+    if type(mode) is not expected:
+        raise Refused(Code.FAILED, f"{type(mode).__name__} came, {expected.__name__} was selected", "V2G20-1600")
+    if known.contactor is False:
+        raise Refused(Code.FAILED_ContactorError, "the contactor is open")
+    notice = known.notice
+    insisting = notice is not None and notice.notification in (evseNotificationType.Terminate, evseNotificationType.Pause)
+    if notice is not None and insisting and known.now >= notice.since + notice.delay + NOTICE_GRACE:
+        raise Refused(Code.FAILED, f"the car did not follow {notice.notification.value} within {notice.delay + NOTICE_GRACE:g} s")
+    return answer
+
+
+# --- what every response carries ---
+
+
+def common(request: ChargeLoopReqType, power: float, known: Context) -> tuple[dict[str, Any], Context, tuple[Event, ...]]:
+    """Header, code, status and meter of the response; what is known then; what goes into the trace. `power` (W) flows at the car."""
+    known, code = _kept(power, known)
+    asked = known.notice is not None and known.notice.notification is evseNotificationType.MeteringConfirmation
+    shown = (
+        meter_info(known) if request.MeterInfoRequested or asked or not known.metered else None
+    )  # [V2G20-1082] [V2G20-1833] [V2G20-1083]
+    relaxed: tuple[Event, ...] = ()
+    if (
+        shown is not None
+        and not known.metered
+        and known.agreement.selected.bidirectional
+        and known.outlet.puts_up_with(NO_DISCHARGED_ENERGY)
+    ):
+        relaxed = (Relaxed(known.now, NO_DISCHARGED_ENERGY.name, NO_DISCHARGED_ENERGY.requirement),)
+    status = None if known.notice is None else known.notice.status(known.now)
+    fields = {"Header": known.header, "ResponseCode": code, "EVSEStatus": status, "MeterInfo": shown}
+    return fields, replace(known, metered=True, meter_shown=shown or known.meter_shown), relaxed
+
+
+def meter_info(known: Context) -> MeterInfoType | None:
+    """The energy of this session as the meter signs it [V2G20-902]; None where there is no meter."""
+    meter = known.meter
+    if meter is None:
+        return None
+    back = known.agreement.selected.bidirectional and not known.outlet.puts_up_with(NO_DISCHARGED_ENERGY)
+    return MeterInfoType(
+        MeterID=meter.meter_id[:32],
+        ChargedEnergyReadingWh=meter.charged,
+        BPT_DischargedEnergyReadingWh=meter.discharged if back else None,
+        MeterSignature=meter.signature,
+        MeterStatus=meter.status,
+        MeterTimestamp=int(meter.at),
+    )
+
+
+def _kept(power: float, known: Context) -> tuple[Context, Code]:
+    """Whether the car keeps the profile it announced: first time to settle, then a warning, then the end [V2G20-1864]."""
+    planned = known.profile.at(known.wall) if known.profile is not None and known.agreement.selected.control == "Scheduled" else None
+    slack = VIOLATION_POWER + VIOLATION_SHARE * abs(planned or 0.0)
+    if planned is None or min(planned, 0.0) - slack <= power <= max(planned, 0.0) + slack:
+        return replace(known, violating=None), Code.OK
+    since = known.now if known.violating is None else known.violating
+    if known.now - since >= VIOLATION_ENDED:
+        raise Refused(Code.FAILED_EVPowerProfileViolation, f"{power:.0f} W flow where the profile says {planned:.0f} W", "V2G20-1864")
+    warned = known.now - since >= VIOLATION_WARNED
+    return replace(known, violating=since), Code.WARNING_EVPowerProfileViolation if warned else Code.OK
+
+
+# --- what the car tells ---
+
+
+def reported(request: ChargeLoopReqType, mode: CLReqControlModeType, power: float, known: Context) -> tuple[Context, tuple[Event, ...]]:
+    """What the car tells about its battery, for the backend; and its needs, where they are others than before."""
+    display = request.DisplayParameters
+    asked = mode if isinstance(mode, Scheduled_CLReqControlModeType | Dynamic_CLReqControlModeType) else None
+    report = EVReported(
+        known.now,
+        power=power,
+        soc=None if display is None or display.PresentSOC is None else float(display.PresentSOC),
+        energy_target=optional(asked.EVTargetEnergyRequest) if asked else None,
+        energy_maximum=optional(asked.EVMaximumEnergyRequest) if asked else None,
+        energy_minimum=optional(asked.EVMinimumEnergyRequest) if asked else None,
+    )
+    if not isinstance(mode, Dynamic_CLReqControlModeType) or known.needs is None:
+        return known, (report,)
+    departure = known.needs.departure if mode.DepartureTime is None else known.wall + mode.DepartureTime
+    needs = replace(
+        known.needs,
+        departure=departure,
+        energy_target=number(mode.EVTargetEnergyRequest),
+        energy_maximum=number(mode.EVMaximumEnergyRequest),
+        energy_minimum=number(mode.EVMinimumEnergyRequest),
+        soc=report.soc if report.soc is not None else known.needs.soc,
+    )
+    anew = departure is not None and abs(departure - (known.needs.departure or 0.0)) > DEPARTURE_CHANGE
+    known = replace(known, needs=needs if anew else replace(needs, departure=known.needs.departure))
+    return known, (report, NeedsChanged(known.now, needs, first=False)) if anew else (report,)
+
+
+# --- what may flow ---
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Power that may flow now: W, magnitudes; the minima are what is offered at least."""
+
+    charge: float
+    discharge: float
+    charge_minimum: float = 0.0
+    discharge_minimum: float = 0.0
+
+    def clamp(self, power: float) -> float:
+        """A power (W, signed) within the maxima."""
+        return min(max(power, -self.discharge), self.charge)
+
+
+def bounds(known: Context) -> Bounds:
+    """The outlet's limits; in Scheduled control within the schedule that was chosen, in Dynamic control squeezed to the setpoint."""
+    ours, selection = known.present_limits, known.agreement.selected
+    discharge = ours.discharge_power if selection.bidirectional else 0.0
+    if selection.control == "Scheduled":
+        high, low = _scheduled(known)
+        return Bounds(min(ours.charge_power, high), min(discharge, low))
+    if known.setpoint is None:
+        return Bounds(
+            ours.charge_power, discharge, min(ours.charge_power_minimum, ours.charge_power), min(ours.discharge_power_minimum, discharge)
+        )
+    power = Bounds(ours.charge_power, discharge).clamp(known.setpoint)
+    return Bounds(max(power, 0.0), max(-power, 0.0), max(power, 0.0), max(-power, 0.0))
+
+
+def _scheduled(known: Context) -> tuple[float, float]:
+    """What the chosen schedule allows now: (into the car, out of it) in W, magnitudes. Nothing beyond its end."""
+    chosen = known.offer.chosen(known.agreement.tuple_id) if known.offer is not None and known.agreement.tuple_id is not None else None
+    if chosen is None:
+        return 0.0, 0.0
+    charge = chosen.charging.at(known.wall) if chosen.charging is not None else None
+    discharge = chosen.discharging.at(known.wall) if chosen.discharging is not None else None
+    return max(charge or 0.0, 0.0), max(-(discharge or 0.0), 0.0)
+
+
+def car_limits(mode: Type, known: Context) -> Limits:
+    """What the car can take now: what this request says, else what it said before."""
+    said = known.car or Limits()
+    changed: dict[str, Any] = {}
+    for name, field in _SPOKEN.items():
+        value = getattr(mode, field, None)
+        if value is not None:
+            total = (getattr(mode, field + suffix, None) for suffix in ("_L2", "_L3"))
+            changed[name] = abs(number(value)) + sum(abs(number(v)) for v in total if v is not None)
+    return replace(said, **changed)
+
+
+_SPOKEN = {
+    "charge_power": "EVMaximumChargePower",
+    "charge_power_minimum": "EVMinimumChargePower",
+    "discharge_power": "EVMaximumDischargePower",
+    "discharge_power_minimum": "EVMinimumDischargePower",
+    "charge_current": "EVMaximumChargeCurrent",
+    "discharge_current": "EVMaximumDischargeCurrent",
+    "voltage": "EVMaximumVoltage",
+    "voltage_minimum": "EVMinimumVoltage",
+}

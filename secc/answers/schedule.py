@@ -1,0 +1,234 @@
+"""ScheduleExchange: the car's needs in, schedules and prices out."""
+
+import math
+from dataclasses import replace
+
+from energy.needs import Needs
+from energy.offer import Offer, Tuple
+from energy.series import Series, Step
+from secc.context import Context, Reply
+from secc.station import Limits, NeedsChanged
+from v2g.exi.derive import least
+from v2g.messages.common_messages import (
+    AbsolutePriceScheduleType,
+    ChargingScheduleType,
+    Dynamic_SEReqControlModeType,
+    Dynamic_SEResControlModeType,
+    PowerScheduleEntryListType,
+    PowerScheduleEntryType,
+    PowerScheduleType,
+    PriceRuleStackListType,
+    PriceRuleStackType,
+    PriceRuleType,
+    Scheduled_SEReqControlModeType,
+    Scheduled_SEResControlModeType,
+    ScheduleExchangeReq,
+    ScheduleExchangeRes,
+    ScheduleTupleType,
+)
+from v2g.messages.common_types import processingType
+from v2g.messages.common_types import responseCodeType as Code
+from v2g.session.errors import Refused
+from v2g.session.rational import optional, rational
+from v2g.session.sequence import State
+from v2g.session.timing import SECC_ONGOING_TIMEOUT
+
+POWER_ALGORITHM = "urn:iso:std:iso:15118:-20:PriceAlgorithm:1-Power"
+LANGUAGE = "en"
+STACKS = 64  # price steps that the smallest decoder among the public stacks holds
+DONE = {
+    State.AC_SCHEDULE: State.AC_START,
+    State.DC_SCHEDULE: State.DC_CABLE_CHECK,
+    State.DC_RENEGOTIATION: State.DC_RESTART,
+}
+
+
+def schedule_exchange(request: ScheduleExchangeReq, known: Context) -> Reply:
+    """Ongoing until the scheduler has an offer; the answer is of the kind that was asked for [V2G20-1600]."""
+    mode = request.Scheduled_SEReqControlMode or request.Dynamic_SEReqControlMode
+    selection = known.agreement.selected
+    asked_for = "Scheduled" if request.Scheduled_SEReqControlMode is not None else "Dynamic"
+    if asked_for != selection.control or mode is None:
+        raise Refused(Code.FAILED, f"{asked_for} control was asked for, {selection.control} was selected", "V2G20-1600")
+    needs = needs_of(mode, request.MaximumSupportingPoints, known)
+    if not _same(needs, known.needs):
+        known = replace(known, needs=needs, schedule_asked=known.now, offer=None, max_points=request.MaximumSupportingPoints)
+        return Reply(_ongoing(known), known.state, known, (NeedsChanged(known.now, needs, first=not known.delivering),))
+    if known.offer is None:
+        asked = known.now if known.schedule_asked is None else known.schedule_asked
+        if known.now - asked >= SECC_ONGOING_TIMEOUT:
+            raise Refused(Code.FAILED, f"there is no schedule after {SECC_ONGOING_TIMEOUT:g} s")
+        return Reply(_ongoing(known), known.state, known)
+    known = replace(known, offer=_kept(known.offer, known))
+    return Reply(_finished(known), DONE[known.state], known)
+
+
+def _same(a: Needs, b: Needs | None) -> bool:
+    """Equal but for the departure, which a polling car counts down second by second."""
+    if b is None or (a.departure is None) != (b.departure is None):
+        return False
+    apart = 0.0 if a.departure is None or b.departure is None else abs(a.departure - b.departure)
+    return apart < 60.0 and replace(a, departure=None) == replace(b, departure=None)
+
+
+def needs_of(mode: Scheduled_SEReqControlModeType | Dynamic_SEReqControlModeType, points: int, known: Context) -> Needs:
+    """What the car asks for, with its powers as far as the outlet goes along. Raises Refused for what cannot be meant."""
+    car, ours, bidirectional = known.car or Limits(), known.present_limits, known.agreement.selected.bidirectional
+    dynamic = mode if isinstance(mode, Dynamic_SEReqControlModeType) else None
+    if dynamic is not None:
+        if (dynamic.EVMaximumV2XEnergyRequest is None) != (dynamic.EVMinimumV2XEnergyRequest is None):
+            raise Refused(
+                Code.FAILED, "one of EVMaximumV2XEnergyRequest and EVMinimumV2XEnergyRequest came without the other", "V2G20-2681"
+            )
+        if dynamic.MinimumSOC is not None and dynamic.TargetSOC is not None and dynamic.MinimumSOC > dynamic.TargetSOC:
+            raise Refused(Code.FAILED, f"MinimumSOC {dynamic.MinimumSOC} % is above TargetSOC {dynamic.TargetSOC} %", "V2G20-1640")
+    return Needs(
+        departure=None if mode.DepartureTime is None else known.wall + mode.DepartureTime,
+        energy_target=optional(mode.EVTargetEnergyRequest),
+        energy_maximum=optional(mode.EVMaximumEnergyRequest),
+        energy_minimum=optional(mode.EVMinimumEnergyRequest),
+        v2x_maximum=optional(dynamic.EVMaximumV2XEnergyRequest) if dynamic else None,
+        v2x_minimum=optional(dynamic.EVMinimumV2XEnergyRequest) if dynamic else None,
+        charge_maximum=min(car.charge_power, ours.charge_power),
+        charge_minimum=max(car.charge_power_minimum, ours.charge_power_minimum),
+        discharge_maximum=min(car.discharge_power, ours.discharge_power) if bidirectional else 0.0,
+        discharge_minimum=max(car.discharge_power_minimum, ours.discharge_power_minimum) if bidirectional else 0.0,
+        max_points=points,
+        bidirectional=bidirectional,
+        minimum_soc=dynamic.MinimumSOC if dynamic else None,
+        target_soc=dynamic.TargetSOC if dynamic else None,
+    )
+
+
+def _kept(offer: Offer, known: Context) -> Offer:
+    """The offer, in which a schedule that was chosen before a pause keeps its id [V2G20-1058]."""
+    before = known.agreement.tuple_id
+    if before is None or offer.chosen(before) is not None:
+        return offer
+    return replace(offer, tuples=(replace(offer.tuples[0], id=before), *offer.tuples[1:]))
+
+
+def _ongoing(known: Context) -> ScheduleExchangeRes:
+    """The schema wants a mode even here: the least there is, without a schedule in it."""
+    scheduled = known.agreement.selected.control == "Scheduled"
+    return ScheduleExchangeRes(
+        Header=known.header,
+        ResponseCode=Code.OK,
+        EVSEProcessing=processingType.Ongoing,
+        Scheduled_SEResControlMode=least(Scheduled_SEResControlModeType) if scheduled else None,
+        Dynamic_SEResControlMode=None if scheduled else Dynamic_SEResControlModeType(),
+    )
+
+
+def _finished(known: Context) -> ScheduleExchangeRes:
+    scheduled = known.agreement.selected.control == "Scheduled"
+    return ScheduleExchangeRes(
+        Header=known.header,
+        ResponseCode=Code.OK,
+        EVSEProcessing=processingType.Finished,
+        GoToPause=True if known.pause_proposed else None,
+        Scheduled_SEResControlMode=_scheduled(known) if scheduled else None,
+        Dynamic_SEResControlMode=None if scheduled else _dynamic(known),
+    )
+
+
+def _scheduled(known: Context) -> Scheduled_SEResControlModeType:
+    assert known.offer is not None
+    return Scheduled_SEResControlModeType(ScheduleTuple=tuple(_tuple(each, known.offer, known) for each in known.offer.tuples[:3]))
+
+
+def _tuple(offered: Tuple, offer: Offer, known: Context) -> ScheduleTupleType:
+    charging = offered.charging or Series.constant(known.wall, 1.0, 0.0)
+    priced = known.outlet.pricing == "absolute"
+    return ScheduleTupleType(
+        ScheduleTupleID=offered.id,
+        ChargingSchedule=ChargingScheduleType(
+            PowerSchedule=_power(charging, offered.tolerance, known),
+            AbsolutePriceSchedule=_prices(offered.import_prices, charging, offer, 2 * offered.id - 1, known) if priced else None,
+        ),
+        DischargingSchedule=ChargingScheduleType(
+            PowerSchedule=_power(offered.discharging, offered.tolerance, known),
+            AbsolutePriceSchedule=_prices(offered.export_prices, offered.discharging, offer, 2 * offered.id, known) if priced else None,
+        )
+        if offered.discharging is not None and known.agreement.selected.bidirectional
+        else None,
+    )
+
+
+def _power(power: Series, tolerance: float | None, known: Context) -> PowerScheduleType:
+    """Charging is positive, discharging negative; rounding never offers more than was meant, in neither direction."""
+    entries = [
+        PowerScheduleEntryType(Duration=max(1, round(step.duration)), Power=rational(step.value, "down" if step.value >= 0 else "up"))
+        for step in _covering(power, known).steps
+    ]
+    return PowerScheduleType(
+        TimeAnchor=int(power.start),
+        PowerTolerance=None if tolerance is None else rational(tolerance, "down"),
+        PowerScheduleEntries=PowerScheduleEntryListType(PowerScheduleEntry=tuple(entries)),
+    )
+
+
+def _covering(power: Series, known: Context) -> Series:
+    """The schedule until the car departs: what lies beyond the plan is offered without power, to be negotiated anew."""
+    departure = known.needs.departure if known.needs is not None else None
+    rest = math.ceil(departure - power.until) if departure is not None else 0
+    if rest <= 0:
+        return power
+    steps = power.steps if len(power.steps) < known.max_points else power.steps[:-1]
+    missing = rest + sum(step.duration for step in power.steps[len(steps) :])
+    return Series(power.start, (*steps, Step(missing, 0.0)))
+
+
+def _prices(prices: Series | None, power: Series, offer: Offer, number_: int, known: Context) -> AbsolutePriceScheduleType | None:
+    """Prices per kWh over the span of a schedule; in a discharging schedule they are what a kWh earns, as the power is negative."""
+    if prices is None or not prices.steps:
+        return None
+    covered = prices.clip(power.start, power.until)
+    covered = covered if covered.steps else Series.constant(power.start, power.duration, prices.steps[-1].value)
+    most = min(STACKS, known.max_points)
+    if len(covered.steps) > most:
+        covered = covered.resample(math.ceil(covered.duration / most))
+    return AbsolutePriceScheduleType(
+        TimeAnchor=int(covered.start),
+        PriceScheduleID=number_,
+        Currency=offer.currency,
+        Language=LANGUAGE,
+        PriceAlgorithm=POWER_ALGORITHM,
+        PriceRuleStacks=PriceRuleStackListType(
+            PriceRuleStack=tuple(
+                PriceRuleStackType(
+                    Duration=max(1, round(step.duration)),
+                    PriceRule=(PriceRuleType(EnergyFee=rational(step.value), PowerRangeStart=rational(0)),),
+                )
+                for step in _until(covered, power.until).steps
+            )
+        ),
+    )
+
+
+def _until(prices: Series, until: float) -> Series:
+    """The last known price holds on to the end of the schedule."""
+    missing = until - prices.until
+    if missing < 1.0:
+        return prices
+    last = prices.steps[-1]
+    return Series(prices.start, (*prices.steps[:-1], Step(last.duration + missing, last.value)))
+
+
+def _dynamic(known: Context) -> Dynamic_SEResControlModeType:
+    """Prices for a car that is led; departure and SOC only where the station sets the mobility needs."""
+    assert known.offer is not None
+    offer, needs = known.offer, known.needs
+    first = offer.tuples[0]
+    ours = known.agreement.selected.mobility == "SECC" and needs is not None
+    priced = known.outlet.pricing == "absolute" and first.charging is not None
+    return Dynamic_SEResControlModeType(
+        DepartureTime=max(0, round(offer.departure - known.wall)) if ours and offer.departure is not None else None,
+        MinimumSOC=_percent(needs.minimum_soc) if ours and needs else None,
+        TargetSOC=_percent(needs.target_soc) if ours and needs else None,
+        AbsolutePriceSchedule=_prices(first.import_prices, first.charging, offer, 1, known) if priced and first.charging else None,
+    )
+
+
+def _percent(soc: float | None) -> int | None:
+    return None if soc is None else round(soc)

@@ -1,0 +1,99 @@
+"""SupportedAppProtocol, SessionSetup and SessionStop: how a session begins and ends."""
+
+from dataclasses import replace
+
+from secc.context import NO_SESSION, Agreement, Context, PausedSession, Reply
+from secc.pause import binding
+from secc.services import SCHEMA_SETS
+from secc.station import OpenContactor, PowerStopped, SessionStarted
+from v2g.messages.app_protocol import supportedAppProtocolReq
+from v2g.messages.common_messages import SessionSetupReq, SessionSetupRes, SessionStopReq, SessionStopRes, chargingSessionType
+from v2g.messages.common_types import responseCodeType as Code
+from v2g.session.endpoint import Event
+from v2g.session.errors import Refused
+from v2g.session.sap import PROTOCOLS, select
+from v2g.session.sequence import State
+
+
+def supported_app_protocol(request: supportedAppProtocolReq, known: Context) -> Reply:
+    """The energy protocol that the car ranks first among what may be spoken here."""
+    response, protocol = select(request, tuple(PROTOCOLS[name] for name in known.negotiable))
+    if protocol is None:
+        return Reply(response, State.ENDED, known)
+    return Reply(response, State.SESSION_SETUP, replace(known, schema_set=protocol.schema_set))
+
+
+def session_setup(request: SessionSetupReq, known: Context) -> Reply:
+    """A new session, or a paused one for the car that paused it, never for another [V2G20-2626] [V2G20-2627]."""
+    former = known.former
+    selection = former.agreement.selection if former else None
+    if former is not None and selection is not None and SCHEMA_SETS[selection.service] == known.schema_set:
+        joined = replace(known, session_id=former.session_id, agreement=former.agreement)
+        code, then = Code.OK_OldSessionJoined, State.DC_PARAMETERS if selection.dc else State.AC_PARAMETERS  # [V2G20-1032]
+    else:
+        joined = replace(known, session_id=_fresh(known), agreement=Agreement(evccid=request.EVCCID))
+        code, then = Code.OK_NewSessionEstablished, State.AUTHORIZATION_SETUP
+    response = SessionSetupRes(Header=joined.header, ResponseCode=code, EVSEID=known.outlet.evse_id)
+    started = SessionStarted(known.now, joined.session_id, request.EVCCID, code is Code.OK_OldSessionJoined)
+    return Reply(response, then, joined, (started,))
+
+
+def _fresh(known: Context) -> bytes:
+    """Eight random octets that are not all zero [V2G20-2106] [V2G20-2621]."""
+    while (session_id := known.entropy(len(NO_SESSION))) == NO_SESSION:
+        pass
+    return session_id
+
+
+def session_stop(request: SessionStopReq, known: Context) -> Reply:
+    """The end, a pause or a way back to the services; the outlet is made safe before the answer leaves."""
+    match request.ChargingSession:
+        case chargingSessionType.Pause:
+            return _pause(known)
+        case chargingSessionType.ServiceRenegotiation:
+            return _renegotiate(known)
+    return Reply(_stopped(known), State.ENDED, _released(known), _safe(known), how="Terminate")
+
+
+def _pause(known: Context) -> Reply:
+    if not known.outlet.pause or known.agreement.selection is None:
+        why = "this outlet does not pause" if not known.outlet.pause else "there is nothing to come back to before a service is selected"
+        raise Refused(Code.FAILED_PauseNotAllowed, why)
+    leaf = known.tls.peer_chain[0] if known.tls is not None and known.tls.peer_chain else b""
+    kept = PausedSession(known.session_id, binding(known.session_id, leaf), known.agreement, known.wall + known.outlet.pause_limit)
+    return Reply(_stopped(known), State.ENDED, _released(known), _safe(known), how="Pause", paused=kept if leaf else None)
+
+
+def _renegotiate(known: Context) -> Reply:
+    """Back to the services on the same connection, authorization kept, selection gone [V2G20-1477]."""
+    if not known.outlet.service_renegotiation:
+        raise Refused(Code.FAILED_NoServiceRenegotiationSupported, "ServiceRenegotiationSupported was false", "V2G20-1644")
+    if known.agreement.authorization is None:
+        raise Refused(Code.FAILED_NoServiceRenegotiationSupported, "there are no services before authorization")
+    agreement = replace(known.agreement, selection=None, tuple_id=None)
+    again = Context(
+        **{name: getattr(known, name) for name in _KEPT},
+        agreement=agreement,
+        contactor=known.contactor,
+        contactor_wanted=False if known.energised else known.contactor_wanted,
+    )
+    return Reply(_stopped(known), State.SERVICE_DISCOVERY, again, _safe(known))
+
+
+_KEPT = (
+    *("outlet", "entropy", "verifier", "tls", "negotiable", "limits", "now", "wall", "received", "exi", "state"),
+    *("session_id", "schema_set", "meter", "pilot", "setpoint", "output"),
+)
+
+
+def _stopped(known: Context) -> SessionStopRes:
+    return SessionStopRes(Header=known.header, ResponseCode=Code.OK)
+
+
+def _safe(known: Context) -> tuple[Event, ...]:
+    opened: tuple[Event, ...] = (OpenContactor(known.now),) if known.energised else ()
+    return (*opened, PowerStopped(known.now)) if known.delivering else opened
+
+
+def _released(known: Context) -> Context:
+    return replace(known, delivering=False, contactor_wanted=False, isolation_asked=None)

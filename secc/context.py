@@ -1,0 +1,220 @@
+"""What a session knows when it answers: what was given to it, what the car said, what the station told.
+
+A context is a value. An answer reads it and returns the next one; nothing is changed in place, so any moment of a session can be looked at,
+kept and played again.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from energy.needs import Needs
+from energy.offer import Offer
+from energy.series import Series
+from secc.outlet import Outlet
+from secc.services import Selection
+from secc.station import (
+    Authorization,
+    AuthorizationRefused,
+    Authorized,
+    CertificateReady,
+    CertificateRefused,
+    Limits,
+    MeterReading,
+    OutputMeasured,
+    Service,
+    SetOutput,
+)
+from v2g.exi.schema import Type
+from v2g.messages.common_messages import AuthorizationReq, CertificateInstallationReq, MeteringConfirmationReq
+from v2g.messages.common_types import EVSEStatusType, MessageHeaderType, MeterInfoType, evseNotificationType, responseCodeType
+from v2g.session.endpoint import Event
+from v2g.session.sequence import State
+from v2g.session.tls import TlsFacts
+
+NO_SESSION = bytes(8)
+CHALLENGE_LENGTH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What the station asks of the car by EVSEStatus: since when (session time), and within how many seconds."""
+
+    notification: evseNotificationType
+    since: float
+    delay: float = 0.0
+    reason: str = ""
+
+    def remaining(self, now: float) -> int:
+        """NotificationMaxDelay, counted down [V2G20-3318]."""
+        return max(0, round(self.delay - (now - self.since)))
+
+    def status(self, now: float) -> EVSEStatusType:
+        """As it is sent."""
+        return EVSEStatusType(NotificationMaxDelay=self.remaining(now), EVSENotification=self.notification)
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """What car and station agreed upon: what survives a pause."""
+
+    evccid: str = ""
+    authorization: Authorization | None = None  # None: not authorized
+    expires_soon: bool = False
+    permitted: tuple[Service, ...] = ()  # what the backend limits the car to; empty: nothing
+    contract: bytes = b""  # DER of the contract certificate, PnC
+    emaid: str = ""
+    selection: Selection | None = None
+    tuple_id: int | None = None  # of the schedule that was chosen
+
+    @property
+    def selected(self) -> Selection:
+        """The selection, where the sequence guarantees that there is one."""
+        assert self.selection is not None
+        return self.selection
+
+
+@dataclass(frozen=True, slots=True)
+class PausedSession:
+    """A session to come back to, and the proof by which its car is known again."""
+
+    session_id: bytes
+    binding: bytes
+    agreement: Agreement
+    until: float  # wall
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """On what grounds a car asks to charge: `presented` tells two attempts apart, a repeated poll is the same claim."""
+
+    authorization: Authorization
+    presented: object = None  # the signed element and its signature, PnC
+    emaid: str = ""
+    chain: tuple[bytes, ...] = ()  # DER, leaf first
+    warning: responseCodeType | None = None  # what the station itself found wrong
+    expires_soon: bool = False
+
+
+class Verifier(Protocol):
+    """Who verifies what a car signs; `secc.verifier` does so with the station's trust anchors."""
+
+    def contract(self, request: AuthorizationReq, challenge: bytes, wall: float) -> Claim:
+        """The claim of a PnC request, with what is wrong with challenge or chain. Raises Refused if the signature does not hold."""
+
+    def provisioning(self, request: CertificateInstallationReq, wall: float) -> responseCodeType | None:
+        """None, or the WARNING for its provisioning certificate. Raises Refused if the signature does not hold."""
+
+    def metering(self, request: MeteringConfirmationReq, contract: bytes) -> str | None:
+        """None, or what is wrong with the signature of the holder of this contract certificate (DER)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """All that an answer may read. Times are of the session's clock (`now`, s) unless they are named wall (epoch s)."""
+
+    # given when the session began
+    outlet: Outlet
+    entropy: Callable[[int], bytes]
+    verifier: Verifier | None = None  # None: no trust anchors, PnC is not offered
+    tls: TlsFacts | None = None
+    negotiable: tuple[str, ...] = ()  # EXI sets that may be selected on this connection
+    former: PausedSession | None = None  # the paused session that this car may resume
+    limits: Limits = field(default_factory=Limits)  # what the outlet can do now
+
+    # of the request that is being answered
+    now: float = 0.0
+    wall: float = 0.0
+    received: float = 0.0
+    exi: bytes = b""
+    state: State = State.SUPPORTED_APP_PROTOCOL
+
+    # the session
+    session_id: bytes = NO_SESSION
+    schema_set: str = ""  # what SupportedAppProtocol selected
+    agreement: Agreement = Agreement()
+    stopping: str = ""  # why the station wants to end before power flows
+    notice: Notice | None = None
+
+    # authorization
+    challenge: bytes = b""
+    claim: Claim | None = None
+    asked: float | None = None  # since when the backend has been asked about the claim
+    verdict: Authorized | AuthorizationRefused | None = None
+    installation: CertificateReady | CertificateRefused | None = None
+    installation_asked: float | None = None
+    installation_request: bytes = b""  # DER of the provisioning certificate the pending request is for
+
+    # services
+    services: tuple[int, ...] = ()  # offered in this session
+    sets: frozenset[tuple[int, int]] = frozenset()  # (service, parameter set) that the car has seen
+
+    # parameters
+    announced: Limits | None = None  # what ChargeParameterDiscoveryRes said, or the loop after it: never exceeded [V2G20-2654]
+    car: Limits | None = None
+
+    # schedule
+    needs: Needs | None = None
+    schedule_asked: float | None = None
+    offer: Offer | None = None
+    profile: Series | None = None  # W, what the car will follow
+    violating: float | None = None  # since when the car has left its profile
+    pause_proposed: bool = False
+    max_points: int = 1024
+
+    # hardware
+    pilot: str | None = None  # None: not observed
+    contactor: bool | None = None  # None: not told yet
+    contactor_wanted: bool | None = None
+    isolation_asked: float | None = None
+    isolation: bool | None = None
+    output: OutputMeasured = field(default_factory=lambda: OutputMeasured(0.0, 0.0))
+    output_wanted: SetOutput | None = None
+    target_voltage: float = 0.0  # V, the last that the car named
+
+    # charge loop
+    delivering: bool = False
+    metered: bool = False  # this service session has shown the meter
+    meter: MeterReading | None = None
+    meter_shown: MeterInfoType | None = None
+    setpoint: float | None = None  # W, Dynamic control
+    setpoint_wanted: float | None = None  # W, what SetPower said last
+
+    @property
+    def header(self) -> MessageHeaderType:
+        """The header of a response."""
+        return MessageHeaderType(SessionID=self.session_id, TimeStamp=int(self.wall))
+
+    @property
+    def present_limits(self) -> Limits:
+        """What the outlet can do now, within what was announced: maxima never rise, minima never fall [V2G20-2654] [V2G20-2655]."""
+        return self.limits if self.announced is None else self.limits.within(self.announced)
+
+    @property
+    def energised(self) -> bool:
+        """The outlet is or may be live, as far as the session knows."""
+        return self.contactor is True or self.contactor_wanted is True or (self.isolation_asked is not None and self.contactor is not False)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer: the response, where it leads, what is known after it, and what the station must do."""
+
+    response: Type
+    then: State
+    known: Context
+    wants: tuple[Event, ...] = ()  # and what else belongs into the trace
+    how: str = ""  # how the session ends, where it leads to the end
+    paused: PausedSession | None = None  # to be kept
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """The answer waits for a fact, at the longest until `until`: for the one response that cannot say Ongoing, PowerDeliveryRes."""
+
+    known: Context
+    until: float
+    wants: tuple[Event, ...] = ()  # and what else belongs into the trace
+
+
+Answer = Callable[..., "Reply | Pending"]

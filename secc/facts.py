@@ -1,0 +1,59 @@
+"""What a session learns from its station: one case per fact."""
+
+from dataclasses import replace
+
+from secc import station as words
+from secc.context import Context, Notice
+from v2g.messages.common_types import evseNotificationType as Ask
+from v2g.session.timing import PAUSE_NOTIFICATION_MAX_DELAY
+
+RENEGOTIATIONS = {"Schedule": Ask.ScheduleRenegotiation, "Service": Ask.ServiceRenegotiation}
+GENTLE_DELAY = PAUSE_NOTIFICATION_MAX_DELAY  # s that a car may take for what is no hurry
+
+
+def told(fact: words.Fact, known: Context) -> Context:
+    """The context after a fact."""
+    match fact:
+        case words.Authorized() | words.AuthorizationRefused():
+            return replace(known, verdict=fact)
+        case words.CertificateReady() | words.CertificateRefused():
+            return replace(known, installation=fact)
+        case words.ScheduleReady(offer):
+            return replace(known, offer=offer)
+        case words.SetpointChanged(power):
+            return replace(known, setpoint=power)
+        case words.LimitsChanged(limits):
+            return replace(known, limits=limits)
+        case words.IsolationMeasured(sound):
+            return replace(known, isolation=sound)
+        case words.OutputMeasured():
+            return replace(known, output=fact)
+        case words.ContactorIs(closed):
+            return replace(known, contactor=closed)
+        case words.MeterRead(reading):
+            return replace(known, meter=reading)
+        case words.PilotIs(state):
+            return replace(known, pilot=state)
+    return asked(fact, known)
+
+
+def asked(fact: words.Fact, known: Context) -> Context:
+    """The context after the station asked for something: under power the car is told by EVSEStatus, before that by the next answer."""
+    match fact:
+        case words.StopAsked(reason):
+            return _noticed(known, Ask.Terminate, 0, reason) if known.delivering else replace(known, stopping=reason)
+        case words.PauseAsked() if not known.delivering:
+            return replace(known, pause_proposed=known.outlet.pause)
+        case words.PauseAsked() if known.outlet.pause:
+            return _noticed(known, Ask.Pause, PAUSE_NOTIFICATION_MAX_DELAY)  # [V2G20-3308]
+        case words.RenegotiationAsked(what) if known.delivering and (what == "Schedule" or known.outlet.service_renegotiation):
+            return _noticed(known, RENEGOTIATIONS[what], GENTLE_DELAY)
+        case words.MeteringConfirmationAsked() if known.delivering and known.agreement.contract:
+            return _noticed(known, Ask.MeteringConfirmation, GENTLE_DELAY)
+    return known
+
+
+def _noticed(known: Context, notification: Ask, delay: float, reason: str = "") -> Context:
+    if known.notice is not None and known.notice.notification is Ask.Terminate:
+        return known  # nothing is asked of a car that has been told to stop
+    return replace(known, notice=Notice(notification, known.now, delay, reason))
