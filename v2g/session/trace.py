@@ -1,0 +1,208 @@
+"""The trace of a session: one JSON object per line, complete enough to tell the whole story from it alone (pure).
+
+Every record has `type`, `at` (s of a monotonic clock, for gaps) and `epoch` (s since 1970, for people). What else it has stands in
+`RECORDS`, per type; a field may be added in a later version, none changes its meaning. Octets are hexadecimal, names of roots are DER, a
+decoded message is in the shape of `v2g.exi.json`. Keys never get here: what protects a connection goes to its own key log.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from typing import Any, Final
+
+from v2g.exi.errors import EncodeError
+from v2g.exi.json import plain
+from v2g.exi.schema import Type
+from v2g.messages import schema_set
+from v2g.session.endpoint import Event, FrameReceived, FrameSent, Noted, Relaxed, StateEntered
+from v2g.session.link import Connected, Disconnected, HandshakeFailed, Observer, Secured, Unprotected
+from v2g.session.tls import TlsFacts
+
+VERSION: Final = 1
+Record = dict[str, Any]
+
+RECORDS: Final[Mapping[str, Mapping[str, str]]] = {
+    "trace": {
+        "version": "of this schema",
+        "side": "secc or evcc: whose eyes these are",
+        "connection": "number of the connection at this server",
+        "about": "what the caller wants to be found here: names, versions, configuration",
+    },
+    "connected": {"local": "host, port", "peer": "host, port"},
+    "plain": {"requirement": "that plain TCP sets aside"},
+    "tls": {
+        "profile": "row of the TLS profiles",
+        "version": "TLSv1.3 or TLSv1.2",
+        "suite": "of the connection",
+        "group": "of the key exchange",
+        "own_scheme": "with which this side proved its key, null: it showed none",
+        "peer_scheme": "with which the peer proved its own",
+        "own_chain": "certificates (DER) that this side showed, leaf first",
+        "peer_chain": "certificates (DER) that the peer showed, in its order",
+        "server_name": "that the car asked for",
+        "certificate_requested": "whether the station demanded the car's certificate",
+        "authorities_named": "names of roots (DER) that this side named",
+        "authorities_named_by_peer": "names of roots (DER) that the peer named",
+        "staples": "OCSP responses (DER) of the station's chain, one place per certificate, null where there is none",
+        "staples_asked_for": "whether the car asked for OCSP responses",
+        "resumed": "whether an older connection was resumed",
+        "duration": "s from the first octet to the last of the handshake",
+        "octets_received": "in the handshake",
+        "octets_sent": "in the handshake",
+        "limits": "what the standard asks and the TLS library cannot do",
+    },
+    "handshake-failed": {"reason": "in words", "by": "us or peer", "alert": "the TLS alert, null: none"},
+    "frame": {
+        "direction": "received or sent",
+        "payload_type": "of V2GTP, 0x....",
+        "set": "schema set of the message",
+        "octets": "length of the EXI document",
+        "exi": "the EXI document",
+        "name": "of the message, null: it could not be decoded",
+        "message": "decoded, null: it could not be, or decoding is switched off",
+        "gap": "s since the frame before it in the other direction, null: there was none",
+        "timer": "that ran while this frame was waited for, empty: none",
+        "limit": "s that the timer allowed, null: none",
+    },
+    "state": {"state": "what the station waits for now", "timer": "that runs for it", "limit": "s that it allows, null: none"},
+    "relaxed": {"relaxation": "what a profile let pass", "requirement": "that it relaxes"},
+    "note": {"topic": "stable name", "facts": "what is to be known"},
+    "event": {"name": "of what the session wants or did", "facts": "its content"},
+    "end": {
+        "how": "in one word: Terminate, Pause, ...",
+        "well": "whether both sides finished what they began",
+        "error": "why not, null: well",
+        "requirement": "that was broken, null: none or not known",
+        "closed_by": "us or peer",
+        "clean": "whether the connection was closed in order",
+        "reason": "for closing it",
+    },
+}
+
+
+def line(record: Record) -> str:
+    """A record as one line of JSON, with its end of line."""
+    return json.dumps(record, separators=(",", ":"), ensure_ascii=False) + "\n"
+
+
+class Trace:
+    """Turns the events of one connection into records.
+
+    `wall` gives epoch seconds for the session's monotonic ones. Without `decoded` frames are kept as octets alone, which costs a tenth: they
+    can be decoded later, whenever somebody asks.
+    """
+
+    def __init__(self, side: str, wall: Callable[[float], float], *, connection: int = 0, decoded: bool = True):
+        self._side, self._wall, self._connection, self._decoded = side, wall, connection, decoded
+        self._timer: tuple[str, float | None] = ("", None)
+
+    def opening(self, at: float, about: Mapping[str, Any] | None = None) -> Record:
+        """The first record."""
+        body = {"version": VERSION, "side": self._side, "connection": self._connection, "about": dict(about or {})}
+        return self._record("trace", at, body)
+
+    def record(self, event: Event) -> Record:
+        """The record of an event, whatever event it is."""
+        make = _MAKERS.get(type(event))
+        if make is not None:
+            kind, body = make(event)
+        elif isinstance(event, FrameReceived | FrameSent):
+            kind, body = "frame", self._frame(event)
+        else:
+            facts = {f.name: _simple(getattr(event, f.name)) for f in fields(event) if f.name != "at"}
+            kind, body = "event", {"name": type(event).__name__, "facts": facts}
+        if isinstance(event, StateEntered):
+            self._timer = (event.timer, event.limit)
+        return self._record(kind, event.at, body)
+
+    def _record(self, kind: str, at: float, body: Record) -> Record:
+        return {"type": kind, "at": round(at, 6), "epoch": round(self._wall(at), 6), **body}
+
+    def _frame(self, event: FrameReceived | FrameSent) -> Record:
+        received = isinstance(event, FrameReceived)
+        timer, limit = self._timer if received == (self._side == "secc") else ("", None)
+        message = event.message
+        return {
+            "direction": "received" if received else "sent",
+            "payload_type": f"0x{event.payload_type:04X}",
+            "set": event.schema_set,
+            "octets": len(event.exi),
+            "exi": event.exi.hex(),
+            "name": type(message).__name__ if message is not None else None,
+            "message": self._shown(message, event.schema_set) if message is not None else None,
+            "gap": None if event.since_previous is None else round(event.since_previous, 6),
+            "timer": timer,
+            "limit": limit,
+        }
+
+    def _shown(self, message: Type, name: str) -> Any:
+        if not self._decoded:
+            return None
+        try:
+            return plain(message, schema_set(name))
+        except (EncodeError, KeyError):
+            return None  # a car of a test may send what the schema does not know; the octets are in the record
+
+
+def _tls(facts: TlsFacts) -> Record:
+    body = {f.name: _simple(getattr(facts, f.name)) for f in fields(facts)}
+    return {name: body[name] for name in RECORDS["tls"]}
+
+
+def _end(event: Disconnected) -> Record:
+    ended = event.ended
+    return {
+        "how": ended.how if ended else "no session",
+        "well": ended.well if ended else False,
+        "error": str(ended.error) if ended and ended.error else None if ended else event.reason,
+        "requirement": ended.requirement if ended else None,
+        "closed_by": event.by,
+        "clean": event.clean,
+        "reason": event.reason,
+    }
+
+
+_MAKERS: Final[Mapping[type[Event], Callable[[Any], tuple[str, Record]]]] = {
+    Connected: lambda e: ("connected", {"local": list(e.local), "peer": list(e.peer)}),
+    Unprotected: lambda e: ("plain", {"requirement": e.requirement}),
+    Secured: lambda e: ("tls", _tls(e.facts)),
+    HandshakeFailed: lambda e: ("handshake-failed", {"reason": e.reason, "by": e.by, "alert": e.alert}),
+    StateEntered: lambda e: ("state", {"state": e.state, "timer": e.timer, "limit": e.limit}),
+    Relaxed: lambda e: ("relaxed", {"relaxation": e.relaxation, "requirement": e.requirement}),
+    Noted: lambda e: ("note", {"topic": e.topic, "facts": _simple(e.facts)}),
+    Disconnected: lambda e: ("end", _end(e)),
+}
+
+
+def _simple(value: Any) -> Any:
+    """Any value of an event as JSON has it."""
+    match value:
+        case None | bool() | int() | float() | str():
+            return value.value if isinstance(value, Enum) else value
+        case Enum():
+            return value.value
+        case bytes():
+            return value.hex()
+        case Mapping():
+            return {str(k): _simple(v) for k, v in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [_simple(v) for v in value]
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _simple(getattr(value, f.name)) for f in fields(value)}
+    return str(value)
+
+
+class TraceWriter(Observer):
+    """Writes the trace of one connection as it happens. `write` takes a line; a trace that is cut off is readable up to there."""
+
+    def __init__(self, trace: Trace, write: Callable[[str], object], about: Mapping[str, Any] | None = None):
+        self._trace, self._write, self._about = trace, write, about
+        self._opened = False
+
+    def event(self, event: Event) -> None:
+        """Write one event; the first is preceded by the opening."""
+        if not self._opened:
+            self._opened = True
+            self._write(line(self._trace.opening(event.at, self._about)))
+        self._write(line(self._trace.record(event)))
