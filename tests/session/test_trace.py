@@ -12,6 +12,7 @@ from v2g.exi.codec import decode, encode
 from v2g.exi.derive import least
 from v2g.messages import schema_set
 from v2g.messages.common_messages import SessionSetupReq, SessionSetupRes
+from v2g.messages.dc import DC_ChargeLoopReq
 from v2g.session.endpoint import Ended, Event, FrameReceived, FrameSent, Noted, Relaxed, StateEntered
 from v2g.session.errors import TimedOut
 from v2g.session.link import Connected, Disconnected, HandshakeFailed, Unprotected
@@ -93,14 +94,18 @@ def test_decoding_can_wait() -> None:
 
 
 def test_a_frame_tells_the_limit_it_was_waited_for_with() -> None:
-    message = least(SessionSetupRes)
-    for side, limited in (("secc", "received"), ("evcc", "sent")):
+    loop = FrameSent(2.0, 0x8004, "dc", b"\x80", least(DC_ChargeLoopReq))
+    entered = StateEntered(1.0, "DC_ChargeLoop", "V2G_SECC_Sequence_Timeout", 0.5)
+    received = FrameReceived(2.0, 0x8002, "common", b"\x80", least(SessionSetupRes))
+    for side, before, expected in (
+        ("secc", entered, ("V2G_SECC_Sequence_Timeout", 0.5)),
+        ("evcc", loop, ("V2G_EVCC_Msg_Timeout", 0.5)),
+        ("secc", loop, ("", None)),
+    ):
         one = trace(side)
-        one.record(StateEntered(1.0, "AC_ChargeLoop", "V2G_SECC_Sequence_Timeout", 0.5))
-        for event in (FrameReceived(2.0, 0x8002, "common", b"\x80", message), FrameSent(2.0, 0x8002, "common", b"\x80", message)):
-            record = checked(one.record(event))
-            expected = ("V2G_SECC_Sequence_Timeout", 0.5) if record["direction"] == limited else ("", None)
-            assert (record["timer"], record["limit"]) == expected
+        assert checked(one.record(before)).get("timer", "") == ("" if before is loop else expected[0])
+        record = checked(one.record(received))
+        assert (record["timer"], record["limit"]) == expected
 
 
 def test_the_trace_of_a_real_connection_holds_the_handshake_and_no_key() -> None:

@@ -17,6 +17,7 @@ from v2g.exi.schema import Type
 from v2g.messages import schema_set
 from v2g.session.endpoint import Event, FrameReceived, FrameSent, Noted, Relaxed, StateEntered
 from v2g.session.link import Connected, Disconnected, HandshakeFailed, Observer, Secured, Unprotected
+from v2g.session.timing import timing
 from v2g.session.tls import TlsFacts
 
 VERSION: Final = 1
@@ -62,7 +63,7 @@ RECORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "name": "of the message, null: it could not be decoded",
         "message": "decoded, null: it could not be, or decoding is switched off",
         "gap": "s since the frame before it in the other direction, null: there was none",
-        "timer": "that ran while this frame was waited for, empty: none",
+        "timer": "that ran on this side while the frame was waited for, empty: none",
         "limit": "s that the timer allowed, null: none",
     },
     "state": {"state": "what the station waits for now", "timer": "that runs for it", "limit": "s that it allows, null: none"},
@@ -89,8 +90,8 @@ def line(record: Record) -> str:
 class Trace:
     """Turns the events of one connection into records.
 
-    `wall` gives epoch seconds for the session's monotonic ones. Without `decoded` frames are kept as octets alone, which costs a tenth: they
-    can be decoded later, whenever somebody asks.
+    `wall` gives epoch seconds for the session's monotonic ones. Without `decoded` frames are kept as octets alone, which costs a tenth:
+    they can be decoded later, whenever somebody asks.
     """
 
     def __init__(self, side: str, wall: Callable[[float], float], *, connection: int = 0, decoded: bool = True):
@@ -112,8 +113,10 @@ class Trace:
         else:
             facts = {f.name: _simple(getattr(event, f.name)) for f in fields(event) if f.name != "at"}
             kind, body = "event", {"name": type(event).__name__, "facts": facts}
-        if isinstance(event, StateEntered):
+        if isinstance(event, StateEntered) and event.timer:
             self._timer = (event.timer, event.limit)
+        elif isinstance(event, FrameSent) and self._side == "evcc":
+            self._timer = ("V2G_EVCC_Msg_Timeout", timing(type(event.message)).msg_timeout)
         return self._record(kind, event.at, body)
 
     def _record(self, kind: str, at: float, body: Record) -> Record:
@@ -121,7 +124,7 @@ class Trace:
 
     def _frame(self, event: FrameReceived | FrameSent) -> Record:
         received = isinstance(event, FrameReceived)
-        timer, limit = self._timer if received == (self._side == "secc") else ("", None)
+        timer, limit = self._timer if received else ("", None)
         message = event.message
         return {
             "direction": "received" if received else "sent",
