@@ -1,0 +1,1 @@
+"""What cars do: each script is a generator over one session (see `evcc.script`)."""

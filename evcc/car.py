@@ -1,0 +1,162 @@
+"""What a script knows: the car, what its driver wishes, and what this session has learnt so far."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from evcc.contract import Contract
+from evcc.ev import Ev
+from evcc.goal import Goal
+from evcc.profile import Choice
+from evcc.script import Limit
+from evcc.services import Selection
+from v2g.messages.common_types import MeterInfoType
+from v2g.session.clock import Clock
+from v2g.session.endpoint import Event, Noted, Relaxed
+from v2g.session.errors import Misuse, SessionError
+from v2g.session.link import Link
+from v2g.session.sap import Protocol
+
+Authorization = Literal["PnC", "EIM"]
+Control = Literal["Scheduled", "Dynamic"]
+LOOP_PACE = 0.1  # s from a charge-loop response to the next request; the standard wants at most 0.25 s [V2G20-1499] [V2G20-1501]
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the driver wants of a session. Tuples are in order of preference.
+
+    `loops` ends the session after so many charge loops, `pause_after` pauses it (`loops` counts on after the resume); None leaves it to the
+    goal. `profile` names the deviations that are let pass. ValueError for a wish that no message can carry.
+    """
+
+    evccid: str = "WMIV2GKIT00000000001"
+    services: tuple[str, ...] = ("DC_BPT", "DC")
+    control: Control = "Scheduled"
+    authorizations: tuple[Authorization, ...] = ("PnC", "EIM")
+    loops: int | None = None
+    pause_after: int | None = None
+    meter_info: bool = True
+    supporting_points: int = 1024
+    pace: float = LOOP_PACE
+    wear: float = 0.0  # currency per kWh discharged
+    bench_plain: bool = False  # speak -20 without TLS 1.3: never outside a bench
+    profile: Literal["conformance", "interop"] = "conformance"
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.evccid) <= 255:
+            raise ValueError(f"evccid has {len(self.evccid)} characters; give 1 to 255")
+        if not 12 <= self.supporting_points <= 1024:
+            raise ValueError(f"supporting_points is {self.supporting_points}; give 12 to 1024 (MaximumSupportingPoints)")
+        if not 0 <= self.pace <= 0.25:
+            raise ValueError(f"pace is {self.pace} s; give 0 to 0.25 [V2G20-1499] [V2G20-1501]")
+        if not self.services or not self.authorizations:
+            raise ValueError("services and authorizations must each name at least one")
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What a car keeps of a paused session, to join it again. `station` is the station's certificate (DER), None on a bench without TLS."""
+
+    session_id: bytes
+    selection: Selection
+    authorization: Authorization
+    station: bytes | None = None
+    renegotiable: bool = False
+    tuple_id: int | None = None
+
+
+@dataclass(slots=True)
+class Timer:
+    """A limit that is running; `due` is its end on the session's clock."""
+
+    limit: Limit
+    due: float
+
+
+@dataclass(slots=True)
+class Car:
+    """The one thing that a script is given. `now` is the time of its last step; the engine keeps it and takes `noted` away."""
+
+    ev: Ev
+    goal: Goal = field(default_factory=Goal)
+    wish: Wish = field(default_factory=Wish)
+    clock: Clock = field(default_factory=Clock)
+    contract: Contract | None = None
+    memory: Memory | None = None
+    link: Link | None = None
+    # --- what this session has learnt ---
+    now: float = 0.0
+    session_id: bytes = bytes(8)
+    protocol: Protocol | None = None
+    authorization: Authorization | None = None
+    renegotiable: bool = False
+    selected: Selection | None = None
+    choice: Choice | None = None
+    loops: int = 0
+    evse_id: str = ""
+    meter: MeterInfoType | None = None
+    stop_asked: str | None = None  # why the driver wants to leave
+    timers: list[Timer] = field(default_factory=list)
+    noted: list[Event] = field(default_factory=list)
+
+    @property
+    def wall(self) -> float:
+        """The present wall time, epoch s."""
+        return self.clock.wall(self.now)
+
+    @property
+    def secure(self) -> bool:
+        """True when the link may carry -20: TLS 1.3 with both sides authenticated."""
+        return self.link is not None and self.link.tls is not None and self.link.tls.carries_20
+
+    @property
+    def station(self) -> bytes | None:
+        """The certificate (DER) that the station showed."""
+        chain = self.link.tls.peer_chain if self.link and self.link.tls else ()
+        return chain[0] if chain else None
+
+    @property
+    def service(self) -> Selection:
+        """The selected service. Misuse before there is one."""
+        if self.selected is None:
+            raise Misuse("the script speaks of its service before it has selected one")
+        return self.selected
+
+    @contextmanager
+    def within(self, limit: Limit) -> Iterator[None]:
+        """A timer runs while the block does; the engine throws TimedOut into it when it is due."""
+        timer = Timer(limit, self.now + limit.seconds)
+        self.timers.append(timer)
+        try:
+            yield
+        finally:
+            self.drop(timer)
+
+    def drop(self, timer: Timer) -> None:
+        """The timer no longer runs, if it did."""
+        self.timers[:] = [other for other in self.timers if other is not timer]
+
+    def note(self, topic: str, **facts: object) -> None:
+        """Tell the trace."""
+        self.noted.append(Noted(self.now, topic, facts))
+
+    def relax(self, error: SessionError, relaxation: str, requirement: str) -> None:
+        """Let something pass under the interop profile; raise the error under any other."""
+        if self.wish.profile != "interop":
+            raise error
+        self.noted.append(Relaxed(self.now, relaxation, requirement))
+
+    def remember(self) -> Memory:
+        """What to keep when the session pauses."""
+        tuple_id = self.choice.tuple_id if self.choice else None
+        return Memory(self.session_id, self.service, self.authorization or "EIM", self.station, self.renegotiable, tuple_id)
+
+    def forget(self) -> None:
+        """Purge what was kept of an older session, authorization included [V2G20-2613] [V2G20-2617]."""
+        self.memory = self.authorization = self.selected = self.choice = None
+
+    def anew(self, link: Link | None = None) -> "Car":
+        """The same car with its memory for the next connection; what the last session learnt is gone."""
+        return Car(self.ev, self.goal, replace(self.wish, pause_after=None), self.clock, self.contract, self.memory, link, loops=self.loops)

@@ -1,0 +1,183 @@
+"""DC and DC_BPT: the station converts, the car asks for voltage and current."""
+
+from typing import Any
+
+from evcc.car import Car
+from evcc.mode import Mode, answered_in_kind, demand_common, demand_order, departure, display, energies, inward, v2x_energies
+from evcc.script import CABLE_CHECK, POLL_PACE, PRE_CHARGE, Part, Wait, ask, poll
+from v2g.exi.schema import Type
+from v2g.messages import dc
+from v2g.messages.common_types import processingType
+from v2g.session.rational import number, optional, rational
+
+PRE_CHARGE_TOLERANCE = 20.0  # V between inlet and battery at which the contactors may close [IEC 61851-23]
+SAFE_VOLTAGE = 60.0  # V; below it the inlet is dead and the contactors are open
+WELDING_DETECTION = 4.0  # s, our own: the standard sets none. A supply without bleeder falls slowly
+Processing = processingType
+
+LOOP = {  # (control, bidirectional) -> request mode, response mode
+    ("Scheduled", False): (dc.Scheduled_DC_CLReqControlModeType, dc.Scheduled_DC_CLResControlModeType),
+    ("Scheduled", True): (dc.BPT_Scheduled_DC_CLReqControlModeType, dc.BPT_Scheduled_DC_CLResControlModeType),
+    ("Dynamic", False): (dc.Dynamic_DC_CLReqControlModeType, dc.Dynamic_DC_CLResControlModeType),
+    ("Dynamic", True): (dc.BPT_Dynamic_DC_CLReqControlModeType, dc.BPT_Dynamic_DC_CLResControlModeType),
+}
+
+
+class Dc(Mode):
+    """The DC side of a session."""
+
+    def __init__(self, car: Car):
+        super().__init__(car, car.ev.dc)
+        self.inlet_voltage = 0.0  # V, what the car measures before its contactors close
+
+    # --- before power ---
+
+    def discovery(self) -> Part[None]:
+        """Exchange limits [V2G20-2272]."""
+        own, both = self.own, self.car.service.bidirectional
+        limits: dict[str, Any] = {
+            "EVMaximumChargePower": rational(own.charge_power, "down"),
+            "EVMinimumChargePower": rational(own.charge_power_minimum, "up"),
+            "EVMaximumChargeCurrent": rational(own.charge_current, "down"),
+            "EVMinimumChargeCurrent": rational(own.charge_current_minimum, "up"),
+            "EVMaximumVoltage": rational(own.voltage, "down"),
+            "EVMinimumVoltage": rational(own.voltage_minimum, "up"),
+            "TargetSOC": round(self.car.goal.target_soc),
+        }
+        if both:
+            limits |= {
+                "EVMaximumDischargePower": rational(own.discharge_power, "down"),
+                "EVMinimumDischargePower": rational(own.discharge_power_minimum, "up"),
+                "EVMaximumDischargeCurrent": rational(own.discharge_current, "down"),
+                "EVMinimumDischargeCurrent": rational(own.discharge_current_minimum, "up"),
+            }
+        kind = dc.BPT_DC_CPDReqEnergyTransferModeType if both else dc.DC_CPDReqEnergyTransferModeType
+        response: Any = yield ask(dc.DC_ChargeParameterDiscoveryReq, DC_CPDReqEnergyTransferMode=kind(**limits))
+        self._learn(response.DC_CPDResEnergyTransferMode)
+
+    def _learn(self, said: Any) -> None:
+        both = self.car.service.bidirectional
+        expected = dc.BPT_DC_CPDResEnergyTransferModeType if both else dc.DC_CPDResEnergyTransferModeType
+        answered_in_kind(said, expected)
+        own = self.own
+        ranges = {
+            name: (number(getattr(said, f"EVSEMinimum{name}")), number(getattr(said, f"EVSEMaximum{name}")))
+            for name in ("ChargePower", "ChargeCurrent", "Voltage")
+        }
+        demand_common("charge power", "W", (own.charge_power_minimum, own.charge_power), ranges["ChargePower"])
+        demand_common("charge current", "A", (own.charge_current_minimum, own.charge_current), ranges["ChargeCurrent"])
+        demand_common("voltage", "V", (own.voltage_minimum, own.voltage), ranges["Voltage"])
+        battery = self.car.ev.battery
+        demand_common("voltage", "V", (battery.voltage_empty, battery.voltage_full), ranges["Voltage"])
+        stated: dict[str, float | None] = {
+            "charge_power": ranges["ChargePower"][1],
+            "charge_power_minimum": ranges["ChargePower"][0],
+            "charge_current": ranges["ChargeCurrent"][1],
+            "voltage": ranges["Voltage"][1],
+        }
+        if both:
+            least, most = number(said.EVSEMinimumDischargePower), number(said.EVSEMaximumDischargePower)
+            demand_order("discharge power", least, most)
+            stated |= {
+                "discharge_power": most,
+                "discharge_power_minimum": least,
+                "discharge_current": number(said.EVSEMaximumDischargeCurrent),
+            }
+        self.revise(**stated)
+
+    def preparation(self) -> Part[None]:
+        """CableCheck, then PreCharge until the inlet has the voltage of the battery."""
+        car = self.car
+        car.note("control pilot", state="C")
+        yield from poll(car, ask(dc.DC_CableCheckReq), CABLE_CHECK)
+        yield from poll(car, self._pre_charge, PRE_CHARGE, until=self._matched)
+        yield self._request_pre_charge(Processing.Finished)
+        car.note("contactors", closed=True)
+
+    def _pre_charge(self, response: Any) -> Type:
+        return self._request_pre_charge(Processing.Ongoing)
+
+    def _request_pre_charge(self, processing: processingType) -> Type:
+        target = self.car.ev.voltage()
+        return ask(
+            dc.DC_PreChargeReq, EVProcessing=processing, EVPresentVoltage=rational(self.inlet_voltage), EVTargetVoltage=rational(target)
+        )
+
+    def _matched(self, response: Any) -> bool:
+        self.inlet_voltage = number(response.EVSEPresentVoltage)
+        return abs(self.inlet_voltage - self.car.ev.voltage()) <= PRE_CHARGE_TOLERANCE
+
+    # --- under power ---
+
+    def loop_request(self) -> Type:
+        """Scheduled: the profile as a current. Dynamic: the limits within which the station decides."""
+        car, both = self.car, self.car.service.bidirectional
+        kind = LOOP[car.service.control, both][0]
+        fields = self._scheduled() if car.service.control == "Scheduled" else self._dynamic(both)
+        voltage = car.ev.voltage(self.flowing / car.ev.voltage())
+        return ask(
+            dc.DC_ChargeLoopReq,
+            DisplayParameters=display(car),
+            MeterInfoRequested=car.wish.meter_info,
+            EVPresentVoltage=rational(voltage),
+            CLReqControlMode=kind(**fields),
+        )
+
+    def _scheduled(self) -> dict[str, Any]:
+        ev, limits = self.car.ev, self.limits
+        current = min(max(ev.current(self.wanted()), -limits.discharge_current), limits.charge_current)
+        voltage = min(ev.voltage(current), limits.voltage)
+        return {**energies(self.car), "EVTargetCurrent": inward(current), "EVTargetVoltage": rational(voltage)}
+
+    def _dynamic(self, both: bool) -> dict[str, Any]:
+        car, own = self.car, self.own
+        lowest, highest = self.span()
+        fields: dict[str, Any] = {
+            "DepartureTime": departure(car.goal, car.wall),
+            **energies(car),
+            "EVMaximumChargePower": rational(highest, "down"),
+            "EVMinimumChargePower": rational(min(own.charge_power_minimum, highest), "down"),
+            "EVMaximumChargeCurrent": rational(min(own.charge_current, max(car.ev.current(highest), 0.0)), "down"),
+            "EVMaximumVoltage": rational(own.voltage, "down"),
+            "EVMinimumVoltage": rational(own.voltage_minimum, "up"),
+        }
+        if both:
+            fields |= {
+                "EVMaximumDischargePower": rational(-lowest, "down"),
+                "EVMinimumDischargePower": rational(min(own.discharge_power_minimum, -lowest), "down"),
+                "EVMaximumDischargeCurrent": rational(min(own.discharge_current, max(-car.ev.current(lowest), 0.0)), "down"),
+                **v2x_energies(car),
+            }
+        return fields
+
+    def loop_response(self, response: Any) -> None:
+        """What the station measures is what flows; its limits may have changed [V2G20-2188] [V2G20-2654]."""
+        said, expected = response.CLResControlMode, LOOP[self.car.service.control, self.car.service.bidirectional][1]
+        answered_in_kind(said, expected)
+        self.flowing = number(response.EVSEPresentCurrent) * number(response.EVSEPresentVoltage)
+        self.account(self.flowing)
+        self.revise(
+            charge_power=optional(said.EVSEMaximumChargePower),
+            charge_current=optional(said.EVSEMaximumChargeCurrent),
+            voltage=optional(said.EVSEMaximumVoltage),
+            discharge_power=optional(getattr(said, "EVSEMaximumDischargePower", None)),
+            discharge_current=optional(getattr(said, "EVSEMaximumDischargeCurrent", None)),
+        )
+
+    # --- after power ---
+
+    def conclusion(self) -> Part[None]:
+        """Open the contactors and see that the inlet is dead: a voltage that stays hints at welded contacts, which the driver must know."""
+        car = self.car
+        car.note("contactors", closed=False)
+        began, voltage = car.now, SAFE_VOLTAGE
+        while car.now - began < WELDING_DETECTION:
+            response: Any = yield ask(dc.DC_WeldingDetectionReq, EVProcessing=Processing.Ongoing)
+            voltage = number(response.EVSEPresentVoltage)
+            if voltage < SAFE_VOLTAGE:
+                break
+            yield Wait(POLL_PACE)
+        else:
+            car.note("welding suspected", voltage=voltage, limit=SAFE_VOLTAGE, seconds=WELDING_DETECTION)
+        yield ask(dc.DC_WeldingDetectionReq, EVProcessing=Processing.Finished)
+        car.note("control pilot", state="B")

@@ -1,0 +1,84 @@
+"""What a station offers in ScheduleExchangeRes, read into plain series."""
+
+from dataclasses import dataclass
+
+from energy.series import Series, Step
+from v2g.messages.common_messages import (
+    AbsolutePriceScheduleType,
+    ChargingScheduleType,
+    PowerScheduleEntryType,
+    PowerScheduleType,
+    PriceLevelScheduleType,
+    PriceRuleStackType,
+    ScheduleTupleType,
+)
+from v2g.session.rational import number, optional
+
+ALWAYS = 10 * 365 * 86_400.0  # s; what holds beyond the last entry of a price list
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """One ScheduleTuple. Limits are magnitudes in W, prices in currency/kWh (or levels, where the station gave no more)."""
+
+    tuple_id: int
+    charge: Series
+    discharge: Series | None = None
+    buy: Series | None = None
+    sell: Series | None = None
+    tolerance: float | None = None  # W; what the station wants confirmed
+
+
+def offered(offer: ScheduleTupleType) -> Offered:
+    """A tuple as series. Discharging power is taken by its magnitude: stations differ in its sign."""
+    back = offer.DischargingSchedule
+    return Offered(
+        tuple_id=offer.ScheduleTupleID,
+        charge=power(offer.ChargingSchedule.PowerSchedule).map(lambda watt: max(watt, 0.0)),
+        discharge=power(back.PowerSchedule).map(abs) if back else None,
+        buy=prices(offer.ChargingSchedule),
+        sell=prices(back) if back else None,
+        tolerance=optional(offer.ChargingSchedule.PowerSchedule.PowerTolerance),
+    )
+
+
+def power(schedule: PowerScheduleType) -> Series:
+    """Total power (W) over the phases. Entries without a duration hold for no time and are left out."""
+    entries = schedule.PowerScheduleEntries.PowerScheduleEntry
+    return Series(float(schedule.TimeAnchor), tuple(Step(float(e.Duration), total(e)) for e in entries if e.Duration))
+
+
+def total(entry: PowerScheduleEntryType) -> float:
+    """W over all phases; Power alone is the total already."""
+    return sum(optional(part) or 0.0 for part in (entry.Power, entry.Power_L2, entry.Power_L3))
+
+
+def prices(schedule: ChargingScheduleType) -> Series | None:
+    """The energy price over time; None when the station sent no price, which a car accepts [V2G20-2176]."""
+    if schedule.AbsolutePriceSchedule:
+        return _absolute(
+            schedule.AbsolutePriceSchedule, max(abs(total(e)) for e in schedule.PowerSchedule.PowerScheduleEntries.PowerScheduleEntry)
+        )
+    return _levels(schedule.PriceLevelSchedule) if schedule.PriceLevelSchedule else None
+
+
+def _absolute(schedule: AbsolutePriceScheduleType, most: float) -> Series:
+    stacks = schedule.PriceRuleStacks.PriceRuleStack
+    return _held(float(schedule.TimeAnchor), [(float(stack.Duration), _fee(stack, most)) for stack in stacks])
+
+
+def _fee(stack: PriceRuleStackType, power: float) -> float:
+    """The fee of the power range that `power` (W) lies in: a plan counts with the dearest range that the schedule can reach."""
+    reached = [rule for rule in stack.PriceRule if number(rule.PowerRangeStart) <= power] or list(stack.PriceRule[:1])
+    return number(max(reached, key=lambda rule: number(rule.PowerRangeStart)).EnergyFee)
+
+
+def _levels(schedule: PriceLevelScheduleType) -> Series:
+    entries = schedule.PriceLevelScheduleEntries.PriceLevelScheduleEntry
+    return _held(float(schedule.TimeAnchor), [(float(entry.Duration), float(entry.PriceLevel)) for entry in entries])
+
+
+def _held(anchor: float, steps: list[tuple[float, float]]) -> Series:
+    """A price list whose last entry holds on."""
+    known = [Step(duration, value) for duration, value in steps if duration]
+    return Series(anchor, (*known, Step(ALWAYS, steps[-1][1])))

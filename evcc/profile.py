@@ -1,0 +1,149 @@
+"""From what is offered to what the car will do: the choice of a tuple and the EVPowerProfile that it promises."""
+
+import math
+from dataclasses import dataclass
+
+from energy.series import Series, Step
+from evcc.ev import Ev, Inlet
+from evcc.goal import Goal
+from evcc.offered import Offered
+from evcc.plan import Bounds, Plan, Slot, plan
+from v2g.messages.common_messages import (
+    Dynamic_EVPPTControlModeType,
+    EVPowerProfileEntryListType,
+    EVPowerProfileType,
+    PowerScheduleEntryType,
+    Scheduled_EVPPTControlModeType,
+    powerToleranceAcceptanceType,
+)
+from v2g.session.errors import PeerIncompatible
+from v2g.session.rational import rational
+
+NO_SHORTFALL = 50.0  # Wh; plans that miss the target by less are told apart by their cost
+MOST_ENTRIES = 2048  # of an EVPowerProfile
+GRAIN = 300  # s; a longer step of an offer is cut into such slots, so that a car that may charge at once does
+MOST_GRAINS = 288  # a day of them; a longer offer is cut more coarsely
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the car will follow: `powers` in W, negative discharges. `tuple_id` is None in Dynamic control."""
+
+    powers: Series
+    tuple_id: int | None = None
+    cost: float = 0.0  # in the currency of the offer
+    energy: float = 0.0  # Wh in the battery at the end
+    shortfall: float = 0.0  # Wh below the target at the end
+    confirm: bool = False  # the station asked to confirm a tolerance
+
+    @property
+    def until(self) -> float:
+        """When the last power of the plan ends (epoch s): beyond it nothing more will flow."""
+        return max((end for _, end, power in self.powers.spans() if power), default=self.powers.start)
+
+    def at(self, wall: float) -> float:
+        """The power (W) to take at a wall time (epoch s); 0 outside."""
+        return self.powers.at(wall) or 0.0
+
+
+def choose(offers: list[Offered], ev: Ev, goal: Goal, inlet: Inlet, wall: float, points: int, wear: float = 0.0) -> Choice:
+    """The cheapest of the offers that reach the target, or the one that comes nearest to it.
+
+    `points` bounds the entries of the profile. Raises PeerIncompatible when no offer holds any power after `wall` (epoch s).
+    """
+    choices = [choice for offer in offers if (choice := _followed(offer, ev, goal, inlet, wall, points, wear)) is not None]
+    if not choices:
+        raise PeerIncompatible("no schedule that the station offers reaches beyond the present")
+    return min(choices, key=lambda choice: (max(0.0, choice.shortfall - NO_SHORTFALL), choice.cost))
+
+
+def _followed(offer: Offered, ev: Ev, goal: Goal, inlet: Inlet, wall: float, points: int, wear: float) -> Choice | None:
+    slots = _slots(offer, ev, goal, inlet, wall)
+    if not slots:
+        return None
+    target = ev.at_soc(goal.target_soc)
+    top = ev.at_soc(goal.maximum_soc) if offer.discharge else target
+    best: Plan = plan(slots, ev.battery, ev.energy, Bounds(ev.at_soc(goal.minimum_soc), max(top, target), target), wear)
+    powers = Series(slots[0].start, tuple(Step(s.seconds, round(p, 1)) for s, p in zip(slots, best.powers, strict=True)))
+    return Choice(
+        powers=condensed(powers.merged(), min(points, MOST_ENTRIES)),
+        tuple_id=offer.tuple_id,
+        cost=best.cost,
+        energy=best.energy,
+        shortfall=max(0.0, target - best.energy),
+        confirm=offer.tolerance is not None,
+    )
+
+
+def _slots(offer: Offered, ev: Ev, goal: Goal, inlet: Inlet, wall: float) -> list[Slot]:
+    """The time until departure, or until the offer ends, cut wherever a limit or a price changes."""
+    start = math.floor(wall)
+    until = math.floor(min(offer.charge.until, goal.departure or math.inf))  # whole seconds, as the profile states them
+    if until <= start:
+        return []
+    series = [s for s in (offer.charge, offer.discharge, offer.buy, offer.sell) if s is not None]
+    grain = max(GRAIN, math.ceil((until - start) / MOST_GRAINS))
+    edges = sorted({*range(start, until, grain), until, *(int(edge) for s in series for edge in s.edges() if start < edge < until)})
+    starts = edges[:-1]
+    charge, discharge, buy, sell = (
+        [None] * len(starts) if s is None else s.sample(starts) for s in (offer.charge, offer.discharge, offer.buy, offer.sell)
+    )
+    return [
+        Slot(
+            start=edge,
+            until=edges[i + 1],
+            charge=min(charge[i] or 0.0, inlet.charge_power, ev.battery.charge_power),
+            # without a price there is no reason to sell
+            discharge=min(discharge[i] or 0.0, inlet.discharge_power, ev.battery.discharge_power) if sell[i] is not None else 0.0,
+            buy=buy[i] or 0.0,
+            sell=sell[i] or 0.0,
+        )
+        for i, edge in enumerate(starts)
+    ]
+
+
+def condensed(powers: Series, points: int) -> Series:
+    """The same in at most `points` steps, never above what was promised: neighbours are joined at the power nearer to zero.
+
+    The pair that loses the least energy goes first.
+    """
+    steps = list(powers.steps)
+    while len(steps) > points:
+        pairs = range(len(steps) - 1)
+        at = min(pairs, key=lambda i: _lost(steps[i], steps[i + 1]))
+        steps[at : at + 2] = [_joined(steps[at], steps[at + 1])]
+    return Series(powers.start, tuple(steps))
+
+
+def _joined(a: Step, b: Step) -> Step:
+    same = a.value * b.value > 0
+    return Step(a.duration + b.duration, min(a.value, b.value, key=abs) if same else 0.0)
+
+
+def _lost(a: Step, b: Step) -> float:
+    value = _joined(a, b).value
+    return abs(a.value - value) * a.duration + abs(b.value - value) * b.duration
+
+
+def unplanned(ev: Ev, goal: Goal, inlet: Inlet, wall: float) -> Choice:
+    """Dynamic control: the station decides; the profile states the most that the car would take until it leaves."""
+    power = min(inlet.charge_power, ev.battery.ceiling(ev.energy))
+    return Choice(Series.constant(math.floor(wall), max(1, goal.remaining(wall)), power))
+
+
+def power_profile(choice: Choice) -> EVPowerProfileType:
+    """The choice as the car states it in PowerDeliveryReq. Powers round towards zero."""
+    scheduled = None
+    if choice.tuple_id is not None:
+        accepted = powerToleranceAcceptanceType.PowerToleranceConfirmed if choice.confirm else None
+        scheduled = Scheduled_EVPPTControlModeType(SelectedScheduleTupleID=choice.tuple_id, PowerToleranceAcceptance=accepted)
+    entries = tuple(
+        PowerScheduleEntryType(Duration=round(step.duration), Power=rational(step.value, "down" if step.value > 0 else "up"))
+        for step in choice.powers.steps
+    )
+    return EVPowerProfileType(
+        TimeAnchor=int(choice.powers.start),
+        Dynamic_EVPPTControlMode=None if scheduled else Dynamic_EVPPTControlModeType(),
+        Scheduled_EVPPTControlMode=scheduled,
+        EVPowerProfileEntries=EVPowerProfileEntryListType(EVPowerProfileEntry=entries),
+    )

@@ -1,0 +1,65 @@
+"""AuthorizationSetup and Authorization: Plug & Charge or external means, from what both sides have."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from evcc.car import Authorization, Car
+from evcc.script import UNSTAMPED, Limit, Part, ask, poll
+from v2g.exi.schema import Type
+from v2g.messages.common_messages import (
+    AuthorizationReq,
+    AuthorizationSetupReq,
+    AuthorizationSetupRes,
+    EIM_AReqAuthorizationModeType,
+    authorizationType,
+)
+from v2g.session.errors import PeerIncompatible
+from v2g.session.timing import EVCC_ONGOING_TIMEOUT
+
+AUTHORIZATION = Limit("V2G_EVCC_Authorization_Ongoing_Timeout", EVCC_ONGOING_TIMEOUT)
+
+
+def authorization(car: Car) -> Part[None]:
+    """Authorize by the first way that both sides have, by the next after a warning; PeerIncompatible when none is left."""
+    setup: AuthorizationSetupRes = yield ask(AuthorizationSetupReq)
+    refusals = []
+    for way in ways(car, setup):
+        # the same request while the station says Ongoing, signature and all; only the time stamp moves on [V2G20-1577] [V2G20-1582]
+        response: Any = yield from poll(car, request(car, way, setup), AUTHORIZATION)
+        code = response.ResponseCode.value
+        if not code.startswith("WARNING"):
+            car.authorization = way
+            return
+        refusals.append(f"{way}: {code}")  # the station still waits for an authorization [V2G20-2230]
+        car.note("authorization refused", way=way, code=code)
+    offered = ", ".join(service.value for service in setup.AuthorizationServices)
+    raise PeerIncompatible("authorization " + (f"was refused ({'; '.join(refusals)})" if refusals else f"is offered by {offered} only"))
+
+
+def ways(car: Car, setup: AuthorizationSetupRes) -> Iterator[Authorization]:
+    """The car's order among what the station offers; what either side does not know is passed over [V2G20-2566]."""
+    offered = {service.value for service in setup.AuthorizationServices}
+    for way in car.wish.authorizations:
+        if way not in offered:
+            continue
+        if way == "PnC" and (car.contract is None or setup.PnC_ASResAuthorizationMode is None):
+            car.note("authorization passed over", way=way, why="no contract" if car.contract is None else "no challenge")
+            continue
+        yield way
+
+
+def request(car: Car, way: Authorization, setup: AuthorizationSetupRes) -> Type:
+    """AuthorizationReq. Only Plug & Charge is signed."""
+    if way == "EIM":
+        eim = EIM_AReqAuthorizationModeType()
+        return ask(AuthorizationReq, SelectedAuthorizationService=authorizationType.EIM, EIM_AReqAuthorizationMode=eim)
+    assert car.contract is not None
+    assert setup.PnC_ASResAuthorizationMode is not None
+    mode, signature = car.contract.authorization(setup.PnC_ASResAuthorizationMode.GenChallenge)
+    return AuthorizationReq(
+        Header=msgspec.structs.replace(UNSTAMPED, Signature=signature),
+        SelectedAuthorizationService=authorizationType.PnC,
+        PnC_AReqAuthorizationMode=mode,
+    )

@@ -1,0 +1,67 @@
+"""From the open connection to a session: SupportedAppProtocol and SessionSetup."""
+
+import hmac
+from typing import Any
+
+from evcc.car import Car
+from evcc.script import Part, ask
+from evcc.services import SCHEMA_SETS
+from v2g.messages.common_messages import SessionSetupReq
+from v2g.messages.common_types import responseCodeType
+from v2g.session.errors import PeerIncompatible, PeerMisbehaved
+from v2g.session.sap import PROTOCOLS, Protocol, offer, selected
+
+NEW_SESSION = bytes(8)  # [V2G20-2106]
+
+
+def opening(car: Car) -> Part[bool]:
+    """Negotiate and set up. True when a paused session was joined: the next request is ChargeParameterDiscovery [V2G20-1032]."""
+    yield from negotiation(car)
+    if car.memory is not None and not _same_station(car):
+        car.forget()
+        raise PeerMisbehaved("another station than the one that paused the session answers for it", "V2G20-2539")
+    wanted = car.memory.session_id if car.memory else NEW_SESSION
+    car.session_id = wanted
+    response: Any = yield ask(SessionSetupReq, EVCCID=car.wish.evccid)
+    car.session_id, car.evse_id = response.Header.SessionID, response.EVSEID
+    return _joined(car, response.ResponseCode, wanted)
+
+
+def negotiation(car: Car) -> Part[None]:
+    """SupportedAppProtocol: offer what the link may carry, run what is chosen [V2G20-167] [V2G20-169]."""
+    protocols = speakable(car)
+    request = offer(protocols)
+    response = yield request
+    car.protocol = selected(response, request, protocols)
+
+
+def speakable(car: Car) -> tuple[Protocol, ...]:
+    """The protocols of the wanted services; none of -20 on a link that may not carry it, unless a bench says so [V2G20-1237]."""
+    schema_sets = dict.fromkeys(SCHEMA_SETS[service] for service in car.wish.services)
+    wanted = tuple(PROTOCOLS[name] for name in schema_sets)
+    if car.secure:
+        return wanted
+    if not car.wish.bench_plain:
+        return tuple(protocol for protocol in wanted if not protocol.secure)
+    car.note("bench override", what="ISO 15118-20 without TLS 1.3", requirement="V2G20-1237")
+    return wanted
+
+
+def _same_station(car: Car) -> bool:
+    """Compared in constant time; a link without a station certificate joins only what was paused on one [V2G20-2539]."""
+    assert car.memory is not None
+    return hmac.compare_digest(car.memory.station or b"", car.station or b"")
+
+
+def _joined(car: Car, code: responseCodeType, wanted: bytes) -> bool:
+    if code is responseCodeType.OK_OldSessionJoined:
+        if car.memory is None or car.session_id != wanted:
+            raise PeerMisbehaved("the station joined a session that the car did not ask for", "V2G20-2622")
+        car.authorization, car.selected, car.renegotiable = car.memory.authorization, car.memory.selection, car.memory.renegotiable
+        if car.protocol is None or SCHEMA_SETS[car.selected.service] != car.protocol.schema_set:
+            raise PeerIncompatible(f"the paused session was {car.selected.service}, which the negotiated protocol does not carry")
+        return True
+    car.forget()  # a new session, wanted or not: nothing of an old one holds [V2G20-2615]
+    if car.session_id == wanted:
+        raise PeerMisbehaved(f"a new session has the SessionID {wanted.hex()} of the request", "V2G20-2621")
+    return False

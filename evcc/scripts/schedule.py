@@ -1,0 +1,45 @@
+"""ScheduleExchange: tell the needs, hear the offer, choose."""
+
+from typing import Any
+
+from evcc.car import Car
+from evcc.mode import Mode, departure, energies, v2x_energies
+from evcc.offered import offered
+from evcc.profile import Choice, choose, unplanned
+from evcc.script import ONGOING, Part, ask, poll
+from v2g.exi.schema import Type
+from v2g.messages.common_messages import Dynamic_SEReqControlModeType, Scheduled_SEReqControlModeType, ScheduleExchangeReq
+from v2g.session.errors import PeerMisbehaved
+
+
+def schedule(car: Car, mode: Mode) -> Part[Choice]:
+    """Exchange schedules until the station has one, and choose what to follow."""
+    response: Any = yield from poll(car, lambda _: request(car), ONGOING)  # the seconds until departure count down
+    if response.GoToPause:
+        car.note("station suggests a pause")
+    scheduled, dynamic = response.Scheduled_SEResControlMode, response.Dynamic_SEResControlMode
+    if (scheduled if car.service.control == "Scheduled" else dynamic) is None:
+        raise PeerMisbehaved(f"ScheduleExchangeRes is not for {car.service.control} control", "V2G20-1600")
+    if scheduled is None:
+        car.choice = unplanned(car.ev, car.goal, mode.limits, car.wall)
+    else:
+        offers = [offered(offer) for offer in scheduled.ScheduleTuple]
+        car.choice = choose(offers, car.ev, car.goal, mode.limits, car.wall, car.wish.supporting_points, car.wish.wear)
+    car.note("schedule chosen", tuple=car.choice.tuple_id, cost=round(car.choice.cost, 4), shortfall=round(car.choice.shortfall))
+    return car.choice
+
+
+def request(car: Car) -> Type:
+    """The needs: energies still wanted (Wh in the battery), seconds until departure."""
+    if car.service.control == "Scheduled":
+        wanted: dict[str, Any] = {"DepartureTime": departure(car.goal, car.wall), **energies(car)}
+        needs = Scheduled_SEReqControlModeType(**wanted)
+        return ask(ScheduleExchangeReq, MaximumSupportingPoints=car.wish.supporting_points, Scheduled_SEReqControlMode=needs)
+    mode = Dynamic_SEReqControlModeType(
+        DepartureTime=car.goal.remaining(car.wall),
+        MinimumSOC=round(car.goal.minimum_soc),
+        TargetSOC=round(car.goal.target_soc),
+        **energies(car),
+        **(v2x_energies(car) if car.service.bidirectional else {}),
+    )
+    return ask(ScheduleExchangeReq, MaximumSupportingPoints=car.wish.supporting_points, Dynamic_SEReqControlMode=mode)

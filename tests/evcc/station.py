@@ -1,0 +1,305 @@
+"""A station for the car's tests: one short answer per request, each of which a test may replace. Not our SECC, so that no rule is tested against itself."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from evcc.car import Car
+from evcc.script import Script
+from evcc.scripts.charge import charge
+from evcc.session import EvccSession
+from v2g.exi.codec import encode
+from v2g.exi.derive import least
+from v2g.messages import ac, app_protocol, common_messages as cm, dc, schema_set
+from v2g.messages.common_types import EVSEStatusType, MeterInfoType, MessageHeaderType, evseNotificationType, processingType, responseCodeType
+from v2g.session.frames import SETS, message, payload_type_of
+from v2g.session.rational import number, rational
+from v2g.session.sequence import response_to
+from v2g.session.v2gtp import FrameReader, frame
+
+Code, Processing = responseCodeType, processingType
+SESSION = bytes.fromhex("0102030405060708")
+EPOCH = 1_700_000_000
+Answer = Callable[[Any, "Station"], Any]
+
+
+@dataclass
+class Station:
+    """`answers` override the standard ones by the name of the request; None as an answer is silence. `loops` counts charge loops."""
+
+    answers: dict[str, Answer] = field(default_factory=dict)
+    authorizations: tuple[str, ...] = ("EIM",)
+    services: tuple[str, ...] = ("AC", "DC", "AC_BPT", "DC_BPT")
+    tuples: tuple[Any, ...] = ()
+    notify: dict[int, str] = field(default_factory=dict)  # loop -> EVSENotification
+    setpoint: float = 5_000.0  # W, Dynamic control
+    voltage: float = 0.0
+    current: float = 0.0
+    loops: int = 0
+    session_id: bytes = SESSION
+    requests: list[Any] = field(default_factory=list)
+    payload_types: list[int] = field(default_factory=list)
+    reader: FrameReader = field(default_factory=lambda: FrameReader(2**20))
+
+    def hear(self, octets: bytes) -> bytes:
+        """Answer whole frames."""
+        self.reader.feed(octets)
+        out = b""
+        while (heard := self.reader.next()) is not None:
+            request = message(heard.payload_type, heard.payload)
+            self.requests.append(request)
+            self.payload_types.append(heard.payload_type)
+            answer = self.answers.get(type(request).__name__, STANDARD.get(type(request).__name__, plain))
+            response = answer(request, self)
+            if isinstance(response, bytes):
+                out += response
+            elif response is not None:
+                kind = payload_type_of(type(response))
+                out += frame(kind, encode(response, schema_set(SETS[kind])))
+        return out
+
+    @property
+    def header(self) -> MessageHeaderType:
+        """What every response begins with."""
+        return MessageHeaderType(SessionID=self.session_id, TimeStamp=EPOCH)
+
+    def names(self) -> list[str]:
+        """What the car asked, without the `Req`."""
+        return [type(request).__name__.removesuffix("Req") for request in self.requests]
+
+    def of(self, kind: type) -> list[Any]:
+        """The requests of a class."""
+        return [request for request in self.requests if type(request) is kind]
+
+
+def ok(request: Any, station: Station, **fields: Any) -> Any:
+    """The paired response, OK unless `ResponseCode` is given, least where nothing is said."""
+    return least(response_to(type(request)), **{"Header": station.header, "ResponseCode": Code.OK, **fields})
+
+
+def plain(request: Any, station: Station) -> Any:
+    """OK and nothing else."""
+    return ok(request, station)
+
+
+def code(which: responseCodeType) -> Answer:
+    """Always this response code."""
+    return lambda request, station: ok(request, station, ResponseCode=which)
+
+
+def silence(request: Any, station: Station) -> None:
+    """No answer."""
+
+
+def ongoing(request: Any, station: Station) -> Any:
+    """Never finished."""
+    return ok(request, station, EVSEProcessing=Processing.Ongoing)
+
+
+def times(count: int, first: Answer, then: Answer) -> Answer:
+    """One answer so many times, then another."""
+    left = [count]
+
+    def answer(request: Any, station: Station) -> Any:
+        left[0] -= 1
+        return (first if left[0] >= 0 else then)(request, station)
+
+    return answer
+
+
+def finished(request: Any, station: Station) -> Any:
+    """At once."""
+    return ok(request, station, EVSEProcessing=Processing.Finished)
+
+
+def sap(request: Any, station: Station) -> Any:
+    """The best of what the car offers."""
+    best = min(request.AppProtocol, key=lambda entry: entry.Priority)
+    return app_protocol.supportedAppProtocolRes(ResponseCode=app_protocol.responseCodeType.OK_SuccessfulNegotiation, SchemaID=best.SchemaID)
+
+
+def setup(request: Any, station: Station) -> Any:
+    return ok(request, station, ResponseCode=Code.OK_NewSessionEstablished, EVSEID="DE*TST*E1")
+
+
+def authorization_setup(request: Any, station: Station) -> Any:
+    offered = tuple(cm.authorizationType(name) for name in station.authorizations)
+    if "PnC" in station.authorizations:
+        mode = {"PnC_ASResAuthorizationMode": cm.PnC_ASResAuthorizationModeType(GenChallenge=bytes(range(16)))}
+    else:
+        mode = {"EIM_ASResAuthorizationMode": cm.EIM_ASResAuthorizationModeType()}
+    return ok(request, station, AuthorizationServices=offered, **mode)
+
+
+IDS = {"AC": 1, "DC": 2, "AC_BPT": 5, "DC_BPT": 6}
+
+
+def discovery(request: Any, station: Station) -> Any:
+    offered = tuple(cm.ServiceType(ServiceID=IDS[name], FreeService=True) for name in station.services)
+    return ok(request, station, ServiceRenegotiationSupported=True, EnergyTransferServiceList=cm.ServiceListType(Service=offered))
+
+
+def parameter_set(number: int, **values: int) -> cm.ParameterSetType:
+    return cm.ParameterSetType(ParameterSetID=number, Parameter=tuple(cm.ParameterType(Name=n, intValue=v) for n, v in values.items()))
+
+
+def detail(request: Any, station: Station) -> Any:
+    sets = (
+        parameter_set(7, Pricing=1, ControlMode=2, MobilityNeedsMode=1, Connector=2),
+        parameter_set(9, Connector=2, MobilityNeedsMode=1, ControlMode=1, Pricing=1),
+    )
+    return ok(request, station, ServiceID=request.ServiceID, ServiceParameterList=cm.ServiceParameterListType(ParameterSet=sets))
+
+
+def parameters_dc(request: Any, station: Station) -> Any:
+    limits = dict(
+        EVSEMaximumChargePower=rational(60e3),
+        EVSEMinimumChargePower=rational(0),
+        EVSEMaximumChargeCurrent=rational(150),
+        EVSEMinimumChargeCurrent=rational(0),
+        EVSEMaximumVoltage=rational(500),
+        EVSEMinimumVoltage=rational(150),
+    )
+    if type(request.DC_CPDReqEnergyTransferMode) is dc.DC_CPDReqEnergyTransferModeType:
+        return ok(request, station, DC_CPDResEnergyTransferMode=dc.DC_CPDResEnergyTransferModeType(**limits))
+    back = dict(
+        EVSEMaximumDischargePower=rational(-30e3),  # stations differ in the sign
+        EVSEMinimumDischargePower=rational(0),
+        EVSEMaximumDischargeCurrent=rational(-100),
+        EVSEMinimumDischargeCurrent=rational(0),
+    )
+    return ok(request, station, DC_CPDResEnergyTransferMode=dc.BPT_DC_CPDResEnergyTransferModeType(**limits, **back))
+
+
+def parameters_ac(request: Any, station: Station) -> Any:
+    limits = dict(EVSEMaximumChargePower=rational(22e3), EVSEMinimumChargePower=rational(0), EVSENominalFrequency=rational(50))
+    if type(request.AC_CPDReqEnergyTransferMode) is ac.AC_CPDReqEnergyTransferModeType:
+        return ok(request, station, AC_CPDResEnergyTransferMode=ac.AC_CPDResEnergyTransferModeType(**limits))
+    back = dict(EVSEMaximumDischargePower=rational(11e3), EVSEMinimumDischargePower=rational(0))
+    return ok(request, station, AC_CPDResEnergyTransferMode=ac.BPT_AC_CPDResEnergyTransferModeType(**limits, **back))
+
+
+def power_schedule(anchor: int, *entries: tuple[int, float]) -> cm.PowerScheduleType:
+    steps = tuple(cm.PowerScheduleEntryType(Duration=seconds, Power=rational(watt)) for seconds, watt in entries)
+    return cm.PowerScheduleType(TimeAnchor=anchor, PowerScheduleEntries=cm.PowerScheduleEntryListType(PowerScheduleEntry=steps))
+
+
+def prices(anchor: int, *entries: tuple[int, float]) -> cm.AbsolutePriceScheduleType:
+    stacks = tuple(
+        cm.PriceRuleStackType(Duration=seconds, PriceRule=(cm.PriceRuleType(EnergyFee=rational(price), PowerRangeStart=rational(0)),))
+        for seconds, price in entries
+    )
+    return least(
+        cm.AbsolutePriceScheduleType,
+        TimeAnchor=anchor,
+        Currency="EUR",
+        PriceAlgorithm="urn:iso:std:iso:15118:-20:PriceAlgorithm:1-Power",
+        PriceRuleStacks=cm.PriceRuleStackListType(PriceRuleStack=stacks),
+    )
+
+
+def schedule_tuple(number: int, charge: Any, buy: Any = None, discharge: Any = None, sell: Any = None) -> cm.ScheduleTupleType:
+    return cm.ScheduleTupleType(
+        ScheduleTupleID=number,
+        ChargingSchedule=cm.ChargingScheduleType(PowerSchedule=charge, AbsolutePriceSchedule=buy),
+        DischargingSchedule=discharge and cm.ChargingScheduleType(PowerSchedule=discharge, AbsolutePriceSchedule=sell),
+    )
+
+
+def schedule(request: Any, station: Station) -> Any:
+    if request.Dynamic_SEReqControlMode:
+        return ok(request, station, EVSEProcessing=Processing.Finished, Dynamic_SEResControlMode=cm.Dynamic_SEResControlModeType())
+    tuples = station.tuples or (schedule_tuple(3, power_schedule(request.Header.TimeStamp, (8 * 3600, 40e3))),)
+    return ok(request, station, EVSEProcessing=Processing.Finished, Scheduled_SEResControlMode=cm.Scheduled_SEResControlModeType(ScheduleTuple=tuples))
+
+
+def pre_charge(request: Any, station: Station) -> Any:
+    station.voltage = number(request.EVTargetVoltage)
+    return ok(request, station, EVSEPresentVoltage=request.EVTargetVoltage)
+
+
+def status(station: Station) -> EVSEStatusType | None:
+    name = station.notify.get(station.loops)
+    return EVSEStatusType(NotificationMaxDelay=60, EVSENotification=evseNotificationType(name)) if name else None
+
+
+def meter(station: Station) -> MeterInfoType:
+    return MeterInfoType(MeterID="M1", ChargedEnergyReadingWh=1000 + station.loops, MeterSignature=bytes(64))
+
+
+def mode_of(request: Any) -> Any:
+    name = type(request.CLReqControlMode).__name__.replace("CLReq", "CLRes")
+    return getattr(ac if "_AC_" in name else dc, name)
+
+
+def loop_dc(request: Any, station: Station) -> Any:
+    station.loops += 1
+    asked, kind = request.CLReqControlMode, mode_of(request)
+    if hasattr(asked, "EVTargetCurrent"):
+        station.current, station.voltage = number(asked.EVTargetCurrent), number(asked.EVTargetVoltage)
+        limits = {}
+    else:
+        station.voltage = number(request.EVPresentVoltage)
+        most, least_ = number(asked.EVMaximumChargePower), -number(getattr(asked, "EVMaximumDischargePower", rational(0)))
+        station.current = min(max(station.setpoint, least_), most) / station.voltage
+        limits = dict(EVSEMaximumChargePower=rational(60e3), EVSEMaximumChargeCurrent=rational(150), EVSEMaximumVoltage=rational(500))
+        if "BPT" in kind.__name__:
+            limits |= dict(EVSEMaximumDischargePower=rational(30e3), EVSEMaximumDischargeCurrent=rational(100))
+    return ok(
+        request,
+        station,
+        EVSEStatus=status(station),
+        MeterInfo=meter(station) if request.MeterInfoRequested else None,
+        EVSEPresentCurrent=rational(station.current),
+        EVSEPresentVoltage=rational(station.voltage),
+        CLResControlMode=least(kind, **limits),
+    )
+
+
+def loop_ac(request: Any, station: Station) -> Any:
+    station.loops += 1
+    kind = mode_of(request)
+    target = {"EVSETargetActivePower": rational(station.setpoint)} if "Dynamic" in kind.__name__ else {}
+    return ok(request, station, EVSEStatus=status(station), MeterInfo=meter(station), CLResControlMode=least(kind, **target))
+
+
+STANDARD: dict[str, Answer] = {
+    "supportedAppProtocolReq": sap,
+    "SessionSetupReq": setup,
+    "AuthorizationSetupReq": authorization_setup,
+    "AuthorizationReq": times(1, ongoing, finished),
+    "ServiceDiscoveryReq": discovery,
+    "ServiceDetailReq": detail,
+    "DC_ChargeParameterDiscoveryReq": parameters_dc,
+    "AC_ChargeParameterDiscoveryReq": parameters_ac,
+    "ScheduleExchangeReq": schedule,
+    "DC_CableCheckReq": finished,
+    "DC_PreChargeReq": pre_charge,
+    "DC_ChargeLoopReq": loop_dc,
+    "AC_ChargeLoopReq": loop_ac,
+}
+
+
+def restamped(message: Any, **header: Any) -> Any:
+    """The message with another header."""
+    return msgspec.structs.replace(message, Header=msgspec.structs.replace(message.Header, **header))
+
+
+def run(car: Car, station: Station, script: Script = charge, latency: float = 0.005, until: float = 1e6) -> EvccSession:
+    """A session in virtual time: octets arrive after `latency`, timers fire when they are due."""
+    now = car.now
+    session = EvccSession(script, car, now)
+    while session.ended is None and now < until:
+        octets = session.octets_to_send()
+        answer = station.hear(octets) if octets else b""
+        if answer:
+            now += latency
+            session.receive(answer, now)
+        else:
+            due = session.deadline()
+            assert due is not None, "the session waits for nothing"
+            now = max(now, due)
+            session.tick(now)
+    return session
