@@ -204,8 +204,10 @@ def test_random_octets_are_no_certificate(garbage: bytes) -> None:
 # --- other verifiers as judges ---
 
 GENERAL = {  # what a general RFC 5280 verifier must see as we do; the rest is V2G's own
-    "good", "expired", "expired-sub2", "expired-sub1", "not-yet-valid", "not-yet-valid-sub2", "no-constraints", "sub-is-no-ca",
-    "sub-may-not-sign", "leaf-by-leaf", "path-length", "new-key", "unknown-critical", "unknown-critical-sub", "unknown-not-critical", "twin-root",
+    "good", "expired", "expired-sub2", "expired-sub1", "not-yet-valid", "not-yet-valid-sub2", "no-constraints",
+    "sub-is-no-ca",
+    "sub-may-not-sign", "leaf-by-leaf", "path-length", "new-key", "unknown-critical", "unknown-critical-sub", "unknown-not-critical",
+    "twin-root",
     "unknown-root", "wrong-family", "self-signed", "tampered", "missing-sub2", "missing-subs", "swapped-tls", "extra", "with-root",
 }  # fmt: skip
 GENERAL_CASES = [(variant, role) for variant, role in CASES if variant.name in GENERAL and role in (Role.SECC, Role.VEHICLE, Role.CONTRACT)]
