@@ -1,0 +1,318 @@
+"""A car and a station's surroundings in virtual time: scripted requests in, decoded responses and wants out."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from energy.offer import Offer, Tuple
+from energy.series import Series
+from secc import station as words
+from secc.outlet import Outlet
+from secc.session import SeccSession
+from v2g.exi.schema import Type
+from v2g.messages import ac, common_messages, dc
+from v2g.messages.app_protocol import AppProtocolType, supportedAppProtocolReq
+from v2g.messages.common_messages import (
+    AuthorizationReq,
+    AuthorizationSetupReq,
+    Dynamic_EVPPTControlModeType,
+    Dynamic_SEReqControlModeType,
+    EIM_AReqAuthorizationModeType,
+    EVPowerProfileEntryListType,
+    EVPowerProfileType,
+    PowerDeliveryReq,
+    PowerScheduleEntryType,
+    Scheduled_EVPPTControlModeType,
+    Scheduled_SEReqControlModeType,
+    ScheduleExchangeReq,
+    SelectedServiceType,
+    ServiceDetailReq,
+    ServiceDiscoveryReq,
+    ServiceSelectionReq,
+    SessionSetupReq,
+    SessionStopReq,
+    authorizationType,
+    chargeProgressType,
+    chargingSessionType,
+)
+from v2g.messages.common_types import MessageHeaderType, RationalNumberType, processingType
+from v2g.session import frames
+from v2g.session.clock import Clock
+from v2g.session.endpoint import Event
+from v2g.session.rational import rational
+from v2g.session.sap import PROTOCOLS
+from v2g.session.v2gtp import FrameReader
+
+EPOCH = 1_790_000_000.0
+LIMITS = words.Limits(charge_power=50_000, discharge_power=30_000, charge_current=125, discharge_current=75, voltage=920, voltage_minimum=150)
+SERVICES = {"AC": 1, "DC": 2, "AC_BPT": 5, "DC_BPT": 6}
+
+
+def secure(leaf: bytes = b"vehicle") -> Any:
+    """TLS 1.3 with both sides authenticated, as a session is told of it."""
+    from v2g.session.tls import TlsFacts
+
+    return TlsFacts(
+        profile="conformance", version="TLSv1.3", suite="TLS_AES_256_GCM_SHA384", group="secp521r1", own_scheme=None, peer_scheme=None,
+        own_chain=(), peer_chain=(leaf,), verified=object(),
+    )  # fmt: skip
+
+
+def outlet(**changes: Any) -> Outlet:
+    return Outlet(**{"services": tuple(SERVICES), "limits": LIMITS, **changes})
+
+
+def r(value: float) -> RationalNumberType:
+    return rational(value)
+
+
+@dataclass
+class Scripted:
+    """One session with a scripted car. `auto` says which wants are granted at once."""
+
+    outlet: Outlet = field(default_factory=outlet)
+    auto: bool = True
+    now: float = 1000.0
+    given: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.drawn = 0
+        options: dict[str, Any] = {"entropy": self.entropy, "tls": secure(), **self.given}
+        self.session = SeccSession(self.outlet, Clock(EPOCH, 0.0), self.now, **options)
+        self.reader = FrameReader()
+        self.id = bytes(8)
+        self.happened: list[Event] = []
+
+    def entropy(self, length: int) -> bytes:
+        self.drawn += 1
+        return bytes([self.drawn]) * length
+
+    # --- the wire ---
+
+    def header(self, signature: Any = None) -> MessageHeaderType:
+        return MessageHeaderType(SessionID=self.id, TimeStamp=int(EPOCH + self.now), Signature=signature)
+
+    def send(self, request: Type, payload_type: int | None = None) -> None:
+        from v2g.session.v2gtp import frame
+
+        kind = frames.payload_type_of(type(request)) if payload_type is None else payload_type
+        self.octets(frame(kind, frames.exi(request)))
+
+    def octets(self, octets: bytes) -> None:
+        self.session.receive(octets, self.now)
+        self.settle()
+
+    def answers(self) -> list[Any]:
+        self.reader.feed(self.session.octets_to_send())
+        found = []
+        while (got := self.reader.next()) is not None:
+            found.append(frames.message(got.payload_type, got.payload))
+        return found
+
+    def ask(self, cls: type[Type], **fields: Any) -> Any:
+        """Send a request of that class and return the one response."""
+        named = {} if cls is supportedAppProtocolReq else {"Header": self.header()}
+        self.send(cls(**{**named, **fields}))
+        (answer,) = self.answers()
+        if cls is SessionSetupReq:
+            self.id = answer.Header.SessionID
+        return answer
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass; the session is ticked at its deadlines."""
+        end = self.now + seconds
+        while (due := self.session.deadline()) is not None and due <= end:
+            self.now = max(self.now, due)
+            self.session.tick(self.now)
+            self.settle()
+        self.now = end
+
+    # --- the surroundings ---
+
+    def tell(self, *facts: words.Fact) -> None:
+        for fact in facts:
+            self.session.tell(fact, self.now)
+        self.settle()
+
+    def settle(self) -> None:
+        fresh = self.session.events()
+        self.happened += fresh
+        for event in fresh:
+            if self.auto and (fact := self.grant(event)) is not None:
+                self.session.tell(fact, self.now)
+        if fresh and self.auto:
+            self.happened += self.session.events()
+
+    def grant(self, event: Event) -> words.Fact | None:
+        match event:
+            case words.AuthorizationWanted():
+                return words.Authorized()
+            case words.NeedsChanged(needs=needs):
+                return words.ScheduleReady(self.offer(needs))
+            case words.CheckIsolation():
+                return words.IsolationMeasured(True)
+            case words.SetOutput(voltage=voltage, current=current):
+                return words.OutputMeasured(voltage, current)
+            case words.CloseContactor():
+                return words.ContactorIs(True)
+            case words.OpenContactor():
+                return words.ContactorIs(False)
+        return None
+
+    def offer(self, needs: Any) -> Offer:
+        """One hour of charging, one of discharging where the car can, one of charging."""
+        start = float(int(EPOCH + self.now))
+        hours = [11_000.0, 0.0, 7_000.0], [0.0, -9_000.0, 0.0]
+        charging, discharging = (Series.from_pairs([(start + 3600 * i, v) for i, v in enumerate(each)], start + 3 * 3600) for each in hours)
+        prices = Series.from_pairs([(start + 3600 * i, v) for i, v in enumerate((0.1, 0.4, 0.2))], start + 3 * 3600)
+        both = needs.bidirectional
+        return Offer((Tuple(1, charging, discharging if both else None, prices, prices if both else None),), departure=needs.departure)
+
+    def wants(self, kind: type[Any]) -> list[Any]:
+        return [event for event in self.happened if isinstance(event, kind)]
+
+    # --- requests ---
+
+    def sap(self, schema_set: str = "dc") -> Any:
+        protocol = PROTOCOLS[schema_set]
+        entry = AppProtocolType(
+            ProtocolNamespace=protocol.namespace, VersionNumberMajor=1, VersionNumberMinor=0, SchemaID=7, Priority=1
+        )
+        return self.ask(supportedAppProtocolReq, AppProtocol=(entry,))
+
+    def setup(self, service: str = "DC") -> Any:
+        self.sap(service.split("_")[0].lower())
+        return self.ask(SessionSetupReq, EVCCID="WMIV1234567890ABCDEX")
+
+    def authorize(self) -> Any:
+        return self.ask(
+            AuthorizationReq,
+            SelectedAuthorizationService=authorizationType.EIM,
+            EIM_AReqAuthorizationMode=EIM_AReqAuthorizationModeType(),
+        )
+
+    def authorized(self, service: str = "DC") -> None:
+        self.setup(service)
+        self.ask(AuthorizationSetupReq)
+        while self.authorize().EVSEProcessing is not processingType.Finished:
+            pass
+
+    def select(self, service: str = "DC", parameter_set: int = 1) -> Any:
+        self.ask(ServiceDiscoveryReq)
+        self.ask(ServiceDetailReq, ServiceID=SERVICES[service])
+        chosen = SelectedServiceType(ServiceID=SERVICES[service], ParameterSetID=parameter_set)
+        return self.ask(ServiceSelectionReq, SelectedEnergyTransferService=chosen)
+
+    def parameters(self, service: str = "DC", **changes: Any) -> Any:
+        bidirectional = service.endswith("_BPT")
+        if service.startswith("DC"):
+            fields = {
+                "EVMaximumChargePower": r(60e3), "EVMinimumChargePower": r(0), "EVMaximumChargeCurrent": r(150),
+                "EVMinimumChargeCurrent": r(0), "EVMaximumVoltage": r(450), "EVMinimumVoltage": r(300),
+            }  # fmt: skip
+            back = {
+                "EVMaximumDischargePower": r(40e3), "EVMinimumDischargePower": r(0), "EVMaximumDischargeCurrent": r(100),
+                "EVMinimumDischargeCurrent": r(0),
+            }  # fmt: skip
+            mode = dc.BPT_DC_CPDReqEnergyTransferModeType if bidirectional else dc.DC_CPDReqEnergyTransferModeType
+            made = mode(**{**fields, **(back if bidirectional else {}), **changes})
+            return self.ask(dc.DC_ChargeParameterDiscoveryReq, DC_CPDReqEnergyTransferMode=made)
+        fields = {"EVMaximumChargePower": r(11e3), "EVMinimumChargePower": r(0)}
+        back = {"EVMaximumDischargePower": r(11e3), "EVMinimumDischargePower": r(0)}
+        mode = ac.BPT_AC_CPDReqEnergyTransferModeType if bidirectional else ac.AC_CPDReqEnergyTransferModeType
+        return self.ask(
+            ac.AC_ChargeParameterDiscoveryReq,
+            AC_CPDReqEnergyTransferMode=mode(**{**fields, **(back if bidirectional else {}), **changes}),
+        )
+
+    def exchange(self, control: str = "Scheduled", points: int = 1024, **changes: Any) -> Any:
+        energies = {"EVTargetEnergyRequest": r(30e3), "EVMaximumEnergyRequest": r(40e3), "EVMinimumEnergyRequest": r(-20e3)}
+        if control == "Scheduled":
+            mode: dict[str, Any] = {"Scheduled_SEReqControlMode": Scheduled_SEReqControlModeType(DepartureTime=3 * 3600, **{**energies, **changes})}
+        else:
+            mode = {"Dynamic_SEReqControlMode": Dynamic_SEReqControlModeType(**{"DepartureTime": 3 * 3600, **energies, **changes})}
+        return self.ask(ScheduleExchangeReq, MaximumSupportingPoints=points, **mode)
+
+    def scheduled(self, control: str = "Scheduled") -> Any:
+        while (answer := self.exchange(control)).EVSEProcessing is not processingType.Finished:
+            pass
+        return answer
+
+    def profile(self, control: str = "Scheduled", power: float = 5_000.0, tuple_id: int = 1, **changes: Any) -> EVPowerProfileType:
+        """The first hour at that power, then nothing."""
+        entries = (PowerScheduleEntryType(Duration=3600, Power=r(power)), PowerScheduleEntryType(Duration=2 * 3600, Power=r(0)))
+        mode: dict[str, Any] = (
+            {"Scheduled_EVPPTControlMode": Scheduled_EVPPTControlModeType(SelectedScheduleTupleID=tuple_id)}
+            if control == "Scheduled"
+            else {"Dynamic_EVPPTControlMode": Dynamic_EVPPTControlModeType()}
+        )
+        made = {"TimeAnchor": int(EPOCH + self.now), "EVPowerProfileEntries": EVPowerProfileEntryListType(EVPowerProfileEntry=entries)}
+        return EVPowerProfileType(**{**made, **mode, **changes})
+
+    def deliver(self, progress: str, **fields: Any) -> Any:
+        return self.ask(
+            PowerDeliveryReq, **{"EVProcessing": processingType.Finished, "ChargeProgress": chargeProgressType[progress], **fields}
+        )
+
+    def start(self, control: str = "Scheduled") -> Any:
+        return self.deliver("Start", EVPowerProfile=self.profile(control))
+
+    def loop(self, service: str = "DC", control: str = "Scheduled", meter: bool = False, **changes: Any) -> Any:
+        energy, kind = service.removesuffix("_BPT"), control
+        module: Any = dc if energy == "DC" else ac
+        prefix = "BPT_" if service.endswith("_BPT") else ""
+        mode_class = getattr(module, f"{prefix}{kind}_{energy}_CLReqControlModeType")
+        mode = mode_class(**{**self.loop_fields(energy, control, bool(prefix)), **changes})
+        fields = {"MeterInfoRequested": meter, "CLReqControlMode": mode}
+        if energy == "DC":
+            fields["EVPresentVoltage"] = r(400)
+        return self.ask(getattr(module, f"{energy}_ChargeLoopReq"), **fields)
+
+    @staticmethod
+    def loop_fields(energy: str, control: str, bidirectional: bool) -> dict[str, Any]:
+        if control == "Scheduled":
+            return {"EVTargetCurrent": r(12), "EVTargetVoltage": r(400)} if energy == "DC" else {"EVPresentActivePower": r(5000)}
+        fields = {"EVTargetEnergyRequest": r(30e3), "EVMaximumEnergyRequest": r(40e3), "EVMinimumEnergyRequest": r(-20e3)}
+        fields |= {"EVMaximumChargePower": r(60e3), "EVMinimumChargePower": r(0)}
+        if energy == "DC":
+            fields |= {"EVMaximumChargeCurrent": r(150), "EVMaximumVoltage": r(450), "EVMinimumVoltage": r(300)}
+        else:
+            fields |= {"EVPresentActivePower": r(0), "EVPresentReactivePower": r(0)}
+        if bidirectional:
+            fields |= {"EVMaximumDischargePower": r(40e3), "EVMinimumDischargePower": r(0)}
+            fields |= {"EVMaximumDischargeCurrent": r(100)} if energy == "DC" else {}
+        return fields
+
+    def cable_check(self) -> Any:
+        return self.ask(dc.DC_CableCheckReq)
+
+    def pre_charge(self, processing: str = "Ongoing", target: float = 400.0, present: float = 0.0) -> Any:
+        return self.ask(dc.DC_PreChargeReq, EVProcessing=processingType[processing], EVPresentVoltage=r(present), EVTargetVoltage=r(target))
+
+    def stop(self, how: str = "Terminate") -> Any:
+        return self.ask(SessionStopReq, ChargingSession=chargingSessionType[how])
+
+    def welding(self, processing: str = "Ongoing") -> Any:
+        return self.ask(dc.DC_WeldingDetectionReq, EVProcessing=processingType[processing])
+
+    # --- journeys ---
+
+    def ready(self, service: str = "DC", control: str = "Scheduled") -> None:
+        """Everything up to the point where power can start."""
+        self.authorized(service)
+        self.select(service, 1 if control == "Scheduled" else 2)
+        self.parameters(service)
+        self.scheduled(control)
+        if service.startswith("DC"):
+            while self.cable_check().EVSEProcessing is not processingType.Finished:
+                pass
+            self.pre_charge()
+            self.pre_charge("Finished")
+
+    def charging(self, service: str = "DC", control: str = "Scheduled") -> None:
+        """Everything up to the charge loop, with one loop."""
+        self.ready(service, control)
+        self.start(control)
+        self.loop(service, control)
+
+
+__all__ = ["EPOCH", "LIMITS", "Scripted", "common_messages", "outlet", "r", "secure"]
