@@ -5,6 +5,7 @@ Every session runs in processes of its own, over the network; the foreign side s
 
 import argparse
 import asyncio
+import itertools
 import json
 import sys
 import tempfile
@@ -35,14 +36,10 @@ exit codes: 0 every cell went well, 1 one did not, 2 wrong usage, or this machin
 
 def matrix(alone: bool = False) -> list[Cell]:
     """Every cell, the foreign side first. `alone` leaves our side out."""
-    return [
-        Cell(role, service, control, authorization, transport)
-        for role in (("both",) if alone else ROLES)
-        for service in SERVICES
-        for control in CONTROLS
-        for transport in TRANSPORTS
-        for authorization in AUTHORIZATIONS
-    ]
+    roles = ("both",) if alone else ROLES
+    sessions = itertools.product(roles, SERVICES, CONTROLS, AUTHORIZATIONS, TRANSPORTS)
+    discovered = itertools.product(roles, ("DC_BPT",), ("scheduled",), AUTHORIZATIONS, TRANSPORTS, ("sdp",))
+    return [Cell(*cell) for cell in itertools.chain(sessions, discovered)]
 
 
 def chosen(cells: Sequence[Cell], words: Sequence[str]) -> list[Cell]:

@@ -1,11 +1,13 @@
 """One cell of the matrix: start a station and a car as processes, let them meet, hear both."""
 
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import lab
 from lab.peers.ecog_setup import Peer
+from lab.peers.network import INTERFACE, Cable, NoNetwork, cable
 from lab.peers.process import Process, ProcessFailed
 
 DRIVERS = Path(__file__).parent / "peers"
@@ -23,17 +25,18 @@ class Cell:
     control: str  # scheduled, dynamic
     authorization: str  # eim, pnc
     transport: str  # tcp, tls13
+    discovery: str = "address"  # address: the car is told where the station is; sdp: it asks, over a cable between two namespaces
 
     @property
     def words(self) -> set[str]:
-        return {self.role, self.service, self.control, self.authorization, self.transport}
+        return {self.role, self.service, self.control, self.authorization, self.transport, self.discovery}
 
     @property
     def tls(self) -> bool:
         return self.transport == "tls13"
 
     def __str__(self) -> str:
-        return f"{self.role:7} {self.service:6} {self.control:9} {self.transport:5} {self.authorization}"
+        return f"{self.role:7} {self.service:6} {self.control:9} {self.transport:5} {self.authorization} {self.discovery}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,8 @@ class Seen:
     """What happened in a cell. `wrong` is empty when all went well; `relaxed` are the requirements we set aside for it."""
 
     cell: Cell
-    wrong: tuple[str, ...]
+    wrong: tuple[str, ...] = ()
+    skipped: str = ""  # why this machine cannot run it
     loops: int = 0
     seconds: float = 0.0
     relaxed: tuple[str, ...] = ()
@@ -55,6 +59,8 @@ class Seen:
     @property
     def text(self) -> str:
         """What was seen, for the table."""
+        if self.skipped:
+            return f"not run: {self.skipped}"
         if self.wrong:
             return "fails: " + self.wrong[0].replace("|", "/").replace("\n", " ")
         return f"{self.loops} loops, {self.seconds:.1f} s"
@@ -84,33 +90,40 @@ class Bench:
     async def run(self, cell: Cell) -> Seen:
         """One session of a cell, however it ends."""
         self.logs.mkdir(parents=True, exist_ok=True)
-        station = self.foreign_station(cell) if cell.role != "car" else self.our_station(cell)
         try:
-            async with self._process(station, cell) as serving:
-                port = (await serving.expect("port", START))["port"]
-                car = self.foreign_car(cell, port) if cell.role != "station" else self.our_car(cell, port)
-                async with self._process(car, cell) as driving:
-                    await driving.finish(START + SESSION)
-                    await serving.finish(SESSION)
+            with cable() if cell.discovery == "sdp" else nullcontext() as ends:
+                return await self._session(cell, ends)
         except ProcessFailed as failure:
-            return Seen(cell, (str(failure),))
+            return Seen(cell, wrong=(str(failure),))
+        except NoNetwork as reason:
+            return Seen(cell, skipped=str(reason))
+
+    async def _session(self, cell: Cell, ends: Cable | None) -> Seen:
+        station = self.foreign_station(cell) if cell.role != "car" else self.our_station(cell)
+        async with self._process(station, cell, ends.station if ends else None) as serving:
+            port = (await serving.expect("port", START))["port"]
+            car = self.foreign_car(cell, port) if cell.role != "station" else self.our_car(cell, port)
+            async with self._process(car, cell, ends.car if ends else None) as driving:
+                await driving.finish(START + SESSION)
+                await serving.finish(SESSION)
         return judged(cell, self.loops, driving.last, serving.last)
 
     def foreign_car(self, cell: Cell, port: int) -> Program:
-        wish = ("--connect", f"::1,{port}", "--service", cell.service, "--control", cell.control, "--loops", str(self.loops))
-        return self._foreign("foreign car", "ecog_car.py", cell, wish)
+        where = () if cell.discovery == "sdp" else ("--connect", f"::1,{port}")
+        wish = ("--service", cell.service, "--control", cell.control, "--loops", str(self.loops))
+        return self._foreign("foreign car", "ecog_car.py", cell, (*where, *wish))
 
     def foreign_station(self, cell: Cell) -> Program:
-        return self._foreign(
-            "foreign station", "ecog_station.py", cell, ("--listen", "::1,0", "--current", cell.service[:2], "--control", cell.control)
-        )
+        where = () if cell.discovery == "sdp" else ("--listen", "::1,0")
+        return self._foreign("foreign station", "ecog_station.py", cell, (*where, "--current", cell.service[:2], "--control", cell.control))
 
     def _foreign(self, name: str, driver: str, cell: Cell, arguments: tuple[str, ...]) -> Program:
         tls = ("--tls",) if cell.tls else ()
         command = (str(self.peer.python), str(DRIVERS / driver), *arguments, *tls, "--timeout-factor", str(PATIENCE))
         pnc = cell.authorization == "pnc"
         offers = "EIM,PNC" if pnc else "EIM"
-        environment = self.peer.environment(service=cell.service, tls=cell.tls, authorizations=offers, contract=pnc)
+        interface = INTERFACE if cell.discovery == "sdp" else "lo"
+        environment = self.peer.environment(cell.service, cell.tls, offers, contract=pnc, interface=interface)
         return Program(name, command, environment)
 
     def our_station(self, cell: Cell) -> Program:
@@ -119,17 +132,18 @@ class Bench:
     def our_car(self, cell: Cell, port: int) -> Program:
         raise NotImplementedError
 
-    def _process(self, program: Program, cell: Cell) -> Process:
+    def _process(self, program: Program, cell: Cell, namespace: str | None) -> Process:
         log = self.logs / f"{'-'.join(str(cell).split())}.{program.name.replace(' ', '-')}.log"
         log.unlink(missing_ok=True)
-        return Process(program.name, program.command, environment=program.environment, folder=self.scratch, log=log)
+        command = Cable.inside(namespace, *program.command) if namespace else program.command
+        return Process(program.name, command, environment=program.environment, folder=self.scratch, log=log)
 
 
 def judged(cell: Cell, loops: int, car: dict[str, Any], station: dict[str, Any]) -> Seen:
     """The verdict over what both sides said."""
     wrong = (*complaints("car", car, cell, loops), *complaints("station", station, cell, loops))
     foreign, ours = (car, station) if cell.role == "car" else (station, car)
-    return Seen(cell, wrong, int(car.get("loops", 0)), float(car.get("seconds", 0.0)), (), foreign, ours)
+    return Seen(cell, wrong, "", int(car.get("loops", 0)), float(car.get("seconds", 0.0)), (), foreign, ours)
 
 
 def complaints(side: str, said: dict[str, Any], cell: Cell, loops: int) -> tuple[str, ...]:

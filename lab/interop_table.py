@@ -13,7 +13,7 @@ AUTHORIZATION = {"eim": "EIM", "pnc": "PnC"}
 
 def row_of(cell: Cell) -> tuple[str, str, str]:
     """What stands at the left of a cell's row."""
-    return ROLE[cell.role], cell.service, cell.control.capitalize()
+    return ROLE[cell.role] + (", found by SDP" if cell.discovery == "sdp" else ""), cell.service, cell.control.capitalize()
 
 
 def column_of(cell: Cell) -> str:
@@ -23,7 +23,7 @@ def column_of(cell: Cell) -> str:
 
 def matrix_table(seen: Sequence[Seen]) -> str:
     """A Markdown table: a row for each role, service and control mode, a column for each transport and authorization."""
-    columns = list(dict.fromkeys(column_of(one.cell) for one in seen))
+    columns = sorted({column_of(one.cell) for one in seen})
     rows: dict[tuple[str, str, str], dict[str, Seen]] = {}
     for one in seen:
         rows.setdefault(row_of(one.cell), {})[column_of(one.cell)] = one

@@ -72,7 +72,7 @@ class Peer:
         """Its tree. Without the key of a contract its car falls back to EIM."""
         return self.home / ("pki" if contract else "pki-eim")
 
-    def environment(self, *, service: str, tls: bool, authorizations: str, contract: bool = True, interface: str = "lo") -> dict[str, str]:
+    def environment(self, service: str, tls: bool, authorizations: str, *, contract: bool = True, interface: str = "lo") -> dict[str, str]:
         """The variables it reads. `authorizations` is what its station offers: "EIM", or "EIM,PNC"; `contract` whether its car has one."""
         return {
             "PATH": os.environ.get("PATH", os.defpath),
