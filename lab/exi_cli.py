@@ -151,7 +151,7 @@ def _encoded_xml(xml: str | bytes, name: str, fragment: bool) -> bytes:
     from v2g.exi.xml import from_xml
 
     message, element = from_xml(xml, schema_set(name), fragment=fragment)
-    return encode_fragment(message, schema_set(name), element.local) if fragment else encode(message, schema_set(name))
+    return encode_fragment(message, schema_set(name), element) if fragment else encode(message, schema_set(name))
 
 
 def _explain(options: argparse.Namespace) -> int:
@@ -178,7 +178,7 @@ def _json(options: argparse.Namespace) -> int:
         raise UsageError("--set is needed to encode JSON")
     message, element = exi_json.from_json(given, schema_set(options.set), fragment=options.fragment)
     schemas = schema_set(options.set)
-    print((encode_fragment(message, schemas, element.local) if options.fragment else encode(message, schemas)).hex())
+    print((encode_fragment(message, schemas, element) if options.fragment else encode(message, schemas)).hex())
     return 0
 
 

@@ -6,12 +6,13 @@ from v2g.exi.errors import DecodeError
 class BitReader:
     """Reads `octets` from bit `position`. Never reads beyond the end: missing bits are a `DecodeError`."""
 
-    __slots__ = ("octets", "position", "size")
+    __slots__ = ("octets", "overlong", "position", "size")
 
     def __init__(self, octets: bytes, position: int = 0) -> None:
         self.octets = octets
         self.position = position
         self.size = len(octets) * 8
+        self.overlong = 0  # integers that were written with more groups than they need
 
     def bits(self, width: int) -> int:
         """The next `width` bits as an unsigned number; 0 bits are 0."""
@@ -32,6 +33,7 @@ class BitReader:
             if value.bit_length() > max_bits or shift > max_bits:
                 raise DecodeError(f"the integer is longer than {max_bits} bits", start)
             if group < 0x80:
+                self.overlong += group == 0 and shift > 0
                 return value
             shift += 7
 

@@ -11,7 +11,7 @@ what gets signed.
 from v2g.exi.decoder import Decoder, Mode, Reading
 from v2g.exi.encoder import Encoder, element_name
 from v2g.exi.errors import DecodeError, EncodeError
-from v2g.exi.grammar import SchemaSet
+from v2g.exi.grammar import QName, SchemaSet
 from v2g.exi.schema import Type
 
 __all__ = ["DecodeError", "EncodeError", "Reading", "decode", "decode_fragment", "element_name", "encode", "encode_fragment", "read"]
@@ -32,7 +32,7 @@ def decode_fragment(octets: bytes, schema_set: SchemaSet) -> Type:
     return read(octets, schema_set, fragment=True).message
 
 
-def encode_fragment(message: Type, schema_set: SchemaSet, name: str | None = None) -> bytes:
+def encode_fragment(message: Type, schema_set: SchemaSet, name: str | QName | None = None) -> bytes:
     """An element as a fragment: what is digested and signed. Its class tells its name, unless several elements have that class."""
     return Encoder(schema_set).fragment(message, name)
 

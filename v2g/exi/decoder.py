@@ -88,6 +88,8 @@ class Decoder:
             raise
         if self.partitions.hits:
             self._tolerate(f"{self.partitions.hits} references to earlier strings")
+        if self.bits.overlong:
+            self._tolerate(f"{self.bits.overlong} integers with more groups than they need")
         return Reading(message, name, tuple(self.findings))
 
     # the frame around the root element

@@ -30,8 +30,8 @@ class Encoder:
         self._element(element.name, element.type, message)
         return self.bits.octets()
 
-    def fragment(self, message: Type, local: str | None) -> bytes:
-        name = element_name(message, self.set, local)
+    def fragment(self, message: Type, element: str | QName | None) -> bytes:
+        name = element_name(message, self.set, element)
         names, width = self.set.names, self.set.fragment_width
         self.bits.bits(tuple(names).index(name), width)
         if len(names[name]) == 1:
@@ -79,15 +79,17 @@ class Encoder:
         self.bits.bits(relaxed.end(relaxed.content_width), relaxed.content_width)
 
 
-def element_name(message: Type, schema_set: SchemaSet, local: str | None = None) -> QName:
-    """The element of the set that a message is the content of. Raises EncodeError if none or several are, unless `local` names it."""
+def element_name(message: Type, schema_set: SchemaSet, name: str | QName | None = None) -> QName:
+    """The element of the set that a message is the content of: of several the global one, unless `name` says which.
+
+    Raises EncodeError if there is none, or several and none of them global.
+    """
     cls = type(message)
-    found = [n for n, contents in schema_set.names.items() if cls in contents and local in (None, n.local)]
-    if len(found) == 1:
-        return found[0]
+    found = [n for n, contents in schema_set.names.items() if cls in contents and (name is None or name in (n, n.local))]
     declared = schema_set.document_code(cls)
-    if declared is not None and local is None:
-        return QName(declared[1].name, declared[1].namespace)
+    preferred = [n for n in found if declared and n == (declared[1].name, declared[1].namespace)]
+    if len(found) == 1 or preferred:
+        return (preferred or found)[0]
     if not found:
-        raise EncodeError(f"{local or cls.__name__} is no element of the set {schema_set.name}")
+        raise EncodeError(f"{name or cls.__name__} is no element of that type in the set {schema_set.name}")
     raise EncodeError(f"{cls.__name__} is the type of {', '.join(n.local for n in found)}: name the one that is meant")

@@ -1,0 +1,26 @@
+"""The XML view is valid against the schemas, for arbitrary messages of every set that has schemas at hand."""
+
+import random
+from pathlib import Path
+
+import pytest
+import schemas
+from lxml import etree
+
+from v2g.exi.codec import encode
+from v2g.exi.sample import samples
+from v2g.exi.xml import from_xml, to_xml
+from v2g.messages import schema_set
+
+pytestmark = pytest.mark.skipif(schemas.FOLDER is None, reason="no schemas at hand (V2GKIT_ISO15118_SCHEMAS, or the package iso15118)")
+
+
+@pytest.mark.parametrize("name", schemas.FILES)
+def test_xml_is_valid(name: str, tmp_path: Path) -> None:
+    chance = random.Random(f"15118 {name}")
+    schema = schemas.validator(name, tmp_path)
+    for message in [m for _ in range(5) for m in samples(schema_set(name), chance)]:
+        xml = to_xml(message, schema_set(name))
+        assert schema.validate(etree.fromstring(xml)), f"{schema.error_log} in {xml}"
+        again, _ = from_xml(xml, schema_set(name))
+        assert encode(again, schema_set(name)) == encode(message, schema_set(name))
