@@ -216,6 +216,7 @@ async def drive(port: int, tls: ClientTls | None, *frames: bytes, host: str = ":
         found["facts"], found["car"] = link.tls, Asking(*frames)
         return found["car"]
 
-    ended = await run(attend, host, port, tls, observe=[lambda *_: witness], **given)
+    observe = [lambda *_: witness, *given.pop("more", ())]
+    ended = await run(attend, host, port, tls, observe=observe, **given)
     car = found.get("car")
     return Drive(ended, found.get("facts"), car.heard if car else [], witness)

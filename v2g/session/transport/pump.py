@@ -105,8 +105,6 @@ class Pump(asyncio.Protocol):
         """The peer sent something."""
         now = self.loop.time()
         self._guarded(lambda: self._take(octets, now))
-        for observer in self._observers:
-            observer.octets(False, octets, now)  # after the key log lines that they led to
 
     def eof_received(self) -> bool:
         """The peer closed its direction; ours stays open for a last word."""
@@ -172,9 +170,10 @@ class Pump(asyncio.Protocol):
 
     def _take(self, octets: bytes, now: float) -> None:
         if self.phase in (Phase.DRAINING, Phase.CLOSED):
+            self._witness(False, octets, now)
             return
         try:
-            plaintext = self._unprotected(octets)
+            plaintext = self._unprotected(octets, now)
         except SessionError as error:
             self._broken(error)
             return
@@ -184,31 +183,34 @@ class Pump(asyncio.Protocol):
             if self._channel is not None and self._channel.peer_closed:
                 self._peer_closed()
 
-    def _unprotected(self, octets: bytes) -> bytes:
+    def _unprotected(self, octets: bytes, now: float) -> bytes:
         """What the octets protect; on the way the handshake goes on."""
         if self._secure is None:
+            self._witness(False, octets, now)
             return octets
-        if self._channel is None:
-            hello = self._hello.feed(octets)
-            if hello is None:
-                return b""
-            octets, self.phase = bytes(self._hello.octets), Phase.HANDSHAKE
-            self._channel = self._secure.channel(hello)
-        channel = self._channel
+        channel, read = self._channel, octets
         try:
-            plaintext = channel.receive(octets)
-        finally:
-            self._reveal(channel)
+            if channel is None:
+                hello = self._hello.feed(octets)
+                if hello is None:
+                    return b""
+                read, self.phase = bytes(self._hello.octets), Phase.HANDSHAKE
+                channel = self._channel = self._secure.channel(hello)
+            plaintext = channel.receive(read)
+        finally:  # witnesses hear of the keys, then of what they open, then of the answer
+            self._reveal()
+            self._witness(False, octets, now)
             self._flush()
         if self.phase is Phase.HANDSHAKE and channel.facts is not None:
             self._open(channel.facts)
         return plaintext
 
-    def _reveal(self, channel: Channel) -> None:
-        for line in channel.secrets:
+    def _reveal(self) -> None:
+        lines = self._channel.secrets if self._channel is not None else []
+        for line in lines:
             for observer in self._observers:
                 observer.secret(line)
-        channel.secrets.clear()
+        lines.clear()
 
     def _open(self, facts: TlsFacts | None) -> None:
         now = self.loop.time()
@@ -298,9 +300,11 @@ class Pump(asyncio.Protocol):
     def _write(self, octets: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(octets)
-            now = self.loop.time()
-            for observer in self._observers:
-                observer.octets(True, octets, now)
+            self._witness(True, octets, self.loop.time())
+
+    def _witness(self, sent: bool, octets: bytes, now: float) -> None:
+        for observer in self._observers:
+            observer.octets(sent, octets, now)
 
     def _set_alarm(self, due: float | None) -> None:
         """Set when something must happen. An alarm that rings early looks again, so that a deadline that moves on costs nothing."""
