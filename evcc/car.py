@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
+
+import msgspec
 
 from evcc.contract import Contract
 from evcc.ev import Ev
@@ -13,8 +15,8 @@ from evcc.script import Limit
 from evcc.services import Selection
 from v2g.messages.common_types import MeterInfoType
 from v2g.session.clock import Clock
-from v2g.session.endpoint import Event, Noted, Relaxed
-from v2g.session.errors import Misuse, SessionError
+from v2g.session.endpoint import Event, Noted
+from v2g.session.errors import Misuse
 from v2g.session.link import Link
 from v2g.session.sap import Protocol
 
@@ -138,15 +140,16 @@ class Car:
         """The timer no longer runs, if it did."""
         self.timers[:] = [other for other in self.timers if other is not timer]
 
+    def stamped(self, request: Any, **header: Any) -> Any:
+        """The request with this session's id and the present time in its header, or with what is given there instead."""
+        if not hasattr(request, "Header"):
+            return request
+        stamp = {"SessionID": self.session_id, "TimeStamp": int(self.wall), **header}
+        return msgspec.structs.replace(request, Header=msgspec.structs.replace(request.Header, **stamp))
+
     def note(self, topic: str, **facts: object) -> None:
         """Tell the trace."""
         self.noted.append(Noted(self.now, topic, facts))
-
-    def relax(self, error: SessionError, relaxation: str, requirement: str) -> None:
-        """Let something pass under the interop profile; raise the error under any other."""
-        if self.wish.profile != "interop":
-            raise error
-        self.noted.append(Relaxed(self.now, relaxation, requirement))
 
     def remember(self) -> Memory:
         """What to keep when the session pauses."""

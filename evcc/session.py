@@ -14,8 +14,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-
 from evcc.car import Car, Timer
 from evcc.script import Aside, Limit, Raw, Script, Step, Wait
 from v2g.exi.codec import encode
@@ -161,7 +159,7 @@ class EvccSession:
             states = " or ".join(sorted(state.value for state in self._states))
             self._throw(Misuse(f"the script sends {type(request).__name__} where the station waits for {states}", "V2G20-459"))
             return
-        request = self._stamped(request)
+        request = self.car.stamped(request)
         try:
             exi = encode(request, schema_set(SETS[payload_type]))
         except EncodeError as error:
@@ -171,13 +169,6 @@ class EvccSession:
         within = timing(type(request)).msg_timeout
         response = payload_type_of(response_to(type(request)))
         self._expects = Expectation(request, self.car.now, self.car.now + within, within, frozenset({payload_type, response}))
-
-    def _stamped(self, request: Any) -> Type:
-        if not hasattr(request, "Header"):
-            return request  # type: ignore[no-any-return]
-        header = msgspec.structs.replace(request.Header, SessionID=self.car.session_id, TimeStamp=int(self.car.wall))
-        stamped: Type = msgspec.structs.replace(request, Header=header)
-        return stamped
 
     def _send(self, payload_type: int, exi: bytes, request: Type) -> None:
         since = None if self._heard_at is None else self.car.now - self._heard_at

@@ -1,0 +1,114 @@
+"""A car from one strict TOML file: what is not known is refused by name, what is not said has its default.
+
+soc = 35                  # % on arrival
+departure_in = 28800      # s after arrival; absent: the car leaves when it is full enough
+time_scale = 1            # wall seconds per second, for simulations
+connect = "[::1]:15118"   # or: iface = "eth0", to ask by SDP
+tls = true
+pki = "certs"
+
+[wish]                    # fields of evcc.car.Wish
+services = ["DC_BPT", "DC"]
+control = "Scheduled"
+[goal]                    # fields of evcc.goal.Goal
+target_soc = 80
+[battery]                 # fields of evcc.ev.Battery
+capacity = 77000
+[dc]                      # fields of evcc.ev.Inlet, also [ac]
+charge_power = 150000
+"""
+
+import difflib
+import tomllib
+import typing
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, TypeVar
+
+import msgspec
+
+from evcc.car import Car, Wish
+from evcc.contract import Contract
+from evcc.ev import AC_INLET, Battery, Ev, Inlet
+from evcc.goal import Goal
+from v2g.session.clock import Clock
+
+T = TypeVar("T")
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be meant; the message names the key, the value and the cure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that a file can say."""
+
+    soc: float = 20.0  # %
+    departure_in: float | None = None  # s
+    time_scale: float = 1.0
+    connect: str | None = None
+    iface: str | None = None
+    tls: bool = True
+    pki: str | None = None
+    wish: Wish = field(default_factory=Wish)
+    goal: Goal = field(default_factory=Goal)
+    battery: Battery = field(default_factory=Battery)
+    dc: Inlet = field(default_factory=Inlet)
+    ac: Inlet = AC_INLET
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.soc <= 100:
+            raise ConfigError(f"soc is {self.soc}; give 0 to 100 (%)")
+        if not self.time_scale > 0:
+            raise ConfigError(f"time_scale is {self.time_scale}; give the wall seconds that one second stands for, above 0")
+
+    def car(self, clock: Clock, now: float, contract: Contract | None = None) -> Car:
+        """The car as it arrives at `now` (monotonic s)."""
+        goal = self.goal
+        if self.departure_in is not None:
+            goal = replace(goal, departure=clock.wall(now) + self.departure_in)
+        ev = Ev(self.battery, self.dc, self.ac, energy=self.soc / 100.0 * self.battery.capacity)
+        return Car(ev, goal, self.wish, clock, contract, now=now)
+
+
+def parsed(text: str) -> Config:
+    """The configuration in a TOML text. Raises ConfigError."""
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"not TOML: {error}") from None
+    return _read(Config(), table, "")
+
+
+def _read(default: T, table: dict[str, Any], path: str) -> T:
+    """`default` (a dataclass) with what the table says."""
+    hints, known = typing.get_type_hints(type(default)), [f.name for f in fields(default)]  # type: ignore[arg-type]
+    said: dict[str, Any] = {}
+    for key, value in table.items():
+        if key not in known:
+            near = difflib.get_close_matches(key, known, 1)
+            cure = f"did you mean {path}{near[0]}?" if near else f"known are {', '.join(known)}"
+            raise ConfigError(f"unknown key {path}{key}; {cure}")
+        before = getattr(default, key)
+        if isinstance(before, Wish | Goal | Battery | Inlet):
+            if not isinstance(value, dict):
+                raise ConfigError(f"{path}{key} is {value!r}; give a table [{path}{key}]")
+            said[key] = _read(before, value, f"{path}{key}.")
+        else:
+            said[key] = _value(value, hints[key], f"{path}{key}")
+    try:
+        return replace(default, **said)  # type: ignore[type-var]
+    except ValueError as error:
+        raise ConfigError(f"[{path.rstrip('.')}] {error}" if path else str(error)) from None
+
+
+def _value(value: Any, kind: Any, path: str) -> Any:
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{path} is {value!r}: {error}") from None
+
+
+def described(config: Config) -> dict[str, Any]:
+    """The whole configuration, defaults included, as plain values."""
+    return asdict(config)

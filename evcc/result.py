@@ -1,0 +1,60 @@
+"""What a visit came to, as one JSON-able account."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from evcc.car import Car
+from v2g.session.endpoint import Ended
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What to remember of a car when it arrives, for the account when it leaves."""
+
+    soc: float  # %
+    charged: float  # Wh
+    discharged: float
+    now: float  # s
+
+    @classmethod
+    def of(cls, car: Car, now: float) -> "Start":
+        """The car as it is."""
+        return cls(car.ev.soc, car.ev.charged, car.ev.discharged, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a visit ended and what it brought. `sessions` counts the connections, more than one after a pause."""
+
+    car: Car
+    start: Start
+    ended: Ended
+    until: float  # s
+    sessions: int = 1
+    relaxed: tuple[str, ...] = field(default=())
+
+    def as_dict(self) -> dict[str, Any]:
+        """Energies in Wh at the plug, SOC in %, `seconds` of real time."""
+        car, tls = self.car, self.car.link.tls if self.car.link else None
+        error = self.ended.error
+        return {
+            "ok": self.ended.well,
+            "ended": self.ended.how,
+            "reason": f"{type(error).__name__}: {error}" if error else "",
+            "requirement": self.ended.requirement,
+            "service": car.selected.service if car.selected else None,
+            "control": car.selected.control.lower() if car.selected else None,
+            "auth": car.authorization.lower() if car.authorization else None,
+            "tls": tls.version if tls else None,
+            "loops": car.loops,
+            "energy_charged": round(car.ev.charged - self.start.charged, 1),
+            "energy_discharged": round(car.ev.discharged - self.start.discharged, 1),
+            "soc_start": round(self.start.soc, 2),
+            "soc_end": round(car.ev.soc, 2),
+            "schedule_tuple": car.choice.tuple_id if car.choice else None,
+            "evse_id": car.evse_id or None,
+            "session_id": car.session_id.hex() if any(car.session_id) else None,
+            "sessions": self.sessions,
+            "relaxed": list(self.relaxed),
+            "seconds": round(self.until - self.start.now, 3),
+        }

@@ -1,0 +1,185 @@
+"""`v2g ev`: a car that visits one station."""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import signal
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from evcc.config import Config, ConfigError, parsed
+from evcc.script import Script
+from evcc.services import IDS
+from v2g.session.clock import Clock
+from v2g.session.link import Observe
+from v2g.session.trace import Trace, TraceWriter
+
+WELL, NEGATIVE, USAGE = 0, 1, 2
+SCRIPTS = ("charge", "read-soc", "schedule-renegotiation", "service-renegotiation")
+EPILOG = """examples:
+  v2g ev --connect [::1]:15118 --pki certs                               DC_BPT, Scheduled, Plug & Charge, until the goal
+  v2g ev --connect [::1]:15118 --pki certs --service AC --control dynamic --auth eim --loops 20
+  v2g ev --iface eth0 --pki certs                                        find the station by SDP
+  v2g ev --connect 127.0.0.1:15118 --no-tls --service DC --loops 10 --json     a bench without TLS
+  v2g ev --connect [::1]:15118 --pki certs --soc 40 --departure-in 36000 --time-scale 3600   a night in ten seconds
+  v2g ev --connect [::1]:15118 --pki certs --pause-after 20              pause, come back, go on
+  v2g ev --config car.toml                                               everything from one file; flags override it
+
+With --json the last line of standard output is one object: ok, ended, reason, requirement, service, control, auth, tls, loops,
+energy_charged and energy_discharged (Wh at the plug), soc_start, soc_end (%), schedule_tuple, sessions, relaxed, seconds.
+
+exit codes: 0 the session ended as the standard foresees, 1 it did not (the reason is said), 2 wrong usage or configuration
+"""
+
+
+def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `v2g ev`."""
+    parser = subparsers.add_parser(
+        "ev", help="a car alone", description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    where = parser.add_argument_group("where")
+    where.add_argument("--connect", metavar="HOST:PORT", help="the station's address, IPv6 in brackets")
+    where.add_argument("--iface", metavar="NAME", help="find the station by SDP on this interface")
+    where.add_argument("--tls", action=argparse.BooleanOptionalAction, default=None, help="TLS 1.3 (default); --no-tls is for benches only")
+    where.add_argument("--pki", type=Path, metavar="DIR", help="certificates, as `v2g pki create` writes them")
+    where.add_argument("--profile", choices=("conformance", "interop"), help="what is let pass (default: conformance, nothing)")
+    wish = parser.add_argument_group("what the car wants")
+    wish.add_argument("--service", action="append", choices=tuple(IDS), help="again for a second choice (default: DC_BPT, then DC)")
+    wish.add_argument("--control", choices=("scheduled", "dynamic"), help="default: scheduled")
+    wish.add_argument("--auth", choices=("pnc", "eim"), help="only this way (default: pnc if there is a contract, else eim)")
+    wish.add_argument("--loops", type=int, metavar="N", help="leave after N charge loops (default: when the goal is reached)")
+    wish.add_argument("--pause-after", type=int, metavar="N", help="pause after N charge loops, come back, go on")
+    wish.add_argument("--script", choices=SCRIPTS, default="charge", help="what the visit is (default: charge)")
+    battery = parser.add_argument_group("battery and goal")
+    battery.add_argument("--soc", type=float, metavar="PERCENT", help="on arrival (default: 20)")
+    battery.add_argument("--target-soc", type=float, metavar="PERCENT", help="at departure (default: 80)")
+    battery.add_argument("--minimum-soc", type=float, metavar="PERCENT", help="never discharged below (default: 20)")
+    battery.add_argument("--maximum-soc", type=float, metavar="PERCENT", help="never charged above, bidirectional (default: 90)")
+    battery.add_argument("--departure-in", type=float, metavar="SECONDS", help="of wall time")
+    clock = parser.add_argument_group("time")
+    clock.add_argument("--time-scale", type=float, metavar="X", help="wall seconds per second; the station needs the same (default: 1)")
+    clock.add_argument("--epoch", type=float, metavar="SECONDS", help="set the wall clock to this epoch second on start (default: now)")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="a TOML file, see docs/evcc.md")
+    parser.add_argument("--trace", type=Path, metavar="FILE", help="write the trace of the session there, JSON Lines")
+    parser.add_argument("--json", action="store_true", help="the result as one line of JSON")
+    parser.set_defaults(func=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """One visit; the exit code."""
+    from pki.errors import CertificateError, StoreError
+
+    try:
+        config = configured(options)
+        if bool(config.connect) == bool(config.iface):
+            raise ConfigError("where is the station? give --connect HOST:PORT, or --iface NAME to ask by SDP")
+        if config.tls and not config.pki:
+            raise ConfigError("TLS needs certificates: give --pki DIR (v2g pki create DIR makes them), or --no-tls on a bench")
+        said = asyncio.run(visit(config, options))
+    except (ConfigError, StoreError, CertificateError) as error:
+        print(f"v2g ev: {error}", file=sys.stderr)
+        return USAGE
+    except OSError as error:
+        print(f"v2g ev: {error.filename or options.config}: {error.strerror or error}", file=sys.stderr)
+        return USAGE
+    print(json.dumps(said) if options.json else told(said), flush=True)
+    return WELL if said["ok"] else NEGATIVE
+
+
+FLAGS = {  # flag -> place in the configuration
+    "connect": (), "iface": (), "tls": (), "soc": (), "departure_in": (), "time_scale": (),
+    "loops": ("wish",), "pause_after": ("wish",), "profile": ("wish",),
+    "target_soc": ("goal",), "minimum_soc": ("goal",), "maximum_soc": ("goal",),
+}  # fmt: skip
+
+
+def configured(options: argparse.Namespace) -> Config:
+    """The file, if there is one, and the flags over it. Raises ConfigError."""
+    config = parsed(options.config.read_text()) if options.config else Config()
+    given: dict[str, dict[str, Any]] = {"": {}, "wish": {}, "goal": {}}
+    for flag, place in FLAGS.items():
+        if (value := getattr(options, flag)) is not None:
+            given["".join(place)][flag] = value
+    if options.pki:
+        given[""]["pki"] = str(options.pki)
+    if options.service:
+        given["wish"]["services"] = tuple(options.service)
+    if options.control:
+        given["wish"]["control"] = options.control.capitalize()
+    if options.auth:
+        given["wish"]["authorizations"] = ("PnC",) if options.auth == "pnc" else ("EIM",)
+    try:
+        wish = replace(config.wish, **given["wish"])
+        changed = replace(config, wish=wish, goal=replace(config.goal, **given["goal"]), **given[""])
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    return changed if changed.tls else replace(changed, wish=replace(changed.wish, bench_plain=True))
+
+
+async def visit(config: Config, options: argparse.Namespace) -> dict[str, Any]:
+    """Find the station and drive the session; the account of it."""
+    from evcc.client import Visit, contract_of, vehicle_tls, wall_clock
+    from pki.profiles import Role
+    from pki.store import Store
+
+    store = Store(config.pki) if config.pki else None
+    profile, wish = config.wish.profile, config.wish
+    tls = vehicle_tls(store, profile) if store and config.tls else None
+    if store and tls:
+        wish = replace(wish, evccid=store.vehicle.common_name)  # [V2G20-2598]
+    contract = contract_of(store) if store and store.credentials(Role.CONTRACT) and "PnC" in wish.authorizations else None
+    clock = wall_clock(config.time_scale, options.epoch)
+    car = replace(config, wish=wish).car(clock, clock.started, contract)
+    with tracing(options.trace, clock) as observe:
+        driving = Visit(car, script_of(options, wish.services), tls, observe=observe)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with contextlib.suppress(NotImplementedError):  # a platform without signals in its loop
+                loop.add_signal_handler(number, lambda: driving.stop("the driver asked"))
+        result = await (driving.at(*address(config.connect)) if config.connect else driving.on(str(config.iface)))
+    return result.as_dict()
+
+
+def script_of(options: argparse.Namespace, services: tuple[str, ...]) -> Script:
+    """The script that the flags name. The renegotiating ones turn after three loops."""
+    from evcc.scripts.charge import charge
+    from evcc.scripts.read_soc import read_soc
+    from evcc.scripts.renegotiation import schedule_renegotiation, service_renegotiation
+
+    scripts: dict[str, Script] = {
+        "charge": charge,
+        "read-soc": read_soc,
+        "schedule-renegotiation": schedule_renegotiation(3),
+        "service-renegotiation": service_renegotiation(3, tuple(reversed(services))),
+    }
+    return scripts[str(options.script)]
+
+
+def address(text: str) -> tuple[str, int]:
+    """Host and port of `host:port` or `[v6]:port`. Raises ConfigError."""
+    host, _, port = text.rpartition(":")
+    if not (host and port.isdigit() and int(port) < 65_536):
+        raise ConfigError(f"{text!r} is no address; give HOST:PORT, as [::1]:15118 or station.local:15118")
+    return host.strip("[]"), int(port)
+
+
+def told(said: dict[str, Any]) -> str:
+    """The account for people, one line."""
+    what = f"{said['service']} {said['control']} {said['auth']}, {said['loops']} loops"
+    moved = f"charged {said['energy_charged'] / 1000:.2f} kWh, discharged {said['energy_discharged'] / 1000:.2f} kWh"
+    end = said["ended"] if said["ok"] else f"failed: {said['reason']}"
+    return f"{what}, {moved}, SOC {said['soc_start']} to {said['soc_end']} %, {said['seconds']} s, {end}"
+
+
+@contextlib.contextmanager
+def tracing(path: Path | None, clock: Clock) -> Iterator[list[Observe]]:
+    """Observers that write the trace; none without a path."""
+    if path is None:
+        yield []
+        return
+    with path.open("w") as file:
+        yield [lambda local, peer, number: TraceWriter(Trace("evcc", clock.wall, connection=number), file.write)]
