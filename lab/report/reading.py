@@ -25,9 +25,10 @@ LOOPS = (dc.DC_ChargeLoopReq, ac.AC_ChargeLoopReq)
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One frame of the trace, decoded; `at` is seconds since the session began."""
+    """One frame of the trace, decoded; `at` is seconds since the session began, `epoch` the wall time of schedules and batteries."""
 
     at: float
+    epoch: float
     octets: int
     message: Type
 
@@ -90,7 +91,7 @@ def _frames(records: Iterable[Record]) -> Iterator[Frame]:
         begin = record["at"] if begin is None else begin
         exi = bytes.fromhex(record["exi"])
         try:
-            yield Frame(record["at"] - begin, len(exi), frames.message(int(record["payload_type"], 16), exi))
+            yield Frame(record["at"] - begin, record["epoch"], len(exi), frames.message(int(record["payload_type"], 16), exi))
         except (DecodeError, FramingError):
             continue  # the trace keeps the octets and the error; a report shows what could be read
 
@@ -133,24 +134,9 @@ def _folded(exchanges: Iterable[Exchange]) -> Iterator[Exchange]:
 
 
 def _samples(pairs: list[tuple[Frame, Frame]]) -> Iterator[Sample]:
-    loops = [(a, b) for a, b in pairs if isinstance(a.message, LOOPS)]
-    if not loops:
-        return
-    first, last = loops[0][1], loops[-1][1]
-    stamps = [_stamp(f.message) for f in (first, last)]
-    elapsed = last.at - first.at
-    # stamps are whole seconds: their slope over the whole loop places each sample between them
-    scale = (stamps[1] - stamps[0]) / elapsed if elapsed > 2 and stamps[1] > stamps[0] else 1.0
-    for request, response in loops:
+    for request, response in ((a, b) for a, b in pairs if isinstance(a.message, LOOPS)):
         display: Any = getattr(request.message, "DisplayParameters", None)
-        yield Sample(
-            stamps[0] + (response.at - first.at) * scale, _power(request.message, response.message), display.PresentSOC if display else None
-        )
-
-
-def _stamp(message: Type) -> int:
-    header: Any = getattr(message, "Header", None)
-    return int(header.TimeStamp)
+        yield Sample(response.epoch, _power(request.message, response.message), display.PresentSOC if display else None)
 
 
 def _power(request: Type, response: Type) -> float | None:

@@ -1,6 +1,6 @@
 """What a report tells of a session: plain values, read from a trace by `reading`, drawn by `chart` and `page`.
 
-Times are epoch seconds of the messages' own time stamps, powers are W (positive into the EV), SOC is %, prices are currency per kWh.
+Times are epoch seconds of the wall clock of the session, powers are W (positive into the EV), SOC is %, prices are currency per kWh.
 """
 
 from dataclasses import dataclass, field
