@@ -38,6 +38,7 @@ class _Declaration(msgspec.StructMeta):
         return super().__new__(mcls, name, bases, body, **{"kw_only": True, **options})
 
 
+@typing.dataclass_transform(kw_only_default=True, frozen_default=True)  # type checkers look at the base before its metaclass
 class Type(msgspec.Struct, metaclass=_Declaration, frozen=True, gc=False, omit_defaults=True):
     """Base of every declared complex type: an immutable value, compared by content.
 
