@@ -57,7 +57,7 @@ def plan_of(stay: Stay, powers: Sequence[float], gap: float = 0.0) -> Plan:
         import_cost=math.fsum(energy * i.import_price for energy, i in zip(charged, stay.intervals, strict=True)),
         export_revenue=math.fsum(energy * i.export_price for energy, i in zip(given, stay.intervals, strict=True)),
         wear=math.fsum(given) * stay.wear_cost,
-        unmet=max(stay.target - energies[-1], 0.0) if math.isfinite(stay.target) else 0.0,
+        unmet=lacking if TOLERANCE < (lacking := stay.target - energies[-1]) < math.inf else 0.0,
         gap=gap,
     )
 

@@ -8,7 +8,15 @@ from typing import Any
 GAP = 1e-6  # relative gap at which a mixed-integer solution counts as optimal: a millionth of the night's money
 MONEY = 1e-4  # currency; or nearer than this, since what a night costs may be 0
 NODES = 20_000  # of branch and bound; then the best found counts, and `Solution.gap` tells. A clock would make plans depend on the machine
-OPTIONS = {"output_flag": False, "parallel": "off", "mip_rel_gap": GAP, "mip_abs_gap": MONEY, "mip_max_nodes": NODES}
+FINE = 1e-9  # the solver's dual tolerance: costs that differ by less are equal to it
+OPTIONS = {
+    "output_flag": False,
+    "parallel": "off",
+    "dual_feasibility_tolerance": FINE,
+    "mip_rel_gap": GAP,
+    "mip_abs_gap": MONEY,
+    "mip_max_nodes": NODES,
+}
 
 
 class SolverMissing(ImportError):

@@ -26,7 +26,7 @@ from energy.stay import TOLERANCE, Interval, Stay, stay_of
 __all__ = ["Plan", "SolverMissing", "cheapest", "immediate", "plan"]
 
 KILO = 1000.0  # the program reckons in kW, kWh and currency: numbers near 1 keep the solver's tolerances harmless
-CALM = 1e-6  # of the dearest price, per kWh moved: decides between plans of equal money, and costs a millionth of it
+CALM = 1e-5  # of the dearest price, per kWh moved: decides between plans of equal money, and costs next to none
 UNSERVED = 10.0  # times the dearest price, per kWh missing at departure
 DISOBEYED = 100.0  # likewise, per kWh off a setpoint
 UNRESERVED = 1000.0  # likewise, per kWh below the reserve at the end of an interval

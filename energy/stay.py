@@ -206,25 +206,44 @@ def _edges(prices: Iterable[Series], limits: Iterable[Series | float], start: fl
     return sorted({start, until} | {edge for edge in whole if start < edge < until})
 
 
+Cap = tuple[float, tuple[str, ...]]  # W, and the ids of those who set it
+Wish = tuple[float | None, str]  # W, and whose it is
+
+
 def _intervals(
     needs: Needs, site: Site, signals: Sequence[Signal], edges: Sequence[float], prices: tuple[Series, Series]
 ) -> tuple[Interval, ...]:
-    spans = list(pairwise(edges))
-    starts, ends = [start for start, _ in spans], [end - 0.001 for _, end in spans]
-    may = _bound_power(needs.discharge_maximum) if needs.bidirectional else 0.0
-    charge = _caps(Kind.IMPORT_CAP, (_bound_power(needs.charge_maximum), "ev.charge_maximum"), site.import_limit, signals, starts, ends)
-    why = "ev.discharge_maximum" if needs.bidirectional else "ev.bidirectional"
-    discharge = _caps(Kind.EXPORT_CAP, (may, why), site.export_limit, signals, starts, ends)
-    wishes = _setpoints(signals, starts)
-    made = []
-    for (start, end), (most, by), (least, by_out), cost, gain, (wish, who) in zip(
-        spans, charge, discharge, expected(prices[0], starts), expected(prices[1], starts), wishes, strict=True
-    ):
-        most, by = (most, by) if most >= needs.charge_minimum else (0.0, (*by, "ev.charge_minimum"))
-        least, by_out = (least, by_out) if least >= needs.discharge_minimum else (0.0, (*by_out, "ev.discharge_minimum"))
-        wish = None if wish is None else min(max(wish, -least), most)
-        made.append(Interval(start, end - start, most, by, least, by_out, cost, gain, wish, who))
-    return tuple(made)
+    starts, ends = edges[:-1], [edge - 0.001 for edge in edges[1:]]
+    own = (_bound_power(needs.charge_maximum), "ev.charge_maximum")
+    own_out = (_bound_power(needs.discharge_maximum), "ev.discharge_maximum") if needs.bidirectional else (0.0, "ev.bidirectional")
+    charge = _caps(Kind.IMPORT_CAP, own, site.import_limit, signals, starts, ends)
+    discharge = _caps(Kind.EXPORT_CAP, own_out, site.export_limit, signals, starts, ends)
+    flows = (_steered(needs, *each) for each in zip(charge, discharge, _setpoints(signals, starts), strict=True))
+    costs, gains = (expected(series, starts) for series in prices)
+    return tuple(
+        Interval(start, end - start, *into, *out, cost, gain, *wish)
+        for (start, end), (into, out, wish), cost, gain in zip(pairwise(edges), flows, costs, gains, strict=True)
+    )
+
+
+def _steered(needs: Needs, charge: Cap, discharge: Cap, wish: Wish) -> tuple[Cap, Cap, Wish]:
+    """The caps beside a setpoint, and the setpoint within the caps.
+
+    What falls short of a setpoint lies between 0 and it: nobody gets the contrary of what he asked for now so as to serve him better later.
+    Only a reserve may be charged past it. A cap below the car's minimum power is none it can use: 0.
+    """
+    power, who = wish
+    if power is not None:
+        power = min(max(power, -discharge[0]), charge[0])
+        if needs.floor <= 0 and power < charge[0]:
+            charge = (max(power, 0.0), (who,))
+        if -power < discharge[0]:
+            discharge = (max(-power, 0.0), (who,))
+    if charge[0] < needs.charge_minimum:
+        charge = (0.0, (*charge[1], "ev.charge_minimum"))
+    if discharge[0] < needs.discharge_minimum:
+        discharge = (0.0, (*discharge[1], "ev.discharge_minimum"))
+    return charge, discharge, (power, who)
 
 
 def _bound_power(power: float) -> float:
@@ -238,7 +257,7 @@ def _caps(
     signals: Sequence[Signal],
     starts: Sequence[float],
     ends: Sequence[float],
-) -> list[tuple[float, tuple[str, ...]]]:
+) -> list[Cap]:
     """The lowest cap of each interval and all who set it. A limit of the site holds on beyond its series, a signal does not."""
     name = "site.import_limit" if kind is Kind.IMPORT_CAP else "site.export_limit"
     sources = [(name, _held(limit, starts, ends))] if isinstance(limit, Series) else [(name, [limit] * len(starts))]
@@ -263,9 +282,9 @@ def _held(limit: Series, starts: Sequence[float], ends: Sequence[float]) -> list
     return _lower(limit.sample(inside[0]), limit.sample(inside[1]))
 
 
-def _setpoints(signals: Sequence[Signal], starts: Sequence[float]) -> list[tuple[float | None, str]]:
+def _setpoints(signals: Sequence[Signal], starts: Sequence[float]) -> list[Wish]:
     """The setpoint of each interval and whose it is: of those that speak, the first in rank."""
-    wishes: list[tuple[float | None, str]] = [(None, "")] * len(starts)
+    wishes: list[Wish] = [(None, "")] * len(starts)
     for signal in sorted((s for s in reversed(signals) if s.kind is Kind.SETPOINT), key=lambda s: s.rank, reverse=True):
         heard = zip(signal.power.sample(starts), wishes, strict=True)
         wishes = [(value, signal.id) if value is not None else before for value, before in heard]
