@@ -1,12 +1,13 @@
 """Physical values between floats in SI units and `RationalNumberType` (Value x 10^Exponent, Value a short, Exponent a byte)."""
 
 import math
-from typing import Literal
+from collections.abc import Callable
+from typing import Final, Literal
 
 from v2g.messages.common_types import RationalNumberType
 
 Rounding = Literal["nearest", "down", "up"]
-_ROUND = {"nearest": round, "down": math.floor, "up": math.ceil}
+_ROUND: Final[dict[Rounding, Callable[[float], int]]] = {"nearest": round, "down": math.floor, "up": math.ceil}
 _LIMIT = 2**15 - 1
 
 
