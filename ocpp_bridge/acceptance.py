@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
 
-from ocpp_bridge.profiles import DEFAULT, EXTERNAL, FOLLOWED, PHASES, RECURRENCE, STATION, TX, Outlet, Profiles, Rejected, beyond
+from ocpp_bridge.profiles import DEFAULT, EXTERNAL, FOLLOWED, MODES, PHASES, RECURRENCE, STATION, TX, Outlet, Profiles, Rejected, beyond
 from ocpp_bridge.schemas import Payload
 from ocpp_bridge.times import epoch
 
 PURPOSES: Final = (TX, DEFAULT, STATION, EXTERNAL)
-MODES: Final = ("ChargingOnly", "CentralSetpoint", "CentralFrequency", "Idle")
 CAP_MODES: Final = ("ChargingOnly",)  # of station maximum and external constraints, which cap and do not steer
 UNSUPPORTED: Final = ("useLocalTime", "randomizedDelay", "limitAtSoC")
 PROFILES_MAXIMUM: Final = 100  # SmartChargingCtrlr.Entries: bounds what a CSMS can make us hold

@@ -18,6 +18,7 @@ TX, DEFAULT = "TxProfile", "TxDefaultProfile"
 EXTERNAL, STATION = "ChargingStationExternalConstraints", "ChargingStationMaxProfile"
 RECURRENCE: Final = {"Daily": 86_400.0, "Weekly": 604_800.0}  # s
 FOLLOWED: Final = frozenset({"CentralSetpoint", "CentralFrequency"})  # the car follows a setpoint
+MODES: Final = ("ChargingOnly", "CentralSetpoint", "CentralFrequency", "ExternalLimits", "Idle")
 PHASES: Final = ("", "_L2", "_L3")
 
 
@@ -73,6 +74,10 @@ class Composite:
         """What holds at that time; no limit outside."""
         return next((period for begin, period in reversed(self.periods) if begin <= wall < self.until), Period())
 
+    def from_(self, wall: float) -> tuple[tuple[float, Period], ...]:
+        """The periods that are still to come, the present one beginning at `wall`."""
+        return ((wall, self.at(wall)), *((begin, period) for begin, period in self.periods if begin > wall))
+
     @property
     def silent(self) -> bool:
         """Whether no profile says anything."""
@@ -87,6 +92,7 @@ class Held:
     evse: int
     updated: float
     source: str = "CSO"
+    pulled: float = 0.0  # when its update was last asked for (epoch s)
     dead: bool = False  # invalid for good after a time offline
 
     @property

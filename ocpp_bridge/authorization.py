@@ -1,0 +1,110 @@
+"""May this car charge: the CSMS is asked (C01, C07, C08), and where it cannot be, the variables say what holds."""
+
+from ocpp_bridge import transactions
+from ocpp_bridge.charger import Charger, Evse
+from ocpp_bridge.contract import proof, token
+from ocpp_bridge.mapping import Code, verdict
+from ocpp_bridge.outbox import Call
+from ocpp_bridge.schemas import Payload
+from secc.station import AuthorizationRefused, AuthorizationWanted, Authorized, Service
+
+NOBODY: Payload = {"idToken": "", "type": "NoAuthorization"}
+
+
+def wanted(charger: Charger, evse: Evse, want: AuthorizationWanted, now: float) -> None:
+    """A session asks. With a contract the CSMS is asked at once, else a token must be there, or come."""
+    assert evse.session is not None
+    evse.session.authorization = want
+    if want.authorization == "PnC":
+        ask(charger, evse, token("eMAID", want.emaid, charger.version, want.evccid), now)
+    elif not charger.variables.yes("AuthCtrlr.Enabled"):
+        grant(charger, evse, NOBODY, Authorized(energy_transfer=_services(charger, evse, None)), now)
+    elif evse.remote is None and evse.presented is None and charger.variables.yes("AuthCtrlr.Autocharge"):
+        kind = "EVCCID" if charger.version == "ocpp2.1" else "MacAddress"
+        ask(charger, evse, token(kind, want.evccid, charger.version), now)
+    else:
+        proceed(charger, evse, now)
+
+
+def proceed(charger: Charger, evse: Evse, now: float) -> None:
+    """Use what there is: a token that was presented, or a RequestStartTransaction."""
+    if evse.session is None or evse.session.authorization is None:
+        return
+    if evse.remote is not None:
+        asked, evse.remote = evse.remote, None
+        if evse.transaction is not None:
+            evse.transaction.remote_start_id = asked["remoteStartId"]
+        if charger.variables.yes("AuthCtrlr.AuthorizeRemoteStart"):
+            ask(charger, evse, asked["idToken"], now)
+        else:
+            grant(charger, evse, asked["idToken"], Authorized(energy_transfer=_services(charger, evse, None)), now, "RemoteStart")
+    elif evse.presented is not None:
+        shown, evse.presented = evse.presented, None
+        ask(charger, evse, shown, now)
+
+
+def ask(charger: Charger, evse: Evse, shown: Payload, now: float) -> None:
+    """Ask the CSMS about a token, or decide without it."""
+    want = evse.session.authorization if evse.session else None
+    payload: Payload = {"idToken": shown}
+    if want is not None and want.authorization == "PnC":
+        centrally = charger.variables.yes("ISO15118Ctrlr.CentralContractValidationAllowed")
+        payload |= proof(want.chain, charger.roots, charger.version, centrally=centrally)
+    if not charger.call("Authorize", payload, evse=evse.id, about=want, urgent=True):
+        _alone(charger, evse, shown, now)
+
+
+def answered(charger: Charger, evse: Evse, call: Call, response: Payload, now: float) -> None:
+    """The CSMS has decided."""
+    shown, info = call.payload["idToken"], response["idTokenInfo"]
+    charger.remember(shown, info)
+    session = evse.session
+    if session is None or session.authorization is not call.about or call.about is None:
+        return  # another car by now
+    fact = verdict(response, contract=call.about.authorization == "PnC")
+    if isinstance(fact, Authorized):
+        allowed = _services(charger, evse, response.get("allowedEnergyTransfer"))
+        grant(charger, evse, shown, Authorized(fact.expires_soon, fact.energy_transfer or allowed), now)
+    else:
+        session.authorization = None
+        charger.note(f"EVSE {evse.id}: the CSMS refuses, {info['status']} {response.get('certificateStatus', '')}".rstrip())
+        charger.tell(evse, fact)
+
+
+def failed(charger: Charger, evse: Evse, call: Call, code: str, now: float) -> None:
+    """The CSMS did not answer: as offline."""
+    if evse.session is not None and evse.session.authorization is call.about and call.about is not None:
+        charger.note(f"EVSE {evse.id}: Authorize failed with {code}, the station decides alone")
+        _alone(charger, evse, call.payload["idToken"], now)
+
+
+def grant(charger: Charger, evse: Evse, shown: Payload, fact: Authorized, now: float, trigger: str = "Authorized") -> None:
+    """Let the car charge, and say on whose account."""
+    assert evse.session is not None
+    evse.session.authorization, evse.session.token = None, shown
+    charger.tell(evse, fact)
+    transactions.began(charger, evse, ("Authorized",), trigger, now, token=shown)
+
+
+def _alone(charger: Charger, evse: Evse, shown: Payload, now: float) -> None:
+    """Without the CSMS: the cache, or trust in the unknown; a contract only if the station may judge it."""
+    session = evse.session
+    if session is None or session.authorization is None:
+        return
+    contract = session.authorization.authorization == "PnC"
+    variables = charger.variables
+    cached = variables.yes("AuthCtrlr.LocalAuthorizeOffline") and charger.cache.get(shown["idToken"], {}).get("status") == "Accepted"
+    may = variables.yes("ISO15118Ctrlr.ContractValidationOffline") or not contract
+    if may and (cached or variables.yes("AuthCtrlr.OfflineTxForUnknownIdEnabled")):
+        grant(charger, evse, shown, Authorized(energy_transfer=_services(charger, evse, None)), now)
+    else:
+        session.authorization = None
+        code = Code.WARNING_GeneralPnCAuthorizationError if contract else Code.WARNING_EIMAuthorizationFailure
+        charger.tell(evse, AuthorizationRefused(code))
+
+
+def _services(charger: Charger, evse: Evse, allowed: list[str] | None) -> tuple[Service, ...]:
+    """What the car may choose where the CSMS named nothing we know: charging, but discharging only with leave [Q01]."""
+    if allowed is None and charger.v2x_unasked:
+        return ()
+    return tuple(service for service in evse.services if not service.endswith("BPT"))

@@ -1,0 +1,342 @@
+"""The bridge between sessions and a CSMS: wants and OCPP messages in, OCPP calls and facts out. No socket, no clock.
+
+    want(evse, want, now)        what a session asks          calls(now)  what to send to the CSMS, in this order
+    asked(action, payload, now)  what the CSMS asks           facts()     what to tell the sessions
+    answered / failed            what became of a call        plans()     schedules to be made here, off this thread
+    tick(now)                    when deadline() has come     notes()     lines for people
+
+Nothing here waits. A session polls for its facts and is answered Ongoing meanwhile; the CSMS is given its time and no more.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from energy.offer import Offer
+from energy.plan import Plan
+from ocpp_bridge import authorization, certificates, charging, requests, transactions
+from ocpp_bridge.charger import Charger, Evse, PlanWanted
+from ocpp_bridge.outbox import Call
+from ocpp_bridge.schemas import Payload, Version
+from ocpp_bridge.times import epoch, timestamp
+from ocpp_bridge.wants import WANTS, connected, stop_power, tell_status
+from secc.station import Fact, Limits, MeterReading, Want
+
+BOOT_RETRY: Final = 30.0  # s; a BootNotification that failed, or a CSMS that leaves the interval to us
+SUPPORTED: Final = frozenset(requests.REQUESTS)
+MAY_SAY: Final[dict[str, Callable[[Call], bool]]] = {  # by what the CSMS said to BootNotification (B01 to B03)
+    "": lambda call: call.action == "BootNotification",
+    "Rejected": lambda call: call.action == "BootNotification",
+    "Pending": lambda call: call.action == "BootNotification" or call.solicited,
+    "Accepted": lambda call: True,
+}
+
+
+class Bridge:
+    """One station. The shell calls these verbs one at a time."""
+
+    def __init__(self, charger: Charger) -> None:
+        self.charger = charger
+
+    # --- sessions and hardware ---
+
+    def want(self, evse: int, want: Want, now: float) -> None:
+        """Something that the session at an EVSE wants or did; what is not for a CSMS is ignored."""
+        handler = WANTS.get(type(want))
+        if handler is not None:
+            handler(self.charger, self._evse(evse), want, now)
+
+    def plugged(self, evse: int, now: float) -> None:
+        """A cable was plugged in."""
+        connected(self.charger, self._evse(evse), "CablePluggedIn", now)
+
+    def unplugged(self, evse: int, now: float) -> None:
+        """The cable is out: session and transaction are over."""
+        place = self._evse(evse)
+        place.session = None
+        everything = ("EVConnected", "Authorized", "PowerPathClosed", "EnergyTransfer", "DataSigned")
+        transactions.ended(self.charger, place, everything, "EVDeparted", "EVDisconnected", now, "Idle")
+        tell_status(self.charger, place, "Available" if place.operative else "Unavailable", now)
+        self._set(place, "Available", "false")
+
+    def session_ended(self, evse: int, now: float, *, how: str = "Terminate", well: bool = True) -> None:
+        """The ISO session at an EVSE is over. After a pause the transaction goes on, else its authorization ends with it."""
+        place = self._evse(evse)
+        if place.session is None:
+            return
+        stop_power(place)
+        place.session = None
+        if how == "Pause":
+            transactions.changed(self.charger, place, "ChargingStateChanged", now, "SuspendedEV")
+            return
+        trigger, reason = ("ChargingStateChanged", "StoppedByEV") if well else ("EVCommunicationLost", "Other")
+        transactions.ended(self.charger, place, ("Authorized", "EnergyTransfer", "PowerPathClosed"), trigger, reason, now, "EVConnected")
+
+    def metered(self, evse: int, reading: MeterReading, power: float | None = None, voltage: float | None = None) -> None:
+        """The latest reading at an outlet: registers, power (W, + into the EV), voltage (V). Kept, not sent: samples are taken by time."""
+        place = self._evse(evse)
+        place.sample = replace(place.sample, reading=reading, power=power, voltage=voltage)
+
+    def limited(self, evse: int, limits: Limits, now: float) -> None:
+        """What the hardware can do has changed; what profiles take off it is said anew."""
+        place = self._evse(evse)
+        if limits != place.limits:
+            place.limits = limits
+            if place.session is not None:
+                place.session.limits = None
+            charging.steer(self.charger, place, now)
+
+    def presented(self, evse: int, token: Payload, now: float) -> None:
+        """Someone showed a token ({"idToken", "type"}) at an EVSE."""
+        place = self._evse(evse)
+        place.presented = token
+        authorization.proceed(self.charger, place, now)
+
+    def planned(self, wanted: PlanWanted, offer: Offer, plan: Plan | None, now: float) -> None:
+        """A schedule that was wanted from us is made."""
+        charging.planned(self.charger, self._evse(wanted.evse), wanted.number, offer, plan, now)
+
+    # --- the CSMS ---
+
+    def asked(self, action: str, payload: Payload, now: float) -> Payload:
+        """The result of a CALL of the CSMS. Raises `rpc.Refusal`."""
+        return requests.answer(self.charger, action, payload, now)
+
+    def connected(self, version: Version, now: float) -> None:
+        """A connection is open. Only a station that was not accepted yet introduces itself."""
+        charger = self.charger
+        away = charger.offline(now)
+        charger.version, charger.online, charger.offline_since = version, True, None
+        if charger.boot.status == "Accepted":
+            self._accepted(now, away)
+        else:
+            charger.boot.due = now
+
+    def alarm(self, kind: str, text: str, now: float) -> None:
+        """A critical security event: kept until the CSMS has it, and not said twice meanwhile."""
+        if not any(call.payload.get("type") == kind for call in self.charger.outbox.kept):
+            payload = {"type": kind, "timestamp": timestamp(self.charger.wall(now)), "techInfo": text[:255]}
+            self.charger.call("SecurityEventNotification", payload, kept=True)
+
+    def disconnected(self, now: float) -> None:
+        """The connection is gone: what needs the CSMS goes on without it."""
+        charger = self.charger
+        if not charger.online:
+            return
+        charger.online, charger.offline_since = False, now
+        for call in charger.outbox.offline():
+            self._failed(call, "ConnectionLost", now)
+        self._steer(now)
+
+    def answered(self, call: Call, response: Payload, now: float) -> None:
+        """The result of a call of ours."""
+        self.charger.outbox.settled(None, now)
+        handler = ANSWERS.get(call.action)
+        if handler is not None:
+            handler(self, call, response, now)
+
+    def failed(self, call: Call, code: str, now: float) -> None:
+        """A call of ours has no result; `code` is OCPP's, or Timeout or ConnectionLost."""
+        if self.charger.outbox.settled(code, now) is not None:
+            self._failed(call, code, now)
+
+    # --- time ---
+
+    def deadline(self) -> float | None:
+        """When `tick` must be called at the latest (monotonic s)."""
+        charger = self.charger
+        moments: list[float | None] = [
+            charger.boot.due if charger.online else None,
+            charger.boot.heartbeat_due if charger.accepted else None,
+        ]
+        moments.append(charger.outbox.deadline() if charger.accepted else None)
+        for evse in charger.evses.values():
+            moments += [charger.clock.now(wall) for wall in (evse.sample_due, evse.next_edge, self._pull_due(evse)) if wall is not None]
+            moments += [evse.session.patience, evse.session.steer_due] if evse.session else []
+            moments.append(evse.remote_due if evse.remote else None)
+        return min((moment for moment in moments if moment is not None), default=None)
+
+    def tick(self, now: float) -> None:
+        """Do what is due."""
+        charger = self.charger
+        wall = charger.wall(now)
+        if charger.online and charger.boot.due is not None and now >= charger.boot.due:
+            self._boot(now)
+        if charger.accepted and charger.boot.heartbeat_due is not None and now >= charger.boot.heartbeat_due:
+            self._arm_heartbeat(now)
+            charger.call("Heartbeat", {})
+        if (edge := self._offline_edge()) is not None and now >= edge:
+            self._steer(now)
+        for evse in charger.evses.values():
+            self._tick_evse(evse, now, wall)
+
+    def _tick_evse(self, evse: Evse, now: float, wall: float) -> None:
+        charger, session = self.charger, evse.session
+        if evse.transaction is not None and evse.sample_due is not None and wall >= evse.sample_due:
+            transactions.sampled(charger, evse, now)
+        if session is not None and session.patience is not None and now >= session.patience:
+            charger.note(f"EVSE {evse.id}: no profile of the CSMS within {charger.patience:g} s, the schedule is made here")
+            charging.locally(charger, evse, now)
+        looking = session is not None and session.steer_due is not None and now >= session.steer_due
+        if looking or (evse.next_edge is not None and wall >= evse.next_edge):
+            charging.steer(charger, evse, now)
+        if evse.remote is not None and now >= evse.remote_due:
+            evse.remote = None
+            charger.note(f"EVSE {evse.id}: no car came for RequestStartTransaction")
+        due = self._pull_due(evse)
+        if due is not None and wall >= due:
+            self._pull(evse, wall)
+
+    # --- what comes out ---
+
+    def calls(self, now: float) -> list[Call]:
+        """The call to send now, if none is under way: one at a time keeps the order."""
+        charger = self.charger
+        call = charger.outbox.next(now, MAY_SAY[charger.boot.status]) if charger.online else None
+        return [call] if call is not None else []
+
+    def facts(self) -> list[tuple[int, Fact]]:
+        """Take what the sessions must be told: (EVSE, fact), in order."""
+        facts, self.charger.facts = self.charger.facts, []
+        return facts
+
+    def plans(self) -> list[PlanWanted]:
+        """Take the schedules that must be made here; answer each with `planned`."""
+        plans, self.charger.plans = self.charger.plans, []
+        return plans
+
+    def notes(self) -> list[str]:
+        """Take the lines for people."""
+        notes, self.charger.notes = self.charger.notes, []
+        return notes
+
+    @property
+    def resetting(self) -> bool:
+        """The CSMS asked for a reset, and nothing is left that would be cut off by it."""
+        return bool(self.charger.reset) and not any(evse.transaction for evse in self.charger.evses.values())
+
+    def restarted(self, now: float) -> None:
+        """The reset is done: introduce the station anew."""
+        self.charger.reset = ""
+        self.charger.boot.status, self.charger.boot.reason, self.charger.boot.due = "", "RemoteReset", now
+
+    # --- inside ---
+
+    def _evse(self, id_: int) -> Evse:
+        return self.charger.evses[id_]
+
+    def _set(self, evse: Evse, variable: str, value: str) -> None:
+        self.charger.variables["ConnectedEV", variable, "", evse.id] = value
+
+    def _boot(self, now: float) -> None:
+        charger, identity = self.charger, self.charger.identity
+        station = {"model": identity.model[:20], "vendorName": identity.vendor[:50]}
+        station |= {"serialNumber": identity.serial[:25]} if identity.serial else {}
+        station |= {"firmwareVersion": identity.firmware[:50]} if identity.firmware else {}
+        charger.boot.due = None
+        charger.call("BootNotification", {"chargingStation": station, "reason": charger.boot.reason}, urgent=True)
+
+    def _booted(self, call: Call, response: Payload, now: float) -> None:
+        charger, boot = self.charger, self.charger.boot
+        boot.status = response["status"]
+        charger.note(f"the CSMS says {boot.status}")
+        if boot.status != "Accepted":
+            boot.due = now + (response["interval"] if response["interval"] > 0 else BOOT_RETRY)
+            return
+        if response["interval"] > 0:
+            charger.variables["OCPPCommCtrlr.HeartbeatInterval"] = str(response["interval"])
+        self._compare_clocks(call, response, now)
+        self._accepted(now, charger.offline(now))
+
+    def _compare_clocks(self, call: Call, response: Payload, now: float) -> None:
+        try:
+            off = epoch(response["currentTime"]) - self.charger.wall(now)
+        except ValueError:
+            return
+        if abs(off) > 10.0:
+            self.charger.note(f"the clock of the CSMS is {off:+.0f} s off: profiles with absolute times will be early or late by that")
+
+    def _accepted(self, now: float, away: float) -> None:
+        """The station may speak: what was kept goes first, then how things stand."""
+        self._arm_heartbeat(now)
+        for evse in self.charger.evses.values():
+            tell_status(self.charger, evse, evse.status, now)
+            charging.tell_again(self.charger, evse, now)
+        self._steer(now)
+
+    def _arm_heartbeat(self, now: float) -> None:
+        self.charger.boot.heartbeat_due = now + self.charger.variables.number("OCPPCommCtrlr.HeartbeatInterval")
+
+    def _steer(self, now: float) -> None:
+        """Profiles may hold or not hold with the connection."""
+        self.charger.offline_checked = now
+        for evse in self.charger.evses.values():
+            charging.applied(self.charger, evse, now)
+
+    def _offline_edge(self) -> float | None:
+        """When the next profile ends because the CSMS is away (monotonic s)."""
+        charger = self.charger
+        if charger.offline_since is None:
+            return None
+        limits = [held.profile["maxOfflineDuration"] for held in charger.profiles.held.values() if "maxOfflineDuration" in held.profile]
+        ends = [charger.offline_since + limit for limit in limits]
+        return min((end for end in ends if end > charger.offline_checked), default=None)
+
+    def _pull_due(self, evse: Evse) -> float | None:
+        """When the dynamic profile that leads at an EVSE wants to be asked for anew (epoch s)."""
+        if not self.charger.accepted or evse.transaction is None:
+            return None
+        every = [
+            max(held.updated, held.pulled) + held.profile["dynUpdateInterval"]
+            for held in self.charger.profiles.select(evse=evse.id)
+            if held.profile.get("dynUpdateInterval", 0) > 0
+        ]
+        return min(every, default=None)
+
+    def _pull(self, evse: Evse, wall: float) -> None:
+        for held in self.charger.profiles.select(evse=evse.id):
+            every = held.profile.get("dynUpdateInterval", 0)
+            if every > 0 and wall >= max(held.updated, held.pulled) + every:
+                held.pulled = wall
+                self.charger.call("PullDynamicScheduleUpdate", {"chargingProfileId": held.profile["id"]}, evse=evse.id)
+
+    def _pulled(self, call: Call, response: Payload, now: float) -> None:
+        if response["status"] == "Accepted":
+            change = {"chargingProfileId": call.payload["chargingProfileId"], "scheduleUpdate": response.get("scheduleUpdate", {})}
+            requests.update_dynamic_schedule(self.charger, change, now)
+
+    def _failed(self, call: Call, code: str, now: float) -> None:
+        if call.action == "BootNotification":
+            self.charger.boot.due = now + BOOT_RETRY
+        elif call.kept:
+            self.charger.note(f"{call.action} was given up after {call.attempts} attempts: {code}")
+        elif (handler := FAILURES.get(call.action)) is not None:
+            handler(self.charger, self._evse(call.evse), call, code, now)
+
+
+# --- results and failures of our calls ---
+
+
+def _of_evse(handler: Callable[[Charger, Evse, Call, Payload, float], None]) -> Callable[[Bridge, Call, Payload, float], None]:
+    return lambda bridge, call, response, now: handler(bridge.charger, bridge.charger.evses[call.evse], call, response, now)
+
+
+def _event_answered(bridge: Bridge, call: Call, response: Payload, now: float) -> None:
+    transactions.answered(bridge.charger, bridge.charger.evses[call.evse], call.about, response, now)
+
+
+ANSWERS: Final[dict[str, Callable[[Bridge, Call, Payload, float], None]]] = {
+    "BootNotification": Bridge._booted,
+    "Heartbeat": Bridge._compare_clocks,
+    "PullDynamicScheduleUpdate": Bridge._pulled,
+    "TransactionEvent": _event_answered,
+    "Authorize": _of_evse(authorization.answered),
+    "NotifyEVChargingNeeds": _of_evse(charging.needs_answered),
+    "Get15118EVCertificate": _of_evse(certificates.installation_answered),
+    "GetCertificateStatus": lambda bridge, call, response, now: certificates.status_answered(bridge.charger, call, response),
+}
+FAILURES: Final[dict[str, Callable[[Charger, Evse, Call, str, float], None]]] = {
+    "Authorize": authorization.failed,
+    "NotifyEVChargingNeeds": charging.needs_failed,
+    "Get15118EVCertificate": certificates.installation_failed,
+}

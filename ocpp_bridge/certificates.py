@@ -1,0 +1,66 @@
+"""Certificates that a CSMS fetches for the station: contracts for cars (M01), and the status of the station's own chain (M06)."""
+
+import base64
+import binascii
+from typing import Final
+
+from ocpp_bridge.charger import Charger, Evse
+from ocpp_bridge.contract import hash_data
+from ocpp_bridge.outbox import Call
+from ocpp_bridge.schemas import Payload, Version
+from pki.certificate import facts, read
+from secc.station import CertificateInstallationWanted, CertificateReady, CertificateRefused
+
+NAMESPACE: Final = "urn:iso:std:iso:15118:-20:CommonMessages"
+EXI_MAXIMUM: Final[dict[Version, int]] = {"ocpp2.1": 11_000, "ocpp2.0.1": 5_600}  # characters of exiRequest
+
+
+def installation_wanted(charger: Charger, evse: Evse, want: CertificateInstallationWanted, now: float) -> None:
+    """Pass the car's request on, as it came: the signature in it is over its own octets."""
+    text = base64.b64encode(want.exi).decode()
+    payload: Payload = {"iso15118SchemaVersion": NAMESPACE, "action": "Install", "exiRequest": text}
+    if charger.version == "ocpp2.1":
+        payload["maximumContractCertificateChains"] = want.maximum_chains
+        if want.prioritized_emaids:
+            payload["prioritizedEMAIDs"] = [emaid[:255] for emaid in want.prioritized_emaids[:8]]
+    fits = len(text) <= EXI_MAXIMUM[charger.version] and charger.variables.yes("ISO15118Ctrlr.ContractCertificateInstallationEnabled")
+    if not fits or not charger.call("Get15118EVCertificate", payload, evse=evse.id, about=evse.session, urgent=True):
+        charger.tell(evse, CertificateRefused())
+
+
+def installation_answered(charger: Charger, evse: Evse, call: Call, response: Payload, now: float) -> None:
+    """The contract, or none."""
+    if evse.session is None or call.about is not evse.session:
+        return
+    try:
+        exi = base64.b64decode(response["exiResponse"], validate=True)
+    except binascii.Error:
+        exi = b""
+    if response["status"] == "Accepted" and exi:
+        charger.tell(evse, CertificateReady(exi, response.get("remainingContracts", 0)))
+    else:
+        charger.tell(evse, CertificateRefused())
+
+
+def installation_failed(charger: Charger, evse: Evse, call: Call, code: str, now: float) -> None:
+    """The CSMS did not answer."""
+    if evse.session is not None and call.about is evse.session:
+        charger.tell(evse, CertificateRefused())
+
+
+def status_wanted(charger: Charger, certificate: bytes, issuer: bytes) -> bool:
+    """Ask for the OCSP response of a certificate of the station (both DER), to be found in `Charger.staples`. False: nobody to ask."""
+    urls = facts(read(certificate)).ocsp_urls
+    if not urls:
+        return False
+    asked = hash_data(read(certificate), read(issuer), urls[0])
+    return charger.call("GetCertificateStatus", {"ocspRequestData": asked}, about=certificate)
+
+
+def status_answered(charger: Charger, call: Call, response: Payload) -> None:
+    """Keep the response, to be stapled to the station's TLS handshakes."""
+    if response["status"] == "Accepted" and "ocspResult" in response:
+        try:
+            charger.staples[call.about] = base64.b64decode(response["ocspResult"], validate=True)
+        except binascii.Error:
+            charger.note("GetCertificateStatus: the ocspResult is not base64")

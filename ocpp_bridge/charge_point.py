@@ -1,0 +1,270 @@
+"""The shell of a station's OCPP: one WebSocket to its CSMS, kept for ever, and the time.
+
+charge_point = ChargePoint(Endpoint("ws://csms:9000/ocpp", "CS-1", password="..."), bridge)
+backend = charge_point.outlet(1)          # the `secc.station.Backend` of EVSE 1
+await charge_point.run()                  # until cancelled
+"""
+
+import asyncio
+import base64
+import logging
+import secrets
+import ssl
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, cast
+from urllib.parse import quote
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidHandshake, InvalidStatus
+from websockets.typing import Subprotocol
+
+from energy.offer import Offer
+from energy.plan import Plan
+from ocpp_bridge import local
+from ocpp_bridge.bridge import SUPPORTED, Bridge
+from ocpp_bridge.charger import PlanWanted
+from ocpp_bridge.link import FRAME_LIMIT, CallFailed, Link, Trace
+from ocpp_bridge.outbox import Call
+from ocpp_bridge.outlet import OutletBackend
+from ocpp_bridge.schemas import Payload, PayloadFault, Version
+
+LOG = logging.getLogger("v2g.ocpp")
+OPEN_TIMEOUT: Final = 20.0  # s for TCP, TLS and the WebSocket handshake together
+SUITES: Final = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384"
+
+Scheduler = Callable[[PlanWanted], tuple[Offer, Plan | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """How to reach the CSMS. The security profile follows: ws:// is 1, wss:// 2, wss:// with a client certificate 3.
+
+    ValueError for a station id that no CSMS takes, or credentials that do not fit the transport.
+    """
+
+    url: str  # the station id is appended to its path
+    station_id: str
+    password: str | None = field(default=None, repr=False)  # Basic authentication
+    trust: Path | None = None  # PEM: the CSMS root; None: the system's
+    certificate: Path | None = None  # PEM: the station's chain
+    key: Path | None = None  # PEM
+    versions: tuple[Version, ...] = ("ocpp2.1", "ocpp2.0.1")  # in order of preference
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.station_id) <= 48 or ":" in self.station_id:
+            raise ValueError(f"the station id {self.station_id!r} is refused by OCPP: give 1 to 48 characters without a colon")
+        if not self.url.startswith(("ws://", "wss://")):
+            raise ValueError(f"{self.url} is no WebSocket address; begin it with ws:// or wss://")
+        if (self.certificate or self.trust) and not self.secure:
+            raise ValueError("certificates need wss://")
+
+    @property
+    def secure(self) -> bool:
+        """Whether there is TLS."""
+        return self.url.startswith("wss://")
+
+    @property
+    def profile(self) -> int:
+        """OCPP's security profile; 0 is a bench without any authentication."""
+        if not self.secure:
+            return 1 if self.password is not None else 0
+        return 3 if self.certificate is not None else 2
+
+    @property
+    def address(self) -> str:
+        """The address of this station."""
+        return f"{self.url.rstrip('/')}/{quote(self.station_id, safe='')}"
+
+    def headers(self) -> dict[str, str]:
+        """Basic authentication, unless a certificate speaks for the station."""
+        if self.password is None or self.profile == 3:
+            return {}
+        return {"Authorization": "Basic " + base64.b64encode(f"{self.station_id}:{self.password}".encode()).decode()}
+
+    def tls(self) -> ssl.SSLContext | None:
+        """TLS 1.2 or 1.3 that verifies the CSMS and its host name; made anew for each connection, so that renewed files are used."""
+        if not self.secure:
+            return None
+        context = ssl.create_default_context(cafile=self.trust)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers(SUITES)
+        if self.certificate is not None:
+            context.load_cert_chain(self.certificate, self.key)
+        return context
+
+
+class ChargePoint:
+    """Runs a bridge: connects, reconnects, calls, answers. `scheduler` makes local schedules, in a thread of its own."""
+
+    def __init__(self, endpoint: Endpoint, bridge: Bridge, *, scheduler: Scheduler = local.schedule, trace: Trace | None = None) -> None:
+        self.endpoint, self.bridge = endpoint, bridge
+        self.link: Link | None = None
+        self._scheduler, self._trace = scheduler, trace
+        self._changed = asyncio.Event()
+        self._jobs: set[asyncio.Task[None]] = set()
+        self._outlets = {evse: OutletBackend(evse, bridge, self.now, self.wake) for evse in bridge.charger.evses}
+        bridge.charger.variables["SecurityCtrlr.SecurityProfile"] = str(endpoint.profile)
+
+    def outlet(self, evse: int) -> OutletBackend:
+        """The backend of an EVSE: what its driver speaks to."""
+        return self._outlets[evse]
+
+    def now(self) -> float:
+        """Monotonic seconds, as the bridge's clock counts them."""
+        return time.monotonic()
+
+    def wake(self) -> None:
+        """Something happened that the bridge may want to act upon."""
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Serve until cancelled. Sessions are served from the first moment on, whether there is a connection or not."""
+        pump = asyncio.create_task(self._pump())
+        try:
+            await self._connect_for_ever()
+        finally:
+            for task in (pump, *self._jobs):
+                task.cancel()
+            await asyncio.gather(pump, *self._jobs, return_exceptions=True)
+
+    # --- the connection ---
+
+    async def _connect_for_ever(self) -> None:
+        failures = 0
+        while True:
+            try:
+                socket = await self._open()
+            except (OSError, InvalidHandshake, TimeoutError, EOFError) as error:
+                self._refused(error)
+            else:
+                if await self._converse(socket):
+                    failures = 0
+                    continue
+                failures = 0
+            await asyncio.sleep(self._back_off(failures))
+            failures += 1
+
+    async def _open(self) -> ClientConnection:
+        ping = self.bridge.charger.variables.number("OCPPCommCtrlr.WebSocketPingInterval")
+        return await connect(
+            self.endpoint.address,
+            subprotocols=[Subprotocol(version) for version in self.endpoint.versions],
+            additional_headers=self.endpoint.headers(),
+            ssl=self.endpoint.tls(),
+            ping_interval=ping or None,
+            open_timeout=OPEN_TIMEOUT,
+            max_size=FRAME_LIMIT,
+            proxy=None,
+        )
+
+    async def _converse(self, socket: ClientConnection) -> bool:
+        """Serve one connection to its end; True if the station itself wants to connect anew at once."""
+        if socket.subprotocol not in self.endpoint.versions:
+            LOG.error("the CSMS speaks none of %s", ", ".join(self.endpoint.versions))
+            await socket.close(1002, "no common subprotocol")
+            return False
+        version = cast(Version, socket.subprotocol)
+        self.link = Link(socket, version, self._asked, SUPPORTED, self._trace)
+        LOG.info("connected to %s, %s, security profile %d", self.endpoint.address, version, self.endpoint.profile)
+        self.bridge.connected(version, self.now())
+        self.wake()
+        try:
+            LOG.warning("disconnected: %s", await self.link.run())
+        finally:
+            self.link = None
+            self.bridge.disconnected(self.now())
+            self.wake()
+        return self._reset()
+
+    def _reset(self) -> bool:
+        if not self.bridge.resetting:
+            return False
+        self.bridge.restarted(self.now())
+        return True
+
+    def _refused(self, error: Exception) -> None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            self.bridge.alarm("InvalidCsmsCertificate", error.verify_message, self.now())
+        elif isinstance(error, ssl.SSLError) and "VERSION" in (error.reason or ""):
+            self.bridge.alarm("InvalidTLSVersion", error.reason or "", self.now())
+        status = f" (HTTP {error.response.status_code})" if isinstance(error, InvalidStatus) else ""
+        LOG.warning("no connection to %s: %s%s", self.endpoint.address, error, status)
+
+    def _back_off(self, failures: int) -> float:
+        """Wait doubled after each failure, up to a number of times, and a fresh random part each time."""
+        number = self.bridge.charger.variables.number
+        doubled = 1 << min(failures, int(number("OCPPCommCtrlr.RetryBackOffRepeatTimes")))
+        return (
+            number("OCPPCommCtrlr.RetryBackOffWaitMinimum") * doubled
+            + number("OCPPCommCtrlr.RetryBackOffRandomRange") * secrets.randbelow(1000) / 1000
+        )
+
+    # --- between link and bridge ---
+
+    async def _asked(self, action: str, payload: Payload) -> Payload:
+        try:
+            return self.bridge.asked(action, payload, self.now())
+        finally:
+            self.wake()
+
+    async def _pump(self) -> None:
+        """Carry what the bridge has for others, whenever something happened or is due."""
+        while True:
+            self._changed.clear()
+            self.bridge.tick(self.now())
+            self._carry()
+            deadline = self.bridge.deadline()
+            try:
+                async with asyncio.timeout(None if deadline is None else max(deadline - self.now(), 0.0)):
+                    await self._changed.wait()
+            except TimeoutError:
+                pass
+
+    def _carry(self) -> None:
+        for wanted in self.bridge.plans():
+            self._start(self._plan(wanted))
+        for evse, fact in self.bridge.facts():
+            self._outlets[evse].tell(fact)
+        for call in self.bridge.calls(self.now()):
+            self._call(call)
+        for note in self.bridge.notes():
+            LOG.info("%s", note)
+        if self.link is not None and self.bridge.resetting:
+            self._start(self.link.close(1000, "reset"))
+
+    def _call(self, call: Call) -> None:
+        if self.link is None:
+            self.bridge.failed(call, "ConnectionLost", self.now())
+            return
+        limit = self.bridge.charger.variables.number("OCPPCommCtrlr.MessageTimeout[Default]")
+        try:
+            self.link.call(call.action, call.payload, limit).add_done_callback(lambda result: self._settled(call, result))
+        except PayloadFault as fault:
+            LOG.error("not sent: %s", fault)
+            self.bridge.failed(call, fault.code, self.now())
+            self.wake()
+
+    def _settled(self, call: Call, result: asyncio.Future[Payload]) -> None:
+        error = None if result.cancelled() else result.exception()
+        if isinstance(error, CallFailed) or result.cancelled():
+            self.bridge.failed(call, error.code if isinstance(error, CallFailed) else "ConnectionLost", self.now())
+        else:
+            self.bridge.answered(call, result.result(), self.now())
+        self.wake()
+
+    async def _plan(self, wanted: PlanWanted) -> None:
+        try:
+            made = await asyncio.to_thread(self._scheduler, wanted)
+        except (ValueError, ArithmeticError) as error:
+            LOG.error("EVSE %d: no schedule can be made: %s", wanted.evse, error)
+            return
+        self.bridge.planned(wanted, *made, self.now())
+        self.wake()
+
+    def _start(self, job: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(job)
+        self._jobs.add(task)
+        task.add_done_callback(self._jobs.discard)

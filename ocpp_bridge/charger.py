@@ -1,0 +1,234 @@
+"""What a charging station knows while it speaks OCPP: its EVSEs with their sessions and transactions, its profiles, variables and calls.
+
+A `Charger` is the state that `bridge` moves; it decides nothing. `now` is the shell's monotonic time, the wall time comes from its clock.
+"""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from energy.needs import Needs
+from energy.offer import Offer
+from energy.plan import Plan
+from energy.signal import Signal
+from energy.site import Site
+from ocpp_bridge.device_model import DeviceModel
+from ocpp_bridge.mapping import Sample, transfer
+from ocpp_bridge.outbox import Call, Outbox
+from ocpp_bridge.profiles import MODES, Composite, Outlet, Period, Profiles
+from ocpp_bridge.schemas import Payload, Version
+from ocpp_bridge.times import Clock
+from secc.station import AuthorizationWanted, Fact, Limits, ScheduleChosen, Service, ServiceSelected
+
+ChargingState = Literal["EVConnected", "Charging", "SuspendedEV", "SuspendedEVSE", "Idle"]
+CACHE_MAXIMUM: Final = 1000  # tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What BootNotification says of the station."""
+
+    model: str = "v2gkit"
+    vendor: str = "v2gkit"
+    serial: str = ""
+    firmware: str = ""
+
+
+@dataclass(slots=True)
+class Transaction:
+    """A transaction at an EVSE. `seq` is the number of its next event."""
+
+    id: str
+    started: float  # epoch s
+    seq: int = 0
+    state: ChargingState = "EVConnected"
+    remote_start_id: int | None = None
+    stopping: str = ""  # stoppedReason, once an end was asked for
+    stop_trigger: str = ""
+    mode: str = ""  # operationMode last told
+    told: Period | None = None  # the composite last told
+    cost: float | None = None
+
+
+@dataclass(slots=True)
+class Session:
+    """What the present car at an EVSE has said, and what it was answered."""
+
+    evccid: str = ""
+    authorization: AuthorizationWanted | None = None  # waiting for a verdict
+    token: Payload | None = None  # idToken it was authorized with
+    selected: ServiceSelected | None = None
+    allowed: tuple[Service, ...] | None = None  # by NotifyAllowedEnergyTransfer
+    needs: Needs | None = None
+    asked: bool = False  # it waits for a schedule
+    patience: float | None = None  # monotonic s, until when the CSMS may send one
+    offer: Offer | None = None
+    by_csms: bool = False  # the offer is the CSMS's
+    schedules: list[Payload] = field(default_factory=list)  # the CSMS's, one for each tuple of the offer
+    composites: list[Composite] = field(default_factory=list)  # as offered, one for each tuple
+    alternative: int = 0  # which of them the car follows
+    chosen: ScheduleChosen | None = None  # not told to the CSMS yet
+    plan: Plan | None = None  # the local one, for Dynamic control
+    planning: int = 0  # number of the plan that is being made, 0: none
+    renegotiating: bool = False
+    told_needs: tuple[float, Needs] | None = None  # when (monotonic s) and what the CSMS was told last
+    delivering: bool = False
+    steer_due: float | None = None  # monotonic s; the local plan is looked at anew
+    steered: tuple[float | None, ...] = ()  # W, the setpoint as last told
+    limits: Limits | None = None  # as last told
+
+
+@dataclass(slots=True)
+class Evse:
+    """One EVSE: fixed are its id, services and limits."""
+
+    id: int
+    services: tuple[Service, ...]
+    limits: Limits
+    evse_id: str = ""  # ISO 15118, such as DE*V2G*E1
+    session: Session | None = None
+    transaction: Transaction | None = None
+    conditions: set[str] = field(default_factory=set)  # those of TxStartPoint that hold
+    presented: Payload | None = None  # a token that nobody has used yet
+    remote: Payload | None = None  # RequestStartTransaction that waits for its car
+    remote_due: float = 0.0  # monotonic s, until when
+    sample: Sample = field(default_factory=Sample)
+    sample_due: float | None = None  # epoch s
+    next_edge: float | None = None  # epoch s, when the composite says something else
+    operative: bool = True
+    status: str = "Available"
+
+    @property
+    def dc(self) -> bool:
+        """Whether it gives direct current."""
+        return any(service.startswith("DC") for service in self.services)
+
+    @property
+    def outlet(self) -> Outlet:
+        """It, as profiles see it."""
+        tx = self.transaction
+        return Outlet(self.id, self.dc, self.limits.phases, self.limits.nominal_voltage, tx.id if tx else None, tx.started if tx else 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class PlanWanted:
+    """A schedule that the station must make itself, without holding up anything: answer with `Bridge.planned`."""
+
+    evse: int
+    number: int
+    needs: Needs
+    site: Site
+    wall: float
+    signals: tuple[Signal, ...] = ()
+
+
+@dataclass(slots=True)
+class Boot:
+    """Where the station stands with its CSMS."""
+
+    status: Literal["", "Pending", "Accepted", "Rejected"] = ""
+    reason: str = "PowerUp"
+    due: float | None = 0.0  # monotonic s of the next BootNotification
+    heartbeat_due: float | None = None
+
+
+@dataclass(slots=True)
+class Charger:
+    """The whole station. `entropy(n)` gives n random octets."""
+
+    clock: Clock
+    entropy: Callable[[int], bytes]
+    evses: dict[int, Evse]
+    identity: Identity = field(default_factory=Identity)
+    site: Site = field(default_factory=Site)
+    roots: tuple[bytes, ...] = ()  # DER of the MO roots, for the hash data of contracts
+    v2x_unasked: bool = False  # let cars discharge where the CSMS did not say allowedEnergyTransfer
+    patience: float = 20.0  # s that the CSMS has to send a schedule; the car waits 60 s at most (V2G_EVCC_Ongoing_Timeout)
+    version: Version = "ocpp2.1"
+    variables: DeviceModel = field(init=False)
+    profiles: Profiles = field(default_factory=Profiles)
+    outbox: Outbox = field(default_factory=Outbox)
+    boot: Boot = field(default_factory=Boot)
+    online: bool = False
+    offline_since: float | None = 0.0  # monotonic s
+    offline_checked: float = 0.0  # monotonic s, up to when profiles that end while offline have been seen to
+    cache: dict[str, Payload] = field(default_factory=dict)  # idTokenInfo of accepted tokens
+    facts: list[tuple[int, Fact]] = field(default_factory=list)
+    plans: list[PlanWanted] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    reset: str = ""  # Immediate or OnIdle, once the CSMS asked for it
+    staples: dict[bytes, bytes] = field(default_factory=dict)  # DER of a certificate -> DER of its OCSPResponse
+    numbers: int = 0
+
+    def __post_init__(self) -> None:
+        self.variables = DeviceModel(tuple(self.evses))
+        for evse in self.evses.values():
+            modes = ",".join(transfer(service, evse.limits.phases) for service in evse.services)
+            for name, value in (
+                ("V2XChargingCtrlr.SupportedEnergyTransferModes", modes),
+                ("V2XChargingCtrlr.SupportedOperationModes", ",".join(MODES)),
+                ("V2XChargingCtrlr.Available", "true" if "BPT" in modes else "false"),
+                ("EVSE.ISO15118EvseId", evse.evse_id),
+                ("EVSE.SupplyPhases", str(evse.limits.phases)),
+                ("EVSE.Power", f"{evse.limits.charge_power:.0f}"),
+                ("EVSE.DischargePower", f"{evse.limits.discharge_power:.0f}" if "BPT" in modes else "0"),
+            ):
+                self.variables[DeviceModel.key(name, evse.id)] = value
+        self.configure()
+
+    def configure(self) -> None:
+        """Let the variables take effect that others hold a copy of."""
+        self.outbox.attempts = int(self.variables.number("OCPPCommCtrlr.MessageAttempts[TransactionEvent]"))
+        self.outbox.interval = self.variables.number("OCPPCommCtrlr.MessageAttemptInterval[TransactionEvent]")
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the CSMS may be told anything but BootNotification."""
+        return self.online and self.boot.status == "Accepted"
+
+    def call(self, action: str, payload: Payload, **how: Any) -> bool:
+        """Say something, with the fields of `Call`; False if nobody would hear it and it need not be kept."""
+        call = Call(action, payload, **how)
+        pending = call.solicited and self.online and self.boot.status == "Pending"
+        if not (call.kept or self.accepted or pending or action == "BootNotification"):
+            return False
+        self.outbox.put(call)
+        return True
+
+    def tell(self, evse: Evse, fact: Fact) -> None:
+        """Tell the session at an EVSE."""
+        self.facts.append((evse.id, fact))
+
+    def note(self, text: str) -> None:
+        """A line for people."""
+        self.notes.append(text)
+
+    def wall(self, now: float) -> float:
+        """Epoch seconds."""
+        return self.clock.wall(now)
+
+    def uuid(self) -> str:
+        """A new random id."""
+        return str(uuid.UUID(bytes=self.entropy(16), version=4))
+
+    def number(self) -> int:
+        """A new number, from 1."""
+        self.numbers += 1
+        return self.numbers
+
+    def offline(self, now: float) -> float:
+        """For how many seconds the CSMS has been away; at least a moment while it is."""
+        return 0.0 if self.offline_since is None else max(now - self.offline_since, 1e-3)
+
+    def of_transaction(self, id_: str) -> Evse | None:
+        """The EVSE at which it runs."""
+        return next((evse for evse in self.evses.values() if evse.transaction and evse.transaction.id == id_), None)
+
+    def remember(self, token: Payload, info: Payload) -> None:
+        """Keep what the CSMS said of a token, for when it cannot be asked."""
+        if self.variables.yes("AuthCacheCtrlr.Enabled"):
+            self.cache.pop(token["idToken"], None)
+            self.cache[token["idToken"]] = info
+            while len(self.cache) > CACHE_MAXIMUM:
+                del self.cache[next(iter(self.cache))]

@@ -1,0 +1,73 @@
+"""What a CSMS is told of a contract: token, certificate hash data for OCSP, or the certificates themselves (C07)."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import ocsp
+
+from ocpp_bridge.schemas import Payload, Version
+from pki.certificate import facts, read
+from pki.errors import CertificateError
+
+PEM_MAXIMUM: Final[dict[Version, int]] = {"ocpp2.1": 10_000, "ocpp2.0.1": 5_500}  # characters of AuthorizeRequest.certificate
+TOKEN_MAXIMUM: Final[dict[Version, int]] = {"ocpp2.1": 255, "ocpp2.0.1": 36}
+URL_MAXIMUM: Final[dict[Version, int]] = {"ocpp2.1": 2000, "ocpp2.0.1": 512}
+CHAIN_MAXIMUM: Final = 4
+
+
+def token(kind: str, text: str, version: Version, evccid: str = "") -> Payload:
+    """An idToken. With V2X the CSMS also wants to know the car (Q01.FR.02), which 2.0.1 has no room for."""
+    said: Payload = {"idToken": text[: TOKEN_MAXIMUM[version]], "type": kind}
+    if evccid and version == "ocpp2.1":
+        said["additionalInfo"] = [{"additionalIdToken": evccid[:255], "type": "EVCCID"}]
+    return said
+
+
+def hash_data(certificate: x509.Certificate, issuer: x509.Certificate, url: str) -> Payload:
+    """OCSPRequestData of a certificate: the CertID of RFC 6960 with SHA-256, and where to ask."""
+    asked = ocsp.OCSPRequestBuilder().add_certificate(certificate, issuer, hashes.SHA256()).build()
+    return {
+        "hashAlgorithm": "SHA256",
+        "issuerNameHash": asked.issuer_name_hash.hex(),
+        "issuerKeyHash": asked.issuer_key_hash.hex(),
+        "serialNumber": f"{asked.serial_number:x}",
+        "responderURL": url,
+    }
+
+
+def chain_hash_data(chain: Sequence[bytes], roots: Sequence[bytes], version: Version) -> list[Payload] | None:
+    """OCSPRequestData of every certificate of a chain (DER, leaf first), or None if that cannot be said of all.
+
+    It needs the issuer of each, the last one's among `roots`, and where to ask: a certificate that names no OCSP responder has no status.
+    """
+    try:
+        certificates = [read(der) for der in chain]
+        issuers = certificates[1:] + [root for root in map(read, roots) if certificates and root.subject == certificates[-1].issuer][:1]
+        urls = [facts(certificate).ocsp_urls for certificate in certificates]
+    except CertificateError:
+        return None
+    if not 0 < len(certificates) <= CHAIN_MAXIMUM or len(issuers) < len(certificates) or not all(urls):
+        return None
+    data = [hash_data(c, issuer, url[0]) for c, issuer, url in zip(certificates, issuers, urls, strict=False)]
+    return data if all(len(each["responderURL"]) <= URL_MAXIMUM[version] for each in data) else None
+
+
+def pem(chain: Sequence[bytes], version: Version) -> str | None:
+    """The chain (DER, leaf first) as PEM, or None if it is too long for the message of that version."""
+    try:
+        text = "".join(read(der).public_bytes(Encoding.PEM).decode() for der in chain)
+    except CertificateError:
+        return None
+    return text if 0 < len(text) <= PEM_MAXIMUM[version] else None
+
+
+def proof(chain: Sequence[bytes], roots: Sequence[bytes], version: Version, *, centrally: bool) -> Payload:
+    """The fields of Authorize that prove a contract: hash data where it can be made, else the chain if the CSMS may validate it."""
+    hashes_ = chain_hash_data(chain, roots, version)
+    if hashes_ is not None:
+        return {"iso15118CertificateHashData": hashes_}
+    text = pem(chain, version) if centrally else None
+    return {} if text is None else {"certificate": text}

@@ -1,0 +1,348 @@
+"""Two vocabularies, one table for each message: what a session says and is told, and what OCPP calls it.
+
+Units: OCPP counts in W, Wh, V and A like we do. Signs: + is into the EV on both sides, but `*Discharge*` of NotifyEVChargingNeeds are
+magnitudes and `dischargeLimit` is not above 0.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Final
+
+from energy.needs import Needs
+from energy.offer import Offer, Tuple
+from energy.series import Series
+from ocpp_bridge.profiles import Composite, Period
+from ocpp_bridge.schemas import Payload, Version
+from ocpp_bridge.times import epoch, timestamp
+from secc.station import (
+    AuthorizationRefused,
+    Authorized,
+    Control,
+    EVReported,
+    Fact,
+    Limits,
+    MeterReading,
+    ScheduleChosen,
+    Service,
+    ServiceSelected,
+    responseCodeType,
+)
+
+Code = responseCodeType
+HORIZON: Final = 86_400.0  # s; how far an offer reaches for a car that names no departure
+WIRE_PERIODS: Final = 1024  # of a chargingSchedule
+
+# --- energy transfer ---
+
+TRANSFERS: Final[dict[str, Service]] = {
+    "AC_single_phase": "AC",
+    "AC_two_phase": "AC",
+    "AC_three_phase": "AC",
+    "DC": "DC",
+    "AC_BPT": "AC_BPT",
+    "DC_BPT": "DC_BPT",
+}
+PHASES: Final = {1: "AC_single_phase", 2: "AC_two_phase", 3: "AC_three_phase"}
+CONTROLS: Final[dict[Control, str]] = {"Scheduled": "ScheduledControl", "Dynamic": "DynamicControl"}
+NEEDS_MODES: Final = {"EVCC": "EVCC", "SECC": "EVCC_SECC"}
+
+
+def transfer(service: Service, phases: int) -> str:
+    """OCPP's name of a service: charging with AC names the phases."""
+    return PHASES[phases] if service == "AC" else service
+
+
+def services(transfers: list[str]) -> tuple[Service, ...]:
+    """The services that OCPP's names stand for; those of other generations are left out."""
+    return tuple(dict.fromkeys(TRANSFERS[name] for name in transfers if name in TRANSFERS))
+
+
+# --- needs ---
+
+
+def _least(*values: float | None) -> float | None:
+    given = [value for value in values if value is not None]
+    return min(given) if given else None
+
+
+V2X: Final[tuple[tuple[str, Callable[[Needs, Limits], float | None]], ...]] = (  # what car and EVSE can both do
+    ("maxChargePower", lambda n, e: min(n.charge_maximum, e.charge_power)),
+    ("minChargePower", lambda n, e: max(n.charge_minimum, e.charge_power_minimum)),
+    ("maxDischargePower", lambda n, e: min(n.discharge_maximum, e.discharge_power) if n.bidirectional else None),
+    ("minDischargePower", lambda n, e: max(n.discharge_minimum, e.discharge_power_minimum) if n.bidirectional else None),
+    ("maxChargeCurrent", lambda n, e: e.charge_current),
+    ("minChargeCurrent", lambda n, e: e.charge_current_minimum),
+    ("maxDischargeCurrent", lambda n, e: e.discharge_current if n.bidirectional else None),
+    ("minDischargeCurrent", lambda n, e: e.discharge_current_minimum if n.bidirectional else None),
+    ("maxVoltage", lambda n, e: e.voltage),
+    ("minVoltage", lambda n, e: e.voltage_minimum),
+    ("evTargetEnergyRequest", lambda n, e: n.energy_target),
+    ("evMaxEnergyRequest", lambda n, e: n.energy_maximum),
+    ("evMinEnergyRequest", lambda n, e: n.energy_minimum),
+    ("evMaxV2XEnergyRequest", lambda n, e: n.v2x_maximum),
+    ("evMinV2XEnergyRequest", lambda n, e: n.v2x_minimum),
+    ("targetSoC", lambda n, e: None if n.target_soc is None else round(min(max(n.target_soc, 0.0), 100.0))),
+)
+
+
+def rounded(value: float) -> float:
+    """A quantity for the wire: a thousandth is finer than any meter, and no reader stumbles over 0.30000000000000004."""
+    return round(value, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What NotifyEVChargingNeeds is made of."""
+
+    needs: Needs
+    selected: ServiceSelected
+    limits: Limits
+    available: tuple[Service, ...]  # what this EVSE offers
+
+
+def needs_of(evse: int, wish: Wish, version: Version) -> Payload:
+    """NotifyEVChargingNeeds. On a 2.0.1 link a bidirectional wish shrinks to charging: that version cannot say more."""
+    needs, limits = wish.needs, wish.limits
+    charging: Payload = {"requestedEnergyTransfer": transfer(wish.selected.service, limits.phases)}
+    if needs.departure is not None:
+        charging["departureTime"] = timestamp(needs.departure)
+    if version == "ocpp2.1":
+        said = {name: value(needs, limits) for name, value in V2X}
+        charging |= {
+            "availableEnergyTransfer": [transfer(service, limits.phases) for service in wish.available],
+            "controlMode": CONTROLS[wish.selected.control],
+            "mobilityNeedsMode": NEEDS_MODES[wish.selected.mobility_needs],
+            "v2xChargingParameters": {name: rounded(value) for name, value in said.items() if value is not None},
+        }
+    else:
+        charging |= _parameters_201(wish)
+    return {"evseId": evse, "maxScheduleTuples": needs.max_points, "chargingNeeds": charging}
+
+
+def _parameters_201(wish: Wish) -> Payload:
+    """acChargingParameters or dcChargingParameters: whole numbers, charging only."""
+    needs, limits = wish.needs, wish.limits
+    power = min(needs.charge_maximum, limits.charge_power)
+    energy = max(round(_least(needs.target, needs.energy_maximum, 1e6) or 0.0), 0)
+    if wish.selected.service.startswith("AC"):
+        volts = limits.nominal_voltage
+        current = {
+            "evMaxCurrent": int(power / volts / limits.phases),
+            "evMinCurrent": math.ceil(needs.charge_minimum / volts / limits.phases),
+        }
+        return {
+            "requestedEnergyTransfer": PHASES[limits.phases],
+            "acChargingParameters": current | {"energyAmount": energy, "evMaxVoltage": round(volts)},
+        }
+    known = {"stateOfCharge": needs.soc, "evEnergyCapacity": needs.capacity}
+    return {
+        "requestedEnergyTransfer": "DC",
+        "dcChargingParameters": {
+            "evMaxCurrent": int(limits.charge_current),
+            "evMaxVoltage": int(limits.voltage),
+            "evMaxPower": int(power),
+            "energyAmount": energy,
+        }
+        | {name: round(value) for name, value in known.items() if value is not None},
+    }
+
+
+# --- schedules ---
+
+
+def chosen_of(evse: int, chosen: ScheduleChosen, schedule_id: int | None, wall: float, version: Version) -> Payload:
+    """NotifyEVChargingSchedule: the car's own profile; `schedule_id` is the CSMS's schedule it follows, if it is one of those."""
+    steps = [(start - chosen.profile.start, value) for start, _, value in joined(chosen.profile, WIRE_PERIODS).spans()]
+    schedule: Payload = {
+        "id": schedule_id or 0,
+        "startSchedule": timestamp(chosen.profile.start),
+        "duration": round(chosen.profile.duration),
+        "chargingRateUnit": "W",
+        "chargingSchedulePeriod": [{"startPeriod": round(start)} | _power(value, version) for start, value in steps],
+    }
+    said: Payload = {"timeBase": timestamp(chosen.profile.start), "evseId": evse, "chargingSchedule": schedule}
+    if version == "ocpp2.1":
+        if schedule_id is not None and schedule_id >= 0:
+            said["selectedChargingScheduleId"] = schedule_id
+        if chosen.tolerance_confirmed is not None:
+            said["powerToleranceAcceptance"] = chosen.tolerance_confirmed
+    return said
+
+
+def _power(value: float, version: Version) -> Payload:
+    """One power of the car's profile. In 2.0.1 only a limit can be said, and a negative one means discharging."""
+    if value >= 0 or version != "ocpp2.1":
+        return {"limit": rounded(value)}
+    return {"limit": 0.0, "dischargeLimit": rounded(value), "setpoint": rounded(value), "operationMode": "CentralSetpoint"}
+
+
+def joined(series: Series, points: int) -> Series:
+    """The series in at most `points` steps. Neighbours become one step with the lower magnitude, those first that lose the least energy."""
+    steps = [[end - start, value] for start, end, value in series.merged().spans()]
+    while len(steps) > points:
+        losses = [abs(a[1] - b[1]) * (a[0] if abs(a[1]) > abs(b[1]) else b[0]) for a, b in pairwise(steps)]
+        place = losses.index(min(losses))
+        a, b = steps[place], steps.pop(place + 1)
+        steps[place] = [a[0] + b[0], min(a[1], b[1], key=abs) if a[1] * b[1] > 0 else 0.0]
+    edges = [series.start]
+    for duration, _ in steps:
+        edges.append(edges[-1] + duration)
+    return Series.from_pairs([(edge, step[1]) for edge, step in zip(edges, steps, strict=False)], edges[-1]) if steps else series
+
+
+def tuple_of(id_: int, composite: Composite, schedule: Payload | None, needs: Needs, limits: Limits) -> Tuple:
+    """A schedule of the CSMS as the car is offered it: within the composite, the EVSE and what the car can hold.
+
+    A setpoint is offered as the most that the car may draw, or give, and nothing the other way.
+    """
+    bound = Period(limit=limits.charge_power, discharge=limits.discharge_power if needs.bidirectional else 0.0)
+    periods = [(start, period.bounded(bound)) for start, period in composite.periods]
+    charge = [(start, period.limit if (p := period.clamped()) is None else max(p, 0.0)) for start, period in periods]
+    discharge = [(start, -period.discharge if (p := period.clamped()) is None else min(p, 0.0)) for start, period in periods]
+    imports, exports = prices_of(schedule or {}, composite.start, composite.until)
+    giving = joined(Series.from_pairs(discharge, composite.until), needs.max_points)
+    gives = any(giving.values)
+    return Tuple(
+        id=id_,
+        name=f"CSMS schedule {schedule['id']}" if schedule else "limits of the CSMS",
+        charging=joined(Series.from_pairs(charge, composite.until), needs.max_points),
+        discharging=giving if gives else None,
+        import_prices=imports,
+        export_prices=exports if gives else None,
+        tolerance=(schedule or {}).get("powerTolerance"),
+    )
+
+
+def offer_of(tuples: list[Tuple], schedules: list[Payload], needs: Needs, until: float) -> Offer:
+    """The offer of these tuples, in the currency of the prices that came with them."""
+    currencies = [schedule["absolutePriceSchedule"]["currency"] for schedule in schedules if "absolutePriceSchedule" in schedule]
+    return Offer(tuple(tuples), currency=currencies[0] if currencies else "EUR", departure=needs.departure, priced_until=until)
+
+
+# --- prices ---
+
+
+def prices_of(schedule: Payload, start: float, until: float) -> tuple[Series | None, Series | None]:
+    """Import and export prices (currency/kWh, taxes on energy included) of an absolutePriceSchedule within [start, until).
+
+    The rule from power 0 upwards is the import price, one for negative power the export price. A price that ends before `until` holds on.
+    """
+    said = schedule.get("absolutePriceSchedule")
+    if said is None:
+        return None, None
+    begin, imports, exports = epoch(said["timeAnchor"]), [], []
+    factor = 1.0 + sum(_tax(rule) for rule in said.get("taxRules", []))
+    for stack in said["priceRuleStacks"]:
+        rules = sorted(stack["priceRule"], key=lambda rule: number(rule["powerRangeStart"]))
+        buying = next((rule for rule in rules if number(rule["powerRangeStart"]) >= 0), rules[-1])
+        selling = next((rule for rule in reversed(rules) if number(rule["powerRangeStart"]) < 0), None)
+        imports.append((begin, number(buying["energyFee"]) * factor))
+        if selling is not None:
+            exports.append((begin, number(selling["energyFee"]) * factor))
+        begin += stack["duration"]
+    return _within(imports, start, until), _within(exports, start, until)
+
+
+def _within(pairs: list[tuple[float, float]], start: float, until: float) -> Series | None:
+    ahead = [pair for pair in pairs if pair[0] < until]
+    if not ahead:
+        return None
+    series = Series.from_pairs([(min(ahead[0][0], start), ahead[0][1]), *ahead[1:]], until)
+    return series.clip(start, until)
+
+
+def _tax(rule: Payload) -> float:
+    added = rule["appliesToEnergyFee"] and not rule.get("taxIncludedInPrice", False)
+    return number(rule["taxRate"]) / 100.0 if added else 0.0
+
+
+def number(rational: Payload) -> float:
+    """An OCPP RationalNumber. Raises ValueError beyond what a price can be."""
+    if abs(rational["exponent"]) > 100 or abs(rational["value"]) > 1e15:
+        raise ValueError("a rational number is out of range")
+    return float(rational["value"] * 10.0 ** rational["exponent"])
+
+
+# --- authorization ---
+
+VERDICTS: Final[dict[str, Code]] = {  # certificateStatus other than Accepted
+    "CertificateExpired": Code.WARNING_CertificateExpired,
+    "CertificateRevoked": Code.WARNING_CertificateRevoked,
+    "CertChainError": Code.WARNING_CertificateValidationError,
+    "SignatureError": Code.WARNING_CertificateValidationError,  # deprecated, and still sent
+    "NoCertificateAvailable": Code.WARNING_NoCertificateAvailable,  # likewise
+    "ContractCancelled": Code.WARNING_GeneralPnCAuthorizationError,
+}
+
+
+def verdict(response: Payload, contract: bool) -> Fact:
+    """What a session is told of an AuthorizeResponse."""
+    status, certificate = response["idTokenInfo"]["status"], response.get("certificateStatus", "Accepted")
+    if status == "Accepted" and certificate == "Accepted":
+        return Authorized(energy_transfer=services(response.get("allowedEnergyTransfer", [])))
+    if not contract:
+        return AuthorizationRefused(Code.WARNING_EIMAuthorizationFailure)
+    if status == "Unknown" and certificate in ("Accepted", "ContractCancelled"):
+        return AuthorizationRefused(Code.WARNING_eMSPUnknown)
+    return AuthorizationRefused(VERDICTS.get(certificate, Code.WARNING_GeneralPnCAuthorizationError))
+
+
+# --- meter ---
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What is known at the outlet at one time."""
+
+    reading: MeterReading | None = None
+    power: float | None = None  # W at the outlet
+    voltage: float | None = None  # V
+    report: EVReported | None = None
+    setpoint: float | None = None  # W
+
+
+def _of(value: float | None, sign: int) -> float | None:
+    return None if value is None else max(sign * value, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Measurand:
+    """Where a measurand comes from, and in which unit and place it is measured. `since` is the first version that knows it."""
+
+    value: Callable[[Sample], float | None]
+    unit: str = "W"
+    location: str = "Outlet"
+    since: Version = "ocpp2.0.1"
+
+
+MEASURANDS: Final[dict[str, Measurand]] = {
+    "Energy.Active.Import.Register": Measurand(lambda s: s.reading.imported if s.reading else None, "Wh"),
+    "Energy.Active.Export.Register": Measurand(lambda s: s.reading.exported if s.reading else None, "Wh"),
+    "Power.Active.Import": Measurand(lambda s: _of(s.power, 1)),
+    "Power.Active.Export": Measurand(lambda s: _of(s.power, -1)),
+    "Power.Active.Setpoint": Measurand(lambda s: s.setpoint, since="ocpp2.1"),
+    "Voltage": Measurand(lambda s: s.voltage, "V"),
+    "SoC": Measurand(lambda s: s.report.soc if s.report else None, "Percent", "EV"),
+    "EnergyRequest.Target": Measurand(lambda s: s.report.energy_target if s.report else None, "Wh", "EV", "ocpp2.1"),
+    "EnergyRequest.Minimum": Measurand(lambda s: s.report.energy_minimum if s.report else None, "Wh", "EV", "ocpp2.1"),
+    "EnergyRequest.Maximum": Measurand(lambda s: s.report.energy_maximum if s.report else None, "Wh", "EV", "ocpp2.1"),
+}
+
+
+def meter_value(sample: Sample, names: tuple[str, ...], context: str, wall: float, version: Version) -> list[Payload]:
+    """meterValue with those of the measurands that are known; empty if none is."""
+    sampled: list[Payload] = []
+    for name in names:
+        measurand = MEASURANDS[name]
+        value = measurand.value(sample) if version >= measurand.since else None
+        if value is not None and math.isfinite(value):
+            unit = {"unitOfMeasure": {"unit": measurand.unit}}
+            sampled.append({"value": rounded(value), "measurand": name, "context": context, "location": measurand.location} | unit)
+    return [{"timestamp": timestamp(wall), "sampledValue": sampled}] if sampled else []
+
+
+def known(values: dict[str, Any]) -> Payload:
+    """The entries that are not None: in OCPP what is absent is left out, never null."""
+    return {name: value for name, value in values.items() if value is not None}

@@ -1,0 +1,113 @@
+"""What the station has to say, in the order in which it happened.
+
+A call that must arrive (`kept`: TransactionEvent, critical SecurityEventNotification) waits while there is no connection and is sent again
+when it fails; whatever else is said is about the present and is dropped with the connection. One call is under way at a time.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from ocpp_bridge.rpc import CONNECTION_LOST
+from ocpp_bridge.schemas import Payload
+
+KEPT_MAXIMUM: Final = 20_000  # about 20 MB of events: weeks offline. Beyond it, Updated events are thinned out from the middle
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """One CALL of the station. `about` is what its answer needs to be understood."""
+
+    action: str
+    payload: Payload
+    evse: int = 0
+    about: Any = None
+    kept: bool = False
+    urgent: bool = False  # overtakes what waits: a car stands before the answer
+    solicited: bool = False  # the CSMS asked for it
+    attempts: int = 0
+    due: float = 0.0  # monotonic s; not before
+
+
+@dataclass(slots=True)
+class Outbox:
+    """Calls that wait, the one that is under way, and the rule by which a failed one is sent again."""
+
+    attempts: int = 3  # MessageAttempts[TransactionEvent]
+    interval: float = 30.0  # s, MessageAttemptInterval[TransactionEvent], times the number of sends before
+    waiting: deque[Call] = field(default_factory=deque)
+    under_way: Call | None = None
+    discarded: int = 0  # kept calls that were given up
+
+    def put(self, call: Call) -> None:
+        """Add a call; urgent ones go before all that are not."""
+        if not call.urgent:
+            self.waiting.append(call)
+            if call.kept and len(self.waiting) > KEPT_MAXIMUM:
+                self._thin()
+            return
+        place = sum(1 for other in self.waiting if other.urgent)
+        self.waiting.insert(place, call)
+
+    def next(self, now: float, may: Callable[[Call], bool]) -> Call | None:
+        """Take the call to send now, of those that may be sent, if none is under way."""
+        if self.under_way is not None:
+            return None
+        held = False  # behind a kept call that waits for its next attempt no kept call passes, so that seqNo stays in order
+        for call in self.waiting:
+            if (call.kept and held) or not may(call):
+                continue
+            if now < call.due:
+                held = True
+                continue
+            self.waiting.remove(call)
+            call.attempts += 1
+            self.under_way = call
+            return call
+        return None
+
+    def deadline(self) -> float | None:
+        """When a call that failed may be sent again."""
+        if self.under_way is not None:
+            return None
+        return min((call.due for call in self.waiting if call.kept), default=None)
+
+    def settled(self, code: str | None, now: float) -> Call | None:
+        """The call under way was answered (`code` None) or failed. Returns it if it is over, None if it will be sent again."""
+        call, self.under_way = self.under_way, None
+        if call is None or code is None or not call.kept:
+            return call
+        if code == CONNECTION_LOST:
+            call.attempts -= 1  # being offline is no attempt
+        elif call.attempts >= self.attempts:
+            self.discarded += 1
+            return call
+        else:
+            call.due = now + self.interval * call.attempts
+        self.waiting.appendleft(call)
+        return None
+
+    def offline(self) -> list[Call]:
+        """Drop what is about the present; returns it, so that whoever waits for an answer can go on without."""
+        dropped = [call for call in self.waiting if not call.kept]
+        self.waiting = deque(call for call in self.waiting if call.kept)
+        return dropped
+
+    @property
+    def kept(self) -> list[Call]:
+        """The calls that must arrive, in order."""
+        under_way = [self.under_way] if self.under_way is not None and self.under_way.kept else []
+        return under_way + [call for call in self.waiting if call.kept]
+
+    def _thin(self) -> None:
+        """Give up every second Updated event in the middle half; Started and Ended stay."""
+        quarter = len(self.waiting) // 4
+        calls = list(self.waiting)
+        kept = [
+            call
+            for place, call in enumerate(calls)
+            if not (quarter <= place < 3 * quarter and place % 2 and call.payload.get("eventType") == "Updated")
+        ]
+        self.discarded += len(calls) - len(kept)
+        self.waiting = deque(kept)

@@ -1,0 +1,135 @@
+"""Transactions: when they begin and end, and the event that each happening becomes.
+
+A transaction begins with the first true condition of TxStartPoint and ends with the first lost one of TxStopPoint. Its events are numbered
+without gaps and are kept until the CSMS has them; what happened while it was away is marked as such.
+"""
+
+import base64
+from typing import Any
+
+from ocpp_bridge.charger import Charger, ChargingState, Evse, Transaction
+from ocpp_bridge.mapping import known, meter_value
+from ocpp_bridge.schemas import Payload
+from ocpp_bridge.times import timestamp
+from secc.station import StopAsked
+
+
+def began(
+    charger: Charger, evse: Evse, conditions: tuple[str, ...], trigger: str, now: float, state: ChargingState | None = None, **extra: Any
+) -> None:
+    """Conditions became true: the transaction starts, or goes on."""
+    fresh = not evse.conditions.issuperset(conditions)
+    evse.conditions |= set(conditions)
+    starts = set(conditions) & set(charger.variables.words("TxCtrlr.TxStartPoint"))
+    if evse.transaction is None and starts:
+        evse.transaction = Transaction(charger.uuid(), charger.wall(now))
+        if state is not None:
+            evse.transaction.state = state
+        _arm_sampling(charger, evse, now)
+        event(charger, evse, "Started", trigger, now, context="Transaction.Begin", **extra)
+    elif evse.transaction is not None and (fresh or extra):
+        changed(charger, evse, trigger, now, state, **extra)
+
+
+def ended(charger: Charger, evse: Evse, conditions: tuple[str, ...], trigger: str, reason: str, now: float, state: ChargingState) -> None:
+    """Conditions ceased to be true: the transaction ends, or goes on without them."""
+    lost = [condition for condition in conditions if condition in evse.conditions]
+    evse.conditions -= set(conditions)
+    tx = evse.transaction
+    if tx is None:
+        return
+    if not any(condition in charger.variables.words("TxCtrlr.TxStopPoint") for condition in lost):
+        if lost:
+            changed(charger, evse, trigger, now, state)
+        return
+    tx.state = state
+    event(
+        charger,
+        evse,
+        "Ended",
+        tx.stop_trigger or trigger,
+        now,
+        context="Transaction.End",
+        info={"stoppedReason": tx.stopping or reason},
+    )
+    charger.profiles.forget(tx.id)
+    evse.transaction, evse.sample_due = None, None
+
+
+def changed(charger: Charger, evse: Evse, trigger: str, now: float, state: ChargingState | None = None, **extra: Any) -> None:
+    """Something changed in a running transaction."""
+    if evse.transaction is not None:
+        evse.transaction.state = state or evse.transaction.state
+        event(charger, evse, "Updated", trigger, now, **extra)
+
+
+def sampled(charger: Charger, evse: Evse, now: float, trigger: str = "MeterValuePeriodic", context: str = "Sample.Periodic") -> None:
+    """The periodic reading of a running transaction."""
+    event(charger, evse, "Updated", trigger, now, context=context)
+    _arm_sampling(charger, evse, now)
+
+
+def _arm_sampling(charger: Charger, evse: Evse, now: float) -> None:
+    interval = charger.variables.number("SampledDataCtrlr.TxUpdatedInterval")
+    evse.sample_due = charger.wall(now) + interval if interval > 0 else None
+
+
+MEASURANDS = {"Transaction.Begin": "TxStartedMeasurands", "Transaction.End": "TxEndedMeasurands"}
+
+
+def event(
+    charger: Charger,
+    evse: Evse,
+    kind: str,
+    trigger: str,
+    now: float,
+    *,
+    context: str = "",
+    token: Payload | None = None,
+    info: Payload | None = None,
+    signed: bytes | None = None,
+) -> None:
+    """Keep one TransactionEvent. With `context` it carries a meter reading, with `signed` what the car signed."""
+    tx = evse.transaction
+    assert tx is not None, "an event belongs to a transaction"
+    wall = charger.wall(now)
+    values: list[Payload] = []
+    if context:
+        names = charger.variables.words("SampledDataCtrlr." + MEASURANDS.get(context, "TxUpdatedMeasurands"))
+        values = meter_value(evse.sample, names, context, wall, charger.version)
+    if signed is not None and values:
+        values[0]["sampledValue"][0]["signedMeterValue"] = {
+            "signedMeterData": base64.b64encode(signed).decode(),
+            "encodingMethod": "EXI",
+            "signingMethod": "",
+            "publicKey": "",
+        }
+    payload = {
+        "eventType": kind,
+        "timestamp": timestamp(wall),
+        "triggerReason": trigger,
+        "seqNo": tx.seq,
+        "transactionInfo": known({"transactionId": tx.id, "chargingState": tx.state, "remoteStartId": tx.remote_start_id, **(info or {})}),
+        "evse": {"id": evse.id, "connectorId": 1},
+    }
+    payload |= known({"offline": True if not charger.online else None, "meterValue": values or None, "idToken": token})
+    tx.seq += 1
+    charger.call("TransactionEvent", payload, evse=evse.id, kept=True, about=tx.id)
+
+
+def answered(charger: Charger, evse: Evse, transaction: str, response: Payload, now: float) -> None:
+    """What a TransactionEventResponse says: a cost, or that the token is not accepted any more."""
+    tx = evse.transaction
+    if tx is None or tx.id != transaction:
+        return
+    tx.cost = response.get("totalCost", tx.cost)
+    info = response.get("idTokenInfo", {"status": "Accepted"})
+    if info["status"] != "Accepted" and charger.variables.yes("TxCtrlr.StopTxOnInvalidId"):
+        stop(charger, evse, "DeAuthorized", "Deauthorized", f"the CSMS does not accept the token: {info['status']}")
+
+
+def stop(charger: Charger, evse: Evse, reason: str, trigger: str, text: str) -> None:
+    """Ask the session to end; its end then ends the transaction, for this reason."""
+    if evse.transaction is not None:
+        evse.transaction.stopping, evse.transaction.stop_trigger = reason, trigger
+    charger.tell(evse, StopAsked(text))

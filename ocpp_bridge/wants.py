@@ -1,0 +1,118 @@
+"""What a session wants, or did, as it moves the station: one function for each kind of want, and the table of them."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Final
+
+from ocpp_bridge import authorization, certificates, charging, transactions
+from ocpp_bridge.charger import Charger, Evse, Session
+from ocpp_bridge.mapping import Sample, known
+from ocpp_bridge.times import timestamp
+from secc.station import (
+    AuthorizationWanted,
+    CertificateInstallationWanted,
+    EVReported,
+    MeteringConfirmed,
+    NeedsChanged,
+    PowerStarted,
+    PowerStopped,
+    ScheduleChosen,
+    ServiceSelected,
+    SessionStarted,
+    Want,
+)
+
+
+def connected(charger: Charger, evse: Evse, trigger: str, now: float) -> None:
+    """A car is there, whoever noticed first: the cable or the session."""
+    if "EVConnected" not in evse.conditions or evse.transaction is None:
+        transactions.began(charger, evse, ("EVConnected",), trigger, now, "EVConnected")
+        tell_status(charger, evse, "Occupied", now)
+
+
+def tell_status(charger: Charger, evse: Evse, status: str, now: float, *, solicited: bool = False) -> None:
+    """StatusNotification of an EVSE's connector, which has this status now."""
+    evse.status = status
+    payload = {"timestamp": timestamp(charger.wall(now)), "connectorStatus": status, "evseId": evse.id, "connectorId": 1}
+    charger.call("StatusNotification", payload, evse=evse.id, solicited=solicited)
+
+
+def _session_started(charger: Charger, evse: Evse, want: SessionStarted, now: float) -> None:
+    evse.session = Session(evccid=want.evccid)
+    connected(charger, evse, "CablePluggedIn", now)
+    evse.sample = Sample(evse.sample.reading, evse.sample.power, evse.sample.voltage)
+    for name, value in (("Available", "true"), ("VehicleId", want.evccid)):
+        charger.variables["ConnectedEV", name, "", evse.id] = value
+
+
+def _service_selected(charger: Charger, evse: Evse, want: ServiceSelected, now: float) -> None:
+    if evse.session is not None:
+        evse.session.selected = want
+        agreed = f"urn:iso:std:iso:15118:-20:{want.service[:2]},1,0"
+        charger.variables["ConnectedEV", "ProtocolAgreed", "", evse.id] = agreed
+
+
+def _needs(charger: Charger, evse: Evse, want: NeedsChanged, now: float) -> None:
+    needs = want.needs
+    facts = {
+        "StateOfCharge": needs.soc,
+        "BatteryCapacity": needs.capacity,
+        "Power": needs.charge_maximum,
+        "DischargePower": needs.discharge_maximum if needs.bidirectional else None,
+    }
+    for name, value in facts.items():
+        charger.variables["ConnectedEV", name, "", evse.id] = "" if value is None else f"{value:g}"
+    charger.variables["ConnectedEV", "DepartureTime", "", evse.id] = "" if needs.departure is None else timestamp(needs.departure)
+    charging.wanted(charger, evse, want, now)
+
+
+def _power_started(charger: Charger, evse: Evse, want: PowerStarted, now: float) -> None:
+    if evse.session is not None:
+        evse.session.delivering = True
+    transactions.began(charger, evse, ("PowerPathClosed", "EnergyTransfer"), "ChargingStateChanged", now, "Charging")
+    charging.tell_chosen(charger, evse, now)
+    charging.steer(charger, evse, now)
+
+
+def _power_stopped(charger: Charger, evse: Evse, want: PowerStopped, now: float) -> None:
+    if evse.session is not None and evse.session.delivering:
+        stop_power(evse)
+        lost = ("EnergyTransfer", "PowerPathClosed")
+        transactions.ended(charger, evse, lost, "ChargingStateChanged", "StoppedByEV", now, "EVConnected")
+
+
+def stop_power(evse: Evse) -> None:
+    """No power flows any more."""
+    if evse.session is not None:
+        evse.session.delivering = False
+    evse.sample = replace(evse.sample, power=0.0)
+
+
+def _reported(charger: Charger, evse: Evse, want: EVReported, now: float) -> None:
+    told = evse.session.steered if evse.session else ()
+    evse.sample = replace(evse.sample, report=want, setpoint=told[0] if told else None)
+    if evse.session is not None and evse.session.needs is not None:  # in Dynamic control a car tells its needs anew in every loop
+        said = {name: getattr(want, name) for name in ("soc", "energy_target", "energy_maximum", "energy_minimum")}
+        evse.session.needs = replace(evse.session.needs, **known(said))
+    if want.soc is not None:
+        charger.variables["ConnectedEV", "StateOfCharge", "", evse.id] = f"{want.soc:g}"
+
+
+def _confirmed(charger: Charger, evse: Evse, want: MeteringConfirmed, now: float) -> None:
+    if want.valid:
+        context = {"context": "Other", "signed": want.exi}
+        transactions.changed(charger, evse, "SignedDataReceived", now, None, **context)
+
+
+WANTS: Final[dict[type[Want], Callable[[Charger, Evse, Any, float], None]]] = {
+    SessionStarted: _session_started,
+    AuthorizationWanted: authorization.wanted,
+    CertificateInstallationWanted: certificates.installation_wanted,
+    ServiceSelected: _service_selected,
+    NeedsChanged: _needs,
+    ScheduleChosen: charging.chosen,
+    PowerStarted: _power_started,
+    EVReported: _reported,
+    MeteringConfirmed: _confirmed,
+    PowerStopped: _power_stopped,
+}
