@@ -133,6 +133,7 @@ class Context:
     session_id: bytes = NO_SESSION
     schema_set: str = ""  # what SupportedAppProtocol selected
     agreement: Agreement = Agreement()
+    taken: bool = False  # another session has the outlet
     stopping: str = ""  # why the station wants to end before power flows
     notice: Notice | None = None
 

@@ -32,6 +32,8 @@ def told(fact: words.Fact, known: Context) -> Context:
             return replace(known, contactor=closed)
         case words.MeterRead(reading):
             return replace(known, meter=reading)
+        case words.OutletTaken(by_another):
+            return replace(known, taken=by_another)
         case words.PilotIs(state):
             return replace(known, pilot=state)
     return asked(fact, known)

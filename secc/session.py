@@ -21,13 +21,17 @@ from secc.station import Fact, OpenContactor, PowerStopped
 from v2g.exi.derive import least
 from v2g.exi.errors import DecodeError
 from v2g.exi.schema import Type
+from v2g.messages import ac, dc
 from v2g.messages.app_protocol import responseCodeType as sapCodeType
 from v2g.messages.app_protocol import supportedAppProtocolReq, supportedAppProtocolRes
 from v2g.messages.common_messages import (
     CertificateInstallationReq,
+    MeteringConfirmationReq,
+    PowerDeliveryReq,
     SessionSetupReq,
+    SessionStopReq,
 )
-from v2g.messages.common_types import V2GRequestType
+from v2g.messages.common_types import V2GRequestType, responseCodeType
 from v2g.session import frames
 from v2g.session.clock import Clock
 from v2g.session.endpoint import Ended, Event, FrameReceived, FrameSent, Noted, Relaxed, StateEntered
@@ -37,8 +41,10 @@ from v2g.session.errors import (
     Misuse,
     PeerIncompatible,
     PeerMisbehaved,
+    Refused,
     SequenceError,
     SessionError,
+    StationFailed,
     TimedOut,
     UnknownSession,
 )
@@ -47,7 +53,9 @@ from v2g.session.timing import SECC_COMMUNICATION_SETUP_TIMEOUT, SECC_TCP_CLOSE,
 from v2g.session.tls import TlsFacts
 from v2g.session.v2gtp import FrameReader, PayloadType, frame
 
+LOOPS = (ac.AC_ChargeLoopReq, dc.DC_ChargeLoopReq, dc.DC_WeldingDetectionReq, MeteringConfirmationReq)
 _BY_NAME = {request.__name__: request for request in REQUESTS}
+BEFORE_POWER = frozenset(REQUESTS) - {supportedAppProtocolReq, SessionStopReq, PowerDeliveryReq, *LOOPS}  # refused once the station stops
 SETUP, SEQUENCE, CLOSE = "V2G_SECC_CommunicationSetup_Timeout", "V2G_SECC_Sequence_Timeout", "TCP close after SessionStop"
 
 
@@ -100,7 +108,7 @@ class SeccSession:
         self._closing = ""  # how the session ended, once it waits for the car to close
         self._timer: _Timer | None = None
         self._arm(SETUP, SECC_COMMUNICATION_SETUP_TIMEOUT, now, "supportedAppProtocolReq")
-        self._heard: float | None = None
+        self.heard: float | None = None  # when the last request came
         self._spoke: float | None = None
 
     # --- the six verbs, and one more ---
@@ -147,6 +155,11 @@ class SeccSession:
         if self._parked is not None:
             self._resume(now)
 
+    def abort(self, reason: str, now: float) -> None:
+        """End at once, without a word to the car: the hardware failed, or the station shuts down."""
+        if self.ended is None:
+            self._end("aborted", StationFailed(reason), now)
+
     # --- a request ---
 
     def _work(self, now: float) -> None:
@@ -163,7 +176,7 @@ class SeccSession:
 
     def _take(self, payload_type: int, exi: bytes, now: float) -> None:
         since = None if self._spoke is None else now - self._spoke
-        self._heard = now
+        self.heard = now
         try:
             name, request = self._decoded(payload_type, exi, now)
         except (DecodeError, FramingError) as error:
@@ -212,6 +225,8 @@ class SeccSession:
         wall = self._clock.wall(now)
         if isinstance(request, SessionSetupReq) and known.tls is not None and known.tls.peer_chain:
             former = self._paused.take(request.Header.SessionID, known.tls.peer_chain[0], wall)
+        if known.stopping and type(request) in BEFORE_POWER:
+            raise Refused(responseCodeType.FAILED, known.stopping)
         seen = replace(known, now=now, wall=wall, received=asked.received, exi=asked.exi, former=former)
         answer = ANSWERS[type(request)](request, seen)
         self._events += answer.wants
@@ -309,6 +324,6 @@ class SeccSession:
         payload_type = frames.payload_type_of(type(message))
         exi = frames.exi(message)
         self._out.append(frame(payload_type, exi))
-        since = None if self._heard is None else now - self._heard
+        since = None if self.heard is None else now - self.heard
         self._events.append(FrameSent(now, payload_type, frames.SETS[payload_type], exi, message, since))
         self._spoke = now

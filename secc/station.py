@@ -6,14 +6,15 @@ became true (a `Fact`). Both are frozen values, so a whole session can be replay
 Units are SI: V, A, W, Wh, seconds; power and current are positive into the EV and negative out of it; times are epoch seconds.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from typing import Literal
+from typing import Literal, Protocol
 
 from energy.needs import Needs
 from energy.offer import Offer
 from energy.series import Series
 from v2g.messages.common_types import responseCodeType as responseCodeType  # a word of this vocabulary too
-from v2g.session.endpoint import Event
+from v2g.session.endpoint import Ended, Event
 
 Authorization = Literal["EIM", "PnC"]
 Control = Literal["Scheduled", "Dynamic"]
@@ -273,6 +274,13 @@ class ContactorIs(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class OutletTaken(Fact):
+    """Whether another session has the outlet; while it does, this one is refused when it introduces itself."""
+
+    by_another: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PilotIs(Fact):
     """The state of the control pilot (IEC 61851-1): A no car, B connected, C and D ready for energy, E and F fault."""
 
@@ -323,3 +331,25 @@ class CertificateRefused(Fact):
     """The backend has no contract for this car."""
 
     code: responseCodeType = responseCodeType.WARNING_NoContractMatchingPCIDFound
+
+
+# --- who decides ---
+
+Tell = Callable[[Fact], None]
+
+
+class Backend(Protocol):
+    """Who decides for one outlet: authorization, schedules, setpoints, stops. It hears everything and tells when it has decided.
+
+    Nothing here waits: `heard` returns at once, an answer comes by `tell`, sooner or later, from the same event loop. The built-in one is
+    `secc.backend.LocalBackend`; a bridge to a CSMS is another.
+    """
+
+    def began(self, tell: Tell) -> None:
+        """A session has its first car; `tell` speaks to it until `ended`."""
+
+    def heard(self, event: Event | Fact) -> None:
+        """Every want of the session and every fact of the hardware, in order."""
+
+    def ended(self, ended: Ended) -> None:
+        """The session is over and the outlet safe."""

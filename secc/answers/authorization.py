@@ -139,8 +139,8 @@ def certificate_installation(request: CertificateInstallationReq, known: Context
         asked = replace(known, installation_request=certificate, installation_asked=known.now, installation=None)
         return _installation(asked, Code.OK, processingType.Ongoing, (wanted,))
     match known.installation:
-        case CertificateReady(exi, remaining):
-            return _installed(known, exi, remaining)
+        case CertificateReady(exi):
+            return _installed(known, exi)
         case CertificateRefused(code):
             return _installation(_installation_over(known), code, processingType.Finished)
     if known.installation_asked is not None and known.now - known.installation_asked >= SECC_ONGOING_TIMEOUT:
@@ -157,7 +157,7 @@ def _installation(known: Context, code: Code, processing: processingType, wants:
     return Reply(response, State.AUTHORIZATION, known, wants)
 
 
-def _installed(known: Context, exi: bytes, remaining: int) -> Reply:
+def _installed(known: Context, exi: bytes) -> Reply:
     """The backend's response under this session's header; its signature covers SignedInstallationData and stays with it."""
     try:
         ready = decode(exi, schema_set("common"))
@@ -171,6 +171,6 @@ def _installed(known: Context, exi: bytes, remaining: int) -> Reply:
         EVSEProcessing=processingType.Finished,
         CPSCertificateChain=ready.CPSCertificateChain,
         SignedInstallationData=ready.SignedInstallationData,
-        RemainingContractCertificateChains=remaining,
+        RemainingContractCertificateChains=ready.RemainingContractCertificateChains,
     )
     return Reply(response, State.AUTHORIZATION, _installation_over(known))

@@ -25,6 +25,8 @@ def supported_app_protocol(request: supportedAppProtocolReq, known: Context) -> 
 
 def session_setup(request: SessionSetupReq, known: Context) -> Reply:
     """A new session, or a paused one for the car that paused it, never for another [V2G20-2626] [V2G20-2627]."""
+    if known.taken:
+        raise Refused(Code.FAILED, "another session has the outlet")
     former = known.former
     selection = former.agreement.selection if former else None
     if former is not None and selection is not None and SCHEMA_SETS[selection.service] == known.schema_set:

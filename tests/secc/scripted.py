@@ -43,7 +43,9 @@ from v2g.session.sap import PROTOCOLS
 from v2g.session.v2gtp import FrameReader
 
 EPOCH = 1_790_000_000.0
-LIMITS = words.Limits(charge_power=50_000, discharge_power=30_000, charge_current=125, discharge_current=75, voltage=920, voltage_minimum=150)
+LIMITS = words.Limits(
+    charge_power=50_000, discharge_power=30_000, charge_current=125, discharge_current=75, voltage=920, voltage_minimum=150
+)
 SERVICES = {"AC": 1, "DC": 2, "AC_BPT": 5, "DC_BPT": 6}
 
 
@@ -174,9 +176,7 @@ class Scripted:
 
     def sap(self, schema_set: str = "dc") -> Any:
         protocol = PROTOCOLS[schema_set]
-        entry = AppProtocolType(
-            ProtocolNamespace=protocol.namespace, VersionNumberMajor=1, VersionNumberMinor=0, SchemaID=7, Priority=1
-        )
+        entry = AppProtocolType(ProtocolNamespace=protocol.namespace, VersionNumberMajor=1, VersionNumberMinor=0, SchemaID=7, Priority=1)
         return self.ask(supportedAppProtocolReq, AppProtocol=(entry,))
 
     def setup(self, service: str = "DC") -> Any:
@@ -227,7 +227,9 @@ class Scripted:
     def exchange(self, control: str = "Scheduled", points: int = 1024, **changes: Any) -> Any:
         energies = {"EVTargetEnergyRequest": r(30e3), "EVMaximumEnergyRequest": r(40e3), "EVMinimumEnergyRequest": r(-20e3)}
         if control == "Scheduled":
-            mode: dict[str, Any] = {"Scheduled_SEReqControlMode": Scheduled_SEReqControlModeType(DepartureTime=3 * 3600, **{**energies, **changes})}
+            mode: dict[str, Any] = {
+                "Scheduled_SEReqControlMode": Scheduled_SEReqControlModeType(DepartureTime=3 * 3600, **{**energies, **changes})
+            }
         else:
             mode = {"Dynamic_SEReqControlMode": Dynamic_SEReqControlModeType(**{"DepartureTime": 3 * 3600, **energies, **changes})}
         return self.ask(ScheduleExchangeReq, MaximumSupportingPoints=points, **mode)

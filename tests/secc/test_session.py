@@ -5,6 +5,7 @@ import pytest
 from tests.secc.scripted import Scripted
 from v2g.messages.common_types import responseCodeType as Code
 
+
 @pytest.mark.parametrize("control", ["Scheduled", "Dynamic"])
 @pytest.mark.parametrize("service", ["AC", "AC_BPT", "DC", "DC_BPT"])
 def test_a_session_from_end_to_end(service: str, control: str) -> None:
@@ -19,4 +20,5 @@ def test_a_session_from_end_to_end(service: str, control: str) -> None:
     assert car.stop().ResponseCode is Code.OK
     assert car.session.ended is None
     car.octets(b"")
-    assert car.session.ended is not None and car.session.ended.well
+    assert car.session.ended is not None
+    assert car.session.ended.well

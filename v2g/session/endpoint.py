@@ -92,7 +92,9 @@ class Noted(Event):
 class Endpoint(Protocol):
     """What a shell drives: one side of one session."""
 
-    ended: Ended | None
+    @property
+    def ended(self) -> Ended | None:
+        """How it ended, None while it lives."""
 
     def receive(self, octets: bytes, now: float) -> None:
         """Take octets of the stream; b"" says that the peer closed it."""

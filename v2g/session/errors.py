@@ -70,5 +70,9 @@ class ConnectionLost(SessionError):
     """The peer closed or reset the connection before the session was over."""
 
 
+class StationFailed(SessionError):
+    """The station's own hardware or shell ended the session; neither protocol nor peer is to blame."""
+
+
 class Misuse(SessionError):
     """Our own caller asked for something that cannot be; a bug on this side, not the peer's."""

@@ -1,0 +1,172 @@
+"""The built-in backend: decides by itself, from a site with its prices and the trust that the session has established."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from energy.needs import Needs
+from energy.offer import Offer, Tuple, offer
+from energy.plan import Plan
+from energy.program import SolverMissing
+from energy.scheduler import immediate, plan
+from energy.setpoint import setpoint
+from energy.signal import Signal
+from energy.site import Site
+from energy.stay import stay_of
+from secc.station import (
+    AuthorizationRefused,
+    AuthorizationWanted,
+    Authorized,
+    CertificateInstallationWanted,
+    CertificateRefused,
+    EVReported,
+    Fact,
+    NeedsChanged,
+    PowerStarted,
+    PowerStopped,
+    ScheduleChosen,
+    ScheduleReady,
+    ServiceSelected,
+    SetpointChanged,
+    Tell,
+)
+from v2g.messages.common_types import responseCodeType as Code
+from v2g.session.endpoint import Ended, Event
+
+EIM = Literal["accept", "refuse", "wait"]
+STEERING_PERIOD = 1.0  # real s between two looks at the setpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a backend needs of its shell: the time, a later call, and a place for work that takes long."""
+
+    wall: Callable[[], float]  # epoch s
+    later: Callable[[float, Callable[[], None]], Callable[[], None]]  # (real s, call) -> cancel
+    work: "Work"
+
+
+Work = Callable[[Callable[[], object], Callable[[object], None]], None]
+"""(job, done): run the job off the event loop, then call `done` with its result on it."""
+
+
+@dataclass
+class LocalBackend:
+    """Authorizes EIM by a rule and Plug & Charge by the station's trust anchors; plans by `energy`; steers Dynamic control by the plan."""
+
+    around: Surroundings
+    site: Site = field(default_factory=Site)
+    signals: Sequence[Signal] = ()
+    eim: EIM = "accept"
+    eim_delay: float = 0.0  # real s until a person has shown a card
+
+    def __post_init__(self) -> None:
+        self._tell: Tell | None = None
+        self._needs: Needs | None = None
+        self._plan: Plan | None = None
+        self._dynamic = self._delivering = False
+        self._visit = 0  # answers that come after their session are thrown away
+        self._said: float | None = None
+
+    # --- Backend ---
+
+    def began(self, tell: Tell) -> None:
+        self._tell = tell
+        self._needs = self._plan = self._said = None
+        self._dynamic = self._delivering = False
+        self._visit += 1
+
+    def ended(self, ended: Ended) -> None:
+        self._tell = None
+        self._delivering = False
+        self._visit += 1
+
+    def heard(self, event: Event | Fact) -> None:
+        match event:
+            case AuthorizationWanted():
+                self._authorize(event)
+            case CertificateInstallationWanted():
+                self._say(CertificateRefused(Code.WARNING_NoCertificateAvailable))
+            case ServiceSelected(control=control):
+                self._dynamic = control == "Dynamic"
+            case NeedsChanged(needs=needs):
+                self._needs = needs
+                self._schedule(needs)
+            case EVReported():
+                self._follow(event)
+            case ScheduleChosen():
+                pass
+            case PowerStarted() if self._dynamic:
+                self._delivering = True
+                self._steer(self._visit)
+            case PowerStopped():
+                self._delivering = False
+
+    # --- authorization ---
+
+    def _authorize(self, wanted: AuthorizationWanted) -> None:
+        if wanted.authorization == "PnC":
+            self._say(Authorized())
+        elif self.eim != "wait":
+            verdict = Authorized() if self.eim == "accept" else AuthorizationRefused(Code.WARNING_EIMAuthorizationFailure)
+            self._later(self.eim_delay, lambda: self._say(verdict))
+
+    # --- schedules ---
+
+    def _schedule(self, needs: Needs) -> None:
+        site, wall, signals, visit = self.site, self.around.wall(), tuple(self.signals), self._visit
+
+        def done(result: object) -> None:
+            assert isinstance(result, tuple)
+            if visit == self._visit:
+                made, offered = result
+                self._plan = made
+                self._say(ScheduleReady(offered))
+
+        self.around.work(lambda: offered(needs, site, wall, signals), done)
+
+    def _follow(self, report: EVReported) -> None:
+        """In Dynamic control a car tells its needs anew in every loop."""
+        if self._needs is not None:
+            said: dict[str, Any] = {
+                "energy_target": report.energy_target,
+                "energy_maximum": report.energy_maximum,
+                "energy_minimum": report.energy_minimum,
+                "soc": report.soc,
+            }
+            self._needs = replace(self._needs, **{name: value for name, value in said.items() if value is not None})
+
+    def _steer(self, visit: int) -> None:
+        """Tell the setpoint when it has changed, and look again."""
+        if visit != self._visit or not self._delivering:
+            return
+        if self._needs is not None:
+            power = setpoint(self._plan, self._needs, self.site, self.around.wall(), self.signals)
+            if power != self._said:
+                self._said = power
+                self._say(SetpointChanged(power))
+        self.around.later(STEERING_PERIOD, lambda: self._steer(visit))
+
+    # --- speaking ---
+
+    def _later(self, delay: float, call: Callable[[], None]) -> None:
+        visit = self._visit
+        if delay <= 0:
+            call()
+        else:
+            self.around.later(delay, lambda: call() if visit == self._visit else None)
+
+    def _say(self, fact: Fact) -> None:
+        if self._tell is not None:
+            self._tell(fact)
+
+
+def offered(needs: Needs, site: Site, wall: float, signals: Sequence[Signal] = ()) -> tuple[Plan, Offer]:
+    """The cheapest plan and the offer made of it; without the solver, charging at once."""
+    try:
+        best = plan(needs, site, wall, signals)
+        return best, offer(best, needs, site)
+    except SolverMissing:
+        stay = stay_of(needs, site, wall, signals)
+        soon = immediate(stay)
+        return soon, Offer((Tuple(1, soon.power.merged(), name="at once", plan=soon),), site.currency, stay.until, stay.priced_until)

@@ -1,0 +1,196 @@
+"""A station from one strict TOML file: what is not known is refused by name, what is not said has its default.
+
+host = "::1"
+port = 15118              # 0: any free one
+iface = "eth1"            # answer discovery there, and listen on its link-local address
+tls = true                # false is the bench override: plain TCP
+pki = "certs"
+profile = "conformance"   # or "interop": put up with named peers
+time_scale = 1            # wall seconds per second, for simulations
+
+[offer]                   # fields of secc.outlet.Outlet
+services = ["DC", "DC_BPT"]
+controls = ["Scheduled", "Dynamic"]
+authorizations = ["EIM", "PnC"]
+
+[hardware]
+driver = "simulated"      # or "package.module:Class", an EVSE of your own, made without arguments
+limits = { charge_power = 60000, discharge_power = 60000, charge_current = 150, voltage = 920, voltage_minimum = 150 }
+
+[site]                    # fields of energy.site.Site, and prices
+import_limit = 100000     # W
+export_limit = 100000     # W
+prices = "day_ahead.csv"
+
+[eim]
+rule = "accept"           # or "refuse", "wait"
+delay = 0                 # s
+
+[[outlet]]                # several outlets: each may say evse_id, host, port, iface, offer and hardware anew
+evse_id = "DE*ABC*E1"
+port = 15118
+"""
+
+import difflib
+import tomllib
+import typing
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from typing import Any, TypeVar
+
+import msgspec
+
+from secc.outlet import Outlet
+from secc.quirks import Profile
+from secc.simulated import AC_LIMITS, DC_LIMITS, Physics
+from secc.station import Limits
+
+T = TypeVar("T")
+SIMULATED = "simulated"
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be meant; the message names the key, the value and the cure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """What stands behind an outlet. Without `limits` a simulated one has those of its first service."""
+
+    driver: str = SIMULATED
+    limits: Limits | None = None
+    physics: Physics = Physics()
+
+
+@dataclass(frozen=True, slots=True)
+class SiteConfig:
+    """The connection of the site. Powers in W; the price file is read by `energy.prices`."""
+
+    import_limit: float | None = None  # None: no limit of its own
+    export_limit: float | None = None  # None: as much as the outlet gives back
+    prices: str | None = None
+    currency: str | None = None
+    efficiency_charge: float = 0.95
+    efficiency_discharge: float = 0.95
+    wear_cost: float = 0.0  # currency per kWh out
+
+
+@dataclass(frozen=True, slots=True)
+class Eim:
+    """Who may charge with EIM where the hardware has nobody to ask."""
+
+    rule: typing.Literal["accept", "refuse", "wait"] = "accept"
+    delay: float = 0.0  # s
+
+
+@dataclass(frozen=True, slots=True)
+class OutletConfig:
+    """One outlet; what it does not say is said by the file's own tables."""
+
+    evse_id: str = "DE*V2G*E1"
+    host: str | None = None
+    port: int | None = None
+    iface: str | None = None
+    offer: Outlet | None = None
+    hardware: Hardware | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that a file can say."""
+
+    host: str = "::1"
+    port: int = 15118
+    iface: str | None = None
+    tls: bool = True
+    pki: str | None = None
+    profile: Profile = "conformance"
+    time_scale: float = 1.0
+    ocpp: str | None = None
+    offer: Outlet = field(default_factory=Outlet)
+    hardware: Hardware = field(default_factory=Hardware)
+    site: SiteConfig = field(default_factory=SiteConfig)
+    eim: Eim = field(default_factory=Eim)
+    outlet: tuple[OutletConfig, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.time_scale > 0:
+            raise ConfigError(f"time_scale is {self.time_scale}; give the wall seconds that one second stands for, above 0")
+        if self.tls and self.pki is None:
+            raise ConfigError("tls needs certificates: give pki, a directory made with v2g pki create, or tls = false on a bench")
+        if not self.tls and self.iface is None and "PnC" in self.offer.authorizations and self.pki is None:
+            raise ConfigError("PnC needs trust anchors: give pki, a directory made with v2g pki create")
+
+    def outlets(self) -> tuple[OutletConfig, ...]:
+        """Every outlet, complete."""
+        given = self.outlet or (OutletConfig(self.offer.evse_id),)
+        return tuple(
+            OutletConfig(
+                evse_id=each.evse_id,
+                host=each.host or self.host,
+                port=self.port if each.port is None else each.port,
+                iface=each.iface or self.iface,
+                offer=replace(each.offer or self.offer, evse_id=each.evse_id, profile=self.profile),
+                hardware=each.hardware or self.hardware,
+            )
+            for each in given
+        )
+
+
+def limits_of(outlet: OutletConfig) -> Limits:
+    """What the hardware of a complete outlet can do, where the file says it or it is simulated."""
+    assert outlet.hardware is not None
+    assert outlet.offer is not None
+    if outlet.hardware.limits is not None:
+        return outlet.hardware.limits
+    return AC_LIMITS if outlet.offer.services[0].startswith("AC") else DC_LIMITS
+
+
+def parsed(text: str, **flags: Any) -> Config:
+    """The configuration in a TOML text, overruled by flags: nested dictionaries with the same keys. Raises ConfigError."""
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"not TOML: {error}") from None
+    merged: Config = _read(Config, _merged(table, flags), "")
+    return merged
+
+
+def _merged(table: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    both = dict(table)
+    for key, value in over.items():
+        both[key] = _merged(both.get(key, {}), value) if isinstance(value, dict) else value
+    return both
+
+
+def _read(cls: type[T], table: dict[str, Any], path: str) -> T:
+    """A dataclass from what the table says."""
+    hints, known = typing.get_type_hints(cls), [f.name for f in fields(cls)]  # type: ignore[arg-type]
+    said: dict[str, Any] = {}
+    for key, value in table.items():
+        if key not in known:
+            near = difflib.get_close_matches(key, known, 1)
+            cure = f"did you mean {path}{near[0]}?" if near else f"known are {', '.join(known)}"
+            raise ConfigError(f"unknown key {path}{key}; {cure}")
+        said[key] = _value(value, hints[key], f"{path}{key}")
+    try:
+        return cls(**said)
+    except ConfigError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"[{path.rstrip('.')}] {error}" if path else str(error)) from None
+
+
+def _value(value: Any, kind: Any, path: str) -> Any:
+    """One value: a table for a dataclass, a list of tables for a tuple of them, else what msgspec makes of it."""
+    options = [kind, *typing.get_args(kind)]
+    nested = next((option for option in options if isinstance(option, type) and is_dataclass(option)), None)
+    if nested is not None and isinstance(value, list):
+        return tuple(_read(nested, each, f"{path}.") for each in value)
+    if nested is not None:
+        if not isinstance(value, dict):
+            raise ConfigError(f"{path} is {value!r}; give a table [{path}]")
+        return _read(nested, value, f"{path}.")
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{path} is {value!r}: {error}") from None

@@ -1,0 +1,298 @@
+"""Binds a session to its surroundings: wants become calls of hardware and backend, what comes of them is told to the session.
+
+A driver is the endpoint that the transport pumps: it hands octets through and reads the events on their way out. The session never waits
+for it; what takes time runs in tasks.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
+
+from secc.evse import EVSE
+from secc.session import SeccSession
+from secc.station import (
+    AuthorizationRefused,
+    AuthorizationWanted,
+    Authorized,
+    Backend,
+    CheckIsolation,
+    CloseContactor,
+    ContactorIs,
+    EVReported,
+    Fact,
+    IsolationMeasured,
+    LimitsChanged,
+    MeterRead,
+    OpenContactor,
+    OutletTaken,
+    OutputMeasured,
+    PowerStarted,
+    PowerStopped,
+    SessionStarted,
+    SetOutput,
+    SetPower,
+    Want,
+)
+from v2g.messages.common_types import responseCodeType as Code
+from v2g.session.endpoint import Ended, Event
+
+log = logging.getLogger("v2g.secc")
+
+OUTPUT_PERIOD = 0.05  # s between two readings of voltage and current while the outlet is live
+METER_PERIOD = 0.5  # s between two readings of the meter under power
+LIMITS_PERIOD = 1.0  # s between two looks at what the outlet can do
+SAFE_LIMIT = 5.0  # s for the hardware to become safe before it is called broken
+LATEST = (SetOutput, SetPower)  # of these only the last that waits is carried out
+
+
+class Station(Protocol):
+    """What a driver asks of the station it belongs to."""
+
+    def taken(self, driver: "Driver") -> bool:
+        """Whether another session has the outlet and keeps it."""
+
+    def claim(self, driver: "Driver") -> "Driver | None":
+        """The outlet is this driver's from now on; the driver that has lost it, if any."""
+
+    def release(self, driver: "Driver") -> None:
+        """Its session is over, the outlet safe."""
+
+
+class Driver:
+    """One session with its hardware and backend. `now` gives real seconds; `nudge` makes the pump look at the session again."""
+
+    def __init__(
+        self, session: SeccSession, evse: EVSE, backend: Backend, station: Station, now: Callable[[], float], nudge: Callable[[], None]
+    ):
+        self.session, self.evse, self.backend = session, evse, backend
+        self._station, self._now, self._nudge = station, now, nudge
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._commands: list[Want] = []
+        self._present: Want | None = None  # the command that is being carried out
+        self._claimed = self._finished = False
+        self._held: list[Event | Fact] | None = None  # what the backend hears once the outlet is free
+        self._seen: dict[type[Fact], Fact] = {}
+
+    # --- Endpoint ---
+
+    @property
+    def ended(self) -> Ended | None:
+        return self.session.ended
+
+    def receive(self, octets: bytes, now: float) -> None:
+        if not self._claimed and octets:
+            self.session.tell(OutletTaken(self._station.taken(self)), now)
+        self.session.receive(octets, now)
+
+    def tick(self, now: float) -> None:
+        self.session.tick(now)
+
+    def deadline(self) -> float | None:
+        return self.session.deadline()
+
+    def octets_to_send(self) -> bytes:
+        return self.session.octets_to_send()
+
+    def events(self) -> list[Event]:
+        """What happened; on the way every want is set going."""
+        events = self.session.events()
+        for event in events:
+            self._dispatch(event)
+        if self.session.ended is not None and not self._finished:
+            self._finished = True
+            self._start("end", self._finish(self.session.ended))
+        return events
+
+    # --- from outside ---
+
+    def tell(self, fact: Fact) -> None:
+        """Tell the session and everybody who listens."""
+        if self.session.ended is None:
+            self.session.tell(fact, self._now())
+            self._nudge()
+
+    def abort(self, reason: str) -> None:
+        """End the session now, whatever the car thinks of it."""
+        if self.session.ended is None:
+            self.session.abort(reason, self._now())
+            self._nudge()
+
+    async def safe(self) -> None:
+        """Wait until the outlet is safe and everything that belongs to the session has ended."""
+        while tasks := [task for task in self._tasks.values() if not task.done()]:
+            await asyncio.wait(tasks)
+
+    # --- wants ---
+
+    def _dispatch(self, event: Event) -> None:
+        match event:
+            case SessionStarted(evccid=evccid):
+                self._begin(evccid)
+            case AuthorizationWanted():
+                self._start("authorization", self._authorize(event))
+                return  # the backend hears it when the outlet has nobody to ask
+            case CheckIsolation() | SetOutput() | SetPower() | CloseContactor() | OpenContactor():
+                self._command(event)
+            case PowerStarted():
+                self._start("meter", self._watch_meter())
+            case PowerStopped():
+                self._stop("meter")
+                self._start("reading", self._read_meter())
+            case EVReported():
+                self._start("report", self.evse.car_reported(event))
+        if isinstance(event, Want):
+            self._hear(event)
+
+    def _begin(self, evccid: str) -> None:
+        self._claimed = True
+        before = self._station.claim(self)
+        if before is None:
+            self.backend.began(self.tell)
+        else:
+            self._held = []
+        self._start("began", self._began(evccid, before))
+
+    async def _began(self, evccid: str, before: "Driver | None") -> None:
+        """Greet the car, after what was there before it has gone."""
+        if before is not None:
+            await before.safe()
+            self.backend.began(self.tell)
+        held, self._held = self._held or [], None
+        for event in held:
+            self.backend.heard(event)
+        self._start("notices", self._listen())
+        self._start("limits", self._watch_limits())
+        await self.evse.session_began(evccid)
+        await self._read_meter()
+        if self._commands:
+            self._start("hardware", self._work())
+
+    def _hear(self, event: Event | Fact) -> None:
+        if self._held is not None:
+            self._held.append(event)
+        else:
+            self.backend.heard(event)
+
+    async def _authorize(self, wanted: AuthorizationWanted) -> None:
+        """A card at the outlet decides at once, everything else is the backend's."""
+        verdict = await self.evse.authorize(wanted.evccid) if wanted.authorization == "EIM" else None
+        if verdict is None:
+            self._hear(wanted)
+        else:
+            self._fact(Authorized() if verdict else AuthorizationRefused(Code.WARNING_EIMAuthorizationFailure))
+
+    # --- hardware, one command after the other ---
+
+    def _command(self, want: Want) -> None:
+        if isinstance(want, OpenContactor):
+            self._commands.clear()
+            self._stop("hardware")
+        elif isinstance(want, LATEST):
+            self._commands = [waiting for waiting in self._commands if type(waiting) is not type(want)]
+        self._commands.append(want)
+        task = self._tasks.get("hardware")
+        if self._held is None and (task is None or task.done()):
+            self._start("hardware", self._work())
+
+    async def _work(self) -> None:
+        while self._commands:
+            want = self._commands.pop(0)
+            await self._carry_out(want)
+
+    async def _carry_out(self, want: Want) -> None:
+        evse = self.evse
+        match want:
+            case CheckIsolation(voltage=voltage):
+                self._start("output", self._watch_output())
+                self._fact(IsolationMeasured(await evse.check_isolation(voltage)))
+            case SetOutput(voltage=voltage, current=current):
+                await evse.set_output(voltage, current)
+            case SetPower(power=power):
+                await evse.set_power(power)
+            case CloseContactor():
+                self._start("output", self._watch_output())
+                self._fact(ContactorIs(await evse.close_contactor()))
+            case OpenContactor():
+                self._fact(ContactorIs(not await evse.open_contactor()))
+
+    # --- what is watched ---
+
+    async def _watch_output(self) -> None:
+        while True:
+            self._fact(await self.evse.read_output())
+            await asyncio.sleep(OUTPUT_PERIOD)
+
+    async def _watch_meter(self) -> None:
+        while True:
+            await self._read_meter()
+            await asyncio.sleep(METER_PERIOD)
+
+    async def _read_meter(self) -> None:
+        reading = await self.evse.read_meter()
+        if reading is not None:
+            self._fact(MeterRead(reading))
+
+    async def _watch_limits(self) -> None:
+        while True:
+            await asyncio.sleep(LIMITS_PERIOD)
+            self._fact(LimitsChanged(await self.evse.limits()))
+
+    async def _listen(self) -> None:
+        async for fact in self.evse.notices():
+            self._fact(fact)
+
+    def _fact(self, fact: Fact) -> None:
+        """Tell what the hardware found, unless it is what it found before."""
+        repeated = isinstance(fact, OutputMeasured | LimitsChanged) and self._seen.get(type(fact)) == fact
+        if not repeated:
+            self._seen[type(fact)] = fact
+            self._hear(fact)
+            self.tell(fact)
+
+    # --- the end ---
+
+    async def _finish(self, ended: Ended) -> None:
+        """Make the outlet safe, whatever state it was left in, and give it back."""
+        for name in [name for name in self._tasks if name not in ("end", "hardware", "reading")]:
+            self._stop(name)
+        if self._claimed:
+            try:
+                async with asyncio.timeout(SAFE_LIMIT):
+                    if (task := self._tasks.get("hardware")) is not None:
+                        await asyncio.wait([task])
+                    if not await self.evse.open_contactor():
+                        log.critical("%s: the contactor does not open", self.evse.evse_id)
+            except Exception:
+                log.critical("%s: the outlet could not be made safe", self.evse.evse_id, exc_info=True)
+            await self._closing(ended)
+        self._station.release(self)
+
+    async def _closing(self, ended: Ended) -> None:
+        try:
+            await self._read_meter()
+            self.backend.ended(ended)
+            await self.evse.session_ended(ended)
+        except Exception:
+            log.exception("%s: after the session", self.evse.evse_id)
+
+    # --- tasks ---
+
+    def _start(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        """Run something beside the session; what ran under that name before is cancelled."""
+        self._stop(name)
+        self._tasks[name] = asyncio.create_task(self._guarded(name, work), name=f"{self.evse.evse_id} {name}")
+
+    def _stop(self, name: str) -> None:
+        task = self._tasks.pop(name, None)
+        if task is not None and task is not asyncio.current_task():
+            task.cancel()
+
+    async def _guarded(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except Exception as error:
+            log.exception("%s: %s failed", self.evse.evse_id, name)
+            if name == "hardware":
+                self._commands.clear()
+            self.abort(f"{name} of {self.evse.evse_id} failed: {error!r}")

@@ -1,0 +1,92 @@
+"""The hardware of one outlet, as a firmware engineer sees it.
+
+    class MyCharger(EVSE):
+        evse_id = "DE*ABC*E1"
+
+        async def limits(self) -> Limits:
+            return Limits(charge_power=22_000, phases=3)
+
+        async def close_contactor(self) -> bool:
+            await gpio.write(RELAY, 1)
+            return await gpio.read(FEEDBACK) == 1
+
+Override what your hardware has; every method has a default that does nothing and believes itself. Methods are called from one event loop
+and may await; the session with the car never waits for them, it answers Ongoing or its last value meanwhile. Commands come one after the
+other, in order; only `open_contactor` overtakes, and whatever it interrupts is cancelled. A method that raises ends the session and opens
+the contactor. See docs/secc.md.
+"""
+
+from collections.abc import AsyncIterator
+
+from secc.station import EVReported, Fact, Limits, MeterReading, OutputMeasured
+from v2g.session.endpoint import Ended
+
+
+class EVSE:
+    """One outlet. Powers in W, currents in A, voltages in V; power and current are negative out of the car."""
+
+    evse_id = "DE*V2G*E1"
+
+    def __init__(self) -> None:
+        self._output = OutputMeasured(0.0, 0.0)
+
+    # --- what it can do ---
+
+    async def limits(self) -> Limits:
+        """What the outlet can do now. Asked before a session and about once a second in it; within a session limits only fall."""
+        return Limits()
+
+    # --- who may charge ---
+
+    async def authorize(self, evccid: str) -> bool | None:
+        """With EIM (card, app, button): may this car charge? None leaves it to the backend. May take as long as a person does."""
+        return None
+
+    # --- power ---
+
+    async def check_isolation(self, voltage: float) -> bool:
+        """DC: connect the outlet, measure the isolation at that voltage, switch the voltage off again; True if it is sound."""
+        return True
+
+    async def set_output(self, voltage: float, current: float) -> None:
+        """DC: bring the output there. Called with 2 A to match voltages, with 0 V and 0 A to switch off, and with every change between."""
+        self._output = OutputMeasured(voltage, current)
+
+    async def set_power(self, power: float) -> None:
+        """AC: the power that the car is told to take. It moves the power itself; an outlet may supervise it."""
+        self._output = OutputMeasured(0.0, 0.0, power)
+
+    async def close_contactor(self) -> bool:
+        """Connect the car; True once the feedback says closed. The car is answered within 1.4 s."""
+        return True
+
+    async def open_contactor(self) -> bool:
+        """Make the outlet safe: no voltage, contactor open. True once the feedback says open. Called at the end of every session."""
+        self._output = OutputMeasured(0.0, 0.0)
+        return True
+
+    async def car_reported(self, report: EVReported) -> None:
+        """What the car tells in each loop: its power, SOC, energies still wanted; for displays and supervision."""
+
+    # --- measurement ---
+
+    async def read_output(self) -> OutputMeasured:
+        """Present voltage and current, several times a second while the outlet is live."""
+        return self._output
+
+    async def read_meter(self) -> MeterReading | None:
+        """The meter, about once a second under power; None where there is none."""
+        return None
+
+    # --- what happens by itself ---
+
+    async def notices(self) -> AsyncIterator[Fact]:
+        """What the outlet has to say in a session: `StopAsked` for a button, `PauseAsked`, `PilotIs`, `RenegotiationAsked` ..."""
+        return
+        yield
+
+    async def session_began(self, evccid: str) -> None:
+        """A car has introduced itself."""
+
+    async def session_ended(self, ended: Ended) -> None:
+        """Its session is over, the contactor is open."""

@@ -1,0 +1,233 @@
+"""The shell of a station: one listener for each outlet, discovery, hardware, and a clean end.
+
+    async with Station([Place(evse, outlet, backend, "::1", 15118)], tls, clock=clock, verifier=verifier) as station:
+        await station.once()
+
+Whatever a car does costs its own session and nothing else. An outlet has one session at a time: a second car is refused when it introduces
+itself, and a car that comes back after it fell silent takes over what it left behind.
+"""
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from secc.backend import Surroundings
+from secc.context import Verifier
+from secc.driver import LIMITS_PERIOD, Driver
+from secc.evse import EVSE
+from secc.outlet import Outlet
+from secc.pause import PausedSessions
+from secc.session import SeccSession
+from secc.station import Backend, Limits
+from v2g.session.clock import Clock
+from v2g.session.endpoint import Ended
+from v2g.session.link import Link, Observe
+from v2g.session.sdp import Response, Security
+from v2g.session.transport import Server, ServerTls
+from v2g.session.transport.addresses import link_local, zoned
+from v2g.session.transport.discovery import DiscoveryServer
+
+log = logging.getLogger("v2g.secc")
+
+SILENCE = 2.0  # s without a request after which a car that connects anew has evidently lost its old session
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One outlet: its hardware, what it offers, who decides, and where cars reach it.
+
+    With `iface` cars find it by SDP on that interface, and it listens on the link-local address there.
+    """
+
+    evse: EVSE
+    outlet: Outlet
+    backend: Backend
+    host: str = "::1"
+    port: int = 0
+    iface: str | None = None
+
+
+class Bay:
+    """A place with its sessions; the station of its drivers."""
+
+    def __init__(
+        self,
+        place: Place,
+        tls: ServerTls | None,
+        clock: Clock,
+        paused: PausedSessions,
+        verifier: Verifier | None,
+        observe: Sequence[Observe],
+    ):
+        self.place = place
+        self._tls, self._clock, self._paused, self._verifier = tls, clock, paused, verifier
+        self._limits: Limits = place.outlet.limits
+        self._drivers: dict[Driver, Link] = {}
+        self._holder: Driver | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self._discovery: DiscoveryServer | None = None
+        host = zoned(link_local(place.iface), place.iface) if place.iface else place.host
+        self.server = Server(self._attend, host, place.port, tls, observe=observe)
+
+    # --- life ---
+
+    async def start(self) -> None:
+        """Begin to listen, and to answer discovery."""
+        self._limits = await self.place.evse.limits()
+        await self.server.start()
+        self._watch = asyncio.create_task(self._look())
+        if self.place.iface:
+            security = Security.TLS if self._tls is not None else Security.NONE
+            answer = Response(link_local(self.place.iface), self.server.port, security)
+            self._discovery = DiscoveryServer(self.place.iface, lambda: answer)
+            await self._discovery.start()
+
+    async def close(self) -> None:
+        """End every session with its outlet safe, then close."""
+        if self._discovery is not None:
+            self._discovery.close()
+        if self._watch is not None:
+            self._watch.cancel()
+        drivers = list(self._drivers)
+        for driver in drivers:
+            driver.abort("the station shuts down")
+        await asyncio.gather(*(driver.safe() for driver in drivers))
+        await self.server.close()
+
+    async def _look(self) -> None:
+        """What the outlet can do, while nobody charges."""
+        while True:
+            await asyncio.sleep(LIMITS_PERIOD)
+            if self._holder is None:
+                with contextlib.suppress(Exception):  # a broken reading shows in the next session
+                    self._limits = await self.place.evse.limits()
+
+    def _attend(self, link: Link) -> Driver:
+        loop = asyncio.get_running_loop()
+        session = SeccSession(
+            replace(self.place.outlet, limits=self._limits),
+            self._clock,
+            loop.time(),
+            entropy=secrets.token_bytes,
+            tls=link.tls,
+            verifier=self._verifier,
+            paused=self._paused,
+            insecure=self._tls is None,
+        )
+        driver = Driver(session, self.place.evse, self.place.backend, self, loop.time, lambda: _soon(loop, link.nudge))
+        self._drivers[driver] = link
+        return driver
+
+    # --- the station of a driver ---
+
+    def taken(self, driver: Driver) -> bool:
+        """Whether another session keeps the outlet: one that is alive, or that belongs to another car."""
+        holder = self._holder
+        if holder is None or holder is driver or holder.ended is not None:
+            return False
+        heard = holder.session.heard
+        silent = heard is None or asyncio.get_running_loop().time() - heard >= SILENCE
+        return not (silent and _car(self._drivers[holder]) == _car(self._drivers[driver]))
+
+    def claim(self, driver: Driver) -> Driver | None:
+        before, self._holder = self._holder, driver
+        if before is not None:
+            before.abort("its car came back on another connection")
+        return before
+
+    def release(self, driver: Driver) -> None:
+        self._drivers.pop(driver, None)
+        if self._holder is driver:
+            self._holder = None
+
+
+def _soon(loop: asyncio.AbstractEventLoop, nudge: Callable[[], None]) -> None:
+    loop.call_soon(nudge)
+
+
+def _car(link: Link) -> object:
+    """By what a car is known before it says anything: its certificate, or its address on a bench."""
+    return link.tls.peer_chain[0] if link.tls is not None and link.tls.peer_chain else link.peer[0]
+
+
+class Station:
+    """N outlets in one process. `tls` None is the bench override: plain TCP, which -20 forbids and the events say aloud."""
+
+    def __init__(
+        self,
+        places: Sequence[Place],
+        tls: ServerTls | None,
+        *,
+        clock: Clock,
+        verifier: Verifier | None = None,
+        observe: Sequence[Observe] = (),
+    ):
+        paused = PausedSessions()
+        self.bays = [Bay(place, tls, clock, paused, verifier, observe) for place in places]
+
+    async def __aenter__(self) -> "Station":
+        started: list[Bay] = []
+        try:
+            for bay in self.bays:
+                await bay.start()
+                started.append(bay)
+        except BaseException:
+            for bay in started:
+                await bay.close()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.gather(*(bay.close() for bay in self.bays))
+
+    @property
+    def addresses(self) -> list[tuple[str, int]]:
+        """Where each outlet listens."""
+        return [bay.server.address for bay in self.bays]
+
+    async def once(self) -> Ended:
+        """Wait until one session has ended, at whichever outlet; its end. What never spoke is no session."""
+        waiting = [asyncio.create_task(_ended(bay.server)) for bay in self.bays]
+        done, rest = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for task in rest:
+            task.cancel()
+        return done.pop().result()
+
+
+async def _ended(server: Server) -> Ended:
+    while True:
+        served = await server.served.get()
+        if served.ended is not None:
+            return served.ended
+
+
+def wall_clock(scale: float = 1.0) -> Clock:
+    """The clock of this machine, `scale` times as fast."""
+    return Clock(time.time(), asyncio.get_running_loop().time(), scale)
+
+
+def surroundings(clock: Clock) -> Surroundings:
+    """What a backend needs, from the running event loop: jobs go to a thread."""
+    loop = asyncio.get_running_loop()
+
+    def later(delay: float, call: Callable[[], None]) -> Callable[[], None]:
+        return loop.call_later(delay, call).cancel
+
+    def work(job: Callable[[], object], done: Callable[[object], None]) -> None:
+        task = loop.create_task(asyncio.to_thread(job))
+        task.add_done_callback(lambda finished: _delivered(finished, done))
+
+    return Surroundings(lambda: clock.wall(loop.time()), later, work)
+
+
+def _delivered(finished: "asyncio.Task[object]", done: Callable[[object], None]) -> None:
+    if finished.cancelled():
+        return
+    if (error := finished.exception()) is not None:
+        log.error("a job of the backend failed", exc_info=error)
+        return
+    done(finished.result())

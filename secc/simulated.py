@@ -1,0 +1,204 @@
+"""A simulated outlet with believable physics: a contactor that takes its time, an isolation test, an output that ramps, a meter that signs.
+
+State is a function of time: it moves on whenever it is looked at, by the wall clock it is given, which may run faster than the protocol.
+Contactor, isolation test and ramp take real seconds, because the standard's timers do; energy is counted in wall seconds.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+
+from secc.evse import EVSE
+from secc.station import EVReported, Limits, MeterReading, OutputMeasured
+from v2g.session.endpoint import Ended
+
+DC_LIMITS = Limits(
+    charge_power=60_000,
+    discharge_power=60_000,
+    charge_current=150,
+    discharge_current=150,
+    voltage=920,
+    voltage_minimum=150,
+)
+AC_LIMITS = Limits(charge_power=22_080, discharge_power=22_080, charge_current=96, discharge_current=96, phases=3)
+SECONDS_PER_HOUR = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Physics:
+    """How the simulated hardware behaves, in real seconds."""
+
+    contactor: float = 0.15  # s to close or open
+    isolation: float = 0.5  # s to measure
+    volts_per_second: float = 2_000.0
+    amperes_per_second: float = 400.0
+    sound: bool = True  # isolation
+    stuck: bool = False  # the contactor does not move
+
+
+@dataclass
+class Meter:
+    """Counts import and export, and signs what it shows: ECDSA over P-256 and SHA-256, r and s of 32 octets each.
+
+    What is signed are the ASCII octets of `text`: id, Wh into the car, Wh out of it (of this session, whole), epoch seconds.
+    """
+
+    meter_id: str = "V2GKIT-SIM-1"
+    key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()), repr=False)
+    imported: float = 0.0  # Wh, registers
+    exported: float = 0.0
+    imported_before: float = 0.0  # at the start of the session
+    exported_before: float = 0.0
+
+    def count(self, power: float, seconds: float) -> None:
+        """Power (W) for some wall seconds."""
+        energy = power * seconds / SECONDS_PER_HOUR
+        if energy > 0:
+            self.imported += energy
+        else:
+            self.exported -= energy
+
+    def begin(self) -> None:
+        """A session begins: its energies count from here."""
+        self.imported_before, self.exported_before = self.imported, self.exported
+
+    def read(self, wall: float) -> MeterReading:
+        """A signed reading."""
+        plain = MeterReading(
+            self.meter_id,
+            self.imported,
+            self.exported,
+            wall,
+            imported_before=self.imported_before,
+            exported_before=self.exported_before,
+        )
+        return replace(plain, signature=self._signed(plain))
+
+    def _signed(self, reading: MeterReading) -> bytes:
+        r, s = decode_dss_signature(self.key.sign(text(reading), ec.ECDSA(hashes.SHA256())))
+        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+    @property
+    def public_key(self) -> bytes:
+        """PEM, for whoever verifies readings."""
+        return self.key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+def text(reading: MeterReading) -> bytes:
+    """The octets that the simulated meter signs."""
+    return f"{reading.meter_id}|{reading.charged}|{reading.discharged}|{int(reading.at)}".encode()
+
+
+class SimulatedEVSE(EVSE):
+    """An outlet of which only the software is real. `now` gives real seconds, `wall` epoch seconds, `sleep` waits real seconds."""
+
+    def __init__(
+        self,
+        now: Callable[[], float],
+        wall: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
+        *,
+        evse_id: str = "DE*V2G*E1",
+        limits: Limits = DC_LIMITS,
+        physics: Physics | None = None,
+        meter: Meter | None = None,
+    ):
+        super().__init__()
+        self.evse_id = evse_id
+        self.meter = meter or Meter()
+        self.closed = False
+        self.authorized: bool | None = None
+        self._now, self._wall, self._sleep = now, wall, sleep
+        self._limits, self._physics = limits, physics or Physics()
+        self._wanted = (0.0, 0.0)  # V, A
+        self._present = (0.0, 0.0)
+        self._power: float | None = None  # W, AC: what the car is told and, as far as an outlet knows, takes
+        self._loaded = False  # a car takes what is there: with its own contactors open no current flows
+        self._looked = (now(), wall())
+
+    async def limits(self) -> Limits:
+        return self._limits
+
+    async def authorize(self, evccid: str) -> bool | None:
+        return self.authorized
+
+    async def check_isolation(self, voltage: float) -> bool:
+        await self._switch(True)
+        await self.set_output(voltage, 0.0)
+        await self._sleep(self._physics.isolation)
+        await self.set_output(0.0, 0.0)
+        return self._physics.sound and self.closed
+
+    async def set_output(self, voltage: float, current: float) -> None:
+        self._move()
+        self._wanted = (min(max(voltage, 0.0), self._limits.voltage), current)
+        self._loaded = self._loaded and voltage > 0
+
+    async def set_power(self, power: float) -> None:
+        self._move()
+        self._power = power
+
+    async def car_reported(self, report: EVReported) -> None:
+        if self._power is not None and report.power is not None:
+            self._move()
+            self._power = report.power  # a real meter sees what the car really takes
+
+    async def close_contactor(self) -> bool:
+        await self._switch(True)
+        self._move()
+        self._loaded = True  # the car closes its own contactors once power is on
+        return self.closed
+
+    async def open_contactor(self) -> bool:
+        self._move()
+        self._wanted, self._power, self._loaded = (0.0, 0.0), None, False
+        await self._switch(False)
+        return not self.closed
+
+    async def _switch(self, closed: bool) -> None:
+        if self.closed is not closed and not self._physics.stuck:
+            await self._sleep(self._physics.contactor)
+            self._move()
+            self.closed = closed
+
+    async def read_output(self) -> OutputMeasured:
+        self._move()
+        voltage, current = self._present
+        if self._power is not None:
+            return OutputMeasured(self._limits.nominal_voltage, 0.0, self._power if self.closed else 0.0)
+        return OutputMeasured(voltage, current if self.closed and self._loaded else 0.0)
+
+    async def read_meter(self) -> MeterReading:
+        self._move()
+        return self.meter.read(self._wall())
+
+    async def session_began(self, evccid: str) -> None:
+        self._move()
+        self.meter.begin()
+
+    async def session_ended(self, ended: Ended) -> None:
+        self._wanted, self._power, self._loaded = (0.0, 0.0), None, False
+
+    def _move(self) -> None:
+        """Let what time has passed pass."""
+        now, wall = self._now(), self._wall()
+        before, self._looked = self._looked, (now, wall)
+        real, counted = max(0.0, now - before[0]), max(0.0, wall - before[1])
+        was = self._flowing()
+        steps = (self._physics.volts_per_second * real, self._physics.amperes_per_second * real)
+        voltage, current = (_towards(a, b, step) for a, b, step in zip(self._present, self._wanted, steps, strict=True))
+        self._present = (voltage, current)
+        self.meter.count((was + self._flowing()) / 2, counted)  # the ramp is a straight line
+
+    def _flowing(self) -> float:
+        """Power through the meter (W)."""
+        if not (self.closed and self._loaded):
+            return 0.0
+        return self._power if self._power is not None else self._present[0] * self._present[1]
+
+
+def _towards(value: float, target: float, step: float) -> float:
+    return min(value + step, target) if value < target else max(value - step, target)
