@@ -8,7 +8,8 @@ openssl                      TLS between memory buffers
 """
 
 from v2g.session.transport.client import ClientTls, run
+from v2g.session.transport.discovery import DiscoveryServer, Found, discover
 from v2g.session.transport.pump import Attend, Limits
 from v2g.session.transport.server import Served, Server, ServerTls, serve
 
-__all__ = ["Attend", "ClientTls", "Limits", "Served", "Server", "ServerTls", "run", "serve"]
+__all__ = ["Attend", "ClientTls", "DiscoveryServer", "Found", "Limits", "Served", "Server", "ServerTls", "discover", "run", "serve"]

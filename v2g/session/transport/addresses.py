@@ -7,6 +7,7 @@ from pathlib import Path
 from v2g.session.link import Unreachable
 
 _IF_INET6 = Path("/proc/net/if_inet6")
+_TENTATIVE = 0x40  # flag of an address whose uniqueness on the link is still being tested
 
 
 def index_of(interface: str) -> int:
@@ -19,24 +20,31 @@ def index_of(interface: str) -> int:
 
 
 def addresses_of(interface: str) -> tuple[IPv6Address, ...]:
-    """The IPv6 addresses of an interface, from /proc (Linux); empty where that is not there."""
+    """The IPv6 addresses of an interface that can be used now, from /proc (Linux); empty where that is not there."""
     index_of(interface)
     try:
         rows = [line.split() for line in _IF_INET6.read_text().splitlines()]
     except OSError:
         return ()
-    return tuple(IPv6Address(bytes.fromhex(row[0])) for row in rows if row[5] == interface)
+    return tuple(IPv6Address(bytes.fromhex(row[0])) for row in rows if row[5] == interface and not int(row[4], 16) & _TENTATIVE)
 
 
 def link_local(interface: str) -> IPv6Address:
-    """The link-local address of an interface; ::1 for a loopback that has none. Raises Unreachable with the cure."""
-    found = addresses_of(interface)
-    for address in (*(a for a in found if a.is_link_local), *(a for a in found if a.is_loopback)):
-        return address
+    """The link-local address of an interface, of a loopback ::1. Raises Unreachable with the cure."""
+    if is_loopback(interface):
+        return IPv6Address("::1")
+    for address in addresses_of(interface):
+        if address.is_link_local:
+            return address
     raise Unreachable(
         f"interface {interface!r} has no IPv6 link-local address, which discovery needs: set it up (ip link set {interface} up), enable "
         f"IPv6 (sysctl net.ipv6.conf.{interface}.disable_ipv6=0), or do without discovery and give host and port"
     )
+
+
+def is_loopback(interface: str) -> bool:
+    """Whether an interface is the machine's own."""
+    return interface.startswith("lo") and interface[2:].rstrip("0123456789") == ""
 
 
 def zoned(address: IPv6Address, interface: str) -> str:
