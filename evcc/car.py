@@ -10,6 +10,7 @@ import msgspec
 from evcc.contract import Contract
 from evcc.ev import Ev
 from evcc.goal import Goal
+from evcc.offered import Offered
 from evcc.profile import Choice
 from evcc.script import Limit
 from evcc.services import Selection
@@ -95,6 +96,7 @@ class Car:
     authorization: Authorization | None = None
     renegotiable: bool = False
     selected: Selection | None = None
+    offers: tuple[Offered, ...] = ()
     choice: Choice | None = None
     loops: int = 0
     evse_id: str = ""

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -18,11 +18,14 @@ from pki.profiles import INTEROP, ISO20, Role, Rules
 from pki.store import Credential, Store
 from pki.verify import Anchors, VerifiedChain, verify
 from v2g.session.clock import Clock
-from v2g.session.endpoint import Endpoint, Event, Relaxed
+from v2g.session.endpoint import Ended, Endpoint, Event, Relaxed
+from v2g.session.errors import SessionError
 from v2g.session.link import Link, Observe, Observer
+from v2g.session.sdp import Security
 from v2g.session.tls import PROFILES
 from v2g.session.tls import Credential as TlsCredential
-from v2g.session.transport import ClientTls, Limits, run
+from v2g.session.transport import ClientTls, run
+from v2g.session.transport.discovery import discover
 
 RULES = {"conformance": ISO20, "interop": INTEROP}
 
@@ -76,11 +79,31 @@ class Visit:
     relaxed: list[str] = field(default_factory=list)
 
     async def at(self, host: str, port: int) -> Result:
-        """Drive to the end. Nothing is raised for what a station or a network does."""
+        """Drive to the end at a known address. Nothing is raised for what a station or a network does."""
+
+        async def known() -> tuple[str, int]:
+            return host, port
+
+        return await self._drive(known)
+
+    async def on(self, interface: str) -> Result:
+        """Find the station by SDP on an interface, every time anew, and drive to the end. What is found without TLS is not believed."""
+        security = Security.NONE if self.tls is None else Security.TLS
+
+        async def found() -> tuple[str, int]:
+            station = await discover(interface, security=security)
+            return station.host, station.port
+
+        return await self._drive(found)
+
+    async def _drive(self, find: Callable[[], Awaitable[tuple[str, int]]]) -> Result:
         loop = asyncio.get_running_loop()
         start = Start.of(self.car, loop.time())
         while True:
-            ended = await run(self._attend, host, port, self.tls, observe=[*self.observe, self._witness], limits=Limits())
+            try:
+                ended = await run(self._attend, *await find(), self.tls, observe=[*self.observe, self._witness])
+            except SessionError as error:  # nobody answered
+                ended = Ended("no connection", error)
             self.sessions += 1
             if not (ended.well and ended.how == "Pause"):
                 break

@@ -138,11 +138,9 @@ class Ev:
 
     def current(self, power: float) -> float:
         """The current (A) at which the battery takes a power (W), or gives it: the root of `power = current * voltage(current)`."""
-        open_voltage, resistance = self.voltage(), self.battery.resistance
-        if resistance == 0:
-            return power / open_voltage
-        root = open_voltage**2 + 4 * resistance * power
-        return (math.sqrt(max(root, 0.0)) - open_voltage) / (2 * resistance)
+        open_voltage = self.voltage()
+        root = open_voltage**2 + 4 * self.battery.resistance * power  # below 0 no current gives so much; the one that gives most
+        return 2 * power / (open_voltage + math.sqrt(max(root, 0.0)))
 
     def take(self, power: float, seconds: float) -> None:
         """Let `power` (W) flow for `seconds`. The meter at the plug counts it all; the battery stops at empty and at full."""

@@ -112,7 +112,8 @@ def plan(slots: list[Slot], battery: Battery, energy: float, bounds: Bounds, wea
 def _slopes(slot: Slot, battery: Battery, wear: float) -> tuple[float, float]:
     """What a Wh in the battery costs to charge and earns when discharged."""
     charge, discharge = slot.buy / battery.charge_efficiency, (slot.sell - wear) * battery.discharge_efficiency
-    return (charge, discharge) if discharge <= charge else ((charge + discharge) / 2,) * 2
+    both = slot.charge > 0 and slot.discharge > 0
+    return ((charge + discharge) / 2,) * 2 if both and discharge > charge else (charge, discharge)
 
 
 def _flat(slots: list[Slot], battery: Battery, energy: float, bounds: Bounds, wear: float) -> list[float]:

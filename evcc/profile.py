@@ -1,6 +1,7 @@
 """From what is offered to what the car will do: the choice of a tuple and the EVPowerProfile that it promises."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from energy.series import Series, Step
@@ -46,7 +47,7 @@ class Choice:
         return self.powers.at(wall) or 0.0
 
 
-def choose(offers: list[Offered], ev: Ev, goal: Goal, inlet: Inlet, wall: float, points: int, wear: float = 0.0) -> Choice:
+def choose(offers: Sequence[Offered], ev: Ev, goal: Goal, inlet: Inlet, wall: float, points: int, wear: float = 0.0) -> Choice:
     """The cheapest of the offers that reach the target, or the one that comes nearest to it.
 
     `points` bounds the entries of the profile. Raises PeerIncompatible when no offer holds any power after `wall` (epoch s).
@@ -85,6 +86,8 @@ def _slots(offer: Offered, ev: Ev, goal: Goal, inlet: Inlet, wall: float) -> lis
     grain = max(GRAIN, math.ceil((until - start) / MOST_GRAINS))
     edges = sorted({*range(start, until, grain), until, *(int(edge) for s in series for edge in s.edges() if start < edge < until)})
     starts = edges[:-1]
+    # a station that offers discharging without a price asks for it: it is followed wherever the target allows
+    asked = max(offer.buy.values, default=0.0) + 1.0 if offer.buy else 1.0
     charge, discharge, buy, sell = (
         [None] * len(starts) if s is None else s.sample(starts) for s in (offer.charge, offer.discharge, offer.buy, offer.sell)
     )
@@ -93,10 +96,9 @@ def _slots(offer: Offered, ev: Ev, goal: Goal, inlet: Inlet, wall: float) -> lis
             start=edge,
             until=edges[i + 1],
             charge=min(charge[i] or 0.0, inlet.charge_power, ev.battery.charge_power),
-            # without a price there is no reason to sell
-            discharge=min(discharge[i] or 0.0, inlet.discharge_power, ev.battery.discharge_power) if sell[i] is not None else 0.0,
+            discharge=min(discharge[i] or 0.0, inlet.discharge_power, ev.battery.discharge_power),
             buy=buy[i] or 0.0,
-            sell=sell[i] or 0.0,
+            sell=asked if (price := sell[i]) is None else price,
         )
         for i, edge in enumerate(starts)
     ]

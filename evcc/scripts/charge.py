@@ -53,7 +53,7 @@ def energy(car: Car, leave: Callable[[Car], Leave]) -> Part[Session]:
     """One service from its parameters to the end of power."""
     mode = mode_of(car)
     yield from mode.discovery()
-    yield from schedule(car, mode)
+    yield from schedule(car)
     yield from mode.preparation()
     how = yield from delivery(car, mode, leave)
     yield from mode.conclusion()

@@ -9,7 +9,7 @@ from evcc.car import Car
 from evcc.mode import Mode
 from evcc.profile import power_profile
 from evcc.script import UNSTAMPED, Aside, Part, Wait, ask
-from evcc.scripts.schedule import schedule
+from evcc.scripts.schedule import choice, schedule
 from v2g.messages.common_messages import (
     Dynamic_SMDTControlModeType,
     MeteringConfirmationReq,
@@ -40,8 +40,8 @@ NOTIFICATIONS: dict[Notification, Leave] = {
 
 def due(car: Car) -> Leave:
     """Why the car itself leaves the loop, if it does: loops, driver, departure, target, the end of its schedule."""
-    wish, goal, choice = car.wish, car.goal, car.choice
-    assert choice is not None
+    wish, goal, following = car.wish, car.goal, car.choice
+    assert following is not None
     stays = car.service.bidirectional and (goal.departure is not None or car.service.control == "Scheduled")
     if wish.pause_after is not None and car.loops >= wish.pause_after:
         return Session.Pause
@@ -51,7 +51,7 @@ def due(car: Car) -> Leave:
         return Session.Terminate
     if goal.reached(car.ev) and not stays:
         return Session.Terminate
-    if choice.tuple_id is not None and car.wall >= (choice.powers.until if goal.departure else choice.until):
+    if following.tuple_id is not None and car.wall >= (following.powers.until if goal.departure else following.until):
         return Session.Terminate if goal.reached(car.ev) else RENEGOTIATE
     return None
 
@@ -75,7 +75,7 @@ def delivery(car: Car, mode: Mode, leave: Callable[[Car], Leave] = due) -> Part[
 
 def start(car: Car, mode: Mode) -> Part[Any]:
     """PowerDelivery(Start) with the profile that the car will hold."""
-    assert car.choice is not None
+    car.choice = choice(car, mode)
     if not car.service.dc:
         car.note("control pilot", state="C")  # within 0.25 s of the request [V2G20-847]
     response = yield ask(
@@ -96,7 +96,7 @@ def renegotiation(car: Car, mode: Mode) -> Part[None]:
     """A new schedule under power."""
     yield ask(PowerDeliveryReq, EVProcessing=Processing.Finished, ChargeProgress=Progress.ScheduleRenegotiation)
     mode.settle()
-    yield from schedule(car, mode)
+    yield from schedule(car)
     yield from start(car, mode)
 
 
@@ -132,14 +132,14 @@ def confirmation(car: Car, response: Any) -> Part[None]:
     if car.contract is None or response.MeterInfo is None:
         car.note("meter reading not confirmed", why="no contract to sign with" if car.contract is None else "no MeterInfo in the response")
         return
-    choice = car.choice.tuple_id if car.choice else None
+    tuple_id = car.choice.tuple_id if car.choice else None
     data = SignedMeteringDataType(
         Id="id1",
         SessionID=car.session_id,
         MeterInfo=response.MeterInfo,
         Receipt=response.Receipt,
-        Dynamic_SMDTControlMode=Dynamic_SMDTControlModeType() if choice is None else None,
-        Scheduled_SMDTControlMode=None if choice is None else Scheduled_SMDTControlModeType(SelectedScheduleTupleID=choice),
+        Dynamic_SMDTControlMode=Dynamic_SMDTControlModeType() if tuple_id is None else None,
+        Scheduled_SMDTControlMode=None if tuple_id is None else Scheduled_SMDTControlModeType(SelectedScheduleTupleID=tuple_id),
     )
     header = msgspec.structs.replace(UNSTAMPED, Signature=car.contract.metering(data))
     yield Aside(MeteringConfirmationReq(Header=header, SignedMeteringData=data), PayloadType.METERING_CONFIRMATION)

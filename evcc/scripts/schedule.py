@@ -12,21 +12,25 @@ from v2g.messages.common_messages import Dynamic_SEReqControlModeType, Scheduled
 from v2g.session.errors import PeerMisbehaved
 
 
-def schedule(car: Car, mode: Mode) -> Part[Choice]:
-    """Exchange schedules until the station has one, and choose what to follow."""
+def schedule(car: Car) -> Part[None]:
+    """Exchange schedules until the station has one."""
     response: Any = yield from poll(car, lambda _: request(car), ONGOING)  # the seconds until departure count down
     if response.GoToPause:
         car.note("station suggests a pause")
     scheduled, dynamic = response.Scheduled_SEResControlMode, response.Dynamic_SEResControlMode
     if (scheduled if car.service.control == "Scheduled" else dynamic) is None:
         raise PeerMisbehaved(f"ScheduleExchangeRes is not for {car.service.control} control", "V2G20-1600")
-    if scheduled is None:
-        car.choice = unplanned(car.ev, car.goal, mode.limits, car.wall)
+    car.offers = tuple(offered(offer) for offer in scheduled.ScheduleTuple) if scheduled else ()
+
+
+def choice(car: Car, mode: Mode) -> Choice:
+    """What the car will follow from now. Not chosen before power can flow: what the cable check took is planned for no more."""
+    if car.service.control == "Dynamic":
+        chosen = unplanned(car.ev, car.goal, mode.limits, car.wall)
     else:
-        offers = [offered(offer) for offer in scheduled.ScheduleTuple]
-        car.choice = choose(offers, car.ev, car.goal, mode.limits, car.wall, car.wish.supporting_points, car.wish.wear)
-    car.note("schedule chosen", tuple=car.choice.tuple_id, cost=round(car.choice.cost, 4), shortfall=round(car.choice.shortfall))
-    return car.choice
+        chosen = choose(car.offers, car.ev, car.goal, mode.limits, car.wall, car.wish.supporting_points, car.wish.wear)
+    car.note("schedule chosen", tuple=chosen.tuple_id, cost=round(chosen.cost, 4), shortfall=round(chosen.shortfall))
+    return chosen
 
 
 def request(car: Car) -> Type:

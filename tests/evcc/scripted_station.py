@@ -1,4 +1,7 @@
-"""A station for the car's tests: one short answer per request, each of which a test may replace. Not our SECC, so that no rule is tested against itself."""
+"""A station for the car's tests: one short answer per request, each of which a test may replace.
+
+It is not our SECC, so that no rule is tested against itself.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,8 +15,16 @@ from evcc.scripts.charge import charge
 from evcc.session import EvccSession
 from v2g.exi.codec import encode
 from v2g.exi.derive import least
-from v2g.messages import ac, app_protocol, common_messages as cm, dc, schema_set
-from v2g.messages.common_types import EVSEStatusType, MeterInfoType, MessageHeaderType, evseNotificationType, processingType, responseCodeType
+from v2g.messages import ac, app_protocol, dc, schema_set
+from v2g.messages import common_messages as cm
+from v2g.messages.common_types import (
+    EVSEStatusType,
+    MessageHeaderType,
+    MeterInfoType,
+    evseNotificationType,
+    processingType,
+    responseCodeType,
+)
 from v2g.session.frames import SETS, message, payload_type_of
 from v2g.session.rational import number, rational
 from v2g.session.sequence import response_to
@@ -154,30 +165,30 @@ def detail(request: Any, station: Station) -> Any:
 
 
 def parameters_dc(request: Any, station: Station) -> Any:
-    limits = dict(
-        EVSEMaximumChargePower=rational(60e3),
-        EVSEMinimumChargePower=rational(0),
-        EVSEMaximumChargeCurrent=rational(150),
-        EVSEMinimumChargeCurrent=rational(0),
-        EVSEMaximumVoltage=rational(500),
-        EVSEMinimumVoltage=rational(150),
-    )
+    limits = {
+        "EVSEMaximumChargePower": rational(60e3),
+        "EVSEMinimumChargePower": rational(0),
+        "EVSEMaximumChargeCurrent": rational(150),
+        "EVSEMinimumChargeCurrent": rational(0),
+        "EVSEMaximumVoltage": rational(500),
+        "EVSEMinimumVoltage": rational(150),
+    }
     if type(request.DC_CPDReqEnergyTransferMode) is dc.DC_CPDReqEnergyTransferModeType:
         return ok(request, station, DC_CPDResEnergyTransferMode=dc.DC_CPDResEnergyTransferModeType(**limits))
-    back = dict(
-        EVSEMaximumDischargePower=rational(-30e3),  # stations differ in the sign
-        EVSEMinimumDischargePower=rational(0),
-        EVSEMaximumDischargeCurrent=rational(-100),
-        EVSEMinimumDischargeCurrent=rational(0),
-    )
+    back = {
+        "EVSEMaximumDischargePower": rational(-30e3),  # stations differ in the sign
+        "EVSEMinimumDischargePower": rational(0),
+        "EVSEMaximumDischargeCurrent": rational(-100),
+        "EVSEMinimumDischargeCurrent": rational(0),
+    }
     return ok(request, station, DC_CPDResEnergyTransferMode=dc.BPT_DC_CPDResEnergyTransferModeType(**limits, **back))
 
 
 def parameters_ac(request: Any, station: Station) -> Any:
-    limits = dict(EVSEMaximumChargePower=rational(22e3), EVSEMinimumChargePower=rational(0), EVSENominalFrequency=rational(50))
+    limits = {"EVSEMaximumChargePower": rational(22e3), "EVSEMinimumChargePower": rational(0), "EVSENominalFrequency": rational(50)}
     if type(request.AC_CPDReqEnergyTransferMode) is ac.AC_CPDReqEnergyTransferModeType:
         return ok(request, station, AC_CPDResEnergyTransferMode=ac.AC_CPDResEnergyTransferModeType(**limits))
-    back = dict(EVSEMaximumDischargePower=rational(11e3), EVSEMinimumDischargePower=rational(0))
+    back = {"EVSEMaximumDischargePower": rational(11e3), "EVSEMinimumDischargePower": rational(0)}
     return ok(request, station, AC_CPDResEnergyTransferMode=ac.BPT_AC_CPDResEnergyTransferModeType(**limits, **back))
 
 
@@ -212,7 +223,12 @@ def schedule(request: Any, station: Station) -> Any:
     if request.Dynamic_SEReqControlMode:
         return ok(request, station, EVSEProcessing=Processing.Finished, Dynamic_SEResControlMode=cm.Dynamic_SEResControlModeType())
     tuples = station.tuples or (schedule_tuple(3, power_schedule(request.Header.TimeStamp, (8 * 3600, 40e3))),)
-    return ok(request, station, EVSEProcessing=Processing.Finished, Scheduled_SEResControlMode=cm.Scheduled_SEResControlModeType(ScheduleTuple=tuples))
+    return ok(
+        request,
+        station,
+        EVSEProcessing=Processing.Finished,
+        Scheduled_SEResControlMode=cm.Scheduled_SEResControlModeType(ScheduleTuple=tuples),
+    )
 
 
 def pre_charge(request: Any, station: Station) -> Any:
@@ -244,9 +260,9 @@ def loop_dc(request: Any, station: Station) -> Any:
         station.voltage = number(request.EVPresentVoltage)
         most, least_ = number(asked.EVMaximumChargePower), -number(getattr(asked, "EVMaximumDischargePower", rational(0)))
         station.current = min(max(station.setpoint, least_), most) / station.voltage
-        limits = dict(EVSEMaximumChargePower=rational(60e3), EVSEMaximumChargeCurrent=rational(150), EVSEMaximumVoltage=rational(500))
+        limits = {"EVSEMaximumChargePower": rational(60e3), "EVSEMaximumChargeCurrent": rational(150), "EVSEMaximumVoltage": rational(500)}
         if "BPT" in kind.__name__:
-            limits |= dict(EVSEMaximumDischargePower=rational(30e3), EVSEMaximumDischargeCurrent=rational(100))
+            limits |= {"EVSEMaximumDischargePower": rational(30e3), "EVSEMaximumDischargeCurrent": rational(100)}
     return ok(
         request,
         station,

@@ -1,0 +1,138 @@
+"""Our car and our station in one virtual time: two sessions, a link of a few milliseconds, hardware that does as it is told."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from energy.offer import Offer, Tuple
+from energy.series import Series, Step
+from evcc.car import Car
+from evcc.script import Script
+from evcc.scripts.charge import charge
+from evcc.session import EvccSession
+from secc import station as words
+from secc.outlet import Outlet
+from secc.session import SeccSession
+from v2g.session.endpoint import Event
+
+LATENCY = 0.003  # s
+LIMITS = words.Limits(
+    charge_power=50_000, discharge_power=30_000, charge_current=140, discharge_current=90, voltage=920, voltage_minimum=150
+)
+
+
+def outlet(**changes: Any) -> Outlet:
+    """An outlet with every service."""
+    return Outlet(**{"services": ("AC", "AC_BPT", "DC", "DC_BPT"), "limits": LIMITS, "authorizations": ("EIM", "PnC"), **changes})
+
+
+def night(start: float) -> Offer:
+    """Cheap for two hours, then dear for one: charge, then give back."""
+    hour = 3600.0
+    prices = Series(start, (Step(2 * hour, 0.10), Step(hour, 0.50)))
+    charging = Series(start, (Step(2 * hour, 20_000.0), Step(hour, 0.0)))
+    discharging = Series(start, (Step(2 * hour, 0.0), Step(hour, -10_000.0)))
+    return Offer((Tuple(11, charging, discharging, prices, prices),))
+
+
+@dataclass
+class Pair:
+    """Runs until both sessions have ended. `setpoint` (W) is what Dynamic control asks for; `facts` are told at a loop."""
+
+    car: Car
+    outlet: Outlet = field(default_factory=outlet)
+    script: Script = charge
+    given: dict[str, Any] = field(default_factory=dict)
+    setpoint: float = 8_000.0
+    facts: dict[int, words.Fact] = field(default_factory=dict)
+    hardware: float = 0.05  # s until a command is carried out
+    metered: float = 0.0  # Wh, by a meter of the test
+
+    def __post_init__(self) -> None:
+        self.now = self.car.now
+        tls = self.car.link.tls if self.car.link else None
+        options: dict[str, Any] = {"entropy": lambda n: bytes(range(1, n + 1)), "tls": tls, "insecure": tls is None, **self.given}
+        self.station = SeccSession(self.outlet, self.car.clock, self.now, **options)
+        self.evcc = EvccSession(self.script, self.car, self.now)
+        self.later: list[tuple[float, words.Fact]] = []
+        self.happened: list[Event] = []
+        self.seen: list[Event] = []
+        self.output = (0.0, 0.0)
+        self.counted = self.car.wall
+        self._run()
+
+    def _run(self) -> None:
+        for _ in range(2_000_000):
+            if self._exchange():
+                continue
+            if self.evcc.ended and not self.station.ended:
+                self.station.receive(b"", self.now)
+                continue
+            dues = [due for due in (self.evcc.deadline(), self.station.deadline(), *(due for due, _ in self.later)) if due is not None]
+            if self.evcc.ended or not dues:
+                return
+            self._count(min(dues))
+            self.evcc.tick(self.now)
+            self.station.tick(self.now)
+            for fact in [fact for due, fact in self.later if due <= self.now]:
+                self._tell(fact)
+        raise AssertionError("the session does not end")
+
+    def _count(self, now: float) -> None:
+        """Time goes on: the test's meter counts what the output gives."""
+        self.now = max(self.now, now)
+        wall = self.car.clock.wall(self.now)
+        self.metered += self.output[0] * self.output[1] * (wall - self.counted) / 3600.0
+        self.counted = wall
+
+    def _exchange(self) -> bool:
+        to_station, to_car = self.evcc.octets_to_send(), self.station.octets_to_send()
+        self.seen += self.evcc.events()
+        if to_station or to_car:
+            self._count(self.now + LATENCY)
+        if to_station:
+            self.station.receive(to_station, self.now)
+        if to_car:
+            self.evcc.receive(to_car, self.now)
+            if self.station.ended and not self.evcc.ended:
+                self.evcc.receive(b"", self.now)
+        for event in self.station.events():
+            self.happened.append(event)
+            self._serve(event)
+        return bool(to_station or to_car)
+
+    def _serve(self, event: Event) -> None:
+        fact: words.Fact | None = None
+        match event:
+            case words.AuthorizationWanted():
+                fact = words.Authorized()
+            case words.CheckIsolation():
+                self._after(words.ContactorIs(True))
+                fact = words.IsolationMeasured(True)
+            case words.CloseContactor():
+                fact = words.ContactorIs(True)
+            case words.OpenContactor():
+                self.output = (0.0, 0.0)
+                fact = words.ContactorIs(False)
+            case words.SetOutput(voltage=voltage, current=current):
+                self.output = (voltage, current)
+                fact = words.OutputMeasured(voltage, current)
+            case words.NeedsChanged(first=True):
+                fact = words.ScheduleReady(night(int(self.car.wall)))
+            case words.PowerStarted():
+                self._after(words.SetpointChanged(self.setpoint))
+                fact = words.MeterRead(words.MeterReading("M1", 1.0, 0.0, self.car.wall, bytes(64)))
+            case words.EVReported():
+                fact = self.facts.pop(self.car.loops, None)
+        if fact is not None:
+            self._after(fact)
+
+    def _after(self, fact: words.Fact) -> None:
+        self.later.append((self.now + self.hardware, fact))
+
+    def _tell(self, fact: words.Fact) -> None:
+        self.later = [(due, other) for due, other in self.later if other is not fact]
+        self.station.tell(fact, self.now)
+
+    def of(self, kind: type[Any]) -> list[Any]:
+        """The station's wants and events of a kind."""
+        return [event for event in self.happened if isinstance(event, kind)]
