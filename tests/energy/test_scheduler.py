@@ -13,7 +13,7 @@ from energy.offer import Tuple, offer
 from energy.plan import Plan
 from energy.scheduler import SolverMissing, immediate, plan
 from energy.series import Series, Step
-from energy.setpoint import held
+from energy.setpoint import held, setpoint
 from energy.signal import Kind, Rank, Signal
 from energy.site import Site
 from energy.stay import HORIZON, HORIZON_MAXIMUM, stay_of
@@ -209,6 +209,30 @@ def test_a_few_steps_cost_money_but_never_earn_what_the_full_plan_could_not(case
         assert fitted.unmet >= full.unmet - 1.0
         served = abs(fitted.delivered - full.delivered) < 1.0
         assert not served or fitted.cost >= full.cost - 0.002
+
+
+WILD = st.one_of(st.none(), st.sampled_from([-1e300, -1e30, -1.0, 0.0, 1e-30, 1.0, 5e3, 1e12, 1e300]))
+WILD_POWER = st.sampled_from([-1e300, -5.0, 0.0, 1e-30, 4e3, 1e30, 1e300])
+
+
+@EXAMPLES
+@given(
+    st.fixed_dictionaries(
+        {
+            **dict.fromkeys(("departure", "energy_target", "energy_maximum", "energy_minimum", "v2x_maximum", "v2x_minimum"), WILD),
+            **dict.fromkeys(("soc", "minimum_soc", "target_soc", "capacity"), WILD),
+            **dict.fromkeys(("charge_maximum", "charge_minimum", "discharge_maximum", "discharge_minimum"), WILD_POWER),
+            "max_points": st.sampled_from([-5, 0, 1, 12]),
+            "bidirectional": st.booleans(),
+        }
+    )
+)
+def test_nonsense_from_the_wire_gives_a_plan_an_offer_and_a_setpoint(wild: dict[str, float]) -> None:
+    needs = Needs(**wild)  # type: ignore[arg-type]
+    made = plan(needs, MARKET, T)
+    assert all(math.isfinite(number) for number in (*made.power.values, *made.energies, made.cost, made.unmet))
+    assert 1 <= len(offer(made, needs, MARKET).tuples) <= 3
+    assert -POWER <= setpoint(made, needs, MARKET, T) <= POWER
 
 
 # --- money ---
