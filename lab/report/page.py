@@ -32,8 +32,8 @@ def _row(exchange: Exchange) -> str:
     answered = "" if exchange.answered is None else f"{exchange.answered * 1000:.1f} ms"
     request, response = exchange.octets
     return (
-        f'<tr{" class=bad" if failed or late else ""}><td class="num">{exchange.at:.3f}</td><td class="arrow">→ {escape(exchange.request)}{times}</td>'
-        f'<td class="arrow">← {escape(exchange.response)}</td><td>{escape(exchange.code)}</td>'
+        f'<tr{" class=bad" if failed or late else ""}><td class="num">{exchange.at:.3f}</td>'
+        f"<td>→ {escape(exchange.request)}{times}</td><td>← {escape(exchange.response)}</td><td>{escape(exchange.code)}</td>"
         f'<td class="num">{request} / {response}</td><td class="num">{answered}</td></tr>'
     )
 
@@ -73,7 +73,7 @@ def _range(steps: Steps) -> str:
 
 def _chain(chain: Chain) -> str:
     rows = "".join(
-        f'<tr><td>{escape(c.subject)}</td><td>{escape(c.issuer)}</td><td>{escape(c.key)}</td><td>{escape(c.until)}</td><td class="num">{c.octets}</td></tr>'
+        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in (c.subject, c.issuer, c.key, c.until, str(c.octets))) + "</tr>"
         for c in chain.certificates
     )
     head = "<tr><th>Subject</th><th>Issuer</th><th>Key</th><th>Valid until</th><th>Octets</th></tr>"

@@ -1,0 +1,236 @@
+"""One whole session on this machine: CSMS, station and car as three parties on real sockets, with everything they leave behind.
+
+The CSMS and the station run as processes of their own, started with the very commands that a user would type; the car is driven from here,
+so that its progress can be told as it happens. Afterwards the demo looks at what each of them saw and says whether it all fits together.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from evcc.car import Wish
+from evcc.client import Visit, contract_of, vehicle_tls, wall_clock
+from evcc.config import Config
+from evcc.goal import Goal
+from lab.narrator import Narrator
+from lab.pcapng import Capture
+from lab.report.page import page
+from lab.report.reading import story
+from pki.profiles import Role
+from pki.store import Store
+from v2g.session.clock import Clock
+from v2g.session.link import Observe
+from v2g.session.trace import Trace, TraceWriter
+
+STARTING = 20.0  # s that a party may take to be ready: a cold interpreter on a busy machine needs three
+STAY = timedelta(hours=19)  # from noon to the next morning: a midday dip, an evening peak, a night
+ARRIVAL = 11.5  # h of local (here: UTC) time, on the day after tomorrow's prices are known
+SECONDS = 9.0  # s that the stay lasts for those who watch
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to demonstrate, and where to leave it."""
+
+    service: str = "DC_BPT"
+    control: str = "Scheduled"
+    authorization: str = "PnC"
+    output: Path = Path("demo-output")
+    pki: Path | None = None  # made in the output folder when not given
+    ocpp: bool = True
+    soc: float = 40.0  # % on arrival
+    scale: float = STAY.total_seconds() / SECONDS  # wall seconds per second
+
+    @property
+    def bidirectional(self) -> bool:
+        """Whether the service lets energy flow back."""
+        return self.service.endswith("BPT")
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of it: the car's account, what the CSMS heard, and every expectation that was not met."""
+
+    car: dict[str, Any] = field(default_factory=dict)
+    heard: list[dict[str, Any]] = field(default_factory=list)
+    missed: list[str] = field(default_factory=list)
+    files: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def well(self) -> bool:
+        """True when the session ended as it should and everybody saw it."""
+        return not self.missed
+
+    def expect(self, met: object, what: str) -> None:
+        """Note what should have been and was not."""
+        if not met:
+            self.missed.append(what)
+
+
+class Party:
+    """One process with a line of JSON for everything it does."""
+
+    def __init__(self, name: str, process: asyncio.subprocess.Process, log: Path):
+        self.name, self.process, self.said = name, process, list[dict[str, Any]]()
+        self._log, self._news = log, asyncio.Condition()
+        self._reading = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        assert self.process.stdout is not None
+        with self._log.open("w") as log:
+            async for line in self.process.stdout:
+                log.write(line.decode(errors="replace"))
+                log.flush()
+                async with self._news:
+                    with contextlib.suppress(json.JSONDecodeError):
+                        self.said.append(json.loads(line))
+                    self._news.notify_all()
+
+    async def says(self, fits: Callable[[dict[str, Any]], bool], limit: float) -> dict[str, Any]:
+        """The first line that fits. Raises RuntimeError with the party's log when none comes in time."""
+        async with self._news:
+            try:
+                await asyncio.wait_for(self._news.wait_for(lambda: any(map(fits, self.said)) or self._reading.done()), limit)
+            except TimeoutError:
+                raise RuntimeError(f"{self.name} did not get ready within {limit:g} s; see {self._log}") from None
+            found = next((line for line in self.said if fits(line)), None)
+        if found is None:
+            raise RuntimeError(f"{self.name} ended before it was ready; see {self._log}")
+        return found
+
+    async def finish(self, limit: float) -> int:
+        """Wait for it to end by itself, then ask, then insist."""
+        for insist in (None, signal.SIGTERM, signal.SIGKILL):
+            if insist is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    self.process.send_signal(insist)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.process.wait(), limit)
+                break
+        await self._reading
+        return self.process.returncode if self.process.returncode is not None else -1
+
+
+@contextlib.asynccontextmanager
+async def party(name: str, log: Path, *arguments: str) -> AsyncIterator[Party]:
+    """A `v2g` command as a process; it is ended when the block is."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "lab.cli", *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, env={**os.environ}
+    )
+    running = Party(name, process, log)
+    try:
+        yield running
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+            await running.finish(5.0)
+
+
+async def perform(plan: Plan, tell: Tell) -> Outcome:
+    """Run the whole story. Raises RuntimeError when a party does not start."""
+    plan.output.mkdir(parents=True, exist_ok=True)
+    pki = plan.pki or await _certificates(plan.output / "certs", tell)
+    arrival = _arrival(datetime.now(UTC))
+    outcome = Outcome()
+    async with contextlib.AsyncExitStack() as stack:
+        csms = None
+        arguments = ["--json", "--once", "--pki", str(pki), "--host", "::1", "--port", "0"]
+        arguments += ["--time-scale", str(plan.scale), "--epoch", str(arrival.timestamp()), "--trace", str(plan.output / "station")]
+        if plan.ocpp:
+            csms = await stack.enter_async_context(party("the CSMS", plan.output / "csms.jsonl", "csms", "--json", "--port", "0"))
+            url = (await csms.says(lambda line: "url" in line, STARTING))["url"]
+            tell(f"CSMS       OCPP 2.1 at {url}")
+            arguments += ["--ocpp", url]
+        station = await stack.enter_async_context(party("the station", plan.output / "station.jsonl", "secc", *arguments))
+        ready = await station.says(lambda line: line.get("event") == "listening", STARTING)
+        tell(f"station    listens on [{ready['host']}]:{ready['port']}, TLS 1.3")
+        outcome.car = await _drive(plan, pki, arrival, (ready["host"], ready["port"]), tell, outcome)
+        outcome.expect(await station.finish(15.0) == 0, f"the station should have ended well; see {plan.output / 'station.jsonl'}")
+        if csms is not None:
+            await csms.finish(0.1)
+            outcome.heard = csms.said
+    _judge(plan, outcome)
+    _report(plan, outcome)
+    return outcome
+
+
+async def _certificates(folder: Path, tell: Tell) -> Path:
+    if not folder.exists():  # noqa: ASYNC240 - nothing else runs yet
+        tell(f"PKI        makes certificates in {folder}")
+        async with party("the PKI", folder.with_suffix(".log"), "pki", "create", str(folder)) as making:
+            if await making.process.wait() != 0:
+                raise RuntimeError(f"no certificates; see {folder.with_suffix('.log')}")
+    return folder
+
+
+def _arrival(now: datetime) -> datetime:
+    """The coming day's arrival time, so that the prices of a whole day lie ahead."""
+    return (now + timedelta(days=1)).replace(hour=int(ARRIVAL), minute=int(ARRIVAL % 1 * 60), second=0, microsecond=0)
+
+
+async def _drive(plan: Plan, pki: Path, arrival: datetime, address: tuple[str, int], tell: Tell, outcome: Outcome) -> dict[str, Any]:
+    store = Store(pki)
+    clock = wall_clock(plan.scale, arrival.timestamp())
+    wish = Wish(
+        evccid=store.vehicle.common_name,  # [V2G20-2598]
+        services=(plan.service,),
+        control="Scheduled" if plan.control == "Scheduled" else "Dynamic",
+        authorizations=("PnC",) if plan.authorization == "PnC" else ("EIM",),
+        pace=0.02,
+    )
+    goal = Goal(target_soc=80.0, minimum_soc=30.0, maximum_soc=90.0)
+    config = replace(Config(), soc=plan.soc, departure_in=STAY.total_seconds(), wish=wish, goal=goal)
+    contract = contract_of(store) if plan.authorization == "PnC" and store.credentials(Role.CONTRACT) else None
+    car = config.car(clock, clock.started, contract)
+    with _witnesses(plan, clock, outcome) as observe:
+        visit = Visit(car, tls=vehicle_tls(store), observe=[*observe, lambda local, peer, number: Narrator(clock, tell)])
+        return (await visit.at(*address)).as_dict()
+
+
+@contextlib.contextmanager
+def _witnesses(plan: Plan, clock: Clock, outcome: Outcome) -> Any:
+    """Observers that leave the trace and the capture of the connection."""
+    trace, capture = plan.output / "trace.jsonl", plan.output / "session.pcapng"
+    outcome.files |= {"trace": str(trace), "capture": str(capture)}
+    real = wall_clock()  # packets bear the time at which they were, not the simulated one
+    with trace.open("w") as lines, capture.open("wb") as octets:
+        traced: Observe = lambda local, peer, number: TraceWriter(Trace("evcc", clock.wall, connection=number), lines.write)  # noqa: E731
+        captured: Observe = lambda local, peer, number: Capture(octets.write, real.wall, local, peer, server=False)  # noqa: E731
+        yield [traced, captured]
+
+
+def _judge(plan: Plan, outcome: Outcome) -> None:
+    """Whether it was what was asked for, seen from the car and from the CSMS."""
+    car = outcome.car
+    outcome.expect(car["ok"], f"the car's session should have ended well: {car['reason']}")
+    outcome.expect(car["service"] == plan.service, f"service {plan.service} was wanted, {car['service']} was selected")
+    outcome.expect(car["control"] == plan.control.lower(), f"{plan.control} control was wanted, {car['control']} was selected")
+    outcome.expect(car["auth"] == plan.authorization.lower(), f"{plan.authorization} was wanted, {car['auth']} was used")
+    outcome.expect(car["tls"] == "TLSv1.3", f"TLS 1.3 was wanted, it was {car['tls']}")
+    outcome.expect(car["energy_charged"] > 1000, f"more than 1 kWh should have been charged, it was {car['energy_charged']} Wh")
+    if plan.bidirectional:
+        outcome.expect(
+            car["energy_discharged"] > 1000, f"more than 1 kWh should have been discharged, it was {car['energy_discharged']} Wh"
+        )
+    if plan.ocpp:
+        actions = {line.get("action") for line in outcome.heard}
+        wanted = ["BootNotification", "StatusNotification", "Authorize", "TransactionEvent", "NotifyEVChargingNeeds", "SetChargingProfile"]
+        wanted += ["NotifyEVChargingSchedule"] if plan.control == "Scheduled" else []
+        for action in wanted:
+            outcome.expect(action in actions, f"the CSMS should have seen {action}")
+
+
+def _report(plan: Plan, outcome: Outcome) -> None:
+    report = plan.output / "report.html"
+    report.write_text(page(story(plan.output / "trace.jsonl")))
+    outcome.files["report"] = str(report)

@@ -1,0 +1,77 @@
+"""`v2g demo`: a car and a station, from discovery of each other's certificates to a clean stop, with an OCPP CSMS that steers."""
+
+import argparse
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+EPILOG = """examples:
+  v2g demo                                             DC_BPT, Scheduled, Plug & Charge
+  v2g demo --service AC_BPT --control dynamic --auth eim
+  v2g demo --pki certs --output /tmp/session --json
+
+What it leaves in the output folder: trace.jsonl (every message, raw and decoded), session.pcapng (with the TLS secrets: Wireshark
+decrypts it by itself), report.html (one self-contained page), station/ (the station's own trace), csms.jsonl (what the CSMS saw).
+
+exit codes: 0 everything went as it should, 1 something did not (it is said what), 2 wrong usage or a party did not start
+"""
+
+
+def run(options: argparse.Namespace) -> int:
+    """The whole demo; its exit code."""
+    from lab.demo import Plan, perform
+
+    plan = Plan(
+        service=options.service,
+        control=options.control.capitalize(),
+        authorization={"pnc": "PnC", "eim": "EIM"}[options.auth],
+        output=options.output,
+        pki=options.pki,
+        ocpp=options.ocpp,
+    )
+
+    def tell(line: str) -> None:
+        print(line, file=sys.stderr if options.json else sys.stdout, flush=True)
+
+    try:
+        outcome = asyncio.run(perform(plan, tell))
+    except (RuntimeError, OSError) as error:
+        print(f"v2g demo: {error}", file=sys.stderr)
+        return 2
+    if options.json:
+        print(json.dumps({"well": outcome.well, "missed": outcome.missed, "car": outcome.car, "files": outcome.files}))
+        return 0 if outcome.well else 1
+    car = outcome.car
+    print(
+        f"\n{car['energy_charged'] / 1000:.1f} kWh in, {car['energy_discharged'] / 1000:.1f} kWh out, battery {car['soc_start']} to {car['soc_end']} %"
+    )
+    for name, path in outcome.files.items():
+        print(f"{name:10} {path}")
+    for line in outcome.missed:
+        print(f"not well   {line}")
+    print("all went well" if outcome.well else "this was not as it should be")
+    return 0 if outcome.well else 1
+
+
+def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `v2g demo`."""
+    parser = subparsers.add_parser(
+        "demo",
+        help="a whole session: TLS, Plug & Charge, charge, discharge, OCPP, report",
+        description=__doc__,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--service", choices=("AC", "AC_BPT", "DC", "DC_BPT"), default="DC_BPT")
+    parser.add_argument("--control", choices=("scheduled", "dynamic"), default="scheduled")
+    parser.add_argument("--auth", choices=("pnc", "eim"), default="pnc")
+    parser.add_argument("--pki", type=Path, metavar="DIR", help="certificates (default: made in the output folder)")
+    parser.add_argument(
+        "--output", type=Path, metavar="DIR", default=Path("demo-output"), help="where to leave everything (default: demo-output)"
+    )
+    parser.add_argument("--ocpp", action=argparse.BooleanOptionalAction, default=True, help="with a CSMS (default)")
+    parser.add_argument(
+        "--json", action="store_true", help="the outcome as one line of JSON on standard output, the story on standard error"
+    )
+    parser.set_defaults(func=run)
