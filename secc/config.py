@@ -40,9 +40,9 @@ from typing import Any, TypeVar
 import msgspec
 
 from secc.outlet import Outlet
-from secc.quirks import Profile
 from secc.simulated import AC_LIMITS, DC_LIMITS, Physics
 from secc.station import Limits
+from v2g.session.profiles import Profile
 
 T = TypeVar("T")
 SIMULATED = "simulated"
@@ -58,7 +58,7 @@ class Hardware:
 
     driver: str = SIMULATED
     limits: Limits | None = None
-    physics: Physics = Physics()
+    physics: Physics = field(default_factory=Physics)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from secc.quirks import QUIRKS, Profile, Quirk
 from secc.station import Authorization, Control, Limits, Service
+from v2g.session.profiles import PROFILES, Deviation, Profile
 from v2g.session.timing import SECC_ONGOING_TIMEOUT
 
 Pricing = Literal["none", "absolute"]
@@ -44,6 +44,6 @@ class Outlet:
             if not given or len(set(given)) != len(given):
                 raise ValueError(f"{name} is {given}; name at least one, none twice")
 
-    def puts_up_with(self, quirk: Quirk) -> bool:
-        """Whether the profile has this deviation."""
-        return quirk in QUIRKS[self.profile]
+    def puts_up_with(self, deviation: Deviation) -> bool:
+        """Whether the profile lists this deviation."""
+        return deviation in PROFILES[self.profile]

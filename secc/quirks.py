@@ -28,4 +28,10 @@ NO_DISCHARGED_ENERGY = Quirk(
     "its JSON layer cannot read the response with it and the car leaves",
     "V2G20-1082",
 )
-QUIRKS: dict[Profile, tuple[Quirk, ...]] = {"conformance": (), "interop": (P256_SIGNATURES, NO_DISCHARGED_ENERGY)}
+PROVISIONING_AS_VEHICLE = Quirk(
+    "OEM provisioning certificate in TLS",
+    "iso15118 0.31.2 (EcoG)",
+    "its car shows the certificate for contract installation (CN OEMProvCert) as TLS client certificate",
+    "V2G20-2339",
+)
+QUIRKS: dict[Profile, tuple[Quirk, ...]] = {"conformance": (), "interop": (P256_SIGNATURES, NO_DISCHARGED_ENERGY, PROVISIONING_AS_VEHICLE)}

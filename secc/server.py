@@ -205,9 +205,9 @@ async def _ended(server: Server) -> Ended:
             return served.ended
 
 
-def wall_clock(scale: float = 1.0) -> Clock:
-    """The clock of this machine, `scale` times as fast."""
-    return Clock(time.time(), asyncio.get_running_loop().time(), scale)
+def wall_clock(scale: float = 1.0, epoch: float | None = None) -> Clock:
+    """The clock of this machine, `scale` times as fast, and set to `epoch` where given."""
+    return Clock(time.time() if epoch is None else epoch, asyncio.get_running_loop().time(), scale)
 
 
 def surroundings(clock: Clock) -> Surroundings:

@@ -11,11 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pki.profiles import Role
+from pki.verify import VerifiedChain
 from secc.answers import ANSWERS
 from secc.context import Context, PausedSession, Pending, Reply, Verifier
 from secc.facts import told
 from secc.outlet import Outlet
 from secc.pause import PausedSessions
+from secc.quirks import PROVISIONING_AS_VEHICLE
 from secc.services import SCHEMA_SETS
 from secc.station import Fact, OpenContactor, PowerStopped
 from v2g.exi.derive import least
@@ -280,8 +283,12 @@ class SeccSession:
         if not self.context.schema_set:
             why = "no protocol in common" if self.context.negotiable else "this connection is not TLS 1.3 with both sides authenticated"
             self._end("not negotiated", PeerIncompatible(why, None if self.context.negotiable else "V2G20-2356"), now)
-        elif self._relaxes:
+            return
+        if self._relaxes:
             self._events.append(Relaxed(now, "ISO 15118-20 without TLS 1.3 (bench override)", "V2G20-2356"))
+        tls = self.context.tls
+        if tls is not None and isinstance(tls.verified, VerifiedChain) and tls.verified.role is not Role.VEHICLE:
+            self._events.append(Relaxed(now, PROVISIONING_AS_VEHICLE.name, PROVISIONING_AS_VEHICLE.requirement))
 
     # --- the end ---
 
@@ -313,8 +320,9 @@ class SeccSession:
             self._events.append(PowerStopped(now))
         self.context = replace(known, state=State.ENDED, delivering=False, contactor_wanted=False)
         self._parked = self._timer = None
-        if error is not None:
-            self._events.append(Noted(now, "ended", {"how": how, "why": str(error), "requirement": error.requirement}))
+        why = {} if error is None else {"why": str(error), "requirement": error.requirement}
+        meter = {} if known.meter is None else {"charged": known.meter.charged, "discharged": known.meter.discharged}  # Wh
+        self._events.append(Noted(now, "ended", {"how": how, **why, **meter}))
         self.ended = Ended(how, error)
 
     def _arm(self, name: str, limit: float, now: float, what: str) -> None:

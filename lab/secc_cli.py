@@ -1,0 +1,293 @@
+"""`v2g secc`: a station that waits for cars."""
+
+import argparse
+import asyncio
+import contextlib
+import importlib
+import json
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from energy.prices import parsed as parsed_prices
+from energy.site import Site
+from secc import station as words
+from secc.backend import LocalBackend, Surroundings
+from secc.config import SIMULATED, Config, ConfigError, OutletConfig, limits_of, parsed
+from secc.evse import EVSE
+from v2g.messages.common_types import ChargeLoopResType
+from v2g.session.clock import Clock
+from v2g.session.endpoint import Ended, Event, FrameSent, Noted, Relaxed
+from v2g.session.link import Disconnected, HandshakeFailed, Observe, Observer, Secured, Unreachable, spelled
+from v2g.session.trace import Trace, TraceWriter
+
+WELL, NEGATIVE, USAGE = 0, 1, 2
+EPILOG = """examples:
+  v2g secc --host ::1 --port 15118 --pki certs                 TLS 1.3, DC and DC_BPT, EIM and Plug & Charge
+  v2g secc --host 127.0.0.1 --port 0 --no-tls --auth EIM       a bench on plain TCP; the port is told on standard output
+  v2g secc --iface eth1 --pki certs                            answer discovery (SDP) on a charging link
+  v2g secc --port 15118 --pki certs --once --json              one session, as lines of JSON
+  v2g secc --pki certs --services AC,AC_BPT --control Dynamic  offer these only, in this order
+  v2g secc --config station.toml                               everything from one file, see docs/secc.md; flags overrule it
+  v2g secc --pki certs --ocpp ws://localhost:9000/ocpp         let a CSMS decide
+
+The first line on standard output is `listening on [::1]:15118 ...`; with --json every line is one object with `event`, and the first
+is {"event": "listening", "address": ..., "evse": ..., "tls": ...}. A session ends with {"event": "ended", "ok": ..., "how": ..., ...}.
+
+exit codes: 0 stopped by a signal, or with --once the session ended as the standard foresees; 1 with --once it did not;
+2 wrong usage, configuration or certificates, or the address cannot be had
+"""
+
+
+def register(subparsers: Any) -> None:
+    """Add `secc` to the `v2g` command."""
+    parser = subparsers.add_parser(
+        "secc", help="a station alone", description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    where = parser.add_argument_group("where")
+    where.add_argument("--host", help="address to listen on (default ::1)")
+    where.add_argument("--port", type=int, help="port, 0 for any free one (default 15118)")
+    where.add_argument("--iface", metavar="NAME", help="listen on the link-local address of this interface and answer discovery there")
+    trust = parser.add_argument_group("trust")
+    trust.add_argument("--tls", action=argparse.BooleanOptionalAction, default=None, help="TLS 1.3 (default); --no-tls is for benches only")
+    trust.add_argument("--pki", metavar="DIR", help="certificates, made with `v2g pki create DIR`")
+    trust.add_argument("--profile", choices=("conformance", "interop"), help="interop puts up with named peers (default conformance)")
+    offer = parser.add_argument_group("offer")
+    offer.add_argument("--services", type=_listed, metavar="A,B", help="of AC, AC_BPT, DC, DC_BPT, in this order (default DC,DC_BPT)")
+    offer.add_argument("--control", type=_listed, metavar="A,B", help="of Scheduled, Dynamic, in this order (default both)")
+    offer.add_argument("--auth", type=_listed, metavar="A,B", help="of EIM, PnC (default both with --pki, else EIM)")
+    offer.add_argument("--eim", choices=("accept", "refuse", "wait"), help="who may charge without contract (default accept)")
+    site = parser.add_argument_group("site")
+    site.add_argument("--prices", metavar="FILE", help="day-ahead prices, CSV or JSON")
+    site.add_argument("--import-limit", type=float, metavar="W", help="what the site may take for this car")
+    site.add_argument("--export-limit", type=float, metavar="W", help="what the site may give back")
+    site.add_argument("--ocpp", metavar="URL", help="WebSocket address of a CSMS; the station id is the EVSE id")
+    how = parser.add_argument_group("how")
+    how.add_argument("--once", action="store_true", help="end after one session, with its outcome as exit code")
+    how.add_argument("--json", action="store_true", help="one JSON object per line on standard output")
+    how.add_argument("--trace", type=Path, metavar="FILE", help="write the trace of all sessions there (JSON Lines)")
+    how.add_argument("--config", type=Path, metavar="FILE", help="a TOML file; unknown keys are errors")
+    how.add_argument("--time-scale", type=float, metavar="N", help="wall seconds per second, for simulations (default 1)")
+    how.add_argument("--epoch", type=float, metavar="S", help="epoch seconds at which the wall clock starts (default now)")
+    parser.set_defaults(func=run)
+
+
+def _listed(text: str) -> list[str]:
+    return [part for part in text.split(",") if part]
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until stopped; the exit code."""
+    from pki.errors import CertificateError, StoreError
+
+    try:
+        config = configured(options)
+        ended = asyncio.run(serve(config, options))
+    except (ConfigError, StoreError, CertificateError, Unreachable) as error:
+        print(f"v2g secc: {error}", file=sys.stderr)
+        return USAGE
+    except OSError as error:
+        print(f"v2g secc: {error.filename or options.config}: {error.strerror or error}", file=sys.stderr)
+        return USAGE
+    return WELL if ended is None or ended.well else NEGATIVE
+
+
+def configured(options: argparse.Namespace) -> Config:
+    """The file with the flags over it."""
+    text = options.config.read_text() if options.config else ""
+    flags: dict[str, Any] = {
+        name: getattr(options, name) for name in ("host", "port", "iface", "tls", "pki", "profile", "ocpp", "time_scale")
+    }
+    offer = {"services": options.services, "controls": options.control, "authorizations": options.auth}
+    site = {"prices": options.prices, "import_limit": options.import_limit, "export_limit": options.export_limit}
+    nested = {"offer": offer, "site": site, "eim": {"rule": options.eim}}
+    given = {name: value for name, value in flags.items() if value is not None}
+    given |= {name: said for name, table in nested.items() if (said := {k: v for k, v in table.items() if v is not None})}
+    config = parsed(text, **given)
+    if config.pki and not options.auth and "authorizations" not in text:
+        return replace(config, offer=replace(config.offer, authorizations=("EIM", "PnC")))
+    return config
+
+
+async def serve(config: Config, options: argparse.Namespace) -> Ended | None:
+    """Run the station until a signal, or with --once until one session has ended."""
+    from pki.store import Store
+    from secc.server import Place, Station, surroundings, wall_clock
+    from secc.trust import station_tls, station_verifier
+
+    store = Store(config.pki) if config.pki else None
+    tls = station_tls(store, config.profile) if store is not None and config.tls else None
+    verifier = station_verifier(store, config.profile) if store is not None else None
+    clock = wall_clock(config.time_scale, options.epoch)
+    around = surroundings(clock)
+    outlets = config.outlets()
+    with contextlib.ExitStack() as stack:
+        observe: list[Observe] = [lambda local, peer, number: Teller(options.json, number)]
+        if options.trace:
+            observe.append(stack.enter_context(tracing(options.trace, clock)))
+        async with decided(config, outlets, around, clock, store) as backends:
+            places = [
+                Place(
+                    hardware(each, clock),
+                    replace(each.offer, limits=limits_of(each)) if each.offer else config.offer,
+                    backend,
+                    each.host or config.host,
+                    config.port if each.port is None else each.port,
+                    each.iface,
+                )
+                for each, backend in zip(outlets, backends, strict=True)
+            ]
+            async with Station(places, tls, clock=clock, verifier=verifier, observe=observe) as station:
+                for place, address in zip(places, station.addresses, strict=True):
+                    say(options.json, "listening", address=spelled(address), evse=place.outlet.evse_id, tls=tls is not None)
+                return await until_stopped(station.once() if options.once else asyncio.Event().wait())
+
+
+async def until_stopped(work: Any) -> Ended | None:
+    """The result of the work, None when SIGINT or SIGTERM comes first."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):  # a platform without signals in its loop
+            loop.add_signal_handler(number, stop.set)
+    tasks = [asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())]
+    done, rest = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in rest:
+        task.cancel()
+    result = tasks[0].result() if tasks[0] in done else None
+    return result if isinstance(result, Ended) else None
+
+
+# --- hardware and backend ---
+
+
+def hardware(outlet: OutletConfig, clock: Clock) -> EVSE:
+    """The EVSE that a configuration names: the simulated one, or a class of the user's own."""
+    assert outlet.hardware is not None
+    if outlet.hardware.driver != SIMULATED:
+        module, _, name = outlet.hardware.driver.partition(":")
+        try:
+            made = getattr(importlib.import_module(module), name)()
+        except (ImportError, AttributeError, ValueError) as error:
+            raise ConfigError(f"hardware.driver {outlet.hardware.driver!r}: {error}; give package.module:Class") from error
+        if not isinstance(made, EVSE):
+            raise ConfigError(f"hardware.driver {outlet.hardware.driver!r} makes a {type(made).__name__}, no secc.evse.EVSE")
+        return made
+    from secc.simulated import SimulatedEVSE
+
+    now = asyncio.get_running_loop().time
+    return SimulatedEVSE(
+        now, lambda: clock.wall(now()), asyncio.sleep, evse_id=outlet.evse_id, limits=limits_of(outlet), physics=outlet.hardware.physics
+    )
+
+
+@contextlib.asynccontextmanager
+async def decided(config: Config, outlets: Sequence[OutletConfig], around: Surroundings, clock: Clock, store: Any) -> Any:
+    """The backend of each outlet: a CSMS, or rules of its own."""
+    site = site_of(config, around.wall())
+    if config.ocpp is None:
+        yield [LocalBackend(around, _sited(site, each), eim=config.eim.rule, eim_delay=config.eim.delay) for each in outlets]
+        return
+    from lab.station_ocpp import connected
+
+    async with connected(config, outlets, site, clock, store) as backends:
+        yield backends
+
+
+def _sited(site: Site, outlet: OutletConfig) -> Site:
+    """The site for one outlet: export as far as the outlet gives back, unless the site says otherwise."""
+    return replace(site, export_limit=limits_of(outlet).discharge_power) if site.export_limit == float("inf") else site
+
+
+def site_of(config: Config, wall: float) -> Site:
+    """The site with its prices, today's and what follows."""
+    said = config.site
+    given: dict[str, Any] = {
+        "import_limit": float("inf") if said.import_limit is None else said.import_limit,
+        "export_limit": float("inf") if said.export_limit is None else said.export_limit,
+        "efficiency_charge": said.efficiency_charge,
+        "efficiency_discharge": said.efficiency_discharge,
+        "wear_cost": said.wear_cost,
+    }
+    if said.prices is not None:
+        try:
+            prices = parsed_prices(Path(said.prices).read_text())
+        except ValueError as error:
+            raise ConfigError(f"site.prices {said.prices}: {error}") from None
+        zone = datetime.now().astimezone().tzinfo or UTC
+        prices = prices.upcoming(wall, zone) if prices.relative else prices
+        given |= {"import_prices": prices.imports, "export_prices": prices.exports, "currency": said.currency or prices.currency or "EUR"}
+    elif said.currency is not None:
+        given["currency"] = said.currency
+    return Site(**given)
+
+
+# --- what people and scripts read ---
+
+
+def say(as_json: bool, event: str, **facts: Any) -> None:
+    """One line on standard output."""
+    if as_json:
+        print(json.dumps({"event": event, **facts}), flush=True)
+    elif event == "listening":
+        print(
+            f"listening on {facts['address']} ({facts['evse']}, {'TLS 1.3' if facts['tls'] else 'plain TCP, for benches only'})", flush=True
+        )
+    else:
+        told = ", ".join(f"{name} {value}" for name, value in facts.items() if value not in (None, "", [], False))
+        print(f"{event}: {told}" if told else event, flush=True)
+
+
+class Teller(Observer):
+    """Says what happens on one connection, briefly, and sums it up at its end."""
+
+    def __init__(self, as_json: bool, number: int):
+        self._json, self._number = as_json, number
+        self._sum: dict[str, Any] = {"service": None, "control": None, "auth": None, "loops": 0, "charged": None, "discharged": None}
+        self._relaxed: list[str] = []
+
+    def event(self, event: Event) -> None:
+        """Say it, if it is worth a line."""
+        match event:
+            case Secured(facts=facts):
+                self._say("secured", version=facts.version, suite=facts.suite, group=facts.group)
+            case HandshakeFailed(reason=reason, by=by):
+                self._say("handshake-failed", reason=reason, by=by)
+            case words.SessionStarted(session_id=session_id, evccid=evccid, resumed=resumed):
+                self._say("session", session_id=session_id.hex(), evccid=evccid, resumed=resumed)
+            case words.AuthorizationWanted(authorization=authorization):
+                self._sum["auth"] = authorization
+            case words.ServiceSelected(service=service, control=control):
+                self._sum |= {"service": service, "control": control}
+                self._say("selected", service=service, control=control)
+            case words.ScheduleChosen(tuple_id=tuple_id):
+                self._say("schedule", tuple=tuple_id)
+            case words.PowerStarted() | words.PowerStopped():
+                self._say("power", state="on" if isinstance(event, words.PowerStarted) else "off")
+            case Relaxed(relaxation=relaxation, requirement=requirement):
+                self._relaxed.append(requirement)
+                self._say("relaxed", relaxation=relaxation, requirement=requirement)
+            case FrameSent(message=ChargeLoopResType()):
+                self._sum["loops"] += 1
+            case Noted(topic="ended", facts=facts):
+                self._sum |= {name: facts[name] for name in ("charged", "discharged") if name in facts}
+            case Disconnected(ended=Ended() as ended):
+                self._ended(ended)
+
+    def _ended(self, ended: Ended) -> None:
+        reason = None if ended.error is None else str(ended.error)
+        account = {"ok": ended.well, "how": ended.how, "reason": reason, "requirement": ended.requirement, **self._sum}
+        self._say("ended", **account, relaxed=self._relaxed)
+
+    def _say(self, event: str, **facts: Any) -> None:
+        say(self._json, event, **({"connection": self._number} if self._json else {}), **facts)
+
+
+@contextlib.contextmanager
+def tracing(path: Path, clock: Clock) -> Iterator[Observe]:
+    """An observer that writes the trace of every connection into one file."""
+    with path.open("w") as file:
+        yield lambda local, peer, number: TraceWriter(Trace("secc", clock.wall, connection=number), file.write)

@@ -1,0 +1,38 @@
+"""A station's outlets under a CSMS: the bridge as their backend."""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from energy.site import Site
+from ocpp_bridge.bridge import Bridge
+from ocpp_bridge.charge_point import ChargePoint, Endpoint
+from ocpp_bridge.charger import Charger, Evse
+from secc.config import Config, ConfigError, OutletConfig, limits_of
+from secc.station import Backend
+from v2g.session.clock import Clock
+
+
+@contextlib.asynccontextmanager
+async def connected(config: Config, outlets: Sequence[OutletConfig], site: Site, clock: Clock, store: Any) -> AsyncIterator[list[Backend]]:
+    """One backend per outlet, all of one charge point, which is named like the first outlet and connects for as long as it is needed."""
+    evses = {
+        number: Evse(number, each.offer.services if each.offer else config.offer.services, limits_of(each), each.evse_id)
+        for number, each in enumerate(outlets, 1)
+    }
+    roots = tuple(root.public_bytes(Encoding.DER) for root in store.anchors.mo) if store is not None else ()
+    try:
+        endpoint = Endpoint(str(config.ocpp), outlets[0].evse_id)
+    except ValueError as error:
+        raise ConfigError(f"ocpp: {error}") from None
+    charge_point = ChargePoint(endpoint, Bridge(Charger(clock, secrets.token_bytes, evses, site=site, roots=roots)))
+    running = asyncio.create_task(charge_point.run())
+    try:
+        yield [charge_point.outlet(number) for number in evses]
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
