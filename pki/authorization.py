@@ -10,21 +10,21 @@ the station.
 """
 
 import hmac
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
 from pki import signature as xmldsig
 from pki.certificate import facts, read
+from pki.chains import octets_of
 from pki.errors import CertificateError, IdentifierError, Kind, SignatureError
 from pki.identifiers import emaid as parse_emaid
 from pki.keys import PublicKey
 from pki.profiles import INTEROP, ISO20, Role, Rules
 from pki.verify import Anchors, Status, VerifiedChain, verify
-from v2g.exi.schema import Type
 from v2g.messages import schema_set
-from v2g.messages.common_messages import ContractCertificateChainType, PnC_AReqAuthorizationModeType, SignedCertificateChainType
+from v2g.messages.common_messages import PnC_AReqAuthorizationModeType
 from v2g.messages.common_types import responseCodeType as Code
 from v2g.messages.xmldsig import SignatureType
 
@@ -84,23 +84,20 @@ def judge(
         verified = xmldsig.verify(signature, [mode], cast(PublicKey, leaf.public_key), schema_set("common"), suites=suites)
         if not hmac.compare_digest(mode.GenChallenge, challenge):
             return Refusal(Code.WARNING_ChallengeInvalid, "GenChallenge is not the one this session issued", SIGNATURE_REQUIREMENT)
-        proof = verify(tuple(chain_octets(mode.ContractCertificateChain)), Role.CONTRACT, anchors, now, rules=rules, status=status)
+        proof = verify(octets_of(mode.ContractCertificateChain), Role.CONTRACT, anchors, now, rules=rules, status=status)
     except SignatureError as error:
-        return _refused_signature(error)
+        return refused_signature(error)
     except CertificateError as error:
-        return Refusal(CODES.get(error.kind, Code.WARNING_CertificateValidationError), str(error), error.requirement)
+        return refused_chain(error)
     return _account(proof, verified.grammar, rules, providers)
 
 
-def chain_octets(chain: Type) -> Iterator[bytes]:
-    """DER of each certificate of a chain as messages carry it, leaf first."""
-    assert isinstance(chain, ContractCertificateChainType | SignedCertificateChainType)
-    yield chain.Certificate
-    if chain.SubCertificates is not None:
-        yield from chain.SubCertificates.Certificate
+def refused_chain(error: CertificateError) -> Refusal:
+    """A chain that does not hold lets the car try another contract."""
+    return Refusal(CODES.get(error.kind, Code.WARNING_CertificateValidationError), str(error), error.requirement)
 
 
-def _refused_signature(error: SignatureError) -> Refusal:
+def refused_signature(error: SignatureError) -> Refusal:
     """A missing signature may be an oversight of the car, a wrong one is an attack or a broken key: both end the session."""
     return Refusal(Code.FAILED_SignatureError, str(error), error.requirement or SIGNATURE_REQUIREMENT)
 
