@@ -197,10 +197,8 @@ class ChargePoint:
         """Wait doubled after each failure, up to a number of times, and a fresh random part each time."""
         number = self.bridge.charger.variables.number
         doubled = 1 << min(failures, int(number("OCPPCommCtrlr.RetryBackOffRepeatTimes")))
-        return (
-            number("OCPPCommCtrlr.RetryBackOffWaitMinimum") * doubled
-            + number("OCPPCommCtrlr.RetryBackOffRandomRange") * secrets.randbelow(1000) / 1000
-        )
+        chance = secrets.randbelow(1000) / 1000
+        return number("OCPPCommCtrlr.RetryBackOffWaitMinimum") * doubled + number("OCPPCommCtrlr.RetryBackOffRandomRange") * chance
 
     # --- between link and bridge ---
 

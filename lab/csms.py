@@ -1,0 +1,351 @@
+"""A CSMS for laboratory and demonstration: takes every station, keeps its story, and steers.
+
+    csms = Csms(Strategy("prices", prices), say=print)
+    server = await csms.serve("127.0.0.1", 9000)
+
+Every frame is validated in both directions. It is no product: nothing is stored, every token is accepted unless it is blocked.
+"""
+
+import asyncio
+import base64
+import binascii
+import hmac
+import itertools
+import logging
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, cast
+from urllib.parse import unquote
+
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.http11 import Request, Response
+from websockets.typing import Subprotocol
+
+from lab.csms_steering import Steering, Strategy, needs_of, steering, within
+from ocpp_bridge.link import FRAME_LIMIT, CallFailed, Link
+from ocpp_bridge.rpc import Refusal
+from ocpp_bridge.schemas import Payload, Version
+from ocpp_bridge.times import timestamp
+
+LOG = logging.getLogger("v2g.csms")
+VERSIONS: tuple[Version, ...] = ("ocpp2.1", "ocpp2.0.1")
+TRANSFERS = ["AC_single_phase", "AC_two_phase", "AC_three_phase", "DC", "AC_BPT", "DC_BPT"]
+REMOTE_TOKEN = "LAB-1"  # who a remote start is for, if nobody is named
+REGISTERS = {"Energy.Active.Import.Register": "imported", "Energy.Active.Export.Register": "exported"}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing that happened. `facts` is JSON-able, `text` is for people."""
+
+    at: float  # epoch s
+    station: str
+    topic: str
+    text: str
+    facts: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Transaction:
+    """What a CSMS knows of a transaction."""
+
+    id: str
+    evse: int
+    events: list[Payload] = field(default_factory=list)
+    token: Payload | None = None
+    needs: list[Payload] = field(default_factory=list)
+    chosen: list[Payload] = field(default_factory=list)
+    profile: Payload | None = None
+    ended: bool = False
+
+    def series(self, measurand: str) -> list[tuple[str, float]]:
+        """(time, value) of a measurand, in the order of seqNo."""
+        events = sorted(self.events, key=lambda event: event["seqNo"])
+        values = (value for event in events for value in event.get("meterValue", []))
+        return [(v["timestamp"], s["value"]) for v in values for s in v["sampledValue"] if s.get("measurand") == measurand]
+
+    @property
+    def energy(self) -> dict[str, float]:
+        """Wh into and out of the car, as far as the registers tell."""
+        taken = {name: [value for _, value in self.series(measurand)] for measurand, name in REGISTERS.items()}
+        return {name: values[-1] - values[0] if values else 0.0 for name, values in taken.items()}
+
+
+@dataclass(slots=True)
+class Station:
+    """A station, over all its connections."""
+
+    id: str
+    link: Link | None = None
+    version: Version = "ocpp2.1"
+    status: str = ""  # of BootNotification
+    connectors: dict[int, str] = field(default_factory=dict)
+    transactions: dict[str, Transaction] = field(default_factory=dict)
+    reports: list[Payload] = field(default_factory=list)
+    profile_ids: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+
+    def running(self, evse: int | None = None) -> Transaction | None:
+        """The latest transaction that has not ended."""
+        alive = [tx for tx in self.transactions.values() if not tx.ended and evse in (None, tx.evse)]
+        return alive[-1] if alive else None
+
+
+class Csms:
+    """`say` hears every entry of the story. `boot` answers BootNotification, `password` and TLS make the security profiles 1 to 3."""
+
+    def __init__(
+        self,
+        strategy: Strategy | None = None,
+        *,
+        say: Callable[[Entry], None] | None = None,
+        wall: Callable[[], float] = time.time,
+        boot: Callable[[Payload], str] = lambda payload: "Accepted",
+        interval: int = 300,
+        password: str | None = None,
+        blocked: frozenset[str] = frozenset(),
+        transfers: list[str] | None = None,
+    ) -> None:
+        self.strategy = strategy or Strategy()
+        self.stations: dict[str, Station] = {}
+        self.blocked = blocked
+        self._say, self._wall, self._boot = say or (lambda entry: None), wall, boot
+        self._interval, self._password = interval, password
+        self._transfers = TRANSFERS if transfers is None else transfers
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def serve(self, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None) -> Server:
+        """Listen; port 0 lets the system choose. Close the server to stop."""
+        return await serve(
+            self._connected,
+            host,
+            port,
+            ssl=tls,
+            process_request=self._admitted,
+            select_subprotocol=lambda connection, offered: next((Subprotocol(v) for v in VERSIONS if v in offered), None),
+            max_size=FRAME_LIMIT,
+        )
+
+    # --- to a station ---
+
+    async def call(self, station: str, action: str, payload: Payload, timeout: float = 30.0) -> Payload:  # noqa: ASYNC109
+        """Call a connected station. Raises `CallFailed`, KeyError for a station that was never seen."""
+        link = self.stations[station].link
+        if link is None:
+            raise CallFailed(action, "ConnectionLost", f"{station} is not connected")
+        return await link.call(action, payload, timeout)
+
+    async def remote_start(self, station: str, evse: int | None = None, token: str = "") -> Payload:
+        """Let a car charge that waits, or will come."""
+        payload: Payload = {"idToken": {"idToken": token or REMOTE_TOKEN, "type": "Central"}, "remoteStartId": int(self._wall()) % 2**31}
+        return await self.call(station, "RequestStartTransaction", payload | ({"evseId": evse} if evse else {}))
+
+    async def remote_stop(self, station: str, transaction: str | None = None) -> Payload:
+        """End a transaction, the running one if none is named."""
+        running = self.stations[station].running()
+        id_ = transaction or (running.id if running else "")
+        return await self.call(station, "RequestStopTransaction", {"transactionId": id_})
+
+    async def steer(self, station: str, power: float) -> Payload:
+        """A setpoint (W, + into the car) for the running transaction, at once: the profile is made dynamic, then updated."""
+        place = self.stations[station]
+        tx = place.running()
+        if tx is None or not tx.needs:
+            raise ValueError(f"no car at {station} has told its needs; a setpoint needs a running transaction")
+        self.strategy = Strategy("setpoint", self.strategy.prices, self.strategy.site, power, self.strategy.zone)
+        if tx.profile is not None and tx.profile["chargingProfileKind"] == "Dynamic":
+            change = {"setpoint": within(power, needs_of(tx.needs[-1]))}
+            self._note(place, "setpoint", f"setpoint {power / 1000:+.1f} kW", {"power": power})
+            return await self.call(station, "UpdateDynamicSchedule", {"chargingProfileId": tx.profile["id"], "scheduleUpdate": change})
+        return await self._steer(place, tx, tx.needs[-1])
+
+    # --- connections ---
+
+    def _admitted(self, connection: ServerConnection, request: Request) -> Response | None:
+        """Basic authentication (security profiles 1 and 2): the user is the station, whose id ends the path."""
+        if self._password is None:
+            return None
+        scheme, _, value = request.headers.get("Authorization", "").partition(" ")
+        try:
+            user, _, password = base64.b64decode(value, validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            user = password = ""
+        right = hmac.compare_digest(password.encode(), self._password.encode())
+        if scheme.lower() == "basic" and right and user == _station_id(request.path):
+            return None
+        return connection.respond(HTTPStatus.UNAUTHORIZED, "the password is wrong\n")
+
+    async def _connected(self, socket: ServerConnection) -> None:
+        assert socket.request is not None
+        id_ = _station_id(socket.request.path)
+        if socket.subprotocol not in VERSIONS or not id_:
+            await socket.close(1002, f"no common subprotocol; this CSMS speaks {', '.join(VERSIONS)}")
+            return
+        station = self.stations.setdefault(id_, Station(id_))
+        if station.link is not None:
+            await station.link.close(1000, "connected anew")
+        version = cast(Version, socket.subprotocol)
+        link = Link(socket, version, lambda action, payload: self._asked(station, action, payload), frozenset(HANDLERS))
+        station.link, station.version = link, version
+        self._note(station, "connected", f"connected, {version}", {"version": version})
+        reason = await link.run()
+        if station.link is link:
+            station.link = None
+            self._note(station, "disconnected", f"disconnected: {reason}", {"reason": reason})
+
+    async def _asked(self, station: Station, action: str, payload: Payload) -> Payload:
+        if station.status in ("Pending", "Rejected") and action not in ("BootNotification", "NotifyReport"):
+            raise Refusal("SecurityError", "the station is not accepted")
+        return HANDLERS[action](self, station, payload)
+
+    def _note(self, station: Station, topic: str, text: str, facts: Payload) -> None:
+        self._say(Entry(self._wall(), station.id, topic, text, facts))
+
+    # --- what stations say ---
+
+    def _boots(self, station: Station, payload: Payload) -> Payload:
+        station.status = self._boot(payload)
+        named = payload["chargingStation"]
+        self._note(station, "boot", f"BootNotification of {named['vendorName']} {named['model']}: {station.status}", payload)
+        return {"currentTime": timestamp(self._wall()), "interval": self._interval, "status": station.status}
+
+    def _beats(self, station: Station, payload: Payload) -> Payload:
+        return {"currentTime": timestamp(self._wall())}
+
+    def _connector(self, station: Station, payload: Payload) -> Payload:
+        station.connectors[payload["evseId"]] = payload["connectorStatus"]
+        self._note(station, "status", f"EVSE {payload['evseId']} is {payload['connectorStatus'].lower()}", payload)
+        return {}
+
+    def _authorizes(self, station: Station, payload: Payload) -> Payload:
+        token = payload["idToken"]
+        status = "Blocked" if token["idToken"] in self.blocked else "Accepted"
+        answer: Payload = {"idTokenInfo": {"status": status}}
+        if "certificate" in payload or "iso15118CertificateHashData" in payload:
+            answer["certificateStatus"] = "Accepted" if status == "Accepted" else "ContractCancelled"
+        if station.version == "ocpp2.1" and status == "Accepted" and self._transfers:
+            answer["allowedEnergyTransfer"] = self._transfers
+        proof = " with contract certificate" if "certificateStatus" in answer else ""
+        text = f"Authorize {token['type']} {token['idToken'] or '(none)'}{proof}: {status}"
+        self._note(station, "authorize", text, payload | {"answer": answer})
+        return answer
+
+    def _transaction(self, station: Station, payload: Payload) -> Payload:
+        info = payload["transactionInfo"]
+        id_, evse = info["transactionId"], payload.get("evse", {}).get("id", 1)
+        tx = station.transactions.setdefault(id_, Transaction(id_, evse))
+        if all(event["seqNo"] != payload["seqNo"] for event in tx.events):  # a station repeats what it saw no answer to
+            tx.events.append(payload)
+        tx.ended |= payload["eventType"] == "Ended"
+        tx.token = payload.get("idToken", tx.token)
+        self._note(station, "transaction", _told(tx, payload), payload)
+        answer: Payload = {}
+        if "idToken" in payload:
+            status = "Blocked" if payload["idToken"]["idToken"] in self.blocked else "Accepted"
+            answer["idTokenInfo"] = {"status": status}
+        return answer
+
+    def _needs(self, station: Station, payload: Payload) -> Payload:
+        tx, charging = station.running(payload["evseId"]), payload["chargingNeeds"]
+        wish = charging["requestedEnergyTransfer"], charging.get("controlMode", "")
+        self._note(station, "needs", f"EVSE {payload['evseId']} wants {' '.join(filter(None, wish))}", payload)
+        if tx is None:
+            return {"status": "Rejected", "statusInfo": {"reasonCode": "TxNotFound"}}
+        tx.needs.append(payload)
+        if self.strategy.kind == "none":
+            return {"status": "NoChargingProfile" if station.version == "ocpp2.1" else "Processing"}
+        task = asyncio.create_task(self._steered(station, tx, payload))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return {"status": "Accepted"}
+
+    async def _steered(self, station: Station, tx: Transaction, payload: Payload) -> None:
+        try:
+            await self._steer(station, tx, payload)
+        except (CallFailed, ValueError) as error:
+            self._note(station, "profile", f"no profile: {error}", {"error": str(error)})
+
+    async def _steer(self, station: Station, tx: Transaction, payload: Payload) -> Payload:
+        """Make a profile off the event loop and send it; the same id replaces the one before."""
+        id_ = tx.profile["id"] if tx.profile else next(station.profile_ids)
+        made = await asyncio.to_thread(steering, payload, self.strategy, self._wall(), tx.id, id_, station.version)
+        if made is None:
+            return {}
+        answer = await self.call(station.id, "SetChargingProfile", {"evseId": tx.evse, "chargingProfile": made.profile})
+        if answer["status"] == "Accepted":
+            tx.profile = made.profile
+        self._note(station, "profile", _described(made, answer), made.profile | {"answer": answer})
+        return answer
+
+    def _schedule(self, station: Station, payload: Payload) -> Payload:
+        tx = station.running(payload["evseId"])
+        if tx is not None:
+            tx.chosen.append(payload)
+        number = payload.get("selectedChargingScheduleId")
+        periods = payload["chargingSchedule"]["chargingSchedulePeriod"]
+        chosen = f"schedule {number}" if number is not None else "a schedule of its own"
+        self._note(station, "chosen", f"EVSE {payload['evseId']}: the car follows {chosen}, {len(periods)} periods", payload)
+        return {"status": "Accepted"}
+
+    def _reports(self, station: Station, payload: Payload) -> Payload:
+        station.reports.append(payload)
+        return {}
+
+    def _alarm(self, station: Station, payload: Payload) -> Payload:
+        self._note(station, "security", f"security event {payload['type']}", payload)
+        return {}
+
+    def _certificate(self, station: Station, payload: Payload) -> Payload:
+        self._note(station, "certificate", "a car wants its contract; this CSMS has none", payload)
+        return {"status": "Failed", "exiResponse": ""}
+
+    def _pull(self, station: Station, payload: Payload) -> Payload:
+        return {"status": "Accepted", "scheduleUpdate": {"setpoint": self.strategy.setpoint}}
+
+
+Handler = Callable[[Csms, Station, Payload], Payload]
+HANDLERS: dict[str, Handler] = {
+    "BootNotification": Csms._boots,
+    "Heartbeat": Csms._beats,
+    "StatusNotification": Csms._connector,
+    "Authorize": Csms._authorizes,
+    "TransactionEvent": Csms._transaction,
+    "NotifyEVChargingNeeds": Csms._needs,
+    "NotifyEVChargingSchedule": Csms._schedule,
+    "NotifyReport": Csms._reports,
+    "ReportChargingProfiles": Csms._reports,
+    "SecurityEventNotification": Csms._alarm,
+    "Get15118EVCertificate": Csms._certificate,
+    "GetCertificateStatus": lambda csms, station, payload: {"status": "Failed"},
+    "PullDynamicScheduleUpdate": Csms._pull,
+    "NotifyEvent": lambda csms, station, payload: {},
+    "MeterValues": lambda csms, station, payload: {},
+}
+
+
+def _station_id(path: str) -> str:
+    return unquote(path.partition("?")[0].rpartition("/")[2])
+
+
+def _told(tx: Transaction, event: Payload) -> str:
+    info = event["transactionInfo"]
+    parts = [f"EVSE {tx.evse}: {event['eventType'].lower()}, {event['triggerReason']}"]
+    parts += [info[name] for name in ("chargingState", "operationMode", "stoppedReason") if name in info]
+    values = {s["measurand"]: s["value"] for value in event.get("meterValue", []) for s in value["sampledValue"] if "measurand" in s}
+    if "Power.Active.Import" in values:
+        parts.append(f"{(values['Power.Active.Import'] - values.get('Power.Active.Export', 0.0)) / 1000:+.2f} kW")
+    if "Energy.Active.Import.Register" in values:
+        parts.append(f"{tx.energy['imported'] / 1000:.2f} kWh in, {tx.energy['exported'] / 1000:.2f} kWh out")
+    if "SoC" in values:
+        parts.append(f"SOC {values['SoC']:.0f} %")
+    return ", ".join(parts) + (", was offline" if event.get("offline") else "")
+
+
+def _described(made: Steering, answer: Payload) -> str:
+    schedule = made.profile["chargingSchedule"][0]
+    powers = [p.get("setpoint", p.get("limit", 0.0)) / 1000 for p in schedule["chargingSchedulePeriod"]]
+    money = f", {made.plan.cash:+.2f} {made.currency}" if made.plan is not None else ""
+    verdict = answer["status"] + (f" ({answer['statusInfo']['reasonCode']})" if "statusInfo" in answer else "")
+    return f"profile {made.profile['id']}: {len(powers)} periods from {min(powers):+.1f} to {max(powers):+.1f} kW{money}: {verdict}"

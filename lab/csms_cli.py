@@ -1,0 +1,194 @@
+"""`v2g csms`: a CSMS for laboratory and demonstration, OCPP 2.1 and 2.0.1."""
+
+import argparse
+import asyncio
+import json
+import logging
+import ssl
+import sys
+import threading
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+WELL, USAGE = 0, 2
+EPILOG = """examples:
+  v2g csms                                                     listen on 127.0.0.1:9000, steer by the prices of an example day
+  v2g csms --prices tomorrow.csv --import-limit 11000 --export-limit 7000
+  v2g csms --strategy setpoint --setpoint -5000                every car gives 5 kW
+  v2g csms --strategy none                                     only listen: stations make their own schedules
+  v2g csms --password 0123456789abcdef                         security profile 1: user is the station id
+  v2g csms --cert csms.pem --key csms.key --password ...       security profile 2
+  v2g csms --cert csms.pem --key csms.key --client-ca ca.pem   security profile 3
+  v2g csms --json                                              one object for each thing that happened
+
+A station connects to ws://HOST:PORT/ocpp/STATION. Commands on standard input (--stdin, or when it is a terminal):
+  stations                          who is there
+  start STATION [EVSE] [TOKEN]      RequestStartTransaction
+  stop STATION [TRANSACTION]        RequestStopTransaction
+  setpoint STATION WATT             steer the running transaction, + into the car
+  call STATION ACTION JSON          any message of the CSMS
+  quit
+
+exit codes: 0 it was stopped, 2 wrong usage or configuration
+"""
+
+
+def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `v2g csms`."""
+    parser = subparsers.add_parser(
+        "csms", help="a CSMS alone", description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
+    parser.add_argument("--port", type=int, default=9000, help="0 lets the system choose (default: 9000)")
+    steer = parser.add_argument_group("steering")
+    steer.add_argument("--strategy", choices=("prices", "setpoint", "none"), default="prices", help="default: prices")
+    steer.add_argument("--prices", type=Path, metavar="FILE", help="CSV or JSON: start, import_price, export_price (default: an example)")
+    steer.add_argument("--import-limit", type=float, metavar="W", help="of the site, into the car (default: none)")
+    steer.add_argument("--export-limit", type=float, metavar="W", default=22_000.0, help="of the site, out of the car (default: 22000)")
+    steer.add_argument("--setpoint", type=float, metavar="W", default=0.0, help="for the strategy setpoint, + into the car")
+    steer.add_argument("--block", action="append", default=[], metavar="TOKEN", help="refuse this token or eMAID; again for more")
+    link = parser.add_argument_group("security profiles")
+    link.add_argument("--password", help="of every station, Basic authentication (profiles 1 and 2)")
+    link.add_argument("--cert", type=Path, metavar="PEM", help="the CSMS's chain: TLS (profiles 2 and 3)")
+    link.add_argument("--key", type=Path, metavar="PEM")
+    link.add_argument("--client-ca", type=Path, metavar="PEM", help="stations must show a certificate of this CA (profile 3)")
+    parser.add_argument("--time-scale", type=float, default=1.0, metavar="X", help="wall seconds per second, as the station's (default: 1)")
+    parser.add_argument("--epoch", type=float, metavar="SECONDS", help="set the wall clock to this epoch second on start (default: now)")
+    parser.add_argument("--stdin", action="store_true", help="read commands although standard input is no terminal")
+    parser.add_argument("--json", action="store_true", help="the story as JSON Lines")
+    parser.add_argument("--verbose", action="store_true", help="also say what is ignored and why")
+    parser.set_defaults(func=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until stopped; the exit code."""
+    logging.basicConfig(level=logging.INFO if options.verbose else logging.ERROR, format="%(levelname)s %(message)s", stream=sys.stderr)
+    try:
+        return asyncio.run(_serve(options))
+    except (ValueError, OSError) as error:
+        print(f"v2g csms: {error}", file=sys.stderr)
+        return USAGE
+    except KeyboardInterrupt:
+        return WELL
+
+
+def strategy_of(options: argparse.Namespace) -> Any:
+    """What the flags ask for. ValueError names the price file's fault."""
+    from energy.prices import parsed
+    from energy.site import Site
+    from lab.csms_steering import Strategy
+
+    file = options.prices or Path(__file__).parent / "data" / "day_ahead.csv"
+    prices = parsed(file.read_text(encoding="utf-8")) if options.strategy == "prices" else None
+    limit = {} if options.import_limit is None else {"import_limit": options.import_limit}
+    return Strategy(options.strategy, prices, Site(export_limit=options.export_limit, **limit), options.setpoint)
+
+
+def tls_of(options: argparse.Namespace) -> ssl.SSLContext | None:
+    """The TLS that the flags ask for. ValueError for half of it."""
+    if options.cert is None:
+        if options.client_ca or options.key:
+            raise ValueError("--key and --client-ca need --cert")
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=options.client_ca)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(options.cert, options.key)
+    if options.client_ca is not None:
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+async def _serve(options: argparse.Namespace) -> int:
+    from lab.csms import Csms
+    from v2g.session.clock import Clock
+
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    clock = Clock(datetime.now().timestamp() if options.epoch is None else options.epoch, started, options.time_scale)
+    csms = Csms(
+        strategy_of(options),
+        say=_print_json if options.json else _print_line,
+        wall=lambda: clock.wall(loop.time()),
+        password=options.password,
+        blocked=frozenset(options.block),
+    )
+    tls = tls_of(options)
+    server = await csms.serve(options.host, options.port, tls)
+    port = next(iter(server.sockets)).getsockname()[1]
+    address = f"{'wss' if tls else 'ws'}://{options.host}:{port}/ocpp/STATION"
+    print(json.dumps({"topic": "listening", "port": port, "url": address}) if options.json else f"listening on {address}", flush=True)
+    if options.stdin or sys.stdin.isatty():
+        await _commands(csms, loop)
+    else:
+        await server.serve_forever()
+    server.close()
+    return WELL
+
+
+def _print_line(entry: Any) -> None:
+    print(f"{datetime.fromtimestamp(entry.at):%H:%M:%S} {entry.station}  {entry.text}", flush=True)
+
+
+def _print_json(entry: Any) -> None:
+    said = {"at": entry.at, "station": entry.station, "topic": entry.topic, "text": entry.text, "facts": entry.facts}
+    print(json.dumps(said, ensure_ascii=False), flush=True)
+
+
+# --- commands ---
+
+
+async def _commands(csms: Any, loop: asyncio.AbstractEventLoop) -> None:
+    """Carry out lines of standard input until `quit` or its end."""
+    lines: asyncio.Queue[str] = asyncio.Queue()
+
+    def read() -> None:
+        for line in sys.stdin:
+            loop.call_soon_threadsafe(lines.put_nowait, line)
+        loop.call_soon_threadsafe(lines.put_nowait, "quit")
+
+    threading.Thread(target=read, daemon=True).start()
+    while (words := (await lines.get()).split()) != ["quit"]:
+        if words:
+            print(json.dumps(await _carried_out(csms, words)), flush=True)
+
+
+async def _carried_out(csms: Any, words: list[str]) -> Any:
+    from ocpp_bridge.link import CallFailed
+    from ocpp_bridge.schemas import PayloadFault
+
+    command = COMMANDS.get(words[0])
+    if command is None:
+        return {"error": f"{words[0]} is no command; there are {', '.join([*COMMANDS, 'quit'])}"}
+    try:
+        return await command(csms, *words[1:])
+    except (CallFailed, PayloadFault, ValueError, TypeError) as error:
+        return {"error": str(error)}
+    except KeyError as error:
+        return {"error": f"no station {error} was seen"}
+
+
+async def _stations(csms: Any) -> Any:
+    return {
+        id_: {
+            "connected": station.link is not None,
+            "version": station.version,
+            "connectors": station.connectors,
+            "transactions": {tx.id: {"evse": tx.evse, "ended": tx.ended, **tx.energy} for tx in station.transactions.values()},
+        }
+        for id_, station in csms.stations.items()
+    }
+
+
+async def _call(csms: Any, station: str, action: str, *payload: str) -> Any:
+    return await csms.call(station, action, json.loads(" ".join(payload) or "{}"))
+
+
+COMMANDS: dict[str, Callable[..., Awaitable[Any]]] = {
+    "stations": _stations,
+    "start": lambda csms, station, evse="", token="": csms.remote_start(station, int(evse) if evse else None, token),
+    "stop": lambda csms, station, transaction="": csms.remote_stop(station, transaction or None),
+    "setpoint": lambda csms, station, power: csms.steer(station, float(power)),
+    "call": _call,
+}
