@@ -16,9 +16,10 @@ from evcc.script import Limit
 from evcc.services import Selection
 from v2g.messages.common_types import MeterInfoType
 from v2g.session.clock import Clock
-from v2g.session.endpoint import Event, Noted
+from v2g.session.endpoint import Event, Noted, Relaxed
 from v2g.session.errors import Misuse
 from v2g.session.link import Link
+from v2g.session.profiles import PROFILES, Deviation, Profile
 from v2g.session.sap import Protocol
 
 Authorization = Literal["PnC", "EIM"]
@@ -45,7 +46,7 @@ class Wish:
     pace: float = LOOP_PACE
     wear: float = 0.0  # currency per kWh discharged
     bench_plain: bool = False  # speak -20 without TLS 1.3: never outside a bench
-    profile: Literal["conformance", "interop"] = "conformance"
+    profile: Profile = "conformance"
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.evccid) <= 255:
@@ -152,6 +153,13 @@ class Car:
     def note(self, topic: str, **facts: object) -> None:
         """Tell the trace."""
         self.noted.append(Noted(self.now, topic, facts))
+
+    def puts_up_with(self, deviation: Deviation) -> bool:
+        """Whether the profile lists a deviation that is about to be used; the trace is told."""
+        if deviation not in PROFILES[self.wish.profile]:
+            return False
+        self.noted.append(Relaxed(self.now, deviation.name, deviation.requirement))
+        return True
 
     def remember(self) -> Memory:
         """What to keep when the session pauses."""

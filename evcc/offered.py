@@ -1,6 +1,6 @@
 """What a station offers in ScheduleExchangeRes, read into plain series."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from energy.series import Series, Step
 from v2g.messages.common_messages import (
@@ -40,6 +40,12 @@ def offered(offer: ScheduleTupleType) -> Offered:
         sell=prices(back) if back else None,
         tolerance=optional(offer.ChargingSchedule.PowerSchedule.PowerTolerance),
     )
+
+
+def moved(offer: Offered, start: float) -> Offered:
+    """The same offer, with everything in it that begins at epoch 0 beginning at `start` instead."""
+    series = {name: getattr(offer, name) for name in ("charge", "discharge", "buy", "sell")}
+    return replace(offer, **{name: replace(one, start=start) for name, one in series.items() if one is not None and one.start == 0})
 
 
 def power(schedule: PowerScheduleType) -> Series:

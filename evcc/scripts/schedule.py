@@ -1,15 +1,17 @@
 """ScheduleExchange: tell the needs, hear the offer, choose."""
 
+import math
 from typing import Any
 
 from evcc.car import Car
 from evcc.mode import Mode, departure, energies, v2x_energies
-from evcc.offered import offered
+from evcc.offered import moved, offered
 from evcc.profile import Choice, choose, unplanned
 from evcc.script import ONGOING, Part, ask, poll
 from v2g.exi.schema import Type
 from v2g.messages.common_messages import Dynamic_SEReqControlModeType, Scheduled_SEReqControlModeType, ScheduleExchangeReq
 from v2g.session.errors import PeerMisbehaved
+from v2g.session.profiles import ANCHOR_ZERO
 
 
 def schedule(car: Car) -> Part[None]:
@@ -21,6 +23,8 @@ def schedule(car: Car) -> Part[None]:
     if (scheduled if car.service.control == "Scheduled" else dynamic) is None:
         raise PeerMisbehaved(f"ScheduleExchangeRes is not for {car.service.control} control", "V2G20-1600")
     car.offers = tuple(offered(offer) for offer in scheduled.ScheduleTuple) if scheduled else ()
+    if any(offer.charge.start == 0 for offer in car.offers) and car.puts_up_with(ANCHOR_ZERO):
+        car.offers = tuple(moved(offer, math.floor(car.wall)) for offer in car.offers)
 
 
 def choice(car: Car, mode: Mode) -> Choice:

@@ -285,7 +285,7 @@ STANDARD: dict[str, Answer] = {
     "supportedAppProtocolReq": sap,
     "SessionSetupReq": setup,
     "AuthorizationSetupReq": authorization_setup,
-    "AuthorizationReq": times(1, ongoing, finished),
+    "AuthorizationReq": lambda q, s: (ongoing if len(s.of(cm.AuthorizationReq)) == 1 else finished)(q, s),
     "ServiceDiscoveryReq": discovery,
     "ServiceDetailReq": detail,
     "DC_ChargeParameterDiscoveryReq": parameters_dc,

@@ -1,0 +1,706 @@
+"""The car's session against a scripted station, in virtual time. Test names carry the case that they are."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from scripted_station import (
+    EPOCH,
+    STANDARD,
+    Answer,
+    Code,
+    Processing,
+    Station,
+    code,
+    detail,
+    finished,
+    loop_dc,
+    ok,
+    ongoing,
+    parameter_set,
+    parameters_dc,
+    restamped,
+    run,
+    setup,
+    silence,
+    times,
+)
+
+from evcc.car import Car, Wish
+from evcc.ev import Ev
+from evcc.goal import Goal
+from evcc.script import Part, Raw, Wait, ask
+from evcc.session import EvccSession
+from v2g.exi.codec import encode
+from v2g.exi.derive import least
+from v2g.messages import app_protocol, dc, schema_set
+from v2g.messages import common_messages as cm
+from v2g.session.clock import Clock
+from v2g.session.endpoint import FrameSent, Noted
+from v2g.session.errors import (
+    ConnectionLost,
+    FramingError,
+    Misuse,
+    PeerFailed,
+    PeerIncompatible,
+    PeerMisbehaved,
+    SessionError,
+    TimedOut,
+    UnknownSession,
+)
+from v2g.session.rational import number, rational
+from v2g.session.sequence import REQUESTS, response_to
+from v2g.session.timing import timing
+from v2g.session.v2gtp import PayloadType, frame
+
+EIM: dict[str, Any] = {"authorizations": ("EIM",), "bench_plain": True}
+
+
+def car(service: str = "DC", control: str = "Scheduled", scale: float = 1.0, goal: Goal | None = None, **wish: Any) -> Car:
+    """A car on a bench, ten loops long."""
+    wishes = Wish(services=(service,), control=control, **{"loops": 10, **EIM, **wish})  # type: ignore[arg-type]
+    return Car(Ev(), goal or Goal(), wishes, Clock(EPOCH, 0.0, scale))
+
+
+def error(session: EvccSession) -> SessionError:
+    """Why the session ended; it must not have ended well."""
+    assert session.ended is not None
+    assert session.ended.error is not None, "the session ended well"
+    return session.ended.error
+
+
+HEAD = ["supportedAppProtocol", "SessionSetup", "AuthorizationSetup", "Authorization"]
+MIDDLE = ["ServiceDiscovery", "ServiceDetail", "ServiceSelection"]
+AC = ["AC_ChargeParameterDiscovery", "ScheduleExchange", "PowerDelivery", *["AC_ChargeLoop"] * 10, "PowerDelivery", "SessionStop"]
+DC = ["DC_ChargeParameterDiscovery", "ScheduleExchange", "DC_CableCheck", "DC_PreCharge", "DC_PreCharge", "PowerDelivery",
+      *["DC_ChargeLoop"] * 10, "PowerDelivery", "DC_WeldingDetection", "DC_WeldingDetection", "SessionStop"]  # fmt: skip
+SAFE = {"DC_WeldingDetectionReq": lambda q, s: ok(q, s, EVSEPresentVoltage=rational(0))}
+
+
+@pytest.mark.parametrize("control", ["Scheduled", "Dynamic"])
+@pytest.mark.parametrize("service", ["AC", "AC_BPT", "DC", "DC_BPT"])
+def test_a_whole_session(service: str, control: str) -> None:
+    station = Station(answers=SAFE | {"AuthorizationReq": finished})
+    visitor = car(service, control)
+    session = run(visitor, station)
+    assert session.ended is not None
+    assert session.ended.well, session.ended
+    assert session.ended.how == "Terminate"
+    assert station.names() == HEAD + MIDDLE + (AC if service.startswith("AC") else DC)
+    assert visitor.loops == 10
+    stamped = [request.Header.SessionID for request in station.requests[2:]]
+    assert set(stamped) == {station.session_id}
+    selected = station.of(cm.ServiceSelectionReq)[0].SelectedEnergyTransferService
+    assert selected.ParameterSetID == {"Scheduled": 9, "Dynamic": 7}[control]  # by name, not by place [V2G20-1216]
+    for request in station.requests[8:]:
+        assert_typed(request, service, control)
+
+
+def assert_typed(request: Any, service: str, control: str) -> None:
+    """BPT types for BPT services, loop modes of the control mode, and no others."""
+    both = service.endswith("_BPT")
+    for name in ("DC_CPDReqEnergyTransferMode", "AC_CPDReqEnergyTransferMode", "CLReqControlMode"):
+        kind = type(getattr(request, name, None)).__name__
+        assert kind == "NoneType" or kind.startswith("BPT_") == both
+        assert name != "CLReqControlMode" or kind == "NoneType" or control in kind
+
+
+def test_a_night_in_virtual_time() -> None:
+    """Three hours and more of charging, seconds of protocol, milliseconds of the processor."""
+    visitor = car(scale=300.0, loops=None, goal=Goal(target_soc=80))
+    session = run(visitor, Station(answers=SAFE))
+    assert session.ended is not None
+    assert session.ended.well
+    assert visitor.ev.soc == pytest.approx(80.0, abs=0.2)
+    assert visitor.ev.charged * visitor.ev.battery.charge_efficiency == pytest.approx(0.6 * visitor.ev.battery.capacity, rel=0.01)
+    assert visitor.wall - EPOCH > 3600
+
+
+# --- SupportedAppProtocol and SessionSetup ---
+
+
+def test_E_SAP_01_and_10_what_is_offered() -> None:
+    station = Station()
+    session = run(car(bench_plain=False), station)
+    assert isinstance(error(session), PeerIncompatible)  # no -20 on plain TCP [V2G20-1237]
+    assert station.requests == []
+    station = Station()
+    session = run(Car(Ev(), wish=Wish(services=("AC", "DC_BPT", "DC"), **{**EIM, "loops": 1})), station)
+    entries = station.requests[0].AppProtocol
+    assert [entry.ProtocolNamespace.rpartition(":")[2] for entry in entries] == ["AC", "DC"]
+    assert len({entry.SchemaID for entry in entries}) == 2
+    assert [entry.Priority for entry in entries] == [1, 2]
+    assert any(isinstance(event, Noted) and event.topic == "bench override" for event in session.events())
+
+
+def sap(schema_id: int | None, code: str = "OK_SuccessfulNegotiation") -> Answer:
+    return lambda q, s: app_protocol.supportedAppProtocolRes(ResponseCode=app_protocol.responseCodeType(code), SchemaID=schema_id)
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (sap(9), PeerMisbehaved),  # E-SAP-02
+        (sap(None, "Failed_NoNegotiation"), PeerIncompatible),  # E-SAP-03
+        (silence, TimedOut),  # E-SAP-04
+        (setup, PeerMisbehaved),
+    ],
+)
+def test_E_SAP_wrong_answers(answer: Answer, expected: type[SessionError]) -> None:
+    station = Station(answers={"supportedAppProtocolReq": answer if answer is not setup else lambda q, s: least(cm.SessionSetupRes)})
+    visitor = car()
+    assert isinstance(error(run(visitor, station)), expected)
+    assert station.names() == ["supportedAppProtocol"]
+    assert visitor.now <= 2.01
+
+
+def test_the_protocol_of_the_answer_is_run() -> None:
+    station = Station(answers={"supportedAppProtocolReq": sap(2), **SAFE})
+    visitor = Car(Ev(), wish=Wish(services=("AC", "DC"), **{**EIM, "loops": 1}), clock=Clock(EPOCH))
+    session = run(visitor, station)
+    assert session.ended is not None
+    assert session.ended.well
+    assert visitor.service.service == "DC"
+
+
+def test_E_SES_01_the_first_request() -> None:
+    station = Station()
+    run(car(evccid="WMIV1234567890ABCDEX"), station)
+    request = station.of(cm.SessionSetupReq)[0]
+    assert request.Header.SessionID == bytes(8)
+    assert request.EVCCID == "WMIV1234567890ABCDEX"
+
+
+def test_E_SES_03_a_session_without_id() -> None:
+    station = Station(answers={"SessionSetupReq": lambda q, s: restamped(setup(q, s), SessionID=bytes(8))})
+    assert isinstance(error(run(car(), station)), UnknownSession)
+
+
+def test_the_communication_setup_timer() -> None:
+    station = Station()
+    session = EvccSession(lambda c: late(c), car(), 0.0)
+    while session.ended is None:
+        due = session.deadline()
+        assert due is not None
+        answer = station.hear(session.octets_to_send())
+        session.receive(answer, session.car.now) if answer else session.tick(due)
+    ended = error(session)
+    assert isinstance(ended, TimedOut)
+    assert (ended.timer, ended.limit) == ("V2G_EVCC_CommunicationSetup_Timeout", 20.0)
+
+
+def late(c: Car) -> Part[str]:
+    yield Wait(30.0)
+    return "Terminate"
+
+
+# --- every response of a session, one at a time made wrong ---
+
+ASKED = [name + "Req" for name in dict.fromkeys(HEAD[1:] + MIDDLE + DC)]
+KINDS = {kind.__name__: kind for kind in REQUESTS}
+
+
+def standard(name: str) -> Answer:
+    return SAFE.get(name) or STANDARD.get(name) or (lambda q, s: ok(q, s))
+
+
+def spoiled(name: str, spoil: Any) -> Station:
+    """A station that spoils its answers to one request."""
+    good = standard(name) if name != "AuthorizationReq" else finished
+    return Station(answers={**SAFE, name: lambda q, s: spoil(good(q, s))})
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_E_SES_04_another_session_id_in_every_state(name: str) -> None:
+    station = spoiled(name, lambda response: restamped(response, SessionID=b"\x55" * 8))
+    ended = error(run(car(), station))
+    assert isinstance(ended, UnknownSession), ended
+    # of SessionSetup the wrong one is the right one: the next answer is the stranger
+    assert station.names()[-1] + "Req" == (name if name != "SessionSetupReq" else "AuthorizationSetupReq")
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_E_a_FAILED_ends_the_session_in_every_state(name: str) -> None:
+    station = spoiled(name, lambda response: msgspec.structs.replace(response, ResponseCode=Code.FAILED_ServiceIDInvalid))
+    ended = error(run(car(), station))
+    assert isinstance(ended, PeerFailed)
+    assert ended.code is Code.FAILED_ServiceIDInvalid
+    assert station.names()[-1] + "Req" == name  # nothing is sent after it
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_E_END_05_an_answer_of_the_wrong_type_in_every_state(name: str) -> None:
+    wrong = cm.AuthorizationSetupRes if name != "AuthorizationSetupReq" else cm.ServiceSelectionRes
+    station = Station(answers={**SAFE, name: lambda q, s: least(wrong, Header=s.header)})
+    assert isinstance(error(run(car(), station)), PeerMisbehaved)
+    assert station.names()[-1] + "Req" == name
+
+
+@pytest.mark.parametrize("name", ["supportedAppProtocolReq", *ASKED])
+def test_E_END_04_the_message_timeout_in_every_state(name: str) -> None:
+    """E-SES-02, E-LOP-02, E-END-02 among them: 0.5 s in the loop, 5 s for ServiceDetail, 2 s elsewhere."""
+    station = Station(answers={**SAFE, name: silence})
+    visitor = car()
+    session = run(visitor, station)
+    ended = error(session)
+    assert isinstance(ended, TimedOut)
+    limit = timing(KINDS[name]).msg_timeout
+    assert (ended.timer, ended.limit) == ("V2G_EVCC_Msg_Timeout", limit)
+    assert limit == {"DC_ChargeLoopReq": 0.5, "ServiceDetailReq": 5.0}.get(name, 2.0)
+    sent = [event for event in session.events() if isinstance(event, FrameSent)]
+    assert visitor.now - sent[-1].at == pytest.approx(limit)
+
+
+@pytest.mark.parametrize("share", [0.9, 1.1])
+@pytest.mark.parametrize("name", ASKED)
+def test_E_END_04_just_in_time_and_too_late(name: str, share: float) -> None:
+    """An answer after nine tenths of the timeout is taken, one after eleven tenths is not."""
+    station, visitor = Station(answers={**SAFE, "AuthorizationReq": finished}), car(loops=2)
+    session = EvccSession(charge_script(), visitor, 0.0)
+    now, asked = 0.0, ""
+    while session.ended is None:
+        octets = session.octets_to_send()
+        answer = station.hear(octets) if octets else b""
+        if not answer:
+            due = session.deadline()
+            assert due is not None
+            session.tick(now := due)
+            continue
+        asked = type(station.requests[-1]).__name__
+        now += timing(KINDS[asked]).msg_timeout * share if asked == name else 0.001
+        session.tick(now)
+        session.receive(answer, now)
+    assert session.ended.well == (share < 1.0), session.ended
+    assert share < 1.0 or isinstance(session.ended.error, TimedOut)
+
+
+def charge_script() -> Any:
+    from evcc.scripts.charge import charge
+
+    return charge
+
+
+@pytest.mark.parametrize("name", ["supportedAppProtocolReq", *ASKED])
+def test_E_END_03_the_station_closes_in_every_state(name: str) -> None:
+    class Closed(Exception):
+        pass
+
+    def close(q: Any, s: Station) -> None:
+        raise Closed
+
+    station, session = Station(answers={**SAFE, name: close}), EvccSession(charge_script(), car(), 0.0)
+    now = 0.0
+    while session.ended is None:
+        octets = session.octets_to_send()
+        try:
+            answer = station.hear(octets) if octets else b""
+        except Closed:
+            session.receive(b"", now)
+            break
+        if answer:
+            session.receive(answer, now)
+        else:
+            session.tick(now := session.deadline() or now)
+    assert isinstance(error(session), ConnectionLost)
+    pilots = [e.facts["state"] for e in session.events() if isinstance(e, Noted) and e.topic == "control pilot"]
+    assert pilots[-1] == "B"
+    assert session.deadline() is None
+    session.tick(now + 100)
+    session.receive(b"\x01", now + 100)  # nothing happens any more
+
+
+# --- polls and their limits ---
+
+
+@pytest.mark.parametrize(
+    ("name", "limit", "timer"),
+    [
+        ("AuthorizationReq", 60.0, "V2G_EVCC_Authorization_Ongoing_Timeout"),  # E-AUT-04
+        ("ScheduleExchangeReq", 60.0, "V2G_EVCC_Ongoing_Timeout"),  # E-CHG-03
+        ("DC_CableCheckReq", 40.0, "V2G_EVCC_CableCheck_Timeout"),  # E-CHG-07
+    ],
+)
+def test_E_ongoing_for_ever(name: str, limit: float, timer: str) -> None:
+    station = Station(answers={"AuthorizationReq": finished, name: ongoing})
+    if name == "ScheduleExchangeReq":
+        station.answers[name] = lambda q, s: msgspec.structs.replace(STANDARD[name](q, s), EVSEProcessing=Processing.Ongoing)
+    visitor = car()
+    ended = error(run(visitor, station))
+    assert isinstance(ended, TimedOut)
+    assert (ended.timer, ended.limit) == (timer, limit)
+    assert len(station.of(KINDS[name])) > 100
+
+
+def test_E_CHG_08_precharge_that_never_arrives() -> None:
+    station = Station(answers={"DC_PreChargeReq": lambda q, s: ok(q, s, EVSEPresentVoltage=rational(12))})
+    ended = error(run(car(), station))
+    assert isinstance(ended, TimedOut)
+    assert (ended.timer, ended.limit) == ("V2G_EVCC_PreCharge_Timeout", 10.0)
+    asked = station.of(dc.DC_PreChargeReq)
+    assert all(q.EVProcessing is Processing.Ongoing for q in asked)
+    assert number(asked[-1].EVPresentVoltage) == 12  # what the inlet has, not what the battery has
+
+
+def test_E_AUT_03_thirty_seconds_of_ongoing() -> None:
+    station = Station(answers={"AuthorizationReq": times(250, ongoing, finished), **SAFE})
+    visitor = car()
+    session = run(visitor, station)
+    assert session.ended is not None
+    assert session.ended.well
+    asked = station.of(cm.AuthorizationReq)
+    assert len(asked) == 251
+    assert asked[-1].Header.TimeStamp - asked[0].Header.TimeStamp >= 25
+    assert len({encode(restamped(q, TimeStamp=0), schema_set("common")) for q in asked}) == 1  # [V2G20-1582]
+
+
+def test_precharge_ends_with_Finished_and_welding_too() -> None:
+    station = Station(answers={"DC_PreChargeReq": times(5, lambda q, s: ok(q, s, EVSEPresentVoltage=rational(100)), STANDARD["DC_PreChargeReq"])})
+    visitor = car()
+    run(visitor, station)
+    assert [q.EVProcessing for q in station.of(dc.DC_PreChargeReq)] == [Processing.Ongoing] * 6 + [Processing.Finished]
+
+
+def test_a_welded_contact_is_noticed_and_the_session_still_ends() -> None:
+    visitor = car()
+    session = run(visitor, Station(answers={"DC_WeldingDetectionReq": lambda q, s: ok(q, s, EVSEPresentVoltage=rational(390))}))
+    assert session.ended is not None
+    assert session.ended.well
+    (noted,) = [e for e in session.events() if isinstance(e, Noted) and e.topic == "welding suspected"]
+    assert noted.facts["voltage"] == 390
+
+
+# --- authorization, services ---
+
+
+def test_E_AUT_02_nothing_in_common() -> None:
+    station = Station(authorizations=("PnC",))
+    ended = error(run(car(), station))
+    assert isinstance(ended, PeerIncompatible)
+    assert "PnC" in str(ended)
+    assert station.names()[-1] == "SessionStop"  # an orderly end, and why
+    assert "PnC" in station.requests[-1].EVTerminationExplanation
+
+
+@pytest.mark.parametrize("order", [("EIM", "PnC"), ("PnC", "EIM")])
+def test_E_AUT_01_either_order(order: tuple[str, ...]) -> None:
+    station = Station(authorizations=order, answers=SAFE)
+    session = run(car(), station)
+    assert session.ended is not None
+    assert session.ended.well
+    request = station.of(cm.AuthorizationReq)[0]
+    assert request.SelectedAuthorizationService is cm.authorizationType.EIM
+    assert request.Header.Signature is None
+
+
+def test_E_AUT_05_a_refusal_is_no_authorization() -> None:
+    refused = lambda q, s: ok(q, s, ResponseCode=Code.WARNING_EIMAuthorizationFailure, EVSEProcessing=Processing.Finished)  # noqa: E731
+    station = Station(answers={"AuthorizationReq": refused})
+    ended = error(run(car(), station))
+    assert isinstance(ended, PeerIncompatible)
+    assert "WARNING_EIMAuthorizationFailure" in str(ended)
+    assert station.names() == [*HEAD, "SessionStop"]
+
+
+def test_E_SVC_02_the_other_energy_type() -> None:
+    station = Station(services=("AC", "AC_BPT"))
+    ended = error(run(car("DC"), station))
+    assert isinstance(ended, PeerIncompatible)
+    assert station.names()[-2:] == ["ServiceDiscovery", "SessionStop"]
+
+
+def test_ranking_is_the_cars_own() -> None:
+    station = Station(answers=SAFE)
+    run(Car(Ev(), wish=Wish(services=("DC_BPT", "DC"), **{**EIM, "loops": 1}), clock=Clock(EPOCH)), station)
+    assert [q.ServiceID for q in station.of(cm.ServiceDetailReq)] == [6]  # offered last
+    only_dynamic = lambda q, s: ok(q, s, ServiceID=q.ServiceID, ServiceParameterList=cm.ServiceParameterListType(ParameterSet=(  # noqa: E731
+        parameter_set(1, ControlMode=2 if q.ServiceID == 6 else 1),)))  # fmt: skip
+    station = Station(answers={**SAFE, "ServiceDetailReq": only_dynamic})
+    run(Car(Ev(), wish=Wish(services=("DC_BPT", "DC"), **{**EIM, "loops": 1}), clock=Clock(EPOCH)), station)
+    assert [q.ServiceID for q in station.of(cm.ServiceDetailReq)] == [6, 2]
+
+
+def test_E_SVC_03_the_largest_offer() -> None:
+    sets = tuple(parameter_set(i, **{f"P{j}": j for j in range(31)}, ControlMode=2 - (i == 31)) for i in range(32))
+    big = lambda q, s: ok(q, s, ServiceID=q.ServiceID, ServiceParameterList=cm.ServiceParameterListType(ParameterSet=sets))  # noqa: E731
+    services = tuple(cm.ServiceType(ServiceID=i, FreeService=False) for i in (1, 2, 3, 4, 5, 6, 7, 8))
+    vas = tuple(cm.ServiceType(ServiceID=100 + i, FreeService=False) for i in range(8))
+    discovery = lambda q, s: ok(q, s, EnergyTransferServiceList=cm.ServiceListType(Service=services), VASList=cm.ServiceListType(Service=vas))  # noqa: E731
+    station = Station(answers={**SAFE, "ServiceDetailReq": big, "ServiceDiscoveryReq": discovery})
+    session = run(car(), station)
+    assert session.ended is not None
+    assert session.ended.well
+    assert station.of(cm.ServiceSelectionReq)[0].SelectedEnergyTransferService.ParameterSetID == 31
+
+
+def test_E_SVC_04_details_of_another_service() -> None:
+    station = Station(answers={"ServiceDetailReq": lambda q, s: msgspec.structs.replace(detail(q, s), ServiceID=5)})
+    assert isinstance(error(run(car(), station)), PeerMisbehaved)
+
+
+# --- parameters, loop ---
+
+
+def limits(**changes: float) -> Answer:
+    def answer(q: Any, s: Station) -> Any:
+        said = parameters_dc(q, s)
+        mode = msgspec.structs.replace(said.DC_CPDResEnergyTransferMode, **{name: rational(v) for name, v in changes.items()})
+        return msgspec.structs.replace(said, DC_CPDResEnergyTransferMode=mode)
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"EVSEMaximumVoltage": 150, "EVSEMinimumVoltage": 50}, PeerIncompatible),
+        ({"EVSEMaximumVoltage": 300}, PeerIncompatible),  # the inlet would do, the battery would not
+        ({"EVSEMinimumChargePower": 70e3}, PeerMisbehaved),
+    ],
+)
+def test_E_CHG_01_limits_that_do_not_meet(changes: dict[str, float], expected: type[SessionError]) -> None:
+    station = Station(answers={"DC_ChargeParameterDiscoveryReq": limits(**changes)})
+    assert isinstance(error(run(car(), station)), expected)
+    assert "PowerDelivery" not in station.names()
+
+
+def test_E_CHG_01_no_power_for_the_moment_is_waited_for() -> None:
+    nothing = limits(EVSEMaximumChargePower=0, EVSEMaximumChargeCurrent=0)
+    station = Station(answers={**SAFE, "DC_ChargeParameterDiscoveryReq": nothing})
+    visitor = car("DC", "Scheduled")
+    session = run(visitor, station)
+    assert session.ended is not None
+    assert session.ended.well
+    assert visitor.ev.charged == 0.0
+
+
+@pytest.mark.parametrize("name", ["BPT_Scheduled_DC_CLResControlModeType", "Dynamic_DC_CLResControlModeType"])
+def test_E_CHG_02_an_answer_in_another_mode(name: str) -> None:
+    other = least(getattr(dc, name))
+    station = Station(answers={"DC_ChargeLoopReq": lambda q, s: msgspec.structs.replace(loop_dc(q, s), CLResControlMode=other)})
+    ended = error(run(car(), station))
+    assert isinstance(ended, PeerMisbehaved)
+    assert ended.requirement == "V2G20-1600"
+
+
+def test_E_CHG_02_a_schedule_of_the_other_mode() -> None:
+    other = lambda q, s: ok(q, s, EVSEProcessing=Processing.Finished, Dynamic_SEResControlMode=cm.Dynamic_SEResControlModeType())  # noqa: E731
+    ended = error(run(car(), Station(answers={"ScheduleExchangeReq": other})))
+    assert ended.requirement == "V2G20-1600"
+
+
+def test_E_LOP_01_two_thousand_loops_in_step() -> None:
+    visitor = car(loops=2_000)
+    session = run(visitor, Station(answers=SAFE))
+    gaps = [e.since_previous for e in session.events() if isinstance(e, FrameSent) and isinstance(e.message, dc.DC_ChargeLoopReq)]
+    assert len(gaps) == 2_000
+    assert max(gap or 0.0 for gap in gaps) <= 0.25  # [V2G20-1501]
+
+
+def test_E_LOP_04_a_lowered_limit_is_followed() -> None:
+    def lowered(q: Any, s: Station) -> Any:
+        said = loop_dc(q, s)
+        if s.loops < 5:
+            return said
+        mode = msgspec.structs.replace(said.CLResControlMode, EVSEMaximumChargePower=rational(8e3))
+        return msgspec.structs.replace(said, CLResControlMode=mode)
+
+    station = Station(answers={**SAFE, "DC_ChargeLoopReq": lowered})
+    session = run(car(loops=9), station)
+    assert session.ended is not None
+    assert session.ended.well
+    asked = [number(q.CLReqControlMode.EVTargetCurrent) * number(q.CLReqControlMode.EVTargetVoltage) for q in station.of(dc.DC_ChargeLoopReq)]
+    assert min(asked[:5]) > 30e3
+    assert all(7.9e3 < power <= 8.001e3 for power in asked[5:])
+
+
+NOTIFIED = {"Terminate": "Terminate", "Pause": "Pause"}
+
+
+@pytest.mark.parametrize(("notification", "how"), NOTIFIED.items())
+@pytest.mark.parametrize("service", ["AC", "DC"])
+def test_E_LOP_05_terminate_and_pause_are_obeyed_at_once(service: str, notification: str, how: str) -> None:
+    station = Station(answers=SAFE, notify={4: notification})
+    visitor = car(service)
+    session = run(visitor, station)
+    assert session.ended is not None
+    assert (session.ended.how, session.ended.error) == (how, None)
+    assert station.loops == 4
+    assert station.of(cm.SessionStopReq)[0].ChargingSession.value == how
+    assert (visitor.memory is not None) == (how == "Pause")
+
+
+@pytest.mark.parametrize("service", ["AC_BPT", "DC"])
+def test_E_LOP_05_schedule_renegotiation(service: str) -> None:
+    station = Station(answers=SAFE, notify={3: "ScheduleRenegotiation"})
+    session = run(car(service, loops=6), station)
+    assert session.ended is not None
+    assert session.ended.well
+    names = station.names()
+    loop = f"{service[:2]}_ChargeLoop"
+    at = names.index(loop) + 3
+    assert names[at : at + 4] == ["PowerDelivery", "ScheduleExchange", "PowerDelivery", loop]  # no cable check under power
+    progress = [q.ChargeProgress.value for q in station.of(cm.PowerDeliveryReq)]
+    assert progress == ["Start", "ScheduleRenegotiation", "Start", "Stop"]
+
+
+@pytest.mark.parametrize("service", ["AC", "DC_BPT"])
+def test_E_LOP_06_service_renegotiation(service: str) -> None:
+    station = Station(answers=SAFE, notify={3: "ServiceRenegotiation"})
+    session = run(car(service, loops=6), station)
+    assert session.ended is not None
+    assert session.ended.well
+    names = station.names()
+    at = names.index("SessionStop")
+    assert names[at + 1] == "ServiceDiscovery"  # [V2G20-1477]
+    assert names.count("Authorization") == 2  # Ongoing, Finished: not again
+    assert [q.ChargingSession.value for q in station.of(cm.SessionStopReq)] == ["ServiceRenegotiation", "Terminate"]
+
+
+def test_E_LOP_09_a_setpoint_beyond_the_car() -> None:
+    station = Station(setpoint=90e3)
+    run(car("AC_BPT", "Dynamic"), station)
+    powers = [number(q.CLReqControlMode.EVPresentActivePower) for q in station.of(KINDS["AC_ChargeLoopReq"])]
+    assert powers[0] == 0.0
+    assert set(powers[1:]) == {11e3}
+    station = Station(setpoint=-90e3)
+    visitor = car("AC_BPT", "Dynamic", goal=Goal(minimum_soc=10))
+    run(visitor, station)
+    powers = [number(q.CLReqControlMode.EVPresentActivePower) for q in station.of(KINDS["AC_ChargeLoopReq"])]
+    assert set(powers[1:]) == {-11e3}
+    assert visitor.ev.discharged > 0
+
+
+def test_a_car_at_its_reserve_gives_nothing() -> None:
+    station = Station(setpoint=-5e3)
+    visitor = car("AC_BPT", "Dynamic", goal=Goal(minimum_soc=20))  # arrives with 20 %
+    run(visitor, station)
+    assert visitor.ev.discharged == 0.0
+
+
+# --- the end, stopping ---
+
+
+def test_E_END_01_the_driver_stops() -> None:
+    station, visitor = Station(answers=SAFE), car(loops=None)
+    visitor.stop_asked = "the driver asked"
+    session = run(visitor, station)
+    assert session.ended is not None
+    assert session.ended.well
+    assert station.names()[-5:] == ["DC_ChargeLoop", "PowerDelivery", "DC_WeldingDetection", "DC_WeldingDetection", "SessionStop"]
+
+
+# --- octets ---
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        frame(PayloadType.COMMON, b"\x80\xff\xff\xff"),
+        frame(PayloadType.DC, b"\x00"),
+        bytes.fromhex("01fe8002fffffff8"),  # E-EXI-02
+        bytes.fromhex("01fe800200000000"),
+        bytes.fromhex("01fe900000000002") + b"\0\0",
+        b"HTTP/1.1 200 OK\r\n\r\n",
+    ],
+)
+@pytest.mark.parametrize("name", ["supportedAppProtocolReq", "SessionSetupReq", "DC_ChargeLoopReq"])
+def test_E_EXI_02_octets_that_are_no_message(name: str, octets: bytes) -> None:
+    ended = error(run(car(), Station(answers={name: lambda q, s: octets})))
+    assert isinstance(ended, FramingError | PeerMisbehaved)
+
+
+def test_an_answer_nobody_asked_for() -> None:
+    station = Station()
+    twice = lambda q, s: frame(PayloadType.COMMON, encode(setup(q, s), schema_set("common"))) * 2  # noqa: E731
+    station.answers["SessionSetupReq"] = twice
+    assert isinstance(error(run(car(), station)), PeerMisbehaved)
+
+
+WORDS = {name: response_to(KINDS[name]) for name in ASKED}
+
+
+@settings(deadline=None, max_examples=120, suppress_health_check=[HealthCheck.too_slow])
+@given(st.sampled_from(sorted(WORDS)), st.integers(0, 2**32), st.integers(0, 2_000))
+def test_E_EXI_01_03_a_response_with_flipped_bits(name: str, seed: int, at: int) -> None:
+    """Whatever a station says, the session ends with a value."""
+
+    def flipped(q: Any, s: Station) -> bytes:
+        good = finished(q, s) if name == "AuthorizationReq" else standard(name)(q, s)
+        from v2g.session.frames import exi, payload_type_of
+
+        octets = bytearray(exi(good))
+        for n in range(1 + seed % 3):
+            place = (at + seed * (n + 1)) % (len(octets) * 8)
+            octets[place // 8] ^= 1 << place % 8
+        return frame(payload_type_of(type(good)), bytes(octets))
+
+    session = run(car(loops=3), Station(answers={**SAFE, name: flipped}), until=300.0)
+    assert session.ended is not None
+
+
+EXTREMES = [rational(0), *(rational(0).__class__(Exponent=e, Value=v) for e in (-128, 127) for v in (-32768, -1, 1, 32767))]
+
+
+@pytest.mark.parametrize("value", EXTREMES)
+@pytest.mark.parametrize("name", ["DC_ChargeParameterDiscoveryReq", "DC_PreChargeReq", "DC_ChargeLoopReq", "ScheduleExchangeReq", "DC_WeldingDetectionReq"])
+def test_E_EXI_01_every_number_at_its_extremes(name: str, value: Any) -> None:
+    def extreme(message: Any) -> Any:
+        if isinstance(message, type(value)):
+            return value
+        if isinstance(message, tuple):
+            return tuple(extreme(part) for part in message)
+        if isinstance(message, msgspec.Struct):
+            return msgspec.structs.replace(message, **{f: extreme(getattr(message, f)) for f in message.__struct_fields__})
+        return message
+
+    session = run(car("DC", loops=3), spoiled(name, extreme), until=300.0)
+    assert session.ended is not None
+
+
+# --- scripts ---
+
+
+def test_a_script_out_of_sequence_is_our_own_fault() -> None:
+    def hasty(c: Car) -> Part[str]:
+        yield ask(cm.SessionSetupReq, EVCCID="X")
+        return "Terminate"
+
+    assert isinstance(error(run(car(), Station(), hasty)), Misuse)
+
+
+def test_a_raw_step_is_sent_as_it_is_and_answered_by_whatever_comes() -> None:
+    seen = []
+
+    def wild(c: Car) -> Part[str]:
+        response = yield Raw(c.stamped(ask(cm.AuthorizationSetupReq), SessionID=b"\x07" * 8))
+        seen.append(response)
+        yield Raw(b"\x01", answered=False)
+        return "done"
+
+    station = Station(answers={"AuthorizationSetupReq": code(Code.FAILED_UnknownSession)})
+    session = run(car(), station, wild)
+    assert session.ended is not None
+    assert session.ended.how == "done"
+    assert station.requests[0].Header.SessionID == b"\x07" * 8
+    assert seen[0].ResponseCode is Code.FAILED_UnknownSession
+
+
+def test_a_script_may_catch_what_the_station_does() -> None:
+    def patient(c: Car) -> Part[str]:
+        try:
+            yield Raw(frame(PayloadType.COMMON, b"\x80"), within=0.7)
+        except TimedOut:
+            return "silence"
+        return "answered"
+
+    class Mute(Station):
+        def hear(self, octets: bytes) -> bytes:
+            return b""
+
+    visitor = car()
+    session = run(visitor, Mute(), patient)
+    assert session.ended is not None
+    assert session.ended.how == "silence"
+    assert visitor.now == pytest.approx(0.7)
