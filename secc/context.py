@@ -29,6 +29,7 @@ from v2g.exi.schema import Type
 from v2g.messages.common_messages import AuthorizationReq, CertificateInstallationReq, MeteringConfirmationReq
 from v2g.messages.common_types import EVSEStatusType, MessageHeaderType, MeterInfoType, evseNotificationType, responseCodeType
 from v2g.session.endpoint import Event
+from v2g.session.profiles import Deviation
 from v2g.session.sequence import State
 from v2g.session.tls import TlsFacts
 
@@ -94,6 +95,7 @@ class Claim:
     chain: tuple[bytes, ...] = ()  # DER, leaf first
     warning: responseCodeType | None = None  # what the station itself found wrong
     expires_soon: bool = False
+    relaxed: tuple[Deviation, ...] = ()  # what the profile let pass
 
 
 class Verifier(Protocol):

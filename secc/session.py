@@ -18,7 +18,6 @@ from secc.context import Context, PausedSession, Pending, Reply, Verifier
 from secc.facts import told
 from secc.outlet import Outlet
 from secc.pause import PausedSessions
-from secc.quirks import PROVISIONING_AS_VEHICLE
 from secc.services import SCHEMA_SETS
 from secc.station import Fact, OpenContactor, PowerStopped
 from v2g.exi.derive import least
@@ -51,6 +50,7 @@ from v2g.session.errors import (
     TimedOut,
     UnknownSession,
 )
+from v2g.session.profiles import PROVISIONING_AS_VEHICLE
 from v2g.session.sequence import REQUESTS, State, admitted, response_to, row
 from v2g.session.timing import SECC_COMMUNICATION_SETUP_TIMEOUT, SECC_TCP_CLOSE, timing
 from v2g.session.tls import TlsFacts

@@ -9,8 +9,8 @@ from pki.errors import CertificateError, StoreError
 from pki.profiles import INTEROP, ISO20, Role, Rules
 from pki.store import Credential, Store
 from pki.verify import Anchors, Status, VerifiedChain, verify
-from secc.quirks import Profile
 from secc.verifier import SUITES, PkiVerifier
+from v2g.session.profiles import Profile
 from v2g.session.tls import PROFILES
 from v2g.session.tls import Credential as TlsCredential
 from v2g.session.transport import ServerTls

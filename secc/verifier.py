@@ -10,7 +10,7 @@ from pki.authorization import Refusal, judge
 from pki.certificate import facts, read
 from pki.chains import octets_of
 from pki.errors import CertificateError, SignatureError
-from pki.keys import PublicKey
+from pki.keys import PublicKey, key_name
 from pki.profiles import ISO20, Rules
 from pki.provisioning import judge_request
 from pki.verify import Anchors, Status
@@ -19,6 +19,7 @@ from v2g.messages import schema_set
 from v2g.messages.common_messages import AuthorizationReq, CertificateInstallationReq, MeteringConfirmationReq
 from v2g.messages.common_types import responseCodeType as Code
 from v2g.session.errors import Refused
+from v2g.session.profiles import P256_CERTIFICATES, P256_SIGNATURES
 
 SUITES: dict[str, Collection[str]] = {"conformance": xmldsig.ISO20, "interop": xmldsig.INTEROP}
 
@@ -53,7 +54,10 @@ class PkiVerifier:
         chain = octets_of(mode.ContractCertificateChain)
         if isinstance(found, Refusal):
             return Claim("PnC", chain=chain, warning=_warning(found))
-        return Claim("PnC", emaid=found.emaid, chain=chain, expires_soon=found.code is Code.OK_CertificateExpiresSoon)
+        soon = found.code is Code.OK_CertificateExpiresSoon
+        weak = key_name(found.proof.leaf.public_key()) not in xmldsig.ISO20
+        relaxed = (P256_CERTIFICATES, P256_SIGNATURES) if weak else ()
+        return Claim("PnC", emaid=found.emaid, chain=chain, expires_soon=soon, relaxed=relaxed)
 
     def provisioning(self, request: CertificateInstallationReq, wall: float) -> Code | None:
         now = datetime.fromtimestamp(wall, UTC)

@@ -31,6 +31,7 @@ from v2g.messages.common_messages import (
 )
 from v2g.messages.common_types import processingType
 from v2g.messages.common_types import responseCodeType as Code
+from v2g.session.endpoint import Relaxed
 from v2g.session.errors import Refused, SequenceError
 from v2g.session.sequence import State
 from v2g.session.timing import SECC_ONGOING_TIMEOUT
@@ -75,7 +76,9 @@ def authorization(request: AuthorizationReq, known: Context) -> Reply:
         return _decided(known, verdict.code if way == "PnC" else Code.WARNING_EIMAuthorizationFailure)  # [V2G20-2219]
     if known.asked is None:
         wanted = AuthorizationWanted(known.now, claim.authorization, known.agreement.evccid, claim.emaid, claim.chain)
-        return Reply(_answered(known, Code.OK, processingType.Ongoing), State.AUTHORIZATION, replace(known, asked=known.now), (wanted,))
+        relaxed = tuple(Relaxed(known.now, deviation.name, deviation.requirement) for deviation in claim.relaxed)
+        asked = replace(known, asked=known.now)
+        return Reply(_answered(known, Code.OK, processingType.Ongoing), State.AUTHORIZATION, asked, (wanted, *relaxed))
     if known.now - known.asked >= known.outlet.authorization_limit:
         late = Code.WARNING_GeneralPnCAuthorizationError if way == "PnC" else Code.WARNING_EIMAuthorizationFailure
         return _decided(known, late)

@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from secc.context import Context
-from secc.quirks import NO_DISCHARGED_ENERGY
 from secc.station import EVReported, Limits, NeedsChanged
 from v2g.exi.schema import Type
 from v2g.messages.common_types import (
@@ -19,6 +18,7 @@ from v2g.messages.common_types import (
 from v2g.messages.common_types import responseCodeType as Code
 from v2g.session.endpoint import Event, Relaxed
 from v2g.session.errors import Refused
+from v2g.session.profiles import NO_DISCHARGED_ENERGY
 from v2g.session.rational import number, optional
 
 NOTICE_GRACE = 10.0  # s beyond NotificationMaxDelay until a car that was told to stop is stopped
