@@ -1,0 +1,65 @@
+"""The one table of what named peers need and the standard forbids.
+
+A deviation holds only under the profile that lists it, the profile is chosen by name for a whole station or car, and every use is told to
+the trace (`endpoint.Relaxed`) with the requirement it sets aside. `conformance`, the default, lists none.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+Profile = Literal["conformance", "interop"]
+
+
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """One row: what we let pass or do, for whom, on what evidence, and the requirement it relaxes."""
+
+    name: str
+    peer: str
+    evidence: str
+    requirement: str  # id, or the clause where no id is known
+
+
+ECOG: Final = "iso15118 0.31.2 (EcoG)"
+
+P256_TLS: Final = Deviation(
+    "TLS 1.3 over secp256r1, proved with ecdsa_secp256r1_sha256",
+    ECOG,
+    "it negotiates no other group, whatever is offered",
+    "V2G20-2460",
+)
+P256_CERTIFICATES: Final = Deviation(
+    "certificates on secp256r1 with SHA-256",
+    ECOG,
+    "its hierarchy for -20 is the one of -2, and its signing fails with a longer key",
+    "V2G20-2674",
+)
+P256_SIGNATURES: Final = Deviation(
+    "PnC signatures with ecdsa-sha256 over secp256r1",
+    ECOG,
+    "both its ends sign and verify -20 messages with this suite alone",
+    "V2G20-2674",
+)
+PROVISIONING_AS_VEHICLE: Final = Deviation(
+    "the OEM provisioning certificate as the car's certificate in TLS",
+    ECOG,
+    "it loads that certificate for TLS 1.3 and knows no vehicle certificate",
+    "V2G20-2339",
+)
+NO_DISCHARGED_ENERGY: Final = Deviation(
+    "MeterInfo without BPT_DischargedEnergyReadingWh",
+    ECOG,
+    "its JSON layer cannot read the response with it and the car leaves",
+    "V2G20-1082",
+)
+ANCHOR_ZERO: Final = Deviation(
+    "a TimeAnchor of 0 in an offered schedule read as the present",
+    ECOG,
+    "its station anchors every schedule at the beginning of 1970",
+    "8.3.5.3",
+)
+
+PROFILES: Final[dict[Profile, tuple[Deviation, ...]]] = {
+    "conformance": (),
+    "interop": (P256_TLS, P256_CERTIFICATES, P256_SIGNATURES, PROVISIONING_AS_VEHICLE, NO_DISCHARGED_ENERGY, ANCHOR_ZERO),
+}
