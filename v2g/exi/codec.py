@@ -8,13 +8,26 @@ which is the one octet 0x80 [V2G2-099]. A document is one of the global elements
 what gets signed.
 """
 
-from v2g.exi.decoder import Decoder, Mode, Reading
+from collections.abc import Sequence
+
+from v2g.exi.decoder import Decoder, Finding, Mode, Reading
 from v2g.exi.encoder import Encoder, element_name
 from v2g.exi.errors import DecodeError, EncodeError
 from v2g.exi.grammar import QName, SchemaSet
 from v2g.exi.schema import Type
 
-__all__ = ["DecodeError", "EncodeError", "Reading", "decode", "decode_fragment", "element_name", "encode", "encode_fragment", "read"]
+__all__ = [
+    "DecodeError",
+    "EncodeError",
+    "Reading",
+    "decode",
+    "decode_fragment",
+    "element_name",
+    "encode",
+    "encode_fragment",
+    "read",
+    "read_first",
+]
 
 
 def decode(octets: bytes, schema_set: SchemaSet) -> Type:
@@ -35,6 +48,30 @@ def decode_fragment(octets: bytes, schema_set: SchemaSet) -> Type:
 def encode_fragment(message: Type, schema_set: SchemaSet, name: str | QName | None = None) -> bytes:
     """An element as a fragment: what is digested and signed. Its class tells its name, unless several elements have that class."""
     return Encoder(schema_set).fragment(message, name)
+
+
+def read_first(octets: bytes, schema_sets: Sequence[SchemaSet], *, fragment: bool = False, mode: Mode = "conformance") -> Reading:
+    """Decode in the first of several dialects or sets in which the octets are a message; a finding tells if it is not the very first.
+
+    Raises the DecodeError of the first one if they are a message in none.
+    """
+    refusal: DecodeError | None = None
+    for schema_set in schema_sets:
+        try:
+            reading = read(octets, schema_set, fragment=fragment, mode=mode)
+        except DecodeError as error:
+            refusal = refusal or error
+            continue
+        if refusal is None:
+            return reading
+        fitting = Finding(
+            (),
+            0,
+            f"no message of the set {schema_sets[0].name} in dialect {schema_sets[0].dialect.name}, "
+            f"but one of {schema_set.name} in {schema_set.dialect.name}",
+        )
+        return Reading(reading.message, reading.name, (fitting, *reading.findings))
+    raise refusal or DecodeError("no schema set is given")
 
 
 def read(octets: bytes, schema_set: SchemaSet, *, fragment: bool = False, mode: Mode = "conformance") -> Reading:

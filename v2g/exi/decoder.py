@@ -118,7 +118,8 @@ class Decoder:
             raise self._error(f"fragment code {code}, the set {self.set.name} has {len(names)} elements", width)
         name = tuple(names)[code]
         self._note(width, f"fragment {name.local}", code)
-        message = self._element(name, names[name][0]) if len(names[name]) == 1 else self._relaxed(name)
+        content = self.set.fragment_content(name)
+        message = self._relaxed(name) if content is None else self._element(name, content)
         if not isinstance(message, Type):
             raise self._error(f"{name.local} is a simple value, not a message", 0)
         end = self.bits.bits(width)
@@ -137,8 +138,10 @@ class Decoder:
         left = self.bits.octets[self.bits.position // 8 :]
         if left == b"\0":
             self._tolerate("an octet 0x00 follows the end")  # some vehicles and certificate backends append it
-        elif left:
+        elif left and self.mode == "conformance":
             raise self._error(f"{len(left)} octets follow the end", 0)
+        elif left:
+            self._tolerate(f"{len(left)} octets follow the end")
 
     # elements
 

@@ -34,10 +34,10 @@ class Encoder:
         name = element_name(message, self.set, element)
         names, width = self.set.names, self.set.fragment_width
         self.bits.bits(tuple(names).index(name), width)
-        if len(names[name]) == 1:
-            self._element(name.local, type(message), message)
-        else:
+        if self.set.fragment_content(name) is None:
             self._relaxed(name, message)
+        else:
+            self._element(name.local, type(message), message)
         self.bits.bits(len(names) + 1, width)
         return self.bits.octets()
 

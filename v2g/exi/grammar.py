@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from v2g.exi import schema
+from v2g.exi.dialect import SCHEMA, Dialect
 from v2g.exi.schema import Element, Facets, Field, Particle, Type, Wildcard
 
 
@@ -39,6 +40,9 @@ class Event(enum.IntEnum):
 Content = Facets | type[Type]
 
 
+UNBOUNDED = 1 << 63  # more than any list holds
+
+
 class Production:
     """One event that a state admits, and the state after it.
 
@@ -49,14 +53,15 @@ class Production:
     __slots__ = ("_after", "_full", "_grammar", "content", "event", "field", "limit", "name")
 
     def __init__(self, grammar: "Grammar", event: Event, term: "_Term | None", name: QName | None, content: Any, after: "_Todo") -> None:
+        endless = grammar.dialect.endless_from
         self.event = event
         self.name = name
         self.content: Content = content
         self.field: Field | None = term.field if term else None
-        self.limit = term.maximum if term and term.maximum != 1 else None
+        self.limit = term.maximum if term and term.maximum and 1 < term.maximum < (endless or UNBOUNDED) else None
         self._grammar = grammar
         self._after: Any = after
-        self._full: Any = (term, after) if term and self.limit else None
+        self._full: Any = after[1:] if self.limit else None
 
     def __str__(self) -> str:
         """As EXI writes it, with the local name."""
@@ -72,8 +77,7 @@ class Production:
     @property
     def full(self) -> "State":
         if isinstance(self._full, tuple):
-            _, after = self._full
-            self._full = self._grammar.state(after[1:], self.event)
+            self._full = self._grammar.state(self._full, self.event)
         return self._full  # type: ignore[no-any-return]
 
     def next(self, held: int) -> "State":
@@ -163,6 +167,7 @@ class Grammar:
 
     def __init__(self, schema_set: "SchemaSet", cls: type[Type]) -> None:
         self.cls = cls
+        self.dialect = schema_set.dialect
         self.abstract = bool(cls.__dict__.get("__abstract__"))
         self._set = schema_set
         self._mixed = bool(cls.__dict__.get("__mixed__"))
@@ -184,12 +189,43 @@ class Grammar:
 
     def _productions(self, todo: _Todo) -> list[Production]:
         found: dict[tuple[Event, QName | None], Production] = {}
-        for event, term, after in _expand(todo):
+        for event, term, after in self._expand(todo):
             for name, content in self._names(term):
                 found.setdefault((event, name), Production(self, event, term, name, content, after))
-        if self._mixed and not any(event is Event.ATTRIBUTE and term and term.minimum for event, term, _ in _expand(todo)):
+        if self._mixed and not any(event is Event.ATTRIBUTE and term and term.minimum for event, term, _ in self._expand(todo)):
             found[Event.MIXED_TEXT, None] = Production(self, Event.MIXED_TEXT, None, None, None, todo)
         return sorted(found.values(), key=lambda p: p.event)
+
+    def _expand(self, todo: _Todo) -> Iterator[tuple[Event, _Term | None, _Todo]]:
+        """What may come next: (event, term, what is left to do after it)."""
+        if not todo:
+            yield Event.END, None, ()
+            return
+        (part, done), rest = todo[0], todo[1:]
+        if self.dialect.optional_after_list and _optional_after_list(part, rest):
+            yield from self._forgetful(part, done, rest)
+            return
+        if part.maximum is None or done < part.maximum:
+            # copies beyond the minimum are alike until the list is full, which the walk sees by counting: see Production.limit
+            copies = min(done + 1, part.minimum) if part.maximum != 1 else 1
+            yield from self._enter(part, ((part, copies), *rest))
+        if done >= part.minimum:
+            yield from self._expand(rest)
+
+    def _enter(self, part: _Part, after: _Todo) -> Iterator[tuple[Event, _Term | None, _Todo]]:
+        if isinstance(part, _Term):
+            yield part.event, part, after
+        elif part.alternatives:
+            for alternative in part.parts:
+                yield from self._expand(((alternative, 0), *after))
+        else:
+            yield from self._expand((*((p, 0) for p in part.parts), *after))
+
+    def _forgetful(self, part: _Part, done: int, rest: _Todo) -> Iterator[tuple[Event, _Term | None, _Todo]]:
+        """The dialect's optional list before an optional element: without items it forgets the element, after two it takes no third."""
+        if done < 2:
+            yield from self._enter(part, ((part, done + 1), *rest))
+        yield from self._expand(rest if done else rest[1:])
 
     def _names(self, term: "_Term | None") -> Iterable[tuple[QName | None, Any]]:
         field = term.field if term else None
@@ -208,43 +244,40 @@ def class_name(cls: type[Type]) -> tuple[QName, type[Type]]:
     return (QName(declared[0].name, declared[0].namespace) if declared else QName(cls.__name__, schema.namespace_of(cls))), cls
 
 
-def _expand(todo: _Todo) -> Iterator[tuple[Event, _Term | None, _Todo]]:
-    """What may come next: (event, term, what is left to do after it)."""
-    if not todo:
-        yield Event.END, None, ()
-        return
-    (part, done), rest = todo[0], todo[1:]
-    if part.maximum is None or done < part.maximum:
-        # copies beyond the minimum are alike until the list is full, which the walk sees by counting: see Production.limit
-        copies = min(done + 1, part.minimum) if part.maximum != 1 else 1
-        yield from _enter(part, ((part, copies), *rest))
-    if done >= part.minimum:
-        yield from _expand(rest)
-
-
-def _enter(part: _Part, after: _Todo) -> Iterator[tuple[Event, _Term | None, _Todo]]:
-    if isinstance(part, _Term):
-        yield part.event, part, after
-    elif part.alternatives:
-        for alternative in part.parts:
-            yield from _expand(((alternative, 0), *after))
-    else:
-        yield from _expand((*((p, 0) for p in part.parts), *after))
+def _optional_after_list(part: _Part, rest: _Todo) -> bool:
+    """Whether a part is an optional list of three or more, and one optional element follows it."""
+    several = isinstance(part, _Term) and part.event is Event.ELEMENT and part.minimum == 0 and (part.maximum or 0) > 2
+    return several and len(rest) == 1 and isinstance(rest[0][0], _Term) and (rest[0][0].minimum, rest[0][0].maximum) == (0, 1)
 
 
 # --- the schema set ---
 
 
+def _name_order(element: Element) -> tuple[str, ...]:
+    return element.name, element.namespace
+
+
+def _type_order(element: Element) -> tuple[str, ...]:
+    """By the name of the type. A class named like its element adds nothing if it only gives a concrete type that name."""
+    cls, base = element.type, element.type.__mro__[1]
+    named = cls.__name__.endswith("Type") or schema.own_fields(cls) or base is Type or base.__dict__.get("__abstract__")
+    return f"{cls.__name__.removesuffix('Type')}Type" if named else base.__name__, element.name, element.namespace
+
+
+MERGED = ("ac_der_iec", "ac_der_sae")  # the sets that a dialect may merge with their first import
+
+
 class SchemaSet:
     """The modules that one schema imports, directly or not: their global elements, and a grammar for each of their classes."""
 
-    def __init__(self, name: str, modules: tuple[ModuleType, ...]) -> None:
+    def __init__(self, name: str, modules: tuple[ModuleType, ...], dialect: Dialect = SCHEMA) -> None:
         self.name = name
         self.modules = modules
+        self.dialect = dialect
         self._grammars: dict[type[Type], Grammar] = {}
 
     def __repr__(self) -> str:
-        return f"<SchemaSet {self.name}>"
+        return f"<SchemaSet {self.name} {self.dialect.name}>"
 
     def grammar(self, cls: type[Type]) -> Grammar:
         if cls not in self._grammars:
@@ -254,7 +287,8 @@ class SchemaSet:
     @cached_property
     def globals(self) -> tuple[Element, ...]:
         """The global elements in the order of their document codes."""
-        return tuple(sorted((e for m in self.modules for e in schema.elements(m)), key=lambda e: (e.name, e.namespace)))
+        order = _type_order if self.dialect.ordered_by_type else _name_order
+        return tuple(sorted((e for m in self.modules for e in schema.elements(m)), key=order))
 
     @cached_property
     def _by_class(self) -> dict[type[Type], tuple[int, Element]]:
@@ -281,7 +315,7 @@ class SchemaSet:
         found = [e for e in self.globals if e.name == head]
         for element in found:  # grows while it is walked: members of members
             found += self._members.get(element.name, ())
-        return tuple(sorted(found, key=lambda e: (e.name, e.namespace)))
+        return tuple(sorted(found, key=_name_order))
 
     @cached_property
     def classes(self) -> tuple[type[Type], ...]:
@@ -302,7 +336,7 @@ class SchemaSet:
 
     def _global_names(self) -> Iterator[tuple[QName, Content]]:
         for element in self.globals:
-            yield QName(element.name, element.namespace), element.type
+            yield QName(element.name, self._merged(element.namespace)), element.type
 
     def _local_names(self) -> Iterator[tuple[QName, Content]]:
         for cls in self.classes:
@@ -312,7 +346,12 @@ class SchemaSet:
                 if isinstance(field.content, tuple):
                     yield from (class_name(c) for c in field.content)
                 elif not field.reference:
-                    yield QName(field.name, field.namespace), field.content
+                    yield QName(field.name, self._merged(field.namespace)), field.content
+
+    def _merged(self, namespace: str) -> str:
+        """The namespace that a dialect counts an element in: amendment 1 imports the schema it extends, or was merged with it."""
+        entry, first_import = (m.NAMESPACE for m in self.modules[:2]) if self.name in MERGED else ("", None)
+        return str(entry) if self.dialect.merged_imports and namespace == first_import else namespace
 
     def roots(self, fragment: bool) -> list[tuple[QName, type[Type]]]:
         """The elements of complex type that a document, or a fragment, may consist of."""
@@ -325,6 +364,13 @@ class SchemaSet:
         """Every attribute name declared anywhere in the set."""
         found = {QName(f.name, f.namespace) for cls in self.classes for f in schema.own_fields(cls) if f.role == "attribute"}
         return tuple(sorted(found))
+
+    def fragment_content(self, name: QName) -> Content | None:
+        """What an element holds as a fragment; None for the relaxed grammar, because it is declared with several types."""
+        contents = self.names[name]
+        if len(contents) > 1 and self.dialect.typed_fragments:
+            return next((c for c in contents if isinstance(c, type) and issubclass(c, Type)), contents[0])
+        return contents[0] if len(contents) == 1 else None
 
     @cached_property
     def fragment_width(self) -> int:

@@ -4,6 +4,7 @@ from functools import cache
 from importlib import import_module
 from typing import Final
 
+from v2g.exi.dialect import SCHEMA, Dialect
 from v2g.exi.grammar import SchemaSet
 
 _ISO20 = ("common_types", "xmldsig")
@@ -26,8 +27,8 @@ MODULES: Final[dict[str, tuple[str, ...]]] = {
 
 
 @cache
-def schema_set(name: str) -> SchemaSet:
-    """The schema set of that name; its modules are imported on first use. Raises KeyError for a name that is not in MODULES."""
+def schema_set(name: str, dialect: Dialect = SCHEMA) -> SchemaSet:
+    """The schema set of that name, its modules imported on first use. Raises KeyError for a name that is not in MODULES."""
     if name not in MODULES:
         raise KeyError(f"no schema set {name!r}; there are {', '.join(MODULES)}")
-    return SchemaSet(name, tuple(import_module(f"{__name__}.{module}") for module in MODULES[name]))
+    return SchemaSet(name, tuple(import_module(f"{__name__}.{module}") for module in MODULES[name]), dialect)
