@@ -1,10 +1,13 @@
 """What the tests of the transport share: credentials from the project's own PKI, a small endpoint, a small car."""
 
 import asyncio
+import hashlib
+import shutil
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
+from pathlib import Path
 from typing import Any, TypeVar
 
 from cryptography import x509
@@ -39,8 +42,13 @@ def go(work: Awaitable[T], limit: float = 20.0) -> T:
 # --- PKI ---
 
 
-@cache
 def hierarchy(curve: str = "secp521r1", name: str = "V2G") -> Hierarchy:
+    """The same one for the same arguments, however they are given."""
+    return _hierarchy(curve, name)
+
+
+@cache
+def _hierarchy(curve: str, name: str) -> Hierarchy:
     return build(Plan(curves=(curve,), v2g_roots=(name,), responders=False), curve, NOW)
 
 
@@ -220,3 +228,57 @@ async def drive(port: int, tls: ClientTls | None, *frames: bytes, host: str = ":
     ended = await run(attend, host, port, tls, observe=observe, **given)
     car = found.get("car")
     return Drive(ended, found.get("facts"), car.heard if car else [], witness)
+
+
+# --- an independent TLS: the openssl command ---
+
+OPENSSL = shutil.which("openssl")
+
+
+@dataclass
+class Said:
+    """What an openssl process printed."""
+
+    out: bytes
+    err: bytes
+    code: int
+
+    @property
+    def text(self) -> str:
+        return (self.out + self.err).decode("utf-8", "replace")
+
+
+async def openssl(*words: str | Path, says: bytes = b"") -> Said:
+    """Run openssl with octets on its standard input, which stays open until it ends."""
+    assert OPENSSL is not None
+    process = await asyncio.create_subprocess_exec(
+        OPENSSL, *map(str, words), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    assert process.stdin is not None
+    process.stdin.write(says)
+    out, err = await asyncio.gather(process.stdout.read(), process.stderr.read())  # type: ignore[union-attr]
+    return Said(out, err, await process.wait())
+
+
+@dataclass
+class Files:
+    """Certificates and keys where openssl finds them."""
+
+    folder: Path
+
+    def written(self, octets: bytes) -> Path:
+        """A file of that content."""
+        path = self.folder / hashlib.sha256(octets).hexdigest()[:16]
+        path.write_bytes(octets)
+        return path
+
+    def of(self, issued: Issued) -> tuple[str | Path, ...]:
+        """The options that present a chain: -cert, -key, -cert_chain."""
+        return (
+            *("-cert", self.written(pem(issued.certificate))),
+            *("-key", self.written(key_pem(issued))),
+            *("-cert_chain", self.written(pem(*issued.chain[1:]))),
+        )
+
+    def roots(self, *roots: Issued) -> Path:
+        return self.written(pem(*(root.certificate for root in roots)))

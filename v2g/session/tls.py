@@ -120,8 +120,12 @@ class TlsFacts:
 
     @property
     def carries_20(self) -> bool:
-        """True when ISO 15118-20 may be spoken here: TLS 1.3 and both sides authenticated [V2G20-1237] [V2G20-2356] [V2G20-1264]."""
-        return self.version == "TLSv1.3" and self.verified is not None
+        """True when ISO 15118-20 may be spoken here: TLS 1.3, both sides authenticated [V2G20-1237] [V2G20-2356] [V2G20-1264].
+
+        Only the conformance profile insists that the station asked for the car's certificate; others log that it did not [V2G20-2400].
+        """
+        mutual = self.certificate_requested or self.profile != CONFORMANCE.name
+        return self.version == "TLSv1.3" and self.verified is not None and mutual
 
 
 _RULES: Final = (

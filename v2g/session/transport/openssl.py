@@ -101,7 +101,7 @@ class Context:
             ctx.set_cipher_list(suites)
         self._pinned(_lib.SSL_CTX_set1_curves_list, profile.groups, "groups")
         self._pinned(_lib.SSL_CTX_set1_sigalgs_list, profile.signature_schemes, "signature schemes")
-        ctx.set_options(SSL.OP_NO_TICKET | SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION)
+        ctx.set_options(SSL.OP_NO_TICKET | SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION | SSL.OP_CIPHER_SERVER_PREFERENCE)
         ctx.set_session_cache_mode(SSL.SESS_CACHE_OFF)
         ctx.set_verify_depth(0)  # no chain building beyond the leaf, see above
 

@@ -65,7 +65,7 @@ class ServerTls:
 def _best(offers: "list[_Offer]", hello: ClientHello) -> "_Offer":
     """The credential whose key the car can verify, and of those one that ends at a root the car names [V2G20-1007] [V2G20-2379]."""
     fitting = [offer for offer in offers if offer.scheme in hello.signature_schemes] or offers
-    ranked = sorted(fitting, key=lambda offer: not offer.names & set(hello.certificate_authorities))
+    ranked = sorted(fitting, key=lambda offer: offer.root not in hello.certificate_authorities)
     return ranked[0]
 
 
@@ -75,7 +75,7 @@ class _Offer:
     def __init__(self, context: Context, credential: Credential):
         self.context = context
         chain = [x509.load_der_x509_certificate(der) for der in credential.chain]
-        self.names = {certificate.issuer.public_bytes() for certificate in chain}  # DER names of the root and the sub-CAs
+        self.root = chain[-1].issuer.public_bytes()  # DER name
         self.scheme = _SCHEMES.get(getattr(getattr(chain[0].public_key(), "curve", None), "name", "ed448"))
         self.root_sha1 = hashlib.sha1(credential.root).digest() if credential.root else b""  # noqa: S324 - RFC 6066 says SHA-1
 
