@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import shutil
+import warnings
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from pki.issue import Hierarchy, Issued, build
+from pki.keys import belongs
 from pki.plan import Plan
 from pki.profiles import ISO20, Role, Rules
 from pki.verify import Anchors, VerifiedChain, verify
@@ -93,6 +95,17 @@ def car_tls(own: Hierarchy | None = None, role: Role = Role.VEHICLE, **given: An
     own = own or hierarchy()
     given.setdefault("verify", judge(Role.SECC, own))
     return ClientTls(given.pop("credential", credential(own[role])), **given)
+
+
+def presentable(chain: tuple[bytes, ...], own: Issued) -> bool:
+    """Whether our own TLS can show this chain: octets that parse without complaint, with the key of `own`."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            certificates = [x509.load_der_x509_certificate(octets) for octets in chain]
+            return belongs(own.key, certificates[0].public_key())  # type: ignore[arg-type]
+    except (ValueError, TypeError, Warning):
+        return False
 
 
 # --- endpoints ---
