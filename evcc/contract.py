@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from pki.keys import PrivateKey
-from pki.signature import Grammar, sign
+from pki.keys import PrivateKey, key_name
+from pki.signature import ISO20, Grammar, sign
 from v2g.messages import schema_set
 from v2g.messages.common_messages import (
     ContractCertificateChainType,
@@ -26,6 +26,16 @@ class Contract:
     def __post_init__(self) -> None:
         if not 2 <= len(self.chain) <= 4:
             raise ValueError(f"a contract chain has 2 to 4 certificates (contract, then 1 to 3 sub CAs), this one {len(self.chain)}")
+
+    @property
+    def curve(self) -> str:
+        """Name of the key's algorithm."""
+        return key_name(self.key)
+
+    @property
+    def conforms(self) -> bool:
+        """True when -20 lets this key sign [V2G20-2674]."""
+        return self.curve in ISO20
 
     def authorization(self, challenge: bytes) -> tuple[PnC_AReqAuthorizationModeType, SignatureType]:
         """The mode element of AuthorizationReq for a challenge, and the signature over it."""

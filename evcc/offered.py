@@ -4,11 +4,9 @@ from dataclasses import dataclass, replace
 
 from energy.series import Series, Step
 from v2g.messages.common_messages import (
-    AbsolutePriceScheduleType,
     ChargingScheduleType,
     PowerScheduleEntryType,
     PowerScheduleType,
-    PriceLevelScheduleType,
     PriceRuleStackType,
     ScheduleTupleType,
 )
@@ -61,27 +59,21 @@ def total(entry: PowerScheduleEntryType) -> float:
 
 def prices(schedule: ChargingScheduleType) -> Series | None:
     """The energy price over time; None when the station sent no price, which a car accepts [V2G20-2176]."""
-    if schedule.AbsolutePriceSchedule:
-        return _absolute(
-            schedule.AbsolutePriceSchedule, max(abs(total(e)) for e in schedule.PowerSchedule.PowerScheduleEntries.PowerScheduleEntry)
-        )
-    return _levels(schedule.PriceLevelSchedule) if schedule.PriceLevelSchedule else None
-
-
-def _absolute(schedule: AbsolutePriceScheduleType, most: float) -> Series:
-    stacks = schedule.PriceRuleStacks.PriceRuleStack
-    return _held(float(schedule.TimeAnchor), [(float(stack.Duration), _fee(stack, most)) for stack in stacks])
+    absolute, levels = schedule.AbsolutePriceSchedule, schedule.PriceLevelSchedule
+    if absolute:
+        most = max(abs(total(entry)) for entry in schedule.PowerSchedule.PowerScheduleEntries.PowerScheduleEntry)
+        stacks = absolute.PriceRuleStacks.PriceRuleStack
+        return _held(float(absolute.TimeAnchor), [(float(stack.Duration), _fee(stack, most)) for stack in stacks])
+    if levels:
+        steps = [(float(e.Duration), float(e.PriceLevel)) for e in levels.PriceLevelScheduleEntries.PriceLevelScheduleEntry]
+        return _held(float(levels.TimeAnchor), steps)
+    return None
 
 
 def _fee(stack: PriceRuleStackType, power: float) -> float:
     """The fee of the power range that `power` (W) lies in: a plan counts with the dearest range that the schedule can reach."""
     reached = [rule for rule in stack.PriceRule if number(rule.PowerRangeStart) <= power] or list(stack.PriceRule[:1])
     return number(max(reached, key=lambda rule: number(rule.PowerRangeStart)).EnergyFee)
-
-
-def _levels(schedule: PriceLevelScheduleType) -> Series:
-    entries = schedule.PriceLevelScheduleEntries.PriceLevelScheduleEntry
-    return _held(float(schedule.TimeAnchor), [(float(entry.Duration), float(entry.PriceLevel)) for entry in entries])
 
 
 def _held(anchor: float, steps: list[tuple[float, float]]) -> Series:

@@ -15,7 +15,8 @@ from v2g.messages.common_messages import (
     EIM_AReqAuthorizationModeType,
     authorizationType,
 )
-from v2g.session.errors import PeerIncompatible
+from v2g.session.errors import Misuse, PeerIncompatible
+from v2g.session.profiles import P256_SIGNATURES
 from v2g.session.timing import EVCC_ONGOING_TIMEOUT
 
 AUTHORIZATION = Limit("V2G_EVCC_Authorization_Ongoing_Timeout", EVCC_ONGOING_TIMEOUT)
@@ -57,6 +58,8 @@ def request(car: Car, way: Authorization, setup: AuthorizationSetupRes) -> Type:
         return ask(AuthorizationReq, SelectedAuthorizationService=authorizationType.EIM, EIM_AReqAuthorizationMode=eim)
     assert car.contract is not None
     assert setup.PnC_ASResAuthorizationMode is not None
+    if not car.contract.conforms and not car.puts_up_with(P256_SIGNATURES):
+        raise Misuse(f"the contract has a {car.contract.curve} key, which signs nothing in -20; take another, or the interop profile")
     mode, signature = car.contract.authorization(setup.PnC_ASResAuthorizationMode.GenChallenge)
     return AuthorizationReq(
         Header=msgspec.structs.replace(UNSTAMPED, Signature=signature),
