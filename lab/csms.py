@@ -33,7 +33,7 @@ from ocpp_bridge.times import timestamp
 LOG = logging.getLogger("v2g.csms")
 VERSIONS: tuple[Version, ...] = ("ocpp2.1", "ocpp2.0.1")
 TRANSFERS = ["AC_single_phase", "AC_two_phase", "AC_three_phase", "DC", "AC_BPT", "DC_BPT"]
-REMOTE_TOKEN = "LAB-1"  # who a remote start is for, if nobody is named
+ANYBODY = "LAB-1"  # who a remote start is for, if nobody is named
 REGISTERS = {"Energy.Active.Import.Register": "imported", "Energy.Active.Export.Register": "exported"}
 
 
@@ -139,7 +139,7 @@ class Csms:
 
     async def remote_start(self, station: str, evse: int | None = None, token: str = "") -> Payload:
         """Let a car charge that waits, or will come."""
-        payload: Payload = {"idToken": {"idToken": token or REMOTE_TOKEN, "type": "Central"}, "remoteStartId": int(self._wall()) % 2**31}
+        payload: Payload = {"idToken": {"idToken": token or ANYBODY, "type": "Central"}, "remoteStartId": int(self._wall()) % 2**31}
         return await self.call(station, "RequestStartTransaction", payload | ({"evseId": evse} if evse else {}))
 
     async def remote_stop(self, station: str, transaction: str | None = None) -> Payload:

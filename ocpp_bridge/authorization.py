@@ -8,6 +8,8 @@ from ocpp_bridge.outbox import Call
 from ocpp_bridge.schemas import Payload
 from secc.station import AuthorizationRefused, AuthorizationWanted, Authorized, Service
 
+BRIEFLY = 60.0  # s; a CSMS that is away no longer than this may be back in a moment
+HOLD = 5.0  # s that a car is then held; its patience is 60 s
 NOBODY: Payload = {"idToken": "", "type": "NoAuthorization"}
 
 
@@ -50,8 +52,23 @@ def ask(charger: Charger, evse: Evse, shown: Payload, now: float) -> None:
     if want is not None and want.authorization == "PnC":
         centrally = charger.variables.yes("ISO15118Ctrlr.CentralContractValidationAllowed")
         payload |= proof(want.chain, charger.roots, charger.version, centrally=centrally)
-    if not charger.call("Authorize", payload, evse=evse.id, about=want, urgent=True):
+    if charger.call("Authorize", payload, evse=evse.id, about=want, urgent=True):
+        return
+    if evse.session is not None and charger.offline(now) < BRIEFLY and evse.session.held is None:
+        evse.session.held = (now + HOLD, shown)  # the car polls and does not mind
+    else:
         _alone(charger, evse, shown, now)
+
+
+def release(charger: Charger, evse: Evse, now: float) -> None:
+    """Go on with what was held: the CSMS is there again, or will not come in time."""
+    session = evse.session
+    if session is not None and session.held is not None and (charger.accepted or now >= session.held[0]):
+        shown = session.held[1]
+        if charger.accepted:
+            session.held = None
+        ask(charger, evse, shown, now)
+        session.held = None
 
 
 def answered(charger: Charger, evse: Evse, call: Call, response: Payload, now: float) -> None:

@@ -152,7 +152,8 @@ class Bridge:
         moments.append(charger.outbox.deadline() if charger.accepted else None)
         for evse in charger.evses.values():
             moments += [charger.clock.now(wall) for wall in (evse.sample_due, evse.next_edge, self._pull_due(evse)) if wall is not None]
-            moments += [evse.session.patience, evse.session.steer_due] if evse.session else []
+            session = evse.session
+            moments += [session.patience, session.steer_due, session.held[0] if session.held else None] if session else []
             moments.append(evse.remote_due if evse.remote else None)
         return min((moment for moment in moments if moment is not None), default=None)
 
@@ -160,6 +161,8 @@ class Bridge:
         """Do what is due."""
         charger = self.charger
         wall = charger.wall(now)
+        if not charger.online and charger.offline_since is None:
+            charger.offline_since = now
         if charger.online and charger.boot.due is not None and now >= charger.boot.due:
             self._boot(now)
         if charger.accepted and charger.boot.heartbeat_due is not None and now >= charger.boot.heartbeat_due:
@@ -172,6 +175,7 @@ class Bridge:
 
     def _tick_evse(self, evse: Evse, now: float, wall: float) -> None:
         charger, session = self.charger, evse.session
+        authorization.release(charger, evse, now)
         if evse.transaction is not None and evse.sample_due is not None and wall >= evse.sample_due:
             transactions.sampled(charger, evse, now)
         if session is not None and session.patience is not None and now >= session.patience:
@@ -261,6 +265,7 @@ class Bridge:
         self._arm_heartbeat(now)
         for evse in self.charger.evses.values():
             tell_status(self.charger, evse, evse.status, now)
+            authorization.release(self.charger, evse, now)
             charging.tell_again(self.charger, evse, now)
         self._steer(now)
 

@@ -57,6 +57,7 @@ class Session:
 
     evccid: str = ""
     authorization: AuthorizationWanted | None = None  # waiting for a verdict
+    held: tuple[float, Payload] | None = None  # until when (monotonic s) a token waits for the CSMS to come back
     token: Payload | None = None  # idToken it was authorized with
     selected: ServiceSelected | None = None
     allowed: tuple[Service, ...] | None = None  # by NotifyAllowedEnergyTransfer
@@ -151,7 +152,7 @@ class Charger:
     outbox: Outbox = field(default_factory=Outbox)
     boot: Boot = field(default_factory=Boot)
     online: bool = False
-    offline_since: float | None = 0.0  # monotonic s
+    offline_since: float | None = None  # monotonic s
     offline_checked: float = 0.0  # monotonic s, up to when profiles that end while offline have been seen to
     cache: dict[str, Payload] = field(default_factory=dict)  # idTokenInfo of accepted tokens
     facts: list[tuple[int, Fact]] = field(default_factory=list)
@@ -219,7 +220,7 @@ class Charger:
 
     def offline(self, now: float) -> float:
         """For how many seconds the CSMS has been away; at least a moment while it is."""
-        return 0.0 if self.offline_since is None else max(now - self.offline_since, 1e-3)
+        return 0.0 if self.online else max(now - (now if self.offline_since is None else self.offline_since), 1e-3)
 
     def of_transaction(self, id_: str) -> Evse | None:
         """The EVSE at which it runs."""

@@ -226,7 +226,9 @@ def test_an_unreadable_frame_is_answered_with_RpcFrameworkError(text, id_, versi
     assert isinstance(read(json.dumps(frame), version).fields, tuple)  # what we answer is itself readable, so nothing bounces
 
 
-@pytest.mark.parametrize("text", ["[3]", '[3,"x"]', '[3,"x",1]', '[4,"x"]', '[4,"x","a",1,{}]', '[5,"x"]', '[6,"x"]', '[3,"x",{},1]', '[6,"x","a"]'])
+@pytest.mark.parametrize(
+    "text", ["[3]", '[3,"x"]', '[3,"x",1]', '[4,"x"]', '[4,"x","a",1,{}]', '[5,"x"]', '[6,"x"]', '[3,"x",{},1]', '[6,"x","a"]']
+)
 def test_a_faulty_answer_is_never_answered(text):
     peer = exchange()
     peer.receive(text)
@@ -241,7 +243,9 @@ def test_unknown_message_types_are_ignored_in_21_and_refused_in_201():
         assert [frame[2] for frame in frames(peer)] == said
 
 
-json_values = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda c: st.lists(c) | st.dictionaries(st.text(), c), max_leaves=8)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda c: st.lists(c) | st.dictionaries(st.text(), c), max_leaves=8
+)
 
 
 @given(st.one_of(st.text(), st.binary(), json_values.map(json.dumps), st.lists(json_values, max_size=6).map(json.dumps)))
