@@ -7,6 +7,7 @@ for it; what takes time runs in tasks.
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, Protocol
 
 from secc.evse import EVSE
@@ -101,7 +102,7 @@ class Driver:
             self._dispatch(event)
         if self.session.ended is not None and not self._finished:
             self._finished = True
-            self._start("end", self._finish(self.session.ended))
+            self._start("end", partial(self._finish, self.session.ended))
         return events
 
     # --- from outside ---
@@ -130,17 +131,17 @@ class Driver:
             case SessionStarted(evccid=evccid):
                 self._begin(evccid)
             case AuthorizationWanted():
-                self._start("authorization", self._authorize(event))
+                self._start("authorization", partial(self._authorize, event))
                 return  # the backend hears it when the outlet has nobody to ask
             case CheckIsolation() | SetOutput() | SetPower() | CloseContactor() | OpenContactor():
                 self._command(event)
             case PowerStarted():
-                self._start("meter", self._watch_meter())
+                self._start("meter", self._watch_meter)
             case PowerStopped():
                 self._stop("meter")
-                self._start("reading", self._read_meter())
+                self._start("reading", self._read_meter)
             case EVReported():
-                self._start("report", self.evse.car_reported(event))
+                self._start("report", partial(self.evse.car_reported, event))
         if isinstance(event, Want):
             self._hear(event)
 
@@ -151,7 +152,7 @@ class Driver:
             self.backend.began(self.tell)
         else:
             self._held = []
-        self._start("began", self._began(evccid, before))
+        self._start("began", partial(self._began, evccid, before))
 
     async def _began(self, evccid: str, before: "Driver | None") -> None:
         """Greet the car, after what was there before it has gone."""
@@ -161,12 +162,12 @@ class Driver:
         held, self._held = self._held or [], None
         for event in held:
             self.backend.heard(event)
-        self._start("notices", self._listen())
-        self._start("limits", self._watch_limits())
+        self._start("notices", self._listen)
+        self._start("limits", self._watch_limits)
         await self.evse.session_began(evccid)
         await self._read_meter()
         if self._commands:
-            self._start("hardware", self._work())
+            self._start("hardware", self._work)
 
     def _hear(self, event: Event | Fact) -> None:
         if self._held is not None:
@@ -193,7 +194,7 @@ class Driver:
         self._commands.append(want)
         task = self._tasks.get("hardware")
         if self._held is None and (task is None or task.done()):
-            self._start("hardware", self._work())
+            self._start("hardware", self._work)
 
     async def _work(self) -> None:
         while self._commands:
@@ -204,14 +205,14 @@ class Driver:
         evse = self.evse
         match want:
             case CheckIsolation(voltage=voltage):
-                self._start("output", self._watch_output())
+                self._start("output", self._watch_output)
                 self._fact(IsolationMeasured(await evse.check_isolation(voltage)))
             case SetOutput(voltage=voltage, current=current):
                 await evse.set_output(voltage, current)
             case SetPower(power=power):
                 await evse.set_power(power)
             case CloseContactor():
-                self._start("output", self._watch_output())
+                self._start("output", self._watch_output)
                 self._fact(ContactorIs(await evse.close_contactor()))
             case OpenContactor():
                 self._fact(ContactorIs(not await evse.open_contactor()))
@@ -278,7 +279,7 @@ class Driver:
 
     # --- tasks ---
 
-    def _start(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+    def _start(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run something beside the session; what ran under that name before is cancelled."""
         self._stop(name)
         self._tasks[name] = asyncio.create_task(self._guarded(name, work), name=f"{self.evse.evse_id} {name}")
@@ -288,9 +289,9 @@ class Driver:
         if task is not None and task is not asyncio.current_task():
             task.cancel()
 
-    async def _guarded(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+    async def _guarded(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         try:
-            await work
+            await work()
         except Exception as error:
             log.exception("%s: %s failed", self.evse.evse_id, name)
             if name == "hardware":

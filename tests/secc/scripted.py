@@ -55,7 +55,7 @@ def secure(leaf: bytes = b"vehicle") -> Any:
 
     return TlsFacts(
         profile="conformance", version="TLSv1.3", suite="TLS_AES_256_GCM_SHA384", group="secp521r1", own_scheme=None, peer_scheme=None,
-        own_chain=(), peer_chain=(leaf,), verified=object(),
+        own_chain=(), peer_chain=(leaf,), verified=object(), certificate_requested=True,
     )  # fmt: skip
 
 
@@ -199,6 +199,9 @@ class Scripted:
     def select(self, service: str = "DC", parameter_set: int = 1) -> Any:
         self.ask(ServiceDiscoveryReq)
         self.ask(ServiceDetailReq, ServiceID=SERVICES[service])
+        return self.choose(service, parameter_set)
+
+    def choose(self, service: str, parameter_set: int = 1) -> Any:
         chosen = SelectedServiceType(ServiceID=SERVICES[service], ParameterSetID=parameter_set)
         return self.ask(ServiceSelectionReq, SelectedEnergyTransferService=chosen)
 
