@@ -12,6 +12,7 @@ Whatever a peer does costs its own connection and nothing else: nothing here rai
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -288,7 +289,8 @@ class Pump(asyncio.Protocol):
         if self._transport.is_closing():
             return
         if self._transport.can_write_eof():
-            self._transport.write_eof()
+            with contextlib.suppress(OSError):  # the peer has reset the connection in the meantime
+                self._transport.write_eof()
         self._set_alarm(self.loop.time() + self._limits.drain)
 
     # --- octets, time, witnesses ---

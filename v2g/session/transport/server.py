@@ -22,6 +22,7 @@ log = logging.getLogger("v2g.transport")
 # A connection costs about 100 KB in its handshake. Real cars come one at a time per outlet; beyond this many the oldest that has not
 # authenticated itself is dropped for the newest, so that a flood of idle connections never shuts a car out.
 CONNECTION_LIMIT = 64
+RECORD = 256  # ended connections that are remembered for whoever asks
 
 
 class ServerTls:
@@ -122,7 +123,7 @@ class Server:
         self._pumps: dict[int, Pump] = {}
         self._count = 0
         self._listener: asyncio.Server | None = None
-        self.served: asyncio.Queue[Served] = asyncio.Queue()  # every connection, when it has ended
+        self.served: asyncio.Queue[Served] = asyncio.Queue(RECORD)  # connections that have ended; the oldest goes when nobody looks
 
     async def start(self) -> None:
         """Begin to listen. Raises Unreachable when the address cannot be had."""
@@ -178,6 +179,8 @@ class Server:
 
     def _gone(self, number: int, disconnected: Disconnected) -> None:
         pump = self._pumps.pop(number)
+        if self.served.full():
+            self.served.get_nowait()
         self.served.put_nowait(Served(number, pump.peer, disconnected))
 
     def _make_room(self) -> None:
