@@ -50,12 +50,13 @@ from v2g.session.errors import (
     TimedOut,
     UnknownSession,
 )
-from v2g.session.profiles import PROVISIONING_AS_VEHICLE
+from v2g.session.profiles import PRE_CHARGE_UNFINISHED, PROVISIONING_AS_VEHICLE
 from v2g.session.sequence import REQUESTS, State, admitted, response_to, row
 from v2g.session.timing import SECC_COMMUNICATION_SETUP_TIMEOUT, SECC_TCP_CLOSE, timing
 from v2g.session.tls import TlsFacts
 from v2g.session.v2gtp import FrameReader, PayloadType, frame
 
+PRE_CHARGE_MATCH = 20.0  # V between output and target at which contactors may close [IEC 61851-23]
 LOOPS = (ac.AC_ChargeLoopReq, dc.DC_ChargeLoopReq, dc.DC_WeldingDetectionReq, MeteringConfirmationReq)
 _BY_NAME = {request.__name__: request for request in REQUESTS}
 BEFORE_POWER = frozenset(REQUESTS) - {supportedAppProtocolReq, SessionStopReq, PowerDeliveryReq, *LOOPS}  # refused once the station stops
@@ -188,7 +189,7 @@ class SeccSession:
             return
         self._events.append(FrameReceived(now, payload_type, name, exi, request, since))
         try:
-            self._admit(request, payload_type)
+            self._admit(request, payload_type, now)
             self._answer(_Parked(request, now, exi, now), now)
         except PeerMisbehaved as refusal:
             self._refuse(type(request), refusal, now)
@@ -206,7 +207,7 @@ class SeccSession:
         message = frames.message(payload_type, exi)
         return frames.SETS[PayloadType(payload_type)], message
 
-    def _admit(self, request: Type, payload_type: int) -> None:
+    def _admit(self, request: Type, payload_type: int, now: float) -> None:
         """Whether this request may be answered here: whose it is, whether it is its turn, on which stream it came."""
         kind, known = type(request), self.context
         if kind not in _BY_NAME.values():
@@ -214,13 +215,24 @@ class SeccSession:
         started = known.state not in (State.SUPPORTED_APP_PROTOCOL, State.SESSION_SETUP)
         if started and isinstance(request, V2GRequestType) and kind is not SessionSetupReq and request.Header.SessionID != known.session_id:
             raise UnknownSession(f"{kind.__name__} has SessionID {request.Header.SessionID.hex()}", "V2G20-460")
-        if row(known.state, kind) is None:
+        if row(known.state, kind) is None and not self._indulged(kind, now):
             allowed = ", ".join(r.__name__ for r in admitted(known.state)) or "nothing"
             raise SequenceError(f"{kind.__name__} came, expected is {allowed}", "V2G20-459")
         expected = frames.payload_type_of(kind)
         tolerated = kind is CertificateInstallationReq and payload_type == PayloadType.EXI
         if payload_type != expected and not tolerated:
             raise SequenceError(f"{kind.__name__} came under payload type 0x{payload_type:04X}, its own is 0x{expected:04X}")
+
+    def _indulged(self, request: type[Type], now: float) -> bool:
+        """Whether the profile lets a car start power that never called its pre-charge finished."""
+        known = self.context
+        matched = abs(known.output.voltage - known.target_voltage) <= PRE_CHARGE_MATCH
+        early = known.state is State.DC_PRE_CHARGE and request is PowerDeliveryReq
+        if not (early and matched and known.outlet.puts_up_with(PRE_CHARGE_UNFINISHED)):
+            return False
+        self._events.append(Relaxed(now, PRE_CHARGE_UNFINISHED.name, PRE_CHARGE_UNFINISHED.requirement))
+        self.context = replace(known, state=State.DC_START)
+        return True
 
     def _answer(self, asked: _Parked, now: float) -> None:
         request, known = asked.request, self.context

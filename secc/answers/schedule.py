@@ -17,6 +17,9 @@ from v2g.messages.common_messages import (
     PowerScheduleEntryListType,
     PowerScheduleEntryType,
     PowerScheduleType,
+    PriceLevelScheduleEntryListType,
+    PriceLevelScheduleEntryType,
+    PriceLevelScheduleType,
     PriceRuleStackListType,
     PriceRuleStackType,
     PriceRuleType,
@@ -36,6 +39,13 @@ from v2g.session.timing import SECC_ONGOING_TIMEOUT
 POWER_ALGORITHM = "urn:iso:std:iso:15118:-20:PriceAlgorithm:1-Power"
 LANGUAGE = "en"
 STACKS = 64  # price steps that the smallest decoder among the public stacks holds
+# a car that insists on a price [V2G20-2176] insists on it here too
+NOTHING_YET = least(
+    Scheduled_SEResControlModeType,
+    ScheduleTuple=(
+        least(ScheduleTupleType, ChargingSchedule=least(ChargingScheduleType, PriceLevelSchedule=least(PriceLevelScheduleType))),
+    ),
+)
 DONE = {
     State.AC_SCHEDULE: State.AC_START,
     State.DC_SCHEDULE: State.DC_CABLE_CHECK,
@@ -109,13 +119,13 @@ def _kept(offer: Offer, known: Context) -> Offer:
 
 
 def _ongoing(known: Context) -> ScheduleExchangeRes:
-    """The schema wants a mode even here: the least there is, without a schedule in it."""
+    """The schema wants a mode even here: the least that every car reads."""
     scheduled = known.agreement.selected.control == "Scheduled"
     return ScheduleExchangeRes(
         Header=known.header,
         ResponseCode=Code.OK,
         EVSEProcessing=processingType.Ongoing,
-        Scheduled_SEResControlMode=least(Scheduled_SEResControlModeType) if scheduled else None,
+        Scheduled_SEResControlMode=NOTHING_YET if scheduled else None,
         Dynamic_SEResControlMode=None if scheduled else Dynamic_SEResControlModeType(),
     )
 
@@ -138,20 +148,36 @@ def _scheduled(known: Context) -> Scheduled_SEResControlModeType:
 
 
 def _tuple(offered: Tuple, offer: Offer, known: Context) -> ScheduleTupleType:
-    charging = offered.charging or Series.constant(known.wall, 1.0, 0.0)
-    priced = known.outlet.pricing == "absolute"
+    charging, first = offered.charging or Series.constant(known.wall, 1.0, 0.0), 2 * offered.id - 1
+    back = offered.discharging if known.agreement.selected.bidirectional else None
     return ScheduleTupleType(
         ScheduleTupleID=offered.id,
-        ChargingSchedule=ChargingScheduleType(
-            PowerSchedule=_power(charging, offered.tolerance, known),
-            AbsolutePriceSchedule=_prices(offered.import_prices, charging, offer, 2 * offered.id - 1, known) if priced else None,
-        ),
-        DischargingSchedule=ChargingScheduleType(
-            PowerSchedule=_power(offered.discharging, offered.tolerance, known),
-            AbsolutePriceSchedule=_prices(offered.export_prices, offered.discharging, offer, 2 * offered.id, known) if priced else None,
-        )
-        if offered.discharging is not None and known.agreement.selected.bidirectional
-        else None,
+        ChargingSchedule=_schedule(charging, _prices(offered.import_prices, charging, offer, first, known), offered, first, known),
+        DischargingSchedule=None
+        if back is None
+        else _schedule(back, _prices(offered.export_prices, back, offer, first + 1, known), offered, first + 1, known),
+    )
+
+
+def _schedule(
+    power: Series, prices: AbsolutePriceScheduleType | None, offered: Tuple, number_: int, known: Context
+) -> ChargingScheduleType:
+    """Power with its price; where none is known, one level throughout, for cars that insist on one [V2G20-2176]."""
+    priced = known.outlet.pricing == "absolute"
+    return ChargingScheduleType(
+        PowerSchedule=_power(power, offered.tolerance, known),
+        AbsolutePriceSchedule=prices if priced else None,
+        PriceLevelSchedule=_level(power, number_) if priced and prices is None else None,
+    )
+
+
+def _level(power: Series, number_: int) -> PriceLevelScheduleType:
+    entry = PriceLevelScheduleEntryType(Duration=max(1, round(power.duration)), PriceLevel=1)
+    return PriceLevelScheduleType(
+        TimeAnchor=int(power.start),
+        PriceScheduleID=number_,
+        NumberOfPriceLevels=1,
+        PriceLevelScheduleEntries=PriceLevelScheduleEntryListType(PriceLevelScheduleEntry=(entry,)),
     )
 
 

@@ -59,7 +59,22 @@ ANCHOR_ZERO: Final = Deviation(
     "8.3.5.3",
 )
 
+PRE_CHARGE_UNFINISHED: Final = Deviation(
+    "PowerDeliveryReq after a pre-charge that the car never called finished, once the voltages match",
+    ECOG,
+    "its car says Finished only if they match at the first response, and starts without a word when they match later",
+    "V2G20-459",
+)
+
 PROFILES: Final[dict[Profile, tuple[Deviation, ...]]] = {
     "conformance": (),
-    "interop": (P256_TLS, P256_CERTIFICATES, P256_SIGNATURES, PROVISIONING_AS_VEHICLE, NO_DISCHARGED_ENERGY, ANCHOR_ZERO),
+    "interop": (
+        P256_TLS,
+        P256_CERTIFICATES,
+        P256_SIGNATURES,
+        PROVISIONING_AS_VEHICLE,
+        NO_DISCHARGED_ENERGY,
+        PRE_CHARGE_UNFINISHED,
+        ANCHOR_ZERO,
+    ),
 }
