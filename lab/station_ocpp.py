@@ -25,11 +25,12 @@ async def connected(config: Config, outlets: Sequence[OutletConfig], site: Site,
         for number, each in enumerate(outlets, 1)
     }
     roots = tuple(root.public_bytes(Encoding.DER) for root in store.anchors.mo) if store is not None else ()
+    owner = {"idToken": "OWNER", "type": "Local"} if config.eim.rule == "accept" else None  # asked of the CSMS for a car without contract
     try:
         endpoint = Endpoint(str(config.ocpp), outlets[0].evse_id)
     except ValueError as error:
         raise ConfigError(f"ocpp: {error}") from None
-    charge_point = ChargePoint(endpoint, Bridge(Charger(clock, secrets.token_bytes, evses, site=site, roots=roots)))
+    charge_point = ChargePoint(endpoint, Bridge(Charger(clock, secrets.token_bytes, evses, site=site, roots=roots, owner=owner)))
     running = asyncio.create_task(charge_point.run())
     try:
         yield [charge_point.outlet(number) for number in evses]

@@ -40,8 +40,8 @@ def proceed(charger: Charger, evse: Evse, now: float) -> None:
             ask(charger, evse, asked["idToken"], now)
         else:
             grant(charger, evse, asked["idToken"], Authorized(energy_transfer=_services(charger, evse, None)), now, "RemoteStart")
-    elif evse.presented is not None:
-        shown, evse.presented = evse.presented, None
+    elif (shown := evse.presented or charger.owner) is not None:
+        evse.presented = None
         ask(charger, evse, shown, now)
 
 

@@ -77,6 +77,10 @@ class Bridge:
         place = self._evse(evse)
         place.sample = replace(place.sample, reading=reading, power=power, voltage=voltage)
 
+    def admitted(self, evse: int, now: float) -> None:
+        """Someone at the outlet let the car charge: the CSMS is told that nobody was asked."""
+        transactions.began(self.charger, self._evse(evse), ("Authorized",), "Authorized", now, token=authorization.NOBODY)
+
     def limited(self, evse: int, limits: Limits, now: float) -> None:
         """What the hardware can do has changed; what profiles take off it is said anew."""
         place = self._evse(evse)
@@ -151,10 +155,10 @@ class Bridge:
         ]
         moments.append(charger.outbox.deadline() if charger.accepted else None)
         for evse in charger.evses.values():
-            moments += [charger.clock.now(wall) for wall in (evse.sample_due, evse.next_edge, self._pull_due(evse)) if wall is not None]
+            moments += [charger.clock.now(wall) for wall in (evse.next_edge, self._pull_due(evse)) if wall is not None]
             session = evse.session
             moments += [session.patience, session.steer_due, session.held[0] if session.held else None] if session else []
-            moments.append(evse.remote_due if evse.remote else None)
+            moments += [evse.sample_due, evse.remote_due if evse.remote else None]
         return min((moment for moment in moments if moment is not None), default=None)
 
     def tick(self, now: float) -> None:
@@ -176,7 +180,7 @@ class Bridge:
     def _tick_evse(self, evse: Evse, now: float, wall: float) -> None:
         charger, session = self.charger, evse.session
         authorization.release(charger, evse, now)
-        if evse.transaction is not None and evse.sample_due is not None and wall >= evse.sample_due:
+        if evse.transaction is not None and evse.sample_due is not None and now >= evse.sample_due:
             transactions.sampled(charger, evse, now)
         if session is not None and session.patience is not None and now >= session.patience:
             charger.note(f"EVSE {evse.id}: no profile of the CSMS within {charger.patience:g} s, the schedule is made here")

@@ -95,7 +95,7 @@ class Evse:
     remote: Payload | None = None  # RequestStartTransaction that waits for its car
     remote_due: float = 0.0  # monotonic s, until when
     sample: Sample = field(default_factory=Sample)
-    sample_due: float | None = None  # epoch s
+    sample_due: float | None = None  # monotonic s
     next_edge: float | None = None  # epoch s, when the composite says something else
     operative: bool = True
     status: str = "Available"
@@ -144,6 +144,7 @@ class Charger:
     identity: Identity = field(default_factory=Identity)
     site: Site = field(default_factory=Site)
     roots: tuple[bytes, ...] = ()  # DER of the MO roots, for the hash data of contracts
+    owner: Payload | None = None  # idToken of whoever plugs in, where nobody shows another: a wallbox at home
     v2x_unasked: bool = False  # let cars discharge where the CSMS did not say allowedEnergyTransfer
     patience: float = 20.0  # s that the CSMS has to send a schedule; the car waits 60 s at most (V2G_EVCC_Ongoing_Timeout)
     version: Version = "ocpp2.1"

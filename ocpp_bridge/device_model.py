@@ -82,7 +82,7 @@ ROWS: Final[tuple[Row, ...]] = (
     Row("TxCtrlr", "StopTxOnEVSideDisconnect", "true", FLAG),
     Row("TxCtrlr", "EVConnectionTimeOut", "120", NUMBER, WHOLE, unit="s"),
     Row("AuthCtrlr", "Enabled", "true", FLAG, BOOLEAN),
-    Row("AuthCtrlr", "AuthorizeRemoteStart", "false", FLAG, BOOLEAN),
+    Row("AuthCtrlr", "AuthorizeRemoteStart", "true", FLAG, BOOLEAN),
     Row("AuthCtrlr", "LocalAuthorizeOffline", "true", FLAG, BOOLEAN),
     Row("AuthCtrlr", "OfflineTxForUnknownIdEnabled", "false", FLAG, BOOLEAN),
     Row("AuthCtrlr", "Autocharge", "false", FLAG, BOOLEAN),  # ours: an EVCCID stands for a token

@@ -5,13 +5,15 @@ without gaps and are kept until the CSMS has them; what happened while it was aw
 """
 
 import base64
-from typing import Any
+from typing import Any, Final
 
 from ocpp_bridge.charger import Charger, ChargingState, Evse, Transaction
 from ocpp_bridge.mapping import known, meter_value
 from ocpp_bridge.schemas import Payload
 from ocpp_bridge.times import timestamp
 from secc.station import StopAsked
+
+SAMPLING_PAUSE: Final = 0.5  # s of real time between two samples at least, for a wall clock that runs faster
 
 
 def began(
@@ -71,7 +73,8 @@ def sampled(charger: Charger, evse: Evse, now: float, trigger: str = "MeterValue
 
 def _arm_sampling(charger: Charger, evse: Evse, now: float) -> None:
     interval = charger.variables.number("SampledDataCtrlr.TxUpdatedInterval")
-    evse.sample_due = charger.wall(now) + interval if interval > 0 else None
+    due = charger.clock.now(charger.wall(now) + interval)
+    evse.sample_due = max(due, now + SAMPLING_PAUSE) if interval > 0 else None
 
 
 MEASURANDS = {"Transaction.Begin": "TxStartedMeasurands", "Transaction.End": "TxEndedMeasurands"}

@@ -64,7 +64,7 @@ def test_a_bidirectional_session_by_prices_from_boot_to_goodbye():
             assert not held(best.power, best)
             s.choose(offer, 1)
             s.meter(1000.0, 200.0, -8_000.0)
-            s.point.bridge.charger.evses[1].sample_due = WALL  # the next sample is due now
+            s.point.bridge.charger.evses[1].sample_due = 0.0  # the next sample is due now
             s.point.wake()
             await s.until(lambda: s.transaction.chosen and "MeterValuePeriodic" in told(s, "triggerReason"))
             s.leave()
