@@ -45,7 +45,7 @@ def compressed(plan: Plan, points: int, remade: Callable[[Stay], Plan]) -> Plan:
         plan = _refined(plan, _cheapest_cuts(plan, cuts, points), remade)
         cuts = _runs(plan)
     powers = [plan.power.steps[cut].value for cut in cuts[:-1]]
-    return _rounded(plan_of(plan.stay.coarsened(cuts), powers, plan.gap))
+    return _rounded(plan_of(plan.stay.coarsened(cuts), powers, plan.name, plan.gap))
 
 
 def _refined(full: Plan, cuts: list[int], remade: Callable[[Stay], Plan]) -> Plan:
@@ -96,7 +96,7 @@ def _rounded(plan: Plan) -> Plan:
         power = floor_to_short(min(max(wanted * NUDGE, lowest), highest))
         powers.append(stay.feasible(power, lowest, highest))
         energy += stay.stored(powers[-1], interval.hours)
-    return plan_of(stay, powers, plan.gap)
+    return plan_of(stay, powers, plan.name, plan.gap)
 
 
 def _cheapest_cuts(plan: Plan, cuts: Sequence[int], points: int) -> list[int]:

@@ -59,14 +59,16 @@ class Offer:
 def offer(plan: Plan, needs: Needs, site: Site) -> Offer:
     """The plan as a tuple of at most `needs.max_points` steps, and beside it, where they differ, charging only and charging at once.
 
-    Every step keeps every limit of the plan's stay. No alternative stands beside a setpoint: choosing it would break what was sold. A
-    stay that is over gives one tuple with one second of no power. SolverMissing without HiGHS, if there is something left to plan.
+    Every step keeps every limit of the plan's stay. No alternative stands beside a setpoint: choosing it would break what was sold; none
+    beside a plan to charge at once, which is what a station without solver can offer. A stay that is over gives one tuple with one second of
+    no power. SolverMissing without HiGHS for any other plan.
     """
     stay, points = plan.stay, max(needs.max_points, 1)
     if not stay.intervals:
         return Offer((Tuple(1, charging=Series.constant(stay.start, 1.0, 0.0)),), site.currency, stay.start, stay.priced_until)
-    made: list[tuple[str, Callable[[Stay], Plan], Plan]] = [("cheapest", cheapest, plan)]
-    if all(interval.setpoint is None for interval in stay.intervals):
+    soon = plan.name == "at once"
+    made: list[tuple[str, Callable[[Stay], Plan], Plan]] = [(plan.name, immediate if soon else cheapest, plan)]
+    if not soon and all(interval.setpoint is None for interval in stay.intervals):
         if min(plan.power.values) < -TOLERANCE:
             made.append(("charge only", cheapest, cheapest(stay.without_discharge())))
         made.append(("at once", immediate, immediate(stay)))

@@ -20,6 +20,7 @@ class Plan:
     export_revenue: float  # currency
     wear: float  # currency
     unmet: float  # Wh missing at departure
+    name: str  # how it was made, for people: "cheapest", "at once"
     gap: float  # how far (relative) the objective may be from the best: 0, or little unless the search was cut short
 
     @property
@@ -43,7 +44,7 @@ class Plan:
         return self.stay.priced_until
 
 
-def plan_of(stay: Stay, powers: Sequence[float], gap: float = 0.0) -> Plan:
+def plan_of(stay: Stay, powers: Sequence[float], name: str, gap: float = 0.0) -> Plan:
     """The plan that follows those powers (W, signed, one per interval) as far as caps, minimum powers and battery allow."""
     kept, energies = stay.followed(powers)
     charged = [max(power, 0.0) * i.hours / 1000.0 for power, i in zip(kept, stay.intervals, strict=True)]  # kWh
@@ -58,6 +59,7 @@ def plan_of(stay: Stay, powers: Sequence[float], gap: float = 0.0) -> Plan:
         export_revenue=math.fsum(energy * i.export_price for energy, i in zip(given, stay.intervals, strict=True)),
         wear=math.fsum(given) * stay.wear_cost,
         unmet=lacking if TOLERANCE < (lacking := stay.target - energies[-1]) < math.inf else 0.0,
+        name=name,
         gap=gap,
     )
 

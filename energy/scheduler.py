@@ -43,19 +43,19 @@ def plan(needs: Needs, site: Site, now: float, signals: Sequence[Signal] = ()) -
 def cheapest(stay: Stay) -> Plan:
     """The cheapest plan of a stay."""
     if not stay.intervals:
-        return plan_of(stay, ())
+        return plan_of(stay, (), "cheapest")
     exclusive = {place for place, interval in enumerate(stay.intervals) if _tempting(stay, interval)}
     while True:
         model = _Model(stay, exclusive)
         solution = model.program.solved()
         broken = set(model.broken(solution)) - exclusive
         if not broken:
-            return plan_of(stay, model.powers(solution), solution.gap)
+            return plan_of(stay, model.powers(solution), "cheapest", solution.gap)
         exclusive |= broken
 
 
 def immediate(stay: Stay) -> Plan:
-    """Charging to the target as fast as the caps allow, whatever it costs."""
+    """Charging to the target as fast as the caps allow, whatever it costs. It needs no solver."""
     goal = min(stay.target, stay.fastest()[-1])
     powers, energy = [], 0.0
     for interval in stay.intervals:
@@ -65,7 +65,7 @@ def immediate(stay: Stay) -> Plan:
             power = stay.charge_minimum  # a little more than asked rather than less
         powers.append(stay.feasible(power, 0.0, most))
         energy += stay.stored(powers[-1], interval.hours)
-    return plan_of(stay, powers)
+    return plan_of(stay, powers, "at once")
 
 
 def _tempting(stay: Stay, interval: Interval) -> bool:

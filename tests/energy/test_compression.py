@@ -35,9 +35,9 @@ def test_what_is_cut_is_never_more_and_little_less_and_fits_the_wire(value: floa
         assert abs(cut) <= abs(value)
         assert abs(value) - abs(cut) <= share * abs(value)
         assert cut * value >= 0
-    mantissa, _, exponent = f"{floor_to_short(value):.6e}".partition("e")
+    mantissa, _, exponent = f"{abs(floor_to_short(value)):.6e}".partition("e")
     digits = mantissa.replace(".", "").rstrip("0") or "0"
-    assert abs(int(digits)) <= 32_767, f"int16 times 10 to the {exponent}"
+    assert int(digits) <= 32_767, f"int16 times 10 to the {exponent}"
     assert floor_to_short(floor_to_short(value)) == floor_to_short(value)
 
 
@@ -62,7 +62,7 @@ def test_the_joints_are_nearly_the_best_there_are() -> None:
         assert ours >= full.cost - 0.01
         regrets.append(ours - best)
         losses.append(best - full.cost)
-    assert statistics.mean(regrets) < 0.1 * statistics.mean(losses)
+    assert statistics.mean(regrets) < 0.03 * statistics.mean(losses)
     assert max(regrets) < max(losses)
 
 

@@ -450,3 +450,8 @@ def test_a_missing_solver_is_an_error_that_names_the_cure(monkeypatch: pytest.Mo
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(SolverMissing, match=r"pip install 'v2gkit\[energy\]'"):
         plan(PLAIN, MARKET, T)
+    soon = immediate(stay_of(PLAIN, MARKET, T))
+    (only,) = offer(soon, replace(PLAIN, max_points=1), MARKET).tuples
+    assert (only.name, only.import_prices is not None) == ("at once", True), "what a station can do without"
+    assert only.plan is not None
+    assert only.plan.delivered == pytest.approx(4000.0)

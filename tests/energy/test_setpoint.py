@@ -69,6 +69,8 @@ def test_limits_name_what_limits() -> None:
     full = limits(replace(NEEDS, energy_maximum=0.0, energy_minimum=0.0), SITE, T)
     assert (full.charge, full.charge_by, full.discharge, full.discharge_by) == (0.0, ("ev.energy_maximum",), 0.0, ("ev.energy_minimum",))
     assert limits(replace(NEEDS, v2x_minimum=5.0), SITE, T).discharge_by == ("ev.v2x_range",)
+    scarce = limits(replace(NEEDS, charge_minimum=10.5e3), SITE, T)
+    assert (scarce.charge, scarce.charge_by) == (0.0, ("site.import_limit", "ev.charge_minimum"))
     assert limits(replace(NEEDS, bidirectional=False), SITE, T).discharge_by == ("ev.bidirectional",)
 
 
