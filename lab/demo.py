@@ -13,13 +13,16 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from importlib.resources import files
 from pathlib import Path
+from string import Template
 from typing import Any
 
 from evcc.car import Wish
 from evcc.client import Visit, contract_of, vehicle_tls, wall_clock
 from evcc.config import Config
 from evcc.goal import Goal
+from lab.ev_cli import address as host_port
 from lab.narrator import Narrator
 from lab.pcapng import Capture
 from lab.report.page import page
@@ -34,6 +37,36 @@ STARTING = 20.0  # s that a party may take to be ready: a cold interpreter on a 
 STAY = timedelta(hours=19)  # from noon to the next morning: a midday dip, an evening peak, a night
 ARRIVAL = 11.5  # h of local (here: UTC) time, on the day after tomorrow's prices are known
 SECONDS = 9.0  # s that the stay lasts for those who watch
+TOPICS = {  # of the CSMS's story -> what it did
+    "boot": "received a BootNotification",
+    "status": "received a StatusNotification",
+    "authorize": "been asked to authorize",
+    "transaction": "received TransactionEvents",
+    "needs": "been told the charging needs",
+    "profile": "sent a charging profile",
+    "chosen": "been told the schedule that the car follows",
+}
+STATION = Template("""\
+host = "::1"
+port = 0
+
+[offer]
+services = ["$service"]
+
+[hardware]
+limits = { $limits }
+physics = { amperes_per_second = 4000 }  # the night passes fast, a ramp takes real time
+
+[site]
+import_limit = 17000  # W
+export_limit = 11000  # W
+prices = "$prices"
+""")
+SITE = ("--import-limit", "17000", "--export-limit", "11000")  # as the CSMS knows it
+LIMITS = {
+    "DC": "charge_power = 11000, discharge_power = 11000, charge_current = 32, discharge_current = 32, voltage = 500",
+    "AC": "charge_power = 11040, discharge_power = 11040, charge_current = 48, discharge_current = 48, phases = 3",
+}
 Tell = Callable[[str], None]
 
 
@@ -79,8 +112,8 @@ class Outcome:
 class Party:
     """One process with a line of JSON for everything it does."""
 
-    def __init__(self, name: str, process: asyncio.subprocess.Process, log: Path):
-        self.name, self.process, self.said = name, process, list[dict[str, Any]]()
+    def __init__(self, name: str, process: asyncio.subprocess.Process, log: Path, tell: Tell | None):
+        self.name, self.process, self.said, self._tell = name, process, list[dict[str, Any]](), tell
         self._log, self._news = log, asyncio.Condition()
         self._reading = asyncio.create_task(self._read())
 
@@ -93,6 +126,8 @@ class Party:
                 async with self._news:
                     with contextlib.suppress(json.JSONDecodeError):
                         self.said.append(json.loads(line))
+                        if self._tell is not None and "text" in self.said[-1]:
+                            self._tell(f"CSMS       {self.said[-1]['text']}")
                     self._news.notify_all()
 
     async def says(self, fits: Callable[[dict[str, Any]], bool], limit: float) -> dict[str, Any]:
@@ -121,12 +156,12 @@ class Party:
 
 
 @contextlib.asynccontextmanager
-async def party(name: str, log: Path, *arguments: str) -> AsyncIterator[Party]:
+async def party(name: str, log: Path, tell: Tell | None, *arguments: str) -> AsyncIterator[Party]:
     """A `v2g` command as a process; it is ended when the block is."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "lab.cli", *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, env={**os.environ}
     )
-    running = Party(name, process, log)
+    running = Party(name, process, log, tell)
     try:
         yield running
     finally:
@@ -141,23 +176,26 @@ async def perform(plan: Plan, tell: Tell) -> Outcome:
     plan.output.mkdir(parents=True, exist_ok=True)
     pki = plan.pki or await _certificates(plan.output / "certs", tell)
     arrival = _arrival(datetime.now(UTC))
+    night = ["--time-scale", str(plan.scale), "--epoch", str(arrival.timestamp())]
     outcome = Outcome()
     async with contextlib.AsyncExitStack() as stack:
         csms = None
-        arguments = ["--json", "--once", "--pki", str(pki), "--host", "::1", "--port", "0"]
-        arguments += ["--time-scale", str(plan.scale), "--epoch", str(arrival.timestamp()), "--trace", str(plan.output / "station")]
+        arguments = ["--config", str(_station(plan)), "--pki", str(pki), "--once", "--json", *night]
+        arguments += ["--trace", str(plan.output / "station-trace.jsonl")]
         if plan.ocpp:
-            csms = await stack.enter_async_context(party("the CSMS", plan.output / "csms.jsonl", "csms", "--json", "--port", "0"))
-            url = (await csms.says(lambda line: "url" in line, STARTING))["url"]
-            tell(f"CSMS       OCPP 2.1 at {url}")
-            arguments += ["--ocpp", url]
-        station = await stack.enter_async_context(party("the station", plan.output / "station.jsonl", "secc", *arguments))
-        ready = await station.says(lambda line: line.get("event") == "listening", STARTING)
-        tell(f"station    listens on [{ready['host']}]:{ready['port']}, TLS 1.3")
-        outcome.car = await _drive(plan, pki, arrival, (ready["host"], ready["port"]), tell, outcome)
+            csms = await stack.enter_async_context(
+                party("the CSMS", plan.output / "csms.jsonl", tell, "csms", "--json", "--port", "0", *SITE, *night)
+            )
+            address = (await csms.says(lambda line: line["topic"] == "listening", STARTING))["url"].rpartition("/")[0]
+            tell(f"CSMS       OCPP 2.1 at {address}")
+            arguments += ["--ocpp", address]
+        station = await stack.enter_async_context(party("the station", plan.output / "station.jsonl", None, "secc", *arguments))
+        listening = await station.says(lambda line: line.get("event") == "listening", STARTING)
+        tell(f"station    {listening['evse']} at {listening['address']}")
+        outcome.car = await _drive(plan, pki, arrival, host_port(listening["address"]), tell, outcome)
         outcome.expect(await station.finish(15.0) == 0, f"the station should have ended well; see {plan.output / 'station.jsonl'}")
         if csms is not None:
-            await csms.finish(0.1)
+            await csms.finish(0.0)
             outcome.heard = csms.said
     _judge(plan, outcome)
     _report(plan, outcome)
@@ -167,10 +205,19 @@ async def perform(plan: Plan, tell: Tell) -> Outcome:
 async def _certificates(folder: Path, tell: Tell) -> Path:
     if not folder.exists():  # noqa: ASYNC240 - nothing else runs yet
         tell(f"PKI        makes certificates in {folder}")
-        async with party("the PKI", folder.with_suffix(".log"), "pki", "create", str(folder)) as making:
+        async with party("the PKI", folder.with_suffix(".log"), None, "pki", "create", str(folder)) as making:
             if await making.process.wait() != 0:
                 raise RuntimeError(f"no certificates; see {folder.with_suffix('.log')}")
     return folder
+
+
+def _station(plan: Plan) -> Path:
+    """The configuration of the station: an 11 kW outlet, at which a stay of hours takes hours, and the example prices."""
+    config = plan.output / "station.toml"
+    config.write_text(
+        STATION.substitute(service=plan.service, limits=LIMITS[plan.service[:2]], prices=files("lab") / "data" / "day_ahead.csv")
+    )
+    return config
 
 
 def _arrival(now: datetime) -> datetime:
@@ -223,11 +270,20 @@ def _judge(plan: Plan, outcome: Outcome) -> None:
             car["energy_discharged"] > 1000, f"more than 1 kWh should have been discharged, it was {car['energy_discharged']} Wh"
         )
     if plan.ocpp:
-        actions = {line.get("action") for line in outcome.heard}
-        wanted = ["BootNotification", "StatusNotification", "Authorize", "TransactionEvent", "NotifyEVChargingNeeds", "SetChargingProfile"]
-        wanted += ["NotifyEVChargingSchedule"] if plan.control == "Scheduled" else []
-        for action in wanted:
-            outcome.expect(action in actions, f"the CSMS should have seen {action}")
+        _judge_story(outcome)
+
+
+def _judge_story(outcome: Outcome) -> None:
+    """Whether the CSMS heard the whole story, and whether what it ordered reached the car."""
+    heard = {topic: [line for line in outcome.heard if line["topic"] == topic] for topic in TOPICS}
+    for topic, what in TOPICS.items():
+        outcome.expect(heard[topic], f"the CSMS should have {what}")
+    events = [line["facts"]["eventType"] for line in heard["transaction"]]
+    outcome.expect(
+        events[:1] == ["Started"] and events[-1:] == ["Ended"], f"a transaction should begin and end, it was {events[:1]} to {events[-1:]}"
+    )
+    answers = {line["facts"].get("answer", {}).get("status") for line in heard["profile"]}
+    outcome.expect(answers == {"Accepted"}, f"the station should have taken the charging profile, it said {answers}")
 
 
 def _report(plan: Plan, outcome: Outcome) -> None:

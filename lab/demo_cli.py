@@ -43,9 +43,8 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps({"well": outcome.well, "missed": outcome.missed, "car": outcome.car, "files": outcome.files}))
         return 0 if outcome.well else 1
     car = outcome.car
-    print(
-        f"\n{car['energy_charged'] / 1000:.1f} kWh in, {car['energy_discharged'] / 1000:.1f} kWh out, battery {car['soc_start']} to {car['soc_end']} %"
-    )
+    moved = f"{car['energy_charged'] / 1000:.1f} kWh in, {car['energy_discharged'] / 1000:.1f} kWh out"
+    print(f"\n{moved}, battery {car['soc_start']} to {car['soc_end']} %")
     for name, path in outcome.files.items():
         print(f"{name:10} {path}")
     for line in outcome.missed:
