@@ -24,7 +24,7 @@ def run() -> None:
     prices = parsed(PRICES.read_text()).upcoming(NOON, ZoneInfo("Europe/Berlin"))
     site = Site(11_000.0, 11_000.0, prices.imports, prices.exports, wear_cost=0.02)
     car = Needs(NOON + 86_400.0, 20_000.0, 35_000.0, -15_000.0, charge_maximum=11_000.0, discharge_maximum=11_000.0, bidirectional=True)
-    print(f"{'ms CPU':32} {'HiGHS alone':>12} {'plan':>8} {'ratio':>6} {'offer, 96':>10} {'offer, 12':>10}")
+    print(f"{'ms CPU':32} {'HiGHS alone':>12} {'plan':>8} {'ratio':>6} {'offer, 96':>10} {'offer, 6':>10}")
     for name, needs in (
         ("1 EV x 96", car),
         ("1 EV x 96, not bidirectional", replace(car, bidirectional=False)),
@@ -34,7 +34,7 @@ def run() -> None:
         made, programs = _watched(lambda needs=needs: plan(needs, site, NOON))  # type: ignore[misc]
         bare = sum(_median(program.solved) for program in programs)
         whole = _median(lambda needs=needs: plan(needs, site, NOON))  # type: ignore[misc]
-        offers = [_median(lambda m=made, p=p, n=needs: offer(m, replace(n, max_points=p), site)) for p in (96, 12)]  # type: ignore[misc]
+        offers = [_median(lambda m=made, p=p, n=needs: offer(m, replace(n, max_points=p), site)) for p in (96, 6)]  # type: ignore[misc]
         print(f"{name:32} {bare:12.1f} {whole:8.1f} {whole / bare:6.2f} {offers[0]:10.1f} {offers[1]:10.1f}")
 
 

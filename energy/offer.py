@@ -60,8 +60,8 @@ def offer(plan: Plan, needs: Needs, site: Site) -> Offer:
     """The plan as a tuple of at most `needs.max_points` steps, and beside it, where they differ, charging only and charging at once.
 
     Every step keeps every limit of the plan's stay. No alternative stands beside a setpoint: choosing it would break what was sold; none
-    beside a plan to charge at once, which is what a station without solver can offer. A stay that is over gives one tuple with one second of
-    no power. SolverMissing without HiGHS for any other plan.
+    beside a plan to charge at once, which is what a station without solver can offer. A stay that is over gives one tuple: a second of no
+    power. SolverMissing without HiGHS for any other plan.
     """
     stay, points = plan.stay, max(needs.max_points, 1)
     if not stay.intervals:
