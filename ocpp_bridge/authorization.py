@@ -34,12 +34,13 @@ def proceed(charger: Charger, evse: Evse, now: float) -> None:
         return
     if evse.remote is not None:
         asked, evse.remote = evse.remote, None
+        evse.session.remote = True
         if evse.transaction is not None:
             evse.transaction.remote_start_id = asked["remoteStartId"]
         if charger.variables.yes("AuthCtrlr.AuthorizeRemoteStart"):
             ask(charger, evse, asked["idToken"], now)
         else:
-            grant(charger, evse, asked["idToken"], Authorized(energy_transfer=_services(charger, evse, None)), now, "RemoteStart")
+            grant(charger, evse, asked["idToken"], Authorized(energy_transfer=_services(charger, evse, None)), now)
     elif (shown := evse.presented or charger.owner) is not None:
         evse.presented = None
         ask(charger, evse, shown, now)
@@ -95,11 +96,12 @@ def failed(charger: Charger, evse: Evse, call: Call, code: str, now: float) -> N
         _alone(charger, evse, call.payload["idToken"], now)
 
 
-def grant(charger: Charger, evse: Evse, shown: Payload, fact: Authorized, now: float, trigger: str = "Authorized") -> None:
+def grant(charger: Charger, evse: Evse, shown: Payload, fact: Authorized, now: float) -> None:
     """Let the car charge, and say on whose account."""
     assert evse.session is not None
     evse.session.authorization, evse.session.token = None, shown
     charger.tell(evse, fact)
+    trigger = "RemoteStart" if evse.session.remote else "Authorized"
     transactions.began(charger, evse, ("Authorized",), trigger, now, token=shown)
 
 

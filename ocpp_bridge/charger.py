@@ -57,6 +57,7 @@ class Session:
 
     evccid: str = ""
     authorization: AuthorizationWanted | None = None  # waiting for a verdict
+    remote: bool = False  # a RequestStartTransaction let it charge
     held: tuple[float, Payload] | None = None  # until when (monotonic s) a token waits for the CSMS to come back
     token: Payload | None = None  # idToken it was authorized with
     selected: ServiceSelected | None = None
