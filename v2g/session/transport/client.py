@@ -9,7 +9,8 @@ from v2g.session.errors import ConnectionLost, SessionError
 from v2g.session.handshake import ClientHello
 from v2g.session.link import Disconnected, HandshakeFailed, Observe, Observer, Unreachable, spelled
 from v2g.session.tls import CONFORMANCE, Credential, Profile, TlsError
-from v2g.session.transport.openssl import Channel, CheckStaples, Context, Verify
+from v2g.session.transport.channel import Channel, CheckStaples, Verify
+from v2g.session.transport.openssl import Context
 from v2g.session.transport.pump import Attend, Limits, Pump
 
 

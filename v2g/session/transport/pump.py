@@ -24,7 +24,7 @@ from v2g.session.errors import SessionError
 from v2g.session.handshake import ClientHello, HelloReader
 from v2g.session.link import Connected, Disconnected, HandshakeFailed, Link, Observe, Observer, Secured, Unprotected, spelled
 from v2g.session.tls import TlsError, TlsFacts
-from v2g.session.transport.openssl import Channel
+from v2g.session.transport.channel import Channel
 from v2g.session.v2gtp import frames_of
 
 log = logging.getLogger("v2g.transport")

@@ -14,7 +14,8 @@ from v2g.session.errors import Misuse
 from v2g.session.handshake import TLS12, ClientHello
 from v2g.session.link import Disconnected, Observe, Unreachable, spelled
 from v2g.session.tls import CONFORMANCE, ISO2, Credential, Profile
-from v2g.session.transport.openssl import Channel, Context, Verify
+from v2g.session.transport.channel import Channel, Verify
+from v2g.session.transport.openssl import Context
 from v2g.session.transport.pump import Attend, Limits, Phase, Pump
 
 log = logging.getLogger("v2g.transport")

@@ -1,0 +1,222 @@
+"""One TLS connection between memory buffers: what we make of it, whatever library does the cryptography.
+
+The library (`Engine`) shakes hands and protects octets. The channel listens to what is said, has the peer judged, keeps account, and turns
+what went wrong into one error that says at whose hands.
+
+Trust is not the library's business. The one verdict on a chain is that of `verify`, which the caller gives: a general verifier refuses
+Ed448 chains, knows no roles, and trips over CA certificates with foreign extended key usage.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
+
+from v2g.session import handshake
+from v2g.session.errors import Misuse
+from v2g.session.tls import Profile, TlsError, TlsFacts, alert_for, relaxations
+from v2g.session.transcript import Transcript
+
+log = logging.getLogger("v2g.transport")
+
+Verify = Callable[[tuple[bytes, ...], float], object]
+"""Judges a chain (DER, leaf first, as the peer sent it) at a time (epoch s): returns the proof, which must not be None, or raises."""
+CheckStaples = Callable[[tuple[bytes, ...], tuple[bytes | None, ...], float], object]
+"""Judges the OCSP responses stapled to a chain, one place per certificate, None where none came: raises to refuse."""
+
+_ALERTS: Final = {
+    0: "close_notify", 10: "unexpected_message", 20: "bad_record_mac", 22: "record_overflow", 40: "handshake_failure",
+    42: "bad_certificate", 43: "unsupported_certificate", 44: "certificate_revoked", 45: "certificate_expired", 46: "certificate_unknown",
+    47: "illegal_parameter", 48: "unknown_ca", 49: "access_denied", 50: "decode_error", 51: "decrypt_error", 70: "protocol_version",
+    71: "insufficient_security", 80: "internal_error", 86: "inappropriate_fallback", 90: "user_canceled", 109: "missing_extension",
+    110: "unsupported_extension", 112: "unrecognized_name", 113: "bad_certificate_status_response", 116: "certificate_required",
+    120: "no_application_protocol",
+}  # fmt: skip
+_CONTENT_ALERT, _CONTENT_HANDSHAKE = 21, 22
+# The longest flight of a peer, four certificates of 1600 octets each with a staple and a request that names 20 roots, has about 20 KB.
+# Before the handshake is complete nobody is authenticated, so three times that is the end.
+HANDSHAKE_LIMIT: Final = 64 * 1024  # octets
+
+
+class LibraryError(Exception):
+    """What a TLS library says went wrong, in its own words."""
+
+
+class Engine(Protocol):
+    """A TLS library's half of a connection. Every method may raise LibraryError."""
+
+    closed: bool  # the peer's close_notify came
+
+    def handshake(self) -> bool:
+        """Go on as far as the octets reach; True when it is complete."""
+
+    def feed(self, octets: bytes) -> None:
+        """Octets of the wire."""
+
+    def drain(self) -> bytes:
+        """Octets for the wire."""
+
+    def read(self) -> bytes:
+        """All plaintext there is."""
+
+    def write(self, plaintext: bytes) -> None:
+        """Protect octets."""
+
+    def shut(self) -> None:
+        """Say close_notify."""
+
+    def resumed(self) -> bool:
+        """Whether an older connection was resumed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What one side demands and gives. `limits` is what the standard asks and the library cannot do."""
+
+    profile: Profile
+    server: bool
+    verify: Verify | None
+    check_staples: CheckStaples | None = None
+    staple: Callable[[float], bytes | None] | None = None
+    limits: tuple[str, ...] = ()
+
+
+class Channel:
+    """One connection.
+
+    A car calls `start` once; then, for both sides: `receive` what came from the wire, `send` what is to be protected, and write
+    `octets_to_send` after each. Until `facts` is there the handshake runs; `receive` raises TlsError when it fails, and
+    `octets_to_send` then still holds the alert.
+    """
+
+    def __init__(self, terms: Terms, engine: Callable[["Channel"], Engine]):
+        self.terms = terms
+        self.facts: TlsFacts | None = None
+        self.secrets: list[bytes] = []  # key log lines nobody took yet
+        self._transcript = Transcript(terms.server)
+        self._alert: tuple[str, str] | None = None  # by whom, which
+        self._verdict: object = None
+        self._refusal: Exception | None = None
+        self._began = time.monotonic()
+        self._received = self._sent = 0
+        self._engine = engine(self)
+
+    # --- what the shell calls ---
+
+    @property
+    def peer_closed(self) -> bool:
+        """True when the peer said close_notify."""
+        return self._engine.closed
+
+    def start(self) -> None:
+        """Make the car's first flight."""
+        self._shake_hands()
+
+    def receive(self, octets: bytes) -> bytes:
+        """Take octets of the wire, give what they protect. Raises TlsError."""
+        self._received += len(octets)
+        if self.facts is None and self._received > HANDSHAKE_LIMIT:
+            raise TlsError(f"the peer's handshake has more than {HANDSHAKE_LIMIT} octets", "us")
+        self._engine.feed(octets)
+        if self.facts is None:
+            self._shake_hands()
+        if self.facts is None:
+            return b""
+        try:
+            return self._engine.read()
+        except LibraryError as error:
+            raise self._failure(error) from error
+
+    def send(self, plaintext: bytes) -> None:
+        """Protect octets; one call is one record up to 16 KiB. Raises TlsError."""
+        try:
+            self._engine.write(plaintext)
+        except LibraryError as error:
+            raise self._failure(error) from error
+
+    def octets_to_send(self) -> bytes:
+        """Take what must be written to the wire."""
+        octets = self._engine.drain()
+        self._sent += len(octets)
+        return octets
+
+    def close(self) -> None:
+        """Say close_notify."""
+        self._engine.shut()
+
+    # --- what the engine calls ---
+
+    def hear(self, sent: bool, content: int, octets: bytes) -> None:
+        """A message as it went over the wire, without its protection."""
+        if content == _CONTENT_ALERT and len(octets) == 2 and octets[1] != 0:
+            self._alert = ("us" if sent else "peer", _ALERTS.get(octets[1], str(octets[1])))
+        elif content == _CONTENT_HANDSHAKE and octets and self.facts is None:
+            self._transcript.hear(sent, octets)
+
+    def judge(self) -> str | None:
+        """The alert that the verdict on the peer's chain amounts to, None: it is accepted. The verifier is asked once."""
+        if self._verdict is None and self._refusal is None:
+            try:
+                if self.terms.verify is None:
+                    raise Misuse("a TLS connection that authenticates its peer needs `verify`")
+                self._verdict = self.terms.verify(self._transcript.chain(sent=False), time.time())
+                if self._verdict is None:
+                    raise Misuse("`verify` must return the proof that it verified, not None")
+            except Exception as error:
+                self._refusal = error
+        return None if self._refusal is None else alert_for(self._refusal)
+
+    def check(self, leaf_response: bytes) -> bool:
+        """Whether the station's OCSP responses are accepted; `leaf_response` is the one that TLS 1.2 sends apart."""
+        transcript = self._transcript
+        if leaf_response and transcript.version == handshake.TLS12:
+            transcript.staple_of_leaf(leaf_response)
+        try:
+            if self.terms.check_staples is not None:
+                self.terms.check_staples(transcript.chain(sent=False), transcript.staples(sent=False), time.time())
+        except Exception as error:
+            self._refusal = error
+            return False
+        return True
+
+    def staple(self) -> bytes:
+        """The OCSP response for our leaf, empty: there is none."""
+        try:
+            return (self.terms.staple(time.time()) if self.terms.staple is not None else None) or b""
+        except Exception:
+            log.exception("no OCSP response to staple: its provider failed")
+            return b""
+
+    # --- inside ---
+
+    def _shake_hands(self) -> None:
+        try:
+            if not self._engine.handshake():
+                return
+        except LibraryError as error:
+            raise self._failure(error) from error
+        if self._verdict is None and (self.terms.profile.mutual or not self.terms.server):
+            raise TlsError("the handshake is complete and nobody judged the peer: this must not happen", "us")
+        self.facts = self._summed_up()
+
+    def _failure(self, error: LibraryError) -> TlsError:
+        by, alert = self._alert or ("us", None)
+        if self._refusal is not None:
+            requirement = getattr(self._refusal, "requirement", None)
+            return TlsError(f"the peer's certificate was refused: {self._refusal}", "us", alert, requirement)
+        said = f"{by} sent alert {alert}" if alert else "no alert was sent"
+        what = "TLS handshake failed" if self.facts is None else "TLS broke"
+        return TlsError(f"{what}: {error} ({said})", by, alert)
+
+    def _summed_up(self) -> TlsFacts:
+        facts = self._transcript.facts(
+            self.terms.profile,
+            self._verdict,
+            resumed=self._engine.resumed(),
+            duration=time.monotonic() - self._began,
+            octets_received=self._received,
+            octets_sent=self._sent,
+            limits=self.terms.limits,
+        )
+        return replace(facts, relaxations=relaxations(facts))
