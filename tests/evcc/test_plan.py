@@ -5,7 +5,7 @@ import itertools
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scripted_station import power_schedule, prices, schedule_tuple
+from tests.evcc.scripted_station import power_schedule, prices, schedule_tuple
 
 from energy.series import Series, Step
 from evcc.ev import Battery, Ev, Inlet

@@ -1,7 +1,7 @@
 """Where encoder families differ: what the dialects say, and the recorded output of the other family."""
 
 import pytest
-from test_vectors import FILES, vectors
+from tests.exi.test_vectors import FILES, vectors
 
 from v2g.exi.codec import DecodeError, EncodeError, decode, encode, encode_fragment, read, read_first
 from v2g.exi.derive import least

@@ -12,7 +12,7 @@ from lab.pcapng import SEGMENT, Capture, TcpStream, header, packet, secrets
 from v2g.session.link import Connected, Disconnected
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "session"))
-from peers import BYE, HELLO, Station, car_tls, drive, go, hierarchy, station_tls
+from tests.session.peers import BYE, HELLO, Station, car_tls, drive, go, hierarchy, station_tls
 
 from v2g.session.transport import Server
 

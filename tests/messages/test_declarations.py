@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any
 
 import pytest
-import schemas
+from tests.messages import schemas
 from lxml import etree
 
 from v2g.exi import schema

@@ -4,7 +4,7 @@ import random
 from pathlib import Path
 
 import pytest
-import schemas
+from tests.messages import schemas
 from lxml import etree
 
 from v2g.exi.codec import encode

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from ocpp_stand import NEEDS, WALL, stand
+from tests.ocpp_bridge.ocpp_stand import NEEDS, WALL, stand
 
 from energy.prices import parsed
 from energy.setpoint import held

@@ -10,7 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sample_pki import NOW, anchors, hierarchy
+from tests.pki.sample_pki import NOW, anchors, hierarchy
 
 from pki import signature as xmldsig
 from pki.authorization import Accepted, Refusal, judge

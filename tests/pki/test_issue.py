@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 from cryptography import x509
-from sample_pki import NOW, hierarchy
+from tests.pki.sample_pki import NOW, hierarchy
 
 from pki.certificate import facts
 from pki.errors import PlanError

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ed448, x448
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sample_pki import NOW, anchors, hierarchy
+from tests.pki.sample_pki import NOW, anchors, hierarchy
 
 from pki import envelope, provisioning2
 from pki import signature as xmldsig

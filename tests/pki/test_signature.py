@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sample_pki import hierarchy
+from tests.pki.sample_pki import hierarchy
 
 from pki.errors import Flaw, SignatureError
 from pki.keys import ALGORITHMS

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sample_pki import NOW, anchors, hierarchy
+from tests.pki.sample_pki import NOW, anchors, hierarchy
 
 from pki.errors import CertificateError, Kind
 from pki.issue import Issued, build

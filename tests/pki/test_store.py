@@ -6,7 +6,7 @@ from pathlib import Path
 from shutil import copytree
 
 import pytest
-from sample_pki import NOW, hierarchy
+from tests.pki.sample_pki import NOW, hierarchy
 
 from pki.broken import Bench
 from pki.certificate import facts

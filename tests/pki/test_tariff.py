@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from sample_pki import hierarchy
+from tests.pki.sample_pki import hierarchy
 
 from pki.errors import SignatureError
 from pki.keys import ALGORITHMS

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from OpenSSL import crypto
-from sample_pki import NOW, anchors, hierarchy
+from tests.pki.sample_pki import NOW, anchors, hierarchy
 
 from pki.broken import ROLES, VARIANTS, Bench, Chain, Variant, octets
 from pki.certificate import facts, read

@@ -5,7 +5,7 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from peers import car_tls, credential, hierarchy, judge
+from tests.session.peers import car_tls, credential, hierarchy, judge
 
 from pki.profiles import Role
 from v2g.session import handshake

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
-from peers import (
+from tests.session.peers import (
     BYE,
     HELLO,
     NOW,

@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from peers import (
+from tests.session.peers import (
     BYE,
     NOW,
     OPENSSL,

@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Any
 
 import pytest
-from peers import Station, car_tls, drive, go, station_tls
+from tests.session.peers import Station, car_tls, drive, go, station_tls
 
 from v2g.exi.codec import decode, encode
 from v2g.exi.derive import least

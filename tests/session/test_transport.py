@@ -5,7 +5,7 @@ import socket
 import struct
 
 import pytest
-from peers import BYE, HELLO, Asking, Station, car_tls, credential, der, drive, go, hierarchy, judge, key_pem, station_tls
+from tests.session.peers import BYE, HELLO, Asking, Station, car_tls, credential, der, drive, go, hierarchy, judge, key_pem, station_tls
 
 from pki.profiles import Role
 from v2g.session.errors import Misuse
