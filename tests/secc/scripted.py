@@ -253,10 +253,14 @@ class Scripted:
         made = {"TimeAnchor": int(EPOCH + self.now), "EVPowerProfileEntries": EVPowerProfileEntryListType(EVPowerProfileEntry=entries)}
         return EVPowerProfileType(**{**made, **mode, **changes})
 
+    def power(self, progress: str, **fields: Any) -> PowerDeliveryReq:
+        given = {"EVProcessing": processingType.Finished, "ChargeProgress": chargeProgressType[progress], **fields}
+        return PowerDeliveryReq(Header=self.header(), **given)
+
     def deliver(self, progress: str, **fields: Any) -> Any:
-        return self.ask(
-            PowerDeliveryReq, **{"EVProcessing": processingType.Finished, "ChargeProgress": chargeProgressType[progress], **fields}
-        )
+        self.send(self.power(progress, **fields))
+        (answer,) = self.answers()
+        return answer
 
     def start(self, control: str = "Scheduled") -> Any:
         return self.deliver("Start", EVPowerProfile=self.profile(control))

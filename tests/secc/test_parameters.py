@@ -1,0 +1,96 @@
+"""ChargeParameterDiscovery: types, limits, and what cannot be."""
+
+from typing import Any
+
+import pytest
+
+from tests.secc.scripted import LIMITS, Scripted, r
+from v2g.messages import ac, dc
+from v2g.messages.common_types import RationalNumberType
+from v2g.messages.common_types import responseCodeType as Code
+from v2g.session.rational import number
+
+
+def selected(service: str) -> Scripted:
+    car = Scripted()
+    car.authorized(service)
+    car.select(service)
+    return car
+
+
+@pytest.mark.parametrize("service", ["DC", "DC_BPT", "AC", "AC_BPT"])
+def test_limits_are_those_of_the_outlet_and_in_order(service: str) -> None:
+    response = selected(service).parameters(service)
+    assert response.ResponseCode is Code.OK
+    energy = service.removesuffix("_BPT")
+    mode = getattr(response, f"{energy}_CPDResEnergyTransferMode")
+    module: Any = dc if energy == "DC" else ac
+    assert type(mode).__name__ == ("BPT_" if "BPT" in service else "") + f"{energy}_CPDResEnergyTransferModeType"
+    assert isinstance(mode, getattr(module, f"{energy}_CPDResEnergyTransferModeType"))
+    assert number(mode.EVSEMaximumChargePower) == LIMITS.charge_power
+    for name in ("ChargePower", "ChargeCurrent", "Voltage", "DischargePower", "DischargeCurrent"):
+        most, least = (getattr(mode, f"EVSE{which}{name}", None) for which in ("Maximum", "Minimum"))
+        if most is not None:
+            assert 0 <= number(least) <= number(most)
+
+
+@pytest.mark.parametrize("service", ["DC", "DC_BPT", "AC", "AC_BPT"])
+def test_plain_parameters_under_a_bidirectional_service_and_the_reverse_are_wrong(service: str) -> None:
+    car = selected(service)
+    other = service.removesuffix("_BPT") if service.endswith("_BPT") else f"{service}_BPT"
+    assert car.parameters(other).ResponseCode is Code.FAILED_WrongChargeParameter
+    assert car.session.ended is not None
+    assert car.session.ended.requirement == ("V2G20-2272" if service.startswith("DC") else "V2G20-1619")
+
+
+WRONG = [
+    ("DC", {"EVMaximumChargePower": r(10), "EVMinimumChargePower": r(20)}),
+    ("DC", {"EVMaximumChargePower": r(-10)}),
+    ("DC", {"EVMaximumChargePower": r(0)}),
+    ("DC", {"EVMaximumChargeCurrent": r(-1)}),
+    ("DC", {"EVMaximumChargeCurrent": r(0)}),
+    ("DC", {"EVMaximumVoltage": r(0), "EVMinimumVoltage": r(0)}),
+    ("DC", {"EVMaximumVoltage": r(100), "EVMinimumVoltage": r(50)}),  # below what the outlet can
+    ("DC", {"EVMaximumVoltage": r(1500), "EVMinimumVoltage": r(1000)}),  # above it
+    ("DC", {"EVMaximumVoltage": r(200), "EVMinimumVoltage": r(300)}),
+    ("DC_BPT", {"EVMaximumDischargePower": r(10), "EVMinimumDischargePower": r(20)}),
+    ("DC_BPT", {"EVMaximumDischargeCurrent": r(10), "EVMinimumDischargeCurrent": r(20)}),
+    ("AC", {"EVMaximumChargePower": r(0)}),
+    ("AC", {"EVMaximumChargePower": r(-3000)}),
+    ("AC", {"EVMinimumChargePower": r(12e3)}),
+    ("AC_BPT", {"EVMaximumDischargePower": r(1), "EVMinimumDischargePower": r(2)}),
+]
+
+
+@pytest.mark.parametrize(("service", "changes"), WRONG)
+def test_limits_that_cannot_be_are_refused(service: str, changes: dict[str, RationalNumberType]) -> None:
+    car = selected(service)
+    assert car.parameters(service, **changes).ResponseCode is Code.FAILED_WrongChargeParameter
+    assert car.session.ended is not None
+
+
+@pytest.mark.parametrize("exponent", [-128, 127])
+def test_extreme_exponents_are_numbers_like_others(exponent: int) -> None:
+    car = selected("DC")
+    value = RationalNumberType(Exponent=exponent, Value=32767)
+    response = car.parameters("DC", EVMaximumChargePower=value)
+    assert response.ResponseCode is Code.OK
+    car.scheduled()
+    assert car.session.context.needs is not None
+    assert car.session.context.needs.charge_maximum <= LIMITS.charge_power
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_discharge_limits_are_read_with_either_sign(sign: int) -> None:
+    car = selected("DC_BPT")
+    response = car.parameters("DC_BPT", EVMaximumDischargePower=r(sign * 20e3), EVMaximumDischargeCurrent=r(sign * 50))
+    assert response.ResponseCode is Code.OK
+    assert car.session.context.car is not None
+    assert (car.session.context.car.discharge_power, car.session.context.car.discharge_current) == (20e3, 50)
+
+
+def test_phases_add_up() -> None:
+    car = selected("AC")
+    car.parameters("AC", EVMaximumChargePower=r(3000), EVMaximumChargePower_L2=r(3000), EVMaximumChargePower_L3=r(3000))
+    assert car.session.context.car is not None
+    assert car.session.context.car.charge_power == 9000

@@ -1,0 +1,343 @@
+"""CableCheck, PreCharge, PowerDelivery, WeldingDetection: the outlet before, while and after it is live."""
+
+from typing import Any
+
+import pytest
+
+from energy.offer import Offer, Tuple
+from energy.series import Series
+from secc import station as words
+from tests.secc.scripted import EPOCH, LIMITS, Scripted, outlet, r
+from v2g.messages.common_messages import (
+    EVPowerProfileEntryListType,
+    PowerScheduleEntryType,
+    Scheduled_EVPPTControlModeType,
+    powerToleranceAcceptanceType,
+)
+from v2g.messages.common_types import evseNotificationType, processingType
+from v2g.messages.common_types import responseCodeType as Code
+from v2g.session.rational import number
+
+
+def before_cable_check(**changes: Any) -> Scripted:
+    car = Scripted(outlet(**changes))
+    car.authorized("DC")
+    car.select("DC")
+    car.parameters("DC")
+    car.scheduled()
+    return car
+
+
+def ready(service: str = "DC", control: str = "Scheduled", **changes: Any) -> Scripted:
+    car = Scripted(outlet(**changes))
+    car.ready(service, control)
+    return car
+
+
+# --- cable check ---
+
+
+def test_isolation_is_measured_once_at_the_highest_common_voltage() -> None:
+    car = before_cable_check()
+    car.auto = False
+    for _ in range(4):
+        assert car.cable_check().EVSEProcessing is processingType.Ongoing
+    (want,) = car.wants(words.CheckIsolation)
+    assert want.voltage == 450
+    car.tell(words.IsolationMeasured(True))
+    assert car.cable_check().EVSEProcessing is processingType.Finished
+
+
+def test_faulty_isolation_ends_the_session() -> None:
+    car = before_cable_check()
+    car.auto = False
+    car.cable_check()
+    car.tell(words.IsolationMeasured(False))
+    assert car.cable_check().ResponseCode is Code.FAILED
+    assert len(car.wants(words.OpenContactor)) == 1
+
+
+def test_isolation_that_is_never_measured_ends_before_the_car_gives_up() -> None:
+    car = before_cable_check()
+    car.auto = False
+    seconds = 0
+    while car.cable_check().ResponseCode is Code.OK:
+        car.wait(1)
+        seconds += 1
+    assert 35 <= seconds <= 40
+
+
+@pytest.mark.parametrize(("pilot", "code"), [("B", Code.FAILED), ("F", Code.FAILED), ("C", Code.OK), ("D", Code.OK)])
+def test_cable_check_wants_a_car_that_asks_for_energy(pilot: Any, code: Code) -> None:
+    car = before_cable_check()
+    car.tell(words.PilotIs(pilot))
+    assert car.cable_check().ResponseCode is code
+
+
+# --- precharge ---
+
+
+@pytest.mark.parametrize(("target", "expected"), [(400, 400), (5000, LIMITS.voltage), (-100, 0), (0, 0)])
+def test_precharge_follows_the_car_within_the_outlets_range(target: float, expected: float) -> None:
+    car = before_cable_check()
+    car.cable_check()
+    car.cable_check()
+    assert car.pre_charge(target=target).ResponseCode is Code.OK
+    assert number(car.pre_charge(target=target).EVSEPresentVoltage) == expected
+    (want,) = car.wants(words.SetOutput)
+    assert want.voltage == expected
+    assert want.current <= 2
+
+
+def test_precharge_polls_until_the_car_is_done() -> None:
+    car = before_cable_check()
+    car.cable_check()
+    car.cable_check()
+    for _ in range(5):
+        assert car.pre_charge().ResponseCode is Code.OK
+    car.pre_charge("Finished")
+    assert car.pre_charge("Finished").ResponseCode is Code.OK
+    assert car.start().ResponseCode is Code.OK
+
+
+# --- start ---
+
+
+@pytest.mark.parametrize("service", ["AC", "DC"])
+def test_the_answer_to_start_waits_for_the_contactor(service: str) -> None:
+    car = ready(service)
+    car.auto = False
+    car.send(car.power("Start", EVPowerProfile=car.profile()))
+    assert car.answers() == []
+    assert len(car.wants(words.CloseContactor)) == 1
+    car.wait(0.5)
+    car.tell(words.MeterRead(words.MeterReading("M", 0, 0, EPOCH)))
+    assert car.answers() == []
+    car.tell(words.ContactorIs(True))
+    (answer,) = car.answers()
+    assert answer.ResponseCode is Code.OK
+    assert len(car.wants(words.CloseContactor)) == len(car.wants(words.PowerStarted)) == len(car.wants(words.ScheduleChosen)) == 1
+
+
+def test_a_contactor_that_is_closed_already_is_closed() -> None:
+    car = ready("AC")
+    car.auto = False
+    car.tell(words.ContactorIs(True))
+    assert car.start().ResponseCode is Code.OK
+    assert car.wants(words.CloseContactor) == []
+
+
+@pytest.mark.parametrize("told", [(), (words.ContactorIs(False),)])
+def test_a_contactor_that_does_not_close_is_an_error_in_time(told: tuple[words.Fact, ...]) -> None:
+    car = ready("AC")
+    car.auto = False
+    car.send(car.power("Start", EVPowerProfile=car.profile()))
+    car.tell(*told)
+    car.wait(1.3)
+    assert car.answers() == []
+    car.wait(0.2)
+    (answer,) = car.answers()
+    assert answer.ResponseCode is Code.FAILED_ContactorError
+    assert car.wants(words.PowerStarted) == []
+    assert car.session.ended is not None
+
+
+def test_frames_that_come_while_an_answer_waits_are_answered_after_it() -> None:
+    from v2g.session.frames import framed
+
+    car = ready("AC")
+    car.auto = False
+    both = framed(car.power("Start", EVPowerProfile=car.profile())) + framed(car.power("Stop"))
+    car.octets(both)
+    assert car.answers() == []
+    car.auto = True
+    car.tell(words.ContactorIs(True))
+    assert [type(answer).__name__ for answer in car.answers()] == ["PowerDeliveryRes", "PowerDeliveryRes"]
+
+
+def test_a_car_that_is_not_ready_polls() -> None:
+    car = ready("DC")
+    for _ in range(5):
+        assert car.deliver("Start", EVProcessing=processingType.Ongoing).ResponseCode is Code.OK
+    assert car.wants(words.PowerStarted) == []
+    assert car.start().ResponseCode is Code.OK
+
+
+def entries(*given: tuple[int, float]) -> EVPowerProfileEntryListType:
+    return EVPowerProfileEntryListType(EVPowerProfileEntry=tuple(PowerScheduleEntryType(Duration=d, Power=r(p)) for d, p in given))
+
+
+PROFILES = [
+    ({}, Code.OK),
+    ({"power": 11_000}, Code.OK),
+    ({"power": 11_500}, Code.FAILED_EVPowerProfileInvalid),
+    ({"power": -500}, Code.FAILED_EVPowerProfileInvalid),  # discharging in an hour that is for charging
+    ({"tuple_id": 9}, Code.FAILED_ScheduleSelectionInvalid),
+    ({"EVPowerProfileEntries": entries((3600, 5000), (3600, -9000), (3600, 7000))}, Code.OK),
+    ({"EVPowerProfileEntries": entries((3600, 5000), (3600, -9500))}, Code.FAILED_EVPowerProfileInvalid),
+    ({"EVPowerProfileEntries": entries((0, 5000))}, Code.FAILED_EVPowerProfileInvalid),
+    ({"EVPowerProfileEntries": entries((4 * 3600, 500))}, Code.FAILED_EVPowerProfileInvalid),  # beyond the schedule
+    ({"EVPowerProfileEntries": entries(*[(1, 5000)] * 2048)}, Code.OK),
+    ({"TimeAnchor": 0}, Code.FAILED_EVPowerProfileInvalid),
+]
+
+
+@pytest.mark.parametrize(("changes", "code"), PROFILES)
+def test_a_profile_is_held_against_the_schedule_that_was_offered(changes: dict[str, Any], code: Code) -> None:
+    car = ready("DC_BPT")
+    assert car.deliver("Start", EVPowerProfile=car.profile(**changes)).ResponseCode is code
+    assert (car.session.ended is None) == (code is Code.OK)
+    assert len(car.wants(words.ScheduleChosen)) == (code is Code.OK)
+
+
+def test_a_profile_anchored_a_little_late_is_that_schedule() -> None:
+    car = ready("DC_BPT")
+    profile = car.profile(TimeAnchor=int(EPOCH + car.now) + 5, EVPowerProfileEntries=entries((3600, 11000), (3600, -9000), (3600, 7000)))
+    assert car.deliver("Start", EVPowerProfile=profile).ResponseCode is Code.OK
+
+
+def test_start_without_a_profile_is_invalid() -> None:
+    assert ready("AC").deliver("Start").ResponseCode is Code.FAILED_EVPowerProfileInvalid
+
+
+@pytest.mark.parametrize(("selected", "sent"), [("Scheduled", "Dynamic"), ("Dynamic", "Scheduled")])
+def test_a_profile_of_the_other_control_mode_is_invalid(selected: str, sent: str) -> None:
+    car = ready("AC", selected)
+    assert car.deliver("Start", EVPowerProfile=car.profile(sent)).ResponseCode is Code.FAILED_EVPowerProfileInvalid
+
+
+@pytest.mark.parametrize(
+    ("required", "acceptance", "code"),
+    [
+        (False, "PowerToleranceConfirmed", Code.OK_PowerToleranceConfirmed),
+        (False, "PowerToleranceNotConfirmed", Code.WARNING_PowerToleranceNotConfirmed),
+        (True, "PowerToleranceConfirmed", Code.OK_PowerToleranceConfirmed),
+        (True, None, Code.FAILED_PowerToleranceNotConfirmed),
+    ],
+)
+def test_a_power_tolerance_is_confirmed_or_not(required: bool, acceptance: str | None, code: Code) -> None:
+    car = Scripted(outlet(tolerance_required=required))
+    car.authorized("AC")
+    car.select("AC")
+    car.parameters("AC")
+    car.auto = False
+    car.exchange()
+    start = float(int(EPOCH + car.now))
+    car.tell(words.ScheduleReady(Offer((Tuple(1, Series.constant(start, 3 * 3600, 9000.0), tolerance=200.0),))))
+    answer = car.exchange()
+    assert number(answer.Scheduled_SEResControlMode.ScheduleTuple[0].ChargingSchedule.PowerSchedule.PowerTolerance) == 200
+    car.tell(words.ContactorIs(True))
+    mode = Scheduled_EVPPTControlModeType(
+        SelectedScheduleTupleID=1, PowerToleranceAcceptance=powerToleranceAcceptanceType[acceptance] if acceptance else None
+    )
+    assert car.deliver("Start", EVPowerProfile=car.profile(Scheduled_EVPPTControlMode=mode)).ResponseCode is code
+    if car.session.ended is None:
+        (chosen,) = car.wants(words.ScheduleChosen)
+        assert chosen.tolerance_confirmed is (code is Code.OK_PowerToleranceConfirmed)
+
+
+def test_a_station_that_stops_applies_no_power() -> None:
+    car = ready("AC")
+    car.tell(words.StopAsked("emergency stop"))
+    assert car.start().ResponseCode is Code.FAILED_PowerDeliveryNotApplied
+
+
+# --- standby, stop, renegotiation ---
+
+
+@pytest.mark.parametrize("service", ["AC", "DC"])
+def test_standby_is_a_warning_and_the_session_goes_on(service: str) -> None:
+    car = ready(service)
+    assert car.deliver("Standby").ResponseCode is Code.WARNING_StandbyNotAllowed
+    assert car.start().ResponseCode is Code.OK
+    assert car.deliver("Standby").ResponseCode is Code.WARNING_StandbyNotAllowed
+    assert car.loop(service).ResponseCode is Code.OK
+
+
+@pytest.mark.parametrize("progress", ["Stop", "ScheduleRenegotiation"])
+@pytest.mark.parametrize("service", ["AC", "DC"])
+def test_what_ends_power_before_it_started_is_out_of_sequence(service: str, progress: str) -> None:
+    car = ready(service)
+    assert car.deliver(progress).ResponseCode is Code.FAILED_SequenceError
+    assert car.session.ended is not None
+
+
+def test_start_before_the_isolation_was_checked_is_out_of_sequence() -> None:
+    car = before_cable_check()
+    assert car.deliver("Start", EVPowerProfile=car.profile()).ResponseCode is Code.FAILED_SequenceError
+
+
+def test_ac_stop_opens_the_contactor_before_it_is_answered() -> None:
+    car = ready("AC")
+    car.start()
+    car.loop("AC")
+    car.auto = False
+    car.send(car.power("Stop"))
+    assert car.answers() == []
+    assert len(car.wants(words.OpenContactor)) == 1
+    car.tell(words.ContactorIs(False))
+    (answer,) = car.answers()
+    assert answer.ResponseCode is Code.OK
+    assert len(car.wants(words.PowerStopped)) == 1
+
+
+def test_ac_stop_with_a_welded_contactor_is_an_error() -> None:
+    car = ready("AC")
+    car.start()
+    car.auto = False
+    car.send(car.power("Stop"))
+    car.wait(1.5)
+    (answer,) = car.answers()
+    assert answer.ResponseCode is Code.FAILED_ContactorError
+
+
+def test_dc_stop_takes_the_output_away_and_leaves_the_contactor_for_the_welding_detection() -> None:
+    car = ready("DC")
+    car.start()
+    car.loop("DC")
+    assert car.deliver("Stop").ResponseCode is Code.OK
+    last = car.wants(words.SetOutput)[-1]
+    assert (last.voltage, last.current) == (0, 0)
+    assert car.wants(words.OpenContactor) == []
+    for _ in range(3):
+        assert number(car.welding().EVSEPresentVoltage) == 0
+    car.welding("Finished")
+    assert car.stop().ResponseCode is Code.OK
+    assert len(car.wants(words.OpenContactor)) == 1
+
+
+def test_dc_may_leave_the_welding_detection_out() -> None:
+    car = ready("DC")
+    car.start()
+    car.deliver("Stop")
+    assert car.stop().ResponseCode is Code.OK
+
+
+@pytest.mark.parametrize("service", ["AC_BPT", "DC_BPT"])
+def test_a_schedule_is_renegotiated_under_power(service: str) -> None:
+    car = ready(service)
+    car.start()
+    car.loop(service)
+    assert car.deliver("ScheduleRenegotiation").ResponseCode is Code.OK
+    if service.startswith("DC"):
+        assert car.wants(words.SetOutput)[-1].current == 0
+    car.scheduled()
+    again = car.wants(words.NeedsChanged)[-1]
+    assert not again.first
+    assert car.start().ResponseCode is Code.OK
+    assert car.loop(service).ResponseCode is Code.OK
+    assert len(car.wants(words.PowerStarted)) == 1
+    assert car.wants(words.OpenContactor) == []
+
+
+def test_a_renegotiation_that_was_asked_for_is_told_and_then_forgotten() -> None:
+    car = ready("DC")
+    car.start()
+    car.loop("DC")
+    car.tell(words.RenegotiationAsked("Schedule"))
+    status = car.loop("DC").EVSEStatus
+    assert status.EVSENotification is evseNotificationType.ScheduleRenegotiation
+    car.deliver("ScheduleRenegotiation")
+    car.scheduled()
+    car.start()
+    assert car.loop("DC").EVSEStatus is None

@@ -1,0 +1,183 @@
+"""ScheduleExchange: needs, offers, prices, and patience."""
+
+from typing import Any
+
+import pytest
+
+from energy.offer import Offer, Tuple
+from energy.series import Series
+from secc import station as words
+from tests.secc.scripted import EPOCH, Scripted, outlet, r
+from v2g.exi.codec import encode
+from v2g.messages import schema_set
+from v2g.messages.common_messages import Dynamic_SEReqControlModeType, ScheduleExchangeReq
+from v2g.messages.common_types import processingType
+from v2g.messages.common_types import responseCodeType as Code
+from v2g.session.rational import number
+
+
+def before(service: str = "DC_BPT", control: str = "Scheduled", **changes: Any) -> Scripted:
+    car = Scripted(outlet(**changes))
+    car.authorized(service)
+    car.select(service, {"Scheduled": 1, "Dynamic": 2, "SECC": 3}[control])
+    car.parameters(service)
+    return car
+
+
+def test_scheduled_is_answered_by_tuples_that_cover_the_stay() -> None:
+    answer = before().scheduled()
+    (offered,) = answer.Scheduled_SEResControlMode.ScheduleTuple
+    assert answer.Dynamic_SEResControlMode is None
+    charging, discharging = offered.ChargingSchedule, offered.DischargingSchedule
+    for schedule in (charging, discharging):
+        entries = schedule.PowerSchedule.PowerScheduleEntries.PowerScheduleEntry
+        assert sum(e.Duration for e in entries) == 3 * 3600
+        stacks = schedule.AbsolutePriceSchedule.PriceRuleStacks.PriceRuleStack
+        assert sum(s.Duration for s in stacks) == 3 * 3600
+        assert schedule.AbsolutePriceSchedule.PriceAlgorithm == "urn:iso:std:iso:15118:-20:PriceAlgorithm:1-Power"
+    assert [number(e.Power) for e in charging.PowerSchedule.PowerScheduleEntries.PowerScheduleEntry] == [11000, 0, 7000]
+    assert [number(e.Power) for e in discharging.PowerSchedule.PowerScheduleEntries.PowerScheduleEntry] == [0, -9000, 0]
+    ids = [s.AbsolutePriceSchedule.PriceScheduleID for s in (charging, discharging)]
+    assert len(set(ids)) == 2
+
+
+def test_a_plain_service_is_offered_no_discharge() -> None:
+    (offered,) = before("DC").scheduled().Scheduled_SEResControlMode.ScheduleTuple
+    assert offered.DischargingSchedule is None
+
+
+def test_dynamic_is_answered_in_kind_with_prices() -> None:
+    answer = before(control="Dynamic").scheduled("Dynamic")
+    assert answer.Scheduled_SEResControlMode is None
+    mode = answer.Dynamic_SEResControlMode
+    assert mode.AbsolutePriceSchedule is not None
+    assert (mode.DepartureTime, mode.MinimumSOC, mode.TargetSOC) == (None, None, None)
+
+
+def test_a_station_that_sets_the_needs_says_them() -> None:
+    car = before(control="SECC", mobility_by_station=True)
+    answer = car.exchange("Dynamic", MinimumSOC=30, TargetSOC=80)
+    answer = car.exchange("Dynamic", MinimumSOC=30, TargetSOC=80)
+    mode = answer.Dynamic_SEResControlMode
+    assert (mode.MinimumSOC, mode.TargetSOC) == (30, 80)
+    assert mode.DepartureTime == 3 * 3600
+
+
+@pytest.mark.parametrize(("selected", "asked"), [("Scheduled", "Dynamic"), ("Dynamic", "Scheduled")])
+def test_another_control_mode_than_was_selected_ends_the_session(selected: str, asked: str) -> None:
+    car = before(control=selected)
+    assert car.exchange(asked).ResponseCode is Code.FAILED
+    assert car.session.ended is not None
+
+
+def test_without_an_offer_it_is_ongoing_and_asked_once_then_failed() -> None:
+    car = before()
+    car.auto = False
+    seconds = 0
+    while (answer := car.exchange()).EVSEProcessing is processingType.Ongoing and answer.ResponseCode is Code.OK:
+        car.wait(1)
+        seconds += 1
+    assert 54 <= seconds <= 60
+    assert answer.ResponseCode is Code.FAILED
+    assert len(car.wants(words.NeedsChanged)) == 1
+
+
+def test_ongoing_answers_have_nothing_to_choose() -> None:
+    for control in ("Scheduled", "Dynamic"):
+        car = before(control=control)
+        car.auto = False
+        mode = car.exchange(control)
+        assert mode.EVSEProcessing is processingType.Ongoing
+        assert (mode.Scheduled_SEResControlMode is None) == (control == "Dynamic")
+        tuples = mode.Scheduled_SEResControlMode.ScheduleTuple if control == "Scheduled" else ()
+        assert all(number(e.Power) == 0 for t in tuples for e in t.ChargingSchedule.PowerSchedule.PowerScheduleEntries.PowerScheduleEntry)
+
+
+def test_other_needs_are_asked_about_anew() -> None:
+    car = before()
+    car.auto = False
+    car.exchange()
+    car.exchange(EVTargetEnergyRequest=r(1000))
+    assert [want.needs.energy_target for want in car.wants(words.NeedsChanged)] == [30e3, 1000]
+
+
+def test_needs_are_what_the_car_said_and_what_both_can() -> None:
+    car = before(control="Dynamic")
+    car.exchange("Dynamic", EVMaximumV2XEnergyRequest=r(5e3), EVMinimumV2XEnergyRequest=r(-5e3), MinimumSOC=20, TargetSOC=80)
+    (want,) = car.wants(words.NeedsChanged)
+    needs = want.needs
+    assert want.first
+    assert needs.departure == pytest.approx(EPOCH + car.now + 3 * 3600)
+    assert (needs.energy_target, needs.energy_maximum, needs.energy_minimum) == (30e3, 40e3, -20e3)
+    assert (needs.v2x_minimum, needs.v2x_maximum, needs.minimum_soc, needs.target_soc) == (-5e3, 5e3, 20, 80)
+    assert (needs.charge_maximum, needs.discharge_maximum) == (50e3, 30e3)  # the outlet's, which are lower than the car's
+    assert needs.bidirectional
+
+
+@pytest.mark.parametrize(
+    "changes", [{"EVMaximumV2XEnergyRequest": r(1)}, {"EVMinimumV2XEnergyRequest": r(1)}, {"MinimumSOC": 81, "TargetSOC": 80}]
+)
+def test_needs_that_contradict_themselves_are_refused(changes: dict[str, Any]) -> None:
+    car = before(control="Dynamic")
+    assert car.exchange("Dynamic", **changes).ResponseCode is Code.FAILED
+
+
+def long_offer(steps: int, start: float) -> Offer:
+    hours = Series.from_pairs([(start + 60 * i, 1000.0 + i) for i in range(steps)], start + 60 * steps)
+    return Offer((Tuple(1, hours, None, hours, None),))
+
+
+@pytest.mark.parametrize("points", [12, 60])
+def test_prices_stay_within_what_the_car_can_hold(points: int) -> None:
+    car = before()
+    car.auto = False
+    car.exchange(points=points)
+    car.tell(words.ScheduleReady(long_offer(points, float(int(EPOCH + car.now)))))
+    answer = car.exchange(points=points)
+    (offered,) = answer.Scheduled_SEResControlMode.ScheduleTuple
+    assert len(offered.ChargingSchedule.PowerSchedule.PowerScheduleEntries.PowerScheduleEntry) <= points
+    assert len(offered.ChargingSchedule.AbsolutePriceSchedule.PriceRuleStacks.PriceRuleStack) <= points
+    assert sum(e.Duration for e in offered.ChargingSchedule.PowerSchedule.PowerScheduleEntries.PowerScheduleEntry) >= 3 * 3600
+
+
+def test_points_outside_the_schema_end_the_session() -> None:
+    car = before()
+    car.octets(_frame(_with_most_points(car)))
+    (answer,) = car.answers()
+    assert answer.ResponseCode is Code.FAILED
+    assert car.session.ended is not None
+    assert "1035" in str(car.session.ended.error)
+
+
+def _with_most_points(car: Scripted) -> bytes:
+    """A request for 1035 points, the most that the ten bits of the field can say; 1024 is the most they may. 12 is written as 0, 13 as 1."""
+    mode = Dynamic_SEReqControlModeType(
+        DepartureTime=1, EVTargetEnergyRequest=r(1), EVMaximumEnergyRequest=r(1), EVMinimumEnergyRequest=r(1)
+    )
+    made = (ScheduleExchangeReq(Header=car.header(), MaximumSupportingPoints=n, Dynamic_SEReqControlMode=mode) for n in (12, 13))
+    bits, other = ("".join(f"{octet:08b}" for octet in encode(request, schema_set("common"))) for request in made)
+    (last,) = [place for place, pair in enumerate(zip(bits, other, strict=True)) if pair[0] != pair[1]]
+    changed = bits[: last - 9] + "1" * 10 + bits[last + 1 :]
+    return bytes(int(changed[i : i + 8], 2) for i in range(0, len(changed), 8))
+
+
+def _frame(exi: bytes) -> bytes:
+    from v2g.session.v2gtp import PayloadType, frame
+
+    return frame(PayloadType.COMMON, exi)
+
+
+def test_a_station_that_wants_a_pause_proposes_it() -> None:
+    car = before()
+    car.tell(words.PauseAsked())
+    assert car.scheduled().GoToPause is True
+    assert car.deliver("Stop").ResponseCode is Code.OK
+    assert car.stop("Pause").ResponseCode is Code.OK
+
+
+def test_a_station_that_stops_says_no_before_power() -> None:
+    car = before()
+    car.tell(words.StopAsked("the site is full"))
+    assert car.exchange().ResponseCode is Code.FAILED
+    assert car.session.ended is not None
+    assert "the site is full" in str(car.session.ended.error)
