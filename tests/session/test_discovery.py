@@ -11,8 +11,8 @@ from ipaddress import IPv6Address
 from pathlib import Path
 
 import pytest
-from tests.session.peers import go
 
+from tests.session.peers import go
 from v2g.session.link import Unreachable
 from v2g.session.sdp import Request, Response, Security, Transport, encode
 from v2g.session.transport import DiscoveryServer, discover

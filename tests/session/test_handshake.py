@@ -5,9 +5,9 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.session.peers import car_tls, credential, hierarchy, judge
 
 from pki.profiles import Role
+from tests.session.peers import car_tls, credential, hierarchy, judge
 from v2g.session import handshake
 from v2g.session.errors import FramingError
 from v2g.session.handshake import HELLO_LIMIT, HelloReader, certificate, certificate_request, client_hello, server_hello

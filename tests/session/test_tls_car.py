@@ -9,6 +9,12 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+
+from pki.broken import VARIANTS, Bench
+from pki.issue import Issued
+from pki.profiles import ISO2 as ISO2_RULES
+from pki.profiles import Role
+from pki.status import Responder, Revocation, check
 from tests.session.peers import (
     BYE,
     HELLO,
@@ -23,21 +29,17 @@ from tests.session.peers import (
     go,
     hierarchy,
     judge,
+    key_pem,
     presentable,
     station_tls,
 )
-
-from pki.broken import VARIANTS, Bench
-from pki.issue import Issued
-from pki.profiles import ISO2 as ISO2_RULES
-from pki.profiles import Role
-from pki.status import Responder, Revocation, check
 from v2g.session.errors import Misuse
 from v2g.session.handshake import HelloReader
-from v2g.session.link import HandshakeFailed
+from v2g.session.link import Disconnected, HandshakeFailed
 from v2g.session.tls import ISO2, Credential, TlsError
-from v2g.session.transport import ClientTls, Server, ServerTls
+from v2g.session.transport import ClientTls, Server, ServerTls, libssl
 
+NEEDS_SYSTEM = pytest.mark.skipif(not libssl.available(), reason="the system has no OpenSSL 3")
 NEEDS_OPENSSL = pytest.mark.skipif(OPENSSL is None, reason="the openssl command is not installed")
 
 
@@ -87,6 +89,72 @@ def test_the_hello_says_what_the_standard_pins_and_nothing_else() -> None:
     without = HelloReader().feed(silent.octets_to_send())
     assert without is not None
     assert without.status_request is None
+
+
+@NEEDS_SYSTEM
+def test_a_car_names_its_roots_where_the_system_can() -> None:
+    """E-TLS-02, and the rest of the hello as ever."""
+    own = hierarchy()
+    channel = car_tls(own, system=True, authorities=[der(own[Role.V2G_ROOT].certificate)], check_staples=lambda *_: None).channel()
+    channel.start()
+    hello = HelloReader().feed(channel.octets_to_send())
+    assert hello is not None
+    assert hello.certificate_authorities == (own[Role.V2G_ROOT].certificate.subject.public_bytes(),)
+    assert hello.versions == (0x0304,)
+    assert [suite for suite in hello.suites if suite != 0x00FF] == [0x1302, 0x1303]  # 0x00FF is a signal of older versions and no suite
+    assert (hello.groups, hello.signature_schemes) == ((0x0019, 0x001E), (0x0603, 0x0808))
+    assert hello.status_request == bytes.fromhex("0100000000")
+    assert not {41, 42, 0, 16} & set(hello.extensions)
+
+
+@NEEDS_SYSTEM
+@pytest.mark.parametrize("curve", ["secp521r1", "ed448"])
+def test_a_station_of_both_curves_serves_the_car_that_names_its_root(curve: str) -> None:
+    own = hierarchy(curve)
+
+    async def scenario() -> None:
+        station = Station()
+        async with Server(station.attend, "::1", 0, station_tls(hierarchy("secp521r1"), hierarchy("ed448"))) as server:
+            tls = car_tls(own, system=True, authorities=[der(own[Role.V2G_ROOT].certificate)])
+            car = await drive(server.port, tls, *[HELLO] * 200, BYE)
+        assert car.ended.well, car.ended
+        assert len(car.heard) == 201
+        assert car.facts is not None
+        assert car.facts.carries_20
+        assert car.facts.limits == ()
+        assert car.facts.own_scheme == {"secp521r1": "ecdsa_secp521r1_sha512"}.get(curve, curve)
+        assert car.facts.own_chain == tuple(der(c) for c in own[Role.VEHICLE].chain)
+        assert len(car.witness.secrets) == 5
+        assert car.witness.of(Disconnected)[0].clean
+
+    go(scenario())
+
+
+@NEEDS_SYSTEM
+def test_the_library_of_the_system_judges_no_less(files: Files) -> None:
+    own, stranger = hierarchy(), hierarchy("secp521r1", "Stranger")
+    roots = [der(own[Role.V2G_ROOT].certificate)]
+
+    async def scenario() -> None:
+        async with Server(Station().attend, "::1", 0, station_tls(own, iso2=[credential(hierarchy("secp256r1")[Role.SECC])])) as server:
+            for given, words in (
+                ({"verify": judge(Role.SECC, stranger)}, "untrusted root"),
+                ({"verify": lambda chain, now: None}, "must return the proof"),
+                ({"check_staples": _demand}, "nothing was stapled"),
+                ({"credential": credential(own[Role.CONTRACT])}, "unknown_ca"),
+            ):
+                car = await drive(server.port, car_tls(own, system=True, authorities=roots, **given))
+                assert car.ended.how == "no connection"
+                assert words in str(car.ended.error), car.ended
+        if OPENSSL is not None:
+            async with foreign_station(files, "-tls1_2") as port:
+                car = await drive(port, car_tls(own, system=True, authorities=roots))
+                assert "protocol_version" in str(car.ended.error)
+        for wrong in (Credential(credential(own[Role.SECC]).chain, key_pem(own[Role.VEHICLE])), Credential((b"x",), b"y")):
+            with pytest.raises(Misuse, match="cannot be used"):
+                ClientTls(wrong, judge(Role.SECC, own), system=True)
+
+    go(scenario())
 
 
 @NEEDS_OPENSSL

@@ -6,6 +6,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+
+from pki.broken import VARIANTS, Bench
+from pki.keys import ALGORITHMS
+from pki.profiles import INTEROP as INTEROP_RULES
+from pki.profiles import ISO2 as ISO2_RULES
+from pki.profiles import Role
+from pki.status import Responder, check
 from tests.session.peers import (
     BYE,
     NOW,
@@ -24,13 +31,6 @@ from tests.session.peers import (
     presentable,
     station_tls,
 )
-
-from pki.broken import VARIANTS, Bench
-from pki.keys import ALGORITHMS
-from pki.profiles import INTEROP as INTEROP_RULES
-from pki.profiles import ISO2 as ISO2_RULES
-from pki.profiles import Role
-from pki.status import Responder, check
 from v2g.session.handshake import HelloReader, certificate_request
 from v2g.session.link import HandshakeFailed
 from v2g.session.tls import ALERTS, INTEROP, TlsFacts

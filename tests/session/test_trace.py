@@ -6,8 +6,8 @@ from enum import Enum
 from typing import Any
 
 import pytest
-from tests.session.peers import Station, car_tls, drive, go, station_tls
 
+from tests.session.peers import Station, car_tls, drive, go, station_tls
 from v2g.exi.codec import decode, encode
 from v2g.exi.derive import least
 from v2g.messages import schema_set

@@ -5,9 +5,9 @@ import socket
 import struct
 
 import pytest
-from tests.session.peers import BYE, HELLO, Asking, Station, car_tls, credential, der, drive, go, hierarchy, judge, key_pem, station_tls
 
 from pki.profiles import Role
+from tests.session.peers import BYE, HELLO, Asking, Station, car_tls, credential, der, drive, go, hierarchy, judge, key_pem, station_tls
 from v2g.session.errors import Misuse
 from v2g.session.link import Disconnected, HandshakeFailed, Secured, Unprotected, Unreachable
 from v2g.session.tls import Credential

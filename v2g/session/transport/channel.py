@@ -203,8 +203,9 @@ class Channel:
     def _failure(self, error: LibraryError) -> TlsError:
         by, alert = self._alert or ("us", None)
         if self._refusal is not None:
-            requirement = getattr(self._refusal, "requirement", None)
-            return TlsError(f"the peer's certificate was refused: {self._refusal}", "us", alert, requirement)
+            refused = TlsError(f"the peer's certificate was refused: {self._refusal}", "us", alert)
+            refused.requirement = getattr(self._refusal, "requirement", None)  # which the text names already
+            return refused
         said = f"{by} sent alert {alert}" if alert else "no alert was sent"
         what = "TLS handshake failed" if self.facts is None else "TLS broke"
         return TlsError(f"{what}: {error} ({said})", by, alert)

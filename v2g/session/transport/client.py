@@ -9,8 +9,8 @@ from v2g.session.errors import ConnectionLost, SessionError
 from v2g.session.handshake import ClientHello
 from v2g.session.link import Disconnected, HandshakeFailed, Observe, Observer, Unreachable, spelled
 from v2g.session.tls import CONFORMANCE, Credential, Profile, TlsError
+from v2g.session.transport import libssl, openssl
 from v2g.session.transport.channel import Channel, CheckStaples, Verify
-from v2g.session.transport.openssl import Context
 from v2g.session.transport.pump import Attend, Limits, Pump
 
 
@@ -18,8 +18,9 @@ class ClientTls:
     """A car's TLS: its vehicle certificate, and its judges of the station's chain and of the OCSP responses stapled to it.
 
     `check_staples` is asked in every handshake, also when nothing was stapled (None in each place): what an absent response means is its
-    policy [V2G20-1240] [V2G20-2411]. Without it no response is asked for. `trusted_ca_keys` (SHA-1 of root certificates) is how a -2 car
-    names its roots.
+    policy [V2G20-1240] [V2G20-2411]. Without it no response is asked for. `authorities` are the roots (DER certificates) to be named in the
+    ClientHello [V2G20-1006]; only the TLS library of the system can do that, which `system` asks for. `trusted_ca_keys` (SHA-1 of root
+    certificates) is how a -2 car names its roots.
     """
 
     def __init__(
@@ -29,10 +30,16 @@ class ClientTls:
         *,
         check_staples: CheckStaples | None = None,
         profile: Profile = CONFORMANCE,
+        authorities: Sequence[bytes] = (),
+        system: bool = False,
         trusted_ca_keys: Sequence[bytes] = (),
     ):
         self.profile, self._verify, self._check_staples = profile, verify, check_staples
-        self._context = Context(profile, server=False, credential=credential, trusted_ca_keys=tuple(trusted_ca_keys))
+        self._context: openssl.Context | libssl.Context
+        if system:
+            self._context = libssl.Context(profile, credential=credential, authorities=tuple(authorities))
+        else:
+            self._context = openssl.Context(profile, server=False, credential=credential, trusted_ca_keys=tuple(trusted_ca_keys))
 
     def channel(self, hello: ClientHello | None = None) -> Channel:
         """A fresh channel."""

@@ -32,7 +32,7 @@ _X509_ERRORS: Final = {
     "bad_certificate": _lib.X509_V_ERR_CERT_REJECTED,
 }
 STATION_LIMITS: Final = ("OCSP staples for the sub-CA certificates [V2G20-2388]: this TLS library staples to the leaf only",)
-CAR_LIMITS: Final = ("certificate_authorities in ClientHello [V2G20-1006]: this TLS library cannot send it",)
+CAR_LIMITS: Final = ("certificate_authorities in ClientHello [V2G20-1006]: this TLS library cannot send it, that of the system may",)
 
 
 class Context:
