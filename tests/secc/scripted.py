@@ -74,12 +74,13 @@ class Scripted:
     outlet: Outlet = field(default_factory=outlet)
     auto: bool = True
     now: float = 1000.0
+    epoch: float = EPOCH  # wall time is this and `now`
     given: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.drawn = 0
         options: dict[str, Any] = {"entropy": self.entropy, "tls": secure(), **self.given}
-        self.session = SeccSession(self.outlet, Clock(EPOCH, 0.0), self.now, **options)
+        self.session = SeccSession(self.outlet, Clock(self.epoch, 0.0), self.now, **options)
         self.reader = FrameReader()
         self.id = bytes(8)
         self.happened: list[Event] = []
@@ -88,10 +89,19 @@ class Scripted:
         self.drawn += 1
         return bytes([self.drawn]) * length
 
+    @property
+    def wall(self) -> float:
+        return self.epoch + self.now
+
+    def jump(self, seconds: float) -> None:
+        """Let the wall clock run ahead of the protocol's."""
+        self.epoch += seconds
+        self.session._clock = Clock(self.epoch, 0.0)
+
     # --- the wire ---
 
     def header(self, signature: Any = None) -> MessageHeaderType:
-        return MessageHeaderType(SessionID=self.id, TimeStamp=int(EPOCH + self.now), Signature=signature)
+        return MessageHeaderType(SessionID=self.id, TimeStamp=int(self.wall), Signature=signature)
 
     def send(self, request: Type, payload_type: int | None = None) -> None:
         from v2g.session.v2gtp import frame
@@ -162,7 +172,7 @@ class Scripted:
 
     def offer(self, needs: Any) -> Offer:
         """One hour of charging, one of discharging where the car can, one of charging."""
-        start = float(int(EPOCH + self.now))
+        start = float(int(self.wall))
         hours = [11_000.0, 0.0, 7_000.0], [0.0, -9_000.0, 0.0]
         charging, discharging = (Series.from_pairs([(start + 3600 * i, v) for i, v in enumerate(each)], start + 3 * 3600) for each in hours)
         prices = Series.from_pairs([(start + 3600 * i, v) for i, v in enumerate((0.1, 0.4, 0.2))], start + 3 * 3600)
@@ -250,7 +260,7 @@ class Scripted:
             if control == "Scheduled"
             else {"Dynamic_EVPPTControlMode": Dynamic_EVPPTControlModeType()}
         )
-        made = {"TimeAnchor": int(EPOCH + self.now), "EVPowerProfileEntries": EVPowerProfileEntryListType(EVPowerProfileEntry=entries)}
+        made = {"TimeAnchor": int(self.wall), "EVPowerProfileEntries": EVPowerProfileEntryListType(EVPowerProfileEntry=entries)}
         return EVPowerProfileType(**{**made, **mode, **changes})
 
     def power(self, progress: str, **fields: Any) -> PowerDeliveryReq:

@@ -28,7 +28,6 @@ from v2g.messages.common_messages import (
 )
 from v2g.messages.common_types import ListOfRootCertificateIDsType, MessageHeaderType, processingType
 from v2g.messages.common_types import responseCodeType as Code
-from v2g.session.clock import Clock
 from v2g.session.endpoint import Relaxed
 from v2g.session.profiles import P256_SIGNATURES
 from v2g.session.v2gtp import PayloadType
@@ -39,8 +38,7 @@ COMMON = schema_set("common")
 def pnc(**changes: Any) -> Scripted:
     """A station that takes contracts, and a car before AuthorizationSetup."""
     given = {"verifier": PkiVerifier(anchors()), **changes.pop("given", {})}
-    car = Scripted(outlet(authorizations=("EIM", "PnC"), **changes), given=given)
-    car.session._clock = Clock(NOW.timestamp() - car.now)
+    car = Scripted(outlet(authorizations=("EIM", "PnC"), **changes), epoch=NOW.timestamp(), given=given)
     car.setup()
     return car
 
@@ -267,7 +265,7 @@ def test_a_contract_of_an_unknown_root_is_a_warning_and_the_car_may_try_another(
 @pytest.mark.parametrize(("year", "code"), [(2036, Code.WARNING_CertificateExpired), (2020, Code.WARNING_CertificateNotYetValid)])
 def test_a_contract_out_of_its_time_is_a_warning(year: int, code: Code) -> None:
     car = pnc()
-    car.session._clock = Clock(datetime(year, 6, 1, tzinfo=NOW.tzinfo).timestamp() - car.now)
+    car.jump((datetime(year, 6, 1, tzinfo=NOW.tzinfo) - NOW).total_seconds())
     assert answer(car, signed(car, challenge(car))).ResponseCode is code
 
 
@@ -310,7 +308,7 @@ def test_p256_contracts_pass_under_interop_alone_and_are_told() -> None:
 def test_a_contract_that_ends_soon_says_so() -> None:
     car = pnc()
     leaf = contract().certificate
-    car.session._clock = Clock(leaf.not_valid_after_utc.timestamp() - 86_400 - car.now)
+    car.jump((leaf.not_valid_after_utc - NOW).total_seconds() - 86_400)
     request = signed(car, challenge(car))
     answer(car, request)
     assert answer(car, request).ResponseCode is Code.OK_CertificateExpiresSoon
@@ -403,5 +401,5 @@ def test_a_backend_that_answers_nonsense_ends_the_session_not_the_station() -> N
 def test_headers_are_ours() -> None:
     car = pnc()
     response = car.ask(AuthorizationSetupReq)
-    assert response.Header == MessageHeaderType(SessionID=car.id, TimeStamp=int(NOW.timestamp()))
+    assert response.Header == MessageHeaderType(SessionID=car.id, TimeStamp=int(car.wall))
     assert response.Header.SessionID != bytes(8)

@@ -150,7 +150,7 @@ def test_points_outside_the_schema_end_the_session() -> None:
 
 
 def _with_most_points(car: Scripted) -> bytes:
-    """A request for 1035 points, the most that the ten bits of the field can say; 1024 is the most they may. 12 is written as 0, 13 as 1."""
+    """A request for 1035 points, the most that the ten bits of the field can say; 1024 is the most they may. 12 is written as 0."""
     mode = Dynamic_SEReqControlModeType(
         DepartureTime=1, EVTargetEnergyRequest=r(1), EVMaximumEnergyRequest=r(1), EVMinimumEnergyRequest=r(1)
     )
