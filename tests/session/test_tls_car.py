@@ -207,6 +207,19 @@ def test_a_station_of_other_lists_is_none(files: Files, words: tuple[str, ...], 
 
 
 @NEEDS_OPENSSL
+def test_a_station_with_a_key_of_another_kind_is_none(files: Files) -> None:
+    """E-TLS-08: the car offers no scheme that such a key could sign with."""
+
+    async def scenario() -> None:
+        async with foreign_station(files, "-tls1_3", own=hierarchy("secp256r1")[Role.SECC]) as port:
+            car = await drive(port, car_tls())
+        assert car.ended.how == "no connection"
+        assert "handshake_failure" in str(car.ended.error)
+
+    go(scenario())
+
+
+@NEEDS_OPENSSL
 def test_a_station_that_asks_for_no_certificate_is_told_apart(files: Files) -> None:
     """E-TLS-11: the connection stands, but it may not carry -20, and the trace says why."""
 

@@ -2,17 +2,23 @@
 
 import asyncio
 import re
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from pki.broken import VARIANTS, Bench
 from pki.keys import ALGORITHMS
 from pki.profiles import INTEROP as INTEROP_RULES
 from pki.profiles import ISO2 as ISO2_RULES
 from pki.profiles import Role
-from pki.status import Responder, check
+from pki.status import Responder, Revocation, check, revocation_list
+from pki.status_book import Silence, StatusBook
+from pki.verify import verify
 from tests.session.peers import (
     BYE,
     NOW,
@@ -20,6 +26,7 @@ from tests.session.peers import (
     Files,
     Said,
     Station,
+    anchors,
     car_tls,
     credential,
     der,
@@ -160,17 +167,71 @@ def test_chains_broken_on_purpose_get_the_verdict_they_deserve(curve: str) -> No
     assert go(scenario(), 60) > 30
 
 
-def test_keys_of_another_curve_cannot_even_sign(files: Files) -> None:
-    """S-TLS-23: a P-256 vehicle certificate under good sub-CAs."""
+@pytest.mark.parametrize("kind", ["secp256r1", "secp384r1", "rsa"])
+def test_keys_of_another_kind_cannot_even_sign(files: Files, kind: str) -> None:
+    """S-TLS-23: a vehicle certificate of another kind of key, under good sub-CAs."""
+    keys: dict[str, Callable[[], Any]] = {
+        "secp256r1": ALGORITHMS["secp256r1"].generate,
+        "secp384r1": lambda: ec.generate_private_key(ec.SECP384R1()),
+        "rsa": lambda: rsa.generate_private_key(65537, 2048),
+    }
     bench = Bench(hierarchy(), Role.VEHICLE, NOW)
-    weak = bench.again(bench.leaf, key=ALGORITHMS["secp256r1"].generate())
+    weak = bench.again(bench.leaf, key=keys[kind]())
 
     async def scenario() -> None:
         station = Station()
         async with Server(station.attend, "::1", 0, station_tls(), observe=[station.observe]) as server:
-            said = await visit(server, *_without_certificate(files)[:-2], "-sigalgs", "ECDSA+SHA512:ed448:ECDSA+SHA256", *files.of(weak))
+            schemes = "ECDSA+SHA512:ed448:ECDSA+SHA256:ECDSA+SHA384:RSA-PSS+SHA256"
+            said = await visit(server, *_without_certificate(files)[:-2], "-sigalgs", schemes, *files.of(weak))
             assert not station.links
-            assert station.witnesses[1].of(HandshakeFailed)[0].alert in said.text.replace(" ", "_")
+            failed = station.witnesses[1].of(HandshakeFailed)[0]
+            assert failed.alert is not None
+            assert failed.alert in said.text.replace(" ", "_")
+            assert (await drive(server.port, car_tls())).ended.well
+
+    go(scenario())
+
+
+def test_a_leaf_issued_by_a_leaf_is_nobody() -> None:
+    """S-TLS-20."""
+    bench = Bench(hierarchy(), Role.VEHICLE, NOW)
+    below = bench.again(bench.leaf, issuer=bench.leaf, key=ALGORITHMS[bench.curve].generate())
+
+    async def scenario() -> None:
+        station = Station()
+        async with Server(station.attend, "::1", 0, station_tls(), observe=[station.observe]) as server:
+            car = await drive(server.port, car_tls(credential=credential(below)))
+            assert not car.ended.well
+            await server.served.get()
+            assert "wrong profile" in station.witnesses[1].of(HandshakeFailed)[0].reason
+
+    go(scenario())
+
+
+def test_a_revoked_vehicle_is_refused_by_that_name() -> None:
+    """S-TLS-16, by a revocation list; the same car passes while the list does not name it."""
+    own = hierarchy()
+    issuer, vehicle = own[Role.OEM_SUB2], own[Role.VEHICLE]
+    lists: list[x509.CertificateRevocationList] = []
+
+    def status(certificate: x509.Certificate, issuer: x509.Certificate, now: datetime) -> str | None:
+        return StatusBook(Silence.PASSES, lists).status(certificate, issuer, now)
+
+    held = anchors(own)
+
+    def judged(chain: tuple[bytes, ...], now: float) -> object:
+        return verify(chain, Role.VEHICLE, held, datetime.fromtimestamp(now, UTC), status=status)
+
+    async def scenario() -> None:
+        station = Station()
+        async with Server(station.attend, "::1", 0, station_tls(own, verify=judged), observe=[station.observe]) as server:
+            for revoked, alert in (({}, None), ({vehicle.certificate.serial_number: Revocation(NOW)}, "certificate_revoked")):
+                lists[:] = [revocation_list(issuer.certificate, issuer.key, revoked, NOW)]
+                car = await drive(server.port, car_tls(own))
+                served = await server.served.get()
+                failed = station.witnesses[served.number].of(HandshakeFailed)
+                assert car.ended.well is (alert is None)
+                assert [f.alert for f in failed] == ([alert] if alert else [])
 
     go(scenario())
 

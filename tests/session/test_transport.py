@@ -9,9 +9,9 @@ import pytest
 from pki.profiles import Role
 from tests.session.peers import BYE, HELLO, Asking, Station, car_tls, credential, der, drive, go, hierarchy, judge, key_pem, station_tls
 from v2g.session.errors import Misuse
-from v2g.session.link import Disconnected, HandshakeFailed, Secured, Unprotected, Unreachable
+from v2g.session.link import Disconnected, HandshakeFailed, KeyLog, Secured, Unprotected, Unreachable
 from v2g.session.tls import Credential
-from v2g.session.transport import ClientTls, Limits, Server, ServerTls, run, serve
+from v2g.session.transport import ClientTls, Limits, Server, ServerTls, run
 
 
 @pytest.mark.parametrize(
@@ -280,17 +280,30 @@ def test_a_peer_that_does_not_read_is_not_read_either() -> None:
 # --- ends, errors, reload ---
 
 
-def test_once_serves_one_session_and_counts_no_port_scan() -> None:
+def test_a_port_scan_is_no_session() -> None:
     async def scenario() -> None:
         station = Station()
-        ready: asyncio.Future[tuple[str, int]] = asyncio.get_running_loop().create_future()
-        serving = asyncio.create_task(serve(station.attend, "::1", 0, station_tls(), once=True, ready=ready))
-        _, port = await ready
-        await _send(port, b"x", then="half-close")
-        assert (await drive(port, car_tls())).ended.well
-        ended = await serving
-        assert ended is not None
-        assert ended.well
+        async with Server(station.attend, "::1", 0, station_tls()) as server:
+            await _send(server.port, b"x", then="half-close")
+            assert (await server.served.get()).ended is None
+            assert (await drive(server.port, car_tls())).ended.well
+            served = await server.served.get()
+            assert served.number == 2
+            assert served.ended is not None
+            assert served.ended.well
+
+    go(scenario())
+
+
+def test_ended_connections_that_nobody_asks_for_are_forgotten() -> None:
+    async def scenario() -> None:
+        station = Station()
+        async with Server(station.attend, "::1", 0, None, limit=1000) as server:
+            for _ in range(300):
+                _, writer = await asyncio.open_connection("::1", server.port)
+                writer.close()
+            assert (await drive(server.port, None)).ended.well
+            assert server.served.qsize() <= 256
 
     go(scenario())
 
@@ -376,6 +389,10 @@ def test_the_key_log_has_the_five_secrets_of_a_connection() -> None:
             b"EXPORTER_SECRET",
         }
         assert sorted(car.witness.secrets) == sorted(station.witnesses[1].secrets)
+        written: list[str] = []
+        for line in car.witness.secrets:
+            KeyLog(written.append).secret(line)
+        assert "".join(written).encode() == b"".join(line + b"\n" for line in car.witness.secrets)
         sent = b"".join(octets for mine, octets in car.witness.wire if mine)
         received = b"".join(octets for mine, octets in station.witnesses[1].wire if not mine)
         assert sent == received

@@ -91,5 +91,16 @@ class Observer:
         """A line of the TLS key log, without its end of line. Whoever has it reads the connection."""
 
 
+class KeyLog(Observer):
+    """Writes the TLS key log of a connection in the NSS format, which Wireshark and others read. `write` takes a line."""
+
+    def __init__(self, write: Callable[[str], object]):
+        self._write = write
+
+    def secret(self, line: bytes) -> None:
+        """Write one line."""
+        self._write(line.decode("ascii") + "\n")
+
+
 Observe = Callable[[tuple[str, int], tuple[str, int], int], Observer]
 """Makes the observer of a connection from its local address, its peer's, and its number."""

@@ -10,6 +10,6 @@ openssl                      TLS between memory buffers
 from v2g.session.transport.client import ClientTls, run
 from v2g.session.transport.discovery import DiscoveryServer, Found, discover
 from v2g.session.transport.pump import Attend, Limits
-from v2g.session.transport.server import Served, Server, ServerTls, serve
+from v2g.session.transport.server import Served, Server, ServerTls
 
-__all__ = ["Attend", "ClientTls", "DiscoveryServer", "Found", "Limits", "Served", "Server", "ServerTls", "discover", "run", "serve"]
+__all__ = ["Attend", "ClientTls", "DiscoveryServer", "Found", "Limits", "Served", "Server", "ServerTls", "discover", "run"]

@@ -212,6 +212,8 @@ def _socket(index: int, interface: str) -> socket.socket:
     sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode() + b"\0")
+    except AttributeError:
+        pass  # a system other than Linux
     except OSError as error:
         if error.errno != errno.EPERM:
             raise

@@ -1,7 +1,6 @@
 """The listening side: one port for every car that comes, whatever the one before it did."""
 
 import asyncio
-import contextlib
 import hashlib
 import logging
 from collections.abc import Sequence
@@ -191,29 +190,3 @@ class Server:
         idle = [pump for pump in open_pumps if not pump.heard]
         if idle:
             idle[0].drop(f"more than {self._limit} connections are open, and this is the oldest that never spoke")
-
-
-async def serve(
-    attend: Attend,
-    host: str,
-    port: int,
-    tls: ServerTls | None,
-    *,
-    once: bool = False,
-    observe: Sequence[Observe] = (),
-    limits: Limits | None = None,
-    ready: "asyncio.Future[tuple[str, int]] | None" = None,
-) -> Ended | None:
-    """Serve until cancelled, or with `once` until one session has ended, and return how it ended.
-
-    A connection that never said anything to a session (a failed handshake, a port scan) is not a session. `ready` is given the address.
-    """
-    async with Server(attend, host, port, tls, observe=observe, limits=limits) as server:
-        if ready is not None:
-            ready.set_result(server.address)
-        with contextlib.suppress(asyncio.CancelledError):
-            while True:
-                served = await server.served.get()
-                if once and served.disconnected.ended is not None:
-                    return served.ended
-    return None
