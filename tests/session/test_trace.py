@@ -1,8 +1,10 @@
 """The trace: every record as documented, complete, and without keys."""
 
 import json
+import re
 from dataclasses import dataclass, field
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -136,3 +138,9 @@ def test_the_trace_of_a_real_connection_holds_the_handshake_and_no_key() -> None
     assert len(secrets) == 5
     for secret in secrets:
         assert secret.split()[-1].decode() not in "".join(lines)
+
+
+def test_the_documentation_says_what_the_table_says() -> None:
+    sections = (Path(__file__).parents[2] / "docs" / "trace.md").read_text().split("\n## ")[1:]
+    told = {section.split("`")[1]: dict(re.findall(r"^\| `([a-z_]+)` \| (.+) \|$", section, re.MULTILINE)) for section in sections}
+    assert told == {kind: dict(fields) for kind, fields in RECORDS.items()}
