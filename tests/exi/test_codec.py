@@ -13,6 +13,8 @@ from v2g.messages.common_types import MessageHeaderType, RationalNumberType, pro
 from v2g.messages.iso2 import msg_data_types
 
 HEADER = MessageHeaderType(SessionID=bytes(range(8)), TimeStamp=1_700_000_000)
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 DC = schema_set("dc")
 COMMON = schema_set("common")
 

@@ -1,14 +1,15 @@
 """Where encoder families differ: what the dialects say, and the recorded output of the other family."""
 
 import pytest
-from tests.exi.test_vectors import FILES, vectors
 
+from tests.exi.test_vectors import FILES, vectors
 from v2g.exi.codec import DecodeError, EncodeError, decode, encode, encode_fragment, read, read_first
 from v2g.exi.derive import least
 from v2g.exi.dialect import CBEXIGEN, DIALECTS, SCHEMA
 from v2g.messages import MODULES, acdp, common_messages, schema_set, wpt
 from v2g.messages.iso2.msg_data_types import EMAIDType
 
+pytestmark = pytest.mark.usefixtures("each_engine")
 recorded = pytest.mark.skipif(not FILES, reason="no vectors beside the checkout (V2GKIT_SHARED)")
 
 

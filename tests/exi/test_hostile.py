@@ -3,11 +3,15 @@
 import os
 import random
 import tracemalloc
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from v2g.exi.codec import DecodeError, decode, decode_fragment, encode, encode_fragment, read
+from v2g.exi import engine
+from v2g.exi.codec import DecodeError, decode, decode_fragment, encode, encode_fragment
+from v2g.exi.decoder import Decoder
+from v2g.exi.grammar import SchemaSet
 from v2g.exi.sample import samples
 from v2g.messages import MODULES, schema_set
 
@@ -17,12 +21,17 @@ SEED = int(os.environ.get("V2GKIT_SEED", "15118"))
 
 def accepted(octets: bytes, name: str, fragment: bool = False) -> Any:
     """The message, or None for a DecodeError; anything else raised fails the test."""
-    schemas, refusal = schema_set(name), None
+    schemas, refusal, reading = schema_set(name), None, None
     try:
-        reading = read(octets, schemas, fragment=fragment, mode="interop")
+        reading = Decoder(octets, schemas, "interop").read(fragment)
     except DecodeError as error:
         refusal = error
-    if refusal:
+    for quick in quick_readings(octets, schemas, fragment):
+        assert reading is not None, "a quick engine takes nothing that the patient walk refuses"
+        assert quick == (reading.name, reading.message)
+        assert not reading.findings
+    if refusal or reading is None:
+        assert refusal
         assert refusal.reason
         assert 0 <= refusal.bit <= len(octets) * 8
         return None
@@ -30,6 +39,13 @@ def accepted(octets: bytes, name: str, fragment: bool = False) -> Any:
         again = encode_fragment(reading.message, schemas, reading.name) if fragment else encode(reading.message, schemas)
         assert again == octets
     return reading.message
+
+
+def quick_readings(octets: bytes, schemas: SchemaSet, fragment: bool) -> Iterator[Any]:
+    """What every quick engine makes of octets, as far as it does."""
+    for quick in engine.ENGINES.values():
+        if (reading := quick.read(octets, schemas, fragment)) is not None:
+            yield reading
 
 
 def mutated(octets: bytes, chance: random.Random) -> bytes:

@@ -11,6 +11,8 @@ from v2g.exi.sample import inhabited, sample
 from v2g.exi.xml import from_xml, to_xml
 from v2g.messages import MODULES, schema_set
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 SETS = st.sampled_from(sorted(MODULES)).map(schema_set)
 
 

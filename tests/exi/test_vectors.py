@@ -17,7 +17,10 @@ from v2g.messages import MODULES, schema_set
 FOLDER = Path(os.environ.get("V2GKIT_SHARED", Path(__file__).parents[3] / "shared")) / "vectors"
 FILES = sorted(FOLDER.glob("*.jsonl"))
 
-pytestmark = pytest.mark.skipif(not FILES, reason="no vectors beside the checkout (V2GKIT_SHARED)")
+pytestmark = [
+    pytest.mark.skipif(not FILES, reason="no vectors beside the checkout (V2GKIT_SHARED)"),
+    pytest.mark.usefixtures("each_engine"),
+]
 
 
 @cache

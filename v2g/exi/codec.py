@@ -10,6 +10,7 @@ what gets signed.
 
 from collections.abc import Sequence
 
+from v2g.exi import engine
 from v2g.exi.decoder import Decoder, Finding, Mode, Reading
 from v2g.exi.encoder import Encoder, element_name
 from v2g.exi.errors import DecodeError, EncodeError
@@ -32,12 +33,13 @@ __all__ = [
 
 def decode(octets: bytes, schema_set: SchemaSet) -> Type:
     """The message in a document (the octets after the V2GTP header). Raises DecodeError, and nothing else, for anything else."""
-    return read(octets, schema_set).message
+    quick = engine.read(octets, schema_set, False)
+    return quick[1] if quick else Decoder(bytes(octets), schema_set).read(False).message
 
 
 def encode(message: Type, schema_set: SchemaSet) -> bytes:
     """A message as a document. Raises EncodeError if it is not valid in the set."""
-    return Encoder(schema_set).document(message)
+    return engine.write(message, schema_set, False) or Encoder(schema_set).document(message)
 
 
 def decode_fragment(octets: bytes, schema_set: SchemaSet) -> Type:
@@ -47,7 +49,7 @@ def decode_fragment(octets: bytes, schema_set: SchemaSet) -> Type:
 
 def encode_fragment(message: Type, schema_set: SchemaSet, name: str | QName | None = None) -> bytes:
     """An element as a fragment: what is digested and signed. Its class tells its name, unless several elements have that class."""
-    return Encoder(schema_set).fragment(message, name)
+    return engine.write(message, schema_set, True, name) or Encoder(schema_set).fragment(message, name)
 
 
 def read_first(octets: bytes, schema_sets: Sequence[SchemaSet], *, fragment: bool = False, mode: Mode = "conformance") -> Reading:
@@ -76,4 +78,5 @@ def read_first(octets: bytes, schema_sets: Sequence[SchemaSet], *, fragment: boo
 
 def read(octets: bytes, schema_set: SchemaSet, *, fragment: bool = False, mode: Mode = "conformance") -> Reading:
     """Decode and tell what was tolerated. In `interop` mode values outside their facets are tolerated too. Raises DecodeError."""
-    return Decoder(bytes(octets), schema_set, mode).read(fragment)
+    quick = engine.read(octets, schema_set, fragment)
+    return Reading(quick[1], quick[0]) if quick else Decoder(bytes(octets), schema_set, mode).read(fragment)

@@ -1,0 +1,101 @@
+"""Which quick way through a message is taken before the patient one: the compiled module if it was built, else generated Python, or none.
+
+All of them come to the same message, the same octets and the same errors, because whatever is unusual is left to the patient walk.
+"""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from v2g.exi import straight_reader, straight_writer
+from v2g.exi.grammar import QName, SchemaSet
+from v2g.exi.schema import Type
+
+try:
+    from v2g.exi import _walk  # type: ignore[attr-defined,unused-ignore]
+except ImportError:  # no C compiler when this was installed
+    _walk = None
+
+
+class Reads(Protocol):
+    """Octets to messages. Whatever is unusual raises one of the engine's `gives_up`."""
+
+    def document(self, octets: bytes) -> tuple[QName, Type]: ...
+    def fragment(self, octets: bytes) -> tuple[QName, Type]: ...
+
+
+class Writes(Protocol):
+    """Messages to octets. Whatever is unusual raises one of the engine's `gives_up`."""
+
+    def document(self, message: Type) -> bytes: ...
+    def fragment(self, message: Type, element: str | QName | None) -> bytes: ...
+
+
+class Engine:
+    """Quick readers and writers, one for each schema set, made on first use."""
+
+    def __init__(self, reader: Callable[[SchemaSet], Reads], writer: Callable[[SchemaSet], Writes], *gives_up: type[Exception]) -> None:
+        self.reader = reader
+        self.writer = writer
+        self.gives_up = gives_up
+        self.readers: dict[SchemaSet, Reads] = {}
+        self.writers: dict[SchemaSet, Writes] = {}
+
+    def read(self, octets: bytes, schema_set: SchemaSet, fragment: bool) -> tuple[QName, Type] | None:
+        reader = self.readers.get(schema_set)
+        if reader is None:
+            reader = self.readers[schema_set] = self.reader(schema_set)
+        try:
+            return reader.fragment(octets) if fragment else reader.document(octets)
+        except self.gives_up:
+            return None
+
+    def write(self, message: Any, schema_set: SchemaSet, fragment: bool, element: str | QName | None = None) -> bytes | None:
+        writer = self.writers.get(schema_set)
+        if writer is None:
+            writer = self.writers[schema_set] = self.writer(schema_set)
+        try:
+            return writer.fragment(message, element) if fragment else writer.document(message)
+        except self.gives_up:
+            return None
+
+
+class _Patient(Engine):
+    """No quick way at all."""
+
+    def __init__(self) -> None:
+        super().__init__(straight_reader.Readers, straight_writer.Writers)
+
+    def read(self, octets: bytes, schema_set: SchemaSet, fragment: bool) -> None:
+        return None
+
+    def write(self, message: Any, schema_set: SchemaSet, fragment: bool, element: str | QName | None = None) -> None:
+        return None
+
+
+_STRAIGHT = Engine(straight_reader.Readers, straight_writer.Writers, *straight_reader.GIVES_UP, *straight_writer.GIVES_UP)
+_COMPILED = {"compiled": Engine(_walk.Readers, _walk.Writers, _walk.Unclear)} if _walk else {}
+ENGINES: dict[str, Engine] = {**_COMPILED, "straight": _STRAIGHT, "patient": _Patient()}  # the quickest first
+_used = next(iter(ENGINES))
+
+
+def used() -> str:
+    """The name of the engine in use."""
+    return _used
+
+
+def use(name: str) -> None:
+    """Take this engine from now on. Raises ValueError if it is not there."""
+    global _used
+    if name not in ENGINES:
+        raise ValueError(f"no engine {name!r}; there are {', '.join(ENGINES)}")
+    _used = name
+
+
+def read(octets: bytes, schema_set: SchemaSet, fragment: bool) -> tuple[QName, Type] | None:
+    """The name and the message, or None if there is no quick way through these octets."""
+    return ENGINES[_used].read(octets, schema_set, fragment)
+
+
+def write(message: Any, schema_set: SchemaSet, fragment: bool, element: str | QName | None = None) -> bytes | None:
+    """The octets, or None if there is no quick way through this message."""
+    return ENGINES[_used].write(message, schema_set, fragment, element)
