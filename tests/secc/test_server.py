@@ -1,0 +1,325 @@
+"""The station as a process part: real sockets, our car, hardware that fails, cars that misbehave."""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from evcc.car import Car, Wish
+from evcc.client import Visit, contract_of, vehicle_tls
+from evcc.ev import AC_INLET, Battery, Ev, Inlet
+from evcc.result import Result
+from pki.issue import build
+from pki.plan import Plan
+from pki.store import Store, create
+from secc import station as words
+from secc.backend import LocalBackend
+from secc.evse import EVSE
+from secc.outlet import Outlet
+from secc.server import Place, Station, surroundings, wall_clock
+from secc.simulated import AC_LIMITS, DC_LIMITS, Physics, SimulatedEVSE
+from secc.station import Fact, Limits, OutputMeasured
+from secc.trust import station_tls, station_verifier
+from tests.secc.scripted import SERVICES
+from v2g.messages.common_types import responseCodeType as Code
+from v2g.session.clock import Clock
+from v2g.session.endpoint import Ended, Event
+from v2g.session.link import Disconnected, Observer
+
+QUICK = Physics(contactor=0.01, isolation=0.02, volts_per_second=40_000, amperes_per_second=20_000)
+ALL = tuple(SERVICES)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    from datetime import UTC, datetime
+
+    return create(tmp_path_factory.mktemp("pki"), [build(Plan(), "secp521r1", datetime.now(UTC))])
+
+
+class Witness(Observer):
+    """Keeps every event of every connection, and lets a test wait for one."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self._came = asyncio.Event()
+
+    def event(self, event: Event) -> None:
+        self.events.append(event)
+        self._came.set()
+
+    async def seen(self, kind: type[Any], count: int = 1) -> None:
+        """Wait until so many of a kind have come."""
+        while len(self.of(kind)) < count:
+            self._came.clear()
+            await self._came.wait()
+
+    def of(self, kind: type[Any]) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+class Bench:
+    """A station with one outlet, as a test wants it."""
+
+    def __init__(self, station: Station, clock: Clock, witness: Witness, evse: EVSE, store: Store | None):
+        self.station, self.clock, self.witness, self.evse, self.store = station, clock, witness, evse, store
+
+    async def free(self) -> None:
+        """Wait until no session has the outlet any more."""
+        for driver in list(self.station.bays[0]._drivers):
+            await driver.safe()
+
+    async def visit(self, service: str = "DC", control: str = "Scheduled", auth: str = "EIM", loops: int = 3) -> Result:
+        """One car."""
+        now = asyncio.get_running_loop().time()
+        wish = Wish(services=(service,), control=control, authorizations=(auth,), loops=loops, bench_plain=self.store is None)  # type: ignore[arg-type]
+        if self.store:
+            wish = replace(wish, evccid=self.store.vehicle.common_name)
+        ev = Ev(Battery(), Inlet(), AC_INLET, energy=0.2 * Battery().capacity)
+        car = Car(ev, wish=wish, clock=self.clock, contract=contract_of(self.store) if self.store and auth == "PnC" else None, now=now)
+        return await Visit(car, tls=vehicle_tls(self.store) if self.store else None).at(*self.station.addresses[0])
+
+
+@contextlib.asynccontextmanager
+async def bench(store: Store | None = None, evse: EVSE | None = None, **changes: Any) -> AsyncIterator[Bench]:
+    clock, witness = wall_clock(), Witness()
+    now = asyncio.get_running_loop().time
+    limits = changes.pop("limits", DC_LIMITS)
+    evse = evse or SimulatedEVSE(now, lambda: clock.wall(now()), asyncio.sleep, limits=limits, physics=QUICK)
+    outlet = Outlet(**{"services": ALL, "limits": limits, "authorizations": ("EIM", "PnC"), **changes})
+    place = Place(evse, outlet, LocalBackend(surroundings(clock)))
+    tls, verifier = (station_tls(store), station_verifier(store)) if store else (None, None)
+    async with Station([place], tls, clock=clock, verifier=verifier, observe=[lambda *_: witness]) as station:
+        yield Bench(station, clock, witness, evse, store)
+
+
+def run(work: Callable[[], Awaitable[None]]) -> None:
+    async def bounded() -> None:
+        async with asyncio.timeout(30):
+            await work()
+
+    asyncio.run(bounded())
+
+
+@pytest.mark.parametrize("auth", ["EIM", "PnC"])
+@pytest.mark.parametrize("control", ["Scheduled", "Dynamic"])
+@pytest.mark.parametrize("service", ALL)
+def test_every_combination_over_tls(store: Store, service: str, control: str, auth: str) -> None:
+    async def story() -> None:
+        limits = AC_LIMITS if service.startswith("AC") else DC_LIMITS
+        async with bench(store, limits=limits) as it:
+            result = await it.visit(service, control, auth)
+            assert result.ended.well, result.ended
+            assert result.ended.how == "Terminate"
+            assert it.witness.of(words.ServiceSelected)[0].service == service
+            assert it.witness.of(words.ServiceSelected)[0].control == control
+            assert it.witness.of(words.AuthorizationWanted)[0].authorization == auth
+            assert isinstance(it.evse, SimulatedEVSE)
+            assert it.evse.meter.imported > 0
+        assert not it.evse.closed
+
+    run(story)
+
+
+# --- hardware ---
+
+
+class Bare(EVSE):
+    """What a firmware engineer writes first: nothing."""
+
+
+def test_an_evse_with_nothing_but_defaults_serves_a_car() -> None:
+    async def story() -> None:
+        async with bench(evse=Bare()) as it:
+            for service in ("DC", "AC"):
+                assert (await it.visit(service)).ended.well
+
+    run(story)
+
+
+class Failing(EVSE):
+    """One method raises."""
+
+    def __init__(self, name: str):
+        super().__init__()
+        self.opened = 0
+        if name:
+            setattr(self, name, self._fail)
+
+    async def _fail(self, *_: Any) -> Any:
+        raise OSError("bus error")
+
+    async def open_contactor(self) -> bool:
+        self.opened += 1
+        return True
+
+
+@pytest.mark.parametrize(
+    "name", ["check_isolation", "set_output", "close_contactor", "read_output", "read_meter", "session_began", "authorize"]
+)
+def test_hardware_that_raises_ends_its_session_safely_and_the_next_car_is_served(name: str) -> None:
+    async def story() -> None:
+        evse = Failing(name)
+        async with bench(evse=evse) as it:
+            result = await it.visit("DC")
+            assert not result.ended.well
+            await it.free()
+            assert evse.opened >= 1
+            delattr(evse, name)
+            assert (await it.visit("DC")).ended.well
+
+    run(story)
+
+
+class Saying(EVSE):
+    """Says something once the loop has begun."""
+
+    def __init__(self, fact: Fact):
+        super().__init__()
+        self._fact = fact
+        self._looping = asyncio.Event()
+
+    async def car_reported(self, report: words.EVReported) -> None:
+        self._looping.set()
+
+    async def notices(self) -> AsyncIterator[Fact]:
+        await self._looping.wait()
+        yield self._fact
+
+    async def limits(self) -> Limits:
+        return DC_LIMITS
+
+
+def test_a_button_stops_the_car_in_order() -> None:
+    async def story() -> None:
+        async with bench(evse=Saying(words.StopAsked("button"))) as it:
+            result = await it.visit("DC", loops=1000)
+            assert result.ended.well
+            assert result.car.loops < 1000
+
+    run(story)
+
+
+def test_a_card_reader_of_the_outlet_decides_before_the_backend() -> None:
+    class Reader(EVSE):
+        async def authorize(self, evccid: str) -> bool | None:
+            return False
+
+    async def story() -> None:
+        async with bench(evse=Reader()) as it:
+            result = await it.visit("DC")
+            assert not result.ended.well
+            assert it.witness.of(words.PowerStarted) == []
+
+    run(story)
+
+
+class Watching(EVSE):
+    """Keeps what it was told, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[str] = []
+
+    async def session_began(self, evccid: str) -> None:
+        self.heard.append("began")
+
+    async def session_ended(self, ended: Ended) -> None:
+        self.heard.append(f"ended {ended.how}")
+
+    async def open_contactor(self) -> bool:
+        self.heard.append("open")
+        return True
+
+    async def close_contactor(self) -> bool:
+        self.heard.append("close")
+        return True
+
+    async def read_output(self) -> OutputMeasured:
+        return self._output
+
+
+# --- cars ---
+
+
+def test_a_car_that_vanishes_in_the_loop_leaves_a_safe_outlet_and_no_trace() -> None:
+    async def story() -> None:
+        evse = Watching()
+        async with bench(evse=evse) as it:
+            visiting = asyncio.create_task(it.visit("DC", loops=1000))
+            await it.witness.seen(words.EVReported, 3)
+            visiting.cancel()
+            await it.witness.seen(Disconnected)
+            await it.free()
+            assert evse.heard[-2:] == ["open", "ended closed by the car"]
+            assert (await it.visit("DC")).ended.well
+
+    run(story)
+
+
+def test_nonsense_on_the_port_costs_nobody_a_session() -> None:
+    async def story() -> None:
+        async with bench() as it:
+            host, port = it.station.addresses[0]
+            for octets in (b"", b"GET / HTTP/1.1\r\n\r\n", b"\x01\xfe\x80\x01\xff\xff\xff\xff", secrets.token_bytes(4096)):
+                reader, writer = await asyncio.open_connection(host, port)
+                writer.write(octets)
+                writer.close()
+            idle = [await asyncio.open_connection(host, port) for _ in range(30)]
+            assert (await it.visit("DC")).ended.well
+            for _, writer in idle:
+                writer.close()
+            del reader
+
+    run(story)
+
+
+def test_a_second_car_is_refused_while_the_first_charges_on() -> None:
+    async def story() -> None:
+        async with bench() as it:
+            first = asyncio.create_task(it.visit("DC", loops=12))
+            await it.witness.seen(words.PowerStarted)
+            second = await it.visit("DC")
+            assert not second.ended.well
+            assert Code.FAILED.value in str(second.ended.error)
+            assert (await first).ended.well
+            assert (await it.visit("DC")).ended.well
+
+    run(story)
+
+
+def test_stopping_the_station_makes_every_outlet_safe() -> None:
+    async def story() -> None:
+        evse = Watching()
+        async with bench(evse=evse) as it:
+            visiting = asyncio.create_task(it.visit("DC", loops=1000))
+            await it.witness.seen(words.EVReported, 3)
+        assert evse.heard[-1] == "ended aborted"
+        assert "open" in evse.heard
+        assert not (await visiting).ended.well
+
+    run(story)
+
+
+def test_two_outlets_have_two_sessions() -> None:
+    async def story() -> None:
+        clock = wall_clock()
+        around = surroundings(clock)
+        places = [Place(EVSE(), Outlet(evse_id=f"DE*V2G*E{n}", limits=DC_LIMITS), LocalBackend(around)) for n in (1, 2)]
+        async with Station(places, None, clock=clock) as station:
+            benches = [Bench(station, clock, Witness(), place.evse, None) for place in places]
+            benches[1].station = _Second(station)  # type: ignore[assignment]
+            results = await asyncio.gather(*(it.visit("DC", loops=5) for it in benches))
+            assert [result.ended.well for result in results] == [True, True]
+            assert [result.car.evse_id for result in results] == ["DE*V2G*E1", "DE*V2G*E2"]
+
+    run(story)
+
+
+class _Second:
+    def __init__(self, station: Station):
+        self.addresses = station.addresses[1:]
