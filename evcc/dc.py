@@ -155,12 +155,13 @@ class Dc(Mode):
         said, expected = response.CLResControlMode, LOOP[self.car.service.control, self.car.service.bidirectional][1]
         answered_in_kind(said, expected)
         self.flowing = number(response.EVSEPresentCurrent) * number(response.EVSEPresentVoltage)
+        since = self.since
         self.account(self.flowing)
         self.revise(
-            charge_power=optional(said.EVSEMaximumChargePower),
+            charge_power=self.news("charge_power", optional(said.EVSEMaximumChargePower), since),
             charge_current=optional(said.EVSEMaximumChargeCurrent),
             voltage=optional(said.EVSEMaximumVoltage),
-            discharge_power=optional(getattr(said, "EVSEMaximumDischargePower", None)),
+            discharge_power=self.news("discharge_power", optional(getattr(said, "EVSEMaximumDischargePower", None)), since),
             discharge_current=optional(getattr(said, "EVSEMaximumDischargeCurrent", None)),
         )
 

@@ -13,6 +13,8 @@ from v2g.messages.common_types import DisplayParametersType, RationalNumberType
 from v2g.session.errors import PeerIncompatible, PeerMisbehaved
 from v2g.session.rational import rational
 
+SAME_LIMIT = 0.99  # share of a scheduled power above which a stated limit is that schedule, rounded
+
 
 class Mode(ABC):
     """One energy service. `limits` is what both the car's inlet and the station can carry now; every loop may revise the station's half."""
@@ -21,7 +23,8 @@ class Mode(ABC):
         self.car = car
         self.own = inlet
         self.limits = inlet
-        self._stated: dict[str, float] = {}
+        self._stated: dict[str, float] = {}  # by the station, last
+        self._announced: dict[str, float] = {}  # by the station, before power
         self.flowing = 0.0  # W at the plug since `since`
         self.since = car.wall
         self.step = car.wish.pace * car.clock.scale  # s of wall time that a power holds
@@ -74,6 +77,7 @@ class Mode(ABC):
     def begin(self) -> None:
         """Power may flow from now."""
         self.since, self.flowing = self.car.wall, 0.0
+        self._announced = self._announced or dict(self._stated)
 
     def settle(self) -> None:
         """Power has ended: account for what flowed since the last response."""
@@ -81,6 +85,18 @@ class Mode(ABC):
         self.flowing = 0.0
 
     # --- limits ---
+
+    def news(self, name: str, stated: float | None, since: float) -> float | None:
+        """A power limit of a loop response, or where it only repeats the schedule of that moment the limit that stood before all schedules.
+
+        A schedule changes by itself: held against the next request, what was stated before the change would delay it by a loop.
+        """
+        car = self.car
+        if stated is None or car.choice is None or car.choice.offer is None:
+            return stated
+        charge, discharge = car.choice.allowed(since, car.wall)
+        scheduled = charge if name == "charge_power" else discharge
+        return self._announced.get(name, stated) if abs(stated) >= SAME_LIMIT * scheduled else stated
 
     def revise(self, **station: float | None) -> None:
         """Take limits that the station states now; None was not stated and stays. Magnitudes: stations differ in the sign of discharge."""

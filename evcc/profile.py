@@ -28,19 +28,34 @@ MOST_GRAINS = 288  # a day of them; a longer offer is cut more coarsely
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the car will follow: `powers` in W, negative discharges. `tuple_id` is None in Dynamic control."""
+    """What the car will follow: `powers` in W, negative discharges."""
 
     powers: Series
-    tuple_id: int | None = None
     cost: float = 0.0  # in the currency of the offer
     energy: float = 0.0  # Wh in the battery at the end
     shortfall: float = 0.0  # Wh below the target at the end
-    confirm: bool = False  # the station asked to confirm a tolerance
+    offer: Offered | None = None  # what it was chosen from
+
+    @property
+    def confirm(self) -> bool:
+        """True when the station asked to confirm a tolerance."""
+        return self.offer is not None and self.offer.tolerance is not None
+
+    @property
+    def tuple_id(self) -> int | None:
+        """Of the ScheduleTuple that is followed; None in Dynamic control."""
+        return self.offer.tuple_id if self.offer else None
 
     @property
     def until(self) -> float:
         """When the last power of the plan ends (epoch s): beyond it nothing more will flow."""
         return max((end for _, end, power in self.powers.spans() if power), default=self.powers.start)
+
+    def allowed(self, since: float, wall: float) -> tuple[float, float]:
+        """The least that the offer allowed between two instants, as (into the car, out of it) in W; infinite without an offer."""
+        if self.offer is None:
+            return math.inf, math.inf
+        return _least(self.offer.charge, since, wall), _least(self.offer.discharge, since, wall)
 
     def at(self, wall: float) -> float:
         """The power (W) to take at a wall time (epoch s); 0 outside."""
@@ -68,11 +83,10 @@ def _followed(offer: Offered, ev: Ev, goal: Goal, inlet: Inlet, wall: float, poi
     powers = Series(slots[0].start, tuple(Step(s.seconds, round(p, 1)) for s, p in zip(slots, best.powers, strict=True)))
     return Choice(
         powers=condensed(powers.merged(), min(points, MOST_ENTRIES)),
-        tuple_id=offer.tuple_id,
         cost=best.cost,
         energy=best.energy,
         shortfall=max(0.0, target - best.energy),
-        confirm=offer.tolerance is not None,
+        offer=offer,
     )
 
 
@@ -102,6 +116,13 @@ def _slots(offer: Offered, ev: Ev, goal: Goal, inlet: Inlet, wall: float) -> lis
         )
         for i, edge in enumerate(starts)
     ]
+
+
+def _least(limit: Series | None, since: float, wall: float) -> float:
+    """The lowest value of a limit between two instants; 0 where it says nothing."""
+    if limit is None or not limit.start <= since <= wall < limit.until:
+        return 0.0
+    return min(limit.clip(since, wall).values, default=limit.at(wall) or 0.0)
 
 
 def condensed(powers: Series, points: int) -> Series:

@@ -6,7 +6,7 @@ import contextlib
 import json
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ from typing import Any
 from evcc.config import Config, ConfigError, parsed
 from evcc.script import Script
 from evcc.services import IDS
-from v2g.session.clock import Clock
 from v2g.session.link import Observe
 from v2g.session.trace import Trace, TraceWriter
 
@@ -134,7 +133,7 @@ async def visit(config: Config, options: argparse.Namespace) -> dict[str, Any]:
     contract = contract_of(store) if store and store.credentials(Role.CONTRACT) and "PnC" in wish.authorizations else None
     clock = wall_clock(config.time_scale, options.epoch)
     car = replace(config, wish=wish).car(clock, clock.started, contract)
-    with tracing(options.trace, clock) as observe:
+    with tracing(options.trace, lambda at: driving.car.clock.wall(at)) as observe:
         driving = Visit(car, script_of(options, wish.services), tls, observe=observe)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -176,10 +175,10 @@ def told(said: dict[str, Any]) -> str:
 
 
 @contextlib.contextmanager
-def tracing(path: Path | None, clock: Clock) -> Iterator[list[Observe]]:
+def tracing(path: Path | None, wall: Callable[[float], float]) -> Iterator[list[Observe]]:
     """Observers that write the trace; none without a path."""
     if path is None:
         yield []
         return
     with path.open("w") as file:
-        yield [lambda local, peer, number: TraceWriter(Trace("evcc", clock.wall, connection=number), file.write)]
+        yield [lambda local, peer, number: TraceWriter(Trace("evcc", wall, connection=number), file.write)]

@@ -24,6 +24,7 @@ def opening(car: Car) -> Part[bool]:
     car.session_id = wanted
     response: Any = yield ask(SessionSetupReq, EVCCID=car.wish.evccid)
     car.session_id, car.evse_id = response.Header.SessionID, response.EVSEID
+    car.agree(response.Header.TimeStamp)
     return _joined(car, response.ResponseCode, wanted)
 
 
