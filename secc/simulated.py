@@ -1,7 +1,8 @@
 """A simulated outlet with believable physics: a contactor that takes its time, an isolation test, an output that ramps, a meter that signs.
 
 State is a function of time: it moves on whenever it is looked at, by the wall clock it is given, which may run faster than the protocol.
-Contactor, isolation test and ramp take real seconds, because the standard's timers do; energy is counted in wall seconds.
+Contactor, isolation test and the ramp of the voltage take real seconds, because the standard's timers do; the ramp of the current and the
+energy are counted in wall seconds, or a schedule that runs a thousand times as fast would only ever see ramps.
 """
 
 from collections.abc import Awaitable, Callable
@@ -29,7 +30,7 @@ SECONDS_PER_HOUR = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Physics:
-    """How the simulated hardware behaves, in real seconds."""
+    """How the simulated hardware behaves, in real seconds; the ramp of the current in wall seconds."""
 
     contactor: float = 0.15  # s to close or open
     isolation: float = 0.5  # s to measure
@@ -188,7 +189,7 @@ class SimulatedEVSE(EVSE):
         before, self._looked = self._looked, (now, wall)
         real, counted = max(0.0, now - before[0]), max(0.0, wall - before[1])
         was = self._flowing()
-        steps = (self._physics.volts_per_second * real, self._physics.amperes_per_second * real)
+        steps = (self._physics.volts_per_second * real, self._physics.amperes_per_second * counted)
         voltage, current = (_towards(a, b, step) for a, b, step in zip(self._present, self._wanted, steps, strict=True))
         self._present = (voltage, current)
         self.meter.count((was + self._flowing()) / 2, counted)  # the ramp is a straight line
