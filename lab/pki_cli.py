@@ -5,20 +5,25 @@ import json
 import sys
 import tomllib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
-from pki.certificate import Facts, facts
+from lab.pki.commands import add
+from pki.certificate import Facts, facts, read
 from pki.errors import CertificateError, IdentifierError, PlanError, StoreError
 from pki.issue import build
 from pki.plan import Plan, plan
 from pki.profiles import LEAVES, PROFILES, RULES, Profile, Role
-from pki.store import Store, create, read_chain
-from pki.verify import Anchors, Finding, explain, verify
+from pki.status_book import Silence, StatusBook
+from pki.store import Store, create, read_chain, replace_file
+from pki.verify import Anchors, Finding, Status, explain, verify
 
 WELL, NEGATIVE, USAGE = 0, 1, 2
 EXIT_CODES = "exit codes: 0 well, 1 the verdict is negative, 2 wrong usage, file or plan"
@@ -31,6 +36,7 @@ def register(subparsers: Any) -> None:
     _create(_command(commands, "create", create_store, CREATE))
     _verify(_command(commands, "verify", verify_chain, VERIFY))
     _show(_command(commands, "show", show, SHOW))
+    add(partial(_command, commands))
 
 
 def _command(commands: Any, name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
@@ -52,6 +58,8 @@ def guarded(run: Callable[[argparse.Namespace], int], options: argparse.Namespac
     """Run a command; what a user can cure becomes one line and exit code 2."""
     try:
         return run(options)
+    except BrokenPipeError:
+        raise
     except (StoreError, PlanError, IdentifierError, tomllib.TOMLDecodeError) as error:
         print(f"v2g: {error}", file=sys.stderr)
     except CertificateError as error:
@@ -96,6 +104,7 @@ def create_store(options: argparse.Namespace) -> int:
     if (options.directory / "roots").exists() and not options.force:
         raise StoreError(f"{options.directory} holds a store already; --force replaces what has the same name")
     store = create(options.directory, [build(wanted, curve, at(options)) for curve in wanted.curves])
+    replace_file(store.path / "plan.json", msgspec.json.format(msgspec.json.encode(wanted)))
     count = sum(len(store.credentials(role)) for role in Role)
     if options.json:
         print(json.dumps({"store": str(store.path), "curves": wanted.curves, "credentials": count}))
@@ -112,28 +121,35 @@ def create_store(options: argparse.Namespace) -> int:
 VERIFY = """judge a chain by the role of its leaf
   v2g pki verify certs/secc/secp521r1.chain.pem --role secc --store certs
   v2g pki verify chain.pem --role contract --root mo-root.pem --explain
+  v2g pki verify leaf.der sub2.der sub1.der --role secc --store certs --revocation strict
   v2g pki verify chain.pem --role vehicle --store certs --rules interop --at 2030-01-01"""
 
 
 def _verify(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("chain", type=Path, help="PEM, leaf first")
+    parser.add_argument("chain", type=Path, nargs="+", help="PEM with the whole chain, or files of it in order, PEM or DER; leaf first")
     parser.add_argument("--role", required=True, choices=[role.value for role in LEAVES])
     parser.add_argument("--rules", default="iso20", choices=list(RULES), help="default iso20")
     parser.add_argument("--store", type=Path, help="whose roots are trusted")
     parser.add_argument("--root", type=Path, action="append", default=[], help="PEM of a root to trust; repeatable")
     parser.add_argument("--at", type=moment, help="judge as of this time instead of now")
+    parser.add_argument(
+        "--revocation",
+        default="known",
+        choices=["off", "known", "strict"],
+        help="by the lists and responses in the store: not at all, as far as they are there (default), or refuse where they are not",
+    )
     parser.add_argument("--explain", action="store_true", help="every check with what it found")
 
 
 def verify_chain(options: argparse.Namespace) -> int:
     role, rules = Role(options.role), RULES[options.rules]
-    chain = read_chain(options.chain)
-    anchors = _anchors(options, role)
-    findings = explain(chain, role, anchors, at(options), rules=rules)
+    chain = [octets for path in options.chain for octets in _octets(path)]
+    anchors, status = _anchors(options, role), _status(options, chain)
+    findings = explain(chain, role, anchors, at(options), rules=rules, status=status)
     error: CertificateError | None = None
     warnings: tuple[str, ...] = ()
     try:
-        warnings = verify(chain, role, anchors, at(options), rules=rules).warnings
+        warnings = verify(chain, role, anchors, at(options), rules=rules, status=status).warnings
     except CertificateError as refused:
         error = refused
     if options.json:
@@ -141,6 +157,26 @@ def verify_chain(options: argparse.Namespace) -> int:
     else:
         _print_verdict(options, findings, error, warnings)
     return NEGATIVE if error else WELL
+
+
+def _octets(path: Path) -> list[bytes]:
+    """DER of the certificates in a file; a file that is no PEM is taken for one DER certificate, whatever it holds."""
+    if b"-----BEGIN" not in (content := path.read_bytes()):
+        return [content]
+    return [one.public_bytes(serialization.Encoding.DER) for one in read_chain(path)]
+
+
+def _status(options: argparse.Namespace, chain: Sequence[bytes]) -> Status | None:
+    if options.revocation == "off" or not options.store:
+        return None
+    store = Store(options.store)
+    book = StatusBook(Silence.REFUSES if options.revocation == "strict" else Silence.PASSES, store.crls)
+    for octets in chain:
+        with suppress(CertificateError):
+            certificate = read(octets)
+            if response := store.response(certificate):
+                book.learn(certificate, response)
+    return book.status
 
 
 def _anchors(options: argparse.Namespace, role: Role) -> Anchors:

@@ -7,7 +7,7 @@ from cryptography import x509
 from pki import keys
 from pki.keys import PrivateKey, algorithm_of
 
-SEQUENCE, INTEGER, BIT_STRING, OCTET_STRING, BOOLEAN, OID = 0x30, 0x02, 0x03, 0x04, 0x01, 0x06
+SEQUENCE, SET, INTEGER, BIT_STRING, OCTET_STRING, BOOLEAN, OID = 0x30, 0x31, 0x02, 0x03, 0x04, 0x01, 0x06
 EXPLICIT_EXTENSIONS = 0xA3  # [3] in TBSCertificate
 
 
@@ -66,3 +66,30 @@ def der_signature(key: PrivateKey, octets: bytes) -> bytes:
 def integer(number: int) -> bytes:
     """An INTEGER element."""
     return wrap(INTEGER, number.to_bytes(number.bit_length() // 8 + 1, "big", signed=True))
+
+
+def oid(dotted: str) -> bytes:
+    """An OBJECT IDENTIFIER element."""
+    first, second, *arcs = (int(arc) for arc in dotted.split("."))
+    return wrap(OID, b"".join(_base128(arc) for arc in (40 * first + second, *arcs)))
+
+
+def read_oid(content: bytes) -> str:
+    """The dotted form of an OBJECT IDENTIFIER's content. Raises ValueError where it is none."""
+    if not content or content[-1] & 0x80:
+        raise ValueError("an object identifier ends early")
+    arcs, arc = [], 0
+    for octet in content:
+        arc = arc << 7 | octet & 0x7F
+        if not octet & 0x80:
+            arcs.append(arc)
+            arc = 0
+    first = min(arcs[0] // 40, 2)
+    return ".".join(str(one) for one in (first, arcs[0] - 40 * first, *arcs[1:]))
+
+
+def _base128(arc: int) -> bytes:
+    digits = [arc & 0x7F]
+    while arc := arc >> 7:
+        digits.append(arc & 0x7F | 0x80)
+    return bytes(reversed(digits))

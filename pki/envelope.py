@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from pki.certificate import facts
 from pki.curve448 import X448_OCTETS, agreement_key, agreement_public_key
 from pki.errors import EnvelopeError
-from pki.keys import PrivateKey, belongs, key_name
+from pki.keys import ALGORITHMS, PrivateKey, belongs, key_name
 
 Entropy = Callable[[int], bytes]
 
@@ -57,13 +57,13 @@ class Sealed:
         raise EnvelopeError(f"{len(self.encrypted)} octets of encrypted key, where {LENGTHS} are known")
 
 
-def new_contract_key(curve: str, entropy: Entropy) -> PrivateKey:
+def new_contract_key(curve: str) -> PrivateKey:
     """A contract key that fits its field."""
-    if curve == "ed448":
-        return ed448.Ed448PrivateKey.from_private_bytes(entropy(X448_OCTETS) + X448_SEED_TAIL)
-    if curve != "secp521r1":
-        raise EnvelopeError(f"a {curve} key has no field in -20; secp521r1 and ed448 have")
-    return ec.generate_private_key(ec.SECP521R1())
+    key = ALGORITHMS[curve].generate()
+    if isinstance(key, ed448.Ed448PrivateKey):
+        seed = key.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
+        return ed448.Ed448PrivateKey.from_private_bytes(seed[:X448_OCTETS] + X448_SEED_TAIL)
+    return key
 
 
 def seal(key: PrivateKey, contract: x509.Certificate, provisioning: x509.Certificate, entropy: Entropy) -> Sealed:

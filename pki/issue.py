@@ -11,18 +11,29 @@ drawn by the library from the operating system.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from cryptography import x509
 from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 from msgspec import structs
 
 from pki.certificate import USAGE_BITS
+from pki.envelope import new_contract_key
 from pki.errors import PlanError
 from pki.keys import ALGORITHMS, PrivateKey, PublicKey, algorithm_of
 from pki.plan import FAMILIES, Names, Plan
 from pki.profiles import OCSP_SIGNING, PROFILES, Profile, Role
 
 BACKDATED = timedelta(hours=1)  # peers' clocks run late, and a car's more than most
+
+
+class Authority(Protocol):
+    """Who can sign certificates: one of `Issued`, or a credential of a store."""
+
+    @property
+    def certificate(self) -> x509.Certificate: ...
+    @property
+    def key(self) -> PrivateKey: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +59,7 @@ class Issued:
 
 def issue(
     profile: Profile,
-    issuer: "Issued | None",
+    issuer: Authority | None,
     names: Names,
     public_key: PublicKey,
     now: datetime,
@@ -95,7 +106,7 @@ def subject_of(profile: Profile, names: Names) -> x509.Name:
 
 
 def extensions_of(
-    profile: Profile, issuer: Issued | None, names: Names, public_key: PublicKey
+    profile: Profile, issuer: Authority | None, names: Names, public_key: PublicKey
 ) -> Iterator[tuple[x509.ExtensionType, bool]]:
     """The extensions of a row, each with whether it is critical."""
     yield x509.BasicConstraints(ca=profile.authority, path_length=profile.path_length), True
@@ -190,7 +201,7 @@ class _Builder:
         self._issue(PROFILES[Role.OCSP], f"{authority.role.value}-{authority.name}", names, authority)
 
     def _issue(self, profile: Profile, name: str, names: Names, issuer: Issued | None) -> None:
-        key = ALGORITHMS[self.curve].generate()
+        key = new_contract_key(self.curve) if profile.role is Role.CONTRACT else ALGORITHMS[self.curve].generate()
         days = self.plan.validity_days.get(profile.role.value)
         certificate = self._certificate(profile, issuer, names, key, timedelta(days=days) if days else None)
         self.issued.append(Issued(profile.role, name, certificate, key, issuer))

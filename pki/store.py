@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import cast
 
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 from pki.certificate import PARSE_ERRORS, facts
@@ -60,6 +60,11 @@ class Credential:
 
     @property
     def leaf(self) -> x509.Certificate:
+        return self.chain[0]
+
+    @property
+    def certificate(self) -> x509.Certificate:
+        """The same: as an authority, it signs by this one."""
         return self.chain[0]
 
     @property
@@ -187,6 +192,33 @@ class Store:
         replace_file(chain_path, b"".join(one.public_bytes(serialization.Encoding.PEM) for one in chain))
         self.reload()
         return Credential(role, name, chain, key, chain_path, key_path)
+
+    def save_response(self, certificate: x509.Certificate, response: bytes) -> Path:
+        """Keep an OCSP response (DER) for a certificate."""
+        path = self._response_path(certificate)
+        replace_file(path, response)
+        return path
+
+    def response(self, certificate: x509.Certificate) -> bytes | None:
+        """The OCSP response kept for a certificate, read anew each time: somebody renews it. None when there is none."""
+        try:
+            return self._response_path(certificate).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    @property
+    def crls(self) -> tuple[x509.CertificateRevocationList, ...]:
+        """The revocation lists kept in the store."""
+        found = []
+        for path in sorted((self.path / "crl").glob("*.pem")):
+            try:
+                found.append(x509.load_pem_x509_crl(path.read_bytes()))
+            except PARSE_ERRORS as error:
+                raise StoreError(f"{path} holds no revocation list: {error}") from None
+        return tuple(found)
+
+    def _response_path(self, certificate: x509.Certificate) -> Path:
+        return self.path / "responses" / f"{certificate.fingerprint(hashes.SHA256()).hex()}.der"
 
     # --- one file ---
 

@@ -65,7 +65,7 @@ def contract(curve: str = "secp521r1", emaid: str = "DEV2GC00000001G", key: Priv
     """A contract with a key that fits its field."""
     bench = Bench(hierarchy(curve), Role.CONTRACT, NOW)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, emaid)])
-    one = bench.again(bench.leaf, key=key or new_contract_key(curve, secrets.token_bytes), subject=name)
+    one = bench.again(bench.leaf, key=key or new_contract_key(curve), subject=name)
     return Hand(one.chain, one.key)
 
 

@@ -1,0 +1,324 @@
+"""`v2g pki` beyond create, verify and show: requests, signing, revocation, broken chains, and the services."""
+
+import argparse
+import json
+import ssl
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from lab.pki import cps, est, ocsp
+from lab.pki.office import Office
+from lab.pki.web import Site
+from pki import signature as xmldsig
+from pki.broken import ROLES, VARIANTS, Bench, Variant
+from pki.certificate import facts
+from pki.errors import StoreError
+from pki.issue import build
+from pki.keys import ALGORITHMS, key_name
+from pki.plan import Names, Plan
+from pki.profiles import INTEROP, ISO20, PROFILES, Role
+from pki.request import read_request, request
+from pki.store import KEY_MODE, Store, create, read_chain, read_key, replace_file
+
+Add = Callable[[str, Callable[[argparse.Namespace], int], str], argparse.ArgumentParser]
+WELL = 0
+REASONS = [flag.value for flag in x509.ReasonFlags if flag is not x509.ReasonFlags.remove_from_crl]
+
+
+def add(command: Add) -> None:
+    """Add every command of this module with `command(name, run, text)`."""
+    _csr(command("csr", make_request, CSR))
+    _sign(command("sign", sign, SIGN))
+    _revoke(command("revoke", revoke, REVOKE))
+    _crl(command("crl", crl, CRL))
+    _staple(command("staple", staple, STAPLE))
+    _broken(command("broken", broken, BROKEN))
+    _ocsp(command("ocsp", serve_ocsp, OCSP))
+    _status(command("status", status, STATUS))
+    _cps(command("cps", serve_cps, CPS))
+    _est(command("est", serve_est, EST))
+    _renew(command("renew", renew, RENEW))
+
+
+def say(options: argparse.Namespace, line: str, **fields: Any) -> None:
+    """One line for people, or one JSON document for machines."""
+    print(json.dumps(fields) if options.json else line, flush=True)
+
+
+def office_of(path: Path) -> Office:
+    return Office(Store(path))
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+# --- requests ---
+
+CSR = """make a key and a certificate request for a role
+  v2g pki csr new --role secc --name DEABCE0042 --key new.key.pem
+  v2g pki csr new --role vehicle --name WMIABC0001 --curve ed448"""
+
+
+def _csr(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("stem", type=Path, help="STEM.csr.pem and STEM.key.pem are written")
+    parser.add_argument("--role", required=True, choices=[role.value for role in PROFILES if not PROFILES[role].authority])
+    parser.add_argument("--name", required=True, help="EVSE id, EVCCID, PCID or eMAID: the common name")
+    parser.add_argument("--organization", default="v2gkit")
+    parser.add_argument("--curve", default="secp521r1", choices=list(ALGORITHMS))
+    parser.add_argument("--key", type=Path, help="use this key file (PEM) instead of a new one")
+
+
+def make_request(options: argparse.Namespace) -> int:
+    key = read_key(options.key) if options.key else ALGORITHMS[options.curve].generate()
+    slots = {"evse_id": options.name, "evccid": options.name, "pcid": options.name, "emaid": options.name}
+    csr = request(PROFILES[Role(options.role)], Names(organization=options.organization, **slots), key)
+    if not options.key:
+        replace_file(_beside(options.stem, "key"), key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), KEY_MODE)
+    path = _beside(options.stem, "csr")
+    replace_file(path, csr.public_bytes(Encoding.PEM))
+    say(options, f"{path}: {csr.subject.rfc4514_string()}", request=str(path), subject=csr.subject.rfc4514_string())
+    return WELL
+
+
+def _beside(stem: Path, kind: str) -> Path:
+    return stem.with_name(f"{stem.name}.{kind}.pem")
+
+
+SIGN = """sign a certificate request by an authority of a store
+  v2g pki sign new.csr.pem --role secc --store certs --out new.chain.pem
+  v2g pki sign new.csr.pem --role contract --store certs --by mo-sub2 --days 30"""
+
+
+def _sign(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("request", type=Path)
+    parser.add_argument("--role", required=True, choices=[role.value for role in PROFILES if not PROFILES[role].authority])
+    parser.add_argument("--store", type=Path, required=True, help="whose authority signs")
+    parser.add_argument("--by", choices=[role.value for role in PROFILES if PROFILES[role].authority], help="default: the row of the role")
+    parser.add_argument("--days", type=int, help="validity; default: the row of the role")
+    parser.add_argument("--out", type=Path, help="the chain, PEM; default standard output")
+
+
+def sign(options: argparse.Namespace) -> int:
+    office, role = office_of(options.store), Role(options.role)
+    csr = read_request(options.request.read_bytes())
+    issuer = Role(options.by) if options.by else PROFILES[role].issuer
+    if issuer is None:
+        raise StoreError(f"{role.value} certificates are issued by any authority; name one with --by")
+    authority = office.store.credential(issuer, key_name(csr.public_key()))
+    chain = office.sign(csr, role, authority, now(), validity=timedelta(days=options.days) if options.days else None)
+    pem = b"".join(one.public_bytes(Encoding.PEM) for one in chain)
+    if options.out:
+        replace_file(options.out, pem)
+        fact = facts(chain[0])
+        say(options, f"{options.out}: {fact.name} until {fact.not_after:%Y-%m-%d}", chain=str(options.out), subject=fact.name)
+    else:
+        print(pem.decode(), end="")
+    return WELL
+
+
+# --- revocation ---
+
+REVOKE = """revoke a certificate, for the responder and the revocation lists of its authority
+  v2g pki revoke certs/contract/DEV2GC00000001G-secp521r1.chain.pem --store certs --reason keyCompromise"""
+
+
+def _revoke(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("certificate", type=Path, help="PEM; the first certificate in it")
+    parser.add_argument("--store", type=Path, required=True)
+    parser.add_argument("--reason", default="unspecified", choices=REASONS)
+
+
+def revoke(options: argparse.Namespace) -> int:
+    certificate = read_chain(options.certificate)[0]
+    authority = office_of(options.store).revoke(certificate, now(), options.reason)
+    name, serial = certificate.subject.rfc4514_string(), f"{certificate.serial_number:x}"
+    say(options, f"{authority.role.value} {authority.name} has revoked {name}, serial {serial}", serial=serial, authority=authority.name)
+    return WELL
+
+
+CRL = """write the revocation list of an authority
+  v2g pki crl --store certs --role mo-sub2 --out mo-sub2.crl"""
+
+
+def _crl(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--store", type=Path, required=True)
+    parser.add_argument("--role", required=True, choices=[role.value for role in PROFILES if PROFILES[role].authority])
+    parser.add_argument("--curve", choices=list(ALGORITHMS))
+    parser.add_argument("--out", type=Path, help="PEM; default: crl/ROLE-NAME.pem in the store, where verifiers look")
+
+
+def crl(options: argparse.Namespace) -> int:
+    office = office_of(options.store)
+    authority = office.store.credential(Role(options.role), options.curve)
+    made = office.crl(authority, now())
+    path = options.out or office.store.path / "crl" / f"{authority.role.value}-{authority.name}.pem"
+    replace_file(path, made.public_bytes(Encoding.PEM))
+    say(options, f"{path}: {len(made)} revoked, until {made.next_update_utc:%Y-%m-%d}", list=str(path), revoked=len(made))
+    return WELL
+
+
+STAPLE = """make the OCSP responses a station staples to its chain
+  v2g pki staple --store certs
+  v2g pki staple --store certs --days 7"""
+
+
+def _staple(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--store", type=Path, required=True)
+    parser.add_argument("--days", type=int, default=1, choices=range(1, 8), metavar="1..7", help="validity [V2G20-1021]; default 1")
+
+
+def staple(options: argparse.Namespace) -> int:
+    office, count = office_of(options.store), 0
+    for credential in office.store.credentials(Role.SECC):
+        responses = office.staples(credential.chain, now(), timedelta(days=options.days))
+        for certificate, response in zip(credential.chain, responses, strict=True):
+            office.store.save_response(certificate, response)
+            count += 1
+    say(options, f"{office.store.path}/responses: {count} responses, good for {options.days} days", responses=count)
+    return WELL
+
+
+# --- broken on purpose ---
+
+BROKEN = """chains that are wrong on purpose, each with the verdict a verifier must reach
+  v2g pki broken lab-chains
+  v2g pki broken lab-chains --role contract --curve ed448"""
+
+
+def _broken(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("--role", action="append", choices=[role.value for role in ROLES], help="repeatable; default all")
+    parser.add_argument("--curve", default="secp521r1", choices=list(ALGORITHMS))
+
+
+def broken(options: argparse.Namespace) -> int:
+    hierarchy = build(Plan(curves=(options.curve,)), options.curve, now())
+    create(options.directory, [hierarchy])
+    rows: list[dict[str, Any]] = []
+    for role in [Role(name) for name in options.role or ()] or ROLES:
+        bench = Bench(hierarchy, role, now())
+        place = options.directory / "broken" / role.value
+        rows += [_written(variant, bench, place) for variant in VARIANTS if role in variant.roles]
+    replace_file(options.directory / "broken" / "verdicts.json", json.dumps(rows, indent=1).encode())
+    say(options, f"{options.directory}/broken: {len(rows)} chains, verdicts in verdicts.json", chains=len(rows))
+    return WELL
+
+
+def _written(variant: Variant, bench: Bench, directory: Path) -> dict[str, Any]:
+    """One directory per variant, a DER file per certificate: some are octets that PEM readers would not carry."""
+    chain = variant.chain(bench)
+    for depth, octets in enumerate(chain):
+        replace_file(directory / variant.name / f"{depth}.der", octets)
+    verdict = variant.verdict.value if variant.verdict else "accepted"
+    return {"role": bench.role.value, "name": variant.name, "about": variant.about, "verdict": verdict, "certificates": len(chain)}
+
+
+# --- services ---
+
+
+def _place(parser: argparse.ArgumentParser, port: int) -> None:
+    parser.add_argument("--store", type=Path, required=True)
+    parser.add_argument("--host", default="::1")
+    parser.add_argument("--port", type=int, default=port, help=f"default {port}; 0 takes any")
+
+
+def _serve(site: Site, options: argparse.Namespace, path: str) -> int:
+    say(options, f"serving {site.url}{path}, stop with Ctrl-C", url=f"{site.url}{path}")
+    site.serve()
+    return WELL
+
+
+OCSP = """serve OCSP and revocation lists for every authority of a store
+  v2g pki ocsp --store certs --port 8888
+  openssl ocsp -url http://[::1]:8888/ocsp -issuer sub2.pem -cert leaf.pem -CAfile root.pem"""
+
+
+def _ocsp(parser: argparse.ArgumentParser) -> None:
+    _place(parser, 8888)
+
+
+def serve_ocsp(options: argparse.Namespace) -> int:
+    return _serve(Site(ocsp.routes(Store(options.store)), options.host, options.port), options, "/ocsp")
+
+
+STATUS = """ask an OCSP responder about a certificate
+  v2g pki status leaf.chain.pem
+  v2g pki status leaf.chain.pem --url http://[::1]:8888/ocsp"""
+
+
+def _status(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("chain", type=Path, help="PEM: the certificate, then its issuer")
+    parser.add_argument("--url", help="default: the one the certificate names")
+
+
+def status(options: argparse.Namespace) -> int:
+    certificate, *above = read_chain(options.chain)
+    if not above:
+        raise StoreError(f"{options.chain} holds the certificate alone; its issuer must follow it")
+    _, good = ocsp.fetch(certificate, above[0], options.url)
+    until = good.next_update
+    say(options, f"good until {until:%Y-%m-%d %H:%M} UTC", status="good", until=until.isoformat())
+    return WELL
+
+
+CPS = """a certificate provisioning service: hands the contracts of a store to cars that ask
+  v2g pki cps --store certs --port 8889
+  v2g pki cps --store certs --pcid WMIV2GKIT000000001 --profile interop"""
+
+
+def _cps(parser: argparse.ArgumentParser) -> None:
+    _place(parser, 8889)
+    parser.add_argument("--pcid", action="append", default=[], help="a car that has contracts here; default every car it trusts")
+    parser.add_argument("--profile", default="conformance", choices=["conformance", "interop"])
+
+
+def serve_cps(options: argparse.Namespace) -> int:
+    rules, suites = (INTEROP, xmldsig.INTEROP) if options.profile == "interop" else (ISO20, xmldsig.ISO20)
+    serving = cps.service(Store(options.store), options.pcid, rules, suites)
+    return _serve(Site(cps.routes(serving), options.host, options.port), options, "/installation")
+
+
+EST = """an enrolment server (RFC 7030) for station certificates
+  v2g pki est --store certs --port 8443 --user station:secret"""
+
+
+def _est(parser: argparse.ArgumentParser) -> None:
+    _place(parser, 8443)
+    parser.add_argument("--user", required=True, help="NAME:PASSWORD a station authenticates with")
+
+
+def serve_est(options: argparse.Namespace) -> int:
+    store = Store(options.store)
+    user, _, password = options.user.partition(":")
+    tls: ssl.SSLContext = est.server_tls(store, now(), options.host)
+    return _serve(Site(est.routes(store, {user: password}), options.host, options.port, tls), options, est.BASE)
+
+
+RENEW = """renew a station's certificate by EST; a station that runs takes it for its next session
+  v2g pki renew --store certs --url https://[::1]:8443 --user station:secret"""
+
+
+def _renew(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--store", type=Path, required=True, help="the station's")
+    parser.add_argument("--url", required=True)
+    parser.add_argument("--user", required=True, help="NAME:PASSWORD")
+    parser.add_argument("--name", help="which secc credential; default the first")
+
+
+def renew(options: argparse.Namespace) -> int:
+    user, _, password = options.user.partition(":")
+    renewed = est.renew(Store(options.store), options.url, (user, password), now(), name=options.name)
+    until = facts(renewed.leaf).not_after
+    say(
+        options,
+        f"{renewed.chain_path}: {renewed.common_name} until {until:%Y-%m-%d}",
+        chain=str(renewed.chain_path),
+        until=until.isoformat(),
+    )
+    return WELL

@@ -1,0 +1,53 @@
+"""A certificate provisioning service for the lab: raw EXI of a CertificateInstallationReq in, raw EXI of the response out.
+
+This is what a station's backend does with `exiRequest` of OCPP's Get15118EVCertificate; here it is one POST.
+"""
+
+import secrets
+import urllib.error
+import urllib.request
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+
+from lab.pki.web import Answer, Asked, Route
+from pki import signature as xmldsig
+from pki.profiles import ISO20, Role, Rules
+from pki.provisioning import Held, ProvisioningService
+from pki.store import Store
+from v2g.exi.errors import DecodeError
+
+EXI = "application/exi"
+
+
+def service(
+    store: Store, pcids: Collection[str] = (), rules: Rules = ISO20, suites: Collection[str] = xmldsig.ISO20
+) -> ProvisioningService:
+    """The service of a store: its contracts go to the cars named, or to every car it trusts."""
+
+    def contracts(pcid: str) -> Sequence[Held]:
+        return store.credentials(Role.CONTRACT) if not pcids or pcid in pcids else ()
+
+    return ProvisioningService(store.cps, store.anchors, contracts, secrets.token_bytes, rules=rules, suites=suites)
+
+
+def routes(serving: ProvisioningService) -> list[Route]:
+    """POST /installation."""
+
+    def installation(asked: Asked) -> Answer:
+        try:
+            return Answer(serving.answer_exi(asked.body, datetime.now(UTC)), EXI)
+        except DecodeError as error:
+            return Answer(f"{error}\n".encode(), "text/plain", 400)
+
+    return [("POST", "/installation", installation)]
+
+
+def relay(url: str, exi: bytes, *, timeout: float = 5.0) -> bytes:
+    """What a station does with a car's request: hand it on, hand the answer back. Raises OSError where nobody answers."""
+    asking = urllib.request.Request(url, exi, {"Content-Type": EXI})  # noqa: S310 - an address of the operator's own configuration
+    try:
+        with urllib.request.urlopen(asking, timeout=timeout) as answered:  # noqa: S310
+            octets: bytes = answered.read()
+            return octets
+    except urllib.error.HTTPError as error:
+        raise OSError(f"{url} answers {error.code}: {error.read(200).decode(errors='replace').strip()}") from None

@@ -1,0 +1,157 @@
+"""Enrolment over Secure Transport [RFC 7030] for a station's certificate: a lab server, and the client that renews.
+
+    with Site(routes(store, users), tls=server_tls(store, now)) as site:
+        renewed = renew(station_store, site.url, ("station", "password"), now)
+
+The server knows its clients by HTTP authentication over TLS, the second way the RFC offers: a station's certificate is one for servers,
+and a TLS library refuses it from a client.
+"""
+
+import base64
+import binascii
+import hmac
+import ipaddress
+import ssl
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, pkcs7
+
+from lab.pki.office import Office
+from lab.pki.web import Answer, Asked, Route
+from pki.certificate import PARSE_ERRORS, facts
+from pki.errors import CertificateError, Kind, StoreError
+from pki.issue import extensions_of, issue
+from pki.keys import ALGORITHMS
+from pki.plan import Names
+from pki.profiles import ISO20, PROFILES, Role, Rules
+from pki.request import attributes, read_attributes, read_request, renewal
+from pki.store import Credential, Store, replace_file
+from pki.verify import verify
+
+BASE = "/.well-known/est"
+CERTIFICATES = "application/pkcs7-mime; smime-type=certs-only"
+MAX_ANSWER = 65_536  # octets
+
+
+# --- server ---
+
+
+def routes(store: Store, users: Mapping[str, str], by: Role = Role.CPO_SUB2) -> list[Route]:
+    """cacerts, csrattrs, simpleenroll and simplereenroll, for the station certificates that the authority of a role issues."""
+    office, authority = Office(store), store.credential(by)
+
+    def allowed(asked: Asked) -> bool:
+        kind, _, credentials = asked.headers.get("Authorization", "").partition(" ")
+        try:
+            user, _, password = base64.b64decode(credentials, validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            return False
+        return kind == "Basic" and user in users and hmac.compare_digest(users[user].encode(), password.encode())
+
+    def enroll(asked: Asked) -> Answer:
+        if not allowed(asked):
+            return Answer(b"", status=401, headers=(("WWW-Authenticate", 'Basic realm="est"'),))
+        try:
+            request = read_request(base64.b64decode(asked.body))
+            chain = office.sign(request, Role.SECC, authority, datetime.now(UTC))
+        except (CertificateError, binascii.Error) as error:
+            return Answer(f"{error}\n".encode(), "text/plain", 400)
+        return _certificates(chain[:1])
+
+    def authorities(_: Asked) -> Answer:
+        roots = [root for root in store.anchors.v2g if root.subject == authority.chain[-1].issuer]
+        return _certificates((*authority.chain, *roots))
+
+    def wanted(_: Asked) -> Answer:
+        return Answer(base64.encodebytes(attributes(authority.curve)), "application/csrattrs", headers=_TRANSFER)
+
+    posts: list[Route] = [("POST", f"{BASE}/{name}", enroll) for name in ("simpleenroll", "simplereenroll")]
+    return [("GET", f"{BASE}/cacerts", authorities), ("GET", f"{BASE}/csrattrs", wanted), *posts]
+
+
+_TRANSFER = (("Content-Transfer-Encoding", "base64"),)
+
+
+def _certificates(chain: tuple[x509.Certificate, ...]) -> Answer:
+    der = pkcs7.serialize_certificates(list(chain), Encoding.DER)
+    return Answer(base64.encodebytes(der), CERTIFICATES, headers=_TRANSFER)
+
+
+def server_tls(store: Store, now: datetime, host: str = "::1", by: Role = Role.CPO_SUB2) -> ssl.SSLContext:
+    """TLS for the server: a leaf of the same authority, made for this run, good for one address."""
+    authority = store.credential(by)
+    key = ALGORITHMS[authority.curve].generate()
+    names = Names(evse_id="EST server")
+    place = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(host)), x509.DNSName("localhost")])
+    extensions = [*extensions_of(PROFILES[Role.SECC], authority, names, key.public_key()), (place, False)]
+    leaf = issue(PROFILES[Role.SECC], authority, names, key.public_key(), now, validity=timedelta(days=7), extensions=extensions)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory, "server.pem")
+        pem = [key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())]
+        pem += [one.public_bytes(Encoding.PEM) for one in (leaf, *authority.chain)]
+        replace_file(path, b"".join(pem), 0o600)
+        context.load_cert_chain(path)
+    return context
+
+
+# --- client ---
+
+
+def renew(store: Store, url: str, user: tuple[str, str], now: datetime, *, name: str | None = None, rules: Rules = ISO20) -> Credential:
+    """A fresh key and certificate for the station's name, verified and put in the place of the old; running sessions keep the old one.
+
+    Raises CertificateError for an answer that does not verify, StoreError where the server does not answer. Then nothing is replaced.
+    """
+    old = next((one for one in store.credentials(Role.SECC) if name in (None, one.name)), None)
+    if old is None:
+        raise StoreError(f"{store.path} holds no secc credential {name or ''} to renew")
+    client = _Client(url, user, store.anchors.v2g)
+    wanted = read_attributes(client.fetch("csrattrs"))
+    key = ALGORITHMS[wanted.curve or old.curve].generate()
+    body = base64.encodebytes(renewal(old.leaf, key).public_bytes(Encoding.DER))
+    leaf, *_ = client.certificates("simplereenroll", body)
+    subs = tuple(one for one in client.certificates("cacerts") if one.subject != one.issuer)
+    proof = verify((leaf, *subs), Role.SECC, store.anchors, now, rules=rules)
+    if facts(leaf).subject != facts(old.leaf).subject:
+        raise CertificateError(Kind.WRONG_PROFILE, f"the server certified {proof.common_name} where {old.common_name} asked")
+    return store.save(Role.SECC, old.name, proof.chain, key)
+
+
+class _Client:
+    """One server, trusted by the roots of the store and by nothing else."""
+
+    def __init__(self, url: str, user: tuple[str, str], roots: tuple[x509.Certificate, ...]) -> None:
+        if not url.startswith("https://"):
+            raise StoreError(f"{url}: enrolment goes over https only [RFC 7030 3.3]")
+        self._base = url.rstrip("/") + BASE
+        self._authorization = "Basic " + base64.b64encode(":".join(user).encode()).decode()
+        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._tls.load_verify_locations(cadata=b"".join(root.public_bytes(Encoding.PEM) for root in roots).decode())
+
+    def fetch(self, operation: str, body: bytes | None = None) -> bytes:
+        headers = {"Authorization": self._authorization, "Content-Type": "application/pkcs10", "Content-Transfer-Encoding": "base64"}
+        asking = urllib.request.Request(f"{self._base}/{operation}", body, headers)  # noqa: S310 - https was demanded
+        try:
+            with urllib.request.urlopen(asking, timeout=10, context=self._tls) as answered:  # noqa: S310
+                return base64.b64decode(answered.read(MAX_ANSWER))
+        except urllib.error.HTTPError as error:
+            raise StoreError(f"{operation}: the server answers {error.code} {error.read(200).decode(errors='replace').strip()}") from None
+        except (urllib.error.URLError, OSError, binascii.Error) as error:
+            raise StoreError(f"{self._base}: {error}") from None
+
+    def certificates(self, operation: str, body: bytes | None = None) -> list[x509.Certificate]:
+        try:
+            found = pkcs7.load_der_pkcs7_certificates(self.fetch(operation, body))
+        except PARSE_ERRORS as error:
+            raise CertificateError(Kind.MALFORMED, f"{operation}: no certificates in the answer: {error}") from None
+        if not found:
+            raise CertificateError(Kind.MALFORMED, f"{operation}: the answer holds no certificate")
+        return found

@@ -1,0 +1,79 @@
+"""OCSP over HTTP [RFC 6960 Appendix A]: the lab's responder, and a client for any other."""
+
+import base64
+import binascii
+import secrets
+import urllib.error
+import urllib.request
+from datetime import UTC, datetime
+from urllib.parse import quote, unquote
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from lab.pki.office import Office
+from lab.pki.web import Answer, Asked, Route
+from pki.certificate import facts
+from pki.errors import CertificateError, Kind
+from pki.status import MAX_RESPONSE, Good, answer, check, request
+from pki.store import Store
+
+RESPONSE = "application/ocsp-response"
+SHORT = 255  # octets of request that may go into a GET [RFC 6960 A.1]
+
+
+def routes(store: Store) -> list[Route]:
+    """POST of a request, or GET with it in base64 behind the path; also the revocation list of each authority, by role and name."""
+    office = Office(store)
+
+    def answered(der: bytes) -> Answer:
+        return Answer(answer(office.responders(), der, datetime.now(UTC)), RESPONSE)
+
+    def get(asked: Asked) -> Answer:
+        try:
+            return answered(base64.b64decode(unquote(asked.path), validate=True))
+        except binascii.Error:
+            return answered(b"")
+
+    def crl(asked: Asked) -> Answer:
+        role, _, name = asked.path.removesuffix(".crl").partition("/")
+        for authority in office.authorities():
+            if (authority.role.value, authority.name) == (role, name):
+                return Answer(office.crl(authority, datetime.now(UTC)).public_bytes(Encoding.DER), "application/pkix-crl")
+        return Answer(b"", status=404)
+
+    return [("GET", "/crl", crl), ("POST", "/ocsp", lambda asked: answered(asked.body)), ("GET", "/ocsp", get)]
+
+
+def fetch(certificate: x509.Certificate, issuer: x509.Certificate, url: str | None = None, *, timeout: float = 5.0) -> tuple[bytes, Good]:
+    """Ask the responder a certificate names, or another, and check what it says. `timeout` in s.
+
+    Raises CertificateError: REVOKED, or STATUS_UNKNOWN also where nobody answers.
+    """
+    place = url or next(iter(facts(certificate).ocsp_urls), None)
+    if place is None:
+        raise CertificateError(Kind.STATUS_UNKNOWN, "the certificate names no OCSP responder")
+    if not place.startswith(("http://", "https://")):
+        raise CertificateError(Kind.STATUS_UNKNOWN, f"{place[:80]} is no web address")
+    nonce = secrets.token_bytes(16)
+    der = request(certificate, issuer, nonce)
+    asking = urllib.request.Request(place, der, {"Content-Type": "application/ocsp-request"})  # noqa: S310 - the scheme was looked at
+    try:
+        with urllib.request.urlopen(asking, timeout=timeout) as answered:  # noqa: S310
+            response = answered.read(MAX_RESPONSE + 1)
+    except (urllib.error.URLError, OSError, ValueError) as error:
+        raise CertificateError(Kind.STATUS_UNKNOWN, f"{place} does not answer: {error}") from None
+    now = datetime.now(UTC)
+    try:
+        return response, check(response, certificate, issuer, now, nonce=nonce)
+    except CertificateError as error:
+        if error.kind is Kind.REVOKED:
+            raise
+        return response, check(response, certificate, issuer, now)  # many a responder serves what it signed before, without nonce
+
+
+def get_url(base: str, der: bytes) -> str:
+    """Where a GET finds the answer to a short request: caches on the way can serve it."""
+    if len(der) > SHORT:
+        raise ValueError(f"{len(der)} octets of request, and a GET carries {SHORT}")
+    return f"{base.rstrip('/')}/{quote(base64.b64encode(der).decode(), safe='')}"
