@@ -27,7 +27,7 @@ HERE, THERE = ("::1", 50000), ("::1", 50001)
 def checked(record: Record) -> Record:
     """The record as a reader gets it; it has exactly what the table says."""
     read: Record = json.loads(line(record))
-    assert set(read) == {"type", "at", "epoch"} | set(RECORDS[read["type"]]), read
+    assert set(read) == {"type", "connection", "at", "epoch"} | set(RECORDS[read["type"]]), read
     return read
 
 
@@ -131,6 +131,7 @@ def test_the_trace_of_a_real_connection_holds_the_handshake_and_no_key() -> None
     for record in records:
         checked(record)
     assert records[0]["about"] == {"name": "test"}
+    assert {r["connection"] for r in records} == {1}
     tls = records[2]
     assert tls["version"] == "TLSv1.3"
     assert [len(tls[key]) for key in ("own_chain", "peer_chain", "authorities_named")] == [3, 3, 2]

@@ -1,8 +1,9 @@
 """The trace of a session: one JSON object per line, complete enough to tell the whole story from it alone (pure).
 
-Every record has `type`, `at` (s of a monotonic clock, for gaps) and `epoch` (s since 1970, for people). What else it has stands in
-`RECORDS`, per type; a field may be added in a later version, none changes its meaning. Octets are hexadecimal, names of roots are DER, a
-decoded message is in the shape of `v2g.exi.json`. Keys never get here: what protects a connection goes to its own key log.
+Every record has `type`, `connection` (its number at this server, so that one file may hold many), `at` (s of a monotonic clock, for gaps)
+and `epoch` (s since 1970, for people). What else it has stands in `RECORDS`, per type; a field may be added in a later version, none
+changes its meaning. Octets are hexadecimal, names of roots are DER, a decoded message is in the shape of `v2g.exi.json`. Keys never get
+here: what protects a connection goes to its own key log.
 """
 
 import json
@@ -27,7 +28,6 @@ RECORDS: Final[Mapping[str, Mapping[str, str]]] = {
     "trace": {
         "version": "of this schema",
         "side": "secc or evcc: whose eyes these are",
-        "connection": "number of the connection at this server",
         "about": "what the caller wants to be found here: names, versions, configuration",
     },
     "connected": {"local": "host, port", "peer": "host, port"},
@@ -100,8 +100,7 @@ class Trace:
 
     def opening(self, at: float, about: Mapping[str, Any] | None = None) -> Record:
         """The first record."""
-        body = {"version": VERSION, "side": self._side, "connection": self._connection, "about": dict(about or {})}
-        return self._record("trace", at, body)
+        return self._record("trace", at, {"version": VERSION, "side": self._side, "about": dict(about or {})})
 
     def record(self, event: Event) -> Record:
         """The record of an event, whatever event it is."""
@@ -120,7 +119,7 @@ class Trace:
         return self._record(kind, event.at, body)
 
     def _record(self, kind: str, at: float, body: Record) -> Record:
-        return {"type": kind, "at": round(at, 6), "epoch": round(self._wall(at), 6), **body}
+        return {"type": kind, "connection": self._connection, "at": round(at, 6), "epoch": round(self._wall(at), 6), **body}
 
     def _frame(self, event: FrameReceived | FrameSent) -> Record:
         received = isinstance(event, FrameReceived)
