@@ -119,6 +119,7 @@ async def serve(config: Config, options: argparse.Namespace) -> Ended | None:
     from secc.server import Place, Station, surroundings, wall_clock
     from secc.trust import station_tls, station_verifier
 
+    stop = stopping()
     store = Store(config.pki) if config.pki else None
     tls = station_tls(store, config.profile) if store is not None and config.tls else None
     verifier = station_verifier(store, config.profile) if store is not None else None
@@ -144,15 +145,20 @@ async def serve(config: Config, options: argparse.Namespace) -> Ended | None:
             async with Station(places, tls, clock=clock, verifier=verifier, observe=observe) as station:
                 for place, address in zip(places, station.addresses, strict=True):
                     say(options.json, "listening", address=spelled(address), evse=place.outlet.evse_id, tls=tls is not None)
-                return await until_stopped(station.once() if options.once else asyncio.Event().wait())
+                return await until_stopped(station.once() if options.once else stop.wait(), stop)
 
 
-async def until_stopped(work: Any) -> Ended | None:
-    """The result of the work, None when SIGINT or SIGTERM comes first."""
+def stopping() -> asyncio.Event:
+    """Set when SIGINT or SIGTERM comes."""
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):  # a platform without signals in its loop
             loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+async def until_stopped(work: Any, stop: asyncio.Event) -> Ended | None:
+    """The result of the work, None when the signal comes first."""
     tasks = [asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())]
     done, rest = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in rest:

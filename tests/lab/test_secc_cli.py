@@ -1,0 +1,118 @@
+"""`v2g secc` as people and scripts run it: a process, its lines, its exit codes."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.cli import main
+
+ROOT = Path(__file__).parents[2]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+@contextmanager
+def station(*arguments: str) -> Iterator[tuple["subprocess.Popen[str]", dict[str, Any]]]:
+    """A station in a process of its own, and its first line."""
+    command = [sys.executable, "-m", "lab.cli", "secc", "--port", "0", "--no-tls", "--json", *arguments]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
+    try:
+        assert process.stdout is not None
+        yield process, json.loads(process.stdout.readline())
+    finally:
+        process.kill()
+        process.wait()
+
+
+def car(address: str, *arguments: str) -> dict[str, Any]:
+    command = [sys.executable, "-m", "lab.cli", "ev", "--connect", address, "--no-tls", "--json", "--auth", "eim", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, env=ENVIRONMENT, check=False)
+    said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return said
+
+
+def test_one_session_told_in_lines_and_in_the_exit_code(tmp_path: Path) -> None:
+    trace = tmp_path / "trace.jsonl"
+    with station("--once", "--services", "AC,AC_BPT", "--trace", str(trace)) as (process, first):
+        assert (first["event"], first["tls"], first["evse"]) == ("listening", False, "DE*V2G*E1")
+        assert car(first["address"], "--service", "AC", "--loops", "3")["ok"]
+        out, err = process.communicate(timeout=20)
+    lines = [json.loads(line) for line in out.splitlines()]
+    ended = lines[-1]
+    assert (ended["event"], ended["ok"], ended["how"], ended["service"], ended["auth"]) == ("ended", True, "Terminate", "AC", "EIM")
+    assert ended["loops"] == 3
+    assert ended["relaxed"] == ["V2G20-2356"]
+    assert process.returncode == 0, err
+    records = [json.loads(line) for line in trace.read_text().splitlines()]
+    assert {"frame", "state", "end"} <= {record["type"] for record in records}
+
+
+def test_a_car_that_is_refused_and_leaves_in_order_is_a_session_that_ended_well() -> None:
+    with station("--once", "--eim", "refuse") as (process, first):
+        assert not car(first["address"], "--service", "DC", "--loops", "1")["ok"]
+        process.communicate(timeout=20)
+    assert process.returncode == 0
+
+
+def test_a_session_that_breaks_is_exit_code_1() -> None:
+    with station("--once") as (process, first):
+        host, _, port = first["address"].rpartition(":")
+        with socket.create_connection((host.strip("[]"), int(port))) as stranger:
+            stranger.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        out, _ = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert json.loads(out.splitlines()[-1])["ok"] is False
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_well(number: signal.Signals) -> None:
+    with station() as (process, _):
+        process.send_signal(number)
+        _, err = process.communicate(timeout=10)
+    assert process.returncode == 0
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--port", "0"], "tls needs certificates: give pki"),
+        (["--no-tls", "--services", "DC,WPT"], "offer.services"),
+        (["--no-tls", "--control", "Scheduled,Scheduled"], "controls"),
+        (["--pki", "/nowhere"], "/nowhere is no directory"),
+        (["--no-tls", "--config", "/nowhere.toml"], "/nowhere.toml: No such file or directory"),
+        (["--no-tls", "--prices", "/nowhere.csv"], "/nowhere.csv: No such file or directory"),
+        (["--no-tls", "--iface", "nowhere0"], "nowhere0"),
+        (["--no-tls", "--host", "192.0.2.1", "--port", "0"], "192.0.2.1"),
+    ],
+)
+def test_what_a_user_can_cure_is_one_line_and_exit_code_2(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["secc", *arguments]) == 2
+    captured = capsys.readouterr()
+    assert said in captured.err
+    assert captured.err.startswith("v2g secc: ")
+    assert len(captured.err.splitlines()) == 1
+    assert captured.out == ""
+
+
+def test_an_unknown_key_in_the_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "station.toml"
+    file.write_text("tls = false\n[offer]\nservises = ['DC']\n")
+    assert main(["secc", "--config", str(file)]) == 2
+    assert "unknown key offer.servises; did you mean offer.services?" in capsys.readouterr().err
+
+
+def test_hardware_of_ones_own_must_be_an_evse(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for driver in ("nowhere:Charger", "json:JSONDecoder", "json"):
+        file = tmp_path / "station.toml"
+        file.write_text(f"tls = false\nport = 0\n[hardware]\ndriver = '{driver}'\n")
+        assert main(["secc", "--config", str(file)]) == 2
+        assert f"hardware.driver '{driver}'" in capsys.readouterr().err
