@@ -7,7 +7,22 @@ import struct
 import pytest
 
 from pki.profiles import Role
-from tests.session.peers import BYE, HELLO, Asking, Station, car_tls, credential, der, drive, go, hierarchy, judge, key_pem, station_tls
+from tests.session.peers import (
+    BYE,
+    HELLO,
+    Answering,
+    Asking,
+    Station,
+    car_tls,
+    credential,
+    der,
+    drive,
+    go,
+    hierarchy,
+    judge,
+    key_pem,
+    station_tls,
+)
 from v2g.session.errors import Misuse
 from v2g.session.link import Disconnected, HandshakeFailed, KeyLog, Secured, Unprotected, Unreachable
 from v2g.session.tls import Credential
@@ -233,6 +248,25 @@ def test_a_running_session_is_never_dropped_for_newcomers() -> None:
             assert await reader.read() == BYE
             for _, other in [*idle, (None, writer)]:
                 other.close()
+
+    go(scenario())
+
+
+def test_after_a_bug_the_endpoint_is_told_that_its_connection_is_gone() -> None:
+    class Faulty(Answering):
+        def receive(self, octets: bytes, now: float) -> None:
+            super().receive(octets, now)
+            if octets:
+                raise RuntimeError("a bug")
+
+    async def scenario() -> None:
+        endpoint = Faulty()
+        async with Server(lambda link: endpoint, "::1", 0, None) as server:
+            assert await _send(server.port, HELLO) == b""
+            served = await server.served.get()
+        assert endpoint.ended is not None
+        assert served.ended is endpoint.ended
+        assert "a bug" in served.disconnected.reason
 
     go(scenario())
 

@@ -116,8 +116,8 @@ class Pump(asyncio.Protocol):
         """Nothing is left of the connection."""
         by, reason = self._parted or ("peer", f"{error}" if error else "closed without a word")
         clean = error is None and (self._channel is None or self._channel.peer_closed or by == "us")
-        if self.phase is Phase.OPEN and self.endpoint is not None and self.endpoint.ended is None:
-            self._guarded(lambda: self._hand_over(b""))
+        if self.endpoint is not None and self.endpoint.ended is None:
+            self._guarded(lambda: self._hand_over(b""))  # also after an error of ours: what it drives must be made safe
         self.phase = Phase.CLOSED
         if self._alarm is not None:
             self._alarm.cancel()

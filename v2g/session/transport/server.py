@@ -22,6 +22,7 @@ log = logging.getLogger("v2g.transport")
 # A connection costs about 100 KB in its handshake. Real cars come one at a time per outlet; beyond this many the oldest that has not
 # authenticated itself is dropped for the newest, so that a flood of idle connections never shuts a car out.
 CONNECTION_LIMIT = 64
+CLOSING = 3.0  # s for open connections to be closed in order
 RECORD = 256  # ended connections that are remembered for whoever asks
 
 
@@ -158,7 +159,7 @@ class Server:
         for pump in pumps:
             pump.abandon("the station shuts down")
         if pumps:
-            await asyncio.wait([pump.done for pump in pumps])
+            await asyncio.wait([pump.done for pump in pumps], timeout=CLOSING)
         await asyncio.sleep(0)
 
     async def __aenter__(self) -> "Server":
