@@ -13,8 +13,9 @@ from typing import Any
 
 import msgspec
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import hashes, serialization
 
+from lab.pki import explain as explanation
 from lab.pki.commands import add
 from pki.certificate import Facts, facts, read
 from pki.errors import CertificateError, IdentifierError, PlanError, StoreError
@@ -37,6 +38,9 @@ def register(subparsers: Any) -> None:
     _verify(_command(commands, "verify", verify_chain, VERIFY))
     _show(_command(commands, "show", show, SHOW))
     add(partial(_command, commands))
+    signing = subparsers.add_parser("sign", help="look into a signature", description="look into a signature", epilog=EXIT_CODES)
+    explained = signing.add_subparsers(metavar="COMMAND", required=True)
+    explanation.options(_command(explained, "explain", explanation.run, explanation.EXPLAIN))
 
 
 def _command(commands: Any, name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
