@@ -1,6 +1,8 @@
 """One port, one pump: sessions of both sides over real sockets, and peers that do everything wrong."""
 
 import asyncio
+import os
+import resource
 import socket
 import struct
 
@@ -197,7 +199,7 @@ def test_resets_between_the_flights_and_in_the_session() -> None:
         station, hello = Station(), car_tls().channel()
         hello.start()
         async with Server(station.attend, "::1", 0, station_tls()) as server:
-            for _ in range(20):
+            for _ in range(100):
                 await _send(server.port, hello.octets_to_send() or HELLO, then="reset")
                 await server.served.get()
             car = asyncio.create_task(drive(server.port, car_tls(), *[HELLO] * 1000))
@@ -234,6 +236,24 @@ def test_a_flood_of_idle_connections_does_not_shut_a_car_out() -> None:
                 writer.close()
 
     go(scenario())
+
+
+def test_a_station_that_ran_out_of_descriptors_serves_again_when_it_has_some(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        async with Server(Station().attend, "::1", 0, station_tls()) as server:
+            soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+            with socket.create_connection(("::1", server.port)):
+                free = os.dup(0)
+                os.close(free)
+                resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+                try:
+                    await asyncio.sleep(0.05)  # the listener finds that it cannot accept
+                finally:
+                    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+                await _alive(server.port)
+
+    go(scenario())
+    assert "out of system resource" in caplog.text
 
 
 def test_a_running_session_is_never_dropped_for_newcomers() -> None:
