@@ -5,6 +5,7 @@ import asyncio
 import contextlib
 import importlib
 import json
+import secrets
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -26,6 +27,7 @@ from v2g.session.link import Disconnected, HandshakeFailed, Observe, Observer, S
 from v2g.session.trace import Trace, TraceWriter
 
 WELL, NEGATIVE, USAGE = 0, 1, 2
+RENEWAL_PERIOD = 5.0  # s between two looks at the certificates
 EPILOG = """examples:
   v2g secc --host ::1 --port 15118 --pki certs                 TLS 1.3, DC and DC_BPT, EIM and Plug & Charge
   v2g secc --host 127.0.0.1 --port 0 --no-tls --auth EIM       a bench on plain TCP; the port is told on standard output
@@ -60,6 +62,7 @@ def register(subparsers: Any) -> None:
     offer.add_argument("--services", type=_listed, metavar="A,B", help="of AC, AC_BPT, DC, DC_BPT, in this order (default DC,DC_BPT)")
     offer.add_argument("--control", type=_listed, metavar="A,B", help="of Scheduled, Dynamic, in this order (default both)")
     offer.add_argument("--auth", type=_listed, metavar="A,B", help="of EIM, PnC (default both with --pki, else EIM)")
+    offer.add_argument("--installation", action="store_true", default=None, help="offer to install contracts of the --pki directory")
     offer.add_argument("--eim", choices=("accept", "refuse", "wait"), help="who may charge without contract (default accept)")
     site = parser.add_argument_group("site")
     site.add_argument("--prices", metavar="FILE", help="day-ahead prices, CSV or JSON")
@@ -103,6 +106,7 @@ def configured(options: argparse.Namespace) -> Config:
         name: getattr(options, name) for name in ("host", "port", "iface", "tls", "pki", "profile", "ocpp", "time_scale")
     }
     offer = {"services": options.services, "controls": options.control, "authorizations": options.auth}
+    offer["certificate_installation"] = options.installation
     site = {"prices": options.prices, "import_limit": options.import_limit, "export_limit": options.export_limit}
     nested = {"offer": offer, "site": site, "eim": {"rule": options.eim}}
     given = {name: value for name, value in flags.items() if value is not None}
@@ -145,6 +149,8 @@ async def serve(config: Config, options: argparse.Namespace) -> Ended | None:
             async with Station(places, tls, clock=clock, verifier=verifier, observe=observe) as station:
                 for place, address in zip(places, station.addresses, strict=True):
                     say(options.json, "listening", address=spelled(address), evse=place.outlet.evse_id, tls=tls is not None)
+                if store is not None:
+                    stack.callback(asyncio.create_task(renewed(store, station, config)).cancel)
                 return await until_stopped(station.once() if options.once else stop.wait(), stop)
 
 
@@ -155,6 +161,23 @@ def stopping() -> asyncio.Event:
         with contextlib.suppress(NotImplementedError):  # a platform without signals in its loop
             loop.add_signal_handler(number, stop.set)
     return stop
+
+
+async def renewed(store: Any, station: Any, config: Config) -> None:
+    """Follow the certificates on disk: what was replaced there is used from the next session on."""
+    from pki.errors import StoreError
+    from secc.trust import station_tls, station_verifier
+
+    while True:
+        await asyncio.sleep(RENEWAL_PERIOD)
+        if not store.changed():
+            continue
+        store.reload()
+        try:
+            tls = station_tls(store, config.profile) if config.tls else None
+            station.reload(tls, station_verifier(store, config.profile))
+        except StoreError as error:
+            print(f"v2g secc: {error}; the certificates of before stay in use", file=sys.stderr)
 
 
 async def until_stopped(work: Any, stop: asyncio.Event) -> Ended | None:
@@ -195,12 +218,25 @@ async def decided(config: Config, outlets: Sequence[OutletConfig], around: Surro
     """The backend of each outlet: a CSMS, or rules of its own."""
     site = site_of(config, around.wall())
     if config.ocpp is None:
-        yield [LocalBackend(around, _sited(site, each), eim=config.eim.rule, eim_delay=config.eim.delay) for each in outlets]
+        rules: dict[str, Any] = {"eim": config.eim.rule, "eim_delay": config.eim.delay, "provisioning": provisioning(config, store)}
+        yield [LocalBackend(around, _sited(site, each), **rules) for each in outlets]
         return
     from lab.station_ocpp import connected
 
     async with connected(config, outlets, site, clock, store) as backends:
         yield backends
+
+
+def provisioning(config: Config, store: Any) -> Any:
+    """The laboratory's provisioning service, where contracts are to be installed without a CSMS."""
+    if not config.offer.certificate_installation:
+        return None
+    from secc.trust import provisioning_service
+
+    service = provisioning_service(store, config.profile, secrets.token_bytes) if store is not None else None
+    if service is None:
+        raise ConfigError("offer.certificate_installation needs a pki directory with a cps and a contract, or ocpp")
+    return service.answer_exi
 
 
 def _sited(site: Site, outlet: OutletConfig) -> Site:

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from datetime import UTC, datetime
+from typing import Any, Literal, TypeVar, cast
 
 from energy.needs import Needs
 from energy.offer import Offer, Tuple, offer
@@ -18,6 +19,7 @@ from secc.station import (
     AuthorizationWanted,
     Authorized,
     CertificateInstallationWanted,
+    CertificateReady,
     CertificateRefused,
     EVReported,
     Fact,
@@ -33,6 +35,7 @@ from secc.station import (
 from v2g.messages.common_types import responseCodeType as Code
 from v2g.session.endpoint import Ended, Event
 
+T = TypeVar("T")
 EIM = Literal["accept", "refuse", "wait"]
 STEERING_PERIOD = 1.0  # real s between two looks at the setpoint
 
@@ -59,6 +62,7 @@ class LocalBackend:
     signals: Sequence[Signal] = ()
     eim: EIM = "accept"
     eim_delay: float = 0.0  # real s until a person has shown a card
+    provisioning: Callable[[bytes, datetime], bytes] | None = None  # (request, now) -> response, both EXI; None: no contracts to install
 
     def __post_init__(self) -> None:
         self._tell: Tell | None = None
@@ -85,8 +89,8 @@ class LocalBackend:
         match event:
             case AuthorizationWanted():
                 self._authorize(event)
-            case CertificateInstallationWanted():
-                self._say(CertificateRefused(Code.WARNING_NoCertificateAvailable))
+            case CertificateInstallationWanted(exi=exi):
+                self._install(exi)
             case ServiceSelected(control=control):
                 self._dynamic = control == "Dynamic"
             case NeedsChanged(needs=needs):
@@ -111,19 +115,23 @@ class LocalBackend:
             verdict = Authorized() if self.eim == "accept" else AuthorizationRefused(Code.WARNING_EIMAuthorizationFailure)
             self._later(self.eim_delay, lambda: self._say(verdict))
 
+    def _install(self, exi: bytes) -> None:
+        if self.provisioning is None:
+            self._say(CertificateRefused(Code.WARNING_NoCertificateAvailable))
+            return
+        service, now = self.provisioning, datetime.fromtimestamp(self.around.wall(), UTC)
+        self._work(lambda: CertificateReady(service(exi, now)), self._say)
+
     # --- schedules ---
 
     def _schedule(self, needs: Needs) -> None:
-        site, wall, signals, visit = self.site, self.around.wall(), tuple(self.signals), self._visit
+        site, wall, signals = self.site, self.around.wall(), tuple(self.signals)
 
-        def done(result: object) -> None:
-            assert isinstance(result, tuple)
-            if visit == self._visit:
-                made, offered = result
-                self._plan = made
-                self._say(ScheduleReady(offered))
+        def done(result: tuple[Plan, Offer]) -> None:
+            self._plan = result[0]
+            self._say(ScheduleReady(result[1]))
 
-        self.around.work(lambda: offered(needs, site, wall, signals), done)
+        self._work(lambda: offered(needs, site, wall, signals), done)
 
     def _follow(self, report: EVReported) -> None:
         """In Dynamic control a car tells its needs anew in every loop."""
@@ -148,6 +156,11 @@ class LocalBackend:
         self.around.later(STEERING_PERIOD, lambda: self._steer(visit))
 
     # --- speaking ---
+
+    def _work(self, job: Callable[[], T], done: Callable[[T], None]) -> None:
+        """A job whose result is for this session alone."""
+        visit = self._visit
+        self.around.work(job, lambda result: done(cast(T, result)) if visit == self._visit else None)
 
     def _later(self, delay: float, call: Callable[[], None]) -> None:
         visit = self._visit

@@ -161,7 +161,7 @@ class Driver:
             self.backend.began(self.tell)
         held, self._held = self._held or [], None
         for event in held:
-            self.backend.heard(event)
+            self._hear(event)
         self._start("notices", self._listen)
         self._start("limits", self._watch_limits)
         await self.evse.session_began(evccid)
@@ -170,10 +170,14 @@ class Driver:
             self._start("hardware", self._work)
 
     def _hear(self, event: Event | Fact) -> None:
+        """Tell the backend. What goes wrong there is said, and costs nobody a session."""
         if self._held is not None:
             self._held.append(event)
-        else:
+            return
+        try:
             self.backend.heard(event)
+        except Exception:
+            log.exception("%s: the backend failed on %s", self.evse.evse_id, type(event).__name__)
 
     async def _authorize(self, wanted: AuthorizationWanted) -> None:
         """A card at the outlet decides at once, everything else is the backend's."""

@@ -86,6 +86,13 @@ class Bay:
             self._discovery = DiscoveryServer(self.place.iface, lambda: answer)
             await self._discovery.start()
 
+    def reload(self, tls: ServerTls | None, verifier: Verifier | None) -> None:
+        """Take other certificates and anchors from the next session on."""
+        self._verifier = verifier
+        if tls is not None and self._tls is not None:
+            self._tls = tls
+            self.server.reload(tls)
+
     async def close(self) -> None:
         """End every session with its outlet safe, then close."""
         if self._discovery is not None:
@@ -188,6 +195,11 @@ class Station:
     def addresses(self) -> list[tuple[str, int]]:
         """Where each outlet listens."""
         return [bay.server.address for bay in self.bays]
+
+    def reload(self, tls: ServerTls | None, verifier: Verifier | None) -> None:
+        """Take other certificates and anchors from the next session on; those that run are not disturbed."""
+        for bay in self.bays:
+            bay.reload(tls, verifier)
 
     async def once(self) -> Ended:
         """Wait until one session has ended, at whichever outlet; its end. What never spoke is no session."""

@@ -1,0 +1,81 @@
+"""What a directory of certificates makes of a station: whom it lets in, whom it believes, what it staples."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from pki.errors import CertificateError, Kind, StoreError
+from pki.issue import Hierarchy, build
+from pki.plan import Plan
+from pki.profiles import Role
+from pki.status import Responder, Revocation, revocation_list
+from pki.store import Store, create
+from secc.trust import VehicleJudge, provisioning_service, station_status, station_tls
+
+NOW = datetime.now(UTC)
+SOUND = build(Plan(), "secp521r1", NOW)
+
+
+def der(hierarchy: Hierarchy, role: Role) -> tuple[bytes, ...]:
+    return tuple(certificate.public_bytes(Encoding.DER) for certificate in hierarchy[role].chain)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return create(tmp_path / "pki", [SOUND])
+
+
+def judge(store: Store) -> VehicleJudge:
+    return VehicleJudge(store.anchors, status=station_status(store))
+
+
+def test_a_vehicle_is_let_in_and_nobody_else(store: Store) -> None:
+    assert judge(store)(der(SOUND, Role.VEHICLE), NOW.timestamp()).role is Role.VEHICLE
+    for role in (Role.CONTRACT, Role.PROVISIONING, Role.SECC):
+        with pytest.raises(CertificateError):
+            judge(store)(der(SOUND, role), NOW.timestamp())
+    stranger = build(Plan(), "secp521r1", NOW)
+    with pytest.raises(CertificateError):
+        judge(store)(der(stranger, Role.VEHICLE), NOW.timestamp())
+
+
+def test_under_interop_a_provisioning_certificate_passes_for_one(store: Store) -> None:
+    from secc.trust import RULES
+
+    assert VehicleJudge(store.anchors, RULES["interop"])(der(SOUND, Role.PROVISIONING), NOW.timestamp()).role is Role.PROVISIONING
+
+
+def test_a_vehicle_on_a_revocation_list_stays_outside(store: Store) -> None:
+    vehicle, issuer = SOUND[Role.VEHICLE], SOUND[Role.VEHICLE].chain[1]
+    issuing = next(one for one in SOUND.issued if one.certificate == issuer)
+    made = revocation_list(issuer, issuing.key, {vehicle.certificate.serial_number: Revocation(NOW)}, NOW)
+    (store.path / "crl").mkdir()
+    (store.path / "crl" / "oem.pem").write_bytes(made.public_bytes(Encoding.PEM))
+    with pytest.raises(CertificateError) as refused:
+        judge(store)(der(SOUND, Role.VEHICLE), NOW.timestamp() + 1)
+    assert refused.value.kind is Kind.REVOKED
+
+
+def test_the_staple_is_what_the_store_keeps_for_the_leaf_while_it_is_good(store: Store) -> None:
+    (offer,) = station_tls(store)._offers
+    staple = offer.context.credential.staple  # type: ignore[union-attr]
+    assert staple is not None
+    assert staple(NOW.timestamp()) is None
+    leaf = store.secc.leaf
+    issuing = next(one for one in SOUND.issued if one.certificate == store.secc.chain[1])
+    response = Responder(issuing.certificate, issuing.certificate, issuing.key, lambda serial: "good").staple(leaf, NOW)
+    store.save_response(leaf, response)
+    assert staple(NOW.timestamp() + 60) == response
+    assert staple(NOW.timestamp() + 86_400 * 30) is None
+
+
+def test_a_store_without_a_station_certificate_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="v2g pki create"):
+        station_tls(create(tmp_path / "empty", []))
+
+
+def test_contracts_are_installed_where_there_are_any(store: Store, tmp_path: Path) -> None:
+    assert provisioning_service(store, "conformance", bytes) is not None
+    assert provisioning_service(create(tmp_path / "none", []), "conformance", bytes) is None
