@@ -16,6 +16,7 @@ Layout, everything PEM:
 
     roots/v2g/*.pem  roots/oem/*.pem  roots/mo/*.pem  roots/private/*.pem      whom this end trusts, one root each
     ROLE/NAME.chain.pem  ROLE/NAME.key.pem                                     a credential: secc, vehicle, contract, cps, mo-sub2, ocsp ...
+    ROLE/NAME.key.uri                                                          instead of the key: a PKCS #11 URI, the key stays in hardware
     responses/*.der  crl/*.pem                                                 OCSP responses and revocation lists kept for later
 
 ROLE is a value of `pki.profiles.Role`, NAME is free (`create` takes the curve). Files are replaced atomically, keys are readable by their
@@ -40,6 +41,7 @@ from pki.errors import CertificateError, Kind, StoreError
 from pki.issue import Hierarchy, Issued
 from pki.keys import ALGORITHMS, PrivateKey, belongs, key_name
 from pki.profiles import EXPIRES_SOON, PROFILES, Anchor, Role
+from pki.token import TokenKey, address, token_key
 from pki.verify import Anchors
 
 KEY_MODE, FILE_MODE, DIRECTORY_MODE = 0o600, 0o644, 0o755
@@ -186,9 +188,14 @@ class Store:
         if not belongs(key, chain[0].public_key()):
             raise StoreError(f"the key given for {role.value} {name} does not belong to its certificate")
         stem = self.path / role.value / safe_name(name)
-        key_path, chain_path = Path(f"{stem}.key.pem"), Path(f"{stem}.chain.pem")
-        private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        replace_file(key_path, private, KEY_MODE)
+        chain_path = Path(f"{stem}.chain.pem")
+        if isinstance(key, TokenKey):
+            key_path = Path(f"{stem}.key.uri")
+            replace_file(key_path, f"{key.place}\n".encode(), KEY_MODE)
+        else:
+            key_path = Path(f"{stem}.key.pem")
+            private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+            replace_file(key_path, private, KEY_MODE)
         replace_file(chain_path, b"".join(one.public_bytes(serialization.Encoding.PEM) for one in chain))
         self.reload()
         return Credential(role, name, chain, key, chain_path, key_path)
@@ -233,7 +240,9 @@ class Store:
 
     def _credential(self, role: Role, chain_path: Path) -> Credential:
         name = chain_path.name.removesuffix(".chain.pem")
-        key_path = chain_path.with_name(f"{name}.key.pem")
+        key_path = chain_path.with_name(f"{name}.key.uri")
+        if not key_path.exists():
+            key_path = chain_path.with_name(f"{name}.key.pem")
         chain, key = read_chain(chain_path), read_key(key_path)
         if not belongs(key, chain[0].public_key()):
             raise StoreError(f"{key_path} is not the key of the first certificate in {chain_path}; the chain must start with its leaf")
@@ -272,7 +281,9 @@ def read_chain(path: Path) -> tuple[x509.Certificate, ...]:
 
 
 def read_key(path: Path, password: bytes | None = None) -> PrivateKey:
-    """The private key of a PEM file. Raises StoreError."""
+    """The private key of a PEM file, or the one in hardware that a `.key.uri` file points to. Raises StoreError."""
+    if path.suffix == ".uri":
+        return _token_key(path)
     try:
         key: PrivateKeyTypes = serialization.load_pem_private_key(path.read_bytes(), password)
     except OSError as error:
@@ -282,6 +293,15 @@ def read_key(path: Path, password: bytes | None = None) -> PrivateKey:
     if key_name(key) not in ALGORITHMS:
         raise StoreError(f"{path} holds a {key_name(key)} key; ISO 15118 signs with {', '.join(ALGORITHMS)}")
     return cast(PrivateKey, key)
+
+
+def _token_key(path: Path) -> TokenKey:
+    uri = path.read_text().strip()
+    source = address(uri).pin_source
+    try:
+        return token_key(uri, Path(source).read_text().strip() if source else None)
+    except OSError as error:
+        raise StoreError(f"the PIN for {path} cannot be read from {source}: {error.strerror}") from None
 
 
 def replace_file(path: Path, content: bytes, mode: int = FILE_MODE) -> None:

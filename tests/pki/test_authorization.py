@@ -10,7 +10,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.pki.sample_pki import NOW, anchors, hierarchy
 
 from pki import signature as xmldsig
 from pki.authorization import Accepted, Refusal, judge
@@ -22,6 +21,7 @@ from pki.keys import ALGORITHMS
 from pki.plan import Names, Plan
 from pki.profiles import INTEROP, Role
 from pki.verify import Anchors
+from tests.pki.sample_pki import NOW, anchors, hierarchy
 from v2g.exi.codec import decode
 from v2g.messages import schema_set
 from v2g.messages.common_messages import (

@@ -4,7 +4,6 @@ from itertools import pairwise
 
 import pytest
 from cryptography import x509
-from tests.pki.sample_pki import NOW, hierarchy
 
 from pki.certificate import facts
 from pki.errors import PlanError
@@ -12,6 +11,7 @@ from pki.issue import build, issue
 from pki.keys import ALGORITHMS
 from pki.plan import Names, Plan, plan
 from pki.profiles import ISO2, ISO20, PROFILES, Role
+from tests.pki.sample_pki import NOW, hierarchy
 
 CURVES = list(ALGORITHMS)
 

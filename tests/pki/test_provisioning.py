@@ -13,7 +13,6 @@ from cryptography.hazmat.primitives.asymmetric import ed448, x448
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.pki.sample_pki import NOW, anchors, hierarchy
 
 from pki import envelope, provisioning2
 from pki import signature as xmldsig
@@ -26,6 +25,7 @@ from pki.keys import ALGORITHMS, PrivateKey, belongs
 from pki.profiles import INTEROP, Role
 from pki.provisioning import Asked, ProvisioningService, accept, ask, judge_request
 from pki.verify import Anchors, verify
+from tests.pki.sample_pki import NOW, anchors, hierarchy
 from v2g.exi.codec import decode, encode
 from v2g.exi.derive import least
 from v2g.exi.errors import DecodeError

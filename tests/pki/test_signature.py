@@ -13,12 +13,12 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.pki.sample_pki import hierarchy
 
 from pki.errors import Flaw, SignatureError
 from pki.keys import ALGORITHMS
 from pki.profiles import Role
 from pki.signature import CANONICAL_EXI, GRAMMARS, INTEROP, ISO2, ISO20, SUITES, Grammar, explain, sign, signed_info_octets, verify
+from tests.pki.sample_pki import hierarchy
 from v2g.exi.codec import decode, decode_fragment, encode, encode_fragment
 from v2g.exi.derive import least
 from v2g.messages import schema_set

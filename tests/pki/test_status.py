@@ -12,7 +12,6 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.pki.sample_pki import NOW, anchors, hierarchy
 
 from pki.errors import CertificateError, Kind
 from pki.issue import Issued, build
@@ -22,6 +21,7 @@ from pki.profiles import Role
 from pki.status import MAX_RESPONSE, Good, Lookup, Responder, Revocation, answer, check, check_list, request, revocation_list
 from pki.status_book import Silence, StatusBook, check_staples
 from pki.verify import verify
+from tests.pki.sample_pki import NOW, anchors, hierarchy
 
 CURVES = list(ALGORITHMS)
 DAY = timedelta(days=1)

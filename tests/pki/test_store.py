@@ -6,7 +6,6 @@ from pathlib import Path
 from shutil import copytree
 
 import pytest
-from tests.pki.sample_pki import NOW, hierarchy
 
 from pki.broken import Bench
 from pki.certificate import facts
@@ -17,6 +16,7 @@ from pki.plan import Plan
 from pki.profiles import Anchor, Role
 from pki.store import Store, create, read_key, replace_file, safe_name
 from pki.verify import verify
+from tests.pki.sample_pki import NOW, hierarchy
 
 
 @pytest.fixture(scope="module")

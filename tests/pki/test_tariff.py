@@ -4,12 +4,12 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.pki.sample_pki import hierarchy
 
 from pki.errors import SignatureError
 from pki.keys import ALGORITHMS
 from pki.profiles import Role
 from pki.tariff import Standing, judge_prices, price_schedules, sign_prices, signers
+from tests.pki.sample_pki import hierarchy
 from v2g.exi.codec import decode, encode
 from v2g.exi.derive import least
 from v2g.messages import schema_set

@@ -12,7 +12,6 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from OpenSSL import crypto
-from tests.pki.sample_pki import NOW, anchors, hierarchy
 
 from pki.broken import ROLES, VARIANTS, Bench, Chain, Variant, octets
 from pki.certificate import facts, read
@@ -22,6 +21,7 @@ from pki.keys import ALGORITHMS
 from pki.plan import Plan
 from pki.profiles import INTEROP, ISO2, ISO20, LEAVES, PROFILES, Role
 from pki.verify import Anchors, explain, verify
+from tests.pki.sample_pki import NOW, anchors, hierarchy
 
 RULES = {"secp521r1": ISO20, "ed448": ISO20, "secp256r1": ISO2}
 CURVES = list(RULES)
