@@ -8,10 +8,12 @@ from typing import Any, Protocol
 
 from v2g.exi import straight_reader, straight_writer
 from v2g.exi.grammar import QName, SchemaSet
+from v2g.exi.outline import Unclear
 from v2g.exi.schema import Type
 
+_walk: Any
 try:
-    from v2g.exi import _walk  # type: ignore[attr-defined,unused-ignore]
+    from v2g.exi import _walk
 except ImportError:  # no C compiler when this was installed
     _walk = None
 
@@ -73,7 +75,7 @@ class _Patient(Engine):
 
 
 _STRAIGHT = Engine(straight_reader.Readers, straight_writer.Writers, *straight_reader.GIVES_UP, *straight_writer.GIVES_UP)
-_COMPILED = {"compiled": Engine(_walk.Readers, _walk.Writers, _walk.Unclear)} if _walk else {}
+_COMPILED = {"compiled": Engine(_walk.Readers, _walk.Writers, Unclear, OverflowError)} if _walk else {}
 ENGINES: dict[str, Engine] = {**_COMPILED, "straight": _STRAIGHT, "patient": _Patient()}  # the quickest first
 _used = next(iter(ENGINES))
 
