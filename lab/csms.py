@@ -14,7 +14,7 @@ import itertools
 import logging
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, cast
@@ -60,6 +60,7 @@ class Transaction:
     chosen: list[Payload] = field(default_factory=list)
     profile: Payload | None = None
     ended: bool = False
+    steering: asyncio.Lock = field(default_factory=asyncio.Lock)  # one profile at a time, so that the next replaces it
 
     def series(self, measurand: str) -> list[tuple[str, float]]:
         """(time, value) of a measurand, in the order of seqNo."""
@@ -107,6 +108,7 @@ class Csms:
         password: str | None = None,
         blocked: frozenset[str] = frozenset(),
         transfers: list[str] | None = None,
+        sample_interval: int | None = None,
     ) -> None:
         self.strategy = strategy or Strategy()
         self.stations: dict[str, Station] = {}
@@ -114,6 +116,7 @@ class Csms:
         self._say, self._wall, self._boot = say or (lambda entry: None), wall, boot
         self._interval, self._password = interval, password
         self._transfers = TRANSFERS if transfers is None else transfers
+        self._sample_interval = sample_interval
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def serve(self, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None) -> Server:
@@ -159,7 +162,8 @@ class Csms:
             change = {"setpoint": within(power, needs_of(tx.needs[-1]))}
             self._note(place, "setpoint", f"setpoint {power / 1000:+.1f} kW", {"power": power})
             return await self.call(station, "UpdateDynamicSchedule", {"chargingProfileId": tx.profile["id"], "scheduleUpdate": change})
-        return await self._steer(place, tx, tx.needs[-1])
+        async with tx.steering:
+            return await self._steer(place, tx, tx.needs[-1])
 
     # --- connections ---
 
@@ -209,7 +213,20 @@ class Csms:
         station.status = self._boot(payload)
         named = payload["chargingStation"]
         self._note(station, "boot", f"BootNotification of {named['vendorName']} {named['model']}: {station.status}", payload)
+        if station.status == "Accepted" and self._sample_interval is not None:
+            self._soon(self._paced(station, self._sample_interval))
         return {"currentTime": timestamp(self._wall()), "interval": self._interval, "status": station.status}
+
+    async def _paced(self, station: Station, interval: int) -> None:
+        """Ask for periodic meter values every so many seconds of the station's clock."""
+        wanted = {"component": {"name": "SampledDataCtrlr"}, "variable": {"name": "TxUpdatedInterval"}, "attributeValue": str(interval)}
+        try:
+            answer = await self.call(station.id, "SetVariables", {"setVariableData": [wanted]})
+        except CallFailed as error:
+            self._note(station, "sampling", f"no sampling interval: {error}", {"error": str(error)})
+            return
+        status = answer["setVariableResult"][0]["attributeStatus"]
+        self._note(station, "sampling", f"meter values every {interval} s: {status}", {"interval": interval, "status": status})
 
     def _beats(self, station: Station, payload: Payload) -> Payload:
         return {"currentTime": timestamp(self._wall())}
@@ -256,14 +273,19 @@ class Csms:
         tx.needs.append(payload)
         if self.strategy.kind == "none":
             return {"status": "NoChargingProfile" if station.version == "ocpp2.1" else "Processing"}
-        task = asyncio.create_task(self._steered(station, tx, payload))
+        self._soon(self._steered(station, tx, payload))
+        return {"status": "Accepted"}
+
+    def _soon(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return {"status": "Accepted"}
 
     async def _steered(self, station: Station, tx: Transaction, payload: Payload) -> None:
         try:
-            await self._steer(station, tx, payload)
+            async with tx.steering:
+                if payload is tx.needs[-1]:  # else newer needs wait behind these
+                    await self._steer(station, tx, payload)
         except (CallFailed, ValueError) as error:
             self._note(station, "profile", f"no profile: {error}", {"error": str(error)})
 

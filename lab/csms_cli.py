@@ -57,6 +57,7 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--time-scale", type=float, default=1.0, metavar="X", help="wall seconds per second, as the station's (default: 1)")
     parser.add_argument("--epoch", type=float, metavar="SECONDS", help="set the wall clock to this epoch second on start (default: now)")
     parser.add_argument("--stdin", action="store_true", help="read commands although standard input is no terminal")
+    parser.add_argument("--sample-interval", type=int, metavar="S", help="ask stations for meter values so often (default: as they like)")
     parser.add_argument("--json", action="store_true", help="the story as JSON Lines")
     parser.add_argument("--verbose", action="store_true", help="also say what is ignored and why")
     parser.set_defaults(func=run)
@@ -113,6 +114,7 @@ async def _serve(options: argparse.Namespace) -> int:
         wall=lambda: clock.wall(loop.time()),
         password=options.password,
         blocked=frozenset(options.block),
+        sample_interval=options.sample_interval,
     )
     tls = tls_of(options)
     server = await csms.serve(options.host, options.port, tls)

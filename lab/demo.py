@@ -34,9 +34,9 @@ from v2g.session.link import Observe
 from v2g.session.trace import Trace, TraceWriter
 
 STARTING = 20.0  # s that a party may take to be ready: a cold interpreter on a busy machine needs three
-STAY = timedelta(hours=19)  # from noon to the next morning: a midday dip, an evening peak, a night
-ARRIVAL = 11.5  # h of local (here: UTC) time, on the day after tomorrow's prices are known
-SECONDS = 9.0  # s that the stay lasts for those who watch
+STAY = timedelta(hours=21)  # until the next morning: a midday dip, an evening peak, a night
+ARRIVAL = 9.5  # h of local (here: UTC) time, on the day after tomorrow's prices are known
+SECONDS = 10.0  # s that the stay lasts for those who watch
 TOPICS = {  # of the CSMS's story -> what it did
     "boot": "received a BootNotification",
     "status": "received a StatusNotification",
@@ -81,7 +81,12 @@ class Plan:
     pki: Path | None = None  # made in the output folder when not given
     ocpp: bool = True
     soc: float = 40.0  # % on arrival
-    scale: float = STAY.total_seconds() / SECONDS  # wall seconds per second
+    seconds: float = SECONDS  # real s that the stay lasts
+
+    @property
+    def scale(self) -> float:
+        """Wall seconds per real second."""
+        return STAY.total_seconds() / self.seconds
 
     @property
     def bidirectional(self) -> bool:
@@ -142,10 +147,10 @@ class Party:
             raise RuntimeError(f"{self.name} ended before it was ready; see {self._log}")
         return found
 
-    async def finish(self, limit: float) -> int:
-        """Wait for it to end by itself, then ask, then insist."""
-        for insist in (None, signal.SIGTERM, signal.SIGKILL):
-            if insist is not None:
+    async def finish(self, limit: float, *, ask: bool = False) -> int:
+        """Wait for it to end by itself, or at once ask it to; then ask, then insist."""
+        for insist in (None, signal.SIGTERM, signal.SIGKILL)[ask:]:
+            if insist is not None and self.process.returncode is None:
                 with contextlib.suppress(ProcessLookupError):
                     self.process.send_signal(insist)
             with contextlib.suppress(TimeoutError):
@@ -166,9 +171,7 @@ async def party(name: str, log: Path, tell: Tell | None, *arguments: str) -> Asy
         yield running
     finally:
         if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.terminate()
-            await running.finish(5.0)
+            await running.finish(5.0, ask=True)
 
 
 async def perform(plan: Plan, tell: Tell) -> Outcome:
@@ -184,7 +187,19 @@ async def perform(plan: Plan, tell: Tell) -> Outcome:
         arguments += ["--trace", str(plan.output / "station-trace.jsonl")]
         if plan.ocpp:
             csms = await stack.enter_async_context(
-                party("the CSMS", plan.output / "csms.jsonl", tell, "csms", "--json", "--port", "0", *SITE, *night)
+                party(
+                    "the CSMS",
+                    plan.output / "csms.jsonl",
+                    tell,
+                    "csms",
+                    "--json",
+                    "--port",
+                    "0",
+                    "--sample-interval",
+                    "3600",
+                    *SITE,
+                    *night,
+                )
             )
             address = (await csms.says(lambda line: line["topic"] == "listening", STARTING))["url"].rpartition("/")[0]
             tell(f"CSMS       OCPP 2.1 at {address}")
@@ -195,7 +210,7 @@ async def perform(plan: Plan, tell: Tell) -> Outcome:
         outcome.car = await _drive(plan, pki, arrival, host_port(listening["address"]), tell, outcome)
         outcome.expect(await station.finish(15.0) == 0, f"the station should have ended well; see {plan.output / 'station.jsonl'}")
         if csms is not None:
-            await csms.finish(0.0)
+            await csms.finish(5.0, ask=True)
             outcome.heard = csms.said
     _judge(plan, outcome)
     _report(plan, outcome)

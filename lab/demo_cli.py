@@ -21,6 +21,7 @@ exit codes: 0 everything went as it should, 1 something did not (it is said what
 def run(options: argparse.Namespace) -> int:
     """The whole demo; its exit code."""
     from lab.demo import Plan, perform
+    from pki.errors import StoreError
 
     plan = Plan(
         service=options.service,
@@ -29,6 +30,7 @@ def run(options: argparse.Namespace) -> int:
         output=options.output,
         pki=options.pki,
         ocpp=options.ocpp,
+        seconds=options.seconds,
     )
 
     def tell(line: str) -> None:
@@ -36,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
 
     try:
         outcome = asyncio.run(perform(plan, tell))
-    except (RuntimeError, OSError) as error:
+    except (RuntimeError, OSError, StoreError) as error:
         print(f"v2g demo: {error}", file=sys.stderr)
         return 2
     if options.json:
@@ -70,6 +72,7 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--output", type=Path, metavar="DIR", default=Path("demo-output"), help="where to leave everything (default: demo-output)"
     )
     parser.add_argument("--ocpp", action=argparse.BooleanOptionalAction, default=True, help="with a CSMS (default)")
+    parser.add_argument("--seconds", type=float, metavar="S", default=10.0, help="how long the stay of 21 hours lasts (default: 10)")
     parser.add_argument(
         "--json", action="store_true", help="the outcome as one line of JSON on standard output, the story on standard error"
     )

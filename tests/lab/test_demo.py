@@ -1,0 +1,102 @@
+"""The demo as a user runs it: three processes, a night in seconds, and everything it leaves behind."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.report.page import page
+from lab.report.reading import story, told
+
+
+def demo(output: Path, *arguments: str) -> tuple[int, dict[str, Any], str]:
+    command = [sys.executable, "-m", "lab.cli", "demo", "--json", "--seconds", "5", "--output", str(output), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    return done.returncode, json.loads(done.stdout or "{}"), done.stderr
+
+
+@pytest.fixture(scope="module")
+def night(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    output = tmp_path_factory.mktemp("demo")
+    code, outcome, said = demo(output)
+    assert code == 0, (outcome, said)
+    return output, outcome
+
+
+def test_it_charges_and_discharges_and_everybody_saw_it(night: tuple[Path, dict[str, Any]]) -> None:
+    _, outcome = night
+    assert outcome["well"]
+    assert outcome["missed"] == []
+    car = outcome["car"]
+    assert (car["service"], car["control"], car["auth"], car["tls"]) == ("DC_BPT", "scheduled", "pnc", "TLSv1.3")
+    assert car["energy_charged"] > 10_000
+    assert car["energy_discharged"] > 5_000
+
+
+def test_what_the_csms_counted_is_what_the_car_took(night: tuple[Path, dict[str, Any]]) -> None:
+    output, outcome = night
+    lines = [json.loads(line) for line in (output / "csms.jsonl").read_text().splitlines()]
+    last = [line["facts"] for line in lines if line["topic"] == "transaction"][-1]
+    assert last["eventType"] == "Ended"
+    sampled = {v["measurand"]: v["value"] for v in last["meterValue"][-1]["sampledValue"]}
+    # the meter counts what flowed, the car what it took: both integrate a fast clock in steps of a loop
+    assert sampled["Energy.Active.Import.Register"] == pytest.approx(outcome["car"]["energy_charged"], rel=0.1)
+    assert sampled["Energy.Active.Export.Register"] == pytest.approx(outcome["car"]["energy_discharged"], rel=0.1)
+
+
+def test_the_report_tells_the_whole_story_in_one_file(night: tuple[Path, dict[str, Any]]) -> None:
+    output, outcome = night
+    html = (output / "report.html").read_text()
+    for wanted in (
+        "DC_BPT",
+        "secp521r1",
+        "AuthorizationReq (PnC)",
+        'class="charge"',
+        'class="discharge"',
+        "EUR/kWh",
+        "chosen",
+        "Contract, in AuthorizationReq",
+    ):
+        assert wanted in html
+    assert "src=" not in html  # nothing comes from elsewhere
+    assert "http://" not in html
+    assert "https://" not in html
+    read = story(output / "trace.jsonl")
+    assert read.well
+    assert read.energy["charged"] == pytest.approx(outcome["car"]["energy_charged"], rel=0.15)
+    assert read.energy["discharged"] == pytest.approx(outcome["car"]["energy_discharged"], rel=0.15)
+    assert sum(t.chosen for t in read.offered) == 1
+    assert read.profile
+
+
+def test_the_capture_carries_its_secrets(night: tuple[Path, dict[str, Any]]) -> None:
+    capture = (night[0] / "session.pcapng").read_bytes()
+    assert capture[:4] == bytes.fromhex("0a0d0d0a")
+    assert b"CLIENT_TRAFFIC_SECRET_0" in capture
+
+
+def test_another_combination_without_ocpp(tmp_path: Path, night: tuple[Path, dict[str, Any]]) -> None:
+    certs = night[0] / "certs"
+    code, outcome, said = demo(tmp_path, "--pki", str(certs), "--service", "AC_BPT", "--control", "dynamic", "--auth", "eim", "--no-ocpp")
+    assert code == 0, (outcome, said)
+    assert outcome["car"]["energy_discharged"] > 1_000
+
+
+def test_a_report_of_a_broken_off_session_says_so(night: tuple[Path, dict[str, Any]]) -> None:
+    lines = (night[0] / "trace.jsonl").read_text().splitlines()
+    records = [json.loads(line) for line in lines]
+    cut = [r for r in records if r["type"] != "end"][:40]
+    read = told(cut)
+    assert not read.well
+    assert "the trace has no end" in page(read)
+    garbled = [{**r, "exi": "ff" + r["exi"]} if r["type"] == "frame" else r for r in records]
+    assert "did not get far" in page(told(garbled))
+
+
+def test_a_report_shows_hostile_text_as_text(night: tuple[Path, dict[str, Any]]) -> None:
+    records = [json.loads(line) for line in (night[0] / "trace.jsonl").read_text().splitlines()]
+    records.append({"type": "note", "at": records[-1]["at"], "topic": "<script>alert(1)</script>", "facts": {}})
+    assert "<script>" not in page(told(records))
