@@ -52,7 +52,7 @@ def register(subparsers: Any) -> None:
     )
     where = parser.add_argument_group("where")
     where.add_argument("--host", help="address to listen on (default ::1)")
-    where.add_argument("--port", type=int, help="port, 0 for any free one (default 15118)")
+    where.add_argument("--port", type=int, help="0 for any free one (default 15118, with --iface a random one)")
     where.add_argument("--iface", metavar="NAME", help="listen on the link-local address of this interface and answer discovery there")
     trust = parser.add_argument_group("trust")
     trust.add_argument("--tls", action=argparse.BooleanOptionalAction, default=None, help="TLS 1.3 (default); --no-tls is for benches only")
@@ -141,7 +141,7 @@ async def serve(config: Config, options: argparse.Namespace) -> Ended | None:
                     replace(each.offer, limits=limits_of(each)) if each.offer else config.offer,
                     backend,
                     each.host or config.host,
-                    config.port if each.port is None else each.port,
+                    each.port or 0,
                     each.iface,
                 )
                 for each, backend in zip(outlets, backends, strict=True)

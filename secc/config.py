@@ -1,7 +1,7 @@
 """A station from one strict TOML file: what is not known is refused by name, what is not said has its default.
 
 host = "::1"
-port = 15118              # 0: any free one
+port = 15118              # 0: any free one; with iface better left out
 iface = "eth1"            # answer discovery there, and listen on its link-local address
 tls = true                # false is the bench override: plain TCP
 pki = "certs"
@@ -46,6 +46,7 @@ from v2g.session.profiles import Profile
 
 T = TypeVar("T")
 SIMULATED = "simulated"
+PORT = 15118
 
 
 class ConfigError(ValueError):
@@ -99,7 +100,7 @@ class Config:
     """Everything that a file can say."""
 
     host: str = "::1"
-    port: int = 15118
+    port: int | None = None  # None: 15118, or with iface a random one
     iface: str | None = None
     tls: bool = True
     pki: str | None = None
@@ -120,6 +121,10 @@ class Config:
         if not self.tls and self.iface is None and "PnC" in self.offer.authorizations and self.pki is None:
             raise ConfigError("PnC needs trust anchors: give pki, a directory made with v2g pki create")
 
+    def _port(self, outlet: "OutletConfig") -> int:
+        given = self.port if outlet.port is None else outlet.port
+        return given if given is not None else 0 if outlet.iface or self.iface else PORT
+
     def outlets(self) -> tuple[OutletConfig, ...]:
         """Every outlet, complete."""
         given = self.outlet or (OutletConfig(self.offer.evse_id),)
@@ -127,7 +132,7 @@ class Config:
             OutletConfig(
                 evse_id=each.evse_id,
                 host=each.host or self.host,
-                port=self.port if each.port is None else each.port,
+                port=self._port(each),
                 iface=each.iface or self.iface,
                 offer=replace(each.offer or self.offer, evse_id=each.evse_id, profile=self.profile),
                 hardware=each.hardware or self.hardware,

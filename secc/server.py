@@ -33,6 +33,7 @@ from v2g.session.transport.discovery import DiscoveryServer
 
 log = logging.getLogger("v2g.secc")
 
+DYNAMIC_PORTS = range(49152, 65536)
 SILENCE = 2.0  # s without a request after which a car that connects anew has evidently lost its old session
 
 
@@ -40,7 +41,8 @@ SILENCE = 2.0  # s without a request after which a car that connects anew has ev
 class Place:
     """One outlet: its hardware, what it offers, who decides, and where cars reach it.
 
-    With `iface` cars find it by SDP on that interface, and it listens on the link-local address there.
+    With `iface` cars find it by SDP on that interface, and it listens on the link-local address there. Port 0 is any free one, or with
+    `iface` a random one of those that SDP may announce.
     """
 
     evse: EVSE
@@ -71,7 +73,8 @@ class Bay:
         self._watch: asyncio.Task[None] | None = None
         self._discovery: DiscoveryServer | None = None
         host = zoned(link_local(place.iface), place.iface) if place.iface else place.host
-        self.server = Server(self._attend, host, place.port, tls, observe=observe)
+        port = place.port or (_announced() if place.iface else 0)
+        self.server = Server(self._attend, host, port, tls, observe=observe)
 
     # --- life ---
 
@@ -150,6 +153,11 @@ class Bay:
         self._drivers.pop(driver, None)
         if self._holder is driver:
             self._holder = None
+
+
+def _announced() -> int:
+    """A port that discovery may announce: there are cars that believe no other than a dynamic one."""
+    return DYNAMIC_PORTS.start + secrets.randbelow(len(DYNAMIC_PORTS))
 
 
 def _soon(loop: asyncio.AbstractEventLoop, nudge: Callable[[], None]) -> None:
