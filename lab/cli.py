@@ -33,7 +33,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one sub-command; returns its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     named = next((a for a in arguments if not a.startswith("-")), None)
-    parser = argparse.ArgumentParser("v2g", description="ISO 15118-20 for chargers and cars", epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        "v2g", description="ISO 15118-20 for chargers and cars", epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     modules = [COMMANDS[named]] if named in COMMANDS else list(dict.fromkeys(COMMANDS.values()))
     for module in modules:
