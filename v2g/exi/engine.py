@@ -101,3 +101,8 @@ def read(octets: bytes, schema_set: SchemaSet, fragment: bool) -> tuple[QName, T
 def write(message: Any, schema_set: SchemaSet, fragment: bool, element: str | QName | None = None) -> bytes | None:
     """The octets, or None if there is no quick way through this message."""
     return ENGINES[_used].write(message, schema_set, fragment, element)
+
+
+def names() -> tuple[str, ...]:
+    """The engines that are there, the quickest first."""
+    return tuple(ENGINES)
