@@ -197,7 +197,7 @@ def _power(power: Series, tolerance: float | None, known: Context) -> PowerSched
 def _covering(power: Series, known: Context) -> Series:
     """The schedule until the car departs: what lies beyond the plan is offered without power, to be negotiated anew."""
     departure = known.needs.departure if known.needs is not None else None
-    rest = math.ceil(departure - power.until) if departure is not None else 0
+    rest = math.floor(departure - power.until) if departure is not None else 0
     if rest <= 0:
         return power
     steps = power.steps if len(power.steps) < known.max_points else power.steps[:-1]
