@@ -58,5 +58,7 @@ def pre_charge(request: DC_PreChargeReq, known: Context) -> Reply:
 
 def welding_detection(_: DC_WeldingDetectionReq, known: Context) -> Reply:
     """What the outlet measures while the car tries its contactors; the car ends it by SessionStop."""
+    if known.pilot in ("C", "D"):
+        raise Refused(Code.FAILED, f"the control pilot is in state {known.pilot}: the car still asks for energy (B is due)", "V2G20-1617")
     response = DC_WeldingDetectionRes(Header=known.header, ResponseCode=Code.OK, EVSEPresentVoltage=rational(known.output.voltage))
     return Reply(response, State.DC_WELDING, known)

@@ -306,6 +306,15 @@ def test_dc_stop_takes_the_output_away_and_leaves_the_contactor_for_the_welding_
     assert len(car.wants(words.OpenContactor)) == 1
 
 
+@pytest.mark.parametrize(("pilot", "code"), [("B", Code.OK), ("C", Code.FAILED)])
+def test_welding_detection_wants_a_car_that_asks_for_no_energy(pilot: Any, code: Code) -> None:
+    car = ready("DC")
+    car.start()
+    car.deliver("Stop")
+    car.tell(words.PilotIs(pilot))
+    assert car.welding().ResponseCode is code
+
+
 def test_dc_may_leave_the_welding_detection_out() -> None:
     car = ready("DC")
     car.start()

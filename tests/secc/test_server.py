@@ -323,3 +323,35 @@ def test_two_outlets_have_two_sessions() -> None:
 class _Second:
     def __init__(self, station: Station):
         self.addresses = station.addresses[1:]
+
+
+async def stranded(it: Bench) -> asyncio.StreamWriter:
+    """A car that introduces itself and is never heard of again, without closing anything."""
+    from tests.secc.test_services import DC, entry
+    from v2g.messages.app_protocol import supportedAppProtocolReq
+    from v2g.messages.common_messages import SessionSetupReq
+    from v2g.messages.common_types import MessageHeaderType
+    from v2g.session.frames import framed
+
+    _, writer = await asyncio.open_connection(*it.station.addresses[0])
+    writer.write(framed(supportedAppProtocolReq(AppProtocol=(entry(DC, 1, 1),))))
+    writer.write(framed(SessionSetupReq(Header=MessageHeaderType(SessionID=bytes(8), TimeStamp=1), EVCCID="LOST")))
+    await it.witness.seen(words.SessionStarted)
+    return writer
+
+
+def test_a_car_that_lost_its_connection_comes_back_and_takes_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    from secc import server
+
+    async def story() -> None:
+        evse = Watching()
+        async with bench(evse=evse) as it:
+            lost = await stranded(it)
+            assert not (await it.visit("DC")).ended.well  # it may still be there
+            monkeypatch.setattr(server, "SILENCE", 0.0)
+            assert (await it.visit("DC")).ended.well
+            assert evse.heard[:3] == ["began", "open", "ended aborted"]  # what was there before is gone before the next begins
+            assert evse.heard[3] == "began"
+            lost.close()
+
+    run(story)
