@@ -19,7 +19,17 @@ MAY_IMPORT = {  # room -> what of ours it may use, besides itself
     "lab": ("v2g", "pki", "energy", "secc", "evcc", "ocpp_bridge"),
 }
 SHELL_MODULES = {"asyncio", "socket", "ssl", "time", "random", "os", "secrets", "subprocess", "threading", "select"}
-SHELLS = ("v2g/session/transport", "secc/server.py", "secc/driver.py", "evcc/client.py", "ocpp_bridge/charge_point.py", "ocpp_bridge/link.py", "pki/store.py", "lab/", "__main__.py")
+SHELLS = (
+    "v2g/session/transport",
+    "secc/server.py",
+    "secc/driver.py",
+    "evcc/client.py",
+    "ocpp_bridge/charge_point.py",
+    "ocpp_bridge/link.py",
+    "pki/store.py",
+    "lab/",
+    "__main__.py",
+)
 ONLY_IMPORTER = {"lxml": ("v2g/exi/xml.py",), "OpenSSL": ("v2g/session/transport",)}
 FILES = sorted(p.relative_to(ROOT).as_posix() for room in OURS for p in (ROOT / room).rglob("*.py"))
 

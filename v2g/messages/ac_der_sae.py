@@ -1,7 +1,7 @@
 """ISO 15118-20 amendment 1, AC_DER_SAE: a car that feeds the grid under IEEE 1547 and SAE J3072.
 
-The schema of the amendment is not at hand: this structure was recovered from other encoders and holds byte for byte against them. The lengths of the
-inverter strings (32) and the absence of further facets are assumptions.
+The schema of the amendment is not at hand: this structure was recovered from other encoders and holds byte for byte against them. The
+lengths of the inverter strings (32) and the absence of further facets are assumptions.
 """
 
 from enum import Enum

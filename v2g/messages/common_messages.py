@@ -4,9 +4,9 @@ from enum import Enum
 from typing import Annotated
 
 from v2g.exi.schema import (
+    ID,
     Attribute,
     Binary,
-    ID,
     Integer,
     Occurs,
     String,

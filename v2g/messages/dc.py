@@ -2,12 +2,12 @@
 
 from v2g.exi.schema import Type, boolean, element
 from v2g.messages.common_types import (
-    CLReqControlModeType,
-    CLResControlModeType,
     ChargeLoopReqType,
     ChargeLoopResType,
     ChargeParameterDiscoveryReqType,
     ChargeParameterDiscoveryResType,
+    CLReqControlModeType,
+    CLResControlModeType,
     Dynamic_CLReqControlModeType,
     Dynamic_CLResControlModeType,
     RationalNumberType,

@@ -11,7 +11,6 @@ from v2g.exi.schema import (
     Type,
     anyURI,
     base64Binary,
-    choice,
     content,
     element,
     integer,

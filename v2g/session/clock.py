@@ -2,8 +2,8 @@
 
     wall(now) = epoch + scale * (now - started)
 
-Both ends of a simulated night are given the same clock. With a `scale` above 1 time stamps, schedules, departures, battery and meter run that
-much faster than the protocol: the timers of the standard always count real seconds.
+Both ends of a simulated night are given the same clock. With a `scale` above 1 time stamps, schedules, departures, battery and meter run
+that much faster than the protocol: the timers of the standard always count real seconds.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """`epoch` is the wall time (epoch s) at `started` (monotonic s); `scale` is wall seconds per monotonic second, 1 outside simulations."""
+    """`epoch` is the wall time (epoch s) at `started` (monotonic s); `scale`, wall seconds per monotonic second, is 1 outside simulations."""
 
     epoch: float = 0.0
     started: float = 0.0

@@ -1,13 +1,14 @@
 """The message sequence of ISO 15118-20 on one page, the same for SECC, EVCC and the conformance suite.
 
-A state is *what the SECC waits for*. A row says: in this state the SECC accepts this request, and its response leads to one of these states.
-Polling is a row that names its own state. A (state, request) pair without a row is the car's fault and is answered by the paired response with
-FAILED_SequenceError [V2G20-459]; a successor that the row does not name is the station's own bug.
+A state is *what the SECC waits for*. A row says: in this state the SECC accepts this request, and its response leads to one of these
+states. Polling is a row that names its own state. A (state, request) pair without a row is the car's fault and is answered by the paired
+response with FAILED_SequenceError [V2G20-459]; a successor that the row does not name is the station's own bug.
 
-    SAP > SessionSetup > AuthorizationSetup > Authorization (poll) > ServiceDiscovery > ServiceDetail (1..n) > ServiceSelection > energy > SessionStop
-    energy, AC:  ChargeParameterDiscovery > ScheduleExchange (poll) > PowerDelivery(Start) > ChargeLoop* > PowerDelivery(Stop)
-    energy, DC:  ChargeParameterDiscovery > ScheduleExchange (poll) > CableCheck (poll) > PreCharge (poll) > PowerDelivery(Start) > ChargeLoop*
-                 > PowerDelivery(Stop) > WeldingDetection (poll, may be left out)
+    head         SAP > SessionSetup > AuthorizationSetup > Authorization (poll) > ServiceDiscovery > ServiceDetail (1..n)
+                 > ServiceSelection > energy > SessionStop
+    energy, AC   ChargeParameterDiscovery > ScheduleExchange (poll) > PowerDelivery(Start) > ChargeLoop* > PowerDelivery(Stop)
+    energy, DC   ChargeParameterDiscovery > ScheduleExchange (poll) > CableCheck (poll) > PreCharge (poll) > PowerDelivery(Start)
+                 > ChargeLoop* > PowerDelivery(Stop) > WeldingDetection (poll, may be left out)
 
 SessionStopReq is accepted in every state after SessionSetup; the station makes the outlet safe first.
 """

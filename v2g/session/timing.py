@@ -1,7 +1,7 @@
 """The timing table of ISO 15118-20 (tables 215 to 218), in seconds, and nothing else.
 
-Three kinds of time are easy to confuse. A *timeout* ends a session. A *performance time* is what a side must keep, measured and reported but
-never a reason to end. An *ongoing limit* bounds how long a poll may go on.
+Three kinds of time are easy to confuse. A *timeout* ends a session. A *performance time* is what a side must keep, measured and reported
+but never a reason to end. An *ongoing limit* bounds how long a poll may go on.
 """
 
 from dataclasses import dataclass

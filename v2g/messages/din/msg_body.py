@@ -1,6 +1,6 @@
 """DIN SPEC 70121 MsgBody: the messages."""
 
-from v2g.exi.schema import Attribute, IDREF, Local, boolean, element, long, short
+from v2g.exi.schema import IDREF, Attribute, Local, boolean, element, long, short
 from v2g.messages.din.msg_data_types import (
     AC_EVSEStatusType,
     CertificateChainType,

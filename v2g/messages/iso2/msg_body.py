@@ -1,6 +1,6 @@
 """ISO 15118-2 MsgBody: the messages."""
 
-from v2g.exi.schema import Attribute, ID, Local, Type, abstract, boolean, element, long, short, unsignedShort
+from v2g.exi.schema import ID, Attribute, Local, Type, abstract, boolean, element, long, short, unsignedShort
 from v2g.messages.iso2.msg_data_types import (
     AC_EVSEStatusType,
     CertificateChainType,
@@ -11,12 +11,12 @@ from v2g.messages.iso2.msg_data_types import (
     DC_EVStatusType,
     DiffieHellmanPublickeyType,
     EMAIDType,
+    EnergyTransferModeType,
     EVChargeParameterType,
     EVPowerDeliveryParameterType,
     EVSEChargeParameterType,
     EVSEProcessingType,
     EVSEStatusType,
-    EnergyTransferModeType,
     ListOfRootCertificateIDsType,
     MeterInfoType,
     PaymentOptionListType,
