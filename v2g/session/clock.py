@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """`epoch` is the wall time (epoch s) at `started` (monotonic s); `scale`, wall seconds per monotonic second, is 1 outside simulations."""
+    """`epoch` is the wall time (epoch s) at `started` (monotonic s); `scale`, wall seconds per monotonic second, is 1 in reality."""
 
     epoch: float = 0.0
     started: float = 0.0
