@@ -6,7 +6,7 @@ import sys
 import tomllib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 
 from lab.pki import explain as explanation
 from lab.pki.commands import add
+from lab.pki.office import Office
 from pki.certificate import Facts, facts, read
 from pki.errors import CertificateError, IdentifierError, PlanError, StoreError
 from pki.issue import build
@@ -109,6 +110,7 @@ def create_store(options: argparse.Namespace) -> int:
         raise StoreError(f"{options.directory} holds a store already; --force replaces what has the same name")
     store = create(options.directory, [build(wanted, curve, at(options)) for curve in wanted.curves])
     replace_file(store.path / "plan.json", msgspec.json.format(msgspec.json.encode(wanted)))
+    Office(store).staple(at(options), timedelta(days=7))
     count = sum(len(store.credentials(role)) for role in Role)
     if options.json:
         print(json.dumps({"store": str(store.path), "curves": wanted.curves, "credentials": count}))

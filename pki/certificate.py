@@ -4,6 +4,7 @@ Whatever octets a peer sends, `read` gives a certificate or a CertificateError, 
 every field a check looks at has been parsed.
 """
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,11 +15,14 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID, SignatureAlgorithmOID
 
 from pki.errors import CertificateError, Kind
 from pki.keys import key_name
 
+# it warns of serial numbers that are not positive; those are refused here, and a peer shall not write into our log
+warnings.filterwarnings("ignore", category=CryptographyDeprecationWarning, module=__name__)
 PARSE_ERRORS = (ValueError, TypeError, KeyError, AttributeError, OverflowError, UnsupportedAlgorithm, x509.InvalidVersion,
                 x509.DuplicateExtension, x509.UnsupportedGeneralNameType)  # fmt: skip
 SIGNATURE_NAMES = {

@@ -311,8 +311,9 @@ def replace_file(path: Path, content: bytes, mode: int = FILE_MODE) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            if path.exists():  # the new content must be on the disk before the old one goes
+                file.flush()
+                os.fsync(file.fileno())
         os.chmod(temporary, mode)
         os.replace(temporary, path)
     except BaseException:

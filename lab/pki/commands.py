@@ -174,12 +174,8 @@ def _staple(parser: argparse.ArgumentParser) -> None:
 
 
 def staple(options: argparse.Namespace) -> int:
-    office, count = office_of(options.store), 0
-    for credential in office.store.credentials(Role.SECC):
-        responses = office.staples(credential.chain, now(), timedelta(days=options.days))
-        for certificate, response in zip(credential.chain, responses, strict=True):
-            office.store.save_response(certificate, response)
-            count += 1
+    office = office_of(options.store)
+    count = office.staple(now(), timedelta(days=options.days))
     say(options, f"{office.store.path}/responses: {count} responses, good for {options.days} days", responses=count)
     return WELL
 

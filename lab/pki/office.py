@@ -121,6 +121,13 @@ class Office:
         """The OCSP responses a station staples, one per certificate of its chain [V2G20-2388]."""
         return tuple(self.responder(self.issuer_of(one), validity).staple(one, now) for one in chain)
 
+    def staple(self, now: datetime, validity: timedelta = A_DAY) -> int:
+        """Put the responses for every station certificate, and the authorities above it, into the store; gives their number."""
+        above = {one: None for credential in self.store.credentials(Role.SECC) for one in credential.chain}
+        for certificate in above:
+            self.store.save_response(certificate, self.responder(self.issuer_of(certificate), validity).staple(certificate, now))
+        return len(above)
+
     def _lookup(self, authority: x509.Certificate) -> Lookup:
         def lookup(serial: int) -> Any:
             return self.revoked(authority).get(serial) or ("good" if serial in self.known(authority) else "unknown")
