@@ -16,6 +16,8 @@ from secc.config import Config, ConfigError, OutletConfig, limits_of
 from secc.station import Backend
 from v2g.session.clock import Clock
 
+LAST_WORDS = 3.0  # s for what is still to be said when the station shuts down
+
 
 @contextlib.asynccontextmanager
 async def connected(config: Config, outlets: Sequence[OutletConfig], site: Site, clock: Clock, store: Any) -> AsyncIterator[list[Backend]]:
@@ -35,5 +37,17 @@ async def connected(config: Config, outlets: Sequence[OutletConfig], site: Site,
     try:
         yield [charge_point.outlet(number) for number in evses]
     finally:
+        await said(charge_point)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+
+async def said(charge_point: ChargePoint) -> None:
+    """Let the CSMS hear how the last session ended, if it listens."""
+    outbox = charge_point.bridge.charger.outbox
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LAST_WORDS):
+            while charge_point.link is not None and (outbox.under_way or outbox.waiting):  # noqa: ASYNC110 - the bridge has no such event
+                await asyncio.sleep(0.05)
+    if charge_point.link is not None:
+        await charge_point.link.close(1000, "the station shuts down")
