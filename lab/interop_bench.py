@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,7 +15,9 @@ from lab.peers.process import Process, ProcessFailed
 
 DRIVERS = Path(__file__).parent / "peers"
 SOURCE = Path(lab.__file__).parent.parent
+ANNOUNCED = 61851  # a TCP port of the dynamic range, which alone SDP may announce; free, as a namespace is new
 START, SESSION = 60.0, 90.0  # s until a side listens, and until a session is over: for a machine much slower than any seen
+PARTING = 10.0  # s that a station has to end after a car that failed
 PATIENCE = 20.0  # the peer's own timers are stretched by this; ours never are
 
 
@@ -37,6 +40,10 @@ class Cell:
     def slug(self) -> str:
         """A name for its files."""
         return "-".join(str(self).split())
+
+    @property
+    def bidirectional(self) -> bool:
+        return self.service.endswith("_BPT")
 
     @property
     def tls(self) -> bool:
@@ -78,11 +85,12 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A side as it is started."""
+    """A side as it is started. `announces` is what a station's first line tells: the port, or the address."""
 
     name: str
     command: tuple[str, ...]
     environment: dict[str, str] | None
+    announces: str = "port"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +116,15 @@ class Bench:
     async def _session(self, cell: Cell, ends: Cable | None) -> Seen:
         station = self.foreign_station(cell) if cell.role != "car" else self.our_station(cell)
         async with self._process(station, cell, ends.station if ends else None) as serving:
-            port = (await serving.expect("port", START))["port"]
+            listening = str((await serving.expect(station.announces, START))[station.announces])
+            port = listening.rpartition(":")[2]
             car = self.foreign_car(cell, port) if cell.role != "station" else self.our_car(cell, port)
             async with self._process(car, cell, ends.car if ends else None) as driving:
-                await driving.finish(START + SESSION)
-                await serving.finish(SESSION)
-        return judged(cell, self.loops, driving.last, serving.last)
+                code = await driving.finish(START + SESSION)
+                await serving.finish(SESSION if code == 0 else PARTING)
+        return judged(cell, self.loops, driving.last, serving.last if cell.role != "car" else account(serving.said))
 
-    def foreign_car(self, cell: Cell, port: int) -> Program:
+    def foreign_car(self, cell: Cell, port: str) -> Program:
         where = () if cell.discovery == "sdp" else ("--connect", f"::1,{port}")
         wish = ("--service", cell.service, "--control", cell.control, "--loops", str(self.loops))
         return self._foreign("foreign car", "ecog_car.py", cell, (*where, *wish))
@@ -134,20 +143,32 @@ class Bench:
         return Program(name, command, environment)
 
     def our_station(self, cell: Cell) -> Program:
-        where = ("--iface", INTERFACE) if cell.discovery == "sdp" else ("--host", "::1", "--port", "0")
-        return self._ours("our station", cell, "secc", *where, "--once", "--auth", cell.authorization)
+        where = ("--iface", INTERFACE, "--port", str(ANNOUNCED)) if cell.discovery == "sdp" else ("--host", "::1", "--port", "0")
+        services = "AC,AC_BPT" if cell.service.startswith("AC") else "DC,DC_BPT"
+        offer = ("--services", services, "--auth", "EIM,PnC", "--prices", str(self._prices(cell)))
+        return self._ours("our station", cell, "secc", *where, "--once", *offer)
 
-    def our_car(self, cell: Cell, port: int) -> Program:
+    def _prices(self, cell: Cell) -> Path:
+        """Prices by which power flows at once: out of a bidirectional car, into another. They are told from five minutes' extremes down."""
+        falling = ("0.90,0.85", "0.60,0.55", "0.05,0.01")  # import, export per kWh
+        now, prices = int(time.time()), falling if cell.bidirectional else falling[::-1]
+        steps = zip((now - 60, now + 300, now + 1800, now + 9000), (*prices, prices[-1]), strict=True)
+        path = self.scratch / f"{cell.slug}.csv"
+        path.write_text("# currency: EUR\nstart,import_price,export_price\n" + "".join(f"{start},{price}\n" for start, price in steps))
+        return path
+
+    def our_car(self, cell: Cell, port: str) -> Program:
         where = ("--iface", INTERFACE) if cell.discovery == "sdp" else ("--connect", f"[::1]:{port}")
         wish = ("--service", cell.service, "--control", cell.control, "--auth", cell.authorization, "--loops", str(self.loops))
-        return self._ours("our car", cell, "ev", *where, *wish)
+        battery = ("--soc", "85", "--target-soc", "40") if cell.bidirectional else ("--soc", "20")
+        return self._ours("our car", cell, "ev", *where, *wish, *battery, "--departure-in", "7200")
 
     def _ours(self, name: str, cell: Cell, command: str, *arguments: str) -> Program:
         kept = self.logs / f"{cell.slug}.{command}.trace.jsonl"
         tls = "--tls" if cell.tls else "--no-tls"
         common = (tls, "--pki", str(self.peer.certificates), "--profile", "interop", "--trace", str(kept), "--json")
         path = os.pathsep.join(filter(None, (str(SOURCE), os.environ.get("PYTHONPATH"))))
-        return Program(name, (sys.executable, "-m", "lab.cli", command, *arguments, *common), {**os.environ, "PYTHONPATH": path})
+        return Program(name, (sys.executable, "-m", "lab.cli", command, *arguments, *common), {**os.environ, "PYTHONPATH": path}, "address")
 
     def _process(self, program: Program, cell: Cell, namespace: str | None) -> Process:
         log = self.logs / f"{cell.slug}.{program.name.replace(' ', '-')}.log"
@@ -160,8 +181,25 @@ def judged(cell: Cell, loops: int, car: dict[str, Any], station: dict[str, Any])
     """The verdict over what both sides said."""
     wrong = (*complaints("car", car, cell, loops), *complaints("station", station, cell, loops))
     foreign, ours = (car, station) if cell.role == "car" else (station, car)
+    if not wrong and cell.role != "both" and not flowed(cell, ours):
+        wrong = (f"no energy flowed {'back' if cell.bidirectional else 'into the car'}",)
     relaxed = tuple(ours.get("relaxed", ()))
     return Seen(cell, wrong, "", int(car.get("loops", 0)), float(car.get("seconds", 0.0)), relaxed, foreign, ours)
+
+
+def flowed(cell: Cell, ours: dict[str, Any]) -> bool:
+    """Whether our side measured energy in the direction of the cell."""
+    way = "discharged" if cell.bidirectional else "charged"
+    return bool(ours.get(way) or ours.get(f"energy_{way}"))
+
+
+def account(said: list[dict[str, Any]]) -> dict[str, Any]:
+    """What our station told line by line, in the terms of the other three."""
+    by_event = {fact["event"]: fact for fact in said if "event" in fact}
+    ended = by_event.get("ended", {})
+    lowered = {name: str(ended.get(name) or "").lower() or None for name in ("control", "auth")}
+    relaxed = [f"{fact['relaxation']} [{fact['requirement']}]" for fact in said if fact.get("event") == "relaxed"]
+    return {**ended, **lowered, "tls": by_event.get("secured", {}).get("version"), "relaxed": list(dict.fromkeys(relaxed))}
 
 
 def complaints(side: str, said: dict[str, Any], cell: Cell, loops: int) -> tuple[str, ...]:

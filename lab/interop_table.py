@@ -5,7 +5,7 @@ from pathlib import Path
 
 from lab.interop_bench import Cell, Seen
 
-BEGIN, END = "<!-- interop: begin (written by v2g interop --readme) -->", "<!-- interop: end -->"
+BEGIN, END = "<!-- interop:begin -->", "<!-- interop:end -->"
 ROLE = {"car": "foreign car → our station", "station": "our car → foreign station", "both": "foreign car → foreign station"}
 TRANSPORT = {"tcp": "TCP", "tls13": "TLS 1.3"}
 AUTHORIZATION = {"eim": "EIM", "pnc": "PnC"}

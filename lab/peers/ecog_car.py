@@ -25,6 +25,7 @@ from iso15118.shared.security import get_ssl_context
 from iso15118.shared.settings import load_shared_settings
 
 BATTERY = 400  # V
+V2X = {"ev_max_v2x_energy_request": 20e3, "ev_min_v2x_energy_request": -20e3}  # Wh: within these the station may trade
 CONTROL = {"scheduled": 1, "dynamic": 2}
 
 
@@ -34,11 +35,7 @@ class Car(SimEVController):
     def __init__(self, config: EVCCConfig, wish: argparse.Namespace):
         super().__init__(config)
         self.wish, self.loops = wish, 0
-
-    @property
-    def discharging(self) -> bool:
-        """A bidirectional session charges in its first half and discharges in its second."""
-        return bool(self.wish.service.endswith("_BPT")) and self.loops >= self.wish.loops / 2
+        self.power = -11e3 if wish.service.endswith("_BPT") else 11e3  # W: what flows, until a schedule says otherwise
 
     async def select_energy_service_v20(self, services: list[Any]) -> Any:
         for offer in services:
@@ -64,9 +61,23 @@ class Car(SimEVController):
         back = rationals(ev_max_discharge_power=60e3, ev_min_discharge_power=0, ev_max_discharge_current=150, ev_min_discharge_current=0)
         return dc.BPTDCChargeParameterDiscoveryReqParams(**limits, **back)
 
+    async def get_scheduled_se_params(self, selected_energy_service: Any) -> Any:
+        needs = rationals(ev_target_energy_request=10e3, ev_max_energy_request=20e3, ev_min_energy_request=-20e3)  # Wh
+        return common_messages.ScheduledScheduleExchangeReqParams(departure_time=7200, **needs)
+
+    async def get_dynamic_se_params(self, selected_energy_service: Any) -> Any:
+        back = V2X if self.wish.service.endswith("_BPT") else {}
+        needs = rationals(ev_target_energy_request=10e3, ev_max_energy_request=20e3, ev_min_energy_request=-20e3, **back)  # Wh
+        return common_messages.DynamicScheduleExchangeReqParams(departure_time=7200, min_soc=30, target_soc=80, **needs)
+
     async def process_scheduled_se_params(self, scheduled_params: Any, pause: bool) -> Any:
+        """Follow the first tuple: its discharging schedule if that begins with power, else its charging schedule."""
         offer = scheduled_params.schedule_tuples[0]
         schedule = offer.charging_schedule.power_schedule
+        back = self.wish.service.endswith("_BPT") and offer.discharging_schedule
+        if back and back.power_schedule.schedule_entry_list.entries[0].power.value:
+            schedule = back.power_schedule
+        self.power = schedule.schedule_entry_list.entries[0].power.get_decimal_value()
         entries = [
             common_messages.EVPowerScheduleEntry(duration=entry.duration, power=entry.power)
             for entry in schedule.schedule_entry_list.entries
@@ -96,13 +107,13 @@ class Car(SimEVController):
         return bool(abs(present_voltage_evse.get_decimal_value() - BATTERY) <= 20)
 
     async def get_scheduled_dc_charge_loop_params(self) -> Any:
-        current = -50 if self.discharging else 100  # A
+        current = self.power / BATTERY  # A
         return dc.ScheduledDCChargeLoopReqParams(ev_target_current=rational(current), ev_target_voltage=rational(BATTERY))
 
     async def get_dynamic_dc_charge_loop_params(self) -> Any:
         needs = rationals(
-            ev_target_energy_request=40e3,  # Wh
-            ev_max_energy_request=60e3,
+            ev_target_energy_request=10e3,  # Wh
+            ev_max_energy_request=20e3,
             ev_min_energy_request=-20e3,
             ev_max_charge_power=150e3,  # W
             ev_min_charge_power=0,
@@ -114,27 +125,26 @@ class Car(SimEVController):
 
     async def get_bpt_dynamic_dc_charge_loop_params(self) -> Any:
         both = (await self.get_dynamic_dc_charge_loop_params()).dict()
-        back = rationals(ev_max_discharge_power=60e3, ev_min_discharge_power=0, ev_max_discharge_current=150)
+        back = rationals(ev_max_discharge_power=60e3, ev_min_discharge_power=0, ev_max_discharge_current=150, **V2X)
         return dc.BPTDynamicDCChargeLoopReqParams(**both, **back)
 
     async def get_ac_charge_loop_params_v20(self, control_mode: ControlMode, selected_service: ServiceV20) -> Any:
         bidirectional = selected_service == ServiceV20.AC_BPT
-        power = -6e3 if self.discharging else 11e3  # W
         if control_mode == ControlMode.SCHEDULED:
             kind = ac.BPTScheduledACChargeLoopReqParams if bidirectional else ac.ScheduledACChargeLoopReqParams
-            return kind(ev_present_active_power=rational(power))
+            return kind(ev_present_active_power=rational(self.power))
         needs = rationals(
-            ev_target_energy_request=40e3,  # Wh
-            ev_max_energy_request=60e3,
+            ev_target_energy_request=10e3,  # Wh
+            ev_max_energy_request=20e3,
             ev_min_energy_request=-20e3,
             ev_max_charge_power=11e3,  # W
             ev_min_charge_power=0,
-            ev_present_active_power=power,
+            ev_present_active_power=self.power,
             ev_present_reactive_power=0,
         )
         if not bidirectional:
             return ac.DynamicACChargeLoopReqParams(**needs)
-        return ac.BPTDynamicACChargeLoopReqParams(**needs, **rationals(ev_max_discharge_power=11e3, ev_min_discharge_power=0))
+        return ac.BPTDynamicACChargeLoopReqParams(**needs, **rationals(ev_max_discharge_power=11e3, ev_min_discharge_power=0, **V2X))
 
     async def continue_charging(self) -> bool:
         """Asked once after every charge-loop response."""

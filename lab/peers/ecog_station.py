@@ -37,7 +37,6 @@ class Station(SimEVSEController):
         limits = self.evse_data_context.session_limits.ac_limits
         for name in vars(limits):
             setattr(limits, name, None)
-        limits.max_charge_power, limits.max_discharge_power = 11e3, 0  # W
         limits.max_charge_reactive_power = limits.max_discharge_reactive_power = 0
         present = self.evse_data_context
         present.present_active_power, present.present_active_power_l2, present.present_active_power_l3 = 11e3, None, None
@@ -52,6 +51,12 @@ class Station(SimEVSEController):
             if any(parameter.name == "ControlMode" and parameter.int_value == wanted for parameter in parameters.parameters)
         ]
         return offer
+
+    async def get_ac_charge_params_v20(self, energy_service: ServiceV20) -> Any:
+        """Its targets in the loop come from limits of the session, of which only one may be set."""
+        limits, back = self.evse_data_context.session_limits.ac_limits, energy_service == ServiceV20.AC_BPT
+        limits.max_charge_power, limits.max_discharge_power = (0, 11e3) if back else (11e3, 0)  # W
+        return await super().get_ac_charge_params_v20(energy_service)
 
     async def get_dc_charge_params_v20(self, energy_service: ServiceV20) -> Any:
         limits = rationals(
@@ -75,11 +80,11 @@ class Station(SimEVSEController):
     async def send_charging_command(
         self, ev_target_voltage: float | None, ev_target_current: float | None, *flags: bool, **named: bool
     ) -> None:
-        """Follow the targets at once. In Dynamic control there are none: hold the car's voltage and give half of what is allowed."""
+        """Follow the targets at once. Dynamic control has none: hold the car's voltage, and give, or in a bidirectional loop take, half."""
         present = self.evse_data_context
         present.present_voltage = ev_target_voltage or self.ev_data_context.present_voltage or 0
-        wanted = CURRENT / 2 if ev_target_current is None else ev_target_current
-        present.present_current = max(-CURRENT, min(CURRENT, wanted))
+        half = -CURRENT / 2 if any(flags) else CURRENT / 2  # the package tells the direction in the third place
+        present.present_current = max(-CURRENT, min(CURRENT, half if ev_target_current is None else ev_target_current))
 
     async def stop_charger(self) -> None:
         self.evse_data_context.present_voltage = self.evse_data_context.present_current = 0

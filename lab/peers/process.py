@@ -57,8 +57,8 @@ class Process:
                     if key in fact:
                         return fact
         except TimeoutError:
-            raise ProcessFailed(f"the {self.name} did not say {key!r} within {limit:g} s; see {self.log}") from None
-        raise ProcessFailed(f"the {self.name} ended with exit code {await self._process.wait()} before it said {key!r}; see {self.log}")
+            raise ProcessFailed(f"{self.name} did not say {key!r} within {limit:g} s; see {self.log}") from None
+        raise ProcessFailed(f"{self.name} ended with exit code {await self._process.wait()} before it said {key!r}; see {self.log}")
 
     async def finish(self, limit: float) -> int:
         """Read what it still says until it ends, within `limit` seconds; its exit code. Raises ProcessFailed."""
@@ -68,7 +68,7 @@ class Process:
                     pass
                 return await self._process.wait()
         except TimeoutError:
-            raise ProcessFailed(f"the {self.name} did not end within {limit:g} s; see {self.log}") from None
+            raise ProcessFailed(f"{self.name} did not end within {limit:g} s; see {self.log}") from None
 
     @property
     def last(self) -> dict[str, Any]:
