@@ -20,6 +20,7 @@ from pki.certificate import facts, read
 from pki.chains import octets_of
 from pki.errors import CertificateError, IdentifierError, Kind, SignatureError
 from pki.identifiers import emaid as parse_emaid
+from pki.identifiers import normalised
 from pki.keys import PublicKey
 from pki.profiles import INTEROP, ISO20, Role, Rules
 from pki.verify import Anchors, Status, VerifiedChain, verify
@@ -110,6 +111,6 @@ def _account(proof: VerifiedChain, grammar: str, rules: Rules, providers: Collec
         if rules is not INTEROP:
             return Refusal(Code.WARNING_GeneralPnCAuthorizationError, str(error))
         name = provider = proof.common_name  # a peer's test contract; only its own backend can know it
-    if providers is not None and provider not in providers:
+    if providers is not None and provider not in {normalised(known) for known in providers}:
         return Refusal(Code.WARNING_eMSPUnknown, f"provider {provider} of {name} is none of {', '.join(sorted(providers)) or 'ours'}")
     return Accepted(name, proof, grammar, Code.OK_CertificateExpiresSoon if proof.expires_soon else Code.OK)

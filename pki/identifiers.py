@@ -13,7 +13,7 @@ from pki.errors import IdentifierError
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 SEPARATORS = str.maketrans("", "", "-*")
 BODY = re.compile(r"[A-Z]{2}[0-9A-Z]{3}[0-9A-Z]{9}")  # country, provider, instance
-MAX_IDENTIFIER = 255  # characters: identifierType of -20
+MAX_IDENTIFIER = 64  # characters: identifierType of -20 has 255, a common name of X.509 has 64, and these are both
 
 Pair = tuple[int, int]
 _BINARY = ((0, 1), (1, 1))  # modulo 2
@@ -74,7 +74,7 @@ def check_digit(body: str) -> str:
 
 
 def identifier(text: str) -> str:
-    """An EVCCID, PCID or EVSEID as -20 types them: 1 to 255 printable characters. Raises IdentifierError."""
+    """An EVCCID, PCID or EVSEID that a certificate can be named by. Raises IdentifierError."""
     if not 1 <= len(text) <= MAX_IDENTIFIER or not text.isprintable():
         raise IdentifierError(f"{text[:40]!r} is no identifier: 1 to {MAX_IDENTIFIER} printable characters")
     return text

@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from pki.errors import IdentifierError, PlanError
-from pki.identifiers import check_digit
+from pki.identifiers import check_digit, identifier
 from pki.identifiers import emaid as parse_emaid
 from pki.keys import ALGORITHMS
 from pki.profiles import Role
@@ -61,11 +61,13 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         _among("family in under_v2g", self.under_v2g, FAMILIES)
         _among("role in validity_days", self.validity_days, [role.value for role in Role])
         _among("root in cross", [name for pair in self.cross for name in pair], self.v2g_roots)
-        for emaid in (*self.emaids, self.names.emaid):
-            try:
+        try:
+            for emaid in (*self.emaids, self.names.emaid):
                 parse_emaid(emaid)
-            except IdentifierError as error:
-                raise PlanError(str(error)) from None
+            for name in (self.names.evse_id, self.names.evccid, self.names.pcid):
+                identifier(name)
+        except IdentifierError as error:
+            raise PlanError(str(error)) from None
         if not self.curves or not self.v2g_roots:
             raise PlanError("a plan needs at least one curve and one root in v2g_roots")
 

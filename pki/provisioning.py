@@ -22,6 +22,7 @@ from pki.certificate import facts, read
 from pki.chains import contract_chain, octets_of, plain_chain, signed_chain
 from pki.envelope import Entropy, Sealed, seal, unseal
 from pki.errors import CertificateError, EnvelopeError, SignatureError
+from pki.identifiers import same_account
 from pki.keys import PrivateKey
 from pki.profiles import ISO20, Role, Rules
 from pki.verify import Anchors, Status, VerifiedChain, verify
@@ -189,7 +190,7 @@ def _prioritized(held: list[Held], request: CertificateInstallationReq) -> list[
 
 
 def _place(emaid: str, wanted: list[str]) -> int:
-    return wanted.index(emaid) if emaid in wanted else len(wanted)
+    return next((place for place, one in enumerate(wanted) if same_account(one, emaid)), len(wanted))
 
 
 # --- the car takes ---

@@ -56,7 +56,6 @@ class Revocation:
     reason: str = "unspecified"
 
 
-Known = Good | Revocation | None  # None: this authority never issued it, or the record of it is gone
 Lookup = Callable[[int], Revocation | Literal["good", "unknown"]]
 """What an authority knows of a serial number."""
 

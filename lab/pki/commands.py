@@ -163,20 +163,26 @@ def crl(options: argparse.Namespace) -> int:
     return WELL
 
 
-STAPLE = """make the OCSP responses a station staples to its chain
-  v2g pki staple --store certs
-  v2g pki staple --store certs --days 7"""
+STAPLE = """make or fetch the OCSP responses a station staples to its chain
+  v2g pki staple --store certs --days 7                             by the authorities in the store
+  v2g pki staple --store station --fetch                            ask each certificate's responder, where it is time
+  v2g pki staple --store station --fetch http://[::1]:8888/ocsp     ask this one"""
 
 
 def _staple(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--store", type=Path, required=True)
     parser.add_argument("--days", type=int, default=1, choices=range(1, 8), metavar="1..7", help="validity [V2G20-1021]; default 1")
+    parser.add_argument("--fetch", nargs="?", const="", metavar="URL", help="ask a responder for what is missing or half gone")
 
 
 def staple(options: argparse.Namespace) -> int:
-    office = office_of(options.store)
-    count = office.staple(now(), timedelta(days=options.days))
-    say(options, f"{office.store.path}/responses: {count} responses, good for {options.days} days", responses=count)
+    store = Store(options.store)
+    if options.fetch is not None:
+        count = ocsp.refresh(store, now(), options.fetch or None)
+        say(options, f"{store.path}/responses: {count} fetched", responses=count)
+        return WELL
+    count = Office(store).staple(now(), timedelta(days=options.days))
+    say(options, f"{store.path}/responses: {count} responses, good for {options.days} days", responses=count)
     return WELL
 
 

@@ -15,8 +15,11 @@ from lab.pki.office import Office
 from lab.pki.web import Answer, Asked, Route
 from pki.certificate import facts
 from pki.errors import CertificateError, Kind
+from pki.profiles import ISO2, ISO20, Role
 from pki.status import MAX_RESPONSE, Good, answer, check, request
+from pki.status_book import StatusBook
 from pki.store import Store
+from pki.verify import verify
 
 RESPONSE = "application/ocsp-response"
 SHORT = 255  # octets of request that may go into a GET [RFC 6960 A.1]
@@ -70,6 +73,25 @@ def fetch(certificate: x509.Certificate, issuer: x509.Certificate, url: str | No
         if error.kind is Kind.REVOKED:
             raise
         return response, check(response, certificate, issuer, now)  # many a responder serves what it signed before, without nonce
+
+
+def refresh(store: Store, now: datetime, url: str | None = None) -> int:
+    """Fetch the responses a station staples, where none is held or the one that is has lived half its time; gives the number fetched.
+
+    Raises CertificateError, also for a chain of the station's own that does not verify.
+    """
+    fetched = 0
+    for credential in store.credentials(Role.SECC):
+        rules = ISO2 if credential.curve in ISO2.algorithms else ISO20
+        proof = verify(credential.chain, Role.SECC, store.anchors, now, rules=rules)
+        for certificate, issuer in zip(proof.chain, (*proof.chain[1:], proof.anchor), strict=True):
+            book = StatusBook()
+            if held := store.response(certificate):
+                book.learn(certificate, held)
+            if book.stale(certificate, issuer, now):
+                store.save_response(certificate, fetch(certificate, issuer, url)[0])
+                fetched += 1
+    return fetched
 
 
 def get_url(base: str, der: bytes) -> str:

@@ -129,6 +129,21 @@ def test_staples_are_made_for_a_whole_chain(store: Store) -> None:
     assert verify(store.secc.chain, Role.SECC, store.anchors, NOW, status=book.status)
 
 
+def test_a_station_without_authorities_fetches_its_staples(store: Store, tmp_path: Path) -> None:
+    for part in ("secc", "roots"):
+        copytree(store.path / part, tmp_path / "station" / part)
+    station = Store(tmp_path / "station")
+    with Site(ocsp.routes(store)) as site:
+        assert ocsp.refresh(station, NOW, f"{site.url}/ocsp") == 6  # two curves, three certificates each
+        assert ocsp.refresh(station, datetime.now(UTC), f"{site.url}/ocsp") == 0
+        assert ocsp.refresh(station, datetime.now(UTC) + timedelta(hours=13), f"{site.url}/ocsp") == 6
+        Office(store).revoke(store.secc.leaf, NOW)
+        with pytest.raises(CertificateError) as caught:
+            ocsp.refresh(station, datetime.now(UTC) + timedelta(hours=13), f"{site.url}/ocsp")
+    assert caught.value.kind is Kind.REVOKED
+    assert all(station.response(one) for one in station.secc.chain)
+
+
 # --- the web server under them ---
 
 

@@ -139,7 +139,7 @@ def test_revocation_that_cannot_be_checked() -> None:
 
 def test_a_provider_nobody_bills() -> None:
     assert refused(verdict(request(CHAIN), providers={"DE8AA"})) is Code.WARNING_eMSPUnknown
-    assert isinstance(verdict(request(CHAIN), providers={"DEV2G"}), Accepted)
+    assert isinstance(verdict(request(CHAIN), providers={"de-v2g"}), Accepted)
 
 
 @pytest.mark.parametrize("emaid", ["DEV2GC0000000", "DEV2GC00000001X", "DEV2GC00000001GG", "C"])

@@ -91,6 +91,7 @@ def test_a_root_needs_its_own_key() -> None:
         ({"names": {"country": 1}}, "country"),
         ({"cross": [["A", "B"]]}, "'A'"),
         ({"emaids": ["DE12"]}, "DE12"),
+        ({"names": {"evccid": "x" * 65}}, "no identifier"),
         ({"under_v2g": ["cpo"]}, "cpo"),
         ({"validity_days": {"nobody": 1}}, "nobody"),
         ({"curves": []}, "at least one"),

@@ -128,7 +128,7 @@ def test_several_contracts_come_one_by_one() -> None:
 
 def test_the_car_may_limit_and_order_what_comes() -> None:
     serving = service(*(contract(emaid=name) for name in ("DEV2GC00000001G", "DEV2GC00000002D")))
-    one = accept(serving.answer(request(maximum=1, wanted=("DEV2GC00000002D",)), NOW), hand(Role.PROVISIONING), anchors(), NOW)
+    one = accept(serving.answer(request(maximum=1, wanted=("DE-V2G-C00000002-D",)), NOW), hand(Role.PROVISIONING), anchors(), NOW)
     assert (one.emaid, one.remaining) == ("DEV2GC00000002D", 0)
     assert serving.answer(request(maximum=1), NOW).ResponseCode is Code.WARNING_NoCertificateAvailable
 
