@@ -64,13 +64,15 @@ class Bay:
         paused: PausedSessions,
         verifier: Verifier | None,
         observe: Sequence[Observe],
+        over: Callable[[Ended], None],
     ):
         self.place = place
+        self._over = over
         self._tls, self._clock, self._paused, self._verifier = tls, clock, paused, verifier
         self._limits: Limits = place.outlet.limits
         self._drivers: dict[Driver, Link] = {}
         self._holder: Driver | None = None
-        self._watch: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._discovery: DiscoveryServer | None = None
         host = zoned(link_local(place.iface), place.iface) if place.iface else place.host
         port = place.port or (_announced() if place.iface else 0)
@@ -82,7 +84,7 @@ class Bay:
         """Begin to listen, and to answer discovery."""
         self._limits = await self.place.evse.limits()
         await self.server.start()
-        self._watch = asyncio.create_task(self._look())
+        self._tasks = [asyncio.create_task(self._look()), asyncio.create_task(self._account())]
         if self.place.iface:
             security = Security.TLS if self._tls is not None else Security.NONE
             answer = Response(link_local(self.place.iface), self.server.port, security)
@@ -100,13 +102,13 @@ class Bay:
         """End every session with its outlet safe, then close."""
         if self._discovery is not None:
             self._discovery.close()
-        if self._watch is not None:
-            self._watch.cancel()
         drivers = list(self._drivers)
         for driver in drivers:
             driver.abort("the station shuts down")
         await asyncio.gather(*(driver.safe() for driver in drivers))
         await self.server.close()
+        for task in self._tasks:
+            task.cancel()
 
     async def _look(self) -> None:
         """What the outlet can do, while nobody charges."""
@@ -115,6 +117,13 @@ class Bay:
             if self._holder is None:
                 with contextlib.suppress(Exception):  # a broken reading shows in the next session
                     self._limits = await self.place.evse.limits()
+
+    async def _account(self) -> None:
+        """Every session's end, when nothing of its connection is left; what never spoke is no session."""
+        while True:
+            served = await self.server.served.get()
+            if served.ended is not None:
+                self._over(served.ended)
 
     def _attend(self, link: Link) -> Driver:
         loop = asyncio.get_running_loop()
@@ -182,7 +191,8 @@ class Station:
         observe: Sequence[Observe] = (),
     ):
         paused = PausedSessions()
-        self.bays = [Bay(place, tls, clock, paused, verifier, observe) for place in places]
+        self._waiting: list[asyncio.Future[Ended]] = []
+        self.bays = [Bay(place, tls, clock, paused, verifier, observe, self._over) for place in places]
 
     async def __aenter__(self) -> "Station":
         started: list[Bay] = []
@@ -210,19 +220,16 @@ class Station:
             bay.reload(tls, verifier)
 
     async def once(self) -> Ended:
-        """Wait until one session has ended, at whichever outlet; its end. What never spoke is no session."""
-        waiting = [asyncio.create_task(_ended(bay.server)) for bay in self.bays]
-        done, rest = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        for task in rest:
-            task.cancel()
-        return done.pop().result()
+        """Wait until the next session has ended, at whichever outlet; its end."""
+        end: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
+        self._waiting.append(end)
+        return await end
 
-
-async def _ended(server: Server) -> Ended:
-    while True:
-        served = await server.served.get()
-        if served.ended is not None:
-            return served.ended
+    def _over(self, ended: Ended) -> None:
+        waiting, self._waiting = self._waiting, []
+        for end in waiting:
+            if not end.done():
+                end.set_result(ended)
 
 
 def wall_clock(scale: float = 1.0, epoch: float | None = None) -> Clock:

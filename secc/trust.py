@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from pki.chains import der
 from pki.errors import CertificateError, StoreError
 from pki.profiles import INTEROP, ISO20, Role, Rules
 from pki.provisioning import ProvisioningService
-from pki.status import check
-from pki.status_book import Silence, StatusBook
+from pki.status import Good, check
+from pki.status_book import Silence, by_records
 from pki.store import Credential, Store
 from pki.verify import Anchors, Status, VerifiedChain, verify
 from secc.verifier import SUITES, PkiVerifier
@@ -47,15 +48,7 @@ class VehicleJudge:
 
 def station_status(store: Store) -> Status:
     """Revocation by the responses and lists that the store holds; where they say nothing a certificate passes [V2G20-2409]."""
-    book = StatusBook(Silence.PASSES, store.crls)
-
-    def status(certificate: x509.Certificate, issuer: x509.Certificate, now: datetime) -> str | None:
-        response = store.response(certificate)
-        if response is not None:
-            book.learn(certificate, response)
-        return book.status(certificate, issuer, now)
-
-    return status
+    return by_records(store, Silence.PASSES)
 
 
 def station_tls(store: Store, profile: Profile = "conformance") -> ServerTls:
@@ -64,7 +57,7 @@ def station_tls(store: Store, profile: Profile = "conformance") -> ServerTls:
     usable = [each for each in store.credentials(Role.SECC) if each.curve in rules.algorithms]
     if not usable:
         raise StoreError(f"{store.path} has no station certificate for the profile {profile}; make one with: v2g pki create {store.path}")
-    roots = tuple(root.public_bytes(Encoding.DER) for root in (*anchors.v2g, *anchors.oem))  # [V2G20-2401]
+    roots = der((*anchors.v2g, *anchors.oem))  # [V2G20-2401]
     credentials = [_credential(each, store) for each in usable]
     return ServerTls(credentials, VehicleJudge(anchors, rules, station_status(store)), authorities=roots, profile=PROFILES[profile])
 
@@ -88,17 +81,32 @@ def provisioning_service(store: Store, profile: Profile, entropy: Callable[[int]
 
 def _credential(credential: Credential, store: Store) -> TlsCredential:
     key = credential.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    chain = tuple(certificate.public_bytes(Encoding.DER) for certificate in credential.chain)
+    return TlsCredential(der(credential.chain), key, staple=Staple(store, credential.leaf, issuer_of(credential, store)))
 
-    def staple(at: float) -> bytes | None:
-        """The response that the store keeps for the leaf, as long as it is good [V2G20-2388]."""
-        response = store.response(credential.leaf)
-        try:
-            if response is not None and len(credential.chain) > 1:
-                check(response, credential.leaf, credential.chain[1], datetime.fromtimestamp(at, UTC))
-                return response
-        except CertificateError:
-            pass
-        return None
 
-    return TlsCredential(chain, key, staple=staple)
+def issuer_of(credential: Credential, store: Store) -> x509.Certificate | None:
+    """Who issued a station's certificate: the next of its chain, or the root it hangs under."""
+    above = (*credential.chain[1:2], *store.anchors.private, *store.anchors.v2g)
+    return next((one for one in above if one.subject == credential.leaf.issuer), None)
+
+
+@dataclass(slots=True)
+class Staple:
+    """The OCSP response that the store keeps for a station's certificate, as long as it is good [V2G20-2388]; judged once, then remembered."""
+
+    store: Store
+    leaf: x509.Certificate
+    issuer: x509.Certificate | None
+    _judged: tuple[bytes, Good] | None = None
+
+    def __call__(self, at: float) -> bytes | None:
+        """What to staple now (epoch s). A response that does not say "good" is worse than none: it is kept back."""
+        response, now = self.store.response(self.leaf), datetime.fromtimestamp(at, UTC)
+        if response is None or self.issuer is None:
+            return None
+        if self._judged is None or self._judged[0] != response:
+            try:
+                self._judged = response, check(response, self.leaf, self.issuer, now)
+            except CertificateError:
+                return None
+        return response if now < self._judged[1].next_update else None
