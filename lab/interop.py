@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lab.interop_bench import Bench, Cell, Seen
-from lab.interop_table import matrix_table, write_into
+from lab.interop_table import shown, write_into
 from lab.peers import ecog_setup
 
 ROLES = ("car", "station")
@@ -88,7 +88,7 @@ def run(options: argparse.Namespace) -> int:
         "cells": [one.as_dict() for one in seen],
     }
     (peer.home / "interop.json").write_text(json.dumps(report, indent=1) + "\n")
-    table = matrix_table(seen)
+    table = shown(seen)
     print(json.dumps(report, indent=1) if options.json else table)
     if options.readme:
         write_into(options.readme, table)

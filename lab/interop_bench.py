@@ -4,7 +4,7 @@ import os
 import sys
 import time
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,12 @@ class Seen:
     relaxed: tuple[str, ...] = ()
     foreign: dict[str, Any] = field(default_factory=dict)
     ours: dict[str, Any] = field(default_factory=dict)
+    attempts: int = 1
+
+    @property
+    def late(self) -> bool:
+        """One of our timers ran out."""
+        return "timed out" in (self.ours.get("how"), self.ours.get("ended")) or str(self.ours.get("reason")).startswith("TimedOut")
 
     @property
     def ok(self) -> bool:
@@ -77,7 +83,8 @@ class Seen:
             return f"not run: {self.skipped}"
         if self.wrong:
             return "fails: " + self.wrong[0].replace("|", "/").replace("\n", " ")
-        return f"{self.loops} loops, {self.seconds:.1f} s"
+        again = ", second attempt" if self.attempts > 1 else ""
+        return f"{self.loops} loops, {self.seconds:.1f} s{again}"
 
     def as_dict(self) -> dict[str, Any]:
         return {**asdict(self), "ok": self.ok}
@@ -103,7 +110,14 @@ class Bench:
     loops: int = 10
 
     async def run(self, cell: Cell) -> Seen:
-        """One session of a cell, however it ends."""
+        """A session of a cell, however it ends; and another when the peer came too late for a timer of ours, which the result tells.
+
+        On a busy machine its Java codec does. Our timers are what they are in the field.
+        """
+        seen = await self._attempt(cell)
+        return replace(await self._attempt(cell), attempts=2) if seen.late else seen
+
+    async def _attempt(self, cell: Cell) -> Seen:
         self.logs.mkdir(parents=True, exist_ok=True)
         try:
             with cable() if cell.discovery == "sdp" else nullcontext() as ends:

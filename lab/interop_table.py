@@ -1,5 +1,6 @@
 """The matrix as a table for people, and its place in a document."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from lab.interop_bench import Cell, Seen
 
 BEGIN, END = "<!-- interop:begin -->", "<!-- interop:end -->"
 ROLE = {"car": "foreign car → our station", "station": "our car → foreign station", "both": "foreign car → foreign station"}
+OURS = {"car": "station", "station": "car"}  # what the peer plays -> what we play
 TRANSPORT = {"tcp": "TCP", "tls13": "TLS 1.3"}
 AUTHORIZATION = {"eim": "EIM", "pnc": "PnC"}
 
@@ -33,6 +35,22 @@ def matrix_table(seen: Sequence[Seen]) -> str:
     return "\n".join(lines)
 
 
+def relaxed_list(seen: Sequence[Seen]) -> str:
+    """What was set aside in these cells, in Markdown, with how many cells needed it on which side of ours."""
+    needed = Counter((relaxation, one.cell.role) for one in seen for relaxation in one.relaxed)
+    lines = []
+    for relaxation in sorted({relaxation for relaxation, _ in needed}):
+        sides = [f"{OURS[role]} {needed[relaxation, role]}×" for role in OURS if needed[relaxation, role]]
+        lines.append(f"- {relaxation}: {', '.join(sides)}")
+    return "\n".join(lines)
+
+
+def shown(seen: Sequence[Seen]) -> str:
+    """The table, and what was set aside to get it."""
+    relaxed = relaxed_list(seen)
+    return matrix_table(seen) + (f"\n\nSet aside on the way, each with the requirement:\n\n{relaxed}" if relaxed else "")
+
+
 def written_in(text: str) -> str:
     """What stands between the markers of a document. ValueError when they are not there."""
     _, begin, rest = text.partition(BEGIN)
@@ -47,4 +65,4 @@ def write_into(document: Path, table: str) -> None:
     text = document.read_text()
     written_in(text)
     before, after = text.partition(BEGIN)[0], text.partition(END)[2]
-    document.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}")
+    document.write_text(f"{before}{BEGIN}\n\n{table}\n\n{END}{after}")

@@ -214,9 +214,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--service", default="DC", choices=["AC", "AC_BPT", "DC", "DC_BPT"])
     parser.add_argument("--control", default="scheduled", choices=list(CONTROL))
     parser.add_argument("--loops", type=int, default=10, help="charge-loop requests to send")
-    parser.add_argument("--pace", type=float, default=0.05, help="seconds between a charge-loop response and the next request")
+    parser.add_argument("--pace", type=float, default=0.02, help="seconds between a charge-loop response and the next request")
     parser.add_argument("--timeout-factor", type=float, default=1.0, help="stretch the package's own timers")
-    parser.add_argument("--warm", type=int, default=3, help="codec rounds before the session")
+    parser.add_argument("--warm", type=int, default=6, help="codec rounds before the session")
     return parser.parse_args()
 
 

@@ -149,7 +149,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--current", default="DC", choices=["AC", "DC"], help="whose grammars to warm the codec with")
     parser.add_argument("--control", default="scheduled", choices=list(CONTROL), help="the control mode to offer")
     parser.add_argument("--timeout-factor", type=float, default=1.0, help="stretch the package's own timers")
-    parser.add_argument("--warm", type=int, default=3, help="codec rounds before listening")
+    parser.add_argument("--warm", type=int, default=6, help="codec rounds before listening")
     return parser.parse_args()
 
 

@@ -1,0 +1,110 @@
+"""The interop matrix without a peer: which cells there are, how an account is judged, and that the README shows every cell."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.interop import chosen, matrix
+from lab.interop_bench import Cell, Seen, account, complaints, judged
+from lab.interop_table import BEGIN, END, column_of, matrix_table, relaxed_list, row_of, write_into, written_in
+
+CELL = Cell("car", "DC_BPT", "scheduled", "pnc", "tls13")
+README = Path(__file__).parents[2] / "README.md"
+
+
+def well(**other: Any) -> dict[str, Any]:
+    return {"ok": True, "service": "DC_BPT", "control": "scheduled", "auth": "pnc", "tls": "TLSv1.3", "loops": 10, "discharged": 4} | other
+
+
+def test_the_matrix_has_every_session_that_is_asked_for() -> None:
+    cells = set(matrix())
+    assert len(cells) == len(matrix())
+    for role in ("car", "station"):
+        for service in ("DC", "DC_BPT", "AC"):
+            for control in ("scheduled", "dynamic"):
+                for authorization in ("eim", "pnc"):
+                    for transport in ("tcp", "tls13"):
+                        assert Cell(role, service, control, authorization, transport) in cells
+        assert any(cell.discovery == "sdp" and cell.role == role for cell in cells)
+
+
+def test_cells_are_chosen_by_words() -> None:
+    found = chosen(matrix(), ["car", "DC", "pnc"])
+    assert found
+    assert all(cell.words >= {"car", "DC", "pnc"} for cell in found)
+    with pytest.raises(ValueError, match="no cell has 'DCX'; words are AC, AC_BPT"):
+        chosen(matrix(), ["DCX"])
+
+
+def test_all_is_well_only_if_both_sides_say_so() -> None:
+    assert judged(CELL, 10, well(), well()).ok
+    assert judged(CELL, 10, well(), {"ok": False, "reason": "no"}).wrong == ("station: no",)
+    assert judged(CELL, 10, {}, well()).wrong == ("car: gave no account of the session",)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("service", "DC"), ("control", "dynamic"), ("auth", "eim"), ("tls", None), ("tls", "TLSv1.2"), ("loops", 9)]
+)
+def test_another_session_than_the_one_asked_for_is_no_success(key: str, value: Any) -> None:
+    (complaint,) = complaints("car", well(**{key: value}), CELL, 10)
+    assert complaint.startswith(f"car: {key} was {value}, not ")
+
+
+def test_energy_must_flow_in_the_direction_of_the_cell() -> None:
+    assert judged(CELL, 10, well(), well(discharged=0, charged=9)).wrong == ("no energy flowed back",)
+    charging = Cell("station", "DC", "scheduled", "pnc", "tls13")
+    assert judged(charging, 10, well(service="DC", energy_charged=0.4), well(service="DC")).ok
+    assert not judged(charging, 10, well(service="DC", energy_discharged=0.4), well(service="DC")).ok
+
+
+def test_our_station_tells_its_session_line_by_line() -> None:
+    said = [
+        {"event": "listening", "address": "[::1]:1"},
+        {"event": "secured", "version": "TLSv1.3"},
+        {"event": "relaxed", "relaxation": "a", "requirement": "V2G20-1"},
+        {"event": "relaxed", "relaxation": "a", "requirement": "V2G20-1"},
+        {"event": "ended", "ok": True, "service": "DC_BPT", "control": "Scheduled", "auth": "PnC", "loops": 10},
+    ]
+    told = account(said)
+    assert complaints("station", told, CELL, 10) == ()
+    assert told["relaxed"] == ["a [V2G20-1]"]
+    assert complaints("station", account([]), CELL, 10) == ("station: gave no account of the session",)
+
+
+def test_only_a_timer_of_ours_earns_a_second_attempt() -> None:
+    assert Seen(CELL, ours={"how": "timed out"}).late
+    assert Seen(CELL, ours={"reason": "TimedOut: V2G_EVCC_Msg_Timeout of 2 s ran out"}).late
+    assert not Seen(CELL, wrong=("x",), ours={"how": "refused", "reason": None}).late
+    assert Seen(CELL, loops=10, seconds=1.25, attempts=2).text == "10 loops, 1.2 s, second attempt"
+
+
+def test_the_table_has_a_place_for_every_cell() -> None:
+    table = matrix_table([Seen(cell, loops=3, seconds=1.0) for cell in matrix()])
+    assert table.count("3 loops, 1.0 s") == len(matrix())
+    assert "fails: a / b" in matrix_table([Seen(CELL, wrong=("a | b",))])
+    assert "not run: no root" in matrix_table([Seen(CELL, skipped="no root")])
+
+
+def test_what_was_set_aside_is_counted_by_our_side() -> None:
+    seen = [Seen(CELL, relaxed=("a [R1]",)), Seen(CELL, relaxed=("a [R1]", "b [R2]"))]
+    assert relaxed_list(seen) == "- a [R1]: station 2×\n- b [R2]: station 1×"
+
+
+def test_a_document_takes_the_table_between_its_markers(tmp_path: Path) -> None:
+    document = tmp_path / "README.md"
+    document.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    write_into(document, "| new |")
+    assert document.read_text() == f"before\n{BEGIN}\n\n| new |\n\n{END}\nafter\n"
+    document.write_text("no markers")
+    with pytest.raises(ValueError, match="no place for the table"):
+        write_into(document, "")
+
+
+def test_the_readme_shows_every_cell_of_the_matrix() -> None:
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in written_in(README.read_text()).splitlines() if "|" in line]
+    head, rows = lines[0], {tuple(row[:3]): row for row in lines[2:]}
+    for cell in matrix():
+        shown = rows[row_of(cell)][head.index(column_of(cell))]
+        assert re.fullmatch(r"\d+ loops, \d+\.\d s(, second attempt)?", shown), f"{cell}: {shown}"
