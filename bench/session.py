@@ -13,8 +13,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from bench.tls import _bare, _cpu
 from evcc.car import Wish
-from evcc.client import Visit, contract_of, vehicle_tls
+from evcc.client import Visit
 from evcc.config import Config
+from evcc.trust import contract_of, vehicle_tls
 from pki.issue import Hierarchy, build
 from pki.plan import Plan
 from pki.profiles import Role

@@ -4,64 +4,25 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from evcc.car import Car
-from evcc.contract import Contract
 from evcc.result import Result, Start
 from evcc.script import Script
 from evcc.scripts.charge import charge
 from evcc.session import EvccSession
-from pki.profiles import INTEROP, ISO20, Role, Rules
-from pki.store import Credential, Store
-from pki.verify import Anchors, VerifiedChain, verify
+from evcc.trust import stapled
 from v2g.session.clock import Clock
 from v2g.session.endpoint import Ended, Endpoint, Event, Relaxed
 from v2g.session.errors import SessionError
 from v2g.session.link import Link, Observe, Observer
 from v2g.session.sdp import Security
-from v2g.session.tls import PROFILES
-from v2g.session.tls import Credential as TlsCredential
 from v2g.session.transport import ClientTls, run
 from v2g.session.transport.discovery import discover
-
-RULES = {"conformance": ISO20, "interop": INTEROP}
 
 
 def wall_clock(scale: float = 1.0, epoch: float | None = None) -> Clock:
     """The clock of this machine, `scale` times as fast, and set to `epoch` where given."""
     return Clock(time.time() if epoch is None else epoch, time.monotonic(), scale)
-
-
-def vehicle_tls(store: Store, profile: str = "conformance") -> ClientTls:
-    """TLS with the vehicle certificate of a store, trusting its V2G roots, its private ones too [V2G20-2339] [V2G20-1006]."""
-    anchors, rules = store.anchors, RULES[profile]
-    return ClientTls(tls_credential(store.vehicle), StationJudge(anchors, rules), profile=PROFILES[profile])
-
-
-@dataclass(frozen=True, slots=True)
-class StationJudge:
-    """Verifies the chain that a station shows."""
-
-    anchors: Anchors
-    rules: Rules = ISO20
-
-    def __call__(self, chain: tuple[bytes, ...], at: float) -> VerifiedChain:
-        return verify(chain, Role.SECC, self.anchors, datetime.fromtimestamp(at, UTC), rules=self.rules)
-
-
-def tls_credential(credential: Credential) -> TlsCredential:
-    """A credential of the store as the transport takes it."""
-    key = credential.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    return TlsCredential(tuple(certificate.public_bytes(Encoding.DER) for certificate in credential.chain), key)
-
-
-def contract_of(store: Store) -> Contract:
-    """The contract of a store, the preferred curve first."""
-    held = store.contract
-    return Contract(tuple(certificate.public_bytes(Encoding.DER) for certificate in held.chain), held.key, held.common_name)
 
 
 @dataclass
@@ -122,6 +83,8 @@ class Visit:
     def _attend(self, link: Link) -> Endpoint:
         self.link = self.car.link = link
         self.session = EvccSession(self.script, self.car, link.opened)
+        if link.tls is not None:
+            self.car.note("revocation", **stapled(link.tls))
         return self.session
 
     def _witness(self, local: tuple[str, int], peer: tuple[str, int], number: int) -> Observer:

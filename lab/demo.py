@@ -19,9 +19,10 @@ from string import Template
 from typing import Any
 
 from evcc.car import Wish
-from evcc.client import Visit, contract_of, vehicle_tls, wall_clock
+from evcc.client import Visit, wall_clock
 from evcc.config import Config
 from evcc.goal import Goal
+from evcc.trust import contract_of, vehicle_tls
 from lab.ev_cli import address as host_port
 from lab.narrator import Narrator
 from lab.pcapng import Capture

@@ -121,7 +121,8 @@ def configured(options: argparse.Namespace) -> Config:
 
 async def visit(config: Config, options: argparse.Namespace) -> dict[str, Any]:
     """Find the station and drive the session; the account of it."""
-    from evcc.client import Visit, contract_of, vehicle_tls, wall_clock
+    from evcc.client import Visit, wall_clock
+    from evcc.trust import contract_of, vehicle_tls
     from pki.profiles import Role
     from pki.store import Store
 

@@ -8,12 +8,14 @@ verify(chain, Role.VEHICLE, anchors, now, status=book.status)
 from collections.abc import Iterable
 from datetime import datetime
 from enum import Enum
+from typing import Protocol
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from pki.errors import CertificateError, Kind
 from pki.status import Good, check, check_list
+from pki.verify import Status
 
 CAPACITY = 4096  # responses kept; at about 1 KB each 4 MB, and a peer cannot make it more
 
@@ -76,6 +78,27 @@ class StatusBook:
 
 def _name(certificate: x509.Certificate) -> bytes:
     return certificate.fingerprint(hashes.SHA256())
+
+
+class Records(Protocol):
+    """Where responses and lists are kept: a `store.Store`."""
+
+    @property
+    def crls(self) -> tuple[x509.CertificateRevocationList, ...]: ...
+    def response(self, certificate: x509.Certificate) -> bytes | None: ...
+
+
+def by_records(records: Records, silence: Silence = Silence.REFUSES) -> Status:
+    """Revocation by the responses that are kept now, read anew each time, and the lists that were kept when this was made."""
+    book = StatusBook(silence, records.crls)
+
+    def status(certificate: x509.Certificate, issuer: x509.Certificate, now: datetime) -> str | None:
+        response = records.response(certificate)
+        if response is not None:
+            book.learn(certificate, response)
+        return book.status(certificate, issuer, now)
+
+    return status
 
 
 def check_staples(

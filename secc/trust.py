@@ -92,7 +92,7 @@ def issuer_of(credential: Credential, store: Store) -> x509.Certificate | None:
 
 @dataclass(slots=True)
 class Staple:
-    """The OCSP response that the store keeps for a station's certificate, as long as it is good [V2G20-2388]; judged once, then remembered."""
+    """The OCSP response that the store keeps for a station's certificate, as long as it is good [V2G20-2388]; judged once."""
 
     store: Store
     leaf: x509.Certificate

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from evcc.car import Car, Wish
-from evcc.client import Visit, contract_of, vehicle_tls
+from evcc.client import Visit
 from evcc.ev import AC_INLET, Battery, Ev, Inlet
 from evcc.result import Result
+from evcc.trust import contract_of, vehicle_tls
 from pki.issue import build
 from pki.plan import Plan
 from pki.store import Store, create

@@ -1,0 +1,100 @@
+"""From a directory of certificates to what a car needs: its TLS, its judge of stations, its contracts, and how it gets more of them."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from evcc.contract import Contract
+from pki.chains import der
+from pki.errors import CertificateError, Kind
+from pki.profiles import INTEROP, ISO20, Role, Rules
+from pki.status_book import Silence, by_records, check_staples
+from pki.store import Credential, Store
+from pki.verify import Anchors, Status, VerifiedChain, verify
+from v2g.session.tls import PROFILES, TlsFacts
+from v2g.session.tls import Credential as TlsCredential
+from v2g.session.transport import ClientTls
+
+RULES = {"conformance": ISO20, "interop": INTEROP}
+Revocation = Literal["known", "leaf", "strict"]
+DEMANDED: dict[Revocation, int | None] = {"known": 0, "leaf": 1, "strict": None}  # how many, from the leaf, must be known to be good
+
+
+def vehicle_tls(store: Store, profile: str = "conformance", *, revocation: Revocation = "known", name_roots: bool = False) -> ClientTls:
+    """TLS with the vehicle certificate of a store, trusting its V2G roots, its private ones too [V2G20-2339] [V2G20-1006].
+
+    The station is always asked for OCSP responses [V2G20-2372]; see `StationJudge` for `revocation`. `name_roots` names the trusted roots
+    in the ClientHello, which takes the TLS library of the system; Misuse where that cannot do it.
+    """
+    judge = StationJudge(store.anchors, RULES[profile], revocation, by_records(store, Silence.PASSES), by_records(store, Silence.REFUSES))
+    roots = der((*store.anchors.v2g, *store.anchors.private)) if name_roots else ()
+    return ClientTls(
+        tls_credential(store.vehicle), judge, check_staples=judge.staples, profile=PROFILES[profile], authorities=roots, system=name_roots
+    )
+
+
+@dataclass(slots=True)
+class StationJudge:
+    """Verifies the chain that a station shows, and the OCSP responses stapled to it.
+
+    A response that is there and does not prove its certificate good refuses the station, a revocation above all [V2G20-2413]. What an
+    absent one means is `revocation`: `known` lets it pass and says so, `leaf` demands that the station's certificate is known to be good,
+    `strict` demands it of the whole chain [V2G20-1240] [V2G20-2409]. `status` and `proven` know what the car itself keeps: the one passes
+    what nobody speaks of, the other refuses it.
+    """
+
+    anchors: Anchors
+    rules: Rules = ISO20
+    revocation: Revocation = "known"
+    status: Status | None = None
+    proven: Status | None = None
+    _last: tuple[tuple[bytes, ...], VerifiedChain] | None = field(default=None, repr=False)
+
+    def __call__(self, chain: tuple[bytes, ...], at: float) -> VerifiedChain:
+        proof = verify(chain, Role.SECC, self.anchors, datetime.fromtimestamp(at, UTC), rules=self.rules, status=self.status)
+        self._last = chain, proof
+        return proof
+
+    def staples(self, chain: tuple[bytes, ...], staples: tuple[bytes | None, ...], at: float) -> None:
+        """Judge what was stapled, one place per certificate as they were sent. Raises CertificateError."""
+        proof = self._last[1] if self._last is not None and self._last[0] == chain else self(chain, at)
+        now, sent = datetime.fromtimestamp(at, UTC), dict(zip(chain, staples, strict=False))
+        found = check_staples(proof.chain, proof.anchor, tuple(sent.get(one) for one in der(proof.chain)), now)
+        issuers = (*proof.chain[1:], proof.anchor)
+        for depth in range(len(found))[: DEMANDED[self.revocation]]:
+            if found[depth] is None:
+                self._demand(depth, proof.chain[depth], issuers[depth], now)
+
+    def _demand(self, depth: int, certificate: Any, issuer: Any, now: datetime) -> None:
+        try:
+            if self.proven is None:
+                raise CertificateError(Kind.STATUS_UNKNOWN, "the car keeps no revocation of its own")
+            self.proven(certificate, issuer, now)
+        except CertificateError as error:
+            reason = f"the station stapled no OCSP response, and {error.reason}"
+            raise CertificateError(error.kind, reason, depth=depth, requirement="V2G20-2411") from None
+
+
+def stapled(facts: TlsFacts) -> dict[str, Any]:
+    """What the trace is told of revocation: which certificates came with an OCSP response, all of them good, and what was missing."""
+    places = [staple is not None for staple in facts.staples] or [False] * len(facts.peer_chain)
+    missing = {"missing": f"{places.count(False)} of {len(places)} OCSP responses", "requirement": "V2G20-2388"}
+    return {"stapled": places, **(missing if False in places else {})}
+
+
+def tls_credential(credential: Credential) -> TlsCredential:
+    """A credential of the store as the transport takes it."""
+    key = credential.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return TlsCredential(der(credential.chain), key)
+
+
+def contract(held: Credential) -> Contract:
+    """A credential of the store as a script takes it."""
+    return Contract(der(held.chain), held.key, held.common_name)
+
+
+def contract_of(store: Store) -> Contract:
+    """The contract of a store, the preferred curve first. Raises StoreError when there is none."""
+    return contract(store.contract)
