@@ -57,7 +57,9 @@ class Bridge:
         everything = ("EVConnected", "Authorized", "PowerPathClosed", "EnergyTransfer", "DataSigned")
         transactions.ended(self.charger, place, everything, "EVDeparted", "EVDisconnected", now, "Idle")
         tell_status(self.charger, place, "Available" if place.operative else "Unavailable", now)
-        self._set(place, "Available", "false")
+        for key in self.charger.variables.rows:
+            if key[0] == "ConnectedEV" and key[3] == evse:
+                self.charger.variables[key] = "false" if key[1] == "Available" else ""
 
     def session_ended(self, evse: int, now: float, *, how: str = "Terminate", well: bool = True) -> None:
         """The ISO session at an EVSE is over. After a pause the transaction goes on, else its authorization ends with it."""
@@ -232,9 +234,6 @@ class Bridge:
 
     def _evse(self, id_: int) -> Evse:
         return self.charger.evses[id_]
-
-    def _set(self, evse: Evse, variable: str, value: str) -> None:
-        self.charger.variables["ConnectedEV", variable, "", evse.id] = value
 
     def _boot(self, now: float) -> None:
         charger, identity = self.charger, self.charger.identity

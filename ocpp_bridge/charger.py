@@ -3,6 +3,7 @@
 A `Charger` is the state that `bridge` moves; it decides nothing. `now` is the shell's monotonic time, the wall time comes from its clock.
 """
 
+import math
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -208,8 +209,8 @@ class Charger:
         self.notes.append(text)
 
     def wall(self, now: float) -> float:
-        """Epoch seconds."""
-        return self.clock.wall(now)
+        """Epoch seconds, cut up to a millisecond: when the moment of an edge has come, the edge is never still ahead by a rounding error."""
+        return math.ceil(self.clock.wall(now) * 1000.0) / 1000.0
 
     def uuid(self) -> str:
         """A new random id."""

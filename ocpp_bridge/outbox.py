@@ -71,7 +71,7 @@ class Outbox:
         """When a call that failed may be sent again."""
         if self.under_way is not None:
             return None
-        return min((call.due for call in self.waiting if call.kept), default=None)
+        return next((call.due for call in self.waiting if call.kept), None)  # the others wait behind it
 
     def settled(self, code: str | None, now: float) -> Call | None:
         """The call under way was answered (`code` None) or failed. Returns it if it is over, None if it will be sent again."""

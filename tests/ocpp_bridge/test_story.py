@@ -4,7 +4,6 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from tests.ocpp_bridge.ocpp_stand import NEEDS, WALL, stand
 
 from energy.prices import parsed
 from energy.setpoint import held
@@ -21,6 +20,7 @@ from secc.station import (
     StopAsked,
     responseCodeType,
 )
+from tests.ocpp_bridge.ocpp_stand import NEEDS, WALL, stand
 
 HOURS = [(hour, price) for hour, price in enumerate([0.40, 0.45, 0.30, 0.20, 0.10, 0.08, 0.08, 0.12, 0.25, 0.30, 0.35, 0.40])]
 PRICES = parsed(

@@ -1,0 +1,794 @@
+"""The bridge without socket or clock: boot, offline, order, retries, wants and requests in virtual time."""
+
+from dataclasses import replace
+
+import pytest
+
+from energy.offer import Offer, Tuple
+from energy.series import Series
+from ocpp_bridge import local
+from ocpp_bridge.bridge import Bridge
+from ocpp_bridge.outbox import KEPT_MAXIMUM, Call, Outbox
+from ocpp_bridge.rpc import Refusal
+from ocpp_bridge.schemas import check
+from secc.station import (
+    AuthorizationRefused,
+    AuthorizationWanted,
+    Authorized,
+    CertificateInstallationWanted,
+    CertificateReady,
+    CertificateRefused,
+    EVReported,
+    LimitsChanged,
+    MeteringConfirmed,
+    MeterReading,
+    NeedsChanged,
+    PowerStarted,
+    PowerStopped,
+    RenegotiationAsked,
+    ScheduleChosen,
+    ScheduleReady,
+    ServiceSelected,
+    SessionStarted,
+    SetpointChanged,
+    StopAsked,
+    responseCodeType,
+)
+from tests.ocpp_bridge.ocpp_stand import LIMITS, NEEDS, WALL, charger
+from tests.ocpp_bridge.test_profiles import SETPOINT, profile
+
+ACCEPTED = {"currentTime": "2026-11-22T18:00:00Z", "interval": 300, "status": "Accepted"}
+EVCCID, EMAID = "DEABCC1A2B3C4D", "DE8AA1A2B3C4D5"
+ANSWERS = {
+    "BootNotification": ACCEPTED,
+    "Authorize": {"idTokenInfo": {"status": "Accepted"}, "allowedEnergyTransfer": ["DC", "DC_BPT"]},
+    "NotifyEVChargingNeeds": {"status": "Accepted"},
+    "NotifyEVChargingSchedule": {"status": "Accepted"},
+    "Heartbeat": {"currentTime": "2026-11-22T18:00:00Z"},
+}
+
+
+class Played:
+    """A bridge whose CSMS answers as told. Every call is held against its schema."""
+
+    def __init__(self, **more):
+        self.bridge = Bridge(charger(**more))
+        self.now = 0.0
+        self.sent: list[Call] = []
+        self.told: list = []
+        self.answers = dict(ANSWERS)
+        self.planned: list = []
+
+    @property
+    def charger(self):
+        return self.bridge.charger
+
+    def boot(self):
+        self.bridge.connected("ocpp2.1", self.now)
+        return self.run()
+
+    def run(self, seconds: float = 0.0):
+        """Let time pass up to then, with everything that falls due in it."""
+        end = self.now + seconds
+        while True:
+            self.bridge.tick(self.now)
+            while calls := self.bridge.calls(self.now):
+                for call in calls:
+                    check(self.charger.version, call.action, "Request", call.payload)
+                    self.sent.append(call)
+                    answer = self.answers.get(call.action, {})
+                    if isinstance(answer, str):
+                        self.bridge.failed(call, answer, self.now)
+                    else:
+                        self.bridge.answered(call, answer, self.now)
+            self.told += [fact for _, fact in self.bridge.facts()]
+            self.planned += self.bridge.plans()
+            due = self.bridge.deadline()
+            if due is None or due > end:
+                self.now = end
+                return self
+            self.now = max(self.now, due)
+
+    def want(self, *wants):
+        for want in wants:
+            self.bridge.want(1, want, self.now)
+        return self.run()
+
+    def ask(self, action: str, payload: dict) -> dict:
+        check("ocpp2.1", action, "Request", payload)
+        answer = self.bridge.asked(action, payload, self.now)
+        check("ocpp2.1", action, "Response", answer)
+        self.run()
+        return answer
+
+    def arrive(self, control="Scheduled", service="DC_BPT", needs=NEEDS):
+        self.want(SessionStarted(0.0, bytes(8), EVCCID), AuthorizationWanted(0.0, "PnC", EVCCID, EMAID))
+        return self.want(ServiceSelected(0.0, service, control), NeedsChanged(0.0, needs, True))
+
+    def calls(self, action: str) -> list[dict]:
+        return [call.payload for call in self.sent if call.action == action]
+
+    @property
+    def events(self) -> list[dict]:
+        return self.calls("TransactionEvent")
+
+    @property
+    def tx(self) -> str:
+        return self.charger.evses[1].transaction.id
+
+    def facts(self, kind) -> list:
+        return [fact for fact in self.told if isinstance(fact, kind)]
+
+    def install(self, *periods: dict, **more) -> dict:
+        return self.ask("SetChargingProfile", {"evseId": 1, "chargingProfile": profile(*periods, **({"transactionId": self.tx} | more))})
+
+
+# --- boot ---
+
+
+def test_nothing_but_BootNotification_is_said_before_the_csms_accepts():
+    p = Played()
+    p.answers["BootNotification"] = ACCEPTED | {"status": "Rejected", "interval": 60}
+    p.bridge.plugged(1, p.now)
+    p.boot()
+    assert [call.action for call in p.sent] == ["BootNotification"]
+    p.run(59.0)
+    assert len(p.sent) == 1
+    with pytest.raises(Refusal) as refused:
+        p.bridge.asked("GetTransactionStatus", {}, p.now)
+    assert refused.value.code == "SecurityError"
+    p.answers["BootNotification"] = ACCEPTED
+    p.run(1.0)
+    assert [call.action for call in p.sent[1:]] == ["BootNotification", "TransactionEvent", "TransactionEvent", "StatusNotification"]
+    assert [("offline" in e, e["triggerReason"]) for e in p.events] == [(True, "CablePluggedIn"), (False, "MeterValuePeriodic")]
+
+
+def test_a_pending_station_answers_and_says_what_it_is_asked_for():
+    p = Played()
+    p.answers["BootNotification"] = ACCEPTED | {"status": "Pending", "interval": 0}
+    p.boot()
+    assert p.ask("GetBaseReport", {"requestId": 7, "reportBase": "FullInventory"}) == {"status": "Accepted"}
+    assert p.ask("TriggerMessage", {"requestedMessage": "StatusNotification"}) == {"status": "Accepted"}
+    p.bridge.plugged(1, p.now)
+    p.run()
+    assert {call.action for call in p.sent} == {"BootNotification", "NotifyReport", "StatusNotification"}
+    assert p.ask("TriggerMessage", {"requestedMessage": "BootNotification"}) == {"status": "Accepted"}
+    assert p.calls("BootNotification")[1]["reason"] == "Triggered"
+    assert p.run(30.0).calls("BootNotification")[2:]  # interval 0: at the station's own pace
+
+
+def test_a_boot_that_fails_is_tried_again():
+    p = Played()
+    p.answers["BootNotification"] = "Timeout"
+    p.boot()
+    p.run(29.0)
+    assert len(p.sent) == 1
+    assert len(p.run(1.0).sent) == 2
+
+
+def test_a_reconnect_does_not_boot_anew_and_tells_how_things_stand():
+    p = Played().boot()
+    p.bridge.disconnected(p.now)
+    p.run(100.0)
+    p.bridge.connected("ocpp2.1", p.now)
+    p.run()
+    assert len(p.calls("BootNotification")) == 1
+    assert len(p.calls("StatusNotification")) == 2
+
+
+def test_heartbeats_come_at_the_interval_of_the_csms():
+    p = Played().boot()
+    p.run(899.0)
+    assert len(p.calls("Heartbeat")) == 2
+    assert p.charger.variables["OCPPCommCtrlr.HeartbeatInterval"] == "300"
+
+
+def test_a_clock_that_is_off_is_said():
+    p = Played()
+    p.answers["BootNotification"] = ACCEPTED | {"currentTime": "2026-11-22T19:00:00Z"}
+    p.boot()
+    assert any("3600 s off" in note for note in p.bridge.notes())
+
+
+# --- transactions, offline and retries ---
+
+
+def test_a_transaction_that_happened_offline_is_told_in_order_and_marked():
+    p = Played(owner={"idToken": "OWNER", "type": "Local"}).boot()
+    p.charger.variables["AuthCtrlr.OfflineTxForUnknownIdEnabled"] = "true"
+    p.bridge.disconnected(p.now)
+    p.arrive()
+    p.run(6.0)  # the verdict is held while the CSMS may come back
+    assert p.facts(Authorized)
+    [plan] = p.planned
+    p.bridge.planned(plan, *local.schedule(plan), p.now)
+    p.run()
+    offer = p.facts(ScheduleReady)[0].offer
+    p.want(ScheduleChosen(0.0, offer.tuples[0].power, 1), PowerStarted(0.0))
+    p.bridge.metered(1, MeterReading("M", 5.0, 6.0, WALL), 7000.0, 400.0)
+    p.run(180.0)
+    assert not p.events
+    p.bridge.connected("ocpp2.1", p.now)
+    p.run()
+    assert [event["seqNo"] for event in p.events] == list(range(len(p.events)))
+    assert all(event["offline"] for event in p.events)
+    assert [event["eventType"] for event in p.events][0] == "Started"
+    assert len([e for e in p.events if e["triggerReason"] == "MeterValuePeriodic"]) == 3
+    needs = p.calls("NotifyEVChargingNeeds")[0]
+    assert "timestamp" in needs
+    order = [call.action for call in p.sent]
+    assert order.index("NotifyEVChargingNeeds") > max(i for i, a in enumerate(order) if a == "TransactionEvent")
+    p.want(PowerStopped(0.0))
+    assert "offline" not in p.events[-1]
+
+
+def test_events_that_fail_are_sent_again_and_given_up_in_the_end():
+    p = Played().boot()
+    p.answers["TransactionEvent"] = "InternalError"
+    p.bridge.plugged(1, p.now)
+    p.run()
+    assert len(p.events) == 1
+    p.run(30.0)
+    assert len(p.events) == 2
+    p.run(59.0)
+    assert len(p.events) == 2
+    p.run(1.0)
+    assert [event["seqNo"] for event in p.events] == [0, 0, 0, 1]
+    assert any("given up after 3 attempts" in note for note in p.bridge.notes())
+    p.run(1000.0)
+    assert len([event for event in p.events if event["seqNo"] == 1]) == 3
+
+
+def test_what_is_not_kept_passes_an_event_that_waits_for_its_next_attempt():
+    p = Played().boot()
+    p.answers["TransactionEvent"] = "Timeout"
+    p.bridge.plugged(1, p.now)
+    p.run()
+    p.want(SessionStarted(0.0, bytes(8), EVCCID), AuthorizationWanted(0.0, "PnC", EVCCID, EMAID))
+    assert p.facts(Authorized)
+    assert len(p.events) == 1  # the events behind it keep their place
+
+
+def test_a_lost_connection_is_no_attempt():
+    box = Outbox()
+    box.put(Call("TransactionEvent", {"seqNo": 0}, kept=True))
+    for _ in range(10):
+        call = box.next(0.0, lambda call: True)
+        assert box.settled("ConnectionLost", 0.0) is None
+    assert call.attempts == 0
+
+
+def test_a_full_outbox_loses_updates_from_the_middle_only():
+    box = Outbox()
+    kinds = ["Started"] + ["Updated"] * (KEPT_MAXIMUM - 1) + ["Ended"]
+    for number, kind in enumerate(kinds):
+        box.put(Call("TransactionEvent", {"seqNo": number, "eventType": kind}, kept=True))
+    left = [call.payload["seqNo"] for call in box.waiting]
+    assert KEPT_MAXIMUM / 2 < len(left) < KEPT_MAXIMUM
+    assert left == sorted(left)
+    assert (left[0], left[-1], left[1]) == (0, KEPT_MAXIMUM, 1)
+    assert box.discarded == len(kinds) - len(left)
+
+
+def test_a_transaction_begins_and_ends_where_the_variables_say():
+    p = Played().boot()
+    p.ask(
+        "SetVariables",
+        {
+            "setVariableData": [
+                {"component": {"name": "TxCtrlr"}, "variable": {"name": "TxStartPoint"}, "attributeValue": "EnergyTransfer"},
+                {"component": {"name": "TxCtrlr"}, "variable": {"name": "TxStopPoint"}, "attributeValue": "EVConnected"},
+            ]
+        },
+    )
+    p.arrive()
+    assert not p.events
+    p.want(PowerStarted(0.0))
+    assert p.events[0]["eventType"] == "Started"
+    p.want(PowerStopped(0.0))
+    p.bridge.session_ended(1, p.now)
+    p.run()
+    assert "Ended" not in [e["eventType"] for e in p.events]
+    p.bridge.unplugged(1, p.now)
+    p.run()
+    assert p.events[-1]["transactionInfo"]["stoppedReason"] == "EVDisconnected"
+
+
+def test_a_token_that_is_refused_later_ends_the_session():
+    p = Played().boot()
+    p.answers["TransactionEvent"] = {"idTokenInfo": {"status": "Blocked"}}
+    p.arrive()
+    assert p.facts(StopAsked)
+    p.bridge.session_ended(1, p.now)
+    p.run()
+    assert (p.events[-1]["triggerReason"], p.events[-1]["transactionInfo"]["stoppedReason"]) == ("Deauthorized", "DeAuthorized")
+
+
+def test_a_pause_keeps_the_transaction():
+    p = Played().boot().arrive()
+    p.want(PowerStarted(0.0), PowerStopped(0.0))
+    p.bridge.session_ended(1, p.now, how="Pause")
+    p.run()
+    assert p.events[-1]["transactionInfo"]["chargingState"] == "SuspendedEV"
+    tx = p.tx
+    p.arrive()
+    assert p.tx == tx
+
+
+def test_what_the_car_signed_is_told():
+    p = Played().boot().arrive()
+    p.bridge.metered(1, MeterReading("M", 5.0, 6.0, WALL), 7000.0)
+    p.want(MeteringConfirmed(0.0, b"exi", True), MeteringConfirmed(0.0, b"exi", False))
+    [event] = [e for e in p.events if e["triggerReason"] == "SignedDataReceived"]
+    assert event["meterValue"][0]["sampledValue"][0]["signedMeterValue"]["signedMeterData"] == "ZXhp"
+
+
+# --- authorization ---
+
+
+@pytest.mark.parametrize(
+    ("info", "certificate", "code"),
+    [
+        ("Blocked", "ContractCancelled", "WARNING_GeneralPnCAuthorizationError"),
+        ("Unknown", "ContractCancelled", "WARNING_eMSPUnknown"),
+        ("Unknown", None, "WARNING_eMSPUnknown"),
+        ("Expired", "CertificateExpired", "WARNING_CertificateExpired"),
+        ("Invalid", "CertificateRevoked", "WARNING_CertificateRevoked"),
+        ("Invalid", "CertChainError", "WARNING_CertificateValidationError"),
+        ("Invalid", "SignatureError", "WARNING_CertificateValidationError"),
+        ("Invalid", "NoCertificateAvailable", "WARNING_NoCertificateAvailable"),
+        ("ConcurrentTx", "Accepted", "WARNING_GeneralPnCAuthorizationError"),
+        ("NoCredit", None, "WARNING_GeneralPnCAuthorizationError"),
+        ("Accepted", "CertificateRevoked", "WARNING_CertificateRevoked"),
+    ],
+)
+def test_the_verdict_of_the_csms_is_the_warning_of_the_standard(info, certificate, code):
+    p = Played().boot()
+    p.answers["Authorize"] = {"idTokenInfo": {"status": info}} | ({"certificateStatus": certificate} if certificate else {})
+    p.arrive()
+    assert [fact.code for fact in p.facts(AuthorizationRefused)] == [responseCodeType(code)]
+    assert not p.facts(Authorized)
+
+
+def test_discharging_needs_the_leave_of_the_csms():
+    p = Played().boot()
+    p.answers["Authorize"] = {"idTokenInfo": {"status": "Accepted"}}
+    assert p.arrive().facts(Authorized)[0].energy_transfer == ("DC",)
+    p = Played(v2x_unasked=True).boot()
+    p.answers["Authorize"] = {"idTokenInfo": {"status": "Accepted"}}
+    assert p.arrive().facts(Authorized)[0].energy_transfer == ()
+
+
+def test_a_known_contract_charges_while_the_csms_is_away():
+    p = Played().boot().arrive()
+    p.bridge.session_ended(1, p.now)
+    p.bridge.unplugged(1, p.now)
+    p.bridge.disconnected(p.now)
+    p.run(100.0)
+    p.told.clear()
+    p.arrive()
+    assert p.facts(Authorized)
+    p.bridge.session_ended(1, p.now)
+    p.charger.cache.clear()
+    p.told.clear()
+    p.arrive()
+    assert p.facts(AuthorizationRefused)
+
+
+def test_a_csms_that_comes_back_in_time_decides():
+    p = Played().boot()
+    p.bridge.disconnected(p.now)
+    p.arrive()
+    assert not p.told
+    p.run(1.0)
+    p.bridge.connected("ocpp2.1", p.now)
+    p.run()
+    assert p.facts(Authorized)
+    assert len(p.calls("Authorize")) == 1
+
+
+def test_autocharge_takes_the_car_for_its_token():
+    p = Played().boot()
+    p.charger.variables["AuthCtrlr.Autocharge"] = "true"
+    p.want(SessionStarted(0.0, bytes(8), EVCCID), AuthorizationWanted(0.0, "EIM", EVCCID))
+    assert p.calls("Authorize")[0]["idToken"] == {"idToken": EVCCID, "type": "EVCCID"}
+    assert p.facts(Authorized)
+
+
+def test_a_remote_start_waits_for_its_car_and_not_for_ever():
+    p = Played().boot()
+    request = {"idToken": {"idToken": "APP", "type": "Central"}, "remoteStartId": 5, "evseId": 1}
+    assert p.ask("RequestStartTransaction", request) == {"status": "Accepted"}
+    assert p.ask("RequestStartTransaction", request)["status"] == "Rejected"
+    p.run(119.0)
+    p.want(SessionStarted(0.0, bytes(8), EVCCID), AuthorizationWanted(0.0, "EIM", EVCCID))
+    assert p.facts(Authorized)
+    assert p.events[-1]["triggerReason"] == "RemoteStart"
+    p = Played().boot()
+    p.ask("RequestStartTransaction", request)
+    p.run(121.0)
+    p.want(SessionStarted(0.0, bytes(8), EVCCID), AuthorizationWanted(0.0, "EIM", EVCCID))
+    assert not p.facts(Authorized)
+
+
+def test_a_profile_that_comes_with_a_remote_start_is_the_cars():
+    p = Played().boot()
+    p.want(SessionStarted(0.0, bytes(8), EVCCID), AuthorizationWanted(0.0, "EIM", EVCCID))
+    brought = {k: v for k, v in profile({"startPeriod": 0, "limit": 4000.0}).items() if k != "transactionId"}
+    request = {"idToken": {"idToken": "APP", "type": "Central"}, "remoteStartId": 5, "chargingProfile": brought}
+    assert p.ask("RequestStartTransaction", request) == {"status": "Accepted", "transactionId": p.tx}
+    p.want(ServiceSelected(0.0, "DC", "Scheduled"), NeedsChanged(0.0, replace(NEEDS, bidirectional=False), True))
+    [ready] = p.facts(ScheduleReady)
+    assert ready.offer.tuples[0].charging.values == (4000.0,)
+    assert not p.calls("NotifyEVChargingNeeds")
+
+
+# --- smart charging ---
+
+
+def test_the_csms_may_take_its_time_but_not_more():
+    p = Played(patience=20.0).boot().arrive()
+    assert not p.told[1:]
+    p.run(19.9)
+    assert not p.planned
+    p.run(0.2)
+    [plan] = p.planned
+    p.bridge.planned(plan, *local.schedule(plan), p.now)
+    p.run()
+    assert p.facts(ScheduleReady)
+    p.install(SETPOINT)  # too late for the offer, but not for the car
+    assert not p.facts(RenegotiationAsked)[1:]
+    assert p.facts(RenegotiationAsked)[0].what == "Schedule"
+
+
+def test_a_profile_that_overtakes_the_local_scheduler_wins():
+    p = Played(patience=1.0).boot().arrive()
+    p.run(1.0)
+    [plan] = p.planned
+    p.install(SETPOINT)
+    assert [fact.offer.tuples[0].power.values for fact in p.facts(ScheduleReady)] == [(-5000.0,)]
+    p.bridge.planned(plan, *local.schedule(plan), p.now)
+    p.run()
+    assert len(p.facts(ScheduleReady)) == 1
+
+
+@pytest.mark.parametrize("status", ["Processing", "NoChargingProfile"])
+def test_the_csms_may_leave_the_schedule_to_the_station(status):
+    p = Played().boot()
+    p.answers["NotifyEVChargingNeeds"] = {"status": status}
+    assert len(p.arrive().planned) == 1
+
+
+@pytest.mark.parametrize("code", ["Timeout", "NotImplemented", "ConnectionLost"])
+def test_needs_that_nobody_answers_make_a_local_schedule(code):
+    p = Played().boot()
+    p.answers["NotifyEVChargingNeeds"] = code
+    assert len(p.arrive().planned) == 1
+
+
+def test_an_energy_transfer_that_is_refused_ends_the_session():
+    p = Played().boot()
+    p.answers["NotifyEVChargingNeeds"] = {"status": "Rejected"}
+    p.arrive()
+    assert p.facts(StopAsked)
+    p.bridge.session_ended(1, p.now)
+    assert p.run().events[-1]["transactionInfo"]["stoppedReason"] == "ReqEnergyTransferRejected"
+
+
+def test_the_local_plan_keeps_the_profiles_of_the_station():
+    p = Played().boot()
+    p.ask("SetChargingProfile", {"evseId": 0, "chargingProfile": profile({"startPeriod": 0, "limit": 3000.0}, purpose="TxDefaultProfile")})
+    p.answers["NotifyEVChargingNeeds"] = {"status": "NoChargingProfile"}
+    [plan] = p.arrive().planned
+    offer, _ = local.schedule(plan)
+    assert max(max(t.charging.values) for t in offer.tuples) <= 3000.0
+    assert all(t.discharging is None for t in offer.tuples)
+
+
+def test_three_schedules_are_three_tuples_and_the_chosen_one_is_told():
+    p = Played().boot().arrive()
+    schedules = [
+        {"id": 10 + n, "chargingRateUnit": "W", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 1000.0 * n}]} for n in (1, 2, 3)
+    ]
+    p.install(chargingSchedule=schedules)
+    offer = p.facts(ScheduleReady)[0].offer
+    assert [t.charging.values for t in offer.tuples] == [(1000.0,), (2000.0,), (3000.0,)]
+    p.want(ScheduleChosen(0.0, offer.chosen(2).power, 2, True), PowerStarted(0.0))
+    [told] = p.calls("NotifyEVChargingSchedule")
+    assert told["selectedChargingScheduleId"] == 12
+    assert told["powerToleranceAcceptance"] is True
+    assert p.facts(LimitsChanged)[-1].limits.charge_power == 2000.0
+
+
+def test_periods_move_the_setpoint_of_a_dynamic_session_by_themselves():
+    p = Played().boot().arrive(control="Dynamic")
+    p.install(SETPOINT, SETPOINT | {"startPeriod": 600, "setpoint": 4000.0}, SETPOINT | {"startPeriod": 1200, "setpoint": 0.0})
+    p.want(ScheduleChosen(0.0, Series.constant(WALL, 60.0, 0.0)), PowerStarted(0.0))
+    p.run(1300.0)
+    assert [fact.power for fact in p.facts(SetpointChanged)] == [-5000.0, 4000.0, 0.0]
+    assert p.events[-1]["transactionInfo"]["chargingState"] == "SuspendedEVSE"
+
+
+def test_another_operation_mode_is_told():
+    p = Played().boot().arrive(control="Dynamic")
+    p.install(SETPOINT, {"startPeriod": 600, "limit": 5000.0})
+    p.want(PowerStarted(0.0))
+    p.run(601.0)
+    [event] = [e for e in p.events if e["triggerReason"] == "OperationModeChanged"]
+    assert event["transactionInfo"]["operationMode"] == "ChargingOnly"
+    assert p.facts(SetpointChanged)[-1].power is None
+    assert p.facts(LimitsChanged)[-1].limits.discharge_power == 0.0
+
+
+def test_a_lost_csms_does_not_freeze_a_discharge_for_ever():
+    p = Played().boot().arrive(control="Dynamic")
+    p.install(SETPOINT, maxOfflineDuration=300)
+    p.want(PowerStarted(0.0))
+    p.bridge.disconnected(p.now)
+    p.run(299.0)
+    assert p.facts(SetpointChanged)[-1].power == -5000.0
+    p.run(1.0)
+    assert p.facts(SetpointChanged)[-1].power is None
+    p.bridge.connected("ocpp2.1", p.now)
+    p.run()
+    assert p.facts(SetpointChanged)[-1].power == -5000.0
+
+
+def test_a_dynamic_profile_is_pulled_at_its_interval():
+    p = Played().boot().arrive(control="Dynamic")
+    p.answers["PullDynamicScheduleUpdate"] = {"status": "Accepted", "scheduleUpdate": {"setpoint": 2500.0}}
+    p.install(SETPOINT, kind="Dynamic", dynUpdateInterval=10)
+    p.run(25.0)
+    assert len(p.calls("PullDynamicScheduleUpdate")) == 2
+    assert p.facts(SetpointChanged)[-1].power == 2500.0
+
+
+def test_needs_that_change_in_the_loop_are_told_again_but_not_often():
+    p = Played().boot().arrive(control="Dynamic")
+    p.install(SETPOINT)
+    p.want(PowerStarted(0.0))
+    for n in range(100):
+        p.run(1.0)
+        p.want(NeedsChanged(0.0, replace(NEEDS, departure=WALL + 9 * 3600 + n), False))
+    assert len(p.calls("NotifyEVChargingNeeds")) == 2
+
+
+def test_a_local_plan_steers_a_dynamic_session():
+    p = Played().boot()
+    p.answers["NotifyEVChargingNeeds"] = {"status": "NoChargingProfile"}
+    [plan] = p.arrive(control="Dynamic").planned
+    p.bridge.planned(plan, *local.schedule(plan), p.now)
+    p.run()
+    assert p.facts(SetpointChanged)[-1].power == 11_000.0
+    p.want(PowerStarted(0.0), EVReported(0.0, soc=100.0, energy_target=0.0, energy_maximum=0.0))
+    p.run(1.0)
+    assert p.facts(SetpointChanged)[-1].power == 0.0
+
+
+def test_profiles_end_with_their_transaction():
+    p = Played().boot().arrive()
+    p.install(SETPOINT)
+    assert p.ask("GetChargingProfiles", {"requestId": 1, "chargingProfile": {"chargingProfilePurpose": "TxProfile"}}) == {
+        "status": "Accepted"
+    }
+    assert p.calls("ReportChargingProfiles")[0]["tbc"] is False
+    p.bridge.session_ended(1, p.now)
+    assert p.ask("GetChargingProfiles", {"requestId": 2, "chargingProfile": {}}) == {"status": "NoProfiles"}
+
+
+def test_many_profiles_are_reported_in_parts():
+    p = Played().boot()
+    for stack in range(9):
+        made = profile(id=stack, stack=stack, purpose="TxDefaultProfile")
+        p.ask("SetChargingProfile", {"evseId": stack % 2, "chargingProfile": made})
+    p.ask("GetChargingProfiles", {"requestId": 1, "chargingProfile": {}})
+    reports = p.calls("ReportChargingProfiles")
+    assert [r["tbc"] for r in reports] == [True] * (len(reports) - 1) + [False]
+    assert sorted(made["id"] for r in reports for made in r["chargingProfile"]) == list(range(9))
+    assert p.ask("ClearChargingProfile", {"chargingProfileCriteria": {"evseId": 1}})["status"] == "Accepted"
+    assert p.ask("ClearChargingProfile", {"chargingProfileId": 77})["status"] == "Unknown"
+    assert len(p.charger.profiles.held) == 5
+
+
+def test_the_composite_is_told_within_what_the_evse_can_do():
+    p = Played().boot().arrive(control="Dynamic")
+    p.install(SETPOINT, {"startPeriod": 60, "limit": 90_000.0})
+    answer = p.ask("GetCompositeSchedule", {"evseId": 1, "duration": 120})
+    assert [(s["startPeriod"], s.get("setpoint"), s["limit"]) for s in answer["schedule"]["chargingSchedulePeriod"]] == [
+        (0, -5000.0, 50_000.0),
+        (60, None, 50_000.0),
+    ]
+    assert p.ask("GetCompositeSchedule", {"evseId": 1, "duration": 10, "chargingRateUnit": "A"})["status"] == "Rejected"
+    assert p.ask("GetCompositeSchedule", {"evseId": 9, "duration": 10})["status"] == "Rejected"
+    assert p.ask("GetCompositeSchedule", {"evseId": 0, "duration": 10**30})["status"] == "Accepted"
+
+
+def test_a_number_that_nobody_can_reckon_with_is_refused_not_met_later():
+    p = Played().boot().arrive()
+    prices = {
+        "timeAnchor": "2026-11-22T18:00:00Z",
+        "priceScheduleID": 1,
+        "currency": "EUR",
+        "language": "en",
+        "priceAlgorithm": "x",
+        "priceRuleStacks": [
+            {"duration": 60, "priceRule": [{"energyFee": {"exponent": 10**9, "value": 1}, "powerRangeStart": {"exponent": 0, "value": 0}}]}
+        ],
+    }
+    schedule = {
+        "id": 1,
+        "chargingRateUnit": "W",
+        "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 1.0}],
+        "absolutePriceSchedule": prices,
+    }
+    with pytest.raises(Refusal) as refused:
+        p.install(chargingSchedule=[schedule])
+    assert refused.value.code == "PropertyConstraintViolation"
+    assert not p.charger.profiles.held
+
+
+def test_leave_to_discharge_may_come_later():
+    p = Played().boot()
+    p.answers["Authorize"] = {"idTokenInfo": {"status": "Accepted"}}
+    p.arrive(service="DC", needs=replace(NEEDS, bidirectional=False))
+    request = {"transactionId": p.tx, "allowedEnergyTransfer": ["DC", "DC_BPT"]}
+    assert p.ask("NotifyAllowedEnergyTransfer", request) == {"status": "Accepted"}
+    assert p.facts(RenegotiationAsked)[0].what == "Service"
+    assert p.ask("NotifyAllowedEnergyTransfer", request | {"transactionId": "?"})["status"] == "Rejected"
+
+
+# --- the rest of what a CSMS asks ---
+
+
+def test_variables_are_read_set_and_refused():
+    p = Played().boot()
+
+    def read(component: str, variable: str, **more) -> dict:
+        asked = {"component": {"name": component} | more, "variable": {"name": variable}}
+        return p.ask("GetVariables", {"getVariableData": [asked]})["getVariableResult"][0]
+
+    def write(component: str, variable: str, value: str) -> str:
+        asked = {"component": {"name": component}, "variable": {"name": variable}, "attributeValue": value}
+        return p.ask("SetVariables", {"setVariableData": [asked]})["setVariableResult"][0]["attributeStatus"]
+
+    assert read("ISO15118Ctrlr", "PnCEnabled")["attributeValue"] == "true"
+    assert read("V2XChargingCtrlr", "SupportedEnergyTransferModes", evse={"id": 1})["attributeValue"] == "DC,DC_BPT"
+    assert read("V2XChargingCtrlr", "SupportedEnergyTransferModes")["attributeStatus"] == "UnknownComponent"
+    assert read("Toaster", "Heat")["attributeStatus"] == "UnknownComponent"
+    assert read("TxCtrlr", "Heat")["attributeStatus"] == "UnknownVariable"
+    assert read("SecurityCtrlr", "BasicAuthPassword") | {"component": 0, "variable": 0} == {
+        "attributeStatus": "Rejected",
+        "component": 0,
+        "variable": 0,
+    }
+    assert write("SampledDataCtrlr", "TxUpdatedInterval", "15") == "Accepted"
+    assert write("SampledDataCtrlr", "TxUpdatedInterval", "often") == "Rejected"
+    assert write("SampledDataCtrlr", "TxUpdatedMeasurands", "SoC,Nonsense") == "Rejected"
+    assert write("ISO15118Ctrlr", "Enabled", "false") == "Rejected"
+    assert write("SecurityCtrlr", "BasicAuthPassword", "0123456789abcdef") == "Accepted"
+    p.bridge.plugged(1, p.now)
+    p.run(31.0)
+    assert len([e for e in p.events if e["triggerReason"] == "MeterValuePeriodic"]) == 2
+
+
+def test_what_is_known_of_the_car_is_in_the_device_model():
+    p = Played().boot().arrive()
+    values = {key[1]: value for key, value in p.charger.variables.values.items() if key[0] == "ConnectedEV"}
+    assert values["VehicleId"] == EVCCID
+    assert values["ProtocolAgreed"] == "urn:iso:std:iso:15118:-20:DC,1,0"
+    assert values["StateOfCharge"] == "40"
+    p.bridge.unplugged(1, p.now)
+    assert p.charger.variables[("ConnectedEV", "Available", "", 1)] == "false"
+    assert p.charger.variables[("ConnectedEV", "VehicleId", "", 1)] == ""
+
+
+def test_reports_come_in_parts_and_hide_secrets():
+    p = Played(evses=4).boot()
+    p.ask("GetBaseReport", {"requestId": 3, "reportBase": "FullInventory"})
+    reports = p.calls("NotifyReport")
+    assert len(reports) > 1
+    assert [r["seqNo"] for r in reports] == list(range(len(reports)))
+    assert [r["tbc"] for r in reports] == [True] * (len(reports) - 1) + [False]
+    password = next(d for r in reports for d in r["reportData"] if d["variable"]["name"] == "BasicAuthPassword")
+    assert "value" not in password["variableAttribute"][0]
+
+
+def test_a_reset_waits_for_the_transactions():
+    p = Played().boot().arrive()
+    assert p.ask("Reset", {"type": "OnIdle"}) == {"status": "Scheduled"}
+    assert not p.bridge.resetting
+    assert not p.facts(StopAsked)
+    assert p.ask("Reset", {"type": "Immediate"}) == {"status": "Accepted"}
+    assert p.facts(StopAsked)
+    p.bridge.session_ended(1, p.now)
+    assert p.bridge.resetting
+    assert p.run().events[-1]["transactionInfo"]["stoppedReason"] == "ImmediateReset"
+    p.bridge.disconnected(p.now)
+    p.bridge.restarted(p.now)
+    p.boot()
+    assert p.calls("BootNotification")[-1]["reason"] == "RemoteReset"
+
+
+def test_availability_cost_status_cache_and_triggers():
+    p = Played().boot()
+    assert p.ask("ChangeAvailability", {"operationalStatus": "Inoperative"}) == {"status": "Accepted"}
+    assert p.calls("StatusNotification")[-1]["connectorStatus"] == "Unavailable"
+    assert p.ask("ChangeAvailability", {"operationalStatus": "Operative", "evse": {"id": 1}}) == {"status": "Accepted"}
+    p.arrive()
+    assert p.ask("ChangeAvailability", {"operationalStatus": "Inoperative"}) == {"status": "Scheduled"}
+    assert p.ask("CostUpdated", {"totalCost": 1.5, "transactionId": p.tx}) == {}
+    assert p.charger.evses[1].transaction.cost == 1.5
+    assert p.ask("GetTransactionStatus", {"transactionId": p.tx}) == {"ongoingIndicator": True, "messagesInQueue": False}
+    assert p.ask("GetTransactionStatus", {}) == {"messagesInQueue": False}
+    assert p.ask("TriggerMessage", {"requestedMessage": "TransactionEvent"})["status"] == "Accepted"
+    assert p.events[-1]["triggerReason"] == "Trigger"
+    assert p.ask("TriggerMessage", {"requestedMessage": "LogStatusNotification"})["status"] == "NotImplemented"
+    assert p.ask("TriggerMessage", {"requestedMessage": "BootNotification"})["status"] == "Rejected"
+    assert p.charger.cache
+    p.ask("ClearCache", {})
+    assert not p.charger.cache
+
+
+def test_a_contract_is_fetched_for_the_car():
+    p = Played().boot()
+    p.want(SessionStarted(0.0, bytes(8), EVCCID))
+    p.answers["Get15118EVCertificate"] = {"status": "Accepted", "exiResponse": "ZXhp", "remainingContracts": 2}
+    p.want(CertificateInstallationWanted(0.0, b"request", 3, ("DE8AA1A2B3C4D5",)))
+    assert p.facts(CertificateReady) == [CertificateReady(b"exi", 2)]
+    [sent] = p.calls("Get15118EVCertificate")
+    assert (sent["action"], sent["maximumContractCertificateChains"], sent["exiRequest"]) == ("Install", 3, "cmVxdWVzdA==")
+    for answer in ({"status": "Failed", "exiResponse": ""}, {"status": "Accepted", "exiResponse": "?"}, "Timeout"):
+        p.answers["Get15118EVCertificate"] = answer
+        p.told.clear()
+        p.want(CertificateInstallationWanted(0.0, b"request", 3))
+        assert p.facts(CertificateRefused)
+    p.told.clear()
+    p.want(CertificateInstallationWanted(0.0, bytes(9000), 3))  # 12,000 characters do not fit the message
+    assert p.facts(CertificateRefused)
+
+
+def test_a_security_event_is_said_once_the_csms_listens():
+    p = Played()
+    p.bridge.alarm("InvalidCsmsCertificate", "expired", p.now)
+    p.bridge.alarm("InvalidCsmsCertificate", "expired", p.now)
+    p.boot()
+    assert [e["type"] for e in p.calls("SecurityEventNotification")] == ["InvalidCsmsCertificate"]
+
+
+def test_on_a_201_link_everything_fits_that_version():
+    p = Played()
+    p.bridge.connected("ocpp2.0.1", p.now)
+    p.run()
+    p.answers["NotifyEVChargingNeeds"] = {"status": "Processing"}
+    p.arrive()  # every call is held against the schema of 2.0.1
+    needs = p.calls("NotifyEVChargingNeeds")[0]["chargingNeeds"]
+    assert needs["requestedEnergyTransfer"] == "DC"
+    assert needs["dcChargingParameters"]["evMaxPower"] == 11_000
+    assert p.facts(Authorized)[0].energy_transfer == ("DC", "DC_BPT")  # as this CSMS said
+    p.bridge.planned(p.planned[0], Offer((Tuple(1, charging=Series.constant(WALL, 60.0, 1.0)),)), None, p.now)
+    p.want(ScheduleChosen(0.0, Series.constant(WALL, 60.0, -1000.0), 1), PowerStarted(0.0))
+    p.bridge.metered(1, MeterReading("M", 5.0, 6.0, WALL), -7000.0, 400.0)
+    p.want(EVReported(0.0, soc=50.0, energy_target=1.0))
+    p.run(61.0)
+    assert {v["measurand"] for e in p.events for m in e.get("meterValue", []) for v in m["sampledValue"]} >= {"SoC", "Power.Active.Export"}
+
+
+def test_limits_of_the_hardware_and_of_profiles_hold_together():
+    p = Played().boot().arrive(control="Dynamic")
+    p.install({"startPeriod": 0, "limit": 9000.0})
+    p.bridge.limited(1, replace(LIMITS, charge_power=7000.0), p.now)
+    p.run()
+    assert p.facts(LimitsChanged)[-1].limits.charge_power == 7000.0
+    p.bridge.limited(1, LIMITS, p.now)
+    p.run()
+    assert p.facts(LimitsChanged)[-1].limits.charge_power == 9000.0
+
+
+def test_two_evses_keep_their_own_stories():
+    p = Played(evses=2).boot()
+    for evse in (1, 2):
+        p.bridge.plugged(evse, p.now)
+    p.run()
+    assert {e["evse"]["id"] for e in p.events} == {1, 2}
+    assert len({e["transactionInfo"]["transactionId"] for e in p.events}) == 2
+    assert all(e["seqNo"] == 0 for e in p.events)

@@ -1,0 +1,260 @@
+"""Charging profiles: what is accepted, and what the composite of all says."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ocpp_bridge.acceptance import CHECKS, PROFILES_MAXIMUM, judge
+from ocpp_bridge.profiles import Outlet, Period, Profiles, Rejected, watts
+from ocpp_bridge.schemas import check
+from ocpp_bridge.times import timestamp
+
+T0 = 1_795_370_400.0
+DC = Outlet(1, dc=True, transaction="tx", started=T0)
+AC = Outlet(1, dc=False, phases=3, voltage=230.0, transaction="tx", started=T0)
+
+
+def profile(
+    *periods: dict, id: int = 1, purpose: str = "TxProfile", kind: str = "Relative", stack: int = 0, schedule: dict | None = None, **more
+) -> dict:
+    said = {"startPeriod": 0, "limit": 11_000.0}
+    made = {
+        "id": id,
+        "stackLevel": stack,
+        "chargingProfilePurpose": purpose,
+        "chargingProfileKind": kind,
+        "chargingSchedule": [{"id": 1, "chargingRateUnit": "W", "chargingSchedulePeriod": list(periods or (said,))} | (schedule or {})],
+    }
+    if purpose == "TxProfile":
+        made["transactionId"] = "tx"
+    return made | more
+
+
+def verdict(made: dict, outlet: Outlet = DC, evse: int = 1, profiles: Profiles | None = None) -> str:
+    check("ocpp2.1", "SetChargingProfile", "Request", {"evseId": evse, "chargingProfile": made})  # whatever we judge, the schema allows
+    try:
+        judge(evse, made, {1: outlet}, profiles or Profiles())
+    except Rejected as rejected:
+        assert str(rejected)
+        return rejected.reason
+    return "Accepted"
+
+
+SETPOINT = {"startPeriod": 0, "operationMode": "CentralSetpoint", "setpoint": -5000.0}
+DEFAULT = {"purpose": "TxDefaultProfile"}
+
+
+@pytest.mark.parametrize(
+    ("made", "reason"),
+    [
+        (profile(), "Accepted"),
+        (profile(SETPOINT), "Accepted"),
+        (profile(SETPOINT | {"limit": 7000.0, "dischargeLimit": -7000.0}), "Accepted"),
+        (profile(SETPOINT | {"limit": 7000.0, "dischargeLimit": -4000.0}), "InvalidSchedule"),
+        (profile(SETPOINT | {"setpoint": 8000.0, "limit": 7000.0}), "InvalidSchedule"),
+        (profile({"startPeriod": 0, "operationMode": "CentralSetpoint", "limit": 1.0}), "InvalidSchedule"),
+        (profile({"startPeriod": 0}), "InvalidSchedule"),
+        (profile({"startPeriod": 0, "operationMode": "ExternalLimits"}), "Accepted"),
+        (profile({"startPeriod": 0, "operationMode": "LocalLoadBalancing"}), "UnsupportedParam"),
+        (profile({"startPeriod": 0, "operationMode": "LocalFrequency"}), "InvalidOperationMode"),
+        (profile(SETPOINT, purpose="ChargingStationMaxProfile"), "InvalidOperationMode"),
+        (profile(SETPOINT | {"setpoint_L2": 1.0}, **DEFAULT), "PhaseConflict"),
+        (profile({"startPeriod": 5, "limit": 1.0}), "InvalidSchedule"),
+        (profile({"startPeriod": 0, "limit": 1.0}, {"startPeriod": 0, "limit": 2.0}), "InvalidSchedule"),
+        (profile(kind="Absolute"), "InvalidSchedule"),
+        (profile(kind="Absolute", schedule={"startSchedule": timestamp(T0)}), "Accepted"),
+        (profile(kind="Relative", schedule={"startSchedule": timestamp(T0)}), "InvalidSchedule"),
+        (profile(kind="Recurring", schedule={"startSchedule": timestamp(T0)}), "InvalidProfile"),
+        (profile(kind="Recurring", schedule={"startSchedule": timestamp(T0)}, recurrencyKind="Daily"), "Accepted"),
+        (profile(kind="Dynamic"), "Accepted"),
+        (profile({"startPeriod": 0, "limit": 1.0}, {"startPeriod": 9, "limit": 2.0}, kind="Dynamic"), "InvalidSchedule"),
+        (profile(dynUpdateInterval=5), "InvalidProfile"),
+        (profile(kind="Dynamic", dynUpdateInterval=5), "Accepted"),
+        (profile(purpose="PriorityCharging"), "UnsupportedPurpose"),
+        (profile(transactionId="other"), "TxNotFound"),
+        (profile(**DEFAULT, transactionId="tx"), "InvalidProfile"),
+        ({k: v for k, v in profile().items() if k != "transactionId"}, "MissingParam"),
+        (profile(schedule={"chargingRateUnit": "A"}), "UnsupportedRateUnit"),
+        (profile({"startPeriod": 0, "limit": 1.0, "numberPhases": 1}), "NoPhaseForDC"),
+        (profile(schedule={"randomizedDelay": 60}), "InvalidSchedule"),
+        (profile(schedule={"useLocalTime": True}), "InvalidSchedule"),
+        (profile(schedule={"limitAtSoC": {"soc": 80, "limit": 1.0}}), "InvalidSchedule"),
+        (profile({"startPeriod": 0, "limit": 1.0, "evseSleep": True}), "InvalidSchedule"),
+        (profile(stack=101), "InvalidStackLevel"),
+        (profile({"startPeriod": 0, "limit": 1e300}), "InvalidValue"),
+        (profile({"startPeriod": 0, "limit": 1.0}, {"startPeriod": 10**40, "limit": 1.0}), "InvalidValue"),
+        (profile(chargingSchedule=profile()["chargingSchedule"] * 3), "Accepted"),
+        (profile(**DEFAULT, chargingSchedule=profile()["chargingSchedule"] * 2), "InvalidSchedule"),
+    ],
+)
+def test_a_profile_is_accepted_or_rejected_with_the_reason_code_of_the_specification(made, reason):
+    assert verdict(made) == reason
+
+
+def test_the_evse_must_exist_and_a_tx_profile_names_one():
+    assert verdict(profile(), evse=7) == "InvalidValue"
+    assert verdict(profile(), evse=0) == "InvalidValue"
+    assert verdict(profile(**DEFAULT), evse=0) == "Accepted"
+
+
+def test_phases_and_amperes_are_for_ac():
+    assert verdict(profile({"startPeriod": 0, "limit": 16.0, "numberPhases": 3}, schedule={"chargingRateUnit": "A"}), AC) == "Accepted"
+    assert verdict(profile({"startPeriod": 0, "limit": 16.0, "phaseToUse": 1}), AC) == "UnsupportedParam"
+
+
+def test_a_place_in_the_stack_is_taken_by_one_id():
+    profiles = Profiles()
+    profiles.install(1, profile(id=1), T0)
+    profiles.install(0, profile(id=2, **DEFAULT), T0)
+    assert verdict(profile(id=1), profiles=profiles) == "Accepted"  # it replaces itself
+    assert verdict(profile(id=3), profiles=profiles) == "InvalidStackLevel"
+    assert verdict(profile(id=3, stack=1), profiles=profiles) == "Accepted"
+    assert verdict(profile(id=3, **DEFAULT), evse=0, profiles=profiles) == "DuplicateProfile"
+    assert verdict(profile(id=3, **DEFAULT), evse=1, profiles=profiles) == "Accepted"
+
+
+def test_no_more_profiles_are_held_than_there_is_room_for():
+    profiles = Profiles()
+    for number in range(PROFILES_MAXIMUM):
+        profiles.install(1, profile(id=number, stack=number, **DEFAULT), T0)
+    assert verdict(profile(id=999, purpose="TxProfile"), profiles=profiles) == "TooManyElements"
+
+
+def test_every_reason_fits_the_field():
+    assert all(len(reason) <= 20 for reason, _, _ in CHECKS)
+
+
+# --- the composite ---
+
+
+def composite(*held: tuple[int, dict], outlet: Outlet = DC, at: float = T0, seconds: float = 7200.0, offline: float = 0.0, **more):
+    profiles = Profiles()
+    for evse, made in held:
+        profiles.install(evse, made, T0)
+    return profiles.composite(outlet, at, at + seconds, offline=offline, **more)
+
+
+def caps(limit: float, id: int = 50, purpose: str = "ChargingStationMaxProfile", **more) -> dict:
+    return profile({"startPeriod": 0, "limit": limit}, id=id, purpose=purpose, **more)
+
+
+def test_without_profiles_there_is_no_limit():
+    assert composite().silent
+
+
+def test_the_lowest_limit_over_the_purposes_holds():
+    said = composite((1, profile()), (0, caps(8000.0)), (0, caps(9000.0, 51, "ChargingStationExternalConstraints")))
+    assert said.at(T0).limit == 8000.0
+
+
+def test_the_highest_stack_level_wins_where_it_says_something():
+    low = profile({"startPeriod": 0, "limit": 5000.0}, id=1, stack=0)
+    high = profile({"startPeriod": 0, "limit": 9000.0}, id=2, stack=1, schedule={"duration": 600})
+    said = composite((1, low), (1, high))
+    assert [(begin - T0, p.limit) for begin, p in said.periods] == [(0.0, 9000.0), (600.0, 5000.0)]
+
+
+def test_a_tx_profile_replaces_the_default_whatever_its_level():
+    default = profile({"startPeriod": 0, "limit": 1000.0}, id=1, stack=9, **DEFAULT)
+    assert composite((0, default), (1, profile(id=2))).at(T0).limit == 11_000.0
+    assert composite((0, default), (1, profile(id=2, transactionId="gone"))).at(T0).limit == 1000.0
+
+
+def test_a_setpoint_is_kept_within_the_limits_of_all():
+    said = composite((1, profile(SETPOINT | {"setpoint": 40_000.0})), (0, caps(8000.0)))
+    assert said.at(T0).clamped() == 8000.0
+    limited = profile({"startPeriod": 0, "limit": 1e5, "dischargeLimit": -2000.0}, id=50, purpose="ChargingStationExternalConstraints")
+    assert composite((1, profile(SETPOINT)), (0, limited)).at(T0).clamped() == -2000.0
+
+
+def test_a_station_maximum_says_nothing_about_discharging():
+    assert composite((1, profile(SETPOINT)), (0, caps(8000.0))).at(T0).clamped() == -5000.0
+
+
+def test_a_limit_of_the_station_is_shared_by_those_who_draw():
+    assert composite((1, profile()), (0, caps(8000.0)), sharing=2).at(T0).limit == 4000.0
+
+
+def test_recurring_and_absolute_profiles_begin_when_they_say():
+    daily = profile(
+        {"startPeriod": 0, "limit": 1000.0},
+        {"startPeriod": 3600, "limit": 2000.0},
+        kind="Recurring",
+        recurrencyKind="Daily",
+        schedule={"startSchedule": timestamp(T0 - 10 * 86_400), "duration": 7200},
+        **DEFAULT,
+    )
+    said = composite((0, daily), at=T0 + 1800, seconds=86_400)
+    assert [(begin - T0, p.limit) for begin, p in said.periods] == [(1800, 1000.0), (3600, 2000.0), (7200, math.inf), (86_400, 1000.0)]
+    absolute = profile(kind="Absolute", schedule={"startSchedule": timestamp(T0 + 600), "duration": 600})
+    assert [(begin - T0, p.limit) for begin, p in composite((1, absolute)).periods] == [(0, math.inf), (600, 11_000.0), (1200, math.inf)]
+
+
+def test_validity_bounds_a_profile():
+    made = profile(validFrom=timestamp(T0 + 60), validTo=timestamp(T0 + 120))
+    assert [begin - T0 for begin, p in composite((1, made)).periods if p.limit == 11_000.0] == [60]
+
+
+def test_a_profile_ends_with_its_time_offline():
+    made = profile(maxOfflineDuration=60)
+    assert composite((1, made), offline=59.0).at(T0).limit == 11_000.0
+    assert composite((1, made), offline=60.0).silent
+    profiles = Profiles()
+    profiles.install(1, profile(maxOfflineDuration=60, invalidAfterOfflineDuration=True), T0)
+    profiles.composite(DC, T0, T0 + 60, offline=61.0)
+    assert profiles.composite(DC, T0, T0 + 60).silent  # for good
+
+
+def test_a_dynamic_profile_takes_updates_and_expires_without():
+    profiles = Profiles()
+    profiles.install(1, profile(SETPOINT | {"limit": 9000.0}, kind="Dynamic", schedule={"duration": 300}), T0)
+    profiles.update(1, {"setpoint": 6000.0}, T0 + 200)
+    said = profiles.composite(DC, T0 + 200, T0 + 900)
+    assert [(begin - T0, p.clamped()) for begin, p in said.periods] == [(200, 6000.0), (500, None)]
+    profiles.update(1, {}, T0 + 400)
+    assert profiles.composite(DC, T0 + 600, T0 + 900).at(T0 + 600).clamped() == 6000.0
+    with pytest.raises(Rejected, match="outside"):
+        profiles.update(1, {"setpoint": 10_000.0}, T0)
+    with pytest.raises(Rejected, match="no dynamic profile"):
+        profiles.update(2, {}, T0)
+
+
+@pytest.mark.parametrize(
+    ("period", "unit", "outlet", "limit"),
+    [
+        ({"limit": 16.0}, "A", AC, 16 * 230 * 3),
+        ({"limit": 16.0, "numberPhases": 1}, "A", AC, 16 * 230),
+        ({"limit": 16.0}, "A", Outlet(1, False, 1), 16 * 230),
+        ({"limit": 16.0, "limit_L2": 10.0, "limit_L3": 12.0}, "A", AC, 10 * 230 * 3),
+        ({"limit": 4000.0, "limit_L2": 3000.0, "limit_L3": 3500.0}, "W", AC, 9000.0),
+        ({"limit": 9000.0}, "W", AC, 9000.0),
+    ],
+)
+def test_amperes_and_phases_become_the_watts_of_a_car_that_loads_all_alike(period, unit, outlet, limit):
+    assert watts(period, unit, outlet).limit == pytest.approx(limit)
+
+
+def test_a_negative_limit_of_older_systems_is_a_discharge_to_follow():
+    assert watts({"limit": -3000.0}, "W", DC) == Period(limit=0.0, discharge=3000.0, setpoint=-3000.0, mode="CentralSetpoint")
+
+
+periods = st.builds(
+    lambda starts, values: [
+        {"startPeriod": s, "operationMode": "CentralSetpoint", "setpoint": v} for s, v in zip([0, *sorted(starts)], values, strict=False)
+    ],
+    st.sets(st.integers(1, 7000), min_size=3, max_size=3),
+    st.lists(st.floats(-50_000, 50_000), min_size=4, max_size=4),
+)
+
+
+@given(periods, st.floats(0, 60_000), st.floats(0, 60_000), st.integers(0, 3))
+def test_no_setpoint_ever_leaves_the_limits(said, limit, discharge, stack):
+    caps_ = {"startPeriod": 0, "limit": limit, "dischargeLimit": -discharge}
+    made = composite((1, profile(*said, stack=stack)), (0, profile(caps_, id=50, purpose="ChargingStationExternalConstraints")))
+    for begin, period in made.periods:
+        power = period.clamped()
+        assert T0 <= begin < T0 + 7200
+        assert power is not None
+        assert -discharge - 1e-9 <= power <= limit + 1e-9 or power == 0.0
