@@ -5,7 +5,6 @@ import json
 import sys
 import tomllib
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -18,12 +17,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from lab.pki import explain as explanation
 from lab.pki.commands import add
 from lab.pki.office import Office
-from pki.certificate import Facts, facts, read
+from pki.certificate import Facts, facts
 from pki.errors import CertificateError, IdentifierError, PlanError, StoreError
 from pki.issue import build
 from pki.plan import Plan, plan
 from pki.profiles import LEAVES, PROFILES, RULES, Profile, Role
-from pki.status_book import Silence, StatusBook
+from pki.status import check
+from pki.status_book import Silence, StatusBook, by_records
 from pki.store import Store, create, read_chain, replace_file
 from pki.verify import Anchors, Finding, Status, explain, verify
 
@@ -144,6 +144,9 @@ def _verify(parser: argparse.ArgumentParser) -> None:
         choices=["off", "known", "strict"],
         help="by the lists and responses in the store: not at all, as far as they are there (default), or refuse where they are not",
     )
+    parser.add_argument(
+        "--response", type=Path, action="append", default=[], help="OCSP response (DER) as stapled; in the order of the chain"
+    )
     parser.add_argument("--explain", action="store_true", help="every check with what it found")
 
 
@@ -173,16 +176,20 @@ def _octets(path: Path) -> list[bytes]:
 
 
 def _status(options: argparse.Namespace, chain: Sequence[bytes]) -> Status | None:
-    if options.revocation == "off" or not options.store:
+    if options.revocation == "off":
         return None
-    store = Store(options.store)
-    book = StatusBook(Silence.REFUSES if options.revocation == "strict" else Silence.PASSES, store.crls)
-    for octets in chain:
-        with suppress(CertificateError):
-            certificate = read(octets)
-            if response := store.response(certificate):
-                book.learn(certificate, response)
-    return book.status
+    silence = Silence.REFUSES if options.revocation == "strict" else Silence.PASSES
+    known = by_records(Store(options.store), silence) if options.store else StatusBook(silence).status
+    stapled = dict(zip(chain, [path.read_bytes() for path in options.response], strict=False))
+
+    def status(certificate: x509.Certificate, issuer: x509.Certificate, now: datetime) -> str | None:
+        response = stapled.get(certificate.public_bytes(serialization.Encoding.DER))
+        if response is None:
+            return known(certificate, issuer, now)
+        check(response, certificate, issuer, now)  # what is stapled must prove it [V2G20-2413]
+        return None
+
+    return status
 
 
 def _anchors(options: argparse.Namespace, role: Role) -> Anchors:

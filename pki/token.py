@@ -94,10 +94,10 @@ class TokenKey(ec.EllipticCurvePrivateKey):
             return bytes(secret[Attribute.VALUE]).rjust(octets, b"\x00")
 
     def private_numbers(self) -> NoReturn:
-        raise TypeError(f"the key {self.place} does not leave its module")
+        raise StoreError(f"the key {self.place} does not leave its module; for TLS, keep the key in a file")
 
     def private_bytes(self, *_: Any) -> NoReturn:
-        raise TypeError(f"the key {self.place} does not leave its module")
+        self.private_numbers()
 
     def __copy__(self) -> "TokenKey":
         return self

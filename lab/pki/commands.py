@@ -15,7 +15,8 @@ from lab.pki import cps, est, ocsp
 from lab.pki.office import Office
 from lab.pki.web import Site
 from pki import signature as xmldsig
-from pki.broken import ROLES, VARIANTS, Bench, Variant
+from pki.broken import ROLES, VARIANTS, Bench, Variant, octets
+from pki.broken_status import STATUS_VARIANTS, StatusVariant
 from pki.certificate import facts
 from pki.errors import StoreError
 from pki.issue import build
@@ -207,6 +208,7 @@ def broken(options: argparse.Namespace) -> int:
         bench = Bench(hierarchy, role, now())
         place = options.directory / "broken" / role.value
         rows += [_written(variant, bench, place) for variant in VARIANTS if role in variant.roles]
+        rows += [_written_status(variant, bench, place) for variant in STATUS_VARIANTS]
     replace_file(options.directory / "broken" / "verdicts.json", json.dumps(rows, indent=1).encode())
     say(options, f"{options.directory}/broken: {len(rows)} chains, verdicts in verdicts.json", chains=len(rows))
     return WELL
@@ -215,10 +217,18 @@ def broken(options: argparse.Namespace) -> int:
 def _written(variant: Variant, bench: Bench, directory: Path) -> dict[str, Any]:
     """One directory per variant, a DER file per certificate: some are octets that PEM readers would not carry."""
     chain = variant.chain(bench)
-    for depth, octets in enumerate(chain):
-        replace_file(directory / variant.name / f"{depth}.der", octets)
+    for depth, certificate in enumerate(chain):
+        replace_file(directory / variant.name / f"{depth}.der", certificate)
     verdict = variant.verdict.value if variant.verdict else "accepted"
     return {"role": bench.role.value, "name": variant.name, "about": variant.about, "verdict": verdict, "certificates": len(chain)}
+
+
+def _written_status(variant: StatusVariant, bench: Bench, directory: Path) -> dict[str, Any]:
+    """The sound chain with a response for its leaf that may not be."""
+    sound = Variant(f"status-{variant.name}", f"OCSP: {variant.about}", variant.verdict, lambda bench: octets(bench.leaf))
+    row = _written(sound, bench, directory)
+    replace_file(directory / sound.name / "0.ocsp", variant.response(bench))
+    return row | {"response": "0.ocsp"}
 
 
 # --- services ---

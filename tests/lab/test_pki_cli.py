@@ -9,6 +9,7 @@ import pytest
 
 from lab.cli import main
 from pki.broken import VARIANTS
+from pki.broken_status import STATUS_VARIANTS
 from pki.errors import Kind
 from pki.profiles import Role
 from pki.store import Store
@@ -75,13 +76,16 @@ def test_a_verdict_for_machines(certs: Path, capsys: pytest.CaptureFixture[str])
 def test_every_broken_chain_on_disk_reaches_its_verdict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert answer(capsys, "pki", "broken", tmp_path, "--role", "contract", "--curve", "ed448")["chains"] > 40
     rows = json.loads((tmp_path / "broken/verdicts.json").read_text())
-    assert {row["name"] for row in rows} == {variant.name for variant in VARIANTS if Role.CONTRACT in variant.roles}
+    names = {variant.name for variant in VARIANTS if Role.CONTRACT in variant.roles}
+    assert {row["name"] for row in rows} == names | {f"status-{variant.name}" for variant in STATUS_VARIANTS}
     for row in rows:
         files = [tmp_path / "broken/contract" / row["name"] / f"{depth}.der" for depth in range(row["certificates"])]
         wanted = row["verdict"]
-        verdict = answer(capsys, "pki", "verify", *files, "--role", "contract", "--store", tmp_path, code=0 if wanted == "accepted" else 1)
+        stapled = ["--response", files[0].with_name(row["response"])] if "response" in row else []
+        code = 0 if wanted == "accepted" else 1
+        verdict = answer(capsys, "pki", "verify", *files, *stapled, "--role", "contract", "--store", tmp_path, code=code)
         assert (verdict["kind"] or verdict["verdict"]) == wanted
-    assert {row["verdict"] for row in rows} >= {kind.value for kind in Kind if kind not in (Kind.REVOKED, Kind.STATUS_UNKNOWN)}
+    assert {row["verdict"] for row in rows} >= {kind.value for kind in Kind}
 
 
 def test_what_is_wrong_is_one_line(certs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

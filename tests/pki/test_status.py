@@ -13,6 +13,8 @@ from cryptography.x509 import ocsp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pki.broken import Bench
+from pki.broken_status import STATUS_VARIANTS, StatusVariant
 from pki.errors import CertificateError, Kind
 from pki.issue import Issued, build
 from pki.keys import ALGORITHMS
@@ -141,6 +143,19 @@ def test_a_changed_response_proves_nothing(at: int, mask: int, cut: bool) -> Non
 
 def test_an_oversize_response_is_not_parsed() -> None:
     assert refused(GENUINE + bytes(MAX_RESPONSE)) is Kind.STATUS_UNKNOWN
+
+
+@pytest.mark.parametrize("curve", CURVES)
+@pytest.mark.parametrize("role", [Role.SECC, Role.VEHICLE, Role.CONTRACT])
+@pytest.mark.parametrize("variant", STATUS_VARIANTS, ids=lambda one: one.name)
+def test_every_variant_reaches_its_verdict(variant: StatusVariant, role: Role, curve: str) -> None:
+    bench = Bench(hierarchy(curve), role, NOW)
+    try:
+        check(variant.response(bench), bench.leaf.certificate, bench.sub2.certificate, NOW)
+        reached = None
+    except CertificateError as error:
+        reached = error.kind
+    assert reached is variant.verdict
 
 
 # --- lists ---

@@ -1,0 +1,91 @@
+"""OCSP responses that are wrong on purpose, each with the verdict a correct verifier must reach about the leaf they are stapled to."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from pki.broken import Bench
+from pki.errors import Kind
+from pki.issue import Issued
+from pki.keys import ALGORITHMS
+from pki.profiles import Role
+from pki.status import MAX_VALIDITY, Lookup, Responder, Revocation
+
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class StatusVariant:
+    name: str
+    about: str
+    verdict: Kind | None
+    response: Callable[[Bench], bytes]
+
+
+def _by(bench: Bench, signer: Issued, lookup: Lookup = lambda serial: "good", validity: timedelta = DAY) -> Responder:
+    return Responder(bench.sub2.certificate, signer.certificate, signer.key, lookup, validity)
+
+
+def _delegated(bench: Bench) -> Issued:
+    """The responder of the authority that issued the leaf."""
+    responders = bench.hierarchy.all(Role.OCSP)
+    return next(one for one in responders if one.issuer is not None and one.issuer.certificate == bench.sub2.certificate)
+
+
+def _other_authority(bench: Bench) -> Issued:
+    """The responder of the authority above."""
+    responders = bench.hierarchy.all(Role.OCSP)
+    return next(one for one in responders if one.issuer is not None and one.issuer.certificate == bench.sub1.certificate)
+
+
+def _saying(lookup: Lookup, **given: timedelta) -> Callable[[Bench], bytes]:
+    return lambda bench: _by(bench, _delegated(bench), lookup, **given).staple(bench.leaf.certificate, bench.now)
+
+
+def _at(ago: timedelta, validity: timedelta = DAY) -> Callable[[Bench], bytes]:
+    return lambda bench: _by(bench, _delegated(bench), validity=validity).staple(bench.leaf.certificate, bench.now - ago)
+
+
+def _signed_by(signer: Callable[[Bench], Issued]) -> Callable[[Bench], bytes]:
+    return lambda bench: _by(bench, signer(bench)).staple(bench.leaf.certificate, bench.now)
+
+
+def _other_certificate(bench: Bench) -> bytes:
+    sibling = bench.again(bench.leaf, key=ALGORITHMS[bench.curve].generate())
+    return _by(bench, _delegated(bench)).staple(sibling.certificate, bench.now)
+
+
+def _ended_responder(bench: Bench) -> Issued:
+    return bench.again(_delegated(bench), at=bench.now - 30 * DAY, validity=29 * DAY)
+
+
+def _no_purpose(bench: Bench) -> Issued:
+    return bench.again(_delegated(bench), purposes=())
+
+
+def _revoked(bench: Bench) -> bytes:
+    return _saying(lambda serial: Revocation(bench.now - DAY, "keyCompromise"))(bench)
+
+
+def _tampered(bench: Bench) -> bytes:
+    good = _saying(lambda serial: "good")(bench)
+    at = good.index(bench.leaf.certificate.serial_number.to_bytes(20, "big").lstrip(b"\x00"))
+    return good[:at] + bytes((good[at] ^ 1,)) + good[at + 1 :]
+
+
+STATUS_VARIANTS: tuple[StatusVariant, ...] = (
+    StatusVariant("good", "the control: by the delegated responder", None, _saying(lambda serial: "good")),
+    StatusVariant("by-authority", "by the authority itself", None, _signed_by(lambda bench: bench.sub2)),
+    StatusVariant("revoked", "the leaf is revoked", Kind.REVOKED, _revoked),
+    StatusVariant("unknown", "the responder does not know the leaf", Kind.STATUS_UNKNOWN, _saying(lambda serial: "unknown")),
+    StatusVariant("ended", "its time is over", Kind.STATUS_UNKNOWN, _at(2 * DAY)),
+    StatusVariant("early", "it is of tomorrow", Kind.STATUS_UNKNOWN, _at(-DAY)),
+    StatusVariant("too-long", "it lives longer than a week", Kind.STATUS_UNKNOWN, _at(timedelta(0), MAX_VALIDITY + DAY)),
+    StatusVariant("other-certificate", "it speaks of a sibling", Kind.STATUS_UNKNOWN, _other_certificate),
+    StatusVariant("other-authority", "by the responder of another authority", Kind.STATUS_UNKNOWN, _signed_by(_other_authority)),
+    StatusVariant("by-leaf", "by the very certificate it speaks of", Kind.STATUS_UNKNOWN, _signed_by(lambda bench: bench.leaf)),
+    StatusVariant("ended-responder", "by a responder certificate that has ended", Kind.STATUS_UNKNOWN, _signed_by(_ended_responder)),
+    StatusVariant("no-purpose", "by a responder certificate not for OCSP", Kind.STATUS_UNKNOWN, _signed_by(_no_purpose)),
+    StatusVariant("tampered", "one bit changed", Kind.STATUS_UNKNOWN, _tampered),
+    StatusVariant("garbage", "octets that are no response", Kind.STATUS_UNKNOWN, lambda bench: bytes(range(64))),
+)
