@@ -247,17 +247,26 @@ class Decoder:
         while True:
             code = self.bits.bits(width)
             self._note(width, relaxed.event(code, width), code)
-            if width == relaxed.start_width and (target := relaxed.attributes.get(code)):
+            if width == relaxed.start_width and (target := relaxed.attributes.get(code)) and target.name not in slots.values:
                 self._untyped(QName(target.name, target.namespace), target, slots)
             elif code == relaxed.text(width) and relaxed.field.name not in slots.values:
                 self._untyped(name, relaxed.field, slots)
                 width = relaxed.content_width
             elif code == relaxed.end(width):
-                slots.values.setdefault(relaxed.field.name, "")
+                self._end_relaxed(relaxed, slots)
                 self.path.pop()
                 return slots.build(relaxed.cls)
             else:
                 raise self._error(f"code {code}: only the attributes and the text of {name.local} are expected", width)
+
+    def _end_relaxed(self, relaxed: Relaxed, slots: _Slots) -> None:
+        """The end of such an element: every attribute it needs is there, and a text that is not there is empty."""
+        if due := [f.name for f in relaxed.attributes.values() if f.minimum and f.name not in slots.values]:
+            raise self._error(f"the element ends before its attribute {due[0]}", 0)
+        if relaxed.field.name not in slots.values:
+            shape = values.representation(relaxed.field.content)  # type: ignore[arg-type]
+            slots.put(relaxed.field, self._checked(shape, ""))
+            self._tolerate("the end stands for the empty value")
 
     def _untyped(self, name: QName, target: Field, slots: _Slots) -> None:
         slots.put(target, self._value(name, values.representation(target.content)))  # type: ignore[arg-type]
