@@ -40,7 +40,6 @@ from v2g.session.endpoint import Ended, Event
 
 log = logging.getLogger("v2g.secc")
 
-OUTPUT_PERIOD = 0.05  # s between two readings of voltage and current while the outlet is live
 METER_PERIOD = 0.5  # s between two readings of the meter under power
 LIMITS_PERIOD = 1.0  # s between two looks at what the outlet can do
 SAFE_LIMIT = 5.0  # s for the hardware to become safe before it is called broken
@@ -121,6 +120,8 @@ class Driver:
 
     async def safe(self) -> None:
         """Wait until the outlet is safe and everything that belongs to the session has ended."""
+        if self.session.ended is not None:
+            self.events()  # a connection that is already gone asks for them no more, and they are what makes the outlet safe
         while tasks := [task for task in self._tasks.values() if not task.done()]:
             await asyncio.wait(tasks)
 
@@ -226,7 +227,7 @@ class Driver:
     async def _watch_output(self) -> None:
         while True:
             self._fact(await self.evse.read_output())
-            await asyncio.sleep(OUTPUT_PERIOD)
+            await asyncio.sleep(self.evse.output_period)
 
     async def _watch_meter(self) -> None:
         while True:

@@ -26,6 +26,7 @@ class EVSE:
     """One outlet. Powers in W, currents in A, voltages in V; power and current are negative out of the car."""
 
     evse_id = "DE*V2G*E1"
+    output_period = 0.05  # s between two readings of voltage and current while the outlet is live
 
     def __init__(self) -> None:
         self._output = OutputMeasured(0.0, 0.0)

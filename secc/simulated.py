@@ -96,6 +96,8 @@ def text(reading: MeterReading) -> bytes:
 class SimulatedEVSE(EVSE):
     """An outlet of which only the software is real. `now` gives real seconds, `wall` epoch seconds, `sleep` waits real seconds."""
 
+    output_period = 0.01  # s; a night of ten seconds has minutes in each of them
+
     def __init__(
         self,
         now: Callable[[], float],
