@@ -6,6 +6,8 @@ time_scale = 1            # wall seconds per second, for simulations
 connect = "[::1]:15118"   # or: iface = "eth0", to ask by SDP
 tls = true
 pki = "certs"
+revocation = "known"      # of the station: or "leaf", "strict", which demand OCSP responses
+name_roots = false        # in the ClientHello, with the TLS library of the system
 
 [wish]                    # fields of evcc.car.Wish
 services = ["DC_BPT", "DC"]
@@ -30,6 +32,7 @@ from evcc.car import Car, Wish
 from evcc.contract import Contract
 from evcc.ev import AC_INLET, Battery, Ev, Inlet
 from evcc.goal import Goal
+from pki.status_book import Revocation
 from v2g.session.clock import Clock
 
 T = TypeVar("T")
@@ -50,6 +53,8 @@ class Config:
     iface: str | None = None
     tls: bool = True
     pki: str | None = None
+    revocation: Revocation = "known"
+    name_roots: bool = False
     wish: Wish = field(default_factory=Wish)
     goal: Goal = field(default_factory=Goal)
     battery: Battery = field(default_factory=Battery)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from evcc.ev import Ev, Inlet
 
 CLOSE_ENOUGH = 0.001  # of the capacity; a tenth of the last digit that a car shows, and more than what rounding on the wire costs
+CARRIED_OUT = 0.02  # of the capacity; a plan that is followed in steps, with ramps and a taper, ends about there and not exactly
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,10 @@ class Goal:
     def reached(self, ev: Ev) -> bool:
         """True when the target is."""
         return self.still(ev, self.target_soc) <= CLOSE_ENOUGH * ev.battery.capacity
+
+    def nearly(self, ev: Ev) -> bool:
+        """True when nothing is left to plan for."""
+        return self.still(ev, self.target_soc) <= CARRIED_OUT * ev.battery.capacity
 
     def remaining(self, wall: float) -> int:
         """Whole seconds until departure; a day when the car did not say."""

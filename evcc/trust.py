@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
@@ -10,7 +10,7 @@ from evcc.contract import Contract
 from pki.chains import der
 from pki.errors import CertificateError, Kind
 from pki.profiles import INTEROP, ISO20, Role, Rules
-from pki.status_book import Silence, by_records, check_staples
+from pki.status_book import DEMANDED, Revocation, Silence, by_records, check_staples
 from pki.store import Credential, Store
 from pki.verify import Anchors, Status, VerifiedChain, verify
 from v2g.session.tls import PROFILES, TlsFacts
@@ -18,8 +18,6 @@ from v2g.session.tls import Credential as TlsCredential
 from v2g.session.transport import ClientTls
 
 RULES = {"conformance": ISO20, "interop": INTEROP}
-Revocation = Literal["known", "leaf", "strict"]
-DEMANDED: dict[Revocation, int | None] = {"known": 0, "leaf": 1, "strict": None}  # how many, from the leaf, must be known to be good
 
 
 def vehicle_tls(store: Store, profile: str = "conformance", *, revocation: Revocation = "known", name_roots: bool = False) -> ClientTls:

@@ -52,7 +52,7 @@ def due(car: Car) -> Leave:
     if goal.reached(car.ev) and not stays:
         return Session.Terminate
     if following.tuple_id is not None and car.wall >= (following.powers.until if goal.departure else following.until):
-        return Session.Terminate if goal.reached(car.ev) else RENEGOTIATE
+        return Session.Terminate if goal.nearly(car.ev) else RENEGOTIATE
     return None
 
 
