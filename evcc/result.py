@@ -46,6 +46,7 @@ class Result:
             "control": car.selected.control.lower() if car.selected else None,
             "auth": car.authorization.lower() if car.authorization else None,
             "tls": tls.version if tls else None,
+            "stapled": [staple is not None for staple in tls.staples] if tls else [],
             "loops": car.loops,
             "energy_charged": round(car.ev.charged - self.start.charged, 1),
             "energy_discharged": round(car.ev.discharged - self.start.discharged, 1),

@@ -45,6 +45,17 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     where.add_argument("--iface", metavar="NAME", help="find the station by SDP on this interface")
     where.add_argument("--tls", action=argparse.BooleanOptionalAction, default=None, help="TLS 1.3 (default); --no-tls is for benches only")
     where.add_argument("--pki", type=Path, metavar="DIR", help="certificates, as `v2g pki create` writes them")
+    where.add_argument(
+        "--revocation",
+        choices=("known", "leaf", "strict"),
+        help="demand OCSP responses for the station's certificate (leaf) or its chain (strict); default known: refuse what is revoked",
+    )
+    where.add_argument(
+        "--name-roots",
+        action="store_true",
+        default=None,
+        help="name the trusted roots in the ClientHello, by the TLS library of the system",
+    )
     where.add_argument("--profile", choices=("conformance", "interop"), help="what is let pass (default: conformance, nothing)")
     wish = parser.add_argument_group("what the car wants")
     wish.add_argument("--service", action="append", choices=tuple(IDS), help="again for a second choice (default: DC_BPT, then DC)")
@@ -71,6 +82,7 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def run(options: argparse.Namespace) -> int:
     """One visit; the exit code."""
     from pki.errors import CertificateError, StoreError
+    from v2g.session.errors import Misuse
 
     try:
         config = configured(options)
@@ -79,7 +91,7 @@ def run(options: argparse.Namespace) -> int:
         if config.tls and not config.pki:
             raise ConfigError("TLS needs certificates: give --pki DIR (v2g pki create DIR makes them), or --no-tls on a bench")
         said = asyncio.run(visit(config, options))
-    except (ConfigError, StoreError, CertificateError) as error:
+    except (ConfigError, StoreError, CertificateError, Misuse) as error:
         print(f"v2g ev: {error}", file=sys.stderr)
         return USAGE
     except OSError as error:
@@ -90,7 +102,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 FLAGS = {  # flag -> place in the configuration
-    "connect": (), "iface": (), "tls": (), "soc": (), "departure_in": (), "time_scale": (),
+    "connect": (), "iface": (), "tls": (), "revocation": (), "name_roots": (), "soc": (), "departure_in": (), "time_scale": (),
     "loops": ("wish",), "pause_after": ("wish",), "profile": ("wish",),
     "target_soc": ("goal",), "minimum_soc": ("goal",), "maximum_soc": ("goal",),
 }  # fmt: skip
@@ -128,7 +140,9 @@ async def visit(config: Config, options: argparse.Namespace) -> dict[str, Any]:
 
     store = Store(config.pki) if config.pki else None
     profile, wish = config.wish.profile, config.wish
-    tls = vehicle_tls(store, profile) if store and config.tls else None
+    tls = None
+    if store and config.tls:
+        tls = vehicle_tls(store, profile, revocation=config.revocation, name_roots=config.name_roots)
     if store and tls:
         wish = replace(wish, evccid=store.vehicle.common_name)  # [V2G20-2598]
     contract = contract_of(store) if store and store.credentials(Role.CONTRACT) and "PnC" in wish.authorizations else None

@@ -57,6 +57,7 @@ def register(subparsers: Any) -> None:
     trust = parser.add_argument_group("trust")
     trust.add_argument("--tls", action=argparse.BooleanOptionalAction, default=None, help="TLS 1.3 (default); --no-tls is for benches only")
     trust.add_argument("--pki", metavar="DIR", help="certificates, made with `v2g pki create DIR`")
+    trust.add_argument("--responder", metavar="URL", help="OCSP responder for what is stapled (default: whom the certificates name)")
     trust.add_argument("--profile", choices=("conformance", "interop"), help="interop puts up with named peers (default conformance)")
     offer = parser.add_argument_group("offer")
     offer.add_argument("--services", type=_listed, metavar="A,B", help="of AC, AC_BPT, DC, DC_BPT, in this order (default DC,DC_BPT)")
@@ -103,7 +104,7 @@ def configured(options: argparse.Namespace) -> Config:
     """The file with the flags over it."""
     text = options.config.read_text() if options.config else ""
     flags: dict[str, Any] = {
-        name: getattr(options, name) for name in ("host", "port", "iface", "tls", "pki", "profile", "ocpp", "time_scale")
+        name: getattr(options, name) for name in ("host", "port", "iface", "tls", "pki", "responder", "profile", "ocpp", "time_scale")
     }
     offer = {"services": options.services, "controls": options.control, "authorizations": options.auth}
     offer["certificate_installation"] = options.installation
@@ -119,6 +120,7 @@ def configured(options: argparse.Namespace) -> Config:
 
 async def serve(config: Config, options: argparse.Namespace) -> Ended | None:
     """Run the station until a signal, or with --once until one session has ended."""
+    from lab.staples import kept_fresh
     from pki.store import Store
     from secc.server import Place, Station, surroundings, wall_clock
     from secc.trust import station_tls, station_verifier
@@ -151,6 +153,7 @@ async def serve(config: Config, options: argparse.Namespace) -> Ended | None:
                     say(options.json, "listening", address=spelled(address), evse=place.outlet.evse_id, tls=tls is not None)
                 if store is not None:
                     stack.callback(asyncio.create_task(renewed(store, station, config)).cancel)
+                    stack.callback(asyncio.create_task(kept_fresh(store, config.responder, unstapled)).cancel)
                 return await until_stopped(station.once() if options.once else stop.wait(), stop)
 
 
@@ -178,6 +181,12 @@ async def renewed(store: Any, station: Any, config: Config) -> None:
             station.reload(tls, station_verifier(store, config.profile))
         except StoreError as error:
             print(f"v2g secc: {error}; the certificates of before stay in use", file=sys.stderr)
+
+
+def unstapled(wrong: dict[str, str]) -> None:
+    """Say which certificates have no fresh OCSP response; cars may refuse a station without."""
+    for name, reason in wrong.items():
+        print(f"v2g secc: no OCSP response for {name}: {reason}", file=sys.stderr)
 
 
 async def until_stopped(work: Any, stop: asyncio.Event) -> Ended | None:

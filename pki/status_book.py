@@ -8,7 +8,7 @@ verify(chain, Role.VEHICLE, anchors, now, status=book.status)
 from collections.abc import Iterable
 from datetime import datetime
 from enum import Enum
-from typing import Protocol
+from typing import Literal, Protocol
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -25,6 +25,11 @@ class Silence(Enum):
 
     REFUSES = "refuses"  # [V2G20-2409] the letter of the standard
     PASSES = "passes"  # where no responder can be reached and the operator accepts that
+
+
+Revocation = Literal["known", "leaf", "strict"]
+DEMANDED: dict[Revocation, int | None] = {"known": 0, "leaf": 1, "strict": None}
+"""What a verifier demands of a chain: how many certificates, from the leaf, must be known to be good. None: all of them."""
 
 
 class StatusBook:

@@ -26,6 +26,7 @@ owner alone (0600). `changed()` tells a server that has it loaded to build new c
 import os
 import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -44,6 +45,7 @@ from pki.profiles import EXPIRES_SOON, PROFILES, Anchor, Role
 from pki.token import TokenKey, address, token_key
 from pki.verify import Anchors
 
+RESPONSES = "responses"
 KEY_MODE, FILE_MODE, DIRECTORY_MODE = 0o600, 0o644, 0o755
 PREFERENCE = tuple(ALGORITHMS)  # the curve of `store.secc` and its like, when a role has several
 ANCHOR_OF = {Role.V2G_ROOT: Anchor.V2G, Role.OEM_ROOT: Anchor.OEM, Role.MO_ROOT: Anchor.MO, Role.PRIVATE_ROOT: Anchor.PRIVATE}
@@ -159,7 +161,7 @@ class Store:
     # --- noticing changes ---
 
     def changed(self) -> bool:
-        """Whether any file was replaced, added or removed since this store was opened or last reloaded."""
+        """Whether any file was replaced, added or removed since this store was opened or last reloaded; responses are read anew anyway."""
         return self._fingerprint() != self._seen
 
     def reload(self) -> None:
@@ -169,8 +171,13 @@ class Store:
         self._seen = self._fingerprint()
 
     def _fingerprint(self) -> frozenset[tuple[str, int, int]]:
-        files = [(path, path.stat()) for path in self.path.rglob("*.*") if path.is_file()]
-        return frozenset((str(path), stat.st_mtime_ns, stat.st_ino) for path, stat in files)
+        found = set()
+        for path in self.path.rglob("[!.]*.*"):  # a file on its way into place begins with a dot
+            with suppress(FileNotFoundError):  # somebody took it away meanwhile, which is a change of its own
+                if path.parent.name != RESPONSES and path.is_file():
+                    stat = path.stat()
+                    found.add((str(path), stat.st_mtime_ns, stat.st_ino))
+        return frozenset(found)
 
     # --- writing ---
 
@@ -213,6 +220,10 @@ class Store:
         except FileNotFoundError:
             return None
 
+    def drop_response(self, certificate: x509.Certificate) -> None:
+        """Keep no OCSP response for a certificate any more."""
+        self._response_path(certificate).unlink(missing_ok=True)
+
     @property
     def crls(self) -> tuple[x509.CertificateRevocationList, ...]:
         """The revocation lists kept in the store."""
@@ -225,7 +236,7 @@ class Store:
         return tuple(found)
 
     def _response_path(self, certificate: x509.Certificate) -> Path:
-        return self.path / "responses" / f"{certificate.fingerprint(hashes.SHA256()).hex()}.der"
+        return self.path / RESPONSES / f"{certificate.fingerprint(hashes.SHA256()).hex()}.der"
 
     # --- one file ---
 

@@ -5,6 +5,7 @@ port = 15118              # 0: any free one; with iface better left out
 iface = "eth1"            # answer discovery there, and listen on its link-local address
 tls = true                # false is the bench override: plain TCP
 pki = "certs"
+responder = "http://[::1]:8888/ocsp"    # for the OCSP responses to staple, where the certificates name none
 profile = "conformance"   # or "interop": put up with named peers
 time_scale = 1            # wall seconds per second, for simulations
 
@@ -104,6 +105,7 @@ class Config:
     iface: str | None = None
     tls: bool = True
     pki: str | None = None
+    responder: str | None = None  # None: whom the certificates name
     profile: Profile = "conformance"
     time_scale: float = 1.0
     ocpp: str | None = None

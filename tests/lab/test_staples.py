@@ -1,0 +1,257 @@
+"""OCSP from the responder to the car: fetched over HTTP, kept in the store, stapled in real handshakes, judged by policy."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from shutil import copytree, rmtree
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from evcc.trust import stapled, tls_credential, vehicle_tls
+from lab.pki import ocsp
+from lab.pki.office import Office
+from lab.pki.web import Answer, Asked, Site
+from lab.staples import certificates, kept_fresh, refresh
+from pki.issue import build
+from pki.plan import Plan
+from pki.profiles import Role
+from pki.store import Store, create
+from secc.trust import station_tls
+from v2g.session.endpoint import Event
+from v2g.session.link import HandshakeFailed, Observer, Secured
+from v2g.session.tls import TlsFacts
+from v2g.session.transport import ClientTls, Server, ServerTls, libssl, run
+
+NOW = datetime.now(UTC)
+REVOCATIONS = ("known", "leaf", "strict")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return create(tmp_path_factory.mktemp("staples") / "pki", [build(Plan(), "secp521r1", NOW)]).path
+
+
+@pytest.fixture
+def store(made: Path, tmp_path: Path) -> Store:
+    return Store(copytree(made, tmp_path / "pki"))
+
+
+@pytest.fixture
+def car(made: Path, tmp_path: Path) -> Store:
+    """The same certificates, and nothing that the station learns."""
+    return Store(copytree(made, tmp_path / "car"))
+
+
+class Handshake(Observer):
+    """What came of one."""
+
+    def __init__(self) -> None:
+        self.facts: TlsFacts | None = None
+        self.failed: HandshakeFailed | None = None
+
+    def event(self, event: Event) -> None:
+        if isinstance(event, Secured):
+            self.facts = event.facts
+        if isinstance(event, HandshakeFailed):
+            self.failed = event
+
+
+def shake(station: ServerTls, *cars: ClientTls) -> list[Handshake]:
+    """One handshake of each car over a real socket."""
+
+    async def all_of_them() -> list[Handshake]:
+        found = [Handshake() for _ in cars]
+        async with Server(lambda link: None, "::1", 0, station) as server:
+            for car, seen in zip(cars, found, strict=True):
+                async with asyncio.timeout(20):
+                    await run(lambda link: None, "::1", server.port, car, observe=[lambda *_, seen=seen: seen])
+        return found
+
+    return asyncio.run(all_of_them())
+
+
+def counted(site_routes: list[Any]) -> tuple[list[Any], list[bytes]]:
+    """The routes, and every request that came by POST."""
+    asked: list[bytes] = []
+
+    def noting(service: Callable[[Asked], Answer]) -> Callable[[Asked], Answer]:
+        return lambda one: (asked.append(one.body), service(one))[1]
+
+    return [(method, path, noting(service)) for method, path, service in site_routes], asked
+
+
+async def until(true: Callable[[], object]) -> None:
+    """Look until it is."""
+    while not true():  # noqa: ASYNC110 - what is waited for happens in another thread
+        await asyncio.sleep(0.01)
+
+
+# --- fetching and keeping ---
+
+
+def test_a_chain_is_asked_about_once_until_half_its_time_has_gone(store: Store) -> None:
+    routes, asked = counted(ocsp.routes(store))
+    with Site(routes) as site:
+        assert refresh(store, f"{site.url}/ocsp") == {}
+        assert len(asked) == 3 == len(list(certificates(store)))
+        assert refresh(store, f"{site.url}/ocsp") == {}
+        assert len(asked) == 3
+        office, leaf = Office(store), store.secc.leaf
+        old = office.responder(office.issuer_of(leaf), timedelta(hours=4)).staple(leaf, NOW - timedelta(hours=3))
+        store.save_response(leaf, old)
+        assert refresh(store, f"{site.url}/ocsp") == {}
+        assert len(asked) == 4
+        assert store.response(leaf) != old
+
+
+def test_a_responder_that_does_not_answer_costs_nothing_that_is_held(store: Store) -> None:
+    office = Office(store)
+    leaf = store.secc.leaf
+    held = office.responder(office.issuer_of(leaf), timedelta(hours=4)).staple(leaf, NOW - timedelta(hours=3))
+    store.save_response(leaf, held)
+    wrong = refresh(store, "http://[::1]:1/ocsp", timeout=1)
+    assert len(wrong) == 3
+    assert all("does not answer" in reason for reason in wrong.values())
+    assert store.response(leaf) == held
+
+
+def test_without_a_responder_nobody_is_asked(store: Store) -> None:
+    assert refresh(store) == {}
+    assert store.response(store.secc.leaf) is None
+
+
+def test_a_revoked_certificate_loses_its_response_and_is_said(store: Store) -> None:
+    with Site(ocsp.routes(store)) as site:
+        refresh(store, f"{site.url}/ocsp")
+        Office(store).revoke(store.secc.leaf, NOW)
+        store.drop_response(store.secc.leaf)
+        wrong = refresh(store, f"{site.url}/ocsp")
+    assert "revoked" in wrong[store.secc.common_name]
+    assert store.response(store.secc.leaf) is None
+
+
+def test_a_station_keeps_itself_fresh_and_says_what_changes(store: Store) -> None:
+    said: list[dict[str, str]] = []
+
+    async def story(url: str) -> None:
+        keeping = asyncio.create_task(kept_fresh(store, url, said.append, look=0.01))
+        await until(lambda: store.response(store.secc.leaf))
+        Office(store).revoke(store.secc.leaf, NOW)
+        store.drop_response(store.secc.leaf)
+        await until(lambda: said)
+        keeping.cancel()
+
+    with Site(ocsp.routes(store)) as site:
+        asyncio.run(asyncio.wait_for(story(f"{site.url}/ocsp"), 20))
+    assert [list(one) for one in said] == [[store.secc.common_name]]
+
+
+def test_a_new_response_is_no_reason_to_load_the_store_anew(store: Store) -> None:
+    with Site(ocsp.routes(store)) as site:
+        refresh(store, f"{site.url}/ocsp")
+    assert not store.changed()
+    rmtree(store.path / "cps")
+    assert store.changed()
+
+
+# --- from the store into the handshake ---
+
+
+def test_what_is_stapled_satisfies_a_car_as_far_as_the_library_staples(store: Store, car: Store) -> None:
+    with Site(ocsp.routes(store)) as site:
+        refresh(store, f"{site.url}/ocsp")
+    known, leaf, strict = shake(station_tls(store), *(vehicle_tls(car, revocation=one) for one in REVOCATIONS))  # type: ignore[arg-type]
+    for seen in (known, leaf):
+        assert seen.facts is not None
+        assert seen.facts.staples == (store.response(store.secc.leaf), None, None)
+        assert stapled(seen.facts) == {
+            "stapled": [True, False, False],
+            "missing": "2 of 3 OCSP responses",
+            "requirement": "V2G20-2388",
+        }
+    assert strict.failed is not None  # the library of the station staples to the leaf only, and says so among its limits
+    assert "V2G20-2411" in strict.failed.reason
+    assert (strict.failed.by, strict.failed.alert) == ("us", "bad_certificate_status_response")
+
+
+def test_what_the_car_itself_keeps_counts_where_nothing_is_stapled(store: Store, car: Store) -> None:
+    with Site(ocsp.routes(store)) as site:
+        refresh(car, f"{site.url}/ocsp")
+    (strict,) = shake(station_tls(store), vehicle_tls(car, revocation="strict"))
+    assert strict.facts is not None
+    assert stapled(strict.facts)["stapled"] == [False, False, False]
+
+
+def test_a_station_that_staples_nothing_is_told_of_or_refused(store: Store) -> None:
+    known, leaf = shake(station_tls(store), vehicle_tls(store), vehicle_tls(store, revocation="leaf"))
+    assert known.facts is not None
+    assert known.facts.staples_asked_for
+    assert stapled(known.facts)["missing"] == "3 of 3 OCSP responses"
+    assert leaf.failed is not None
+    assert "stapled no OCSP response" in leaf.failed.reason
+
+
+@pytest.mark.parametrize("revocation", REVOCATIONS)
+def test_a_revocation_ends_the_handshake_whoever_says_it(store: Store, car: Store, revocation: Any) -> None:
+    office, secc = Office(store), store.secc
+    office.revoke(secc.leaf, NOW)
+    revoked = office.responder(office.issuer_of(secc.leaf)).staple(secc.leaf, NOW)
+    hostile = ServerTls([replace(tls_credential(secc), staple=lambda at: revoked)], lambda chain, at: True)
+    (stapled_so,) = shake(hostile, vehicle_tls(car, revocation=revocation))
+    assert stapled_so.failed is not None
+    assert "revoked" in stapled_so.failed.reason
+    assert (stapled_so.failed.by, stapled_so.failed.alert) == ("us", "bad_certificate_status_response")
+    car.save_response(secc.leaf, revoked)
+    (known,) = shake(station_tls(store), vehicle_tls(car, revocation=revocation))
+    assert known.failed is not None
+    assert (known.failed.by, known.failed.alert) == ("us", "certificate_revoked")
+
+
+def test_a_station_keeps_its_own_revocation_back(store: Store, car: Store) -> None:
+    office, leaf = Office(store), store.secc.leaf
+    office.revoke(leaf, NOW)
+    store.save_response(leaf, office.responder(office.issuer_of(leaf)).staple(leaf, NOW))
+    (seen,) = shake(station_tls(store), vehicle_tls(car))
+    assert seen.facts is not None
+    assert stapled(seen.facts)["stapled"] == [False, False, False]
+
+
+def test_a_station_on_a_list_of_the_car_is_refused(store: Store, car: Store, made: Path) -> None:
+    office = Office(store)
+    authority = office.revoke(store.secc.leaf, NOW)
+    (car.path / "crl").mkdir()
+    (car.path / "crl" / "cpo.pem").write_bytes(office.crl(authority, NOW).public_bytes(Encoding.PEM))
+    good, bad = shake(station_tls(store), vehicle_tls(Store(made)), vehicle_tls(car))
+    assert good.facts is not None
+    assert bad.failed is not None
+    assert bad.failed.alert == "certificate_revoked"
+
+
+def test_a_station_without_sub_ca_staples_by_its_root(tmp_path: Path) -> None:
+    plan = Plan(private=True)
+    private = create(tmp_path / "private", [build(plan, "ed448", NOW)])
+    for path in (private.path / "secc").glob("ed448*"):
+        path.unlink()
+    private.reload()
+    assert len(private.secc.chain) == 1
+    with Site(ocsp.routes(private)) as site:
+        assert refresh(private, f"{site.url}/ocsp") == {}
+    assert private.credentials(Role.SECC)
+    (seen,) = shake(station_tls(private), vehicle_tls(private, revocation="strict"))
+    assert seen.facts is not None
+    assert stapled(seen.facts) == {"stapled": [True]}
+
+
+@pytest.mark.skipif(not libssl.available(), reason="the system has no OpenSSL 3")
+def test_a_car_names_its_roots_and_still_asks_for_staples(store: Store) -> None:
+    with Site(ocsp.routes(store)) as site:
+        refresh(store, f"{site.url}/ocsp")
+    (seen,) = shake(station_tls(store), vehicle_tls(store, revocation="leaf", name_roots=True))
+    assert seen.facts is not None
+    assert seen.facts.authorities_named == tuple(root.subject.public_bytes() for root in store.anchors.v2g)
+    assert seen.facts.staples_asked_for
+    assert seen.facts.limits == ()
