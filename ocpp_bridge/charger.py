@@ -209,7 +209,7 @@ class Charger:
         self.notes.append(text)
 
     def wall(self, now: float) -> float:
-        """Epoch seconds, cut up to a millisecond: when the moment of an edge has come, the edge is never still ahead by a rounding error."""
+        """Epoch seconds, up to the next millisecond: at the moment of an edge the edge is never still ahead by a rounding error."""
         return math.ceil(self.clock.wall(now) * 1000.0) / 1000.0
 
     def uuid(self) -> str:

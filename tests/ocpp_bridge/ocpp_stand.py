@@ -13,7 +13,7 @@ from lab.csms import Csms
 from ocpp_bridge.bridge import Bridge
 from ocpp_bridge.charge_point import ChargePoint, Endpoint
 from ocpp_bridge.charger import Charger, Evse
-from ocpp_bridge.rpc import read
+from ocpp_bridge.rpc import FrameFault, read
 from ocpp_bridge.schemas import check
 from secc.station import (
     AuthorizationWanted,
@@ -68,7 +68,11 @@ class Frames:
         self._actions: dict[tuple[str, str], str] = {}
 
     def __call__(self, direction: str, text: str) -> None:
-        frame = read(text, "ocpp2.1")
+        try:
+            frame = read(text, "ocpp2.1")
+        except FrameFault:
+            assert direction == "in", f"we sent {text}"
+            return
         if frame.type == 2:
             self._actions[direction, frame.id] = frame.fields[0]
             check("ocpp2.1", frame.fields[0], "Request", frame.fields[1])

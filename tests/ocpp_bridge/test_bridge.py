@@ -212,7 +212,7 @@ def test_a_transaction_that_happened_offline_is_told_in_order_and_marked():
     p.run()
     assert [event["seqNo"] for event in p.events] == list(range(len(p.events)))
     assert all(event["offline"] for event in p.events)
-    assert [event["eventType"] for event in p.events][0] == "Started"
+    assert p.events[0]["eventType"] == "Started"
     assert len([e for e in p.events if e["triggerReason"] == "MeterValuePeriodic"]) == 3
     needs = p.calls("NotifyEVChargingNeeds")[0]
     assert "timestamp" in needs
@@ -568,9 +568,8 @@ def test_a_local_plan_steers_a_dynamic_session():
 def test_profiles_end_with_their_transaction():
     p = Played().boot().arrive()
     p.install(SETPOINT)
-    assert p.ask("GetChargingProfiles", {"requestId": 1, "chargingProfile": {"chargingProfilePurpose": "TxProfile"}}) == {
-        "status": "Accepted"
-    }
+    ours = {"chargingProfilePurpose": "TxProfile"}
+    assert p.ask("GetChargingProfiles", {"requestId": 1, "chargingProfile": ours}) == {"status": "Accepted"}
     assert p.calls("ReportChargingProfiles")[0]["tbc"] is False
     p.bridge.session_ended(1, p.now)
     assert p.ask("GetChargingProfiles", {"requestId": 2, "chargingProfile": {}}) == {"status": "NoProfiles"}
@@ -615,12 +614,7 @@ def test_a_number_that_nobody_can_reckon_with_is_refused_not_met_later():
             {"duration": 60, "priceRule": [{"energyFee": {"exponent": 10**9, "value": 1}, "powerRangeStart": {"exponent": 0, "value": 0}}]}
         ],
     }
-    schedule = {
-        "id": 1,
-        "chargingRateUnit": "W",
-        "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 1.0}],
-        "absolutePriceSchedule": prices,
-    }
+    schedule = profile()["chargingSchedule"][0] | {"absolutePriceSchedule": prices}
     with pytest.raises(Refusal) as refused:
         p.install(chargingSchedule=[schedule])
     assert refused.value.code == "PropertyConstraintViolation"

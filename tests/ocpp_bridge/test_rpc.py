@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -251,10 +252,8 @@ json_values = st.recursive(
 @given(st.one_of(st.text(), st.binary(), json_values.map(json.dumps), st.lists(json_values, max_size=6).map(json.dumps)))
 def test_any_text_is_a_frame_or_a_fault(text):
     for version in ("ocpp2.1", "ocpp2.0.1"):
-        try:
+        with suppress(FrameFault):
             read(text, version)
-        except FrameFault as fault:
-            assert str(fault)
 
 
 @given(st.integers(2, 6), st.sampled_from(["x", "open", "-1"]), st.lists(json_values | st.just("Reset"), max_size=4))
