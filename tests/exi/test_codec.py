@@ -195,6 +195,65 @@ def test_an_error_tells_path_and_bit() -> None:
     assert str(raised.value).endswith(f"(at bit {raised.value.bit})")
 
 
+# What EXIficient makes of a DC_CableCheckReq with these attributes in its XML.
+STATED = [
+    ("xsi:type of Header", "802d380128100022446688aaccee0148", "Header: its type MessageHeaderType is stated"),
+    ("xsi:type of TimeStamp", "802c0400089119a22ab33b93002c0290", "TimeStamp: its type unsignedLong is stated"),
+    ("xsi:type of the message", "802e780110100022446688aaccee0148", "DC_CableCheckReq: its type DC_CableCheckReqType is stated"),
+]
+PLAIN = bytes.fromhex("802c0400089119a22ab33b8052")
+
+
+@pytest.mark.parametrize(("octets", "finding"), [(o, f) for _, o, f in STATED], ids=[s[0] for s in STATED])
+def test_a_stated_type_is_read_and_reported(octets: str, finding: str) -> None:
+    reading = read(bytes.fromhex(octets), DC)
+    assert reading.message == decode(PLAIN, DC)
+    assert len(reading.findings) == 1
+    assert finding in str(reading.findings[0])
+
+
+def bits(octets: bytes) -> str:
+    return "".join(f"{octet:08b}" for octet in octets)
+
+
+def packed(stream: str) -> bytes:
+    size = -(-len(stream) // 8)
+    return int(stream.ljust(size * 8, "0"), 2).to_bytes(size, "big")
+
+
+HEADER_OF_PLAIN = bits(PLAIN)[15:-1]  # what follows the start of Header: its content, its end, the end of the message
+
+
+def test_not_nil_is_read_and_nil_is_refused_where_content_must_be() -> None:
+    """Behind the escape of a start state: end 000, xsi:type 001, xsi:nil 010, and a boolean."""
+    start = bits(PLAIN)[:15]
+    reading = read(packed(f"{start} 1 010 0 {HEADER_OF_PLAIN}".replace(" ", "")), DC)
+    assert reading.message == decode(PLAIN, DC)
+    assert "xsi:nil is stated to be false" in reading.findings[0].reason
+    with pytest.raises(DecodeError, match="nil, but MessageHeaderType must have content"):
+        decode(packed(f"{start} 1 010 1 0 0".replace(" ", "")), DC)
+    with pytest.raises(DecodeError, match="xsi:nil is stated twice"):
+        decode(packed(f"{start} 1 010 0 1 010 0 {HEADER_OF_PLAIN}".replace(" ", "")), DC)
+
+
+def test_nil_is_accepted_where_nothing_need_be() -> None:
+    """All four elements of this type are optional, so its end is the fifth of its codes and the escape the sixth."""
+    mode = dc.Scheduled_DC_CLResControlModeType()
+    empty = bits(encode(mode, DC))
+    assert empty[14:] == "100".ljust(len(empty) - 14, "0")
+    reading = read(packed(f"{empty[:14]} 101 001 1 0".replace(" ", "")), DC)
+    assert reading.message == mode
+    assert "xsi:nil is stated to be true" in reading.findings[0].reason
+
+
+@pytest.mark.parametrize(
+    ("code", "event"), [("011", "attribute"), ("100", "untyped attribute"), ("101", "element"), ("110", "untyped text"), ("111", "code 7")]
+)
+def test_what_else_the_second_level_offers_is_refused(code: str, event: str) -> None:
+    with pytest.raises(DecodeError, match=event):
+        decode(packed(f"{bits(PLAIN)[:15]}1{code}{HEADER_OF_PLAIN}"), DC)
+
+
 # --- fragments ---
 
 

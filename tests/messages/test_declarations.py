@@ -6,11 +6,13 @@ from importlib import import_module
 from typing import Any
 
 import pytest
-from tests.messages import schemas
 from lxml import etree
 
+from tests.messages import schemas
 from v2g.exi import schema
 from v2g.exi.schema import Binary, Choice, Integer, Sequence, String, Type, Wildcard
+from v2g.exi.typenames import declared_types
+from v2g.messages import schema_set
 
 XS = schemas.XS
 RANGES = {f"{'unsigned' if u else ''}{n.capitalize() if u else n}": (0 if u else -(2 ** (b - 1)), 2 ** (b if u else b - 1) - 1)
@@ -281,6 +283,15 @@ def test_global_elements_agree(module: str) -> None:
     assert ours == stated_elements
 
 
+@pytest.mark.parametrize("name", schemas.FILES)
+def test_the_names_of_types_agree(name: str) -> None:
+    modules = schema_set(name).modules
+    for at, module in enumerate(modules):
+        root = schemas.document(schemas.BY_MODULE[module.__name__])
+        stated_names = {t.get("name") for t in root if t.tag in (XS + "complexType", XS + "simpleType")}
+        assert set(declared_types(modules[at:])) == stated_names, module.__name__
+
+
 @pytest.mark.parametrize("module", schemas.BY_MODULE)
 def test_simple_types_agree(module: str) -> None:
     """Those that no element uses matter too: they are part of the vocabulary that others import."""
@@ -288,8 +299,7 @@ def test_simple_types_agree(module: str) -> None:
     for simple in root.findall(XS + "simpleType"):
         ours = getattr(import_module(module), simple.get("name"), None)
         assert ours is not None, f"{module} lacks {simple.get('name')}"
-        bare, metadata, _ = schema._unwrap(ours)
-        assert shown(schema._facets(bare, metadata)) == facets_of_definition(simple), simple.get("name")
+        assert shown(schema.facets(ours)) == facets_of_definition(simple), simple.get("name")
 
 
 def facets_of_definition(simple: Any) -> Any:

@@ -4,9 +4,9 @@ import random
 from pathlib import Path
 
 import pytest
-from tests.messages import schemas
 from lxml import etree
 
+from tests.messages import schemas
 from v2g.exi.codec import encode
 from v2g.exi.sample import samples
 from v2g.exi.xml import from_xml, to_xml

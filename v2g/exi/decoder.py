@@ -6,11 +6,13 @@ from typing import Any, Literal
 from v2g.exi import strings, values
 from v2g.exi.bits import BitReader
 from v2g.exi.errors import DecodeError
-from v2g.exi.grammar import AFTER_VALUE, BEFORE_VALUE, Event, Production, QName, SchemaSet
+from v2g.exi.grammar import AFTER_VALUE, BEFORE_VALUE, Event, Production, QName, SchemaSet, State
 from v2g.exi.relaxed import Relaxed
-from v2g.exi.schema import Field, Type, fields
+from v2g.exi.schema import Field, Type
+from v2g.exi.typenames import type_names
 
 HEADER = 0x80  # distinguishing bits 10, no options, version 1
+MOST_FINDINGS = 100  # are told one by one; hostile octets hold one in every few bits, and each costs a hundred times its size
 Mode = Literal["conformance", "interop"]
 
 
@@ -75,6 +77,7 @@ class Decoder:
         self.steps = steps
         self.partitions = strings.ValuePartitions()
         self.findings: list[Finding] = []
+        self.tolerated = 0
         self.path: list[str] = []
 
     def read(self, fragment: bool) -> Reading:
@@ -90,6 +93,8 @@ class Decoder:
             self._tolerate(f"{self.partitions.hits} references to earlier strings")
         if self.bits.overlong:
             self._tolerate(f"{self.bits.overlong} integers with more groups than they need")
+        if self.tolerated > MOST_FINDINGS:
+            self.findings.append(Finding((), self.bits.position, f"{self.tolerated - MOST_FINDINGS} more"))
         return Reading(message, name, tuple(self.findings))
 
     # the frame around the root element
@@ -152,16 +157,37 @@ class Decoder:
         self.path.pop()
         return value
 
-    def _simple(self, name: QName, content: Any) -> Any:
-        shape = values.representation(content)
+    def _simple(self, name: QName, content: Any, stated: Any = None, seen: tuple[str, ...] = ()) -> Any:
+        """A value between its start and its end; `stated` is the type that the stream has named for it, `seen` what else it has stated."""
+        shape = values.representation(stated or content)
         if self.bits.bits(1):
-            return self._empty(shape)
+            return self._before_value(name, content, stated, seen)
         self._note(1, "CH", 0)
         value = self._value(name, shape)
+        if stated and (wrong := values.misfit(content, value)):
+            raise self._error(wrong, 0)
         if self.bits.bits(1):
-            self._undeclared(AFTER_VALUE, 1)
+            raise self._refused(self._undeclared(AFTER_VALUE, 1), 0)
         self._note(1, "EE", 0)
         return value
+
+    def _before_value(self, name: QName, content: Any, stated: Any, seen: tuple[str, ...]) -> Any:
+        """An undeclared event where the value should be."""
+        event = self._once(self._undeclared(BEFORE_VALUE, 1), seen)
+        if event == "end":
+            return self._empty(values.representation(content))
+        if event == "xsi:type":
+            named = self._stated_type()
+            if values.is_complex(named):
+                raise self._error(f"the complex type {named.__name__} for a simple value", 0)
+            return self._simple(name, content, named, (*seen, event))
+        if event != "xsi:nil":
+            raise self._refused(event, 0)
+        if not self._nil():
+            return self._simple(name, content, stated, (*seen, event))
+        if self.bits.bits(1):
+            raise self._refused(self._undeclared(AFTER_VALUE, 1), 0)
+        return self._empty(values.representation(content))
 
     def _value(self, name: QName, shape: values.Representation) -> Any:
         start = self.bits.position
@@ -176,18 +202,17 @@ class Decoder:
             self._tolerate(wrong)
         return value
 
-    def _complex(self, name: QName, cls: type[Type]) -> Type:
-        grammar = self.set.grammar(cls)
-        if grammar.abstract:
-            raise self._error(f"{name.local} is abstract", 0)
-        state, slots = grammar.start, _Slots()
+    def _complex(self, name: QName, cls: type[Type], seen: tuple[str, ...] = ()) -> Type:
+        grammar, slots = self.set.grammar(cls), _Slots()
+        state = grammar.start
         while True:
             code = self.bits.bits(state.width)
             if code >= len(state.productions):
-                self._undeclared(state.undeclared, len(state.productions))
-                return self._cut_short(cls, slots)
+                return self._behind_escape(name, cls, state, slots, seen)
+            if grammar.abstract:
+                raise self._error(f"{name.local} is abstract", state.width)
             production = state.productions[code]
-            self._note(state.width, str(production), code)
+            self._note(state.width, production, code)
             if production.event is Event.END:
                 return slots.build(cls)
             state = production.next(self._event(name, production, slots))
@@ -206,35 +231,83 @@ class Decoder:
 
     # what the schema does not declare
 
-    def _undeclared(self, offered: tuple[str, ...], escape: int) -> None:
-        """Behind the escape: only the end of an element is accepted."""
+    def _undeclared(self, offered: tuple[str, ...], escape: int) -> str:
+        """The event behind the escape."""
         self._note(escape.bit_length(), "escape", escape)
         width = (len(offered) - 1).bit_length()
         code = self.bits.bits(width)
         if code >= len(offered):
             raise self._error(f"second-level code {code} of {len(offered)}", width)
-        if offered[code] != "end":
-            raise self._refused(offered[code], width)
-        self._note(width, "undeclared EE", code)
+        self._note(width, f"undeclared {offered[code]}", code)
+        return offered[code]
+
+    def _once(self, event: str, seen: tuple[str, ...]) -> str:
+        """Type and nil are attributes, and no attribute comes twice."""
+        if event in seen:
+            raise self._error(f"{event} is stated twice", 0)
+        return event
+
+    def _behind_escape(self, name: QName, cls: type[Type], state: State, slots: _Slots, seen: tuple[str, ...]) -> Type:
+        """What follows in an element of complex type after the escape: its end, or its type or its being nil stated."""
+        event = self._once(self._undeclared(state.undeclared, len(state.productions)), seen)
+        if event == "end":
+            return self._cut_short(cls, state, slots)
+        if event == "xsi:type":
+            named = self._stated_type()
+            if not values.is_complex(named) or not issubclass(named, cls):
+                raise self._error(f"{getattr(named, '__name__', 'a simple type')} is no {cls.__name__}", 0)
+            return self._complex(name, named, (*seen, event))
+        if event == "xsi:nil":
+            return self._nothing(name, cls) if self._nil() else self._complex(name, cls, (*seen, event))
+        raise self._refused(event, 0)
+
+    def _stated_type(self) -> Any:
+        """The declaration that `xsi:type` names."""
+        start = self.bits.position
+        names = type_names(self.set)
+        name = names.read(self.bits)
+        self._note(self.bits.position - start, "type", name.local)
+        if name not in names.types:
+            raise self._error(f"{name.local} is no type of the set {self.set.name}", 0)
+        self._tolerate(f"its type {name.local} is stated")
+        return names.types[name]
+
+    def _nil(self) -> bool:
+        value = bool(self.bits.bits(1))
+        self._note(1, "boolean", value)
+        self._tolerate(f"xsi:nil is stated to be {str(value).lower()}")
+        return value
+
+    def _nothing(self, name: QName, cls: type[Type]) -> Type:
+        """An element that is nil: attributes at most. Only a type whose content may be empty has such an instance."""
+        grammar, slots = self.set.grammar(cls), _Slots()
+        state, due = grammar.emptied, grammar.start
+        while True:
+            code = self.bits.bits(state.width)
+            if code >= len(state.productions):
+                raise self._refused(self._undeclared(state.undeclared, len(state.productions)), 0)
+            production = state.productions[code]
+            self._note(state.width, production, code)
+            if production.event is Event.END:
+                if not any(p.event is Event.END for p in due.productions):
+                    raise self._error(f"nil, but {cls.__name__} must have content", 0)
+                return slots.build(cls)
+            due = next(p.after for p in due.productions if p.name == production.name)
+            state = production.next(self._event(name, production, slots))
 
     def _empty(self, shape: values.Representation) -> Any:
-        """A simple element that has its end where the value should be: an empty string or binary, as EXIficient writes it."""
-        self._undeclared(BEFORE_VALUE, 1)
+        """A simple element without value: an empty string or binary, as EXIficient writes it."""
         if shape.kind not in ("string", "binary"):
             raise self._error("the element is empty", 0)
         self._tolerate("an undeclared end stands for the empty value")
         return self._checked(shape, "" if shape.kind == "string" else b"")
 
-    def _cut_short(self, cls: type[Type], slots: _Slots) -> Type:
-        """An element of complex type that an undeclared event has ended."""
-        missing = [f for f in fields(cls) if f.minimum and f.name not in slots.values]
-        if len(missing) == 1 and missing[0].role == "text":
-            shape = values.representation(missing[0].content)  # type: ignore[arg-type]
-            if shape.kind in ("string", "binary"):
-                slots.put(missing.pop(), self._checked(shape, "" if shape.kind == "string" else b""))
-        if missing:
-            raise self._error(f"the element ends before {missing[0].name}", 0)
-        self._tolerate("ended by an undeclared end")
+    def _cut_short(self, cls: type[Type], state: State, slots: _Slots) -> Type:
+        """An element of complex type that an undeclared end has ended: its text is empty. Where elements are still due, it is broken."""
+        due = state.productions[0]
+        if due.field is None or due.event is not Event.TEXT:
+            raise self._error(f"the element ends before {due.name.local if due.name else 'its content'}", 0)
+        slots.put(due.field, self._empty(values.representation(due.content)))  # type: ignore[arg-type]
         return slots.build(cls)
 
     def _relaxed(self, name: QName) -> Type:
@@ -273,9 +346,9 @@ class Decoder:
 
     # reports
 
-    def _note(self, width: int, what: str, value: Any) -> None:
+    def _note(self, width: int, what: object, value: Any) -> None:
         if self.steps is not None:
-            self.steps.append(Step(self.bits.position - width, width, len(self.path), what, value))
+            self.steps.append(Step(self.bits.position - width, width, len(self.path), str(what), value))
 
     def _error(self, reason: str, width: int) -> DecodeError:
         return DecodeError(reason, self.bits.position - width)
@@ -284,4 +357,6 @@ class Decoder:
         return self._error(f"{what}: EXI admits it here, no message has it", width)
 
     def _tolerate(self, reason: str) -> None:
-        self.findings.append(Finding(tuple(self.path), self.bits.position, reason))
+        if len(self.findings) < MOST_FINDINGS:
+            self.findings.append(Finding(tuple(self.path), self.bits.position, reason))
+        self.tolerated += 1

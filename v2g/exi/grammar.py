@@ -165,17 +165,23 @@ def _parts(cls: type[Type]) -> tuple[_Part, ...]:
 class Grammar:
     """The states of one class in one schema set."""
 
-    def __init__(self, schema_set: "SchemaSet", cls: type[Type]) -> None:
+    def __init__(self, schema_set: "SchemaSet", cls: type[Type], nil: bool = False) -> None:
         self.cls = cls
         self.dialect = schema_set.dialect
         self.abstract = bool(cls.__dict__.get("__abstract__"))
         self._set = schema_set
-        self._mixed = bool(cls.__dict__.get("__mixed__"))
+        self._mixed = bool(cls.__dict__.get("__mixed__")) and not nil
+        self._parts = tuple(p for p in _parts(cls) if not nil or (isinstance(p, _Term) and p.event is Event.ATTRIBUTE))
         self._states: dict[tuple[Any, ...], State] = {}
 
     @cached_property
     def start(self) -> State:
-        return self._state(tuple((part, 0) for part in _parts(self.cls)), start=True, attributes=True)
+        return self._state(tuple((part, 0) for part in self._parts), start=True, attributes=True)
+
+    @cached_property
+    def emptied(self) -> State:
+        """The start of an element that is nil: its attributes, and its end."""
+        return Grammar(self._set, self.cls, nil=True).start
 
     def state(self, todo: _Todo, event: Event) -> State:
         """The state with this left to do, after an event of that kind."""

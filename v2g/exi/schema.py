@@ -303,6 +303,12 @@ def _facets(hint: Any, metadata: tuple[Any, ...]) -> Any:
     return stated[-1] if stated else hint
 
 
+def facets(hint: Any) -> Any:
+    """What a simple type stands for that is declared by an alias, such as `percentValueType`."""
+    bare, metadata, _ = _unwrap(hint)
+    return _facets(bare, metadata)
+
+
 def _field(cls: type[Type], name: str, hint: Any) -> Field:
     hint, metadata, optional = _unwrap(hint)
     occurs = next((m for m in metadata if isinstance(m, Occurs)), Occurs(0 if optional else 1, 1))
