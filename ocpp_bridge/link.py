@@ -99,7 +99,7 @@ class Link:
                 text = await self._socket.recv()
             except Exception as end:  # whatever the WebSocket library calls the end
                 return str(end) or type(end).__name__
-            self._trace("in", text if isinstance(text, str) else text.hex())
+            self._traced("in", text if isinstance(text, str) else text.hex())
             self._tell(self._exchange.receive(text))
             self._changed.set()
 
@@ -110,7 +110,7 @@ class Link:
             self._tell(self._exchange.tick(loop.time()))
             try:
                 for text in self._exchange.frames(loop.time()):
-                    self._trace("out", text)
+                    self._traced("out", text)
                     await self._socket.send(text)
             except Exception as end:
                 return str(end) or type(end).__name__
@@ -123,6 +123,13 @@ class Link:
                 await self._changed.wait()
         except TimeoutError:
             pass
+
+    def _traced(self, direction: str, text: str) -> None:
+        """A trace that fails costs its line, not the connection."""
+        try:
+            self._trace(direction, text)
+        except Exception:
+            LOG.exception("a frame could not be traced")
 
     def _tell(self, happenings: list[Happening]) -> None:
         for happening in happenings:

@@ -14,7 +14,7 @@ from ocpp_bridge.bridge import Bridge
 from ocpp_bridge.charge_point import ChargePoint, Endpoint
 from ocpp_bridge.charger import Charger, Evse
 from ocpp_bridge.rpc import FrameFault, read
-from ocpp_bridge.schemas import check
+from ocpp_bridge.schemas import PayloadFault, check
 from secc.station import (
     AuthorizationWanted,
     EVReported,
@@ -61,25 +61,26 @@ def charger(services: tuple = ("DC", "DC_BPT"), evses: int = 1, started: float =
 
 
 class Frames:
-    """A trace that holds every frame against its schema, once more and from outside, and keeps them."""
+    """A trace that holds every frame we send against its schema, once more and from outside, and keeps them all."""
 
     def __init__(self) -> None:
         self.log: list[tuple[str, list]] = []
-        self._actions: dict[tuple[str, str], str] = {}
+        self.faults: list[str] = []
+        self._asked: dict[str, str] = {}  # id -> action of the CSMS's calls
 
     def __call__(self, direction: str, text: str) -> None:
         try:
             frame = read(text, "ocpp2.1")
-        except FrameFault:
-            assert direction == "in", f"we sent {text}"
-            return
-        if frame.type == 2:
-            self._actions[direction, frame.id] = frame.fields[0]
-            check("ocpp2.1", frame.fields[0], "Request", frame.fields[1])
-        elif frame.type == 3:
-            other = "out" if direction == "in" else "in"
-            check("ocpp2.1", self._actions[other, frame.id], "Response", frame.fields[0])
-        self.log.append((direction, json.loads(text)))
+            if direction == "in" and frame.type == 2:
+                self._asked[frame.id] = frame.fields[0]
+            elif direction == "out" and frame.type == 2:
+                check("ocpp2.1", frame.fields[0], "Request", frame.fields[1])
+            elif direction == "out" and frame.type == 3:
+                check("ocpp2.1", self._asked[frame.id], "Response", frame.fields[0])
+            self.log.append((direction, json.loads(text)))
+        except (FrameFault, PayloadFault) as fault:
+            if direction == "out":
+                self.faults.append(f"{text}: {fault}")
 
     def calls(self, action: str, direction: str = "out") -> list[dict]:
         return [frame[3] for way, frame in self.log if way == direction and frame[0] == 2 and frame[2] == action]
@@ -173,6 +174,7 @@ async def stand(csms: Csms | None = None, *, port: int | None = None, endpoint: 
     finally:
         runs.cancel()
         await asyncio.gather(runs, return_exceptions=True)
+        assert not frames.faults
         if server is not None:
             server.close()
             await server.wait_closed()
