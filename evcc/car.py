@@ -12,6 +12,7 @@ from evcc.ev import Ev
 from evcc.goal import Goal
 from evcc.offered import Offered
 from evcc.profile import Choice
+from evcc.provisioning import Provisioning
 from evcc.script import Limit
 from evcc.services import Selection
 from v2g.messages.common_types import MeterInfoType
@@ -45,6 +46,9 @@ class Wish:
     supporting_points: int = 1024
     pace: float = LOOP_PACE
     wear: float = 0.0  # currency per kWh discharged
+    install: bool = False  # ask for contracts although there is one; without one a car asks wherever it can
+    contracts: int = 3  # how many to ask for at most
+    emaids: tuple[str, ...] = ()  # contracts that are wanted first
     bench_plain: bool = False  # speak -20 without TLS 1.3: never outside a bench
     profile: Profile = "conformance"
 
@@ -55,6 +59,10 @@ class Wish:
             raise ValueError(f"supporting_points is {self.supporting_points}; give 12 to 1024 (MaximumSupportingPoints)")
         if not 0 <= self.pace <= 0.25:
             raise ValueError(f"pace is {self.pace} s; give 0 to 0.25 [V2G20-1499] [V2G20-1501]")
+        if not 1 <= self.contracts <= 255:
+            raise ValueError(f"contracts is {self.contracts}; give 1 to 255 (MaximumContractCertificateChains)")
+        if len(self.emaids) > 8:
+            raise ValueError(f"emaids names {len(self.emaids)}; a request holds 8 (PrioritizedEMAIDs)")
         if not self.services or not self.authorizations:
             raise ValueError("services and authorizations must each name at least one")
 
@@ -90,6 +98,8 @@ class Car:
     contract: Contract | None = None
     memory: Memory | None = None
     link: Link | None = None
+    provisioning: Provisioning | None = None
+    spare: tuple[Contract, ...] = ()  # contracts to try after `contract`
     # --- what this session has learnt ---
     now: float = 0.0
     session_id: bytes = bytes(8)
@@ -102,6 +112,7 @@ class Car:
     loops: int = 0
     evse_id: str = ""
     meter: MeterInfoType | None = None
+    installed: tuple[str, ...] = ()  # eMAIDs of the contracts that this session brought
     stop_asked: str | None = None  # why the driver wants to leave
     timers: list[Timer] = field(default_factory=list)
     noted: list[Event] = field(default_factory=list)
@@ -173,6 +184,21 @@ class Car:
         self.noted.append(Relaxed(self.now, deviation.name, deviation.requirement))
         return True
 
+    @property
+    def contracts(self) -> tuple[Contract, ...]:
+        """All of them, in the order in which they are tried."""
+        return () if self.contract is None else (self.contract, *self.spare)
+
+    def receive(self, new: tuple[Contract, ...]) -> None:
+        """Contracts that came go before those that were there, and replace those of the same name."""
+        names = {one.emaid for one in new}
+        self.prefer(*new, *(one for one in self.contracts if one.emaid not in names))
+        self.installed += tuple(one.emaid for one in new)
+
+    def prefer(self, *contracts: Contract) -> None:
+        """Try the contracts in this order."""
+        self.contract, self.spare = (contracts[0], contracts[1:]) if contracts else (None, ())
+
     def remember(self) -> Memory:
         """What to keep when the session pauses."""
         tuple_id = self.choice.tuple_id if self.choice else None
@@ -184,4 +210,16 @@ class Car:
 
     def anew(self, link: Link | None = None) -> "Car":
         """The same car with its memory for the next connection; what the last session learnt is gone."""
-        return Car(self.ev, self.goal, replace(self.wish, pause_after=None), self.clock, self.contract, self.memory, link, loops=self.loops)
+        return Car(
+            self.ev,
+            self.goal,
+            replace(self.wish, pause_after=None),
+            self.clock,
+            self.contract,
+            self.memory,
+            link,
+            self.provisioning,
+            self.spare,
+            loops=self.loops,
+            installed=self.installed,
+        )

@@ -45,6 +45,8 @@ class Result:
             "service": car.selected.service if car.selected else None,
             "control": car.selected.control.lower() if car.selected else None,
             "auth": car.authorization.lower() if car.authorization else None,
+            "contract": car.contract.emaid if car.contract and car.authorization == "PnC" else None,
+            "installed": list(car.installed),
             "tls": tls.version if tls else None,
             "stapled": [staple is not None for staple in tls.staples] if tls else [],
             "loops": car.loops,

@@ -6,10 +6,15 @@ from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from evcc.car import Car
 from evcc.contract import Contract
+from evcc.provisioning import Provisioning
+from pki import signature as xmldsig
 from pki.chains import der
-from pki.errors import CertificateError, Kind
+from pki.errors import CertificateError, Kind, StoreError
+from pki.keys import key_name
 from pki.profiles import INTEROP, ISO20, Role, Rules
+from pki.provisioning import Installed
 from pki.status_book import DEMANDED, Revocation, Silence, by_records, check_staples
 from pki.store import Credential, Store
 from pki.verify import Anchors, Status, VerifiedChain, verify
@@ -18,6 +23,7 @@ from v2g.session.tls import Credential as TlsCredential
 from v2g.session.transport import ClientTls
 
 RULES = {"conformance": ISO20, "interop": INTEROP}
+SUITES = {"conformance": xmldsig.ISO20, "interop": xmldsig.INTEROP}
 
 
 def vehicle_tls(store: Store, profile: str = "conformance", *, revocation: Revocation = "known", name_roots: bool = False) -> ClientTls:
@@ -88,11 +94,33 @@ def tls_credential(credential: Credential) -> TlsCredential:
     return TlsCredential(der(credential.chain), key)
 
 
-def contract(held: Credential) -> Contract:
-    """A credential of the store as a script takes it."""
+def contract_of(store: Store) -> Contract:
+    """The contract of a store, the preferred curve first. Raises StoreError when there is none."""
+    return _contract(store.contract)
+
+
+def _contract(held: Credential) -> Contract:
     return Contract(der(held.chain), held.key, held.common_name)
 
 
-def contract_of(store: Store) -> Contract:
-    """The contract of a store, the preferred curve first. Raises StoreError when there is none."""
-    return contract(store.contract)
+def equip(car: Car, store: Store) -> None:
+    """Give a car the contracts of its store that its profile lets sign, and what it takes to get others."""
+    rules = RULES[car.wish.profile]
+    held = [one for one in store.contracts if one.curve in rules.algorithms] or store.contracts
+    car.prefer(*map(_contract, held))
+    car.provisioning = provisioning_of(store, car.wish.profile)
+
+
+def provisioning_of(store: Store, profile: str = "conformance") -> Provisioning | None:
+    """The provisioning credential of a store, with which contracts come into that store; None where there is none that agrees on keys."""
+    found = next((one for one in store.credentials(Role.PROVISIONING) if one.curve in ISO20.algorithms), None)
+    if found is None or not store.anchors.v2g:
+        return None
+
+    def keep(installed: Installed) -> None:
+        try:
+            store.save(Role.CONTRACT, f"{installed.emaid}-{key_name(installed.key)}", installed.chain, installed.key)
+        except OSError as error:
+            raise StoreError(f"{error.filename}: {error.strerror}") from error
+
+    return Provisioning(found.chain, found.key, store.anchors, keep, RULES[profile], SUITES[profile])

@@ -25,6 +25,7 @@ EPILOG = """examples:
   v2g ev --iface eth0 --pki certs                                        find the station by SDP
   v2g ev --connect 127.0.0.1:15118 --no-tls --service DC --loops 10 --json     a bench without TLS
   v2g ev --connect [::1]:15118 --pki certs --soc 40 --departure-in 36000 --time-scale 3600   a night in ten seconds
+  v2g ev --connect [::1]:15118 --pki car --install                       get a contract first, keep it in car/contract, charge with it
   v2g ev --connect [::1]:15118 --pki certs --pause-after 20              pause, come back, go on
   v2g ev --config car.toml                                               everything from one file; flags override it
 
@@ -61,6 +62,13 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     wish.add_argument("--service", action="append", choices=tuple(IDS), help="again for a second choice (default: DC_BPT, then DC)")
     wish.add_argument("--control", choices=("scheduled", "dynamic"), help="default: scheduled")
     wish.add_argument("--auth", choices=("pnc", "eim"), help="only this way (default: pnc if there is a contract, else eim)")
+    wish.add_argument(
+        "--install",
+        action="store_true",
+        default=None,
+        help="ask for contracts although there is one; without one the car asks wherever it can, and keeps them in --pki",
+    )
+    wish.add_argument("--emaid", action="append", metavar="ID", help="a contract that is wanted first; again for more")
     wish.add_argument("--loops", type=int, metavar="N", help="leave after N charge loops (default: when the goal is reached)")
     wish.add_argument("--pause-after", type=int, metavar="N", help="pause after N charge loops, come back, go on")
     wish.add_argument("--script", choices=SCRIPTS, default="charge", help="what the visit is (default: charge)")
@@ -103,7 +111,7 @@ def run(options: argparse.Namespace) -> int:
 
 FLAGS = {  # flag -> place in the configuration
     "connect": (), "iface": (), "tls": (), "revocation": (), "name_roots": (), "soc": (), "departure_in": (), "time_scale": (),
-    "loops": ("wish",), "pause_after": ("wish",), "profile": ("wish",),
+    "loops": ("wish",), "pause_after": ("wish",), "install": ("wish",), "profile": ("wish",),
     "target_soc": ("goal",), "minimum_soc": ("goal",), "maximum_soc": ("goal",),
 }  # fmt: skip
 
@@ -119,6 +127,8 @@ def configured(options: argparse.Namespace) -> Config:
         given[""]["pki"] = str(options.pki)
     if options.service:
         given["wish"]["services"] = tuple(options.service)
+    if options.emaid:
+        given["wish"]["emaids"] = tuple(options.emaid)
     if options.control:
         given["wish"]["control"] = options.control.capitalize()
     if options.auth:
@@ -134,8 +144,7 @@ def configured(options: argparse.Namespace) -> Config:
 async def visit(config: Config, options: argparse.Namespace) -> dict[str, Any]:
     """Find the station and drive the session; the account of it."""
     from evcc.client import Visit, wall_clock
-    from evcc.trust import contract_of, vehicle_tls
-    from pki.profiles import Role
+    from evcc.trust import equip, vehicle_tls
     from pki.store import Store
 
     store = Store(config.pki) if config.pki else None
@@ -145,9 +154,10 @@ async def visit(config: Config, options: argparse.Namespace) -> dict[str, Any]:
         tls = vehicle_tls(store, profile, revocation=config.revocation, name_roots=config.name_roots)
     if store and tls:
         wish = replace(wish, evccid=store.vehicle.common_name)  # [V2G20-2598]
-    contract = contract_of(store) if store and store.credentials(Role.CONTRACT) and "PnC" in wish.authorizations else None
     clock = wall_clock(config.time_scale, options.epoch)
-    car = replace(config, wish=wish).car(clock, clock.started, contract)
+    car = replace(config, wish=wish).car(clock, clock.started)
+    if store and "PnC" in wish.authorizations:
+        equip(car, store)
     with tracing(options.trace, lambda at: driving.car.clock.wall(at)) as observe:
         driving = Visit(car, script_of(options, wish.services), tls, observe=observe)
         loop = asyncio.get_running_loop()

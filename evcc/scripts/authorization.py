@@ -6,7 +6,9 @@ from typing import Any
 import msgspec
 
 from evcc.car import Authorization, Car
+from evcc.contract import Contract
 from evcc.script import UNSTAMPED, Limit, Part, ask, poll
+from evcc.scripts.installation import installation, possible
 from v2g.exi.schema import Type
 from v2g.messages.common_messages import (
     AuthorizationReq,
@@ -23,20 +25,38 @@ AUTHORIZATION = Limit("V2G_EVCC_Authorization_Ongoing_Timeout", EVCC_ONGOING_TIM
 
 
 def authorization(car: Car) -> Part[None]:
-    """Authorize by the first way that both sides have, by the next after a warning; PeerIncompatible when none is left."""
+    """Authorize by the first way that both sides have, by the next after a warning; PeerIncompatible when none is left.
+
+    A car without contract, or whose contracts this station warns about, asks for new ones first [V2G20-2221].
+    """
     setup: AuthorizationSetupRes = yield ask(AuthorizationSetupReq)
-    refusals = []
+    may_install, refusals = possible(car, setup), list[str]()
+    if may_install and (car.contract is None or car.wish.install):
+        may_install = False
+        yield from installation(car)
     for way in ways(car, setup):
+        if (yield from authorized(car, way, setup, refusals)):
+            return
+        if way == "PnC" and may_install and (yield from installation(car)) and (yield from authorized(car, way, setup, refusals)):
+            return
+    offered = ", ".join(service.value for service in setup.AuthorizationServices)
+    raise PeerIncompatible("authorization " + (f"was refused ({'; '.join(refusals)})" if refusals else f"is offered by {offered} only"))
+
+
+def authorized(car: Car, way: Authorization, setup: AuthorizationSetupRes, refusals: list[str]) -> Part[bool]:
+    """Try one way, with every contract that the car has; the one that was taken is the car's first from then on."""
+    for contract in car.contracts if way == "PnC" else (None,):
         # the same request while the station says Ongoing, signature and all; only the time stamp moves on [V2G20-1577] [V2G20-1582]
-        response: Any = yield from poll(car, request(car, way, setup), AUTHORIZATION)
+        response: Any = yield from poll(car, request(car, contract, setup), AUTHORIZATION)
         code = response.ResponseCode.value
         if not code.startswith("WARNING"):
             car.authorization = way
-            return
+            if contract is not None:
+                car.prefer(contract, *(other for other in car.contracts if other is not contract))
+            return True
         refusals.append(f"{way}: {code}")  # the station still waits for an authorization [V2G20-2230]
-        car.note("authorization refused", way=way, code=code)
-    offered = ", ".join(service.value for service in setup.AuthorizationServices)
-    raise PeerIncompatible("authorization " + (f"was refused ({'; '.join(refusals)})" if refusals else f"is offered by {offered} only"))
+        car.note("authorization refused", way=way, code=code, **({"emaid": contract.emaid} if contract else {}))
+    return False
 
 
 def ways(car: Car, setup: AuthorizationSetupRes) -> Iterator[Authorization]:
@@ -51,16 +71,15 @@ def ways(car: Car, setup: AuthorizationSetupRes) -> Iterator[Authorization]:
         yield way
 
 
-def request(car: Car, way: Authorization, setup: AuthorizationSetupRes) -> Type:
-    """AuthorizationReq. Only Plug & Charge is signed."""
-    if way == "EIM":
+def request(car: Car, contract: Contract | None, setup: AuthorizationSetupRes) -> Type:
+    """AuthorizationReq by a contract, else by external means. Only Plug & Charge is signed."""
+    if contract is None:
         eim = EIM_AReqAuthorizationModeType()
         return ask(AuthorizationReq, SelectedAuthorizationService=authorizationType.EIM, EIM_AReqAuthorizationMode=eim)
-    assert car.contract is not None
     assert setup.PnC_ASResAuthorizationMode is not None
-    if not car.contract.conforms and not car.puts_up_with(P256_SIGNATURES):
-        raise Misuse(f"the contract has a {car.contract.curve} key, which signs nothing in -20; take another, or the interop profile")
-    mode, signature = car.contract.authorization(setup.PnC_ASResAuthorizationMode.GenChallenge)
+    if not contract.conforms and not car.puts_up_with(P256_SIGNATURES):
+        raise Misuse(f"the contract has a {contract.curve} key, which signs nothing in -20; take another, or the interop profile")
+    mode, signature = contract.authorization(setup.PnC_ASResAuthorizationMode.GenChallenge)
     return AuthorizationReq(
         Header=msgspec.structs.replace(UNSTAMPED, Signature=signature),
         SelectedAuthorizationService=authorizationType.PnC,
