@@ -116,6 +116,12 @@ def test_a_replaced_leaf_is_noticed_and_loaded_while_the_old_one_stays_usable(st
     assert belongs(old.key, old.leaf.public_key())
 
 
+def test_a_file_on_its_way_into_place_is_no_change_yet(store: Store) -> None:
+    (store.path / "secc" / ".secp521r1.chain.pem.x1y2").write_bytes(b"half")
+    (store.path / "secc" / "gone.pem").symlink_to(store.path / "nowhere")
+    assert not store.changed()
+
+
 def test_an_interrupted_replacement_leaves_the_old_file(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     before = store.secc.chain_path.read_bytes()
 
