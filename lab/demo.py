@@ -179,6 +179,7 @@ async def perform(plan: Plan, tell: Tell) -> Outcome:
     """Run the whole story. Raises RuntimeError when a party does not start."""
     plan.output.mkdir(parents=True, exist_ok=True)
     pki = plan.pki or await _certificates(plan.output / "certs", tell)
+    store = Store(pki)
     arrival = _arrival(datetime.now(UTC))
     night = ["--time-scale", str(plan.scale), "--epoch", str(arrival.timestamp())]
     outcome = Outcome()
@@ -208,7 +209,7 @@ async def perform(plan: Plan, tell: Tell) -> Outcome:
         station = await stack.enter_async_context(party("the station", plan.output / "station.jsonl", None, "secc", *arguments))
         listening = await station.says(lambda line: line.get("event") == "listening", STARTING)
         tell(f"station    {listening['evse']} at {listening['address']}")
-        outcome.car = await _drive(plan, pki, arrival, host_port(listening["address"]), tell, outcome)
+        outcome.car = await _drive(plan, store, arrival, host_port(listening["address"]), tell, outcome)
         outcome.expect(await station.finish(15.0) == 0, f"the station should have ended well; see {plan.output / 'station.jsonl'}")
         if csms is not None:
             await csms.finish(5.0, ask=True)
@@ -241,8 +242,7 @@ def _arrival(now: datetime) -> datetime:
     return (now + timedelta(days=1)).replace(hour=int(ARRIVAL), minute=int(ARRIVAL % 1 * 60), second=0, microsecond=0)
 
 
-async def _drive(plan: Plan, pki: Path, arrival: datetime, address: tuple[str, int], tell: Tell, outcome: Outcome) -> dict[str, Any]:
-    store = Store(pki)
+async def _drive(plan: Plan, store: Store, arrival: datetime, address: tuple[str, int], tell: Tell, outcome: Outcome) -> dict[str, Any]:
     clock = wall_clock(plan.scale, arrival.timestamp())
     wish = Wish(
         evccid=store.vehicle.common_name,  # [V2G20-2598]

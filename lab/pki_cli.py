@@ -29,17 +29,32 @@ from pki.verify import Anchors, Finding, Status, explain, verify
 
 WELL, NEGATIVE, USAGE = 0, 1, 2
 EXIT_CODES = "exit codes: 0 well, 1 the verdict is negative, 2 wrong usage, file or plan"
+EXAMPLES = """examples (each command has more under --help):
+  v2g pki create certs
+  v2g pki verify certs/secc/secp521r1.chain.pem --role secc --store certs --explain
+  v2g pki show certs/secc/secp521r1.chain.pem
+
+"""
+EXAMPLE = """example:
+  v2g sign explain authorization.exi --store certs
+
+"""
 
 
 def register(subparsers: Any) -> None:
     """Add `pki` and `sign` to the `v2g` command."""
-    parser = subparsers.add_parser("pki", help="create, verify and serve certificates", description=__doc__, epilog=EXIT_CODES)
+    layout = argparse.RawDescriptionHelpFormatter
+    parser = subparsers.add_parser(
+        "pki", help="create, verify and serve certificates", description=__doc__, epilog=EXAMPLES + EXIT_CODES, formatter_class=layout
+    )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _create(_command(commands, "create", create_store, CREATE))
     _verify(_command(commands, "verify", verify_chain, VERIFY))
     _show(_command(commands, "show", show, SHOW))
     add(partial(_command, commands))
-    signing = subparsers.add_parser("sign", help="look into a signature", description="look into a signature", epilog=EXIT_CODES)
+    signing = subparsers.add_parser(
+        "sign", help="look into a signature", description="look into a signature", epilog=EXAMPLE + EXIT_CODES, formatter_class=layout
+    )
     explained = signing.add_subparsers(metavar="COMMAND", required=True)
     explanation.options(_command(explained, "explain", explanation.run, explanation.EXPLAIN))
 
