@@ -1,0 +1,281 @@
+"""The two vocabularies: every field of a message where the tables put it, and no power beyond a limit on the way."""
+
+import base64
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
+from hypothesis import given
+from hypothesis import strategies as st
+
+from energy.series import Series, Step
+from lab.csms_steering import Strategy, needs_of, steering
+from ocpp_bridge import mapping
+from ocpp_bridge.contract import PEM_MAXIMUM, chain_hash_data, pem, proof, token
+from ocpp_bridge.profiles import Outlet, Profiles
+from ocpp_bridge.schemas import check
+from ocpp_bridge.times import epoch, timestamp
+from secc.station import EVReported, Limits, MeterReading, ScheduleChosen, ServiceSelected
+from tests.ocpp_bridge.ocpp_stand import LIMITS, NEEDS, WALL
+
+
+def wish(service="DC_BPT", control="Dynamic", needs=NEEDS, limits=LIMITS):
+    return mapping.Wish(needs, ServiceSelected(0.0, service, control, "SECC"), limits, ("DC", "DC_BPT"))
+
+
+# --- needs ---
+
+
+def test_needs_are_what_car_and_evse_can_both_do():
+    said = mapping.needs_of(1, wish(limits=Limits(charge_power=7000.0, discharge_power=5000.0, charge_power_minimum=500.0)), "ocpp2.1")
+    check("ocpp2.1", "NotifyEVChargingNeeds", "Request", said)
+    charging, v2x = said["chargingNeeds"], said["chargingNeeds"]["v2xChargingParameters"]
+    assert (v2x["maxChargePower"], v2x["minChargePower"], v2x["maxDischargePower"]) == (7000.0, 500.0, 5000.0)
+    assert v2x["evMinV2XEnergyRequest"] == -5000.0
+    assert (charging["controlMode"], charging["mobilityNeedsMode"]) == ("DynamicControl", "EVCC_SECC")
+    assert epoch(charging["departureTime"]) == NEEDS.departure
+    assert said["maxScheduleTuples"] == NEEDS.max_points
+
+
+@pytest.mark.parametrize(
+    ("service", "phases", "name"),
+    [("AC", 1, "AC_single_phase"), ("AC", 3, "AC_three_phase"), ("AC_BPT", 3, "AC_BPT"), ("DC", 3, "DC"), ("DC_BPT", 1, "DC_BPT")],
+)
+def test_every_service_has_its_energy_transfer(service, phases, name):
+    assert mapping.transfer(service, phases) == name
+    assert mapping.services([name, "WPT"]) == (service,)
+
+
+@pytest.mark.parametrize("service", ["AC", "AC_BPT", "DC", "DC_BPT"])
+@pytest.mark.parametrize("version", ["ocpp2.1", "ocpp2.0.1"])
+def test_needs_of_every_service_are_valid_in_both_versions(service, version):
+    check(version, "NotifyEVChargingNeeds", "Request", mapping.needs_of(1, wish(service), version))
+
+
+def test_a_csms_reads_the_needs_as_the_station_meant_them():
+    read = needs_of(mapping.needs_of(1, wish(), "ocpp2.1"))
+    for name in ("departure", "energy_target", "energy_maximum", "energy_minimum", "v2x_maximum", "v2x_minimum", "charge_maximum"):
+        assert getattr(read, name) == getattr(NEEDS, name)
+    assert read.bidirectional
+
+
+# --- schedules ---
+
+
+def test_the_cars_profile_is_told_with_its_discharges():
+    profile = Series(WALL, (Step(60.0, 5000.0), Step(30.0, -4000.0), Step(10.0, 0.0)))
+    said = mapping.chosen_of(1, ScheduleChosen(0.0, profile, 2, False), 7, WALL, "ocpp2.1")
+    check("ocpp2.1", "NotifyEVChargingSchedule", "Request", said)
+    assert (said["selectedChargingScheduleId"], said["powerToleranceAcceptance"]) == (7, False)
+    periods = said["chargingSchedule"]["chargingSchedulePeriod"]
+    assert [(p["startPeriod"], p["limit"], p.get("dischargeLimit")) for p in periods] == [
+        (0, 5000.0, None),
+        (60, 0.0, -4000.0),
+        (90, 0.0, None),
+    ]
+    old = mapping.chosen_of(1, ScheduleChosen(0.0, profile), None, WALL, "ocpp2.0.1")
+    check("ocpp2.0.1", "NotifyEVChargingSchedule", "Request", old)
+    assert [p["limit"] for p in old["chargingSchedule"]["chargingSchedulePeriod"]] == [5000.0, -4000.0, 0.0]
+
+
+def test_a_schedule_id_that_is_negative_is_not_told():
+    said = mapping.chosen_of(1, ScheduleChosen(0.0, Series.constant(WALL, 60.0, 1.0), 1), -3, WALL, "ocpp2.1")
+    check("ocpp2.1", "NotifyEVChargingSchedule", "Request", said)
+    assert "selectedChargingScheduleId" not in said
+
+
+def test_a_profile_of_2048_entries_fits_the_message():
+    profile = Series(WALL, tuple(Step(10.0, float(n % 7) * 100) for n in range(2048)))
+    said = mapping.chosen_of(1, ScheduleChosen(0.0, profile), None, WALL, "ocpp2.1")
+    check("ocpp2.1", "NotifyEVChargingSchedule", "Request", said)
+
+
+steps = st.lists(st.tuples(st.floats(1, 1000), st.sampled_from([0.0, 1.0, 3.5, -2.0, 9.0, -9.0])), min_size=1, max_size=40)
+
+
+@given(steps, st.integers(1, 20))
+def test_joining_steps_never_exceeds_what_was_there(raw, points):
+    series = Series(WALL, tuple(Step(round(d, 3), v) for d, v in raw))
+    made = mapping.joined(series, points)
+    assert len(made.steps) <= max(points, 1)
+    assert made.until == pytest.approx(series.until, abs=1e-5)
+    for start, end, value in series.spans():
+        inside = made.at((start + end) / 2)
+        assert inside is not None
+        assert 0 <= inside <= value or 0 >= inside >= value
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 5000), st.floats(-30_000, 30_000)), min_size=1, max_size=30),
+    st.integers(12, 20),
+    st.floats(0, 20_000),
+    st.floats(0, 20_000),
+)
+def test_what_the_car_is_offered_keeps_to_the_setpoints_and_the_limits_of_the_evse(raw, points, most, least):
+    start, periods = 0, []
+    for duration, power in raw:
+        periods.append({"startPeriod": start, "operationMode": "CentralSetpoint", "setpoint": power})
+        start += duration
+    profiles = Profiles()
+    schedule = {"id": 1, "chargingRateUnit": "W", "chargingSchedulePeriod": periods, "startSchedule": timestamp(WALL)}
+    made = {
+        "id": 1,
+        "stackLevel": 0,
+        "chargingProfilePurpose": "TxProfile",
+        "chargingProfileKind": "Absolute",
+        "chargingSchedule": [schedule],
+    }
+    profiles.install(1, made, WALL)
+    composite = profiles.composite(Outlet(1, True), WALL, WALL + start)
+    limits = Limits(charge_power=most, discharge_power=least)
+    needs = type(NEEDS)(bidirectional=True, max_points=points)
+    offered = mapping.tuple_of(1, composite, schedule, needs, limits)
+    assert len(offered.charging.steps) <= points
+    for n, (_, power) in enumerate(raw):
+        end = raw[n][0] + periods[n]["startPeriod"]
+        middle = WALL + (periods[n]["startPeriod"] + end) / 2
+        charge = offered.charging.at(middle)
+        give = offered.discharging.at(middle) if offered.discharging else 0.0
+        assert 0 <= charge <= min(max(power, 0.0), most) + 1e-6
+        assert max(min(power, 0.0), -least) - 1e-6 <= give <= 0
+
+
+def test_prices_come_with_their_taxes_and_directions():
+    stack = {
+        "duration": 3600,
+        "priceRule": [
+            {"energyFee": {"exponent": -2, "value": 8}, "powerRangeStart": {"exponent": 0, "value": -11_000}},
+            {"energyFee": {"exponent": -2, "value": 30}, "powerRangeStart": {"exponent": 0, "value": 0}},
+        ],
+    }
+    tax = {"taxRuleID": 1, "appliesToEnergyFee": True, "appliesToParkingFee": False, "appliesToOverstayFee": False}
+    tax |= {"appliesToMinimumMaximumCost": False, "taxRate": {"exponent": 0, "value": 20}}
+    said = {"timeAnchor": timestamp(WALL - 1800), "priceRuleStacks": [stack, stack], "taxRules": [tax], "currency": "EUR"}
+    imports, exports = mapping.prices_of({"absolutePriceSchedule": said}, WALL, WALL + 7200)
+    assert (imports.start, imports.until) == (WALL, WALL + 7200)  # the last price holds on
+    assert imports.at(WALL) == pytest.approx(0.36)
+    assert exports.at(WALL) == pytest.approx(0.096)
+    assert mapping.prices_of({}, WALL, WALL + 1) == (None, None)
+
+
+@pytest.mark.parametrize("version", ["ocpp2.1", "ocpp2.0.1"])
+@pytest.mark.parametrize("kind", ["prices", "setpoint", "none"])
+@pytest.mark.parametrize("service", ["AC", "DC_BPT"])
+def test_what_the_lab_csms_sends_is_valid(kind, version, service):
+    payload = mapping.needs_of(1, wish(service), version)
+    made = steering(payload, Strategy(kind, setpoint=99_000.0), WALL, "tx", 1, version)
+    if kind == "none":
+        assert made is None
+    else:
+        check(version, "SetChargingProfile", "Request", {"evseId": 1, "chargingProfile": made.profile})
+
+
+# --- meter ---
+
+
+def test_a_meter_value_says_what_is_known_and_nothing_else():
+    names = tuple(mapping.MEASURANDS)
+    assert mapping.meter_value(mapping.Sample(), names, "Trigger", WALL, "ocpp2.1") == []
+    sample = mapping.Sample(MeterReading("M", 10.0, 20.0, WALL), -500.0, 400.0, EVReported(0.0, soc=51.0, energy_target=9.0), -600.0)
+    for version in ("ocpp2.1", "ocpp2.0.1"):
+        [value] = mapping.meter_value(sample, names, "Sample.Periodic", WALL, version)
+        event = {"eventType": "Updated", "timestamp": timestamp(WALL), "triggerReason": "Trigger", "seqNo": 0}
+        check(version, "TransactionEvent", "Request", event | {"transactionInfo": {"transactionId": "t"}, "meterValue": [value]})
+        said = {v["measurand"]: v["value"] for v in value["sampledValue"]}
+        assert said["Energy.Active.Export.Register"] == 20.0
+        assert (said["Power.Active.Import"], said["Power.Active.Export"], said["SoC"]) == (0.0, 500.0, 51.0)
+        assert ("EnergyRequest.Target" in said) == (version == "ocpp2.1")
+    assert mapping.meter_value(mapping.Sample(power=float("nan")), names, "Trigger", WALL, "ocpp2.1") == []
+
+
+# --- contracts ---
+
+
+def chain(urls: bool = True, curve=ec.SECP521R1):
+    """(DER leaf first without root, root DER), three deep, with OCSP addresses or without."""
+    names = ["MO Root", "MO Sub 1", "MO Sub 2", "DE8AA1A2B3C4D5"]
+    keys = [ec.generate_private_key(curve()) for _ in names]
+    made = []
+    now = datetime.now(UTC)
+    for n, name in enumerate(names):
+        by = max(n - 1, 0)
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
+            .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[by])]))
+            .public_key(keys[n].public_key())
+            .serial_number(0x0A0B0C + n)
+            .not_valid_before(now)
+            .not_valid_after(now + timedelta(days=1))
+        )
+        if urls and n:
+            where = x509.UniformResourceIdentifier("http://ocsp.example/mo")
+            access = x509.AuthorityInformationAccess([x509.AccessDescription(AuthorityInformationAccessOID.OCSP, where)])
+            builder = builder.add_extension(access, critical=False)
+        made.append(builder.sign(keys[by], hashes.SHA512()).public_bytes(Encoding.DER))
+    return tuple(reversed(made[1:])), made[0]
+
+
+def key_hash(der: bytes) -> str:
+    """SHA-256 of the public key's bits, by way of the subject key identifier's definition rather than of OCSP's builder."""
+    point = x509.load_der_x509_certificate(der).public_key()
+    from cryptography.hazmat.primitives.serialization import PublicFormat
+
+    digest = hashes.Hash(hashes.SHA256())
+    digest.update(point.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint))
+    return digest.finalize().hex()
+
+
+def test_hash_data_of_a_contract_names_every_certificate_and_its_issuer():
+    certificates, root = chain()
+    data = chain_hash_data(certificates, (root,), "ocpp2.1")
+    assert [each["serialNumber"] for each in data] == ["a0b0f", "a0b0e", "a0b0d"]
+    assert [each["issuerKeyHash"] for each in data] == [key_hash(certificates[1]), key_hash(certificates[2]), key_hash(root)]
+    payload = {"idToken": token("eMAID", "DE8AA1A2B3C4D5", "ocpp2.1", "EVCC"), "iso15118CertificateHashData": data}
+    check("ocpp2.1", "Authorize", "Request", payload)
+
+
+def test_without_root_or_responder_the_certificates_themselves_go():
+    certificates, root = chain()
+    assert chain_hash_data(certificates, (), "ocpp2.1") is None
+    sent = proof(certificates, (), "ocpp2.1", centrally=True)
+    assert sent["certificate"].count("BEGIN CERTIFICATE") == 3
+    assert base64.b64decode(sent["certificate"].split("-----")[2]) == certificates[0]
+    check("ocpp2.1", "Authorize", "Request", {"idToken": token("eMAID", "x", "ocpp2.1")} | sent)
+    assert proof(certificates, (), "ocpp2.1", centrally=False) == {}
+    silent, root = chain(urls=False)
+    assert "certificate" in proof(silent, (root,), "ocpp2.1", centrally=True)
+
+
+def test_what_does_not_fit_or_is_no_certificate_is_not_sent():
+    certificates, _ = chain()
+    assert pem(certificates * 5, "ocpp2.1") is None
+    assert pem((b"nonsense",), "ocpp2.1") is None
+    assert pem((), "ocpp2.1") is None
+    assert chain_hash_data((b"nonsense",), (), "ocpp2.1") is None
+    assert len(pem(certificates, "ocpp2.0.1")) <= PEM_MAXIMUM["ocpp2.0.1"]
+
+
+# --- times ---
+
+
+@given(st.floats(0, 4e9))
+def test_times_survive_the_wire_to_a_millisecond(seconds):
+    assert epoch(timestamp(seconds)) == pytest.approx(seconds, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-11-22T18:00:00Z", "2026-11-22t18:00:00z", "2026-11-22T19:00:00+01:00", "2026-11-22T18:00:00.000000Z"]
+)
+def test_every_spelling_of_a_time_is_read(text):
+    assert epoch(text) == WALL
+
+
+@pytest.mark.parametrize("text", ["2026-11-22T18:00:00", "noon", "", "2026-11-22T18:00:60Z"])
+def test_what_is_no_time_is_a_value_error(text):
+    with pytest.raises(ValueError):
+        epoch(text)
