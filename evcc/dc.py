@@ -1,8 +1,10 @@
 """DC and DC_BPT: the station converts, the car asks for voltage and current."""
 
+from dataclasses import replace
 from typing import Any
 
 from evcc.car import Car
+from evcc.ev import Inlet
 from evcc.mode import Mode, answered_in_kind, demand_common, demand_order, departure, display, energies, inward, v2x_energies
 from evcc.script import CABLE_CHECK, POLL_PACE, PRE_CHARGE, Part, Wait, ask, poll
 from v2g.exi.schema import Type
@@ -29,6 +31,17 @@ class Dc(Mode):
     def __init__(self, car: Car):
         super().__init__(car, car.ev.dc)
         self.inlet_voltage = 0.0  # V, what the car measures before its contactors close
+
+    def plannable(self) -> Inlet:
+        """Powers as far as the currents carry them at the present voltage of the battery, which only rises while it is charged."""
+        limits, ev = self.limits, self.car.ev
+        return replace(
+            limits,
+            charge_power=min(limits.charge_power, limits.charge_current * ev.voltage(limits.charge_current)),
+            discharge_power=min(limits.discharge_power, limits.discharge_current * ev.voltage(-limits.discharge_current)),
+            charge_power_minimum=0.0,
+            discharge_power_minimum=0.0,
+        )
 
     # --- before power ---
 

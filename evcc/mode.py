@@ -64,6 +64,10 @@ class Mode(ABC):
         # near its target a car asks for less than the least power, once, to end exactly there
         return cut if abs(power) >= least else 0.0
 
+    def plannable(self) -> Inlet:
+        """The limits as a plan counts with them."""
+        return self.limits
+
     def span(self) -> tuple[float, float]:
         """The powers (W) that the car accepts now."""
         return span(self.car.ev, self.car.goal, self.limits, self.car.service.bidirectional, self.step)

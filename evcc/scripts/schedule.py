@@ -30,9 +30,9 @@ def schedule(car: Car) -> Part[None]:
 def choice(car: Car, mode: Mode) -> Choice:
     """What the car will follow from now. Not chosen before power can flow: what the cable check took is planned for no more."""
     if car.service.control == "Dynamic":
-        chosen = unplanned(car.ev, car.goal, mode.limits, car.wall)
+        chosen = unplanned(car.ev, car.goal, mode.plannable(), car.wall)
     else:
-        chosen = choose(car.offers, car.ev, car.goal, mode.limits, car.wall, car.wish.supporting_points, car.wish.wear)
+        chosen = choose(car.offers, car.ev, car.goal, mode.plannable(), car.wall, car.wish.supporting_points, car.wish.wear)
     car.note("schedule chosen", tuple=chosen.tuple_id, cost=round(chosen.cost, 4), shortfall=round(chosen.shortfall))
     return chosen
 

@@ -47,7 +47,7 @@ def test_a_round_trip_costs_both_efficiencies(battery: Battery, share: float, po
     back = -battery.power_to(ev.energy, share * battery.capacity, duration)
     ev.take(-back, duration)
     assert ev.energy == pytest.approx(share * battery.capacity, abs=1e-3)
-    if 0 < stored:
+    if stored > 0:
         assert ev.discharged == pytest.approx(ev.charged * battery.charge_efficiency * battery.discharge_efficiency, rel=1e-6, abs=1e-3)
 
 

@@ -5,7 +5,6 @@ import itertools
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.evcc.scripted_station import power_schedule, prices, schedule_tuple
 
 from energy.series import Series, Step
 from evcc.ev import Battery, Ev, Inlet
@@ -13,6 +12,7 @@ from evcc.goal import Goal
 from evcc.offered import offered
 from evcc.plan import Bounds, Slot, plan
 from evcc.profile import choose, condensed, power_profile
+from tests.evcc.scripted_station import power_schedule, prices, schedule_tuple
 from v2g.session.errors import PeerIncompatible
 from v2g.session.rational import number
 
@@ -197,8 +197,9 @@ def test_the_largest_offer_is_planned_in_good_time() -> None:
     import time
 
     steps = [(60, 7_000.0 + i % 13) for i in range(1024)]
-    big = schedule_tuple(1, power_schedule(0, *steps), prices(0, *((60, 0.1 + (i * 37 % 101) / 300) for i in range(1024))), power_schedule(0, *steps),
-                         prices(0, *((60, (i * 53 % 101) / 300) for i in range(1024))))  # fmt: skip
+    buy = prices(0, *((60, 0.1 + (i * 37 % 101) / 300) for i in range(1024)))
+    sell = prices(0, *((60, (i * 53 % 101) / 300) for i in range(1024)))
+    big = schedule_tuple(1, power_schedule(0, *steps), buy, power_schedule(0, *steps), sell)
     began = time.process_time()
     chosen = choose([offered(big)] * 3, ev(), Goal(minimum_soc=10), Inlet(), 0.0, 1024)
     assert time.process_time() - began < 5.0  # the station waits 60 s

@@ -1,0 +1,111 @@
+"""What sessions over real sockets share: certificates made once, a station and a car in one event loop."""
+
+import asyncio
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from energy.prices import parsed
+from energy.site import Site
+from evcc.car import Car, Wish
+from evcc.client import Visit
+from evcc.ev import Ev
+from evcc.goal import Goal
+from evcc.result import Result
+from evcc.script import Script
+from evcc.scripts.charge import charge
+from evcc.trust import contract_of, vehicle_tls
+from pki.issue import build
+from pki.plan import Plan
+from pki.store import Store, create
+from secc.backend import LocalBackend
+from secc.outlet import Outlet
+from secc.server import Place, Station, surroundings
+from secc.simulated import AC_LIMITS, DC_LIMITS, Physics, SimulatedEVSE
+from secc.trust import station_tls, station_verifier
+from v2g.session.clock import Clock
+from v2g.session.endpoint import Ended
+from v2g.session.link import Disconnected, Observer
+
+PRICES = Path(__file__).parents[2] / "lab" / "data" / "day_ahead.csv"
+BRISK = Physics(contactor=0.01, isolation=0.02, volts_per_second=50_000)
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """Certificates for both ends on the curve of -20."""
+    plan = Plan(responders=False)
+    return create(tmp_path_factory.mktemp("certs"), [build(plan, "secp521r1", datetime.now(UTC))])
+
+
+@dataclass(frozen=True)
+class Met:
+    """What both ends say of a visit."""
+
+    car: Result
+    station: Ended
+    evse: SimulatedEVSE
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """The car's account."""
+        return self.car.as_dict()
+
+
+class Ends(Observer):
+    """Remembers how the station's sessions ended."""
+
+    def __init__(self) -> None:
+        self.ended: list[Ended] = []
+
+    def event(self, event: Any) -> None:
+        if isinstance(event, Disconnected) and event.ended is not None:
+            self.ended.append(event.ended)
+
+
+async def meet(
+    store: Store | None,
+    wish: Wish,
+    script: Script = charge,
+    *,
+    scale: float = 1.0,
+    goal: Goal | None = None,
+    soc: float = 30.0,
+    stay: float | None = None,
+    offer: dict[str, Any] | None = None,
+) -> Met:
+    """One car visits one station; without a store over plain TCP."""
+    loop = asyncio.get_running_loop()
+    clock = Clock(datetime.now(UTC).timestamp(), loop.time(), scale)
+    around, ends = surroundings(clock), Ends()
+    dc = wish.services[0].startswith("DC")
+    services = ("DC", "DC_BPT") if dc else ("AC", "AC_BPT")
+    limits = DC_LIMITS if dc else AC_LIMITS
+    outlet = Outlet(**{"services": services, "limits": limits, "authorizations": ("EIM", "PnC") if store else ("EIM",), **(offer or {})})
+    evse = SimulatedEVSE(loop.time, lambda: clock.wall(loop.time()), asyncio.sleep, limits=limits, physics=BRISK)
+    prices = parsed(PRICES.read_text()).upcoming(clock.epoch, UTC)
+    site = Site(import_prices=prices.imports, export_prices=prices.exports, export_limit=11_000.0)
+    tls, verifier = (station_tls(store), station_verifier(store)) if store else (None, None)
+    place = Place(evse, outlet, LocalBackend(around, site))
+    async with Station([place], tls, clock=clock, verifier=verifier, observe=[lambda *_: ends]) as station:
+        host, port = station.addresses[0]
+        wish = replace(wish, evccid=store.vehicle.common_name) if store else replace(wish, bench_plain=True)
+        ev = Ev(energy=0.01 * soc * Ev().battery.capacity)
+        aim = replace(goal or Goal(target_soc=80, minimum_soc=20), departure=clock.wall(loop.time()) + stay if stay else None)
+        car = Car(ev, aim, wish, clock, contract_of(store) if store else None, now=loop.time())
+        visit = Visit(car, script, vehicle_tls(store) if store else None, rest=0.05)
+        result = await visit.at(host, port)
+    return Met(result, ends.ended[-1], evse)
+
+
+def go(work: Any, limit: float = 60.0) -> Any:
+    """Run a test's coroutine, never longer than `limit` seconds."""
+
+    async def bounded() -> Any:
+        async with asyncio.timeout(limit):
+            return await work
+
+    return asyncio.run(bounded())
