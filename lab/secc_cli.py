@@ -35,6 +35,7 @@ EPILOG = """examples:
   v2g secc --port 15118 --pki certs --once --json              one session, as lines of JSON
   v2g secc --pki certs --services AC,AC_BPT --control Dynamic  offer these only, in this order
   v2g secc --config station.toml                               everything from one file, see docs/secc.md; flags overrule it
+  v2g secc --pki certs --cps http://[::1]:8889/installation    let cars install contracts that `v2g pki cps` hands out
   v2g secc --pki certs --ocpp ws://localhost:9000/ocpp         let a CSMS decide
 
 The first line on standard output is `listening on [::1]:15118 ...`; with --json every line is one object with `event`, and the first
@@ -65,6 +66,7 @@ def register(subparsers: Any) -> None:
     offer.add_argument("--auth", type=_listed, metavar="A,B", help="of EIM, PnC (default both with --pki, else EIM)")
     offer.add_argument("--installation", action="store_true", default=None, help="offer to install contracts of the --pki directory")
     offer.add_argument("--eim", choices=("accept", "refuse", "wait"), help="who may charge without contract (default accept)")
+    offer.add_argument("--cps", metavar="URL", help="offer to install contracts; requests go to this provisioning service")
     site = parser.add_argument_group("site")
     site.add_argument("--prices", metavar="FILE", help="day-ahead prices, CSV or JSON")
     site.add_argument("--import-limit", type=float, metavar="W", help="what the site may take for this car")
@@ -109,7 +111,7 @@ def configured(options: argparse.Namespace) -> Config:
     offer = {"services": options.services, "controls": options.control, "authorizations": options.auth}
     offer["certificate_installation"] = options.installation
     site = {"prices": options.prices, "import_limit": options.import_limit, "export_limit": options.export_limit}
-    nested = {"offer": offer, "site": site, "eim": {"rule": options.eim}}
+    nested = {"offer": offer, "site": site, "eim": {"rule": options.eim}, "cps": {"url": options.cps}}
     given = {name: value for name, value in flags.items() if value is not None}
     given |= {name: said for name, table in nested.items() if (said := {k: v for k, v in table.items() if v is not None})}
     config = parsed(text, **given)
@@ -237,14 +239,19 @@ async def decided(config: Config, outlets: Sequence[OutletConfig], around: Surro
 
 
 def provisioning(config: Config, store: Any) -> Any:
-    """The laboratory's provisioning service, where contracts are to be installed without a CSMS."""
+    """Who answers requests for contracts without a CSMS: the service that the configuration names, or the directory's own."""
+    if config.cps is not None:
+        from lab.pki.cps import relay
+
+        cps = config.cps
+        return lambda exi, now: relay(cps.url, exi, timeout=cps.timeout)
     if not config.offer.certificate_installation:
         return None
     from secc.trust import provisioning_service
 
     service = provisioning_service(store, config.profile, secrets.token_bytes) if store is not None else None
     if service is None:
-        raise ConfigError("offer.certificate_installation needs a pki directory with a cps and a contract, or ocpp")
+        raise ConfigError("offer.certificate_installation needs a pki directory with a cps and a contract, or cps, or ocpp")
     return service.answer_exi
 
 

@@ -1,5 +1,6 @@
 """The built-in backend: decides by itself, from a site with its prices and the trust that the session has established."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -32,8 +33,11 @@ from secc.station import (
     SetpointChanged,
     Tell,
 )
+from v2g.exi.errors import DecodeError
 from v2g.messages.common_types import responseCodeType as Code
 from v2g.session.endpoint import Ended, Event
+
+log = logging.getLogger("v2g.secc")
 
 T = TypeVar("T")
 EIM = Literal["accept", "refuse", "wait"]
@@ -51,6 +55,8 @@ class Surroundings:
 
 Work = Callable[[Callable[[], object], Callable[[object], None]], None]
 """(job, done): run the job off the event loop, then call `done` with its result on it."""
+Provisioning = Callable[[bytes, datetime], bytes]
+"""(request, now) -> response, both EXI: a provisioning service. May wait; raises OSError where nobody answers."""
 
 
 @dataclass
@@ -62,7 +68,7 @@ class LocalBackend:
     signals: Sequence[Signal] = ()
     eim: EIM = "accept"
     eim_delay: float = 0.0  # real s until a person has shown a card
-    provisioning: Callable[[bytes, datetime], bytes] | None = None  # (request, now) -> response, both EXI; None: no contracts to install
+    provisioning: Provisioning | None = None  # None: no contracts to install
 
     def __post_init__(self) -> None:
         self._tell: Tell | None = None
@@ -120,7 +126,7 @@ class LocalBackend:
             self._say(CertificateRefused(Code.WARNING_NoCertificateAvailable))
             return
         service, now = self.provisioning, datetime.fromtimestamp(self.around.wall(), UTC)
-        self._work(lambda: CertificateReady(service(exi, now)), self._say)
+        self._work(lambda: _provisioned(service, exi, now), self._say)
 
     # --- schedules ---
 
@@ -172,6 +178,15 @@ class LocalBackend:
     def _say(self, fact: Fact) -> None:
         if self._tell is not None:
             self._tell(fact)
+
+
+def _provisioned(service: Provisioning, exi: bytes, now: datetime) -> CertificateReady | CertificateRefused:
+    """What the service answers; where it does not, the car is told at once that there is nothing."""
+    try:
+        return CertificateReady(service(exi, now))
+    except (OSError, DecodeError) as error:
+        log.warning("no contract comes from the provisioning service: %s", error)
+        return CertificateRefused(Code.WARNING_NoCertificateAvailable)
 
 
 def offered(needs: Needs, site: Site, wall: float, signals: Sequence[Signal] = ()) -> tuple[Plan, Offer]:

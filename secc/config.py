@@ -27,6 +27,9 @@ prices = "day_ahead.csv"
 rule = "accept"           # or "refuse", "wait"
 delay = 0                 # s
 
+[cps]                     # where requests for contracts go, if not to a CSMS or to the pki directory's own service
+url = "http://[::1]:8889/installation"
+
 [[outlet]]                # several outlets: each may say evse_id, host, port, iface, offer and hardware anew
 evse_id = "DE*ABC*E1"
 port = 15118
@@ -85,6 +88,14 @@ class Eim:
 
 
 @dataclass(frozen=True, slots=True)
+class Cps:
+    """A certificate provisioning service: takes the EXI of a car's request by POST, gives that of the response."""
+
+    url: str
+    timeout: float = 5.0  # s
+
+
+@dataclass(frozen=True, slots=True)
 class OutletConfig:
     """One outlet; what it does not say is said by the file's own tables."""
 
@@ -113,6 +124,7 @@ class Config:
     hardware: Hardware = field(default_factory=Hardware)
     site: SiteConfig = field(default_factory=SiteConfig)
     eim: Eim = field(default_factory=Eim)
+    cps: Cps | None = None
     outlet: tuple[OutletConfig, ...] = ()
 
     def __post_init__(self) -> None:
@@ -120,8 +132,15 @@ class Config:
             raise ConfigError(f"time_scale is {self.time_scale}; give the wall seconds that one second stands for, above 0")
         if self.tls and self.pki is None:
             raise ConfigError("tls needs certificates: give pki, a directory made with v2g pki create, or tls = false on a bench")
+        if self.cps is not None and self.ocpp is not None:
+            raise ConfigError("cps and ocpp are both given; a CSMS passes requests for contracts on by itself: leave out cps")
         if not self.tls and self.iface is None and "PnC" in self.offer.authorizations and self.pki is None:
             raise ConfigError("PnC needs trust anchors: give pki, a directory made with v2g pki create")
+
+    def _offer(self, outlet: "OutletConfig") -> Outlet:
+        offer = outlet.offer or self.offer
+        installs = offer.certificate_installation or self.cps is not None
+        return replace(offer, evse_id=outlet.evse_id, profile=self.profile, certificate_installation=installs)
 
     def _port(self, outlet: "OutletConfig") -> int:
         given = self.port if outlet.port is None else outlet.port
@@ -136,7 +155,7 @@ class Config:
                 host=each.host or self.host,
                 port=self._port(each),
                 iface=each.iface or self.iface,
-                offer=replace(each.offer or self.offer, evse_id=each.evse_id, profile=self.profile),
+                offer=self._offer(each),
                 hardware=each.hardware or self.hardware,
             )
             for each in given

@@ -17,6 +17,7 @@ from pki.store import Store
 from v2g.exi.errors import DecodeError
 
 EXI = "application/exi"
+MAX_RESPONSE = 65_536  # octets; a response with two chains of the longest certificates has about 14000
 
 
 def service(
@@ -47,7 +48,9 @@ def relay(url: str, exi: bytes, *, timeout: float = 5.0) -> bytes:
     asking = urllib.request.Request(url, exi, {"Content-Type": EXI})  # noqa: S310 - an address of the operator's own configuration
     try:
         with urllib.request.urlopen(asking, timeout=timeout) as answered:  # noqa: S310
-            octets: bytes = answered.read()
+            octets: bytes = answered.read(MAX_RESPONSE + 1)
+            if len(octets) > MAX_RESPONSE:
+                raise OSError(f"{url} answers with more than {MAX_RESPONSE} octets")
             return octets
     except urllib.error.HTTPError as error:
         raise OSError(f"{url} answers {error.code}: {error.read(200).decode(errors='replace').strip()}") from None

@@ -168,6 +168,8 @@ def _installed(known: Context, exi: bytes) -> Reply:
         raise Refused(Code.FAILED, f"the backend's response is no message: {error}") from error
     if not isinstance(ready, CertificateInstallationRes):
         raise Refused(Code.FAILED, f"the backend answered with a {type(ready).__name__}")
+    if ready.ResponseCode.value.startswith("FAILED"):
+        raise Refused(ready.ResponseCode, "says the provisioning service")
     response = CertificateInstallationRes(
         Header=type(known.header)(SessionID=known.session_id, TimeStamp=known.header.TimeStamp, Signature=ready.Header.Signature),
         ResponseCode=ready.ResponseCode,
