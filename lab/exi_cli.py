@@ -9,12 +9,16 @@ from typing import Any
 
 from lab import exi_guess
 from v2g.exi import derive, explain
+from v2g.exi import dialect as dialects
 from v2g.exi import json as exi_json
-from v2g.exi.codec import Reading, encode, encode_fragment, read
+from v2g.exi.codec import Reading, encode, encode_fragment, read, read_first
 from v2g.exi.decoder import Mode
 from v2g.exi.errors import EncodeError, ExiError
+from v2g.exi.grammar import SchemaSet
 from v2g.exi.schema import declared_elements
 from v2g.messages import MODULES, schema_set
+
+DIALECTS = {d.name.lower(): d for d in dialects.DIALECTS}
 
 EXAMPLES = """examples:
   v2g exi decode 8000dbab9371d3234b71d1b981899189d191818991d26b9b3a232b30020000040040
@@ -22,6 +26,7 @@ EXAMPLES = """examples:
   v2g exi encode --set dc message.xml            XML in, hex out
   v2g exi decode --jsonl < lines > xml           many at once: {"id", "set", "exi", "fragment"} -> {"id", "root", "xml"}
   v2g exi encode --jsonl < lines > exi           {"id", "set", "xml", "fragment"} -> {"id", "exi"}
+  v2g exi decode --set acdp --either 8004...     in whatever dialect it fits
   v2g exi explain --set dc 802c...               the bit stream, event by event
   v2g exi json --set dc 802c...                  JSON of a message; given JSON, the message
   v2g exi describe DC_ChargeLoopReq              what a type consists of
@@ -44,6 +49,9 @@ def register(subparsers: Any) -> None:
         verb.add_argument("--jsonl", action="store_true", help="lines of JSON from standard input, one answer each, in order")
     for verb in (decode, explaining, converting):
         verb.add_argument("--phase", choices=("handshake", "session"), help="helps to guess the set: 0x8001 carries both")
+    for verb in (decode, encoding, explaining):
+        verb.add_argument("--dialect", choices=tuple(DIALECTS), default="schema", help="what family of encoders the octets are for or from")
+    decode.add_argument("--either", action="store_true", help="try the other dialects if this one does not fit, and say which did")
     for verb in (decode, explaining):
         verb.add_argument("--mode", choices=("conformance", "interop"), default="conformance", help="interop tolerates values out of range")
         verb.add_argument("--json", action="store_true", help="one JSON document for machines")
@@ -110,7 +118,10 @@ def _read(options: argparse.Namespace) -> tuple[str, Reading, str]:
     octets, payload_type = exi_guess.unframe(_octets(options.message))
     if options.set:
         mode: Mode = getattr(options, "mode", "conformance")
-        return options.set, read(octets, schema_set(options.set), fragment=options.fragment, mode=mode), "certain: given"
+        given = DIALECTS[getattr(options, "dialect", "schema")]
+        others = [d for d in DIALECTS.values() if d is not given] if getattr(options, "either", False) else []
+        schemas = [schema_set(options.set, dialect) for dialect in (given, *others)]
+        return options.set, read_first(octets, schemas, fragment=options.fragment, mode=mode), "certain: given"
     found = exi_guess.guess(octets, payload_type, options.phase, fragment=options.fragment)
     return found.set, found.reading, found.sure
 
@@ -140,24 +151,25 @@ def _encode(options: argparse.Namespace) -> int:
     refusals = {}
     for name in [options.set] if options.set else MODULES:
         try:
-            print(_encoded_xml(given, name, options.fragment).hex())
+            print(_encoded_xml(given, schema_set(name, DIALECTS[options.dialect]), options.fragment).hex())
             return 0
         except EncodeError as error:
             refusals[name] = error
     raise max(refusals.values(), key=lambda error: len(error.path))  # of the set that understood most
 
 
-def _encoded_xml(xml: str | bytes, name: str, fragment: bool) -> bytes:
+def _encoded_xml(xml: str | bytes, schemas: SchemaSet, fragment: bool) -> bytes:
     from v2g.exi.xml import from_xml
 
-    message, element = from_xml(xml, schema_set(name), fragment=fragment)
-    return encode_fragment(message, schema_set(name), element) if fragment else encode(message, schema_set(name))
+    message, element = from_xml(xml, schemas, fragment=fragment)
+    return encode_fragment(message, schemas, element) if fragment else encode(message, schemas)
 
 
 def _explain(options: argparse.Namespace) -> int:
     octets, payload_type = exi_guess.unframe(_octets(options.message))
     name = options.set or exi_guess.guess(octets, payload_type, options.phase, fragment=options.fragment).set
-    steps, remark = explain.explain(octets, schema_set(name), fragment=options.fragment, mode=options.mode)
+    schemas = schema_set(name, DIALECTS[options.dialect])
+    steps, remark = explain.explain(octets, schemas, fragment=options.fragment, mode=options.mode)
     if options.json:
         rows = [{"bit": s.bit, "width": s.width, "depth": s.depth, "what": s.what, "value": explain.shown(s.value)} for s in steps]
         print(json.dumps({"set": name, "steps": rows, "remark": remark}))
@@ -253,7 +265,7 @@ def _encoded(request: dict[str, Any]) -> dict[str, Any]:
     name = _set(request)
     if name is None:
         raise ExiError("'set' is missing")
-    return {"exi": _encoded_xml(_text(request, "xml"), name, bool(request.get("fragment"))).hex()}
+    return {"exi": _encoded_xml(_text(request, "xml"), schema_set(name), bool(request.get("fragment"))).hex()}
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -12,8 +12,9 @@ from lab import exi_cli
 from lab.exi_guess import candidates, guess, unframe
 from v2g.exi.codec import encode, encode_fragment
 from v2g.exi.derive import least
+from v2g.exi.dialect import CBEXIGEN
 from v2g.exi.errors import ExiError
-from v2g.messages import common_messages, dc, schema_set
+from v2g.messages import acdp, common_messages, dc, schema_set
 from v2g.messages.app_protocol import AppProtocolType, supportedAppProtocolReq
 
 OFFER = AppProtocolType(ProtocolNamespace="urn:din:70121:2012:MsgDef", VersionNumberMajor=2, VersionNumberMinor=0, SchemaID=1, Priority=1)
@@ -115,6 +116,16 @@ def test_explain_shows_how_far_it_came(capsys: pytest.CaptureFixture[str], monke
     output = capsys.readouterr()
     assert "SE SessionID" in output.out
     assert "are wanted" in output.err
+
+
+def test_a_message_in_another_dialect(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    theirs = encode(least(acdp.ACDP_ConnectRes), schema_set("acdp", CBEXIGEN)).hex()
+    assert run("decode", "--set", "acdp", theirs, monkeypatch=monkeypatch) == 1
+    assert run("decode", "--set", "acdp", "--either", theirs, monkeypatch=monkeypatch) == 0
+    output = capsys.readouterr()
+    assert "CBEXIGEN" in output.err
+    assert run("encode", "--set", "acdp", "--dialect", "cbexigen", "-", stdin=output.out.encode(), monkeypatch=monkeypatch) == 0
+    assert capsys.readouterr().out.strip() == theirs
 
 
 def test_exit_codes(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from v2g.exi.outline import Crooked, Outline, Unclear, key
 from v2g.exi.schema import Binary, Field, String, Type
 
 WINDOW = 90  # bits read at once: a few machine words
-LONGEST = 16_384  # octets: a shift of the big integer costs its length, so beyond this the patient walk is not much slower
+READ = 4096  # bits read in a list before they are cut off: reading costs as much as the integer has bits before `p`
 REFUSED = -1  # the number of a production that no message uses
 
 Reader = Callable[[int, int], tuple[Type, int]]
@@ -102,7 +102,7 @@ class Readers:
         return name, message
 
     def _stream(self, octets: bytes) -> tuple[int, int]:
-        if len(octets) > LONGEST or octets[:1] != b"\x80":
+        if octets[:1] != b"\x80":
             raise Unclear
         return int.from_bytes(octets, "big"), len(octets) * 8 - 8
 
@@ -303,6 +303,7 @@ class _Text:
         with self._under(f"while {condition}:"):
             self._content(field, productions, "v")
             self._write(f"v_{field.name}.append(v)")
+            self._write(f"if x.bit_length() - p > {READ}: x &= (1 << p) - 1")
             if len(branches) > 1:
                 self._write(f"n = len(v_{field.name})")
             for at, (head, state) in enumerate(branches):

@@ -15,6 +15,7 @@ from v2g.exi.outline import Crooked, Outline, Unclear, key
 from v2g.exi.schema import Binary, Field, String, Type
 
 DYNAMIC = 0  # the width of a code that depends on the state; it comes first among the bits to append
+WRITTEN = 4096  # bits of a list before they are appended to the stream
 Writer = Callable[[Any, int], int]
 
 # of a value that is none of its field: no such key, no such attribute, not to be unpacked, not to be counted, not to be written as ASCII
@@ -193,7 +194,7 @@ class _Text:
             self._write(f"s = {self.number[id(self.states[0])]}")
 
     def _list(self, field: Field, productions: list[Production], name: str, optional: list[State]) -> None:
-        """The items go into a stream of their own, which is appended once: a long list does not move the whole stream for each item."""
+        """The items go into a stream of their own, which is appended now and then: not every item moves the whole stream."""
         before, steps, limit = self.states, self.outline.after(field), productions[0].limit
         self._here()
         empty = "" if optional else f" or not {name}"
@@ -203,6 +204,8 @@ class _Text:
         with self._under(f"for v in {name}:"):
             self._one(field, productions, "v")
             self._write("n += 1")
+            with self._under(f"if y.bit_length() > {WRITTEN}:"):
+                self._write("x, y = join(x, y), 1")
             numbers = [str(self.number[id(s)]) for s in steps]
             onward = numbers[0] if len(numbers) == 1 else f"{tuple(map(int, numbers))}[n - 1] if n < {len(numbers)} else {numbers[-1]}"
             self._write(f"s = {self.number[id(full[0])]} if n == {limit} else {onward}" if full else f"s = {onward}")

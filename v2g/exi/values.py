@@ -136,7 +136,7 @@ def misfit(facets: Facets, value: Any) -> str | None:
             fits = type(value) is facets
     if not fits:
         return f"{value!r} is no {expected(facets)}"
-    if isinstance(facets, Integer) and facets.maximum is None and value.bit_length() > MAX_INTEGER_BITS:
+    if isinstance(facets, Integer) and facets.maximum is None and max(value, ~value).bit_length() > MAX_INTEGER_BITS:
         return f"the integer is longer than {MAX_INTEGER_BITS} bits"
     return violation(facets, value)
 
