@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from v2g.session.transport.channel import Channel
 
 Verdict = Literal["ok", "note", "bad"]
-EXTRAS = {"lxml": "xml", "highspy": "energy", "websockets": "ocpp", "ocpp": "ocpp", "jsonschema_rs": "ocpp", "asn1tools": "asn1"}
+EXTRAS = {"lxml": "xml", "highspy": "energy", "websockets": "ocpp", "ocpp": "ocpp", "jsonschema_rs": "ocpp"}
 
 
 @dataclass(frozen=True, slots=True)
