@@ -1,179 +1,98 @@
-"""Any octets give a message or a DecodeError, in bounded time and memory."""
+"""Any octets give a message or a DecodeError, in bounded time and memory. `fuzz.promise` says in full what is held against what."""
 
+import json
 import os
 import random
 import tracemalloc
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from v2g.exi import engine
-from v2g.exi.codec import DecodeError, decode, decode_fragment, encode, encode_fragment
-from v2g.exi.decoder import Decoder
-from v2g.exi.grammar import SchemaSet
-from v2g.exi.sample import samples
+from fuzz.mutations import Work, judged, stock
+from fuzz.promise import VERDICTS, judge
+from fuzz.seeds import Seed, seeds
+from v2g.exi.codec import DecodeError, decode, decode_fragment, encode_fragment, read
+from v2g.exi.decoder import Step
+from v2g.exi.explain import explain
+from v2g.exi.schema import Type, fields
 from v2g.messages import MODULES, schema_set
+from v2g.messages.xmldsig import SignatureMethodType, TransformsType, TransformType
 
-MUTATIONS = int(os.environ.get("V2GKIT_MUTATIONS", "200000")) // len(MODULES) + 1  # frames of each set; CI runs a million
+FRAMES = int(os.environ.get("V2GKIT_MUTATIONS", "200000"))  # over all sets; CI has a million more judged by fuzz.mutations
 SEED = int(os.environ.get("V2GKIT_SEED", "15118"))
+REGRESSIONS = Path(__file__).with_name("regressions")
+each_set = pytest.mark.parametrize("name", MODULES)
 
 
-def accepted(octets: bytes, name: str, fragment: bool = False) -> Any:
-    """The message, or None for a DecodeError; anything else raised fails the test."""
-    schemas, refusal, reading = schema_set(name), None, None
-    try:
-        reading = Decoder(octets, schemas, "interop").read(fragment)
-    except DecodeError as error:
-        refusal = error
-    for quick in quick_readings(octets, schemas, fragment):
-        assert reading is not None, "a quick engine takes nothing that the patient walk refuses"
-        assert quick == (reading.name, reading.message)
-        assert not reading.findings
-    if refusal or reading is None:
-        assert refusal
-        assert refusal.reason
-        assert 0 <= refusal.bit <= len(octets) * 8
-        return None
-    if not reading.findings:  # what is accepted without a finding has one spelling only
-        again = encode_fragment(reading.message, schemas, reading.name) if fragment else encode(reading.message, schemas)
-        assert again == octets
-    return reading.message
+# --- damage ---
 
 
-def quick_readings(octets: bytes, schemas: SchemaSet, fragment: bool) -> Iterator[Any]:
-    """What every quick engine makes of octets, as far as it does."""
-    for quick in engine.ENGINES.values():
-        if (reading := quick.read(octets, schemas, fragment)) is not None:
-            yield reading
+@each_set
+def test_mutated_frames(name: str, record_property: Any) -> None:
+    """Every message of the set, and every other element, suffers accidents as often as any other."""
+    outcome = judged(Work(name, SEED, 0, -(-FRAMES // len(MODULES))))
+    frames, kinds = outcome.verdicts.total(), len({(s.name, s.fragment) for s in stock(name, SEED, False)})
+    counts = ", ".join(f"{outcome.verdicts[v]} {v}" for v in VERDICTS)
+    print(f"{name}: {frames} damaged frames of {kinds} elements: {counts}")
+    record_property("frames", frames)
+    assert not outcome.broken
+    assert frames >= FRAMES / len(MODULES)
+    assert all(outcome.verdicts[v] for v in VERDICTS), "the accidents are neither harmless nor all deadly"
 
 
-def mutated(octets: bytes, chance: random.Random) -> bytes:
-    """One to three small accidents."""
-    changed = bytearray(octets)
-    for _ in range(chance.randint(1, 3)):
-        at = chance.randrange(len(changed)) if changed else 0
-        match chance.randrange(6):
-            case 0 if changed:
-                changed[at] ^= 1 << chance.randrange(8)
-            case 1 if changed:
-                changed[at] = chance.choice((0, 0x7F, 0x80, 0xFF, chance.randrange(256)))
-            case 2 if changed:
-                del changed[at : at + chance.randint(1, 4)]
-            case 3:
-                changed[at:at] = chance.randbytes(chance.randint(1, 4))
-            case 4 if changed:
-                changed[at : at + 8] = changed[at : at + 8][::-1]
-            case _:
-                changed[at:at] = b"\xff" * chance.randint(1, 12)
-    return bytes(changed)
-
-
-@pytest.mark.parametrize("name", MODULES)
-def test_mutated_frames(name: str) -> None:
-    chance = random.Random(f"{SEED} {name}")
-    schemas, messages = schema_set(name), 0
-    frames = [encode(m, schemas) for _ in range(3) for m in samples(schemas, chance)]
-    for _ in range(MUTATIONS):
-        messages += accepted(mutated(chance.choice(frames), chance), name) is not None
-    print(f"{name}: {MUTATIONS} mutated frames, {messages} still messages")
-    assert messages < MUTATIONS
-
-
-@pytest.mark.parametrize("name", ["xmldsig", "common", "iso2"])
-def test_mutated_fragments(name: str) -> None:
-    chance = random.Random(f"{SEED} fragment {name}")
-    schemas = schema_set(name)
-    frames = [encode_fragment(m, schemas) for m in samples(schemas, chance)]
-    for _ in range(MUTATIONS // 2):
-        accepted(mutated(chance.choice(frames), chance), name, fragment=True)
-
-
-@pytest.mark.parametrize("name", MODULES)
+@each_set
 def test_noise(name: str) -> None:
-    chance = random.Random(f"{SEED} noise {name}")
-    for _ in range(MUTATIONS // 4):
-        accepted(b"\x80" + chance.randbytes(chance.randint(0, 60)), name)
+    chance, schemas = random.Random(f"{SEED} noise {name}"), schema_set(name)
+    for _ in range(FRAMES // 100):
+        judge(b"\x80" + chance.randbytes(chance.randint(0, 60)), schemas, chance.random() < 0.3)
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("file", sorted(REGRESSIONS.glob("*.jsonl")), ids=lambda f: f.stem)
+def test_what_once_broke_the_promise(file: Path) -> None:
+    for line in file.read_text().splitlines():
+        found = json.loads(line)
+        assert judge(bytes.fromhex(found["exi"]), schema_set(found["set"]), found["fragment"], views=True) == found["verdict"], found["why"]
+
+
+@each_set
 def test_truncation_at_every_bit(name: str) -> None:
-    schemas = schema_set(name)
-    for message in samples(schemas, random.Random(f"{SEED} truncation")):
-        octets = encode(message, schemas)
-        used = len(octets) * 8 - 7  # the end of the document lies somewhere in the last octet
-        for bit in range(0, used, 1 if len(octets) < 64 else 7):
-            cut = octets[: bit // 8] + (bytes([octets[bit // 8] & (0xFF00 >> bit % 8) & 0xFF]) if bit % 8 else b"")
-            try:
-                assert decode(cut, schemas) != message
-            except DecodeError:
-                continue
+    """What lacks octets is no message. Where only bits are lacking, zeros stand for them, and nobody sees the whole message."""
+    schemas, cuts = schema_set(name), 0
+    for seed in seeds(name):
+        whole, end = _message(seed, name, seed.octets), seed.marks[-1]
+        for length in range((end - 1) // 8):
+            with pytest.raises(DecodeError):
+                read(seed.octets[:length], schemas, fragment=seed.fragment, mode="interop")
+        for bit in range(8, end, 1 if end < 300 else 29):
+            octets = seed.octets[: bit // 8] + bytes([seed.octets[bit // 8] & 0xFF00 >> bit % 8 & 0xFF])
+            cuts += 1
+            assert octets == seed.octets or _message(seed, name, octets) != whole
+    assert cuts > 150
 
 
-def sap(body: str) -> bytes:
-    """A supportedAppProtocolReq whose bits after the header and the document code are given."""
-    bits = "10000000" + "00" + body.replace(" ", "")
-    return int(bits.ljust(-(-len(bits) // 8) * 8, "0"), 2).to_bytes(-(-len(bits) // 8), "big")
+def _smallest(name: str) -> list[Seed]:
+    """Of every document of a set the smallest frame, and a few fragments."""
+    found = {(s.name, s.fragment): s for s in sorted(seeds(name), key=lambda s: -len(s.octets))}
+    return [*(s for s in found.values() if not s.fragment), *[s for s in found.values() if s.fragment][-5:]]
 
 
-BOMBS = {
-    "a string of 2**31 characters": sap("0 0 0" + f"{0xFF:08b}" * 4 + "00000111"),
-    "a length of endless groups": sap("0 0 0" + f"{0xFF:08b}" * 4000),
-    "a character of endless groups": sap("0 0 0 00000011" + f"{0xFF:08b}" * 4000),
-    "a surrogate": sap("0 0 0 00000011 10000000 10110000 00000011" + "0" * 200),
-    "a character beyond Unicode": sap("0 0 0 00000011 11111111 11111111 11111111 00000001" + "0" * 200),
-    "a string referring to none": sap("0 0 0 00000000" + "0" * 200),
-    "a string referring to none anywhere": sap("0 0 0 00000001" + "0" * 200),
-}
+def _message(seed: Seed, name: str, octets: bytes) -> Type | None:
+    try:
+        return read(octets, schema_set(name), fragment=seed.fragment).message
+    except DecodeError:
+        return None
 
 
-@pytest.mark.parametrize("octets", BOMBS.values(), ids=BOMBS)
-def test_bombs_are_refused_before_they_cost_memory(octets: bytes) -> None:
-    schemas = schema_set("app")
-    with pytest.raises(DecodeError):
-        decode(octets, schemas)
-    tracemalloc.start()
-    with pytest.raises(DecodeError):
-        decode(octets, schemas)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert peak < 40_000 + 10 * len(octets)
-
-
-def test_a_binary_of_4_gigabytes_is_refused() -> None:
-    schemas = schema_set("common")
-    octets = encode(samples(schemas, random.Random(1))[0], schemas)[:2] + b"\xff" * 40
-    tracemalloc.start()
-    with pytest.raises(DecodeError):
-        decode(octets, schemas)
-    assert tracemalloc.get_traced_memory()[1] < 1_000_000
-    tracemalloc.stop()
-
-
-def test_an_integer_without_bounds_is_bounded() -> None:
-    schemas = schema_set("xmldsig")
-    from v2g.messages.xmldsig import SignatureMethodType
-
-    octets = encode(SignatureMethodType(Algorithm="a", HMACOutputLength=-(2**200)), schemas)
-    assert decode(octets, schemas) == SignatureMethodType(Algorithm="a", HMACOutputLength=-(2**200))
-    start = octets.find(b"\xff")
-    with pytest.raises(DecodeError, match="longer than"):
-        decode(octets[:start] + b"\xff" * 100_000, schemas)
-
-
-def test_time_and_memory_grow_with_the_input_only() -> None:
-    """A list as long as the octets allow: half a megabyte of the shortest elements there are."""
-    from v2g.messages.xmldsig import TransformsType, TransformType
-
-    schemas = schema_set("xmldsig")
-    octets = encode(TransformsType(Transform=(TransformType(Algorithm=""),) * 40_000), schemas)
-    tracemalloc.start()
-    message = decode(octets, schemas)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert isinstance(message, TransformsType)
-    assert len(message.Transform) == 40_000
-    assert peak < 100 * len(octets)
+@each_set
+def test_garbage_after_the_end(name: str) -> None:
+    for seed in _smallest(name):
+        schemas = schema_set(name)
+        assert judge(seed.octets, schemas, seed.fragment) == "message"
+        assert judge(seed.octets + b"\0", schemas, seed.fragment) == "tolerated"
+        for garbage in (b"\0\0", b"\x01", b"\x80", b"\xff" * 100, seed.octets):
+            assert judge(seed.octets + garbage, schemas, seed.fragment) == "interop"
 
 
 @pytest.mark.parametrize("octets", [b"", b"\x80", b"\x00", b"$EXI\x80", b"\xa0" + b"\0" * 20, b"\x80\xff", b"\x80" + b"\xff" * 100])
@@ -183,3 +102,165 @@ def test_what_is_no_exi(octets: bytes) -> None:
             decode(octets, schema_set(name))
         with pytest.raises(DecodeError):
             decode_fragment(octets, schema_set(name))
+
+
+# --- bombs: something outrageous in the place of every value of a frame ---
+
+
+def unsigned(value: int) -> str:
+    """An Unsigned Integer in bits: 7 at a time, the least significant first, and a bit that says whether more follow."""
+    groups = []
+    while True:
+        groups.append(f"{value >> 7 > 0:b}{value & 0x7F:07b}")
+        value >>= 7
+        if not value:
+            return "".join(groups)
+
+
+ENDLESS = "1" * 8 * 4000  # groups, of which each says that more follow
+CHARACTERS = 3  # so many are announced, the outrageous one is the first
+BOMBS = {
+    "a string of 2**31 characters": ("string", unsigned(2**31 + 2)),
+    "a string of 2**32 characters": ("string", unsigned(2**32 + 2)),
+    "a string of endless length": ("string", ENDLESS),
+    "a string longer than the rest": ("string", unsigned(300)),
+    "a string that refers to none here": ("first string", unsigned(0)),
+    "a string that refers to none anywhere": ("first string", unsigned(1)),
+    "a character of endless groups": ("string", unsigned(CHARACTERS + 2) + ENDLESS),
+    "the first surrogate": ("string", unsigned(CHARACTERS + 2) + unsigned(0xD800)),
+    "the last surrogate": ("string", unsigned(CHARACTERS + 2) + unsigned(0xDFFF)),
+    "a character beyond Unicode": ("string", unsigned(CHARACTERS + 2) + unsigned(0x110000)),
+    "a character of 32 bits": ("string", unsigned(CHARACTERS + 2) + unsigned(2**32)),
+    "a binary of 2**31 octets": ("binary", unsigned(2**31)),
+    "a binary of -1 octets": ("binary", unsigned(2**32 - 1)),  # as a signed number of 32 bits
+    "a binary of -1 octets in 64 bits": ("binary", unsigned(2**64 - 1)),
+    "a binary of endless length": ("binary", ENDLESS),
+    "a binary longer than the rest": ("binary", unsigned(300)),
+    "an unsigned integer of 65 bits": ("unsigned", unsigned(2**64)),
+    "an unsigned integer of 4097 bits": ("unsigned", unsigned(2**4096)),
+    "an endless unsigned integer": ("unsigned", ENDLESS),
+    "an integer of 65 bits": ("signed", "0" + unsigned(2**64)),
+    "a negative integer of 65 bits": ("signed", "1" + unsigned(2**64)),
+    "a negative integer of 4097 bits": ("signed", "1" + unsigned(2**4096)),
+    "an endless integer": ("signed", "0" + ENDLESS),
+}
+REST = "0" * 8 * 40  # what follows the bomb: enough for short values, too little for long ones
+
+
+UNBOUNDED = ("X509SerialNumber", "HMACOutputLength")
+
+
+def steps_of(octets: bytes, name: str, fragment: bool) -> list[Step]:
+    """What is read, one after the other."""
+    return explain(octets, schema_set(name), fragment=fragment)[0]
+
+
+def _places(kind: str) -> Iterator[tuple[str, Seed, Step]]:
+    """In every message or fragment of every set one place for each element or attribute that holds a value of that kind."""
+    for name in MODULES:
+        met = set()
+        for seed in sorted(seeds(name), key=lambda s: len(s.octets)):
+            steps, holder = steps_of(seed.octets, name, seed.fragment), ""
+            first = next((step for step in steps if step.what == "string"), None)
+            for step in steps:
+                if step.what.startswith(("SE ", "AT ")):
+                    holder = step.what[3:]
+                elif (
+                    (step.what == kind or (kind == "first string" and step is first))
+                    and (seed.name, holder) not in met
+                    and holder not in UNBOUNDED
+                ):
+                    met.add((seed.name, holder))
+                    yield name, seed, step
+
+
+PLACES = {kind: list(_places(kind)) for kind in ("string", "first string", "binary", "unsigned", "signed")}
+
+
+def planted(octets: bytes, bit: int, bomb: str) -> bytes:
+    """The frame up to a bit, and then a bomb."""
+    bits = f"{int.from_bytes(octets, 'big'):0{len(octets) * 8}b}"[:bit] + bomb + REST
+    return int(bits.ljust(-(-len(bits) // 8) * 8, "0"), 2).to_bytes(-(-len(bits) // 8), "big")
+
+
+@pytest.mark.parametrize(("kind", "bomb"), BOMBS.values(), ids=BOMBS)
+def test_a_bomb_in_the_place_of_every_value(kind: str, bomb: str) -> None:
+    """It is refused at the value, in either mode, before it costs memory."""
+    tracemalloc.start()
+    for name, seed, step in PLACES[kind]:
+        octets, schemas = planted(seed.octets, step.bit, bomb), schema_set(name)
+        for mode in ("conformance", "interop"):
+            tracemalloc.reset_peak()
+            before = tracemalloc.get_traced_memory()[0]
+            with pytest.raises(DecodeError) as raised:
+                read(octets, schemas, fragment=seed.fragment, mode=mode)  # type: ignore[arg-type]
+            assert step.bit <= raised.value.bit <= step.bit + len(bomb)
+            assert tracemalloc.get_traced_memory()[1] - before < 40_000 + 10 * len(octets)
+    tracemalloc.stop()
+
+
+def test_there_is_a_place_for_every_bomb() -> None:
+    print({kind: len(places) for kind, places in PLACES.items()})
+    assert all(len({name for name, *_ in PLACES[kind]}) >= len(MODULES) - 2 for kind in PLACES)
+
+
+# --- what has no place in the grammar, however often it is tried ---
+
+
+@each_set
+def test_nesting_is_as_deep_as_the_schema(name: str) -> None:
+    """No type contains itself, so nothing nests deeper than the declarations. Wildcards, where XML could, are refused."""
+    schemas = schema_set(name)
+
+    def depth(cls: Any, above: tuple[Any, ...] = ()) -> int:
+        assert cls not in above, f"{cls} contains itself"
+        if not (isinstance(cls, type) and issubclass(cls, Type)):
+            return 1
+        return 1 + max((depth(c, (*above, cls)) for f in fields(cls) for c in contents(f)), default=0)
+
+    def contents(field: Any) -> tuple[Any, ...]:
+        if field.reference and isinstance(field.content, type) and issubclass(field.content, Type):
+            return tuple(e.type for e in schemas.substitutes(field.name))
+        return field.content if isinstance(field.content, tuple) else (field.content,)
+
+    assert max(depth(e.type) for e in schemas.globals) <= 11
+
+
+@pytest.mark.parametrize("levels", [1, 100, 100_000])
+def test_elements_within_a_wildcard(levels: int) -> None:
+    """Transform offers SE(*): behind it would come elements within elements without end."""
+    octets = encode_fragment(TransformType(Algorithm="a"), schema_set("xmldsig"))
+    (content,) = (step for step in steps_of(octets, "xmldsig", True) if step.what == "EE" and step.width == 3)
+    for mode in ("conformance", "interop"):
+        with pytest.raises(DecodeError, match="element: EXI admits it here, no message has it"):
+            read(planted(octets, content.bit, "001" * levels), schema_set("xmldsig"), fragment=True, mode=mode)  # type: ignore[arg-type]
+
+
+def test_an_endless_list_costs_what_it_weighs() -> None:
+    """Half a megabyte of the shortest elements there are, in a list without maximum."""
+    schemas = schema_set("xmldsig")
+    octets = encode_fragment(TransformsType(Transform=(TransformType(Algorithm=""),) * 40_000), schemas)
+    tracemalloc.start()
+    message = decode_fragment(octets, schemas)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert isinstance(message, TransformsType)
+    assert len(message.Transform) == 40_000
+    assert peak < 100 * len(octets)
+    with pytest.raises(DecodeError):  # it never ends
+        decode_fragment(octets[:-3], schemas)
+
+
+@each_set
+def test_an_integer_without_bounds_is_bounded(name: str) -> None:
+    """Certificate serial numbers have no bounds in the schema: as long as a very long key, and no longer."""
+    if "v2g.messages.xmldsig" not in {m.__name__ for m in schema_set(name).modules}:
+        pytest.skip("has no such integer")
+    schemas = schema_set(name)
+    longest = SignatureMethodType(Algorithm="a", HMACOutputLength=-(2**4096))
+    octets = encode_fragment(longest, schemas)
+    assert decode_fragment(octets, schemas) == longest
+    (value,) = (step for step in steps_of(octets, name, True) if step.what == "signed")
+    for longer in ("1" + unsigned(2**4096), "0" + unsigned(2**4096), "0" + ENDLESS):
+        with pytest.raises(DecodeError, match="longer than 4096 bits"):
+            decode_fragment(planted(octets, value.bit, longer), schemas)
