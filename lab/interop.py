@@ -7,6 +7,7 @@ import argparse
 import asyncio
 import itertools
 import json
+import os
 import sys
 import tempfile
 import time
@@ -22,6 +23,7 @@ SERVICES = ("DC", "DC_BPT", "AC", "AC_BPT")
 CONTROLS = ("scheduled", "dynamic")
 AUTHORIZATIONS = ("eim", "pnc")
 TRANSPORTS = ("tcp", "tls13")
+JOBS = max(1, (os.cpu_count() or 1) // 2)  # a session is two busy processes, and one that waits for a processor misses a timer
 
 EPILOG = """examples:
   v2g interop                            the whole matrix; prints the table, writes interop.json beside the peer
@@ -38,7 +40,7 @@ def matrix(alone: bool = False) -> list[Cell]:
     """Every cell, the foreign side first. `alone` leaves our side out."""
     roles = ("both",) if alone else ROLES
     sessions = itertools.product(roles, SERVICES, CONTROLS, AUTHORIZATIONS, TRANSPORTS)
-    discovered = itertools.product(roles, ("DC_BPT",), ("scheduled",), AUTHORIZATIONS, TRANSPORTS, ("sdp",))
+    discovered = itertools.product(roles, ("DC_BPT",), ("scheduled",), ("pnc",), TRANSPORTS, ("sdp",))
     return [Cell(*cell) for cell in itertools.chain(sessions, discovered)]
 
 
@@ -51,15 +53,18 @@ def chosen(cells: Sequence[Cell], words: Sequence[str]) -> list[Cell]:
     return [cell for cell in cells if cell.words >= set(words)]
 
 
-async def run_all(bench: Bench, cells: Sequence[Cell], quiet: bool) -> list[Seen]:
-    """One cell after the other: a machine that is busy with two sessions shows timers, not interoperability."""
-    seen = []
-    for cell in cells:
-        result = await bench.run(cell)
-        seen.append(result)
+async def run_all(bench: Bench, cells: Sequence[Cell], jobs: int, quiet: bool) -> list[Seen]:
+    """Every cell, `jobs` at a time; told as they end, returned in their order."""
+    room = asyncio.Semaphore(jobs)
+
+    async def one(cell: Cell) -> Seen:
+        async with room:
+            result = await bench.run(cell)
         if not quiet:
             print(f"{'ok  ' if result.ok else 'FAIL'} {cell}  {result.text}", file=sys.stderr, flush=True)
-    return seen
+        return result
+
+    return await asyncio.gather(*(one(cell) for cell in cells))
 
 
 def run(options: argparse.Namespace) -> int:
@@ -80,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="interop.") as scratch:
         bench = Bench(peer, Path(scratch), options.logs or peer.home / "logs", loops=options.loops)
-        seen = asyncio.run(run_all(bench, cells, options.json))
+        seen = asyncio.run(run_all(bench, cells, max(1, options.jobs), options.json))
     report = {
         "peer": f"iso15118 {ecog_setup.VERSION}",
         "seconds": round(time.monotonic() - started, 1),
@@ -107,6 +112,9 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--home", type=Path, default=Path(".interop"), help="where the peer lives (default: .interop)")
     parser.add_argument("--only", nargs="+", default=[], metavar="WORD", help="only the cells that have all these words")
     parser.add_argument("--alone", action="store_true", help="the foreign car against the foreign station, without us")
+    parser.add_argument(
+        "--jobs", type=int, default=JOBS, metavar="N", help=f"cells at a time (default: one for two processors, here {JOBS})"
+    )
     parser.add_argument("--loops", type=int, default=10, help="charge loops per session (default: 10)")
     parser.add_argument("--readme", type=Path, metavar="FILE", help="write the table between the markers of this document")
     parser.add_argument("--logs", type=Path, metavar="FOLDER", help="where both sides' logs go (default: logs/ beside the peer)")

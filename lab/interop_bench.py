@@ -15,7 +15,6 @@ from lab.peers.process import Process, ProcessFailed
 
 DRIVERS = Path(__file__).parent / "peers"
 SOURCE = Path(lab.__file__).parent.parent
-ANNOUNCED = 61851  # a TCP port of the dynamic range, which alone SDP may announce; free, as a namespace is new
 START, SESSION = 60.0, 90.0  # s until a side listens, and until a session is over: for a machine much slower than any seen
 PARTING = 10.0  # s that a station has to end after a car that failed
 PATIENCE = 20.0  # the peer's own timers are stretched by this; ours never are
@@ -135,6 +134,8 @@ class Bench:
             car = self.foreign_car(cell, port) if cell.role != "station" else self.our_car(cell, port)
             async with self._process(car, cell, ends.car if ends else None) as driving:
                 code = await driving.finish(START + SESSION)
+                if not driving.said:
+                    raise ProcessFailed(f"{car.name} ended with exit code {code} and gave no account; see {driving.log}")
                 await serving.finish(SESSION if code == 0 else PARTING)
         return judged(cell, self.loops, driving.last, serving.last if cell.role != "car" else account(serving.said))
 
@@ -157,7 +158,7 @@ class Bench:
         return Program(name, command, environment)
 
     def our_station(self, cell: Cell) -> Program:
-        where = ("--iface", INTERFACE, "--port", str(ANNOUNCED)) if cell.discovery == "sdp" else ("--host", "::1", "--port", "0")
+        where = ("--iface", INTERFACE) if cell.discovery == "sdp" else ("--host", "::1", "--port", "0")
         services = "AC,AC_BPT" if cell.service.startswith("AC") else "DC,DC_BPT"
         offer = ("--services", services, "--auth", "EIM,PnC", "--prices", str(self._prices(cell)))
         return self._ours("our station", cell, "secc", *where, "--once", *offer)

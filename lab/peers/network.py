@@ -1,5 +1,6 @@
 """Two network namespaces joined by a cable: SDP on one machine, with link-local addresses and multicast as between two."""
 
+import itertools
 import os
 import shutil
 import subprocess
@@ -8,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 INTERFACE = "v2g0"  # the same name at both ends
+_numbers = itertools.count(1)
 
 
 class NoNetwork(Exception):
@@ -34,7 +36,8 @@ def cable() -> Iterator[Cable]:
         raise NoNetwork("network namespaces need root")
     if not shutil.which("ip"):
         raise NoNetwork("there is no `ip`: apt-get install iproute2")
-    ends = Cable(f"v2g-station-{os.getpid()}", f"v2g-car-{os.getpid()}")
+    number = f"{os.getpid()}-{next(_numbers)}"
+    ends = Cable(f"v2g-station-{number}", f"v2g-car-{number}")
     try:
         _plug(ends)
         yield ends
