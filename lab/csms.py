@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote
 
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -29,6 +29,9 @@ from ocpp_bridge.link import FRAME_LIMIT, CallFailed, Link
 from ocpp_bridge.rpc import Refusal
 from ocpp_bridge.schemas import Payload, Version
 from ocpp_bridge.times import timestamp
+
+if TYPE_CHECKING:
+    from lab.csms_pki import LabPki
 
 LOG = logging.getLogger("v2g.csms")
 VERSIONS: tuple[Version, ...] = ("ocpp2.1", "ocpp2.0.1")
@@ -109,6 +112,7 @@ class Csms:
         blocked: frozenset[str] = frozenset(),
         transfers: list[str] | None = None,
         sample_interval: int | None = None,
+        pki: "LabPki | None" = None,
     ) -> None:
         self.strategy = strategy or Strategy()
         self.stations: dict[str, Station] = {}
@@ -116,7 +120,7 @@ class Csms:
         self._say, self._wall, self._boot = say or (lambda entry: None), wall, boot
         self._interval, self._password = interval, password
         self._transfers = TRANSFERS if transfers is None else transfers
-        self._sample_interval = sample_interval
+        self._sample_interval, self._pki = sample_interval, pki
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def serve(self, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None) -> Server:
@@ -320,8 +324,16 @@ class Csms:
         return {}
 
     def _certificate(self, station: Station, payload: Payload) -> Payload:
-        self._note(station, "certificate", "a car wants its contract; this CSMS has none", payload)
-        return {"status": "Failed", "exiResponse": ""}
+        answer = {"status": "Failed", "exiResponse": ""} if self._pki is None else self._pki.contract(payload, station.version)
+        remaining = f", {answer['remainingContracts']} remain" if "remainingContracts" in answer else ""
+        self._note(station, "certificate", f"a car wants its contract: {answer['status']}{remaining}", payload | {"answer": answer})
+        return answer
+
+    def _status(self, station: Station, payload: Payload) -> Payload:
+        answer = {"status": "Failed"} if self._pki is None else self._pki.status(payload)
+        serial = payload["ocspRequestData"]["serialNumber"]
+        self._note(station, "certificate-status", f"GetCertificateStatus of {serial}: {answer['status']}", payload)
+        return answer
 
     def _pull(self, station: Station, payload: Payload) -> Payload:
         return {"status": "Accepted", "scheduleUpdate": {"setpoint": self.strategy.setpoint}}
@@ -340,7 +352,7 @@ HANDLERS: dict[str, Handler] = {
     "ReportChargingProfiles": Csms._reports,
     "SecurityEventNotification": Csms._alarm,
     "Get15118EVCertificate": Csms._certificate,
-    "GetCertificateStatus": lambda csms, station, payload: {"status": "Failed"},
+    "GetCertificateStatus": Csms._status,
     "PullDynamicScheduleUpdate": Csms._pull,
     "NotifyEvent": lambda csms, station, payload: {},
     "MeterValues": lambda csms, station, payload: {},

@@ -18,6 +18,7 @@ EPILOG = """examples:
   v2g csms --prices tomorrow.csv --import-limit 11000 --export-limit 7000
   v2g csms --strategy setpoint --setpoint -5000                every car gives 5 kW
   v2g csms --strategy none                                     only listen: stations make their own schedules
+  v2g csms --cps certs                                         cars get the contracts of this directory (Get15118EVCertificate)
   v2g csms --password 0123456789abcdef                         security profile 1: user is the station id
   v2g csms --cert csms.pem --key csms.key --password ...       security profile 2
   v2g csms --cert csms.pem --key csms.key --client-ca ca.pem   security profile 3
@@ -49,6 +50,9 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     steer.add_argument("--export-limit", type=float, metavar="W", default=22_000.0, help="of the site, out of the car (default: 22000)")
     steer.add_argument("--setpoint", type=float, metavar="W", default=0.0, help="for the strategy setpoint, + into the car")
     steer.add_argument("--block", action="append", default=[], metavar="TOKEN", help="refuse this token or eMAID; again for more")
+    parser.add_argument(
+        "--cps", type=Path, metavar="DIR", help="hand out the contracts of this certificate directory, answer for its status"
+    )
     link = parser.add_argument_group("security profiles")
     link.add_argument("--password", help="of every station, Basic authentication (profiles 1 and 2)")
     link.add_argument("--cert", type=Path, metavar="PEM", help="the CSMS's chain: TLS (profiles 2 and 3)")
@@ -101,6 +105,20 @@ def tls_of(options: argparse.Namespace) -> ssl.SSLContext | None:
     return context
 
 
+def pki_of(options: argparse.Namespace) -> Any:
+    """The certificates behind the CSMS. ValueError for a directory that cannot provide."""
+    if options.cps is None:
+        return None
+    from lab.csms_pki import LabPki
+    from pki.errors import StoreError
+    from pki.store import Store
+
+    try:
+        return LabPki.of(Store(options.cps))
+    except StoreError as error:
+        raise ValueError(f"--cps: {error}") from None
+
+
 async def _serve(options: argparse.Namespace) -> int:
     from lab.csms import Csms
     from v2g.session.clock import Clock
@@ -115,6 +133,7 @@ async def _serve(options: argparse.Namespace) -> int:
         password=options.password,
         blocked=frozenset(options.block),
         sample_interval=options.sample_interval,
+        pki=pki_of(options),
     )
     tls = tls_of(options)
     server = await csms.serve(options.host, options.port, tls)
