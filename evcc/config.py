@@ -20,13 +20,8 @@ capacity = 77000
 charge_power = 150000
 """
 
-import difflib
-import tomllib
-import typing
-from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, TypeVar
-
-import msgspec
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 from evcc.car import Car, Wish
 from evcc.contract import Contract
@@ -34,12 +29,7 @@ from evcc.ev import AC_INLET, Battery, Ev, Inlet
 from evcc.goal import Goal
 from pki.status_book import Revocation
 from v2g.session.clock import Clock
-
-T = TypeVar("T")
-
-
-class ConfigError(ValueError):
-    """A configuration that cannot be meant; the message names the key, the value and the cure."""
+from v2g.settings import ConfigError, read
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,40 +68,7 @@ class Config:
 
 def parsed(text: str) -> Config:
     """The configuration in a TOML text. Raises ConfigError."""
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"not TOML: {error}") from None
-    return _read(Config(), table, "")
-
-
-def _read(default: T, table: dict[str, Any], path: str) -> T:
-    """`default` (a dataclass) with what the table says."""
-    hints, known = typing.get_type_hints(type(default)), [f.name for f in fields(default)]  # type: ignore[arg-type]
-    said: dict[str, Any] = {}
-    for key, value in table.items():
-        if key not in known:
-            near = difflib.get_close_matches(key, known, 1)
-            cure = f"did you mean {path}{near[0]}?" if near else f"known are {', '.join(known)}"
-            raise ConfigError(f"unknown key {path}{key}; {cure}")
-        before = getattr(default, key)
-        if isinstance(before, Wish | Goal | Battery | Inlet):
-            if not isinstance(value, dict):
-                raise ConfigError(f"{path}{key} is {value!r}; give a table [{path}{key}]")
-            said[key] = _read(before, value, f"{path}{key}.")
-        else:
-            said[key] = _value(value, hints[key], f"{path}{key}")
-    try:
-        return replace(default, **said)  # type: ignore[type-var]
-    except ValueError as error:
-        raise ConfigError(f"[{path.rstrip('.')}] {error}" if path else str(error)) from None
-
-
-def _value(value: Any, kind: Any, path: str) -> Any:
-    try:
-        return msgspec.convert(value, kind)
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"{path} is {value!r}: {error}") from None
+    return read(Config, text)
 
 
 def described(config: Config) -> dict[str, Any]:

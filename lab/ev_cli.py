@@ -11,11 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from evcc.config import Config, ConfigError, parsed
+from evcc.config import Config, parsed
 from evcc.script import Script
 from evcc.services import IDS
 from v2g.session.link import Observe
 from v2g.session.trace import Trace, TraceWriter
+from v2g.settings import ConfigError
 
 WELL, NEGATIVE, USAGE = 0, 1, 2
 SCRIPTS = ("charge", "read-soc", "schedule-renegotiation", "service-renegotiation")

@@ -18,13 +18,14 @@ from energy.prices import parsed as parsed_prices
 from energy.site import Site
 from secc import station as words
 from secc.backend import LocalBackend, Surroundings
-from secc.config import SIMULATED, Config, ConfigError, OutletConfig, limits_of, parsed
+from secc.config import SIMULATED, Config, OutletConfig, limits_of, parsed
 from secc.evse import EVSE
 from v2g.messages.common_types import ChargeLoopResType
 from v2g.session.clock import Clock
 from v2g.session.endpoint import Ended, Event, FrameSent, Noted, Relaxed
 from v2g.session.link import Disconnected, HandshakeFailed, Observe, Observer, Secured, Unreachable, spelled
 from v2g.session.trace import Trace, TraceWriter
+from v2g.settings import ConfigError
 
 WELL, NEGATIVE, USAGE = 0, 1, 2
 RENEWAL_PERIOD = 5.0  # s between two looks at the certificates

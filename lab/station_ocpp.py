@@ -12,9 +12,10 @@ from energy.site import Site
 from ocpp_bridge.bridge import Bridge
 from ocpp_bridge.charge_point import ChargePoint, Endpoint
 from ocpp_bridge.charger import Charger, Evse
-from secc.config import Config, ConfigError, OutletConfig, limits_of
+from secc.config import Config, OutletConfig, limits_of
 from secc.station import Backend
 from v2g.session.clock import Clock
+from v2g.settings import ConfigError
 
 LAST_WORDS = 3.0  # s for what is still to be said when the station shuts down
 

@@ -35,26 +35,18 @@ evse_id = "DE*ABC*E1"
 port = 15118
 """
 
-import difflib
-import tomllib
 import typing
-from dataclasses import dataclass, field, fields, is_dataclass, replace
-from typing import Any, TypeVar
-
-import msgspec
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from secc.outlet import Outlet
 from secc.simulated import AC_LIMITS, DC_LIMITS, Physics
 from secc.station import Limits
 from v2g.session.profiles import Profile
+from v2g.settings import ConfigError, read
 
-T = TypeVar("T")
 SIMULATED = "simulated"
 PORT = 15118
-
-
-class ConfigError(ValueError):
-    """A configuration that cannot be meant; the message names the key, the value and the cure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,50 +165,4 @@ def limits_of(outlet: OutletConfig) -> Limits:
 
 def parsed(text: str, **flags: Any) -> Config:
     """The configuration in a TOML text, overruled by flags: nested dictionaries with the same keys. Raises ConfigError."""
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"not TOML: {error}") from None
-    merged: Config = _read(Config, _merged(table, flags), "")
-    return merged
-
-
-def _merged(table: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    both = dict(table)
-    for key, value in over.items():
-        both[key] = _merged(both.get(key, {}), value) if isinstance(value, dict) else value
-    return both
-
-
-def _read(cls: type[T], table: dict[str, Any], path: str) -> T:
-    """A dataclass from what the table says."""
-    hints, known = typing.get_type_hints(cls), [f.name for f in fields(cls)]  # type: ignore[arg-type]
-    said: dict[str, Any] = {}
-    for key, value in table.items():
-        if key not in known:
-            near = difflib.get_close_matches(key, known, 1)
-            cure = f"did you mean {path}{near[0]}?" if near else f"known are {', '.join(known)}"
-            raise ConfigError(f"unknown key {path}{key}; {cure}")
-        said[key] = _value(value, hints[key], f"{path}{key}")
-    try:
-        return cls(**said)
-    except ConfigError:
-        raise
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"[{path.rstrip('.')}] {error}" if path else str(error)) from None
-
-
-def _value(value: Any, kind: Any, path: str) -> Any:
-    """One value: a table for a dataclass, a list of tables for a tuple of them, else what msgspec makes of it."""
-    options = [kind, *typing.get_args(kind)]
-    nested = next((option for option in options if isinstance(option, type) and is_dataclass(option)), None)
-    if nested is not None and isinstance(value, list):
-        return tuple(_read(nested, each, f"{path}.") for each in value)
-    if nested is not None:
-        if not isinstance(value, dict):
-            raise ConfigError(f"{path} is {value!r}; give a table [{path}]")
-        return _read(nested, value, f"{path}.")
-    try:
-        return msgspec.convert(value, kind)
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"{path} is {value!r}: {error}") from None
+    return read(Config, text, **flags)

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from secc import config
-from secc.config import ConfigError, limits_of, parsed
+from secc.config import limits_of, parsed
 from secc.simulated import AC_LIMITS, DC_LIMITS
 from secc.station import Limits
+from v2g.settings import ConfigError
 
 FILE = """
 port = 0
