@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from v2g.exi.schema import Type
 from v2g.messages.common_types import MessageHeaderType, processingType
 from v2g.session.timing import EVCC_CABLE_CHECK_TIMEOUT, EVCC_ONGOING_TIMEOUT, EVCC_PRE_CHARGE_TIMEOUT
-from v2g.session.v2gtp import PayloadType
 
 if TYPE_CHECKING:
     from evcc.car import Car
@@ -50,10 +49,12 @@ class Raw:
 
 @dataclass(frozen=True, slots=True)
 class Aside:
-    """A request of a side stream: as any other, under its own payload type."""
+    """A request of a side stream. The script goes on at once, with True, or with False while an older one is not answered yet.
+
+    The main stream keeps its own time meanwhile; the answer is judged as any other, and its failure ends the session.
+    """
 
     request: Type
-    payload_type: PayloadType
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ class Expectation:
     sent: float
     due: float
     within: float
-    payload_types: frozenset[int] = frozenset()
+    payload_type: int = 0
 
 
 class EvccSession:
@@ -55,6 +55,7 @@ class EvccSession:
         self._events: list[Event] = []
         self._states = frozenset({State.SUPPORTED_APP_PROTOCOL})
         self._expects: Expectation | None = None
+        self._aside: Expectation | None = None  # on a side stream
         self._resume_at: float | None = None
         self._heard_at: float | None = None  # the last response
         self._inbox: deque[Type] = deque()  # what came unasked while a script speaks raw
@@ -95,9 +96,9 @@ class EvccSession:
                 limit = timer.limit
                 self._throw(TimedOut(limit.timer, limit.seconds, "it is not finished" + self._waiting_for(), limit.requirement))
             else:
-                assert self._expects is not None
-                expects, self._expects = self._expects, None
-                self._throw(TimedOut(MSG_TIMEOUT, expects.within, f"no answer to {_name(expects.request)}", "V2G20-436"))
+                late = next(expects for expects in (self._expects, self._aside) if expects is not None and expects.due == due)
+                self._answered(late)
+                self._throw(TimedOut(MSG_TIMEOUT, late.within, f"no answer to {_name(late.request)}", "V2G20-436"))
 
     def deadline(self) -> float | None:
         """The time at which `tick` must be called at the latest."""
@@ -106,8 +107,7 @@ class EvccSession:
         dues = [timer.due for timer in self.car.timers]
         if self._resume_at is not None:
             dues.append(self._resume_at)
-        if self._expects is not None:
-            dues.append(self._expects.due)
+        dues += [expects.due for expects in (self._expects, self._aside) if expects is not None]
         return min(dues, default=None)
 
     def octets_to_send(self) -> bytes:
@@ -150,25 +150,33 @@ class EvccSession:
         elif isinstance(step, Raw):
             self._send_raw(step)
         elif isinstance(step, Aside):
-            self._ask(step.request, step.payload_type)
-        else:
-            self._ask(step, payload_type_of(type(step)))
+            self._ask_aside(step.request)
+        elif (expects := self._asked(step)) is not None:
+            self._expects = expects
 
-    def _ask(self, request: Type, payload_type: PayloadType) -> None:
+    def _ask_aside(self, request: Type) -> None:
+        if self._aside is not None:
+            self._resume(lambda: self._script.send(False))
+        elif (expects := self._asked(request)) is not None:
+            self._aside = expects
+            self._resume(lambda: self._script.send(True))
+
+    def _asked(self, request: Type) -> Expectation | None:
+        """Send a request, and what is expected then; None when it may not be sent, which the script is told."""
+        payload_type = payload_type_of(type(request))
         if not any(row(state, type(request)) for state in self._states):
             states = " or ".join(sorted(state.value for state in self._states))
             self._throw(Misuse(f"the script sends {type(request).__name__} where the station waits for {states}", "V2G20-459"))
-            return
+            return None
         request = self.car.stamped(request)
         try:
             exi = encode(request, schema_set(SETS[payload_type]))
         except EncodeError as error:
             self._throw(Misuse(f"the script's {type(request).__name__} is no valid message: {error}"))
-            return
+            return None
         self._send(payload_type, exi, request)
         within = timing(type(request)).msg_timeout
-        response = payload_type_of(response_to(type(request)))
-        self._expects = Expectation(request, self.car.now, self.car.now + within, within, frozenset({payload_type, response}))
+        return Expectation(request, self.car.now, self.car.now + within, within, payload_type)
 
     def _send(self, payload_type: int, exi: bytes, request: Type) -> None:
         since = None if self._heard_at is None else self.car.now - self._heard_at
@@ -193,7 +201,7 @@ class EvccSession:
     # --- responses ---
 
     def _hear(self, heard: Frame) -> None:
-        expects, now = self._expects, self.car.now
+        expects, now = self._aside if heard.payload_type >= PayloadType.SCHEDULE_RENEGOTIATION else self._expects, self.car.now
         since = None if expects is None else now - expects.sent
         try:
             response = message(heard.payload_type, heard.payload)
@@ -203,17 +211,25 @@ class EvccSession:
             self._end("Error", error if isinstance(error, FramingError) else undecodable)
             return
         self._events.append(FrameReceived(now, heard.payload_type, SETS[PayloadType(heard.payload_type)], heard.payload, response, since))
-        self._heard_at = now
         if expects is None:
             self._unasked(response)
             return
-        self._expects = None
+        self._answered(expects)
         try:
             self._judge(expects, heard.payload_type, response)
         except SessionError as error:
             self._throw(error)
-        else:
+            return
+        if expects.payload_type < PayloadType.SCHEDULE_RENEGOTIATION:
+            self._heard_at = now
             self._resume(lambda: self._script.send(response))
+
+    def _answered(self, expects: Expectation) -> None:
+        """This is waited for no more."""
+        if expects is self._aside:
+            self._aside = None
+        else:
+            self._expects = None
 
     def _unasked(self, response: Type) -> None:
         if not self._raw:
@@ -230,7 +246,7 @@ class EvccSession:
         code = getattr(response, "ResponseCode", None)
         if type(response) is paired and code is not None and code.value.startswith("FAILED"):
             raise PeerFailed(code, f"the station refuses {_name(request)} and ends the session")
-        if type(response) is not paired or payload_type not in expects.payload_types:
+        if type(response) is not paired or payload_type != expects.payload_type:
             raise PeerMisbehaved(f"the station answers {_name(request)} with {type(response).__name__} on 0x{payload_type:04X}")
         header: Any = getattr(response, "Header", None)  # supportedAppProtocolRes has none
         told = header and header.SessionID
@@ -261,7 +277,7 @@ class EvccSession:
             self._script.close()
             self._gather()
             self._events.append(Noted(self.car.now, "control pilot", {"state": "B"}))  # whatever happened, the car is safe first
-        self._expects = self._resume_at = None
+        self._expects = self._aside = self._resume_at = None
         self.car.timers.clear()
         self.ended = Ended(how, error)
 

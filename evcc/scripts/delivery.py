@@ -26,7 +26,6 @@ from v2g.messages.common_messages import (
 from v2g.messages.common_types import evseNotificationType as Notification
 from v2g.messages.common_types import processingType as Processing
 from v2g.session.errors import PeerIncompatible
-from v2g.session.v2gtp import PayloadType
 
 RENEGOTIATE = "renegotiate the schedule"
 Leave = Session | str | None  # end the session so, or renegotiate, or go on
@@ -142,5 +141,6 @@ def confirmation(car: Car, response: Any) -> Part[None]:
         Scheduled_SMDTControlMode=None if tuple_id is None else Scheduled_SMDTControlModeType(SelectedScheduleTupleID=tuple_id),
     )
     header = msgspec.structs.replace(UNSTAMPED, Signature=car.contract.metering(data))
-    yield Aside(MeteringConfirmationReq(Header=header, SignedMeteringData=data), PayloadType.METERING_CONFIRMATION)
-    car.note("meter reading confirmed", wh=response.MeterInfo.ChargedEnergyReadingWh)
+    sent = yield Aside(MeteringConfirmationReq(Header=header, SignedMeteringData=data))
+    if sent:
+        car.note("meter reading confirmed", wh=response.MeterInfo.ChargedEnergyReadingWh)

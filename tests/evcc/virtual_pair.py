@@ -1,6 +1,6 @@
 """Our car and our station in one virtual time: two sessions, a link of a few milliseconds, hardware that does as it is told."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from energy.offer import Offer, Tuple
@@ -13,6 +13,7 @@ from secc import station as words
 from secc.outlet import Outlet
 from secc.session import SeccSession
 from v2g.session.endpoint import Event
+from v2g.session.tls import TlsFacts
 
 LATENCY = 0.003  # s
 LIMITS = words.Limits(
@@ -34,6 +35,11 @@ def night(start: float) -> Offer:
     return Offer((Tuple(11, charging, discharging, prices, prices),))
 
 
+def mirrored(facts: TlsFacts) -> TlsFacts:
+    """The same connection as the other side sees it."""
+    return replace(facts, own_chain=facts.peer_chain, peer_chain=facts.own_chain)
+
+
 @dataclass
 class Pair:
     """Runs until both sessions have ended. `setpoint` (W) is what Dynamic control asks for; `facts` are told at a loop."""
@@ -44,13 +50,19 @@ class Pair:
     given: dict[str, Any] = field(default_factory=dict)
     setpoint: float = 8_000.0
     facts: dict[int, words.Fact] = field(default_factory=dict)
-    hardware: float = 0.05  # s until a command is carried out
-    metered: float = 0.0  # Wh, by a meter of the test
+    hardware: float = 0.01  # s until a command is carried out
+    imported: float = 0.0  # Wh, by a meter of the test
+    exported: float = 0.0
 
     def __post_init__(self) -> None:
         self.now = self.car.now
-        tls = self.car.link.tls if self.car.link else None
-        options: dict[str, Any] = {"entropy": lambda n: bytes(range(1, n + 1)), "tls": tls, "insecure": tls is None, **self.given}
+        tls = mirrored(self.car.link.tls) if self.car.link and self.car.link.tls else None
+        options: dict[str, Any] = {
+            "entropy": lambda n: (int(self.now) + 1).to_bytes(n, "big"),
+            "tls": tls,
+            "insecure": tls is None,
+            **self.given,
+        }
         self.station = SeccSession(self.outlet, self.car.clock, self.now, **options)
         self.evcc = EvccSession(self.script, self.car, self.now)
         self.later: list[tuple[float, words.Fact]] = []
@@ -81,7 +93,9 @@ class Pair:
         """Time goes on: the test's meter counts what the output gives."""
         self.now = max(self.now, now)
         wall = self.car.clock.wall(self.now)
-        self.metered += self.output[0] * self.output[1] * (wall - self.counted) / 3600.0
+        energy = self.output[0] * self.output[1] * (wall - self.counted) / 3600.0
+        self.imported += max(energy, 0.0)
+        self.exported -= min(energy, 0.0)
         self.counted = wall
 
     def _exchange(self) -> bool:
@@ -116,7 +130,7 @@ class Pair:
             case words.SetOutput(voltage=voltage, current=current):
                 self.output = (voltage, current)
                 fact = words.OutputMeasured(voltage, current)
-            case words.NeedsChanged(first=True):
+            case words.NeedsChanged():
                 fact = words.ScheduleReady(night(int(self.car.wall)))
             case words.PowerStarted():
                 self._after(words.SetpointChanged(self.setpoint))
