@@ -186,6 +186,18 @@ def test_padding_that_is_not_zero_is_reported() -> None:
     assert "padding" in reading.findings[0].reason
 
 
+def test_an_undeclared_end_stands_for_empty_text_even_where_an_attribute_could_come() -> None:
+    """SignatureValue in its first state: Id 00, text 01, and behind the escape 10 its end 000."""
+    schemas = schema_set("xmldsig")
+    empty = xmldsig.SignatureValueType(value=b"")
+    stream = bits(encode(empty, schemas))
+    code = 8 + schemas.document_width
+    assert stream[code:].startswith("01" + "00000000" + "0")
+    reading = read(packed(f"{stream[:code]} 10 000".replace(" ", "")), schemas)
+    assert reading.message == empty
+    assert "empty value" in reading.findings[0].reason
+
+
 def test_an_error_tells_path_and_bit() -> None:
     octets = encode(dc.DC_CableCheckReq(Header=HEADER), DC)
     with pytest.raises(DecodeError) as raised:

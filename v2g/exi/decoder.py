@@ -221,6 +221,8 @@ class Decoder:
         """Read what a production announces into its field; how many values the field now holds."""
         target = production.field
         if target is None:
+            if production.event is Event.ELEMENT:
+                raise self._error(f"one more {production}, and the list is full", 0)
             raise self._refused("element" if production.event is Event.ANY_ELEMENT else "text", 0)
         if production.event is Event.ELEMENT:
             assert production.name is not None
@@ -304,10 +306,11 @@ class Decoder:
 
     def _cut_short(self, cls: type[Type], state: State, slots: _Slots) -> Type:
         """An element of complex type that an undeclared end has ended: its text is empty. Where elements are still due, it is broken."""
-        due = state.productions[0]
-        if due.field is None or due.event is not Event.TEXT:
-            raise self._error(f"the element ends before {due.name.local if due.name else 'its content'}", 0)
-        slots.put(due.field, self._empty(values.representation(due.content)))  # type: ignore[arg-type]
+        text = next((p for p in state.productions if p.event is Event.TEXT), None)
+        if text is None or text.field is None:
+            due = state.productions[0].name
+            raise self._error(f"the element ends before {due.local if due else 'its content'}", 0)
+        slots.put(text.field, self._empty(values.representation(text.content)))  # type: ignore[arg-type]
         return slots.build(cls)
 
     def _relaxed(self, name: QName) -> Type:

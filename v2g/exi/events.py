@@ -75,5 +75,5 @@ def _fits(production: Production, value: Any) -> bool:
 
 
 def _admitted(state: State) -> str:
-    names = (p.name.local if p.name else p.event.name.lower() for p in state.productions)
+    names = (p.name.local if p.name else p.event.name.lower() for p in state.productions if p.field or p.event is not Event.ELEMENT)
     return f"{' or '.join(names)} is expected"

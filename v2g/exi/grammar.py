@@ -41,27 +41,29 @@ Content = Facets | type[Type]
 
 
 UNBOUNDED = 1 << 63  # more than any list holds
+FULL = -1  # in the place of the copies made: a list that is full, in a dialect that offers its start all the same
 
 
 class Production:
     """One event that a state admits, and the state after it.
 
     `field` receives the value. Once the field holds `limit` values, the state after it is `full` instead of `after`: a list that has
-    reached its maximum offers no further start.
+    reached its maximum offers no further start, or in some dialects one that nobody may take: it has no field, and nothing comes after it.
     """
 
     __slots__ = ("_after", "_full", "_grammar", "content", "event", "field", "limit", "name")
 
-    def __init__(self, grammar: "Grammar", event: Event, term: "_Term | None", name: QName | None, content: Any, after: "_Todo") -> None:
-        endless = grammar.dialect.endless_from
+    def __init__(
+        self, grammar: "Grammar", event: Event, term: "_Term | None", name: QName | None, content: Any, after: "_Todo | None"
+    ) -> None:
         self.event = event
         self.name = name
         self.content: Content = content
-        self.field: Field | None = term.field if term else None
-        self.limit = term.maximum if term and term.maximum and 1 < term.maximum < (endless or UNBOUNDED) else None
+        self.field: Field | None = term.field if term and after is not None else None
+        self.limit = term.maximum if term and term.maximum and term.maximum > 1 else None
         self._grammar = grammar
         self._after: Any = after
-        self._full: Any = after[1:] if self.limit else None
+        self._full: Any = grammar.filled(after, self.limit) if after and self.limit else None
 
     def __str__(self) -> str:
         """As EXI writes it, with the local name."""
@@ -187,6 +189,10 @@ class Grammar:
         """The state with this left to do, after an event of that kind."""
         return self._state(todo, start=False, attributes=event is Event.ATTRIBUTE)
 
+    def filled(self, todo: _Todo, limit: int) -> _Todo:
+        """What is left to do after a list, the first part, has reached its limit."""
+        return ((todo[0][0], FULL), *todo[1:]) if limit >= (self.dialect.endless_from or UNBOUNDED) else todo[1:]
+
     def _state(self, todo: _Todo, start: bool, attributes: bool) -> State:
         key = (start, attributes, *((id(part), done) for part, done in todo))
         if key not in self._states:
@@ -202,12 +208,17 @@ class Grammar:
             found[Event.MIXED_TEXT, None] = Production(self, Event.MIXED_TEXT, None, None, None, todo)
         return sorted(found.values(), key=lambda p: p.event)
 
-    def _expand(self, todo: _Todo) -> Iterator[tuple[Event, _Term | None, _Todo]]:
-        """What may come next: (event, term, what is left to do after it)."""
+    def _expand(self, todo: _Todo) -> Iterator[tuple[Event, _Term | None, _Todo | None]]:
+        """What may come next: (event, term, what is left to do after it, None if it only takes a code)."""
         if not todo:
             yield Event.END, None, ()
             return
         (part, done), rest = todo[0], todo[1:]
+        if done == FULL:
+            assert isinstance(part, _Term)
+            yield part.event, part, None
+            yield from self._expand(rest)
+            return
         if self.dialect.optional_after_list and _optional_after_list(part, rest):
             yield from self._forgetful(part, done, rest)
             return
@@ -218,7 +229,7 @@ class Grammar:
         if done >= part.minimum:
             yield from self._expand(rest)
 
-    def _enter(self, part: _Part, after: _Todo) -> Iterator[tuple[Event, _Term | None, _Todo]]:
+    def _enter(self, part: _Part, after: _Todo) -> Iterator[tuple[Event, _Term | None, _Todo | None]]:
         if isinstance(part, _Term):
             yield part.event, part, after
         elif part.alternatives:
@@ -227,7 +238,7 @@ class Grammar:
         else:
             yield from self._expand((*((p, 0) for p in part.parts), *after))
 
-    def _forgetful(self, part: _Part, done: int, rest: _Todo) -> Iterator[tuple[Event, _Term | None, _Todo]]:
+    def _forgetful(self, part: _Part, done: int, rest: _Todo) -> Iterator[tuple[Event, _Term | None, _Todo | None]]:
         """The dialect's optional list before an optional element: without items it forgets the element, after two it takes no third."""
         if done < 2:
             yield from self._enter(part, ((part, done + 1), *rest))

@@ -51,8 +51,8 @@ class Outline:
 
 
 def key(production: Production) -> Key:
-    """What tells productions of one class apart."""
-    return production.event, production.name
+    """What tells productions of one class apart. Those that yield nothing have no name."""
+    return production.event, production.name if production.field is not None else None
 
 
 def _states(start: State) -> list[State]:
