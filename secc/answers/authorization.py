@@ -37,6 +37,9 @@ from v2g.session.sequence import State
 from v2g.session.timing import SECC_ONGOING_TIMEOUT
 
 
+PROVIDER = 5  # characters of an eMAID that name its provider: country and provider id
+
+
 def offered(known: Context) -> tuple[Authorization, ...]:
     """The ways to authorize here; Plug & Charge only where somebody can verify it."""
     return tuple(way for way in known.outlet.authorizations if way == "EIM" or known.verifier is not None)
@@ -97,6 +100,8 @@ def _claimed(request: AuthorizationReq, known: Context) -> Context:
         return replace(known, claim=Claim("EIM"), asked=None, verdict=early)
     assert known.verifier is not None
     judged = known.verifier.contract(request, known.challenge, known.wall)
+    if judged.warning is None and known.outlet.providers and judged.emaid[:PROVIDER] not in known.outlet.providers:
+        judged = replace(judged, warning=Code.WARNING_eMSPUnknown)  # not among the SupportedProviders that the car was told
     return replace(known, claim=replace(judged, presented=presented), asked=None, verdict=None)
 
 
