@@ -10,7 +10,7 @@ from ocpp_bridge.schemas import Payload
 from ocpp_bridge.times import epoch
 
 PURPOSES: Final = (TX, DEFAULT, STATION, EXTERNAL)
-CAP_MODES: Final = ("ChargingOnly",)  # of station maximum and external constraints, which cap and do not steer
+CAPS: Final = {STATION: ("ChargingOnly",), EXTERNAL: ("ChargingOnly", "ExternalLimits")}  # modes of what caps and does not steer
 UNSUPPORTED: Final = ("useLocalTime", "randomizedDelay", "limitAtSoC")
 PROFILES_MAXIMUM: Final = 100  # SmartChargingCtrlr.Entries: bounds what a CSMS can make us hold
 STACK_LEVEL_MAXIMUM: Final = 100
@@ -94,7 +94,7 @@ def _mode(period: Payload) -> str:
 
 
 def _wrong_mode(case: Case) -> bool:
-    return any(_mode(period) not in (MODES if case.purpose in (TX, DEFAULT) else CAP_MODES) for period in case.periods)
+    return any(_mode(period) not in CAPS.get(case.purpose, MODES) for period in case.periods)
 
 
 def _incomplete(period: Payload) -> bool:

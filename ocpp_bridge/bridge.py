@@ -115,8 +115,16 @@ class Bridge:
         charger.version, charger.online, charger.offline_since = version, True, None
         if charger.boot.status == "Accepted":
             self._accepted(now, away)
-        else:
-            charger.boot.due = now
+        elif not charger.boot.status or charger.boot.due is None:
+            charger.boot.due = now  # one that was told to come back later comes back then
+
+    def check_status(self, certificate: bytes, issuer: bytes) -> bool:
+        """Ask for the OCSP response of a certificate of the station (both DER); `staple` has it later. False: nobody to ask."""
+        return certificates.status_wanted(self.charger, certificate, issuer)
+
+    def staple(self, certificate: bytes) -> bytes | None:
+        """The OCSP response (DER) of a certificate, to be stapled to handshakes; the caller judges its signature and age."""
+        return self.charger.staples.get(certificate)
 
     def alarm(self, kind: str, text: str, now: float) -> None:
         """A critical security event: kept until the CSMS has it, and not said twice meanwhile."""
@@ -191,7 +199,7 @@ class Bridge:
         if looking or (evse.next_edge is not None and wall >= evse.next_edge):
             charging.steer(charger, evse, now)
         if evse.remote is not None and now >= evse.remote_due:
-            evse.remote = None
+            evse.remote = evse.brought = None
             charger.note(f"EVSE {evse.id}: no car came for RequestStartTransaction")
         due = self._pull_due(evse)
         if due is not None and wall >= due:
@@ -214,6 +222,15 @@ class Bridge:
         """Take the schedules that must be made here; answer each with `planned`."""
         plans, self.charger.plans = self.charger.plans, []
         return plans
+
+    def news(self) -> list[Call | int]:
+        """Take what the journal must keep: calls to be delivered, numbers of calls that are over."""
+        news, self.charger.outbox.news = self.charger.outbox.news, []
+        return news
+
+    def recall(self, calls: list[Call]) -> None:
+        """Take up what a journal kept, before anything new."""
+        self.charger.outbox.recall(calls)
 
     def notes(self) -> list[str]:
         """Take the lines for people."""

@@ -8,6 +8,7 @@ await charge_point.run()                  # until cancelled
 import asyncio
 import base64
 import logging
+import os
 import secrets
 import ssl
 import time
@@ -26,6 +27,7 @@ from energy.plan import Plan
 from ocpp_bridge import local
 from ocpp_bridge.bridge import SUPPORTED, Bridge
 from ocpp_bridge.charger import PlanWanted
+from ocpp_bridge.journal import compacted, lines, recalled
 from ocpp_bridge.link import FRAME_LIMIT, CallFailed, Link, Trace
 from ocpp_bridge.outbox import Call
 from ocpp_bridge.outlet import OutletBackend
@@ -33,6 +35,7 @@ from ocpp_bridge.schemas import Payload, PayloadFault, Version
 
 LOG = logging.getLogger("v2g.ocpp")
 OPEN_TIMEOUT: Final = 20.0  # s for TCP, TLS and the WebSocket handshake together
+JOURNAL_MAXIMUM: Final = 4_000_000  # octets that a journal grows before it is compacted: some days of events
 SUITES: Final = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384"
 
 Scheduler = Callable[[PlanWanted], tuple[Offer, Plan | None]]
@@ -96,11 +99,63 @@ class Endpoint:
         return context
 
 
-class ChargePoint:
-    """Runs a bridge: connects, reconnects, calls, answers. `scheduler` makes local schedules, in a thread of its own."""
+class Journal:
+    """The file behind `ocpp_bridge.journal`. Its methods block on the disk: call them off the event loop."""
 
-    def __init__(self, endpoint: Endpoint, bridge: Bridge, *, scheduler: Scheduler = local.schedule, trace: Trace | None = None) -> None:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._room = JOURNAL_MAXIMUM
+
+    def read(self, wall: float) -> list[Call]:
+        """What is left from before; a file that is no journal is moved aside."""
+        try:
+            return recalled(self.path.read_bytes(), wall) if self.path.exists() else []
+        except ValueError as error:
+            aside = self.path.rename(self.path.with_suffix(".unreadable"))
+            LOG.error("%s: %s; it was moved to %s", self.path, error, aside)
+            return []
+
+    def begin(self, octets: bytes) -> None:
+        """Write the file anew."""
+        fresh = self.path.with_suffix(".new")
+        with fresh.open("wb") as out:
+            out.write(octets)
+            out.flush()
+            os.fsync(out.fileno())
+        fresh.replace(self.path)
+        self._room = JOURNAL_MAXIMUM + len(octets)
+
+    def append(self, octets: bytes) -> None:
+        """Add lines; a file that grew by `JOURNAL_MAXIMUM` is written anew without what is over."""
+        if not octets:
+            return
+        with self.path.open("ab") as out:
+            out.write(octets)
+            out.flush()
+            os.fsync(out.fileno())
+            size = out.tell()
+        if size > self._room:
+            self.begin(compacted(self.path.read_bytes()))
+
+
+class ChargePoint:
+    """Runs a bridge: connects, reconnects, calls, answers.
+
+    `scheduler` makes local schedules, in a thread of its own. `journal` is a file that keeps undelivered events over a restart.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        bridge: Bridge,
+        *,
+        scheduler: Scheduler = local.schedule,
+        trace: Trace | None = None,
+        journal: Path | None = None,
+    ) -> None:
         self.endpoint, self.bridge = endpoint, bridge
+        self._journal = Journal(journal) if journal is not None else None
+        self._news = asyncio.Event()
         self.link: Link | None = None
         self._scheduler, self._trace = scheduler, trace
         self._changed = asyncio.Event()
@@ -122,13 +177,31 @@ class ChargePoint:
 
     async def run(self) -> None:
         """Serve until cancelled. Sessions are served from the first moment on, whether there is a connection or not."""
-        pump = asyncio.create_task(self._pump())
+        if self._journal is not None:
+            self.bridge.recall(await asyncio.to_thread(self._journal.read, self.bridge.charger.wall(self.now())))
+            await asyncio.to_thread(self._journal.begin, lines(self.bridge.news()))
+            self._start(self._keep(self._journal))
+        self._start(self._pump())
         try:
             await self._connect_for_ever()
         finally:
-            for task in (pump, *self._jobs):
+            for task in self._jobs:
                 task.cancel()
-            await asyncio.gather(pump, *self._jobs, return_exceptions=True)
+            await asyncio.gather(*self._jobs, return_exceptions=True)
+            if self._journal is not None:
+                self._journal.append(lines(self.bridge.news()))
+
+    async def _keep(self, journal: Journal) -> None:
+        """Write what is new, off the event loop: a slow disk must not hold up a session."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            writing = asyncio.ensure_future(asyncio.to_thread(journal.append, lines(self.bridge.news())))
+            try:
+                await asyncio.shield(writing)
+            except asyncio.CancelledError:
+                await writing  # never two writers
+                raise
 
     # --- the connection ---
 
@@ -222,6 +295,9 @@ class ChargePoint:
                 pass
 
     def _carry(self) -> None:
+        if self._journal is None:
+            self.bridge.news()
+        self._news.set()
         for wanted in self.bridge.plans():
             self._start(self._plan(wanted))
         for evse, fact in self.bridge.facts():

@@ -6,7 +6,7 @@ A `Charger` is the state that `bridge` moves; it decides nothing. `now` is the s
 import math
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from energy.needs import Needs
@@ -75,6 +75,7 @@ class Session:
     plan: Plan | None = None  # the local one, for Dynamic control
     planning: int = 0  # number of the plan that is being made, 0: none
     renegotiating: bool = False
+    needs_at: float = 0.0  # epoch s, when they came
     told_needs: tuple[float, Needs] | None = None  # when (monotonic s) and what the CSMS was told last
     delivering: bool = False
     steer_due: float | None = None  # monotonic s; the local plan is looked at anew
@@ -96,6 +97,7 @@ class Evse:
     presented: Payload | None = None  # a token that nobody has used yet
     remote: Payload | None = None  # RequestStartTransaction that waits for its car
     remote_due: float = 0.0  # monotonic s, until when
+    brought: Payload | None = None  # the profile that came with it, until there is a transaction
     sample: Sample = field(default_factory=Sample)
     sample_due: float | None = None  # monotonic s
     next_edge: float | None = None  # epoch s, when the composite says something else
@@ -224,6 +226,14 @@ class Charger:
     def offline(self, now: float) -> float:
         """For how many seconds the CSMS has been away; at least a moment while it is."""
         return 0.0 if self.online else max(now - (now if self.offline_since is None else self.offline_since), 1e-3)
+
+    @property
+    def whole(self) -> Evse:
+        """The station as if it were one EVSE, 0: what its grid connection may draw."""
+        places = list(self.evses.values())
+        power = sum(place.limits.charge_power for place in places), sum(place.limits.discharge_power for place in places)
+        limits = replace(places[0].limits, charge_power=power[0], discharge_power=power[1])
+        return Evse(0, places[0].services, limits)
 
     def of_transaction(self, id_: str) -> Evse | None:
         """The EVSE at which it runs."""

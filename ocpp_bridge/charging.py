@@ -19,10 +19,11 @@ from energy.series import Series
 from energy.setpoint import setpoint
 from energy.signal import Kind, Signal
 from ocpp_bridge import transactions
+from ocpp_bridge.acceptance import judge
 from ocpp_bridge.charger import Charger, Evse, PlanWanted, Session
-from ocpp_bridge.mapping import HORIZON, Wish, chosen_of, needs_of, offer_of, tuple_of
+from ocpp_bridge.mapping import HORIZON, Wish, chosen_of, needs_of, offer_of, prices_of, tuple_of
 from ocpp_bridge.outbox import Call
-from ocpp_bridge.profiles import TX, Composite, Period
+from ocpp_bridge.profiles import TX, Composite, Period, Rejected
 from ocpp_bridge.schemas import Payload
 from ocpp_bridge.times import timestamp
 from secc.station import LimitsChanged, NeedsChanged, RenegotiationAsked, ScheduleChosen, ScheduleReady, SetpointChanged
@@ -40,7 +41,8 @@ def wanted(charger: Charger, evse: Evse, want: NeedsChanged, now: float) -> None
     session = evse.session
     if session is None or session.selected is None:
         return
-    session.needs = want.needs
+    session.needs, session.needs_at = want.needs, charger.wall(now)
+    bring(charger, evse, now)
     if not want.first:
         if _differ(session, now):
             _tell_needs(charger, evse, now)
@@ -83,7 +85,7 @@ def tell_again(charger: Charger, evse: Evse, now: float) -> None:
     """After a time offline: needs that the CSMS has not heard of."""
     session = evse.session
     if session is not None and session.needs is not None and session.selected is not None and session.told_needs is None:
-        _tell_needs(charger, evse, now, charger.wall(now))
+        _tell_needs(charger, evse, now, session.needs_at)
 
 
 def needs_answered(charger: Charger, evse: Evse, call: Call, response: Payload, now: float) -> None:
@@ -112,6 +114,37 @@ def needs_failed(charger: Charger, evse: Evse, call: Call, code: str, now: float
             locally(charger, evse, now)
 
 
+# --- profiles ---
+
+
+def install(charger: Charger, evse: int, profile: Payload, now: float) -> None:
+    """Hold a profile for an EVSE (0: all) and let it take effect. Raises `Rejected`, or ValueError for prices that cannot be read."""
+    judge(evse, profile, {each.id: each.outlet for each in charger.evses.values()}, charger.profiles)
+    for schedule in profile["chargingSchedule"]:
+        prices_of(schedule, 0.0, 1.0)
+    charger.profiles.install(evse, profile, charger.wall(now))
+    touched(charger, evse, now)
+
+
+def touched(charger: Charger, evse: int, now: float) -> None:
+    """Profiles of an EVSE (0: all) came, changed or went."""
+    charger.variables["SmartChargingCtrlr.Entries[ChargingProfiles]"] = str(len(charger.profiles.held))
+    for each in charger.evses.values():
+        if evse in (0, each.id):
+            applied(charger, each, now)
+
+
+def bring(charger: Charger, evse: Evse, now: float) -> None:
+    """Install what a RequestStartTransaction brought, once there is a transaction."""
+    if evse.brought is None or evse.transaction is None:
+        return
+    profile, evse.brought = evse.brought | {"transactionId": evse.transaction.id}, None
+    try:
+        install(charger, evse.id, profile, now)
+    except (Rejected, ValueError) as error:
+        charger.note(f"EVSE {evse.id}: the profile of RequestStartTransaction is not usable: {error}")
+
+
 # --- schedules ---
 
 
@@ -124,9 +157,8 @@ def _tx_schedules(charger: Charger, evse: Evse) -> list[Payload]:
 def composite(charger: Charger, evse: Evse, now: float, until: float, alternative: int = 0) -> Composite:
     """What the profiles say of an EVSE from now on."""
     drawing = sum(1 for other in charger.evses.values() if other.transaction is not None)
-    return charger.profiles.composite(
-        evse.outlet, charger.wall(now), until, alternative=alternative, offline=charger.offline(now), sharing=max(drawing, 1)
-    )
+    sharing, away = max(drawing, 1) if evse.id else 1, charger.offline(now)
+    return charger.profiles.composite(evse.outlet, charger.wall(now), until, alternative=alternative, offline=away, sharing=sharing)
 
 
 def _end(needs: Needs, wall: float) -> float:

@@ -28,6 +28,7 @@ class Call:
     solicited: bool = False  # the CSMS asked for it
     attempts: int = 0
     due: float = 0.0  # monotonic s; not before
+    number: int = 0  # of a kept call, for the journal
 
 
 @dataclass(slots=True)
@@ -39,9 +40,13 @@ class Outbox:
     waiting: deque[Call] = field(default_factory=deque)
     under_way: Call | None = None
     discarded: int = 0  # kept calls that were given up
+    number: int = 0  # of the last kept call
+    news: list[Call | int] = field(default_factory=list)  # for the journal: calls to keep, numbers of calls that are over
 
     def put(self, call: Call) -> None:
         """Add a call; urgent ones go before all that are not."""
+        if call.kept:
+            self._note(call)
         if not call.urgent:
             self.waiting.append(call)
             if call.kept and len(self.waiting) > KEPT_MAXIMUM:
@@ -49,6 +54,12 @@ class Outbox:
             return
         place = sum(1 for other in self.waiting if other.urgent)
         self.waiting.insert(place, call)
+
+    def recall(self, calls: list[Call]) -> None:
+        """Put kept calls of former days before everything else."""
+        for call in calls:
+            self._note(call)
+        self.waiting.extendleft(reversed(calls))
 
     def next(self, now: float, may: Callable[[Call], bool]) -> Call | None:
         """Take the call to send now, of those that may be sent, if none is under way."""
@@ -76,12 +87,16 @@ class Outbox:
     def settled(self, code: str | None, now: float) -> Call | None:
         """The call under way was answered (`code` None) or failed. Returns it if it is over, None if it will be sent again."""
         call, self.under_way = self.under_way, None
-        if call is None or code is None or not call.kept:
+        if call is None or not call.kept:
+            return call
+        if code is None:
+            self.news.append(call.number)
             return call
         if code == CONNECTION_LOST:
             call.attempts -= 1  # being offline is no attempt
         elif call.attempts >= self.attempts:
             self.discarded += 1
+            self.news.append(call.number)
             return call
         else:
             call.due = now + self.interval * call.attempts
@@ -100,6 +115,11 @@ class Outbox:
         under_way = [self.under_way] if self.under_way is not None and self.under_way.kept else []
         return under_way + [call for call in self.waiting if call.kept]
 
+    def _note(self, call: Call) -> None:
+        self.number += 1
+        call.number = self.number
+        self.news.append(call)
+
     def _thin(self) -> None:
         """Give up every second Updated event in the middle half; Started and Ended stay."""
         quarter = len(self.waiting) // 4
@@ -110,4 +130,5 @@ class Outbox:
             if not (quarter <= place < 3 * quarter and place % 2 and call.payload.get("eventType") == "Updated")
         ]
         self.discarded += len(calls) - len(kept)
+        self.news += [call.number for call in set(calls) - set(kept)]
         self.waiting = deque(kept)

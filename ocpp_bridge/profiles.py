@@ -232,9 +232,8 @@ class Profiles:
 
         What is set for the whole station (EVSE 0) is divided by `sharing`, the number of EVSEs that draw on it.
         """
-        layers = [
-            self._layer(outlet, (start, until), (purpose,), alternative, offline, sharing) for purpose in (TX, DEFAULT, STATION, EXTERNAL)
-        ]
+        window = (start, until)
+        layers = [self._layer(outlet, window, purpose, alternative, offline, sharing) for purpose in (TX, DEFAULT, STATION, EXTERNAL)]
         edges = sorted({start} | {edge for layer in layers for begin, end, _ in layer for edge in (begin, end) if start <= edge < until})
         periods: list[tuple[float, Period]] = []
         for edge in edges:
@@ -247,19 +246,20 @@ class Profiles:
         return Composite(start, until, tuple(periods))
 
     def _layer(
-        self, outlet: Outlet, window: tuple[float, float], purposes: tuple[str, ...], alternative: int, offline: float, sharing: int
+        self, outlet: Outlet, window: tuple[float, float], purpose: str, alternative: int, offline: float, sharing: int
     ) -> list[tuple[float, float, Period]]:
-        """(begin, end, period) of the purposes, highest stack level first, an EVSE's own before the station's."""
+        """(begin, end, period) of a purpose, highest stack level first, an EVSE's own before the station's. EVSE 0 only has caps."""
+        caps = purpose in (STATION, EXTERNAL)
         fitting = [
             held
             for held in self.held.values()
-            if held.purpose in purposes
+            if held.purpose == purpose
             and held.evse in (0, outlet.evse)
+            and (caps or outlet.evse != 0)
             and held.profile.get("transactionId") in (None, outlet.transaction)
             and not held.offline(offline)
         ]
         fitting.sort(key=lambda held: (held.profile["stackLevel"], held.evse), reverse=True)
-        caps = purposes[0] in (STATION, EXTERNAL)
         layer = []
         for held in fitting:
             share = sharing if caps and held.evse == 0 else 1

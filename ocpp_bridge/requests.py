@@ -5,9 +5,8 @@ from collections.abc import Callable
 from typing import Final
 
 from ocpp_bridge import authorization, charging, transactions
-from ocpp_bridge.acceptance import judge
 from ocpp_bridge.charger import Charger
-from ocpp_bridge.mapping import known, prices_of, rounded, services
+from ocpp_bridge.mapping import known, rounded, services
 from ocpp_bridge.profiles import TX, Held, Period, Rejected
 from ocpp_bridge.rpc import Refusal
 from ocpp_bridge.schemas import Payload
@@ -31,26 +30,10 @@ def _no(reason: str, text: str = "", status: str = "Rejected") -> Payload:
 def set_charging_profile(charger: Charger, payload: Payload, now: float) -> Payload:
     profile, evse = payload["chargingProfile"], payload["evseId"]
     try:
-        _install(charger, evse, profile, now)
+        charging.install(charger, evse, profile, now)
     except Rejected as rejected:
         return _no(rejected.reason, str(rejected))
     return {"status": "Accepted"}
-
-
-def _install(charger: Charger, evse: int, profile: Payload, now: float) -> None:
-    judge(evse, profile, {each.id: each.outlet for each in charger.evses.values()}, charger.profiles)
-    for schedule in profile["chargingSchedule"]:
-        if "absolutePriceSchedule" in schedule:
-            prices_of(schedule, 0.0, 1.0)  # a price that cannot be read is refused now, not met later
-    charger.profiles.install(evse, profile, charger.wall(now))
-    _applied(charger, evse, now)
-
-
-def _applied(charger: Charger, evse: int, now: float) -> None:
-    charger.variables["SmartChargingCtrlr.Entries[ChargingProfiles]"] = str(len(charger.profiles.held))
-    for each in charger.evses.values():
-        if evse in (0, each.id):
-            charging.applied(charger, each, now)
 
 
 def update_dynamic_schedule(charger: Charger, payload: Payload, now: float) -> Payload:
@@ -58,7 +41,7 @@ def update_dynamic_schedule(charger: Charger, payload: Payload, now: float) -> P
         held = charger.profiles.update(payload["chargingProfileId"], payload["scheduleUpdate"], charger.wall(now))
     except Rejected as rejected:
         return _no(rejected.reason, str(rejected))
-    _applied(charger, held.evse, now)
+    charging.touched(charger, held.evse, now)
     return {"status": "Accepted"}
 
 
@@ -71,7 +54,7 @@ def clear_charging_profile(charger: Charger, payload: Payload, now: float) -> Pa
         stack=wanted.get("stackLevel"),
     )
     for evse in {held.evse for held in gone}:
-        _applied(charger, evse, now)
+        charging.touched(charger, evse, now)
     return {"status": "Accepted"} if gone else _no("NoProfile", status="Unknown")
 
 
@@ -109,7 +92,7 @@ def get_charging_profiles(charger: Charger, payload: Payload, now: float) -> Pay
 
 def get_composite_schedule(charger: Charger, payload: Payload, now: float) -> Payload:
     unit, duration = payload.get("chargingRateUnit", "W"), min(payload["duration"], COMPOSITE_MAXIMUM)
-    evse = charger.evses.get(payload["evseId"]) if payload["evseId"] else next(iter(charger.evses.values()))
+    evse = charger.evses.get(payload["evseId"]) if payload["evseId"] else charger.whole
     if evse is None or duration <= 0:
         return _no("InvalidValue", "no such EVSE" if evse is None else "a duration is above 0")
     if unit == "A" and evse.dc:
@@ -159,12 +142,9 @@ def request_start(charger: Charger, payload: Payload, now: float) -> Payload:
     if profile is not None and (profile["chargingProfilePurpose"] != TX or "transactionId" in profile):
         return _no("InvalidProfile", "a profile that starts a transaction is a TxProfile without transactionId")
     evse.remote, evse.remote_due = payload, now + charger.variables.number("TxCtrlr.EVConnectionTimeOut")
+    evse.brought = profile
+    charging.bring(charger, evse, now)
     authorization.proceed(charger, evse, now)
-    if profile is not None and evse.transaction is not None:
-        try:
-            _install(charger, evse.id, profile | {"transactionId": evse.transaction.id}, now)
-        except Rejected as rejected:
-            charger.note(f"EVSE {evse.id}: the profile of RequestStartTransaction is not usable: {rejected.reason} {rejected}")
     return {"status": "Accepted"} | known({"transactionId": evse.transaction.id if evse.transaction else None})
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from energy.needs import Needs
@@ -159,7 +160,9 @@ class Stand:
 
 
 @asynccontextmanager
-async def stand(csms: Csms | None = None, *, port: int | None = None, endpoint: dict | None = None, **more: Any) -> AsyncIterator[Stand]:
+async def stand(
+    csms: Csms | None = None, *, port: int | None = None, endpoint: dict | None = None, journal: Path | None = None, **more: Any
+) -> AsyncIterator[Stand]:
     """A station that is connected, or tries to. Without `csms` it talks to whoever listens on `port`."""
     server = await csms.serve() if csms is not None else None
     where = port if port is not None else next(iter(server.sockets)).getsockname()[1]
@@ -167,7 +170,8 @@ async def stand(csms: Csms | None = None, *, port: int | None = None, endpoint: 
     bridge.charger.variables["OCPPCommCtrlr.RetryBackOffWaitMinimum"] = "0"
     bridge.charger.variables["OCPPCommCtrlr.RetryBackOffRandomRange"] = "0"
     frames = Frames()
-    point = ChargePoint(Endpoint(**{"url": f"ws://127.0.0.1:{where}/ocpp", "station_id": "CS-1"} | (endpoint or {})), bridge, trace=frames)
+    where_to = {"url": f"ws://127.0.0.1:{where}/ocpp", "station_id": "CS-1"} | (endpoint or {})
+    point = ChargePoint(Endpoint(**where_to), bridge, trace=frames, journal=journal)
     runs = asyncio.create_task(point.run())
     try:
         yield Stand(point, csms, frames)

@@ -35,6 +35,7 @@ from secc.station import (
     responseCodeType,
 )
 from tests.ocpp_bridge.ocpp_stand import LIMITS, NEEDS, WALL, charger
+from tests.ocpp_bridge.test_mapping import chain
 from tests.ocpp_bridge.test_profiles import SETPOINT, profile
 
 ACCEPTED = {"currentTime": "2026-11-22T18:00:00Z", "interval": 300, "status": "Accepted"}
@@ -155,6 +156,18 @@ def test_a_pending_station_answers_and_says_what_it_is_asked_for():
     assert p.ask("TriggerMessage", {"requestedMessage": "BootNotification"}) == {"status": "Accepted"}
     assert p.calls("BootNotification")[1]["reason"] == "Triggered"
     assert p.run(30.0).calls("BootNotification")[2:]  # interval 0: at the station's own pace
+
+
+def test_a_rejected_station_comes_back_when_it_was_told_to():
+    p = Played()
+    p.answers["BootNotification"] = ACCEPTED | {"status": "Rejected", "interval": 60}
+    p.boot()
+    p.bridge.disconnected(p.now)
+    p.run(10.0)
+    p.bridge.connected("ocpp2.1", p.now)
+    p.run(49.0)
+    assert len(p.sent) == 1
+    assert len(p.run(1.0).sent) == 2
 
 
 def test_a_boot_that_fails_is_tried_again():
@@ -423,6 +436,16 @@ def test_a_profile_that_comes_with_a_remote_start_is_the_cars():
     assert not p.calls("NotifyEVChargingNeeds")
 
 
+def test_a_profile_may_come_before_its_car():
+    p = Played().boot()
+    brought = {k: v for k, v in profile({"startPeriod": 0, "limit": 4000.0}).items() if k != "transactionId"}
+    request = {"idToken": {"idToken": "APP", "type": "Central"}, "remoteStartId": 5, "chargingProfile": brought}
+    assert p.ask("RequestStartTransaction", request) == {"status": "Accepted"}
+    p.want(SessionStarted(0.0, bytes(8), EVCCID), AuthorizationWanted(0.0, "EIM", EVCCID))
+    p.want(ServiceSelected(0.0, "DC", "Scheduled"), NeedsChanged(0.0, replace(NEEDS, bidirectional=False), True))
+    assert p.facts(ScheduleReady)[0].offer.tuples[0].charging.values == (4000.0,)
+
+
 # --- smart charging ---
 
 
@@ -602,6 +625,26 @@ def test_the_composite_is_told_within_what_the_evse_can_do():
     assert p.ask("GetCompositeSchedule", {"evseId": 0, "duration": 10**30})["status"] == "Accepted"
 
 
+def test_the_composite_of_the_station_is_what_its_connection_may_draw():
+    p = Played(evses=2).boot().arrive(control="Dynamic")
+    p.install(SETPOINT)
+    cap = profile({"startPeriod": 0, "limit": 60_000.0}, id=9, purpose="ChargingStationMaxProfile")
+    p.ask("SetChargingProfile", {"evseId": 0, "chargingProfile": cap})
+    answer = p.ask("GetCompositeSchedule", {"evseId": 0, "duration": 60})
+    assert [(s["startPeriod"], s["limit"]) for s in answer["schedule"]["chargingSchedulePeriod"]] == [(0, 60_000.0)]
+    assert "setpoint" not in answer["schedule"]["chargingSchedulePeriod"][0]
+
+
+def test_a_discharge_may_be_capped_from_outside():
+    p = Played().boot().arrive(control="Dynamic")
+    p.install(SETPOINT)
+    period = {"startPeriod": 0, "limit": 9000.0, "dischargeLimit": -2000.0, "operationMode": "ExternalLimits"}
+    cap = profile(period, id=9, purpose="ChargingStationExternalConstraints")
+    assert p.ask("SetChargingProfile", {"evseId": 0, "chargingProfile": cap}) == {"status": "Accepted"}
+    assert p.facts(SetpointChanged)[-1].power == -2000.0
+    assert p.facts(LimitsChanged)[-1].limits.discharge_power == 2000.0
+
+
 def test_a_number_that_nobody_can_reckon_with_is_refused_not_met_later():
     p = Played().boot().arrive()
     prices = {
@@ -739,6 +782,19 @@ def test_a_contract_is_fetched_for_the_car():
     p.told.clear()
     p.want(CertificateInstallationWanted(0.0, bytes(9000), 3))  # 12,000 characters do not fit the message
     assert p.facts(CertificateRefused)
+
+
+def test_the_status_of_the_stations_own_certificates_is_fetched():
+    certificates, root = chain()
+    p = Played().boot()
+    p.answers["GetCertificateStatus"] = {"status": "Accepted", "ocspResult": "T0NTUA=="}
+    assert p.bridge.check_status(certificates[0], certificates[1])
+    p.run()
+    assert p.calls("GetCertificateStatus")[0]["ocspRequestData"]["responderURL"] == "http://ocsp.example/mo"
+    assert p.bridge.staple(certificates[0]) == b"OCSP"
+    assert p.bridge.staple(root) is None
+    silent, _ = chain(urls=False)
+    assert not p.bridge.check_status(silent[0], silent[1])
 
 
 def test_a_security_event_is_said_once_the_csms_listens():
