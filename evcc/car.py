@@ -15,6 +15,7 @@ from evcc.profile import Choice
 from evcc.provisioning import Provisioning
 from evcc.script import Limit
 from evcc.services import Selection
+from evcc.tariff import PriceJudge
 from v2g.messages.common_types import MeterInfoType
 from v2g.session.clock import Clock
 from v2g.session.endpoint import Event, Noted, Relaxed
@@ -100,6 +101,7 @@ class Car:
     link: Link | None = None
     provisioning: Provisioning | None = None
     spare: tuple[Contract, ...] = ()  # contracts to try after `contract`
+    prices: PriceJudge | None = None  # None: nobody is known who signs prices
     # --- what this session has learnt ---
     now: float = 0.0
     session_id: bytes = bytes(8)
@@ -220,6 +222,7 @@ class Car:
             link,
             self.provisioning,
             self.spare,
+            self.prices,
             loops=self.loops,
             installed=self.installed,
         )

@@ -27,15 +27,15 @@ class Offered:
     tolerance: float | None = None  # W; what the station wants confirmed
 
 
-def offered(offer: ScheduleTupleType) -> Offered:
-    """A tuple as series. Discharging power is taken by its magnitude: stations differ in its sign."""
+def offered(offer: ScheduleTupleType, believed: bool = True) -> Offered:
+    """A tuple as series. Discharging power is taken by its magnitude: stations differ in its sign. Prices count if `believed`."""
     back = offer.DischargingSchedule
     return Offered(
         tuple_id=offer.ScheduleTupleID,
         charge=power(offer.ChargingSchedule.PowerSchedule).map(lambda watt: max(watt, 0.0)),
         discharge=power(back.PowerSchedule).map(abs) if back else None,
-        buy=prices(offer.ChargingSchedule),
-        sell=prices(back) if back else None,
+        buy=prices(offer.ChargingSchedule) if believed else None,
+        sell=prices(back) if back and believed else None,
         tolerance=optional(offer.ChargingSchedule.PowerSchedule.PowerTolerance),
     )
 

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from evcc.car import Car
 from evcc.contract import Contract
 from evcc.provisioning import Provisioning
+from evcc.tariff import PriceJudge
 from pki import signature as xmldsig
 from pki.chains import der
 from pki.errors import CertificateError, Kind, StoreError
@@ -104,11 +105,13 @@ def _contract(held: Credential) -> Contract:
 
 
 def equip(car: Car, store: Store) -> None:
-    """Give a car the contracts of its store that its profile lets sign, and what it takes to get others."""
+    """Give a car the contracts of its store that its profile lets sign, what it takes to get others, and whom to believe about prices."""
     rules = RULES[car.wish.profile]
     held = [one for one in store.contracts if one.curve in rules.algorithms] or store.contracts
     car.prefer(*map(_contract, held))
     car.provisioning = provisioning_of(store, car.wish.profile)
+    tariffs = tuple(der(one.chain) for one in store.credentials(Role.TARIFF))
+    car.prices = PriceJudge(store.anchors, car.contract.chain if car.contract else (), tariffs, rules, SUITES[car.wish.profile])
 
 
 def provisioning_of(store: Store, profile: str = "conformance") -> Provisioning | None:

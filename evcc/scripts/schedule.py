@@ -8,8 +8,14 @@ from evcc.mode import Mode, departure, energies, v2x_energies
 from evcc.offered import moved, offered
 from evcc.profile import Choice, choose, unplanned
 from evcc.script import ONGOING, Part, ask, poll
+from pki.tariff import Standing
 from v2g.exi.schema import Type
-from v2g.messages.common_messages import Dynamic_SEReqControlModeType, Scheduled_SEReqControlModeType, ScheduleExchangeReq
+from v2g.messages.common_messages import (
+    Dynamic_SEReqControlModeType,
+    Scheduled_SEReqControlModeType,
+    ScheduleExchangeReq,
+    ScheduleExchangeRes,
+)
 from v2g.session.errors import PeerMisbehaved
 from v2g.session.profiles import ANCHOR_ZERO
 
@@ -22,9 +28,20 @@ def schedule(car: Car) -> Part[None]:
     scheduled, dynamic = response.Scheduled_SEResControlMode, response.Dynamic_SEResControlMode
     if (scheduled if car.service.control == "Scheduled" else dynamic) is None:
         raise PeerMisbehaved(f"ScheduleExchangeRes is not for {car.service.control} control", "V2G20-1600")
-    car.offers = tuple(offered(offer) for offer in scheduled.ScheduleTuple) if scheduled else ()
+    believed = credible(car, response)
+    car.offers = tuple(offered(offer, believed) for offer in scheduled.ScheduleTuple) if scheduled else ()
     if any(offer.charge.start == 0 for offer in car.offers) and car.puts_up_with(ANCHOR_ZERO):
         car.offers = tuple(moved(offer, math.floor(car.wall)) for offer in car.offers)
+
+
+def credible(car: Car, response: ScheduleExchangeRes) -> bool:
+    """Whether to decide by the prices. Unsigned ones are the station's word; signed ones that do not prove genuine are nobody's."""
+    if response.Header.Signature is None:
+        return True
+    verdict = car.prices(response, car.wall) if car.prices else None
+    standing, reason = (verdict.standing, verdict.reason) if verdict else (Standing.WRONG, "the car knows nobody who signs prices")
+    car.note("prices judged", standing=standing.value, reason=reason)
+    return standing is not Standing.WRONG
 
 
 def choice(car: Car, mode: Mode) -> Choice:

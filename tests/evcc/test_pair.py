@@ -49,8 +49,8 @@ def link(station: bytes = b"station", vehicle: bytes = b"vehicle") -> Link:
     return Link(("::1", 1), ("::1", 2), facts, 0.0)
 
 
-def contract() -> Contract:
-    issued = hierarchy()[Role.CONTRACT]
+def contract(curve: str = "secp521r1") -> Contract:
+    issued = hierarchy(curve)[Role.CONTRACT]
     return Contract(tuple(certificate.public_bytes(Encoding.DER) for certificate in issued.chain), issued.key)
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +13,11 @@ from evcc.ev import Ev
 from evcc.goal import Goal
 from evcc.script import Part, Raw, Wait, ask
 from evcc.session import EvccSession
+from evcc.tariff import PriceJudge
+from pki.chains import octets_of
+from pki.profiles import Role
+from pki.signature import verify
+from pki.tariff import sign_prices
 from tests.evcc.scripted_station import (
     EPOCH,
     STANDARD,
@@ -27,18 +33,23 @@ from tests.evcc.scripted_station import (
     ongoing,
     parameter_set,
     parameters_dc,
+    power_schedule,
+    prices,
     restamped,
     run,
+    schedule_tuple,
     setup,
     silence,
     times,
 )
+from tests.evcc.test_pair import contract
+from tests.pki.sample_pki import NOW, anchors, hierarchy
 from v2g.exi.codec import encode
 from v2g.exi.derive import least
 from v2g.messages import app_protocol, dc, schema_set
 from v2g.messages import common_messages as cm
 from v2g.session.clock import Clock
-from v2g.session.endpoint import FrameSent, Noted
+from v2g.session.endpoint import FrameSent, Noted, Relaxed
 from v2g.session.errors import (
     ConnectionLost,
     FramingError,
@@ -711,3 +722,140 @@ def test_a_script_may_catch_what_the_station_does() -> None:
     assert session.ended is not None
     assert session.ended.how == "silence"
     assert visitor.now == pytest.approx(0.7)
+
+
+# --- Plug & Charge ---
+
+
+def contracted(**wish: Any) -> Car:
+    visitor = car(**{"authorizations": ("PnC", "EIM"), **wish})
+    visitor.contract = contract()
+    return visitor
+
+
+def test_E_AUT_07_what_the_car_signs() -> None:
+    station = Station(authorizations=("EIM", "PnC"), answers=SAFE)
+    session = run(contracted(), station)
+    assert session.ended is not None
+    assert session.ended.well
+    asked = station.of(cm.AuthorizationReq)
+    mode = asked[0].PnC_AReqAuthorizationMode
+    assert mode.GenChallenge == bytes(range(16))
+    assert list(octets_of(mode.ContractCertificateChain)) == list(contract().chain)
+    verified = verify(asked[0].Header.Signature, [mode], contract().key.public_key(), schema_set("common"))
+    assert verified.grammar == "xmldsig"
+    assert len(asked) == 2
+    assert restamped(asked[0], TimeStamp=0) == restamped(asked[1], TimeStamp=0)  # signature and all [V2G20-1582]
+
+
+def test_nothing_is_signed_without_a_contract_or_with_EIM() -> None:
+    for visitor in (car(authorizations=("PnC", "EIM")), contracted(authorizations=("EIM",))):
+        station = Station(authorizations=("EIM", "PnC"), answers=SAFE)
+        session = run(visitor, station)
+        assert session.ended is not None
+        assert session.ended.well
+        assert all(request.Header.Signature is None for request in station.requests[1:])
+
+
+def test_after_a_refused_contract_the_car_tries_the_other_way() -> None:
+    refused = lambda q, s: ok(q, s, ResponseCode=Code.WARNING_CertificateExpired, EVSEProcessing=Processing.Finished)  # noqa: E731
+    station = Station(authorizations=("EIM", "PnC"), answers={**SAFE, "AuthorizationReq": times(1, refused, finished)})
+    visitor = contracted()
+    session = run(visitor, station)
+    assert session.ended is not None
+    assert session.ended.well
+    assert visitor.authorization == "EIM"
+    assert [q.SelectedAuthorizationService.value for q in station.of(cm.AuthorizationReq)] == ["PnC", "EIM"]
+
+
+@pytest.mark.parametrize("profile", ["conformance", "interop"])
+def test_a_contract_of_the_older_generation_signs_under_interop_only(profile: str) -> None:
+    visitor = contracted(authorizations=("PnC",), profile=profile)
+    visitor.contract = contract("secp256r1")
+    session = run(visitor, Station(authorizations=("PnC",), answers=SAFE))
+    assert session.ended is not None
+    assert session.ended.well == (profile == "interop")
+    relaxed = [event.requirement for event in session.events() if isinstance(event, Relaxed)]
+    assert relaxed == (["V2G20-2674"] if profile == "interop" else [])
+
+
+@pytest.mark.parametrize("slow", [False, True])
+def test_E_LOP_07_a_meter_reading_is_signed_beside_the_loop(slow: bool) -> None:
+    """On its side stream, with the MeterInfo of the response; a station that is slow to answer it does not slow the loop."""
+    station = Station(authorizations=("PnC",), answers=SAFE, notify={3: "MeteringConfirmation"})
+    later: list[bytes] = []
+
+    def answer(q: Any, s: Station) -> Any:
+        later.append(frame(PayloadType.METERING_CONFIRMATION, encode(ok(q, s), schema_set("common"))))
+        return None if slow else later.pop()
+
+    def loop(q: Any, s: Station) -> Any:
+        response = loop_dc(q, s)
+        if later and s.loops == 9:
+            return frame(PayloadType.DC, encode(response, schema_set("dc"))) + later.pop()
+        return response
+
+    station.answers |= {"MeteringConfirmationReq": answer, "DC_ChargeLoopReq": loop}
+    session = run(contracted(authorizations=("PnC",)), station)
+    assert session.ended is not None
+    assert session.ended.well, session.ended
+    (request,) = station.of(cm.MeteringConfirmationReq)
+    assert station.payload_types[station.requests.index(request)] == PayloadType.METERING_CONFIRMATION
+    data = request.SignedMeteringData
+    assert (data.MeterInfo.ChargedEnergyReadingWh, data.SessionID) == (1003, station.session_id)
+    assert data.Scheduled_SMDTControlMode.SelectedScheduleTupleID == 3
+    verify(request.Header.Signature, [data], contract().key.public_key(), schema_set("common"))
+    gaps = [e.since_previous for e in session.events() if isinstance(e, FrameSent) and isinstance(e.message, dc.DC_ChargeLoopReq)]
+    assert max(gap or 0.0 for gap in gaps) <= 0.25
+
+
+def test_a_confirmation_that_is_never_answered_ends_the_session() -> None:
+    station = Station(authorizations=("PnC",), answers={**SAFE, "MeteringConfirmationReq": silence}, notify={3: "MeteringConfirmation"})
+    ended = error(run(contracted(authorizations=("PnC",), loops=100), station))
+    assert isinstance(ended, TimedOut)
+    assert "MeteringConfirmationReq" in str(ended)
+
+
+# --- signed prices ---
+
+
+def signed(key: Any = None, spoil: bool = False) -> Answer:
+    """A schedule that is dear at once and cheap later, with its prices signed (or spoiled after)."""
+
+    def answer(q: Any, s: Station) -> Any:
+        now = int(NOW.timestamp())
+        told = msgspec.structs.replace(prices(now, (3600, 0.9), (7200, 0.1)), Id="p1")
+        s.tuples = (schedule_tuple(3, power_schedule(now, (3 * 3600, 20e3)), told),)
+        response = STANDARD["ScheduleExchangeReq"](q, s)
+        signature = sign_prices(response, key or hierarchy()[Role.TARIFF].key)
+        if spoil:
+            wrong = msgspec.structs.replace(told, Currency="USD")
+            s.tuples = (schedule_tuple(3, power_schedule(now, (3 * 3600, 20e3)), wrong),)
+            response = STANDARD["ScheduleExchangeReq"](q, s)
+        return msgspec.structs.replace(response, Header=msgspec.structs.replace(response.Header, Signature=signature))
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "known", "standing"),
+    [
+        (signed(), True, "genuine"),
+        (signed(spoil=True), True, "wrong"),
+        (signed(key=hierarchy()[Role.SECC].key), True, "wrong"),
+        (signed(), False, "wrong"),
+    ],
+)
+def test_E_CHG_05_prices_decide_only_if_nothing_is_wrong_with_them(answer: Answer, known: bool, standing: str) -> None:
+    visitor = car(goal=Goal(target_soc=40, minimum_soc=10))
+    visitor.clock = Clock(NOW.timestamp() + 60)
+    tariff = tuple(c.public_bytes(Encoding.DER) for c in hierarchy()[Role.TARIFF].chain)
+    visitor.prices = PriceJudge(anchors(), (), (tariff,)) if known else None
+    session = run(visitor, Station(answers={**SAFE, "ScheduleExchangeReq": answer}))
+    assert session.ended is not None
+    assert session.ended.well, session.ended
+    (judged,) = [e.facts for e in session.events() if isinstance(e, Noted) and e.topic == "prices judged"]
+    assert judged["standing"] == standing
+    assert visitor.choice is not None
+    waits = visitor.choice.at(visitor.choice.powers.start + 60) == 0.0
+    assert waits == (standing == "genuine")  # who does not believe the prices charges at once

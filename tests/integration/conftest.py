@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from evcc.goal import Goal
 from evcc.result import Result
 from evcc.script import Script
 from evcc.scripts.charge import charge
-from evcc.trust import contract_of, vehicle_tls
+from evcc.trust import equip, vehicle_tls
 from pki.issue import build
 from pki.plan import Plan
 from pki.store import Store, create
@@ -79,7 +79,8 @@ async def meet(
 ) -> Met:
     """One car visits one station; without a store over plain TCP."""
     loop = asyncio.get_running_loop()
-    clock = Clock(datetime.now(UTC).timestamp(), loop.time(), scale)
+    noon = (datetime.now(UTC) + timedelta(days=1)).replace(hour=11, minute=30)  # prices depend on the time of day, tests do not
+    clock = Clock(noon.timestamp(), loop.time(), scale)
     around, ends = surroundings(clock), Ends()
     dc = wish.services[0].startswith("DC")
     services = ("DC", "DC_BPT") if dc else ("AC", "AC_BPT")
@@ -95,7 +96,9 @@ async def meet(
         wish = replace(wish, evccid=store.vehicle.common_name) if store else replace(wish, bench_plain=True)
         ev = Ev(energy=0.01 * soc * Ev().battery.capacity)
         aim = replace(goal or Goal(target_soc=80, minimum_soc=20), departure=clock.wall(loop.time()) + stay if stay else None)
-        car = Car(ev, aim, wish, clock, contract_of(store) if store else None, now=loop.time())
+        car = Car(ev, aim, wish, clock, now=loop.time())
+        if store:
+            equip(car, store)
         visit = Visit(car, script, vehicle_tls(store) if store else None, rest=0.05)
         result = await visit.at(host, port)
     return Met(result, ends.ended[-1], evse)
