@@ -34,6 +34,8 @@ STRICTER = {
     "octets after the end": r"follow the end",
     "abstract element": r"is abstract",
     "content that no message has": r"no message has it",
+    "element that is nil and must have content": r"^nil, but",
+    "type that the set does not have": r"^a type |is no type|is no \w+Type$|stated twice|complex type .* for a simple value",
     "code that stands for nothing": r"document code|second-level code",
     "integer beyond 64 bits": r"longer than",
     "character beyond Unicode": r"is no character",
