@@ -55,7 +55,7 @@ def _open(said: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[s
     over = {line["over"] for line in said if "over" in line}
     calls = [line for line in said if "call" in line]
     events = {line["about"]: line for line in calls if line["action"] == "TransactionEvent"}
-    return [line for line in calls if line["call"] not in over], list(events.values())
+    return [line for line in calls if line["call"] not in over], sorted(events.values(), key=lambda line: int(line["call"]))
 
 
 def _read(octets: bytes) -> list[dict[str, Any]]:
