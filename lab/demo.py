@@ -4,6 +4,7 @@ The CSMS and the station run as processes of their own, started with the very co
 so that its progress can be told as it happens. Afterwards the demo looks at what each of them saw and says whether it all fits together.
 """
 
+import argparse
 import asyncio
 import contextlib
 import json
@@ -25,14 +26,11 @@ from evcc.goal import Goal
 from evcc.trust import contract_of, vehicle_tls
 from lab.ev_cli import address as host_port
 from lab.narrator import Narrator
-from lab.pcapng import Capture
 from lab.report.page import page
 from lab.report.reading import story
+from lab.witness import witnesses
 from pki.profiles import Role
 from pki.store import Store
-from v2g.session.clock import Clock
-from v2g.session.link import Observe
-from v2g.session.trace import Trace, TraceWriter
 
 STARTING = 20.0  # s that a party may take to be ready: a cold interpreter on a busy machine needs three
 STAY = timedelta(hours=21)  # until the next morning: a midday dip, an evening peak, a night
@@ -255,21 +253,11 @@ async def _drive(plan: Plan, store: Store, arrival: datetime, address: tuple[str
     config = replace(Config(), soc=plan.soc, departure_in=STAY.total_seconds(), wish=wish, goal=goal)
     contract = contract_of(store) if plan.authorization == "PnC" and store.credentials(Role.CONTRACT) else None
     car = config.car(clock, clock.started, contract)
-    with _witnesses(plan, clock, outcome) as observe:
+    outcome.files = {"trace": str(plan.output / "trace.jsonl"), "capture": str(plan.output / "session.pcapng")}
+    left = argparse.Namespace(**{name: Path(path) for name, path in outcome.files.items()}, key_log=None)
+    with witnesses(left, "evcc", clock.wall) as observe:
         visit = Visit(car, tls=vehicle_tls(store), observe=[*observe, lambda local, peer, number: Narrator(clock, tell)])
         return (await visit.at(*address)).as_dict()
-
-
-@contextlib.contextmanager
-def _witnesses(plan: Plan, clock: Clock, outcome: Outcome) -> Any:
-    """Observers that leave the trace and the capture of the connection."""
-    trace, capture = plan.output / "trace.jsonl", plan.output / "session.pcapng"
-    outcome.files |= {"trace": str(trace), "capture": str(capture)}
-    real = wall_clock()  # packets bear the time at which they were, not the simulated one
-    with trace.open("w") as lines, capture.open("wb") as octets:
-        traced: Observe = lambda local, peer, number: TraceWriter(Trace("evcc", clock.wall, connection=number), lines.write)  # noqa: E731
-        captured: Observe = lambda local, peer, number: Capture(octets.write, real.wall, local, peer, server=False)  # noqa: E731
-        yield [traced, captured]
 
 
 def _judge(plan: Plan, outcome: Outcome) -> None:

@@ -6,7 +6,6 @@ import contextlib
 import json
 import signal
 import sys
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,7 @@ from typing import Any
 from evcc.config import Config, parsed
 from evcc.script import Script
 from evcc.services import IDS
-from v2g.session.link import Observe
-from v2g.session.trace import Trace, TraceWriter
+from lab.witness import add_options, witnesses
 from v2g.settings import ConfigError
 
 WELL, NEGATIVE, USAGE = 0, 1, 2
@@ -83,7 +81,7 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     clock.add_argument("--time-scale", type=float, metavar="X", help="wall seconds per second; the station needs the same (default: 1)")
     clock.add_argument("--epoch", type=float, metavar="SECONDS", help="set the wall clock to this epoch second on start (default: now)")
     parser.add_argument("--config", type=Path, metavar="FILE", help="a TOML file, see docs/evcc.md")
-    parser.add_argument("--trace", type=Path, metavar="FILE", help="write the trace of the session there, JSON Lines")
+    add_options(parser)
     parser.add_argument("--json", action="store_true", help="the result as one line of JSON")
     parser.set_defaults(func=run)
 
@@ -159,7 +157,7 @@ async def visit(config: Config, options: argparse.Namespace) -> dict[str, Any]:
     car = replace(config, wish=wish).car(clock, clock.started)
     if store and "PnC" in wish.authorizations:
         equip(car, store)
-    with tracing(options.trace, lambda at: driving.car.clock.wall(at)) as observe:
+    with witnesses(options, "evcc", lambda at: driving.car.clock.wall(at)) as observe:
         driving = Visit(car, script_of(options, wish.services), tls, observe=observe)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -198,13 +196,3 @@ def told(said: dict[str, Any]) -> str:
     moved = f"charged {said['energy_charged'] / 1000:.2f} kWh, discharged {said['energy_discharged'] / 1000:.2f} kWh"
     end = said["ended"] if said["ok"] else f"failed: {said['reason']}"
     return f"{what}, {moved}, SOC {said['soc_start']} to {said['soc_end']} %, {said['seconds']} s, {end}"
-
-
-@contextlib.contextmanager
-def tracing(path: Path | None, wall: Callable[[float], float]) -> Iterator[list[Observe]]:
-    """Observers that write the trace; none without a path."""
-    if path is None:
-        yield []
-        return
-    with path.open("w") as file:
-        yield [lambda local, peer, number: TraceWriter(Trace("evcc", wall, connection=number), file.write)]

@@ -8,7 +8,7 @@ import json
 import secrets
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 
 from energy.prices import parsed as parsed_prices
 from energy.site import Site
+from lab.witness import add_options, witnesses
 from secc import station as words
 from secc.backend import LocalBackend, Surroundings
 from secc.config import SIMULATED, Config, OutletConfig, limits_of, parsed
@@ -24,7 +25,6 @@ from v2g.messages.common_types import ChargeLoopResType
 from v2g.session.clock import Clock
 from v2g.session.endpoint import Ended, Event, FrameSent, Noted, Relaxed
 from v2g.session.link import Disconnected, HandshakeFailed, Observe, Observer, Secured, Unreachable, spelled
-from v2g.session.trace import Trace, TraceWriter
 from v2g.settings import ConfigError
 
 WELL, NEGATIVE, USAGE = 0, 1, 2
@@ -76,10 +76,10 @@ def register(subparsers: Any) -> None:
     how = parser.add_argument_group("how")
     how.add_argument("--once", action="store_true", help="end after one session, with its outcome as exit code")
     how.add_argument("--json", action="store_true", help="one JSON object per line on standard output")
-    how.add_argument("--trace", type=Path, metavar="FILE", help="write the trace of all sessions there (JSON Lines)")
     how.add_argument("--config", type=Path, metavar="FILE", help="a TOML file; unknown keys are errors")
     how.add_argument("--time-scale", type=float, metavar="N", help="wall seconds per second, for simulations (default 1)")
     how.add_argument("--epoch", type=float, metavar="S", help="epoch seconds at which the wall clock starts (default now)")
+    add_options(parser)
     parser.set_defaults(func=run)
 
 
@@ -137,8 +137,7 @@ async def serve(config: Config, options: argparse.Namespace) -> Ended | None:
     outlets = config.outlets()
     with contextlib.ExitStack() as stack:
         observe: list[Observe] = [lambda local, peer, number: Teller(options.json, number)]
-        if options.trace:
-            observe.append(stack.enter_context(tracing(options.trace, clock)))
+        observe += stack.enter_context(witnesses(options, "secc", clock.wall))
         async with decided(config, outlets, around, clock, store) as backends:
             places = [
                 Place(
@@ -343,10 +342,3 @@ class Teller(Observer):
 
     def _say(self, event: str, **facts: Any) -> None:
         say(self._json, event, **({"connection": self._number} if self._json else {}), **facts)
-
-
-@contextlib.contextmanager
-def tracing(path: Path, clock: Clock) -> Iterator[Observe]:
-    """An observer that writes the trace of every connection into one file."""
-    with path.open("w") as file:
-        yield lambda local, peer, number: TraceWriter(Trace("secc", clock.wall, connection=number), file.write)

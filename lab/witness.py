@@ -1,0 +1,40 @@
+"""What a session leaves behind for people: its trace, its TLS secrets, a capture. One set of options for station, car and demo."""
+
+import argparse
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from lab.pcapng import Capture
+from v2g.session.link import KeyLog, Observe
+from v2g.session.trace import Trace, TraceWriter
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options that say what to leave and where."""
+    left = parser.add_argument_group("what to leave")
+    left.add_argument("--trace", type=Path, metavar="FILE", help="every message and event, as JSON Lines; `v2g report` makes a page of it")
+    left.add_argument("--capture", type=Path, metavar="FILE", help="a pcapng with the TLS secrets inside: Wireshark decrypts it by itself")
+    left.add_argument("--key-log", type=Path, metavar="FILE", help="the TLS secrets (default: where SSLKEYLOGFILE says, if it does)")
+
+
+@contextlib.contextmanager
+def witnesses(options: argparse.Namespace, side: str, wall: Callable[[float], float]) -> Iterator[list[Observe]]:
+    """Observers for what the options ask; `side` is secc or evcc, `wall` gives the epoch seconds that the session sees."""
+    key_log = options.key_log or (Path(os.environ["SSLKEYLOGFILE"]) if os.environ.get("SSLKEYLOGFILE") else None)
+    observe: list[Observe] = []
+    with contextlib.ExitStack() as stack:
+        if options.trace:
+            lines = stack.enter_context(options.trace.open("w", buffering=1))
+            observe.append(lambda local, peer, number: TraceWriter(Trace(side, wall, connection=number), lines.write))
+        if options.capture:
+            octets = stack.enter_context(options.capture.open("wb"))
+            began = time.time() - time.monotonic()  # packets bear the time at which they were, not a simulated one
+            server = side == "secc"
+            observe.append(lambda local, peer, number: Capture(octets.write, lambda now: began + now, local, peer, server=server))
+        if key_log:
+            secrets = stack.enter_context(key_log.open("a", buffering=1))  # others may log there too
+            observe.append(lambda local, peer, number: KeyLog(secrets.write))
+        yield observe
