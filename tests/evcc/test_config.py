@@ -1,0 +1,54 @@
+"""The car's file: strict, complete, and as documented."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from evcc.config import Config, described, parsed
+from v2g.session.clock import Clock
+from v2g.settings import ConfigError
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "evcc.md"
+
+
+def test_an_empty_file_is_the_default_car() -> None:
+    assert parsed("") == Config()
+
+
+def test_the_example_of_the_document_is_read() -> None:
+    example = re.search(r"```toml\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
+    assert example is not None
+    config = parsed(example[1])
+    assert config.soc == 35
+    assert config.wish.services == ("DC_BPT", "DC")
+    assert config.wish.supporting_points == 96
+    assert described(config)["battery"]["capacity"] == 77_000
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("sock = 3", "sock"),
+        ("[wish]\nservice = ['DC']", "service"),
+        ("[battery]\ncapacity = 'big'", "capacity"),
+        ("battery = 3", "battery"),
+        ("soc = 120", "soc"),
+        ("[wish]\npace = 0.3", "pace"),
+        ("[wish]\nsupporting_points = 4", "supporting_points"),
+        ("[wish]\nservices = []", "services"),
+        ("[wish]\ncontrol = 'Sometimes'", "control"),
+        ("[goal]\ntarget_soc = 99", "target_soc"),
+        ("time_scale = 0", "time_scale"),
+        ("soc = ", "TOML"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_by_name(text: str, named: str) -> None:
+    with pytest.raises(ConfigError, match=named):
+        parsed(text)
+
+
+def test_departure_counts_from_the_arrival() -> None:
+    car = parsed("soc = 50\ndeparture_in = 3600\n[battery]\ncapacity = 60000").car(Clock(1_000.0, 10.0, 60.0), now=11.0)
+    assert car.goal.departure == 1_060.0 + 3_600.0
+    assert car.ev.energy == 30_000
