@@ -193,9 +193,9 @@ class Car:
 
     def receive(self, new: tuple[Contract, ...]) -> None:
         """Contracts that came go before those that were there, and replace those of the same name."""
-        names = {one.emaid for one in new}
-        self.prefer(*new, *(one for one in self.contracts if one.emaid not in names))
-        self.installed += tuple(one.emaid for one in new)
+        named = {one.emaid: one for one in new}
+        self.prefer(*named.values(), *(one for one in self.contracts if one.emaid not in named))
+        self.installed += tuple(named)
 
     def prefer(self, *contracts: Contract) -> None:
         """Try the contracts in this order."""
