@@ -245,10 +245,13 @@ class Csms:
         status = "Blocked" if token["idToken"] in self.blocked else "Accepted"
         answer: Payload = {"idTokenInfo": {"status": status}}
         if "certificate" in payload or "iso15118CertificateHashData" in payload:
-            answer["certificateStatus"] = "Accepted" if status == "Accepted" else "ContractCancelled"
+            judged = self._pki.judged(payload) if self._pki is not None else "Accepted"
+            if status == "Accepted" and judged != "Accepted":
+                status = "Expired" if judged == "CertificateExpired" else "Invalid"
+            answer = {"idTokenInfo": {"status": status}, "certificateStatus": "ContractCancelled" if status == "Blocked" else judged}
         if station.version == "ocpp2.1" and status == "Accepted" and self._transfers:
             answer["allowedEnergyTransfer"] = self._transfers
-        proof = " with contract certificate" if "certificateStatus" in answer else ""
+        proof = f" with contract, certificate {answer['certificateStatus']}" if "certificateStatus" in answer else ""
         text = f"Authorize {token['type']} {token['idToken'] or '(none)'}{proof}: {status}"
         self._note(station, "authorize", text, payload | {"answer": answer})
         return answer

@@ -51,7 +51,10 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     steer.add_argument("--setpoint", type=float, metavar="W", default=0.0, help="for the strategy setpoint, + into the car")
     steer.add_argument("--block", action="append", default=[], metavar="TOKEN", help="refuse this token or eMAID; again for more")
     parser.add_argument(
-        "--cps", type=Path, metavar="DIR", help="hand out the contracts of this certificate directory, answer for its status"
+        "--cps",
+        type=Path,
+        metavar="DIR",
+        help="hand out the contracts of this certificate directory, judge those that cars show, answer for status",
     )
     link = parser.add_argument_group("security profiles")
     link.add_argument("--password", help="of every station, Basic authentication (profiles 1 and 2)")

@@ -1,4 +1,4 @@
-"""The certificates behind a laboratory's CSMS: contracts for cars (M01 to M03), and the status of what a station shows (M06)."""
+"""The certificates behind a laboratory's CSMS: contracts for cars (M01 to M03), the verdict on them (C07), the status of others (M06)."""
 
 import base64
 import binascii
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
@@ -13,14 +14,18 @@ from cryptography.x509 import ocsp
 from lab.pki.cps import service
 from lab.pki.office import Office
 from ocpp_bridge.schemas import Payload, Version
+from pki.errors import CertificateError, Kind
+from pki.profiles import Role
 from pki.provisioning import ProvisioningService
 from pki.status import answer
 from pki.store import Store
+from pki.verify import verify
 from v2g.exi.codec import decode
 from v2g.exi.errors import DecodeError
 from v2g.messages import schema_set
 
 EXI_MAXIMUM: dict[Version, int] = {"ocpp2.1": 17_000, "ocpp2.0.1": 7_500}  # characters of exiResponse
+FAULTS = {Kind.EXPIRED: "CertificateExpired", Kind.REVOKED: "CertificateRevoked"}  # certificateStatus; anything else is CertChainError
 ALGORITHMS: dict[str, hashes.HashAlgorithm] = {"SHA256": hashes.SHA256(), "SHA384": hashes.SHA384(), "SHA512": hashes.SHA512()}
 
 
@@ -54,18 +59,38 @@ class LabPki:
 
     def status(self, asked: Payload) -> Payload:
         """The answer to GetCertificateStatus: an OCSP response in base64."""
-        data = asked["ocspRequestData"]
         try:
-            request = ocsp.OCSPRequestBuilder().add_certificate_by_hash(
-                bytes.fromhex(data["issuerNameHash"]),
-                bytes.fromhex(data["issuerKeyHash"]),
-                int(data["serialNumber"], 16),
-                ALGORITHMS[data["hashAlgorithm"]],
-            )
+            response = self._response(asked["ocspRequestData"])
         except ValueError as error:
             return {"status": "Failed", "statusInfo": {"reasonCode": "InvalidRequest", "additionalInfo": str(error)[:512]}}
-        response = answer(self.office.responders(), request.build().public_bytes(Encoding.DER), datetime.now(UTC))
         return {"status": "Accepted", "ocspResult": base64.b64encode(response).decode()}
+
+    def judged(self, asked: Payload) -> str:
+        """The certificateStatus of an Authorize: the chain verified, or every certificate's status looked up by its hashes."""
+        if "certificate" in asked:
+            try:
+                chain = x509.load_pem_x509_certificates(asked["certificate"].encode())
+                verify(chain, Role.CONTRACT, self.office.store.anchors, datetime.now(UTC))
+            except CertificateError as error:
+                return FAULTS.get(error.kind, "CertChainError")
+            except ValueError:
+                return "CertChainError"
+            return "Accepted"
+        try:
+            said = [ocsp.load_der_ocsp_response(self._response(data)) for data in asked["iso15118CertificateHashData"]]
+        except ValueError:
+            return "CertChainError"
+        known = [each.certificate_status if each.response_status is ocsp.OCSPResponseStatus.SUCCESSFUL else None for each in said]
+        if ocsp.OCSPCertStatus.REVOKED in known:
+            return "CertificateRevoked"
+        return "Accepted" if set(known) == {ocsp.OCSPCertStatus.GOOD} else "CertChainError"
+
+    def _response(self, data: Payload) -> bytes:
+        """DER of the OCSP response about a certificate known by its hashes. Raises ValueError for hashes that are none."""
+        names = bytes.fromhex(data["issuerNameHash"]), bytes.fromhex(data["issuerKeyHash"])
+        serial, algorithm = int(data["serialNumber"], 16), ALGORITHMS[data["hashAlgorithm"]]
+        request = ocsp.OCSPRequestBuilder().add_certificate_by_hash(*names, serial, algorithm).build()
+        return answer(self.office.responders(), request.public_bytes(Encoding.DER), datetime.now(UTC))
 
 
 def _failed(code: str, reason: str) -> Payload:
