@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from evcc.ev import Ev, Inlet
 
 CLOSE_ENOUGH = 0.001  # of the capacity; a tenth of the last digit that a car shows, and more than what rounding on the wire costs
+LOOK_AHEAD = 2.0  # steps; the next loop may take longer than the last, and what was asked before still flows at its beginning
 CARRIED_OUT = 0.02  # of the capacity; a plan that is followed in steps, with ramps and a taper, ends about there and not exactly
 
 
@@ -54,6 +55,6 @@ def span(ev: Ev, goal: Goal, inlet: Inlet, bidirectional: bool, step: float) -> 
     top = ev.at_soc(goal.maximum_soc if bidirectional else goal.target_soc)
     bottom = ev.at_soc(goal.minimum_soc)
     if step > 0:
-        highest = min(highest, battery.power_to(ev.energy, max(top, ev.energy), step))
-        lowest = max(lowest, battery.power_to(ev.energy, min(bottom, ev.energy), step))
+        highest = min(highest, battery.power_to(ev.energy, max(top, ev.energy), LOOK_AHEAD * step))
+        lowest = max(lowest, battery.power_to(ev.energy, min(bottom, ev.energy), LOOK_AHEAD * step))
     return (lowest if ev.energy > bottom else 0.0), (highest if ev.energy < top else 0.0)
