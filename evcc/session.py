@@ -31,6 +31,7 @@ from v2g.session.v2gtp import CAR_RECEIVES, Frame, FrameReader, PayloadType, fra
 
 SETUP = Limit("V2G_EVCC_CommunicationSetup_Timeout", EVCC_COMMUNICATION_SETUP_TIMEOUT)
 MSG_TIMEOUT = "V2G_EVCC_Msg_Timeout"
+PILOT_FAILURES = {"A": "unplugged", "E": "no voltage", "F": "the station is not available"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,12 @@ class EvccSession:
     def stop(self, reason: str) -> None:
         """The driver wants to leave: at the next turn of the charge loop the car stops in order."""
         self.car.stop_asked = reason
+
+    def pilot(self, state: str, now: float) -> None:
+        """What the car sees on the control pilot: A (unplugged), E or F (the station has failed) end the session at once."""
+        self.car.now = now
+        if not self.ended and state in PILOT_FAILURES:
+            self._end("Error", PeerMisbehaved(f"the control pilot went to state {state}: {PILOT_FAILURES[state]}"))
 
     # --- the script ---
 

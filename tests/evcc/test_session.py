@@ -607,6 +607,42 @@ def test_E_END_01_the_driver_stops() -> None:
     assert station.names()[-5:] == ["DC_ChargeLoop", "PowerDelivery", "DC_WeldingDetection", "DC_WeldingDetection", "SessionStop"]
 
 
+@pytest.mark.parametrize("state", ["A", "E", "F"])
+def test_E_LOP_08_the_control_pilot_ends_the_session_at_once(state: str) -> None:
+    station, visitor = Station(answers=SAFE), car(loops=None)
+    session = EvccSession(charge_script(), visitor, 0.0)
+    now = 0.0
+    while station.loops < 3:
+        octets = session.octets_to_send()
+        answer = station.hear(octets) if octets else b""
+        if answer:
+            session.receive(answer, now)
+        else:
+            session.tick(now := session.deadline() or now)
+    session.pilot("C", now)
+    assert session.ended is None
+    session.pilot(state, now)
+    assert f"state {state}" in str(error(session))
+    assert session.octets_to_send() == b""
+    assert session.deadline() is None
+
+
+def test_E_CHG_04_the_largest_offer() -> None:
+    """Three tuples of 1024 entries both ways, each with 1024 stacks of eight prices: close to a megabyte, decoded, planned, chosen."""
+    steps = [(60, 7_000.0 + i % 13) for i in range(1024)]
+    rules = tuple(cm.PriceRuleType(EnergyFee=rational(0.1 + i / 100), PowerRangeStart=rational(1_000 * i)) for i in range(8))
+    stacks = cm.PriceRuleStackListType(PriceRuleStack=(cm.PriceRuleStackType(Duration=60, PriceRule=rules),) * 1024)
+    dear = msgspec.structs.replace(prices(EPOCH, (60, 0.1)), PriceRuleStacks=stacks)
+    watts = power_schedule(EPOCH, *steps)
+    station = Station(answers=SAFE, tuples=tuple(schedule_tuple(number, watts, dear, watts, dear) for number in (1, 2, 3)))
+    visitor = car("DC_BPT", supporting_points=1024, goal=Goal(target_soc=40))
+    session = run(visitor, station)
+    assert session.ended is not None
+    assert session.ended.well, session.ended
+    profile = station.of(cm.PowerDeliveryReq)[0].EVPowerProfile
+    assert len(profile.EVPowerProfileEntries.EVPowerProfileEntry) <= 1024
+
+
 # --- octets ---
 
 
