@@ -12,7 +12,7 @@ def accident(seed: Seed, chance: random.Random) -> bytes:
     """The frame of a seed after one to three accidents."""
     octets, marks = seed.octets, seed.marks
     for _ in range(chance.choice((1, 1, 2, 3))):
-        octets = _bits(octets, marks, chance) if chance.random() < 0.4 else _octets(octets, chance)
+        octets = bits_changed(octets, marks, chance) if chance.random() < 0.4 else _octets(octets, chance)
     return octets
 
 
@@ -38,7 +38,7 @@ def _octets(octets: bytes, chance: random.Random) -> bytes:
     return bytes(changed)
 
 
-def _bits(octets: bytes, marks: tuple[int, ...], chance: random.Random) -> bytes:
+def bits_changed(octets: bytes, marks: tuple[int, ...], chance: random.Random) -> bytes:
     """An accident at a place where the seed has a code or a value: everything behind it may shift by bits."""
     size, value = len(octets) * 8, int.from_bytes(octets, "big")
     start = min(chance.choice(marks), size)

@@ -1,6 +1,6 @@
 """Our codec against EXIficient: the same messages through both, and the same damaged octets. Findings are printed as a table.
 
-    python -m lab.exi_differential --messages 100 --mutations 200
+    python -m lab.exi_differential --messages 2000 --mutations 1000
 
 Needs the foreign peer's environment (`make interop` creates it) and a Java runtime. Exit code 0 if the two agree wherever the schema
 decides, 1 if not, 2 if this machine cannot run it.
@@ -17,14 +17,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from lab.peers import ecog_setup
-from v2g.exi.codec import DecodeError, encode, read
+from v2g.exi.codec import DecodeError, encode, encode_fragment, read
 from v2g.exi.errors import EncodeError
-from v2g.exi.sample import samples
+from v2g.exi.grammar import QName, SchemaSet
+from v2g.exi.sample import inhabited, sample, samples
+from v2g.exi.schema import Type
 from v2g.exi.xml import from_xml, to_xml
 from v2g.messages import schema_set
 
 SETS = ("app", "xmldsig", "common", "ac", "dc", "wpt", "acdp", "iso2", "din")  # amendment 1 has no schema to give it
+ENVELOPE = "V2G_Message"
 SCRIPT = Path(__file__).with_name("peers") / "exificient.py"
 DISAGREE = "DISAGREE: "
 
@@ -36,7 +41,9 @@ STRICTER = {
     "content that no message has": r"no message has it",
     "element that is nil and must have content": r"^nil, but",
     "type that the set does not have": r"^a type |is no type|is no \w+Type$|stated twice|complex type .* for a simple value",
-    "code that stands for nothing": r"document code|second-level code",
+    "code that stands for nothing": r"document code|fragment code|second-level code",
+    "fragment of several elements, or without end": r"instead of the end of the fragment",
+    "fragment that is a simple value": r"is a simple value",
     "integer beyond 64 bits": r"longer than",
     "character beyond Unicode": r"is no character",
     "element cut short": r"the element ends before|the element is empty",
@@ -44,47 +51,76 @@ STRICTER = {
 
 
 def lines(messages: int, mutations: int, chance: random.Random) -> Iterator[dict[str, Any]]:
-    """The questions: every set's messages as XML and as octets, and damaged octets."""
+    """The questions: every set's messages and fragments as XML and as octets, and damaged octets."""
     for name in SETS:
         schemas = schema_set(name)
-        frames: list[bytes] = []
+        frames: list[tuple[bytes, bool]] = []
         while len(frames) < messages:
-            for message in samples(schemas, chance):
-                octets = encode(message, schemas)
-                frames.append(octets)
-                yield {"kind": "encode", "set": name, "fragment": False, "xml": to_xml(message, schemas), "ours": octets.hex()}
-                yield {"kind": "decode", "set": name, "fragment": False, "exi": octets.hex()}
-        for _ in range(mutations):
-            yield {"kind": "mutated", "set": name, "fragment": False, "exi": damaged(chance.choice(frames), chance).hex()}
+            for element, message, fragment in (*documents(schemas, chance), *fragments(schemas, chance)):
+                octets = encode_fragment(message, schemas, element) if fragment else encode(message, schemas)
+                frames.append((octets, fragment))
+                asked = {"set": name, "fragment": fragment}
+                yield {"kind": "encode", **asked, "xml": to_xml(message, schemas, element), "ours": octets.hex()}
+                yield {"kind": "decode", **asked, "exi": octets.hex()}
+        for octets, fragment in chance.choices(frames, k=mutations):
+            yield {"kind": "damaged", "set": name, "fragment": fragment, "exi": damaged(octets, chance).hex()}
+
+
+def documents(schemas: SchemaSet, chance: random.Random) -> Iterator[tuple[QName | None, Type, bool]]:
+    """An arbitrary instance of every global element, and of the older generations' one message with each body."""
+    for message in samples(schemas, chance):
+        yield None, message, False
+        if type(message).__name__ == ENVELOPE:
+            envelope: Any = message
+            bodies = [e.type for e in schemas.substitutes("BodyElement") if inhabited(e.type, schemas)]
+            for body in [type(envelope.Body)(BodyElement=sample(cls, schemas, chance)) for cls in bodies]:
+                yield None, msgspec.structs.replace(envelope, Body=body), False
+
+
+def fragments(schemas: SchemaSet, chance: random.Random) -> Iterator[tuple[QName | None, Type, bool]]:
+    """An arbitrary instance of every element of complex type, where its name says which type."""
+    for name, cls in schemas.roots(fragment=True):
+        if schemas.fragment_content(name) is cls and inhabited(cls, schemas):
+            yield name, sample(cls, schemas, chance), True
 
 
 def damaged(octets: bytes, chance: random.Random) -> bytes:
-    """One to three bits behind the header turned, or the end cut off."""
+    """One to three bits behind the header turned, the end cut off, octets lost, doubled or overwritten."""
     changed = bytearray(octets)
     for _ in range(chance.randint(1, 3)):
         at = chance.randrange(8, len(changed) * 8)
         changed[at // 8] ^= 128 >> at % 8
-    return bytes(changed[: chance.randint(2, len(changed))] if chance.random() < 0.1 else changed)
+    at = chance.randrange(1, len(changed))
+    match chance.randrange(16):
+        case 0 | 1:
+            del changed[max(2, at) :]
+        case 2:
+            del changed[at : at + 2]
+        case 3:
+            changed[at:at] = changed[at : at + 4]
+        case 4:
+            changed[at:at] = b"\xff" * chance.randint(1, 9)
+    return bytes(changed)
 
 
 def verdict(question: dict[str, Any], answer: dict[str, Any]) -> str:
     """How the two compare on one question, in words; DISAGREE where the schema decides and they differ."""
-    schemas = schema_set(question["set"])
+    schemas, fragment = schema_set(question["set"]), question["fragment"]
     if question["kind"] == "encode":
         if answer.get("exi") == question["ours"]:
             return "encode: same octets"
         if "exi" not in answer:
             return f"{DISAGREE}it does not encode: {answer['error'][:80]}"
-        theirs = read(bytes.fromhex(answer["exi"]), schemas)
-        same = theirs.message == read(bytes.fromhex(question["ours"]), schemas).message
+        theirs = read(bytes.fromhex(answer["exi"]), schemas, fragment=fragment)
+        same = theirs.message == read(bytes.fromhex(question["ours"]), schemas, fragment=fragment).message
         return "encode: an undeclared end for an empty value" if same and theirs.findings else f"{DISAGREE}encode"
     return _decoded(question, answer)
 
 
 def _decoded(question: dict[str, Any], answer: dict[str, Any]) -> str:
-    kind, schemas = question["kind"], schema_set(question["set"])
+    kind, schemas, fragment = question["kind"], schema_set(question["set"]), question["fragment"]
     try:
-        ours = read(bytes.fromhex(question["exi"]), schemas)
+        ours = read(bytes.fromhex(question["exi"]), schemas, fragment=fragment)
     except DecodeError as error:
         if "xml" not in answer:
             return f"{kind}: both refuse"
@@ -93,12 +129,12 @@ def _decoded(question: dict[str, Any], answer: dict[str, Any]) -> str:
     if "xml" not in answer:
         return f"{DISAGREE}{kind}: we take, it refuses: {answer['error'][:80]}"
     try:
-        theirs, _ = from_xml(answer["xml"], schemas)
+        theirs, name = from_xml(answer["xml"], schemas, fragment=fragment)
     except EncodeError as error:
         if "invalid xmlChar" in error.reason:
             return f"{kind}: both take it, and no XML can carry a control character in it"
         return f"{DISAGREE}{kind}: what it read is not valid: {error}"
-    return f"{kind}: same message" if theirs == ours.message else f"{DISAGREE}{kind}: another message"
+    return f"{kind}: same message" if (theirs, name) == (ours.message, ours.name) else f"{DISAGREE}{kind}: another message"
 
 
 def ask(python: Path, questions: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -113,7 +149,7 @@ def ask(python: Path, questions: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser("exi_differential", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--messages", type=int, default=60, help="of each set, at least")
+    parser.add_argument("--messages", type=int, default=60, help="of each set, at least; fragments count")
     parser.add_argument("--mutations", type=int, default=100, help="of each set")
     parser.add_argument("--seed", type=int, default=15118)
     parser.add_argument("--home", type=Path, default=Path(".interop"), help="where the peer's environment is")
@@ -124,16 +160,26 @@ def main(argv: list[str] | None = None) -> int:
         print(missing, file=sys.stderr)
         return 2
     questions = list(lines(options.messages, options.mutations, random.Random(options.seed)))  # noqa: S311
-    found: Counter[str] = Counter()
+    found: dict[str, Counter[str]] = {}
     examples: dict[str, str] = {}
     for question, answer in zip(questions, ask(python, questions), strict=True):
         said = verdict(question, answer)
-        found[said] += 1
-        examples.setdefault(said, f"{question['set']} {question.get('exi') or question['ours']}")
+        found.setdefault(said, Counter())[question["set"]] += 1
+        kind = "fragment" if question["fragment"] else "document"
+        examples.setdefault(said, f"{question['set']} {kind} {question.get('exi') or question['ours']}")
     print(f"{len(questions)} questions to both, seed {options.seed}")
-    for said, count in sorted(found.items()):
-        print(f"{count:7}  {said}" + (f"  e.g. {examples[said][:200]}" if said.startswith(DISAGREE) else ""))
-    return int(any(said.startswith(DISAGREE) for said in found))
+    print("\n".join(table(found)))
+    disagreements = [said for said in sorted(found) if said.startswith(DISAGREE)]
+    for said in disagreements:
+        print(f"{said}, e.g. {examples[said][:400]}", file=sys.stderr)
+    return int(bool(disagreements))
+
+
+def table(found: dict[str, Counter[str]]) -> Iterator[str]:
+    """A line for each outcome, a column for each set."""
+    yield "".join(f"{name:>8}" for name in (*SETS, "all")) + "  outcome"
+    for said, counts in sorted(found.items()):
+        yield "".join(f"{count:>8}" for count in (*(counts[name] for name in SETS), counts.total())) + f"  {said}"
 
 
 if __name__ == "__main__":
