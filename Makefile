@@ -38,7 +38,7 @@ clean:           ## what the targets above made
 	rm -rf $(VENV) .interop build demo-output *.egg-info
 	find certs -mindepth 1 ! -name README.md -delete
 
-$(READY): pyproject.toml $(wildcard setup.py)
+$(READY): pyproject.toml setup.py v2g/exi/_walk.pyx
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "v2gkit needs Python 3.11 or newer: make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable '.[all,dev]'
