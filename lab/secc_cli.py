@@ -155,7 +155,8 @@ async def serve(config: Config, options: argparse.Namespace) -> Ended | None:
                     say(options.json, "listening", address=spelled(address), evse=place.outlet.evse_id, tls=tls is not None)
                 if store is not None:
                     stack.callback(asyncio.create_task(renewed(store, station, config)).cancel)
-                    stack.callback(asyncio.create_task(kept_fresh(store, config.responder, unstapled)).cancel)
+                    if config.ocpp is None or config.responder is not None:  # else the CSMS is asked
+                        stack.callback(asyncio.create_task(kept_fresh(store, config.responder, unstapled)).cancel)
                 return await until_stopped(station.once() if options.once else stop.wait(), stop)
 
 

@@ -1,4 +1,6 @@
-"""Keeps a station's OCSP responses fresh: asks the responder about every certificate of its chains, and keeps the answers in the store.
+"""Keeps a station's OCSP responses fresh: asks about every certificate of its chains, and keeps the answers in the store.
+
+Who is asked is a responder over HTTP, or the CSMS, for a station that reaches nobody else (OCPP M06).
 
 A response is fetched anew when it has lived half its time; until a new one comes the old one serves to its end. A certificate of which the
 responder says that it is revoked loses its response at once, and is said aloud.
@@ -6,14 +8,18 @@ responder says that it is revoked loses its response at once, and is said aloud.
 
 import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
+from typing import Protocol
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from lab.pki.ocsp import fetch
 from pki.certificate import facts
 from pki.errors import CertificateError, Kind
 from pki.profiles import Role
+from pki.status import check
 from pki.status_book import StatusBook
 from pki.store import Store
 
@@ -57,6 +63,42 @@ def _old(store: Store, certificate: x509.Certificate, issuer: x509.Certificate) 
     if response is not None:
         book.learn(certificate, response)
     return book.stale(certificate, issuer, datetime.now(UTC))
+
+
+class Asker(Protocol):
+    """Who asks a CSMS (M06): an `ocpp_bridge.bridge.Bridge`."""
+
+    def check_status(self, certificate: bytes, issuer: bytes) -> bool: ...
+    def staple(self, certificate: bytes) -> bytes | None: ...
+
+
+def collect(store: Store, asker: Asker) -> None:
+    """Keep what a CSMS has answered. An answer that proves nothing is none."""
+    for certificate, issuer in certificates(store):
+        response = asker.staple(certificate.public_bytes(Encoding.DER))
+        with suppress(CertificateError):
+            if response is not None and response != store.response(certificate):
+                check(response, certificate, issuer, datetime.now(UTC))
+                store.save_response(certificate, response)
+
+
+def inquire(store: Store, asker: Asker) -> tuple[bool, ...]:
+    """Ask a CSMS for what is missing or grows old, where a certificate names a responder; for each, whether it could be asked."""
+    return tuple(
+        asker.check_status(certificate.public_bytes(Encoding.DER), issuer.public_bytes(Encoding.DER))
+        for certificate, issuer in certificates(store)
+        if facts(certificate).ocsp_urls and _old(store, certificate, issuer)
+    )
+
+
+async def kept_by_csms(store: Store, asker: Asker, wake: Callable[[], None], look: float = LOOK, soon: float = 1.0) -> None:
+    """Inquire and collect for ever; where the CSMS is not there, `soon` (s) again."""
+    while True:
+        asked = inquire(store, asker)
+        wake()
+        await asyncio.sleep(soon)
+        collect(store, asker)
+        await asyncio.sleep(look if all(asked) else 0.0)
 
 
 async def kept_fresh(store: Store, url: str | None, say: Callable[[dict[str, str]], None], look: float = LOOK) -> None:

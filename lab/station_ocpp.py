@@ -9,6 +9,7 @@ from typing import Any
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from energy.site import Site
+from lab.staples import kept_by_csms
 from ocpp_bridge.bridge import Bridge
 from ocpp_bridge.charge_point import ChargePoint, Endpoint
 from ocpp_bridge.charger import Charger, Evse
@@ -34,13 +35,16 @@ async def connected(config: Config, outlets: Sequence[OutletConfig], site: Site,
     except ValueError as error:
         raise ConfigError(f"ocpp: {error}") from None
     charge_point = ChargePoint(endpoint, Bridge(Charger(clock, secrets.token_bytes, evses, site=site, roots=roots, owner=owner)))
-    running = asyncio.create_task(charge_point.run())
+    running = [asyncio.create_task(charge_point.run())]
+    if store is not None and config.responder is None:
+        running.append(asyncio.create_task(kept_by_csms(store, charge_point.bridge, charge_point.wake)))
     try:
         yield [charge_point.outlet(number) for number in evses]
     finally:
         await said(charge_point)
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
 
 
 async def said(charge_point: ChargePoint) -> None:
