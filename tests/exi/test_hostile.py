@@ -15,10 +15,20 @@ from fuzz.promise import VERDICTS, judge
 from fuzz.seeds import Seed, seeds
 from v2g.exi.codec import DecodeError, decode, decode_fragment, encode_fragment, read
 from v2g.exi.decoder import Step
+from v2g.exi.encoder import Encoder
 from v2g.exi.explain import explain
+from v2g.exi.json import to_json
 from v2g.exi.schema import Type, fields
 from v2g.messages import MODULES, schema_set
-from v2g.messages.xmldsig import SignatureMethodType, TransformsType, TransformType
+from v2g.messages.xmldsig import (
+    CanonicalizationMethodType,
+    DigestMethodType,
+    ReferenceType,
+    SignatureMethodType,
+    SignedInfoType,
+    TransformsType,
+    TransformType,
+)
 
 FRAMES = int(os.environ.get("V2GKIT_MUTATIONS", "200000"))  # over all sets; CI has a million more judged by fuzz.mutations
 SEED = int(os.environ.get("V2GKIT_SEED", "15118"))
@@ -264,3 +274,42 @@ def test_an_integer_without_bounds_is_bounded(name: str) -> None:
     for longer in ("1" + unsigned(2**4096), "0" + unsigned(2**4096), "0" + ENDLESS):
         with pytest.raises(DecodeError, match="longer than 4096 bits"):
             decode_fragment(planted(octets, value.bit, longer), schemas)
+
+
+class _Reference(str):
+    """Written as a reference to the third earlier value of the same attribute."""
+
+    __slots__ = ()
+
+
+class _Referring(Encoder):
+    def _value(self, content: Any, value: Any) -> None:
+        if isinstance(value, _Reference):
+            self.bits.unsigned(0)
+            self.bits.bits(2, 2)  # of three known values
+        else:
+            super()._value(content, value)
+
+
+def _signed(references: int, length: int) -> bytes:
+    """A signature with one long string, and many references to it: three octets each."""
+    transforms = (TransformType(Algorithm="x" * length), *(TransformType(Algorithm=_Reference("")),) * references)
+    reference = ReferenceType(
+        Transforms=TransformsType(Transform=transforms), DigestMethod=DigestMethodType(Algorithm="d"), DigestValue=b""
+    )
+    signed = SignedInfoType(
+        CanonicalizationMethod=CanonicalizationMethodType(Algorithm="c"),
+        SignatureMethod=SignatureMethodType(Algorithm="s"),
+        Reference=(reference,),
+    )
+    return _Referring(schema_set("xmldsig")).fragment(signed, None)
+
+
+def test_references_to_a_long_string_do_not_multiply_it_without_end() -> None:
+    """A message of 54 kB must not become 360 MB of JSON in a trace."""
+    reading = read(_signed(40, 60), schema_set("xmldsig"), fragment=True)
+    assert to_json(reading.message, schema_set("xmldsig")).count("x" * 60) == 41
+    assert "40 references" in reading.findings[0].reason
+    for mode in ("conformance", "interop"):
+        with pytest.raises(DecodeError, match="references to earlier strings stand for more than 16 characters for each octet"):
+            read(_signed(12_000, 30_000), schema_set("xmldsig"), fragment=True, mode=mode)  # type: ignore[arg-type]

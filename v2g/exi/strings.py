@@ -13,17 +13,19 @@ if TYPE_CHECKING:
 
 MAX_LENGTH_BITS = 32  # of a string's length: far beyond any input, so that the length itself cannot grow without bound
 SURROGATES = range(0xD800, 0xE000)
+EXPANSION = 16  # characters that references may stand for in all, for each octet of the stream: views and logs write every one of them out
 
 
 class ValuePartitions:
     """The strings read so far, by the name of their element or attribute and all together."""
 
-    __slots__ = ("_everywhere", "_local", "hits")
+    __slots__ = ("_everywhere", "_local", "hits", "referred")
 
     def __init__(self) -> None:
         self._local: dict[QName, list[str]] = {}
         self._everywhere: list[str] = []
         self.hits = 0
+        self.referred = 0  # characters
 
     def read(self, bits: BitReader, name: "QName") -> str:
         """A string value of the named element or attribute: a literal, or a reference to an earlier one."""
@@ -42,6 +44,9 @@ class ValuePartitions:
         if index >= len(known):
             raise DecodeError(f"refers to string {index} of {len(known)} known ones", start)
         self.hits += 1
+        self.referred += len(known[index])
+        if self.referred > EXPANSION * (bits.size // 8):
+            raise DecodeError(f"references to earlier strings stand for more than {EXPANSION} characters for each octet", start)
         return known[index]
 
 
