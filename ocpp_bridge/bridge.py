@@ -23,6 +23,7 @@ from ocpp_bridge.wants import WANTS, connected, stop_power, tell_status
 from secc.station import Fact, Limits, MeterReading, Want
 
 BOOT_RETRY: Final = 30.0  # s; a BootNotification that failed, or a CSMS that leaves the interval to us
+CLOCK_TOLERANCE: Final = 2.0  # s that clocks may differ and be called the same
 SUPPORTED: Final = frozenset(requests.REQUESTS)
 MAY_SAY: Final[dict[str, Callable[[Call], bool]]] = {  # by what the CSMS said to BootNotification (B01 to B03)
     "": lambda call: call.action == "BootNotification",
@@ -159,13 +160,10 @@ class Bridge:
     def deadline(self) -> float | None:
         """When `tick` must be called at the latest (monotonic s)."""
         charger = self.charger
-        moments: list[float | None] = [
-            charger.boot.due if charger.online else None,
-            charger.boot.heartbeat_due if charger.accepted else None,
-        ]
-        moments.append(charger.outbox.deadline() if charger.accepted else None)
+        moments: list[float | None] = [self._offline_edge(), charger.boot.due if charger.online else None]
+        moments += [charger.boot.heartbeat_due, charger.outbox.deadline()] if charger.accepted else []
         for evse in charger.evses.values():
-            moments += [charger.clock.now(wall) for wall in (evse.next_edge, self._pull_due(evse)) if wall is not None]
+            moments += [charger.moment(wall) for wall in (evse.next_edge, self._pull_due(evse)) if wall is not None]
             session = evse.session
             moments += [session.patience, session.steer_due, session.held[0] if session.held else None] if session else []
             moments += [evse.sample_due, evse.remote_due if evse.remote else None]
@@ -269,16 +267,20 @@ class Bridge:
             return
         if response["interval"] > 0:
             charger.variables["OCPPCommCtrlr.HeartbeatInterval"] = str(response["interval"])
-        self._compare_clocks(call, response, now)
+        self._set_clock(call, response, now)
         self._accepted(now, charger.offline(now))
 
-    def _compare_clocks(self, call: Call, response: Payload, now: float) -> None:
+    def _set_clock(self, call: Call, response: Payload, now: float) -> None:
+        """Follow the clock of the CSMS; a little off is the way that the answer took."""
+        charger = self.charger
         try:
-            off = epoch(response["currentTime"]) - self.charger.wall(now)
+            off = epoch(response["currentTime"]) - charger.wall(now)
         except ValueError:
             return
-        if abs(off) > 10.0:
-            self.charger.note(f"the clock of the CSMS is {off:+.0f} s off: profiles with absolute times will be early or late by that")
+        if abs(off) > CLOCK_TOLERANCE and "Heartbeat" in charger.variables.words("ClockCtrlr.TimeSource"):
+            charger.skew += off
+            charger.note(f"the clock of the CSMS is {charger.skew:+.0f} s from ours; its times are taken by its clock")
+            self._steer(now)
 
     def _accepted(self, now: float, away: float) -> None:
         """The station may speak: what was kept goes first, then how things stand."""
@@ -352,7 +354,7 @@ def _event_answered(bridge: Bridge, call: Call, response: Payload, now: float) -
 
 ANSWERS: Final[dict[str, Callable[[Bridge, Call, Payload, float], None]]] = {
     "BootNotification": Bridge._booted,
-    "Heartbeat": Bridge._compare_clocks,
+    "Heartbeat": Bridge._set_clock,
     "PullDynamicScheduleUpdate": Bridge._pulled,
     "TransactionEvent": _event_answered,
     "Authorize": _of_evse(authorization.answered),

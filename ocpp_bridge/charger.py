@@ -1,6 +1,7 @@
 """What a charging station knows while it speaks OCPP: its EVSEs with their sessions and transactions, its profiles, variables and calls.
 
-A `Charger` is the state that `bridge` moves; it decides nothing. `now` is the shell's monotonic time, the wall time comes from its clock.
+A `Charger` is the state that `bridge` moves; it decides nothing. `now` is the shell's monotonic time. Wall times here are those of the
+CSMS, for what it means by a time is what counts: the station's own plus `skew`. Where sessions are spoken to they are turned back.
 """
 
 import math
@@ -166,6 +167,7 @@ class Charger:
     reset: str = ""  # Immediate or OnIdle, once the CSMS asked for it
     staples: dict[bytes, bytes] = field(default_factory=dict)  # DER of a certificate -> DER of its OCSPResponse
     numbers: int = 0
+    skew: float = 0.0  # s that the clock of the CSMS is ahead of ours
 
     def __post_init__(self) -> None:
         self.variables = DeviceModel(tuple(self.evses))
@@ -212,7 +214,11 @@ class Charger:
 
     def wall(self, now: float) -> float:
         """Epoch seconds, up to the next millisecond: at the moment of an edge the edge is never still ahead by a rounding error."""
-        return math.ceil(self.clock.wall(now) * 1000.0) / 1000.0
+        return math.ceil((self.clock.wall(now) + self.skew) * 1000.0) / 1000.0
+
+    def moment(self, wall: float) -> float:
+        """The monotonic time at which `wall` shows that."""
+        return self.clock.now(wall - self.skew)
 
     def uuid(self) -> str:
         """A new random id."""

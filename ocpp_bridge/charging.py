@@ -10,10 +10,10 @@ The car is never kept waiting longer than `Charger.patience`.
 import math
 from dataclasses import replace
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 from energy.needs import Needs
-from energy.offer import Offer
+from energy.offer import Offer, Tuple
 from energy.plan import Plan
 from energy.series import Series
 from energy.setpoint import setpoint
@@ -72,7 +72,8 @@ def _tell_needs(charger: Charger, evse: Evse, now: float, since: float | None = 
     assert session is not None
     assert session.needs is not None
     assert session.selected is not None
-    payload = needs_of(evse.id, Wish(session.needs, session.selected, evse.limits, evse.services), charger.version)
+    wish = Wish(_theirs(charger, session.needs), session.selected, evse.limits, evse.services)
+    payload = needs_of(evse.id, wish, charger.version)
     if since is not None and charger.version == "ocpp2.1":
         payload["timestamp"] = timestamp(since)
     if not charger.call("NotifyEVChargingNeeds", payload, evse=evse.id, about=session):
@@ -161,9 +162,14 @@ def composite(charger: Charger, evse: Evse, now: float, until: float, alternativ
     return charger.profiles.composite(evse.outlet, charger.wall(now), until, alternative=alternative, offline=away, sharing=sharing)
 
 
-def _end(needs: Needs, wall: float) -> float:
-    until = wall + HORIZON if needs.departure is None else needs.departure
-    return min(max(until, wall + 1.0), wall + REACH)
+def _theirs(charger: Charger, needs: Needs) -> Needs:
+    """The needs by the clock of the CSMS."""
+    return replace(needs, departure=None if needs.departure is None else needs.departure + charger.skew)
+
+
+def _end(charger: Charger, needs: Needs, wall: float) -> float:
+    departure = _theirs(charger, needs).departure
+    return min(max(wall + HORIZON if departure is None else departure, wall + 1.0), wall + REACH)
 
 
 def ready(charger: Charger, evse: Evse, now: float) -> None:
@@ -171,11 +177,19 @@ def ready(charger: Charger, evse: Evse, now: float) -> None:
     session = evse.session
     assert session is not None
     assert session.needs is not None
-    until, schedules = _end(session.needs, charger.wall(now)), _tx_schedules(charger, evse)
+    until, schedules = _end(charger, session.needs, charger.wall(now)), _tx_schedules(charger, evse)
     session.schedules = schedules
     session.composites = [composite(charger, evse, now, until, place) for place in range(len(schedules))]
     tuples = [tuple_of(place + 1, each, schedules[place], session.needs, evse.limits) for place, each in enumerate(session.composites)]
-    _offered(charger, evse, offer_of(tuples, schedules, session.needs, until), now, by_csms=True)
+    tuples = [_shifted(each, -charger.skew) for each in tuples]
+    _offered(charger, evse, offer_of(tuples, schedules, session.needs, until - charger.skew), now, by_csms=True)
+
+
+def _shifted(offered: Tuple, seconds: float) -> Tuple:
+    """A tuple by another clock."""
+    times = {name: getattr(offered, name) for name in ("charging", "discharging", "import_prices", "export_prices")}
+    changes: dict[str, Any] = {name: series.shift(seconds) for name, series in times.items() if series is not None}
+    return replace(offered, **changes)
 
 
 def locally(charger: Charger, evse: Evse, now: float) -> None:
@@ -184,14 +198,16 @@ def locally(charger: Charger, evse: Evse, now: float) -> None:
     assert session is not None
     assert session.needs is not None
     session.patience, session.planning = None, charger.number()
-    said = composite(charger, evse, now, _end(session.needs, charger.wall(now)))
-    charger.plans.append(PlanWanted(evse.id, session.planning, session.needs, charger.site, charger.wall(now), signals_of(said)))
+    wall = charger.wall(now)
+    signals = signals_of(composite(charger, evse, now, _end(charger, session.needs, wall)), -charger.skew)
+    charger.plans.append(PlanWanted(evse.id, session.planning, session.needs, charger.site, wall - charger.skew, signals))
 
 
-def signals_of(said: Composite) -> tuple[Signal, ...]:
-    """Profiles as the scheduler hears them: caps, and setpoints where there are some."""
+def signals_of(said: Composite, shift: float) -> tuple[Signal, ...]:
+    """Profiles as the scheduler hears them, by its clock: caps, and setpoints where there are some."""
     if said.silent:
         return ()
+    said = Composite(said.start + shift, said.until + shift, tuple((begin + shift, period) for begin, period in said.periods))
     edges = [begin for begin, _ in said.periods] + [said.until]
     signals = [
         Signal("ocpp:limit", Kind.IMPORT_CAP, Series.from_pairs([(begin, p.limit) for begin, p in said.periods], said.until)),
@@ -229,7 +245,7 @@ def chosen(charger: Charger, evse: Evse, want: ScheduleChosen, now: float) -> No
     session = evse.session
     if session is None:
         return
-    session.chosen = want
+    session.chosen = replace(want, profile=want.profile.shift(charger.skew))
     if session.by_csms and want.tuple_id is not None:
         session.alternative = min(max(want.tuple_id - 1, 0), len(session.schedules) - 1)
     if session.delivering:
@@ -288,7 +304,7 @@ def _other(charger: Charger, evse: Evse, schedules: list[Payload], now: float) -
         return bool(schedules) and _prices(schedules) != _prices(session.schedules)
     if session.by_csms != bool(schedules) or len(schedules) != len(session.schedules):
         return True
-    wall, until = charger.wall(now), _end(session.needs, charger.wall(now))
+    wall, until = charger.wall(now), _end(charger, session.needs, charger.wall(now))
     fresh = [composite(charger, evse, now, until, place) for place in range(len(schedules))]
     return any(
         new.from_(wall) != old.from_(wall) or a.get("absolutePriceSchedule") != b.get("absolutePriceSchedule")
@@ -312,7 +328,7 @@ def steer(charger: Charger, evse: Evse, now: float) -> None:
     session.steer_due = None
     wish, dynamic = period.clamped(), session.selected.control == "Dynamic" and session.offer is not None
     if session.plan is not None and dynamic:
-        wish = setpoint(session.plan, session.needs, charger.site, wall, signals_of(said))
+        wish = setpoint(session.plan, session.needs, charger.site, wall - charger.skew, signals_of(said, -charger.skew))
         session.steer_due = now + LOOK_AGAIN
     evse.next_edge = min(edges, default=None)
     _limit(charger, evse, period)

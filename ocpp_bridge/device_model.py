@@ -104,7 +104,7 @@ ROWS: Final[tuple[Row, ...]] = (
     Row("OCPPCommCtrlr", "ItemsPerMessage", "100", NUMBER, instance="GetReport"),
     Row("DeviceDataCtrlr", "ItemsPerMessage", "100", NUMBER, instance="GetVariables"),
     Row("DeviceDataCtrlr", "ItemsPerMessage", "100", NUMBER, instance="SetVariables"),
-    Row("ClockCtrlr", "TimeSource", "Heartbeat", LIST),
+    Row("ClockCtrlr", "TimeSource", "Heartbeat", LIST, list_of(("Heartbeat", "NTP", "RealTimeClock"))),
     Row("SecurityCtrlr", "BasicAuthPassword", "", "string", r"[\x20-\x7e]{16,64}", secret=True),
     Row("SecurityCtrlr", "SecurityProfile", "1", NUMBER),
     Row("SecurityCtrlr", "OrganizationName", ""),

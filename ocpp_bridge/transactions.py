@@ -73,7 +73,7 @@ def sampled(charger: Charger, evse: Evse, now: float, trigger: str = "MeterValue
 
 def _arm_sampling(charger: Charger, evse: Evse, now: float) -> None:
     interval = charger.variables.number("SampledDataCtrlr.TxUpdatedInterval")
-    due = charger.clock.now(charger.wall(now) + interval)
+    due = charger.moment(charger.wall(now) + interval)
     evse.sample_due = max(due, now + SAMPLING_PAUSE) if interval > 0 else None
 
 

@@ -62,7 +62,8 @@ def _needs(charger: Charger, evse: Evse, want: NeedsChanged, now: float) -> None
     }
     for name, value in facts.items():
         charger.variables["ConnectedEV", name, "", evse.id] = "" if value is None else f"{value:g}"
-    charger.variables["ConnectedEV", "DepartureTime", "", evse.id] = "" if needs.departure is None else timestamp(needs.departure)
+    leaving = "" if needs.departure is None else timestamp(needs.departure + charger.skew)
+    charger.variables["ConnectedEV", "DepartureTime", "", evse.id] = leaving
     charging.wanted(charger, evse, want, now)
 
 

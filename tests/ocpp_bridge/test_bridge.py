@@ -11,6 +11,7 @@ from ocpp_bridge.bridge import Bridge
 from ocpp_bridge.outbox import KEPT_MAXIMUM, Call, Outbox
 from ocpp_bridge.rpc import Refusal
 from ocpp_bridge.schemas import check
+from ocpp_bridge.times import epoch, timestamp
 from secc.station import (
     AuthorizationRefused,
     AuthorizationWanted,
@@ -59,6 +60,7 @@ class Played:
         self.told: list = []
         self.answers = dict(ANSWERS)
         self.planned: list = []
+        self.ahead = 0.0  # s that the clock of the CSMS is ahead
 
     @property
     def charger(self):
@@ -78,6 +80,8 @@ class Played:
                     check(self.charger.version, call.action, "Request", call.payload)
                     self.sent.append(call)
                     answer = self.answers.get(call.action, {})
+                    if "currentTime" in answer:
+                        answer = answer | {"currentTime": timestamp(WALL + self.now + self.ahead)}
                     if isinstance(answer, str):
                         self.bridge.failed(call, answer, self.now)
                     else:
@@ -196,11 +200,48 @@ def test_heartbeats_come_at_the_interval_of_the_csms():
     assert p.charger.variables["OCPPCommCtrlr.HeartbeatInterval"] == "300"
 
 
-def test_a_clock_that_is_off_is_said():
+@pytest.mark.parametrize("ahead", [3600.0, -86_400.0])
+def test_the_clock_of_the_csms_counts_for_all_that_is_said_with_it(ahead):
     p = Played()
-    p.answers["BootNotification"] = ACCEPTED | {"currentTime": "2026-11-22T19:00:00Z"}
+    p.ahead = ahead
     p.boot()
-    assert any("3600 s off" in note for note in p.bridge.notes())
+    assert any("from ours" in note for note in p.bridge.notes())
+    p.arrive()
+    theirs = WALL + ahead
+    assert epoch(p.events[0]["timestamp"]) == pytest.approx(theirs, abs=0.01)
+    needs = p.calls("NotifyEVChargingNeeds")[0]["chargingNeeds"]
+    assert epoch(needs["departureTime"]) == NEEDS.departure + ahead
+    schedule = {"startSchedule": timestamp(theirs - 60.0)}
+    p.install(SETPOINT, SETPOINT | {"startPeriod": 660, "setpoint": 4000.0}, kind="Absolute", schedule=schedule)
+    offered = p.facts(ScheduleReady)[0].offer.tuples[0].power
+    assert offered.start == pytest.approx(WALL, abs=0.01)  # the car lives by our clock
+    assert (offered.at(WALL + 599.0), offered.at(WALL + 601.0)) == (-5000.0, 4000.0)
+    p.want(ScheduleChosen(0.0, offered, 1), PowerStarted(0.0))
+    assert epoch(p.calls("NotifyEVChargingSchedule")[0]["timeBase"]) == pytest.approx(theirs, abs=0.01)
+    p.run(601.0)
+    [event] = [e for e in p.events if e["triggerReason"] == "ChargingRateChanged"]
+    assert epoch(event["timestamp"]) == pytest.approx(theirs + 600.0, abs=0.01)
+
+
+def test_a_local_plan_is_made_by_our_own_clock():
+    p = Played()
+    p.ahead = 7200.0
+    p.boot()
+    cap = profile({"startPeriod": 0, "limit": 3000.0}, purpose="TxDefaultProfile", validFrom=timestamp(WALL + 7200.0 + 600.0))
+    p.ask("SetChargingProfile", {"evseId": 0, "chargingProfile": cap})
+    p.answers["NotifyEVChargingNeeds"] = {"status": "NoChargingProfile"}
+    [plan] = p.arrive().planned
+    assert plan.wall == pytest.approx(WALL, abs=0.01)
+    limit = next(signal for signal in plan.signals if signal.id == "ocpp:limit").power
+    assert limit.at(WALL + 599.0) > 3000.0
+    assert limit.at(WALL + 601.0) == 3000.0
+
+
+def test_a_station_that_has_another_source_of_time_keeps_to_it():
+    p = Played()
+    p.charger.variables["ClockCtrlr.TimeSource"] = "NTP"
+    p.ahead = 3600.0
+    assert p.boot().charger.skew == 0.0
 
 
 # --- transactions, offline and retries ---
