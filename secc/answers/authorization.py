@@ -36,7 +36,6 @@ from v2g.session.errors import Refused, SequenceError
 from v2g.session.sequence import State
 from v2g.session.timing import SECC_ONGOING_TIMEOUT
 
-
 PROVIDER = 5  # characters of an eMAID that name its provider: country and provider id
 
 

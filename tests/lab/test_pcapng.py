@@ -13,7 +13,6 @@ from v2g.session.link import Connected, Disconnected
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "session"))
 from tests.session.peers import BYE, HELLO, Station, car_tls, drive, go, hierarchy, station_tls
-
 from v2g.session.transport import Server
 
 TSHARK = shutil.which("tshark")
