@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -23,7 +24,7 @@ from evcc.car import Wish
 from evcc.client import Visit, wall_clock
 from evcc.config import Config
 from evcc.goal import Goal
-from evcc.trust import contract_of, vehicle_tls
+from evcc.trust import equip, vehicle_tls
 from lab.ev_cli import address as host_port
 from lab.narrator import Narrator
 from lab.report.page import page
@@ -79,6 +80,7 @@ class Plan:
     output: Path = Path("demo-output")
     pki: Path | None = None  # made in the output folder when not given
     ocpp: bool = True
+    install: bool = False  # the car comes without contract and gets one here
     soc: float = 40.0  # % on arrival
     seconds: float = SECONDS  # real s that the stay lasts
 
@@ -177,37 +179,19 @@ async def perform(plan: Plan, tell: Tell) -> Outcome:
     """Run the whole story. Raises RuntimeError when a party does not start."""
     plan.output.mkdir(parents=True, exist_ok=True)
     pki = plan.pki or await _certificates(plan.output / "certs", tell)
-    store = Store(pki)
     arrival = _arrival(datetime.now(UTC))
     night = ["--time-scale", str(plan.scale), "--epoch", str(arrival.timestamp())]
     outcome = Outcome()
     async with contextlib.AsyncExitStack() as stack:
-        csms = None
         arguments = ["--config", str(_station(plan)), "--pki", str(pki), "--once", "--json", *night]
         arguments += ["--trace", str(plan.output / "station-trace.jsonl")]
-        if plan.ocpp:
-            csms = await stack.enter_async_context(
-                party(
-                    "the CSMS",
-                    plan.output / "csms.jsonl",
-                    tell,
-                    "csms",
-                    "--json",
-                    "--port",
-                    "0",
-                    "--sample-interval",
-                    "3600",
-                    *SITE,
-                    *night,
-                )
-            )
-            address = (await csms.says(lambda line: line["topic"] == "listening", STARTING))["url"].rpartition("/")[0]
-            tell(f"CSMS       OCPP 2.1 at {address}")
-            arguments += ["--ocpp", address]
+        csms = await _csms(plan, pki, night, tell, stack, arguments) if plan.ocpp else None
+        if plan.install:
+            arguments += await _provider(plan, pki, tell, stack)
         station = await stack.enter_async_context(party("the station", plan.output / "station.jsonl", None, "secc", *arguments))
         listening = await station.says(lambda line: line.get("event") == "listening", STARTING)
         tell(f"station    {listening['evse']} at {listening['address']}")
-        outcome.car = await _drive(plan, store, arrival, host_port(listening["address"]), tell, outcome)
+        outcome.car = await _drive(plan, _car(plan, pki), arrival, host_port(listening["address"]), tell, outcome)
         outcome.expect(await station.finish(15.0) == 0, f"the station should have ended well; see {plan.output / 'station.jsonl'}")
         if csms is not None:
             await csms.finish(5.0, ask=True)
@@ -215,6 +199,39 @@ async def perform(plan: Plan, tell: Tell) -> Outcome:
     _judge(plan, outcome)
     _report(plan, outcome)
     return outcome
+
+
+async def _csms(plan: Plan, pki: Path, night: list[str], tell: Tell, stack: contextlib.AsyncExitStack, arguments: list[str]) -> Party:
+    """The CSMS, and what the station must be told of it."""
+    command = ["csms", "--json", "--port", "0", "--sample-interval", "3600", *SITE, *night]
+    command += ["--cps", str(pki)] if plan.install else []
+    csms = await stack.enter_async_context(party("the CSMS", plan.output / "csms.jsonl", tell, *command))
+    address = (await csms.says(lambda line: line["topic"] == "listening", STARTING))["url"].rpartition("/")[0]
+    tell(f"CSMS       OCPP 2.1 at {address}")
+    arguments += ["--ocpp", address]
+    return csms
+
+
+async def _provider(plan: Plan, pki: Path, tell: Tell, stack: contextlib.AsyncExitStack) -> list[str]:
+    """Who hands out contracts: the CSMS, or a provisioning service of its own; how the station gets there."""
+    if plan.ocpp:
+        return ["--installation"]
+    command = ["pki", "cps", "--store", str(pki), "--port", "0", "--json"]
+    provider = await stack.enter_async_context(party("the provisioning service", plan.output / "cps.jsonl", None, *command))
+    url = (await provider.says(lambda line: "url" in line, STARTING))["url"]
+    tell(f"CPS        contracts at {url}")
+    return ["--cps", url]
+
+
+def _car(plan: Plan, pki: Path) -> Store:
+    """What the car holds: all that the directory has, or what it left its factory with."""
+    if not plan.install:
+        return Store(pki)
+    own = plan.output / "car"
+    shutil.rmtree(own, ignore_errors=True)
+    for part in ("roots", Role.VEHICLE.value, Role.PROVISIONING.value):
+        shutil.copytree(pki / part, own / part)
+    return Store(own)
 
 
 async def _certificates(folder: Path, tell: Tell) -> Path:
@@ -251,8 +268,9 @@ async def _drive(plan: Plan, store: Store, arrival: datetime, address: tuple[str
     )
     goal = Goal(target_soc=80.0, minimum_soc=30.0, maximum_soc=90.0)
     config = replace(Config(), soc=plan.soc, departure_in=STAY.total_seconds(), wish=wish, goal=goal)
-    contract = contract_of(store) if plan.authorization == "PnC" and store.credentials(Role.CONTRACT) else None
-    car = config.car(clock, clock.started, contract)
+    car = config.car(clock, clock.started)
+    if plan.authorization == "PnC":
+        equip(car, store)
     outcome.files = {"trace": str(plan.output / "trace.jsonl"), "capture": str(plan.output / "session.pcapng")}
     left = argparse.Namespace(**{name: Path(path) for name, path in outcome.files.items()}, key_log=None)
     with witnesses(left, "evcc", clock.wall) as observe:
@@ -269,6 +287,10 @@ def _judge(plan: Plan, outcome: Outcome) -> None:
     outcome.expect(car["auth"] == plan.authorization.lower(), f"{plan.authorization} was wanted, {car['auth']} was used")
     outcome.expect(car["tls"] == "TLSv1.3", f"TLS 1.3 was wanted, it was {car['tls']}")
     outcome.expect(car["energy_charged"] > 1000, f"more than 1 kWh should have been charged, it was {car['energy_charged']} Wh")
+    if plan.install:
+        outcome.expect(
+            car["contract"] in car["installed"], f"a contract should have been installed and used, there came {car['installed']}"
+        )
     if plan.bidirectional:
         outcome.expect(
             car["energy_discharged"] > 1000, f"more than 1 kWh should have been discharged, it was {car['energy_discharged']} Wh"

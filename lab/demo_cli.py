@@ -9,6 +9,7 @@ from pathlib import Path
 EPILOG = """examples:
   v2g demo                                             DC_BPT, Scheduled, Plug & Charge
   v2g demo --service AC_BPT --control dynamic --auth eim
+  v2g demo --install                                   CertificateInstallation first: by the CSMS, or with --no-ocpp by a CPS
   v2g demo --pki certs --output /tmp/session --json
 
 What it leaves in the output folder: trace.jsonl (every message, raw and decoded), session.pcapng (with the TLS secrets: Wireshark
@@ -30,12 +31,16 @@ def run(options: argparse.Namespace) -> int:
         output=options.output,
         pki=options.pki,
         ocpp=options.ocpp,
+        install=options.install,
         seconds=options.seconds,
     )
 
     def tell(line: str) -> None:
         print(line, file=sys.stderr if options.json else sys.stdout, flush=True)
 
+    if plan.install and plan.authorization != "PnC":
+        print("v2g demo: --install brings a contract, which --auth eim does not use; leave out one of them", file=sys.stderr)
+        return 2
     try:
         outcome = asyncio.run(perform(plan, tell))
     except (RuntimeError, OSError, StoreError) as error:
@@ -72,6 +77,9 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--output", type=Path, metavar="DIR", default=Path("demo-output"), help="where to leave everything (default: demo-output)"
     )
     parser.add_argument("--ocpp", action=argparse.BooleanOptionalAction, default=True, help="with a CSMS (default)")
+    parser.add_argument(
+        "--install", action="store_true", help="the car comes without contract, gets one at the station and charges with it"
+    )
     parser.add_argument("--seconds", type=float, metavar="S", default=10.0, help="how long the stay of 21 hours lasts (default: 10)")
     parser.add_argument(
         "--json", action="store_true", help="the outcome as one line of JSON on standard output, the story on standard error"

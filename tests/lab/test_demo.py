@@ -100,3 +100,12 @@ def test_a_report_shows_hostile_text_as_text(night: tuple[Path, dict[str, Any]])
     records = [json.loads(line) for line in (night[0] / "trace.jsonl").read_text().splitlines()]
     records.append({"type": "note", "at": records[-1]["at"], "topic": "<script>alert(1)</script>", "facts": {}})
     assert "<script>" not in page(told(records))
+
+
+def test_a_car_that_comes_without_contract_gets_one_and_charges(tmp_path: Path, night: tuple[Path, dict[str, Any]]) -> None:
+    certs = night[0] / "certs"
+    code, outcome, said = demo(tmp_path, "--pki", str(certs), "--service", "DC", "--install", "--no-ocpp")
+    assert code == 0, (outcome, said)
+    assert outcome["car"]["installed"] == [outcome["car"]["contract"]]
+    assert outcome["car"]["auth"] == "pnc"
+    assert list((tmp_path / "car" / "contract").glob("*.chain.pem"))
