@@ -23,6 +23,7 @@ from v2g.session.rational import rational
 NO_SHORTFALL = 50.0  # Wh; plans that miss the target by less are told apart by their cost
 MOST_ENTRIES = 2048  # of an EVPowerProfile
 GRAIN = 300  # s; a longer step of an offer is cut into such slots, so that a car that may charge at once does
+HORIZON = 30 * 86_400  # s; a plan that reaches further is about another visit, and a Duration holds 32 bits
 MOST_GRAINS = 288  # a day of them; a longer offer is cut more coarsely
 
 
@@ -93,7 +94,7 @@ def _followed(offer: Offered, ev: Ev, goal: Goal, inlet: Inlet, wall: float, poi
 def _slots(offer: Offered, ev: Ev, goal: Goal, inlet: Inlet, wall: float) -> list[Slot]:
     """The time until departure, or until the offer ends, cut wherever a limit or a price changes."""
     start = math.floor(wall)
-    until = math.floor(min(offer.charge.until, goal.departure or math.inf))  # whole seconds, as the profile states them
+    until = math.floor(min(offer.charge.until, goal.departure or math.inf, start + HORIZON))  # whole seconds, as the profile states them
     if until <= start:
         return []
     series = [s for s in (offer.charge, offer.discharge, offer.buy, offer.sell) if s is not None]

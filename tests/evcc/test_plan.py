@@ -159,6 +159,11 @@ def test_departure_ends_the_plan() -> None:
     assert chosen.powers.until == 1800.0
 
 
+def test_a_plan_ends_where_no_car_stays() -> None:
+    endless = schedule_tuple(1, power_schedule(0, *((2**32 - 1, 11e3) for _ in range(5))))
+    assert choose([offered(endless)], ev(), Goal(), Inlet(), 0.0, 1024).powers.until <= 31 * 86_400
+
+
 def test_a_schedule_of_the_past_is_no_offer() -> None:
     with pytest.raises(PeerIncompatible, match="beyond the present"):
         choose([offered(schedule_tuple(1, power_schedule(0, (HOUR, 11e3))))], ev(), Goal(), Inlet(), 2 * HOUR, 1024)
