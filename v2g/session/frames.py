@@ -1,10 +1,8 @@
 """Between messages and V2GTP frames: which schema set a message belongs to, and which payload type announces it."""
 
-import sys
-
 from v2g.exi.codec import decode, encode
 from v2g.exi.schema import Type
-from v2g.messages import ac, ac_der_iec, ac_der_sae, acdp, app_protocol, common_messages, dc, schema_set, wpt
+from v2g.messages import common_messages, schema_set
 from v2g.session.errors import FramingError
 from v2g.session.v2gtp import PayloadType, frame
 
@@ -22,26 +20,25 @@ SETS: dict[PayloadType, str] = {
     PayloadType.ACDP_SYSTEM_STATUS: "acdp",
     PayloadType.PARKING_STATUS: "common",
 }
-_MODULES = {
-    app_protocol: PayloadType.EXI,
-    common_messages: PayloadType.COMMON,
-    ac: PayloadType.AC,
-    dc: PayloadType.DC,
-    acdp: PayloadType.ACDP,
-    wpt: PayloadType.WPT,
-    ac_der_iec: PayloadType.AC_DER_IEC,
-    ac_der_sae: PayloadType.AC_DER_SAE,
+_MAIN_STREAM = {  # by module, named and not imported: a session loads what it speaks
+    "app_protocol": PayloadType.EXI,
+    "common_messages": PayloadType.COMMON,
+    "ac": PayloadType.AC,
+    "dc": PayloadType.DC,
+    "acdp": PayloadType.ACDP,
+    "wpt": PayloadType.WPT,
+    "ac_der_iec": PayloadType.AC_DER_IEC,
+    "ac_der_sae": PayloadType.AC_DER_SAE,
 }
 _SIDE_STREAMS = {
     common_messages.MeteringConfirmationReq: PayloadType.METERING_CONFIRMATION,
     common_messages.MeteringConfirmationRes: PayloadType.METERING_CONFIRMATION,
 }
-_PAYLOAD_TYPES = {module.__name__: payload_type for module, payload_type in _MODULES.items()}
 
 
 def payload_type_of(message: type[Type]) -> PayloadType:
     """The payload type that carries a message class: its side stream if it has one of its own, else the main stream of its schema set."""
-    return _SIDE_STREAMS.get(message) or _PAYLOAD_TYPES[sys.modules[message.__module__].__name__]
+    return _SIDE_STREAMS.get(message) or _MAIN_STREAM[message.__module__.rpartition(".")[2]]
 
 
 def exi(message: Type) -> bytes:

@@ -3,15 +3,19 @@
 import asyncio
 import socket
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from v2g.session.endpoint import Ended, Event
 from v2g.session.errors import ConnectionLost, SessionError
 from v2g.session.handshake import ClientHello
 from v2g.session.link import Disconnected, HandshakeFailed, Observe, Observer, Unreachable, spelled
 from v2g.session.tls import CONFORMANCE, Credential, Profile, TlsError
-from v2g.session.transport import libssl, openssl
+from v2g.session.transport import openssl
 from v2g.session.transport.channel import Channel, CheckStaples, Verify
 from v2g.session.transport.pump import Attend, Limits, Pump
+
+if TYPE_CHECKING:
+    from v2g.session.transport import libssl
 
 
 class ClientTls:
@@ -37,6 +41,8 @@ class ClientTls:
         self.profile, self._verify, self._check_staples = profile, verify, check_staples
         self._context: openssl.Context | libssl.Context
         if system:
+            from v2g.session.transport import libssl  # reads a table of C declarations, which costs a car that does not ask for it 60 ms
+
             self._context = libssl.Context(profile, credential=credential, authorities=tuple(authorities))
         else:
             self._context = openssl.Context(profile, server=False, credential=credential, trusted_ca_keys=tuple(trusted_ca_keys))
