@@ -1,0 +1,89 @@
+"""What the station puts up with under the interop profile, refuses under conformance, and does for everybody."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from secc import station as words
+from tests.secc.scripted import Scripted, outlet
+from v2g.messages.common_types import processingType
+from v2g.messages.common_types import responseCodeType as Code
+from v2g.session.endpoint import Relaxed
+from v2g.session.profiles import PRE_CHARGE_UNFINISHED, PROFILES
+
+
+def told(car: Scripted) -> list[str]:
+    return [event.relaxation for event in car.wants(Relaxed)]
+
+
+def pre_charging(profile: str, **changes: Any) -> Scripted:
+    """A car in the middle of its pre-charge, which it has not called finished."""
+    car = Scripted(outlet(profile=profile, **changes))
+    car.authorized("DC")
+    car.select("DC")
+    car.parameters("DC")
+    car.scheduled()
+    while car.cable_check().EVSEProcessing is not processingType.Finished:
+        pass
+    car.pre_charge()
+    car.pre_charge()
+    return car
+
+
+def test_a_pre_charge_without_an_end_is_out_of_sequence() -> None:
+    car = pre_charging("conformance")
+    assert car.start().ResponseCode is Code.FAILED_SequenceError
+    assert told(car) == []
+
+
+def test_under_interop_it_may_lack_its_end_once_the_voltages_match() -> None:
+    car = pre_charging("interop")
+    assert car.start().ResponseCode is Code.OK
+    assert told(car) == [PRE_CHARGE_UNFINISHED.name]
+    assert car.loop().ResponseCode is Code.OK
+
+
+def test_even_under_interop_no_contactor_closes_on_unmatched_voltages() -> None:
+    car = pre_charging("interop")
+    car.tell(words.OutputMeasured(300.0, 0.0))
+    assert car.start().ResponseCode is Code.FAILED_SequenceError
+    assert told(car) == []
+
+
+@pytest.mark.parametrize("stage", ["placeholder", "schedule"])
+def test_a_schedule_always_carries_a_price(stage: str) -> None:
+    """[V2G20-2176]; where none is known, a single level, which says nothing and satisfies whoever insists."""
+    car = Scripted()
+    priced = car.offer
+
+    def unpriced(needs: Any) -> Any:
+        made = priced(needs)
+        return replace(made, tuples=tuple(replace(one, import_prices=None, export_prices=None) for one in made.tuples))
+
+    car.offer = unpriced  # type: ignore[method-assign]
+    car.authorized("DC_BPT")
+    car.select("DC_BPT")
+    car.parameters("DC_BPT")
+    car.auto = stage != "placeholder"
+    answer = car.exchange() if stage == "placeholder" else car.scheduled()
+    assert (answer.EVSEProcessing is processingType.Ongoing) == (stage == "placeholder")
+    (offered,) = answer.Scheduled_SEResControlMode.ScheduleTuple
+    for schedule in filter(None, (offered.ChargingSchedule, offered.DischargingSchedule)):
+        assert schedule.AbsolutePriceSchedule is None
+        assert schedule.PriceLevelSchedule is not None
+    if stage == "schedule":
+        level = offered.ChargingSchedule.PriceLevelSchedule
+        assert level.NumberOfPriceLevels == 1
+        assert [entry.PriceLevel for entry in level.PriceLevelScheduleEntries.PriceLevelScheduleEntry] == [1]
+        assert level.TimeAnchor == offered.ChargingSchedule.PowerSchedule.TimeAnchor
+
+
+def test_conformance_knows_no_deviation_and_every_other_is_argued() -> None:
+    assert PROFILES["conformance"] == ()
+    rows = PROFILES["interop"]
+    assert len({row.name for row in rows}) == len(rows)
+    for row in rows:
+        assert row.peer
+        assert row.evidence
+        assert row.requirement
