@@ -14,7 +14,7 @@ from typing import Final
 
 from energy.offer import Offer
 from energy.plan import Plan
-from ocpp_bridge import authorization, certificates, charging, requests, transactions
+from ocpp_bridge import authorization, certificates, charging, requests, steering, transactions
 from ocpp_bridge.charger import Charger, Evse, PlanWanted
 from ocpp_bridge.outbox import Call
 from ocpp_bridge.schemas import Payload, Version
@@ -91,7 +91,7 @@ class Bridge:
             place.limits = limits
             if place.session is not None:
                 place.session.limits = None
-            charging.steer(self.charger, place, now)
+            steering.steer(self.charger, place, now)
 
     def presented(self, evse: int, token: Payload, now: float) -> None:
         """Someone showed a token ({"idToken", "type"}) at an EVSE."""
@@ -191,11 +191,11 @@ class Bridge:
         if evse.transaction is not None and evse.sample_due is not None and now >= evse.sample_due:
             transactions.sampled(charger, evse, now)
         if session is not None and session.patience is not None and now >= session.patience:
-            charger.note(f"EVSE {evse.id}: no profile of the CSMS within {charger.patience:g} s, the schedule is made here")
-            charging.locally(charger, evse, now)
+            charger.note(f"EVSE {evse.id}: no profile of the CSMS within {charger.patience:g} s, the station goes on without")
+            charging.fall_back(charger, evse, now)
         looking = session is not None and session.steer_due is not None and now >= session.steer_due
         if looking or (evse.next_edge is not None and wall >= evse.next_edge):
-            charging.steer(charger, evse, now)
+            steering.steer(charger, evse, now)
         if evse.remote is not None and now >= evse.remote_due:
             evse.remote = evse.brought = None
             charger.note(f"EVSE {evse.id}: no car came for RequestStartTransaction")

@@ -9,26 +9,23 @@ The car is never kept waiting longer than `Charger.patience`.
 
 import math
 from dataclasses import replace
-from itertools import pairwise
 from typing import Any, Final
 
 from energy.needs import Needs
 from energy.offer import Offer, Tuple
 from energy.plan import Plan
 from energy.series import Series
-from energy.setpoint import setpoint
-from energy.signal import Kind, Signal
-from ocpp_bridge import transactions
+from ocpp_bridge import steering, transactions
 from ocpp_bridge.acceptance import judge
-from ocpp_bridge.charger import Charger, Evse, PlanWanted, Session
+from ocpp_bridge.charger import Charger, Evse, PlanWanted
 from ocpp_bridge.mapping import HORIZON, Wish, chosen_of, needs_of, offer_of, prices_of, tuple_of
 from ocpp_bridge.outbox import Call
-from ocpp_bridge.profiles import TX, Composite, Period, Rejected
+from ocpp_bridge.profiles import TX, Composite, Rejected
 from ocpp_bridge.schemas import Payload
 from ocpp_bridge.times import timestamp
-from secc.station import LimitsChanged, NeedsChanged, RenegotiationAsked, ScheduleChosen, ScheduleReady, SetpointChanged
+from secc.station import NeedsChanged, RenegotiationAsked, ScheduleChosen, ScheduleReady
 
-LOOK_AGAIN: Final = 1.0  # s between two looks at a local plan in Dynamic control: the battery may be full or the reserve reached
+DEPARTURE_CHANGE: Final = 60.0  # s; less is the rounding of a car that counts down in seconds
 NEEDS_AGAIN: Final = 60.0  # s between two NotifyEVChargingNeeds of a charge loop: a car may change its mind every 250 ms
 REACH: Final = 2 * HORIZON  # s; a composite looks no further, however late the departure
 
@@ -43,27 +40,51 @@ def wanted(charger: Charger, evse: Evse, want: NeedsChanged, now: float) -> None
         return
     session.needs, session.needs_at = want.needs, charger.wall(now)
     bring(charger, evse, now)
-    if not want.first:
-        if _differ(session, now):
-            _tell_needs(charger, evse, now)
+    if session.asked:
+        return  # it polls, and what it wants may be a second younger each time: the answer is on its way
+    told = session.told_needs
+    if want.first or session.renegotiating or session.selected.control == "Scheduled":
+        _ask(charger, evse, now, again=told is not None and alike(told[1], want.needs, charger.wall(now)))
         return
+    if told is not None and now >= told[0] + NEEDS_AGAIN and not alike(told[1], want.needs, charger.wall(now)):
+        _tell_needs(charger, evse, now)
+    if session.offer is not None:
+        charger.tell(evse, ScheduleReady(session.offer))  # should the car be asking for one: in Dynamic control it binds nobody
+
+
+def _ask(charger: Charger, evse: Evse, now: float, *, again: bool) -> None:
+    """A schedule is wanted. What the CSMS sent already is offered at once where it asked for that (K16) or nothing is new."""
+    session = evse.session
+    assert session is not None
     session.asked, session.planning = True, 0
-    if _tx_schedules(charger, evse):
-        ready(charger, evse, now)
+    fresh = session.offer is None and bool(_tx_schedules(charger, evse))  # brought by a RequestStartTransaction
+    if fresh or session.renegotiating or (again and session.offer is not None):
+        fall_back(charger, evse, now)
     elif _tell_needs(charger, evse, now):
         session.patience = now + charger.patience
+    else:
+        fall_back(charger, evse, now)
+
+
+def fall_back(charger: Charger, evse: Evse, now: float) -> None:
+    """Offer what there is: the profile of the CSMS, else a schedule of our own."""
+    if _tx_schedules(charger, evse):
+        ready(charger, evse, now)
     else:
         locally(charger, evse, now)
 
 
-def _differ(session: Session, now: float) -> bool:
-    """Whether the needs changed enough, and long enough after the last ones, to tell the CSMS. Energies shrink anyway."""
-    if session.told_needs is None or session.needs is None or now < session.told_needs[0] + NEEDS_AGAIN:
+def alike(before: Needs, after: Needs, wall: float) -> bool:
+    """Whether needs are the same for the CSMS. Energies do not count, they shrink with every Wh; nor does a twentieth of the stay."""
+    if (before.departure is None) != (after.departure is None):
         return False
-    before, after = session.told_needs[1], session.needs
-    return (before.departure, before.target_soc, before.minimum_soc) != (after.departure, after.target_soc, after.minimum_soc) or any(
-        not math.isclose(getattr(before, name), getattr(after, name), rel_tol=0.1) for name in ("charge_maximum", "discharge_maximum")
-    )
+    if before.departure is not None and after.departure is not None:
+        stay = max(before.departure - wall, 0.0)
+        if abs(before.departure - after.departure) > max(DEPARTURE_CHANGE, stay / 20):
+            return False
+    wishes = (before.target_soc, before.minimum_soc, before.bidirectional) == (after.target_soc, after.minimum_soc, after.bidirectional)
+    powers = ("charge_maximum", "discharge_maximum")
+    return wishes and all(math.isclose(getattr(before, name), getattr(after, name), rel_tol=0.1) for name in powers)
 
 
 def _tell_needs(charger: Charger, evse: Evse, now: float, since: float | None = None) -> bool:
@@ -102,7 +123,7 @@ def needs_answered(charger: Charger, evse: Evse, call: Call, response: Payload, 
     elif status == "Accepted":
         session.patience = now + charger.patience
     else:
-        locally(charger, evse, now)
+        fall_back(charger, evse, now)
 
 
 def needs_failed(charger: Charger, evse: Evse, call: Call, code: str, now: float) -> None:
@@ -111,8 +132,8 @@ def needs_failed(charger: Charger, evse: Evse, call: Call, code: str, now: float
     if session is not None and call.about is session:
         session.told_needs = None
         if session.asked:
-            charger.note(f"EVSE {evse.id}: NotifyEVChargingNeeds failed with {code}, the schedule is made here")
-            locally(charger, evse, now)
+            charger.note(f"EVSE {evse.id}: NotifyEVChargingNeeds failed with {code}, the station goes on without")
+            fall_back(charger, evse, now)
 
 
 # --- profiles ---
@@ -155,13 +176,6 @@ def _tx_schedules(charger: Charger, evse: Evse) -> list[Payload]:
     return list(max(mine, key=lambda held: held.profile["stackLevel"]).profile["chargingSchedule"]) if mine else []
 
 
-def composite(charger: Charger, evse: Evse, now: float, until: float, alternative: int = 0) -> Composite:
-    """What the profiles say of an EVSE from now on."""
-    drawing = sum(1 for other in charger.evses.values() if other.transaction is not None)
-    sharing, away = max(drawing, 1) if evse.id else 1, charger.offline(now)
-    return charger.profiles.composite(evse.outlet, charger.wall(now), until, alternative=alternative, offline=away, sharing=sharing)
-
-
 def _theirs(charger: Charger, needs: Needs) -> Needs:
     """The needs by the clock of the CSMS."""
     return replace(needs, departure=None if needs.departure is None else needs.departure + charger.skew)
@@ -179,7 +193,7 @@ def ready(charger: Charger, evse: Evse, now: float) -> None:
     assert session.needs is not None
     until, schedules = _end(charger, session.needs, charger.wall(now)), _tx_schedules(charger, evse)
     session.schedules = schedules
-    session.composites = [composite(charger, evse, now, until, place) for place in range(len(schedules))]
+    session.composites = [steering.composite(charger, evse, now, until, place) for place in range(len(schedules))]
     tuples = [tuple_of(place + 1, each, schedules[place], session.needs, evse.limits) for place, each in enumerate(session.composites)]
     tuples = [_shifted(each, -charger.skew) for each in tuples]
     _offered(charger, evse, offer_of(tuples, schedules, session.needs, until - charger.skew), now, by_csms=True)
@@ -199,25 +213,8 @@ def locally(charger: Charger, evse: Evse, now: float) -> None:
     assert session.needs is not None
     session.patience, session.planning = None, charger.number()
     wall = charger.wall(now)
-    signals = signals_of(composite(charger, evse, now, _end(charger, session.needs, wall)), -charger.skew)
+    signals = steering.signals_of(steering.composite(charger, evse, now, _end(charger, session.needs, wall)), -charger.skew)
     charger.plans.append(PlanWanted(evse.id, session.planning, session.needs, charger.site, wall - charger.skew, signals))
-
-
-def signals_of(said: Composite, shift: float) -> tuple[Signal, ...]:
-    """Profiles as the scheduler hears them, by its clock: caps, and setpoints where there are some."""
-    if said.silent:
-        return ()
-    said = Composite(said.start + shift, said.until + shift, tuple((begin + shift, period) for begin, period in said.periods))
-    edges = [begin for begin, _ in said.periods] + [said.until]
-    signals = [
-        Signal("ocpp:limit", Kind.IMPORT_CAP, Series.from_pairs([(begin, p.limit) for begin, p in said.periods], said.until)),
-        Signal("ocpp:dischargeLimit", Kind.EXPORT_CAP, Series.from_pairs([(begin, p.discharge) for begin, p in said.periods], said.until)),
-    ]
-    for (begin, end), (_, period) in zip(pairwise(edges), said.periods, strict=True):
-        wish = period.clamped()
-        if wish is not None:
-            signals.append(Signal("ocpp:setpoint", Kind.SETPOINT, Series.constant(begin, end - begin, wish)))
-    return tuple(signals)
 
 
 def planned(charger: Charger, evse: Evse, number: int, offer: Offer, plan: Plan | None, now: float) -> None:
@@ -237,7 +234,7 @@ def _offered(charger: Charger, evse: Evse, offer: Offer, now: float, *, by_csms:
         session.plan, session.planning = None, 0
     session.asked, session.patience, session.renegotiating = False, None, False
     charger.tell(evse, ScheduleReady(offer))
-    steer(charger, evse, now)
+    steering.steer(charger, evse, now)
 
 
 def chosen(charger: Charger, evse: Evse, want: ScheduleChosen, now: float) -> None:
@@ -250,7 +247,7 @@ def chosen(charger: Charger, evse: Evse, want: ScheduleChosen, now: float) -> No
         session.alternative = min(max(want.tuple_id - 1, 0), len(session.schedules) - 1)
     if session.delivering:
         tell_chosen(charger, evse, now)
-    steer(charger, evse, now)
+    steering.steer(charger, evse, now)
 
 
 def tell_chosen(charger: Charger, evse: Evse, now: float) -> None:
@@ -291,7 +288,7 @@ def applied(charger: Charger, evse: Evse, now: float) -> None:
     if session.offer is not None and not session.renegotiating and _other(charger, evse, schedules, now):
         session.renegotiating = True
         charger.tell(evse, RenegotiationAsked("Schedule"))
-    steer(charger, evse, now)
+    steering.steer(charger, evse, now)
 
 
 def _other(charger: Charger, evse: Evse, schedules: list[Payload], now: float) -> bool:
@@ -305,7 +302,7 @@ def _other(charger: Charger, evse: Evse, schedules: list[Payload], now: float) -
     if session.by_csms != bool(schedules) or len(schedules) != len(session.schedules):
         return True
     wall, until = charger.wall(now), _end(charger, session.needs, charger.wall(now))
-    fresh = [composite(charger, evse, now, until, place) for place in range(len(schedules))]
+    fresh = [steering.composite(charger, evse, now, until, place) for place in range(len(schedules))]
     return any(
         new.from_(wall) != old.from_(wall) or a.get("absolutePriceSchedule") != b.get("absolutePriceSchedule")
         for new, old, a, b in zip(fresh, session.composites, schedules, session.schedules, strict=True)
@@ -314,61 +311,3 @@ def _other(charger: Charger, evse: Evse, schedules: list[Payload], now: float) -
 
 def _prices(schedules: list[Payload]) -> list[Payload | None]:
     return [schedule.get("absolutePriceSchedule") for schedule in schedules]
-
-
-def steer(charger: Charger, evse: Evse, now: float) -> None:
-    """Tell the session what holds now: limits, and in Dynamic control the setpoint. Remember when that changes."""
-    session = evse.session
-    if session is None or session.needs is None or session.selected is None or session.asked:
-        return
-    wall = charger.wall(now)
-    said = composite(charger, evse, now, wall + HORIZON, session.alternative)
-    period = said.at(wall)
-    edges = [begin for begin, _ in said.periods if begin > wall]
-    session.steer_due = None
-    wish, dynamic = period.clamped(), session.selected.control == "Dynamic" and session.offer is not None
-    if session.plan is not None and dynamic:
-        wish = setpoint(session.plan, session.needs, charger.site, wall - charger.skew, signals_of(said, -charger.skew))
-        session.steer_due = now + LOOK_AGAIN
-    evse.next_edge = min(edges, default=None)
-    _limit(charger, evse, period)
-    if dynamic and session.steered != (wish,):
-        session.steered = (wish,)
-        charger.tell(evse, SetpointChanged(wish))
-    _tell_change(charger, evse, period, now)
-
-
-def _limit(charger: Charger, evse: Evse, period: Period) -> None:
-    assert evse.session is not None
-    charge, discharge = min(evse.limits.charge_power, period.limit), min(evse.limits.discharge_power, period.discharge)
-    limits = replace(
-        evse.limits,
-        charge_power=charge,
-        discharge_power=discharge,
-        charge_power_minimum=min(evse.limits.charge_power_minimum, charge),
-        discharge_power_minimum=min(evse.limits.discharge_power_minimum, discharge),
-    )
-    if limits != (evse.session.limits or evse.limits):
-        evse.session.limits = limits
-        charger.tell(evse, LimitsChanged(limits))
-
-
-def _tell_change(charger: Charger, evse: Evse, period: Period, now: float) -> None:
-    """TransactionEvents for another operation mode, for another limit or setpoint, for a car held back or let go."""
-    tx, session = evse.transaction, evse.session
-    if tx is None or session is None or not session.delivering:
-        return
-    before, tx.told = tx.told, period
-    held = "SuspendedEVSE" if (period.limit == 0 and period.discharge == 0) or period.clamped() == 0 else "Charging"
-    if held != tx.state and tx.state in ("Charging", "SuspendedEVSE"):
-        transactions.changed(charger, evse, "ChargingStateChanged", now, held)  # type: ignore[arg-type]
-    if before is not None and before.mode != period.mode and charger.version == "ocpp2.1":
-        transactions.changed(charger, evse, "OperationModeChanged", now, info={"operationMode": period.mode})
-    elif before is not None and _significant(charger, before, period):
-        transactions.changed(charger, evse, "ChargingRateChanged", now)
-
-
-def _significant(charger: Charger, before: Period, after: Period) -> bool:
-    share = charger.variables.number("SmartChargingCtrlr.LimitChangeSignificance") / 100.0
-    pairs = [(before.limit, after.limit), (before.discharge, after.discharge), (before.clamped() or 0.0, after.clamped() or 0.0)]
-    return any(a != b and not abs(a - b) <= share * max(abs(a), abs(b)) for a, b in pairs)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Final
 
-from ocpp_bridge import authorization, charging, transactions
+from ocpp_bridge import authorization, charging, steering, transactions
 from ocpp_bridge.charger import Charger
 from ocpp_bridge.mapping import known, rounded, services
 from ocpp_bridge.profiles import TX, Held, Period, Rejected
@@ -98,7 +98,7 @@ def get_composite_schedule(charger: Charger, payload: Payload, now: float) -> Pa
     if unit == "A" and evse.dc:
         return _no("UnsupportedRateUnit", "DC is limited in W")
     wall = charger.wall(now)
-    said = charging.composite(charger, evse, now, wall + duration, evse.session.alternative if evse.session else 0)
+    said = steering.composite(charger, evse, now, wall + duration, evse.session.alternative if evse.session else 0)
     divisor = 1.0 if unit == "W" else evse.limits.nominal_voltage * evse.limits.phases
     schedule = {
         "evseId": payload["evseId"],

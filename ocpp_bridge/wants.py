@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
-from ocpp_bridge import authorization, certificates, charging, transactions
+from ocpp_bridge import authorization, certificates, charging, steering, transactions
 from ocpp_bridge.charger import Charger, Evse, Session
 from ocpp_bridge.mapping import Sample, known
 from ocpp_bridge.times import timestamp
@@ -47,7 +47,9 @@ def _session_started(charger: Charger, evse: Evse, want: SessionStarted, now: fl
 
 def _service_selected(charger: Charger, evse: Evse, want: ServiceSelected, now: float) -> None:
     if evse.session is not None:
-        evse.session.selected = want
+        session = evse.session
+        session.selected, session.asked, session.planning, session.patience = want, False, 0, None
+        session.offer, session.told_needs, session.renegotiating = None, None, False  # a new service is a new negotiation
         agreed = f"urn:iso:std:iso:15118:-20:{want.service[:2]},1,0"
         charger.variables["ConnectedEV", "ProtocolAgreed", "", evse.id] = agreed
 
@@ -72,7 +74,7 @@ def _power_started(charger: Charger, evse: Evse, want: PowerStarted, now: float)
         evse.session.delivering = True
     transactions.began(charger, evse, ("PowerPathClosed", "EnergyTransfer"), "ChargingStateChanged", now, "Charging")
     charging.tell_chosen(charger, evse, now)
-    charging.steer(charger, evse, now)
+    steering.steer(charger, evse, now)
 
 
 def _power_stopped(charger: Charger, evse: Evse, want: PowerStopped, now: float) -> None:

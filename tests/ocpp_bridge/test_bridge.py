@@ -530,6 +530,17 @@ def test_needs_that_nobody_answers_make_a_local_schedule(code):
     assert len(p.arrive().planned) == 1
 
 
+def test_a_car_that_polls_is_asked_for_once():
+    p = Played(patience=20.0).boot().arrive()
+    for n in range(5):
+        p.run(1.0)
+        p.want(NeedsChanged(0.0, replace(NEEDS, departure=NEEDS.departure - n), True))
+    assert len(p.calls("NotifyEVChargingNeeds")) == 1
+    assert len(p.run(15.0).planned) == 1
+    p.want(NeedsChanged(0.0, NEEDS, True))
+    assert len(p.run().planned) == 1
+
+
 def test_an_energy_transfer_that_is_refused_ends_the_session():
     p = Played().boot()
     p.answers["NotifyEVChargingNeeds"] = {"status": "Rejected"}
@@ -615,6 +626,30 @@ def test_needs_that_change_in_the_loop_are_told_again_but_not_often():
         p.run(1.0)
         p.want(NeedsChanged(0.0, replace(NEEDS, departure=WALL + 9 * 3600 + n), False))
     assert len(p.calls("NotifyEVChargingNeeds")) == 2
+    assert p.facts(ScheduleReady)[-1].offer is p.charger.evses[1].session.offer
+
+
+def test_a_car_that_asks_anew_is_asked_for_anew_if_it_wants_something_else():
+    p = Played().boot().arrive()
+    p.install(SETPOINT)
+    p.want(PowerStarted(0.0), NeedsChanged(0.0, replace(NEEDS, departure=NEEDS.departure + 30.0), False))
+    assert len(p.calls("NotifyEVChargingNeeds")) == 1  # nothing new: the profile is offered again
+    assert len(p.facts(ScheduleReady)) == 2
+    p.want(NeedsChanged(0.0, replace(NEEDS, departure=NEEDS.departure - 5 * 3600.0), False))
+    assert len(p.calls("NotifyEVChargingNeeds")) == 2  # K17
+    assert len(p.facts(ScheduleReady)) == 2
+    p.install(SETPOINT | {"setpoint": 1000.0})
+    assert p.facts(ScheduleReady)[2].offer.tuples[0].power.values == (1000.0,)
+    p.want(NeedsChanged(0.0, NEEDS, False))
+    p.run(21.0)  # no new profile comes: the old one still holds
+    assert p.facts(ScheduleReady)[3].offer.tuples[0].power.values == (1000.0,)
+
+
+def test_a_new_service_is_a_new_negotiation():
+    p = Played().boot().arrive()
+    p.run(1.0)
+    p.want(ServiceSelected(0.0, "DC", "Scheduled"), NeedsChanged(0.0, replace(NEEDS, bidirectional=False), True))
+    assert [n["chargingNeeds"]["requestedEnergyTransfer"] for n in p.calls("NotifyEVChargingNeeds")] == ["DC_BPT", "DC"]
 
 
 def test_a_local_plan_steers_a_dynamic_session():

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import pytest
 from websockets.asyncio.server import serve
 
-from secc.station import Authorized, RenegotiationAsked, ScheduleReady, SetpointChanged, StopAsked
-from tests.ocpp_bridge.ocpp_stand import stand
+from secc.station import Authorized, NeedsChanged, RenegotiationAsked, ScheduleReady, SetpointChanged, StopAsked
+from tests.ocpp_bridge.ocpp_stand import NEEDS, stand
 
 pytest.importorskip("ocpp.v21")
 
@@ -152,7 +152,7 @@ def test_a_foreign_csms_renegotiates_a_schedule():
         await s.until(lambda: csms.kept("NotifyEVChargingSchedule"))
         await csms.call(csms.profile(-3000.0))
         await s.fact(RenegotiationAsked)
-        s.ask()
+        s.hear(NeedsChanged(0.0, NEEDS, False))
         assert (await s.fact(ScheduleReady)).offer.tuples[0].power.values == (-3000.0,)
         rejected = await csms.call(csms.profile(-3000.0, id_=2))
         assert (rejected.status, rejected.status_info["reason_code"]) == ("Rejected", "InvalidStackLevel")

@@ -14,6 +14,7 @@ from secc.station import (
     AuthorizationRefused,
     Authorized,
     LimitsChanged,
+    NeedsChanged,
     RenegotiationAsked,
     ScheduleReady,
     SetpointChanged,
@@ -135,7 +136,7 @@ def test_a_new_schedule_in_scheduled_control_asks_the_car_to_renegotiate():
             request = {"evseId": 1, "chargingProfile": changed}
             assert (await s.csms.call("CS-1", "SetChargingProfile", request))["status"] == "Accepted"
             assert (await s.fact(RenegotiationAsked)).what == "Schedule"
-            s.ask()  # the car comes back for a schedule
+            s.hear(NeedsChanged(0.0, NEEDS, False))  # the car comes back for a schedule, under power
             offer = (await s.fact(ScheduleReady)).offer
             assert [t.power.values for t in offer.tuples] == [(-3000.0,)]
             s.choose(offer, 1)
