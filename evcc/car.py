@@ -101,7 +101,7 @@ class Car:
     link: Link | None = None
     provisioning: Provisioning | None = None
     spare: tuple[Contract, ...] = ()  # contracts to try after `contract`
-    prices: PriceJudge | None = None  # None: nobody is known who signs prices
+    prices: PriceJudge | None = None  # None: prices are the station's word, signed or not
     # --- what this session has learnt ---
     now: float = 0.0
     session_id: bytes = bytes(8)

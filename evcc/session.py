@@ -32,6 +32,7 @@ from v2g.session.v2gtp import CAR_RECEIVES, Frame, FrameReader, PayloadType, fra
 SETUP = Limit("V2G_EVCC_CommunicationSetup_Timeout", EVCC_COMMUNICATION_SETUP_TIMEOUT)
 MSG_TIMEOUT = "V2G_EVCC_Msg_Timeout"
 PILOT_FAILURES = {"A": "unplugged", "E": "no voltage", "F": "the station is not available"}
+Move = Callable[[], Step]  # lets the script go on to its next step
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ class EvccSession:
             timer = next((timer for timer in self.car.timers if timer.due == due), None)
             if self._resume_at == due:
                 self._resume_at = None
-                self._resume(lambda: self._script.send(None))
+                self._resume(self._send(None))
             elif timer is not None:
                 self.car.drop(timer)
                 limit = timer.limit
@@ -135,75 +136,82 @@ class EvccSession:
 
     # --- the script ---
 
-    def _resume(self, move: Callable[[], Step]) -> None:
-        try:
-            step = move()
-        except StopIteration as end:
-            self._end(str(end.value), None)
-        except SessionError as error:
-            self._end("Error", error)
-        except (ValueError, ArithmeticError) as error:  # only what the station said can be beyond what a script works with
-            self._end("Error", PeerMisbehaved(f"what the station said cannot be worked with: {error}"))
-        else:
-            self._gather()
-            self._perform(step)
+    def _resume(self, move: Move | None) -> None:
+        """Let the script go on until it must wait."""
+        while move is not None and not self.ended:
+            try:
+                step = move()
+            except StopIteration as end:
+                self._end(str(end.value), None)
+            except SessionError as error:
+                self._end("Error", error)
+            except (ValueError, ArithmeticError) as error:  # only what the station said can be beyond what a script works with
+                self._end("Error", PeerMisbehaved(f"what the station said cannot be worked with: {error}"))
+            else:
+                self._gather()
+                move = self._performed(step)
+
+    def _send(self, value: object) -> Move:
+        return lambda: self._script.send(value)
 
     def _throw(self, error: SessionError) -> None:
         self._resume(lambda: self._script.throw(error))
 
-    def _perform(self, step: Step) -> None:
-        if isinstance(step, Wait):
-            self._resume_at = self.car.now + step.seconds
-        elif isinstance(step, Raw):
-            self._send_raw(step)
-        elif isinstance(step, Aside):
-            self._ask_aside(step.request)
-        elif (expects := self._asked(step)) is not None:
-            self._expects = expects
+    def _performed(self, step: Step) -> Move | None:
+        """Do what the script says; how it goes on at once, None when something has to come first."""
+        try:
+            match step:
+                case Wait(seconds):
+                    self._resume_at = self.car.now + seconds
+                case Raw():
+                    return self._written_raw(step)
+                case Aside() if self._aside is not None:
+                    return self._send(False)
+                case Aside(request):
+                    self._aside = self._asked(request)
+                    return self._send(True)
+                case _:
+                    self._expects = self._asked(step)
+        except SessionError as error:
+            fault = error
+            return lambda: self._script.throw(fault)
+        return None
 
-    def _ask_aside(self, request: Type) -> None:
-        if self._aside is not None:
-            self._resume(lambda: self._script.send(False))
-        elif (expects := self._asked(request)) is not None:
-            self._aside = expects
-            self._resume(lambda: self._script.send(True))
-
-    def _asked(self, request: Type) -> Expectation | None:
-        """Send a request, and what is expected then; None when it may not be sent, which the script is told."""
-        payload_type = payload_type_of(type(request))
+    def _asked(self, request: Type) -> Expectation:
+        """Send a request; what is expected then. Raises Misuse for one that may not be sent."""
         if not any(row(state, type(request)) for state in self._states):
             states = " or ".join(sorted(state.value for state in self._states))
-            self._throw(Misuse(f"the script sends {type(request).__name__} where the station waits for {states}", "V2G20-459"))
-            return None
+            raise Misuse(f"the script sends {_name(request)} where the station waits for {states}", "V2G20-459")
         request = self.car.stamped(request)
-        try:
-            exi = encode(request, schema_set(SETS[payload_type]))
-        except EncodeError as error:
-            self._throw(Misuse(f"the script's {type(request).__name__} is no valid message: {error}"))
-            return None
-        self._send(payload_type, exi, request)
         within = timing(type(request)).msg_timeout
-        return Expectation(request, self.car.now, self.car.now + within, within, payload_type)
+        return Expectation(request, self.car.now, self.car.now + within, within, self._written(request))
 
-    def _send(self, payload_type: int, exi: bytes, request: Type) -> None:
+    def _written(self, request: Type) -> PayloadType:
+        """Frame a request; the payload type that carries it."""
+        payload_type = payload_type_of(type(request))
+        name = SETS[payload_type]
+        try:
+            exi = encode(request, schema_set(name))
+        except EncodeError as error:
+            raise Misuse(f"the script's {_name(request)} is no valid message: {error}") from None
         since = None if self._heard_at is None else self.car.now - self._heard_at
         self._out += frame(payload_type, exi)
-        self._events.append(FrameSent(self.car.now, payload_type, SETS[PayloadType(payload_type)], exi, request, since))
+        self._events.append(FrameSent(self.car.now, payload_type, name, exi, request, since))
+        return payload_type
 
-    def _send_raw(self, step: Raw) -> None:
+    def _written_raw(self, step: Raw) -> Move | None:
         self._raw = True
         if isinstance(step.what, bytes):
             self._out += step.what
             self._events.append(Noted(self.car.now, "raw octets sent", {"octets": step.what[:64].hex(), "length": len(step.what)}))
         else:
-            kind = payload_type_of(type(step.what))
-            self._send(kind, encode(step.what, schema_set(SETS[kind])), step.what)
+            self._written(step.what)
         if not step.answered:
-            self._resume(lambda: self._script.send(None))
-        elif self._inbox:
-            self._resume(lambda: self._script.send(self._inbox.popleft()))
-        else:
-            self._expects = Expectation(None, self.car.now, self.car.now + step.within, step.within)
+            return self._send(None)
+        if self._inbox:
+            return self._send(self._inbox.popleft())
+        self._expects = Expectation(None, self.car.now, self.car.now + step.within, step.within)
+        return None
 
     # --- responses ---
 
@@ -229,7 +237,7 @@ class EvccSession:
             return
         if expects.payload_type < PayloadType.SCHEDULE_RENEGOTIATION:
             self._heard_at = now
-            self._resume(lambda: self._script.send(response))
+            self._resume(self._send(response))
 
     def _answered(self, expects: Expectation) -> None:
         """This is waited for no more."""

@@ -9,26 +9,31 @@ from cryptography import x509
 from pki import signature as xmldsig
 from pki.errors import CertificateError
 from pki.profiles import ISO20, Role, Rules
-from pki.tariff import PriceVerdict, judge_prices, signers
+from pki.tariff import PriceVerdict, Standing, judge_prices, signers
 from pki.verify import Anchors, verify
 from v2g.messages.common_messages import ScheduleExchangeRes
 
 
 @dataclass(frozen=True, slots=True)
 class PriceJudge:
-    """`contract` and `tariffs` are chains (DER, leaf first) that the car holds; each counts only while it verifies."""
+    """`tariffs` are chains (DER, leaf first) that the car holds; each counts only while it verifies, as the contract does."""
 
     anchors: Anchors
-    contract: tuple[bytes, ...] = ()
     tariffs: tuple[tuple[bytes, ...], ...] = ()
     rules: Rules = ISO20
     suites: Collection[str] = xmldsig.ISO20
 
-    def __call__(self, response: ScheduleExchangeRes, wall: float) -> PriceVerdict:
-        """Whether the prices of a response are genuine, unsigned or wrong at a time (epoch s)."""
+    def __call__(self, response: ScheduleExchangeRes, wall: float, contract: tuple[bytes, ...] = ()) -> PriceVerdict:
+        """Whether the prices of a response are genuine, unsigned or wrong at a time (epoch s), for the holder of a contract (chain, DER).
+
+        A signature that the car has nobody to hold against adds nothing to the station's word, and takes nothing from it: unsigned.
+        """
         now = datetime.fromtimestamp(wall, UTC)
         held = [leaf for chain in self.tariffs for leaf in self._proved(chain, Role.TARIFF, now)[:1]]
-        return judge_prices(response, signers(self._proved(self.contract, Role.CONTRACT, now), held), suites=self.suites)
+        known = signers(self._proved(contract, Role.CONTRACT, now), held)
+        if not known:
+            return PriceVerdict(Standing.UNSIGNED, reason="signed, and the car knows nobody who signs prices")
+        return judge_prices(response, known, suites=self.suites)
 
     def _proved(self, chain: tuple[bytes, ...], role: Role, now: datetime) -> tuple[x509.Certificate, ...]:
         try:

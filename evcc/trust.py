@@ -111,7 +111,7 @@ def equip(car: Car, store: Store) -> None:
     car.prefer(*map(_contract, held))
     car.provisioning = provisioning_of(store, car.wish.profile)
     tariffs = tuple(der(one.chain) for one in store.credentials(Role.TARIFF))
-    car.prices = PriceJudge(store.anchors, car.contract.chain if car.contract else (), tariffs, rules, SUITES[car.wish.profile])
+    car.prices = PriceJudge(store.anchors, tariffs, rules, SUITES[car.wish.profile])
 
 
 def provisioning_of(store: Store, profile: str = "conformance") -> Provisioning | None:

@@ -8,6 +8,7 @@ from evcc.mode import Mode, departure, energies, v2x_energies
 from evcc.offered import moved, offered
 from evcc.profile import Choice, choose, unplanned
 from evcc.script import ONGOING, Part, ask, poll
+from pki.certificate import facts
 from pki.tariff import Standing
 from v2g.exi.schema import Type
 from v2g.messages.common_messages import (
@@ -36,12 +37,12 @@ def schedule(car: Car) -> Part[None]:
 
 def credible(car: Car, response: ScheduleExchangeRes) -> bool:
     """Whether to decide by the prices. Unsigned ones are the station's word; signed ones that do not prove genuine are nobody's."""
-    if response.Header.Signature is None:
+    if response.Header.Signature is None or car.prices is None:
         return True
-    verdict = car.prices(response, car.wall) if car.prices else None
-    standing, reason = (verdict.standing, verdict.reason) if verdict else (Standing.WRONG, "the car knows nobody who signs prices")
-    car.note("prices judged", standing=standing.value, reason=reason)
-    return standing is not Standing.WRONG
+    verdict = car.prices(response, car.wall, car.contract.chain if car.contract else ())
+    signer = {"signer": facts(verdict.signer).common_name} if verdict.signer else {}
+    car.note("prices judged", standing=verdict.standing.value, reason=verdict.reason, **signer)
+    return verdict.standing is not Standing.WRONG
 
 
 def choice(car: Car, mode: Mode) -> Choice:

@@ -741,6 +741,18 @@ def test_a_raw_step_is_sent_as_it_is_and_answered_by_whatever_comes() -> None:
     assert seen[0].ResponseCode is Code.FAILED_UnknownSession
 
 
+def test_a_script_may_flood() -> None:
+    def flood(c: Car) -> Part[str]:
+        for _ in range(5_000):
+            yield Raw(b"\x01", answered=False)
+        return "done"
+
+    session = run(car(), Station(), flood)
+    assert session.ended is not None
+    assert session.ended.how == "done"
+    assert len(session.octets_to_send()) == 5_000
+
+
 def test_a_script_may_catch_what_the_station_does() -> None:
     def patient(c: Car) -> Part[str]:
         try:
@@ -879,14 +891,14 @@ def signed(key: Any = None, spoil: bool = False) -> Answer:
         (signed(), True, "genuine"),
         (signed(spoil=True), True, "wrong"),
         (signed(key=hierarchy()[Role.SECC].key), True, "wrong"),
-        (signed(), False, "wrong"),
+        (signed(key=hierarchy()[Role.CPS].key), False, "unsigned"),  # nobody to hold it against: the station's word
     ],
 )
 def test_E_CHG_05_prices_decide_only_if_nothing_is_wrong_with_them(answer: Answer, known: bool, standing: str) -> None:
     visitor = car(goal=Goal(target_soc=40, minimum_soc=10))
     visitor.clock = Clock(NOW.timestamp() + 60)
     tariff = tuple(c.public_bytes(Encoding.DER) for c in hierarchy()[Role.TARIFF].chain)
-    visitor.prices = PriceJudge(anchors(), (), (tariff,)) if known else None
+    visitor.prices = PriceJudge(anchors(), (tariff,) if known else ())
     session = run(visitor, Station(answers={**SAFE, "ScheduleExchangeReq": answer}))
     assert session.ended is not None
     assert session.ended.well, session.ended
@@ -894,4 +906,4 @@ def test_E_CHG_05_prices_decide_only_if_nothing_is_wrong_with_them(answer: Answe
     assert judged["standing"] == standing
     assert visitor.choice is not None
     waits = visitor.choice.at(visitor.choice.powers.start + 60) == 0.0
-    assert waits == (standing == "genuine")  # who does not believe the prices charges at once
+    assert waits == (standing != "wrong")  # who does not believe the prices charges at once
