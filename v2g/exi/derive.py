@@ -81,7 +81,12 @@ def _concrete(cls: type[Type], owner: type[Type]) -> type[Type]:
     found = [c for c in _extensions(cls) if not c.__dict__.get("__abstract__") and schema.declared_elements(c)]
     if not found:
         raise TypeError(f"{cls.__name__} is abstract and has no concrete extension")
-    return min(found, key=lambda c: (c.__module__ != owner.__module__, sum(f.minimum for f in schema.fields(c)), c.__name__))
+    return min(found, key=lambda c: (c.__module__ != owner.__module__, *_size(c), c.__name__))
+
+
+def _size(cls: type[Type]) -> tuple[int, int]:
+    """How many elements a class requires, and how many it has."""
+    return sum(f.minimum for f in schema.fields(cls)), len(schema.fields(cls))
 
 
 def _extensions(cls: type[Type]) -> list[type[Type]]:
