@@ -39,17 +39,20 @@ class ClientTls:
         trusted_ca_keys: Sequence[bytes] = (),
     ):
         self.profile, self._verify, self._check_staples = profile, verify, check_staples
-        self._context: openssl.Context | libssl.Context
         if system:
-            from v2g.session.transport import libssl  # reads a table of C declarations, which costs a car that does not ask for it 60 ms
-
-            self._context = libssl.Context(profile, credential=credential, authorities=tuple(authorities))
+            self._context: openssl.Context | libssl.Context = _by_system(profile, credential, tuple(authorities))
         else:
             self._context = openssl.Context(profile, server=False, credential=credential, trusted_ca_keys=tuple(trusted_ca_keys))
 
     def channel(self, hello: ClientHello | None = None) -> Channel:
         """A fresh channel."""
         return self._context.channel(self._verify, self._check_staples)
+
+
+def _by_system(profile: Profile, credential: Credential | None, authorities: tuple[bytes, ...]) -> "libssl.Context":
+    from v2g.session.transport import libssl  # reads a table of C declarations, which costs a car that does not ask for it 60 ms
+
+    return libssl.Context(profile, credential=credential, authorities=authorities)
 
 
 class _Failure(Observer):
