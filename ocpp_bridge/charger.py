@@ -73,6 +73,7 @@ class Session:
     composites: list[Composite] = field(default_factory=list)  # as offered, one for each tuple
     alternative: int = 0  # which of them the car follows
     chosen: ScheduleChosen | None = None  # not told to the CSMS yet
+    told_chosen: tuple[int | None, tuple[float, ...]] | None = None  # schedule and powers that it was told last
     plan: Plan | None = None  # the local one, for Dynamic control
     planning: int = 0  # number of the plan that is being made, 0: none
     renegotiating: bool = False

@@ -260,7 +260,9 @@ def tell_chosen(charger: Charger, evse: Evse, now: float) -> None:
     dynamic = session.selected is not None and session.selected.control == "Dynamic"
     if dynamic and session.by_csms:
         want = replace(want, profile=_followed(session.composites[session.alternative], evse))
-    if want.profile.steps:
+    told = (id_, want.profile.values)
+    if want.profile.steps and told != session.told_chosen:  # a car that renegotiates without end is reported once
+        session.told_chosen = told
         charger.call("NotifyEVChargingSchedule", chosen_of(evse.id, want, id_, charger.wall(now), charger.version), evse=evse.id)
 
 

@@ -645,6 +645,18 @@ def test_a_car_that_asks_anew_is_asked_for_anew_if_it_wants_something_else():
     assert p.facts(ScheduleReady)[3].offer.tuples[0].power.values == (1000.0,)
 
 
+def test_a_car_that_renegotiates_without_end_is_reported_once():
+    p = Played().boot().arrive()
+    p.install(SETPOINT)
+    p.want(PowerStarted(0.0))
+    for _ in range(20):
+        offer = p.facts(ScheduleReady)[-1].offer
+        p.want(ScheduleChosen(0.0, offer.tuples[0].power.shift(1.0), 1), NeedsChanged(0.0, NEEDS, False))
+    assert len(p.facts(ScheduleReady)) == 21
+    assert len(p.calls("NotifyEVChargingSchedule")) == 1
+    assert len(p.calls("NotifyEVChargingNeeds")) == 1
+
+
 def test_a_new_service_is_a_new_negotiation():
     p = Played().boot().arrive()
     p.run(1.0)
