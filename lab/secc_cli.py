@@ -126,12 +126,13 @@ async def serve(config: Config, options: argparse.Namespace) -> Ended | None:
     from lab.staples import kept_fresh
     from pki.store import Store
     from secc.server import Place, Station, surroundings, wall_clock
-    from secc.trust import station_tls, station_verifier
+    from secc.trust import price_signing, station_tls, station_verifier
 
     stop = stopping()
     store = Store(config.pki) if config.pki else None
     tls = station_tls(store, config.profile) if store is not None and config.tls else None
     verifier = station_verifier(store, config.profile) if store is not None else None
+    prices = price_signing(store, config.profile) if store is not None else None
     clock = wall_clock(config.time_scale, options.epoch)
     around = surroundings(clock)
     outlets = config.outlets()
@@ -150,7 +151,7 @@ async def serve(config: Config, options: argparse.Namespace) -> Ended | None:
                 )
                 for each, backend in zip(outlets, backends, strict=True)
             ]
-            async with Station(places, tls, clock=clock, verifier=verifier, observe=observe) as station:
+            async with Station(places, tls, clock=clock, verifier=verifier, prices=prices, observe=observe) as station:
                 for place, address in zip(places, station.addresses, strict=True):
                     say(options.json, "listening", address=spelled(address), evse=place.outlet.evse_id, tls=tls is not None)
                 if store is not None:
@@ -172,7 +173,7 @@ def stopping() -> asyncio.Event:
 async def renewed(store: Any, station: Any, config: Config) -> None:
     """Follow the certificates on disk: what was replaced there is used from the next session on."""
     from pki.errors import StoreError
-    from secc.trust import station_tls, station_verifier
+    from secc.trust import price_signing, station_tls, station_verifier
 
     while True:
         await asyncio.sleep(RENEWAL_PERIOD)
@@ -181,7 +182,7 @@ async def renewed(store: Any, station: Any, config: Config) -> None:
         store.reload()
         try:
             tls = station_tls(store, config.profile) if config.tls else None
-            station.reload(tls, station_verifier(store, config.profile))
+            station.reload(tls, station_verifier(store, config.profile), price_signing(store, config.profile))
         except StoreError as error:
             print(f"v2g secc: {error}; the certificates of before stay in use", file=sys.stderr)
 

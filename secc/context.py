@@ -26,8 +26,9 @@ from secc.station import (
     SetOutput,
 )
 from v2g.exi.schema import Type
-from v2g.messages.common_messages import AuthorizationReq, CertificateInstallationReq, MeteringConfirmationReq
+from v2g.messages.common_messages import AuthorizationReq, CertificateInstallationReq, MeteringConfirmationReq, ScheduleExchangeRes
 from v2g.messages.common_types import EVSEStatusType, MessageHeaderType, MeterInfoType, evseNotificationType, responseCodeType
+from v2g.messages.xmldsig import SignatureType
 from v2g.session.endpoint import Event
 from v2g.session.profiles import Deviation
 from v2g.session.sequence import State
@@ -111,6 +112,10 @@ class Verifier(Protocol):
         """None, or what is wrong with the signature of the holder of this contract certificate (DER)."""
 
 
+PriceSigner = Callable[[ScheduleExchangeRes, bytes], SignatureType]
+"""The signature over all prices of a response, for the holder of a contract (DER of its certificate, empty without)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """All that an answer may read. Times are of the session's clock (`now`, s) unless they are named wall (epoch s)."""
@@ -119,6 +124,7 @@ class Context:
     outlet: Outlet
     entropy: Callable[[int], bytes]
     verifier: Verifier | None = None  # None: no trust anchors, PnC is not offered
+    prices: PriceSigner | None = None  # None: prices are the station's own word
     tls: TlsFacts | None = None
     negotiable: tuple[str, ...] = ()  # EXI sets that may be selected on this connection
     former: PausedSession | None = None  # the paused session that this car may resume

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from secc.backend import Surroundings
-from secc.context import Verifier
+from secc.context import PriceSigner, Verifier
 from secc.driver import LIMITS_PERIOD, Driver
 from secc.evse import EVSE
 from secc.outlet import Outlet
@@ -63,12 +63,13 @@ class Bay:
         clock: Clock,
         paused: PausedSessions,
         verifier: Verifier | None,
+        prices: PriceSigner | None,
         observe: Sequence[Observe],
         over: Callable[[Ended], None],
     ):
         self.place = place
         self._over = over
-        self._tls, self._clock, self._paused, self._verifier = tls, clock, paused, verifier
+        self._tls, self._clock, self._paused, self._verifier, self._prices = tls, clock, paused, verifier, prices
         self._limits: Limits = place.outlet.limits
         self._drivers: dict[Driver, Link] = {}
         self._holder: Driver | None = None
@@ -91,9 +92,9 @@ class Bay:
             self._discovery = DiscoveryServer(self.place.iface, lambda: answer)
             await self._discovery.start()
 
-    def reload(self, tls: ServerTls | None, verifier: Verifier | None) -> None:
+    def reload(self, tls: ServerTls | None, verifier: Verifier | None, prices: PriceSigner | None = None) -> None:
         """Take other certificates and anchors from the next session on."""
-        self._verifier = verifier
+        self._verifier, self._prices = verifier, prices
         if tls is not None and self._tls is not None:
             self._tls = tls
             self.server.reload(tls)
@@ -134,6 +135,7 @@ class Bay:
             entropy=secrets.token_bytes,
             tls=link.tls,
             verifier=self._verifier,
+            prices=self._prices,
             paused=self._paused,
             insecure=self._tls is None,
         )
@@ -188,11 +190,12 @@ class Station:
         *,
         clock: Clock,
         verifier: Verifier | None = None,
+        prices: PriceSigner | None = None,
         observe: Sequence[Observe] = (),
     ):
         paused = PausedSessions()
         self._waiting: list[asyncio.Future[Ended]] = []
-        self.bays = [Bay(place, tls, clock, paused, verifier, observe, self._over) for place in places]
+        self.bays = [Bay(place, tls, clock, paused, verifier, prices, observe, self._over) for place in places]
 
     async def __aenter__(self) -> "Station":
         started: list[Bay] = []
@@ -214,10 +217,10 @@ class Station:
         """Where each outlet listens."""
         return [bay.server.address for bay in self.bays]
 
-    def reload(self, tls: ServerTls | None, verifier: Verifier | None) -> None:
+    def reload(self, tls: ServerTls | None, verifier: Verifier | None, prices: PriceSigner | None = None) -> None:
         """Take other certificates and anchors from the next session on; those that run are not disturbed."""
         for bay in self.bays:
-            bay.reload(tls, verifier)
+            bay.reload(tls, verifier, prices)
 
     async def once(self) -> Ended:
         """Wait until the next session has ended, at whichever outlet; its end."""

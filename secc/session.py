@@ -14,7 +14,7 @@ from typing import Any
 from pki.profiles import Role
 from pki.verify import VerifiedChain
 from secc.answers import ANSWERS
-from secc.context import Context, PausedSession, Pending, Reply, Verifier
+from secc.context import Context, PausedSession, Pending, PriceSigner, Reply, Verifier
 from secc.facts import told
 from secc.outlet import Outlet
 from secc.pause import PausedSessions
@@ -96,13 +96,14 @@ class SeccSession:
         entropy: Callable[[int], bytes],
         tls: TlsFacts | None = None,
         verifier: Verifier | None = None,
+        prices: PriceSigner | None = None,
         paused: PausedSessions | None = None,
         insecure: bool = False,
     ):
         self.ended: Ended | None = None
         secure = tls is not None and tls.carries_20
         sets = tuple(dict.fromkeys(SCHEMA_SETS[service] for service in outlet.services)) if secure or insecure else ()
-        self.context = Context(outlet, entropy, verifier, tls, sets, limits=outlet.limits)
+        self.context = Context(outlet, entropy, verifier, prices, tls, sets, limits=outlet.limits)
         self._clock, self._paused = clock, PausedSessions() if paused is None else paused
         self._relaxes = not secure and insecure
         self._reader = FrameReader()

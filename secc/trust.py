@@ -14,8 +14,11 @@ from pki.provisioning import ProvisioningService
 from pki.status import Good, check
 from pki.status_book import Silence, by_records
 from pki.store import Credential, Store
+from pki.tariff import sign_prices
 from pki.verify import Anchors, Status, VerifiedChain, verify
 from secc.verifier import SUITES, PkiVerifier
+from v2g.messages.common_messages import ScheduleExchangeRes
+from v2g.messages.xmldsig import SignatureType
 from v2g.session.profiles import Profile
 from v2g.session.tls import PROFILES
 from v2g.session.tls import Credential as TlsCredential
@@ -65,6 +68,30 @@ def station_tls(store: Store, profile: Profile = "conformance") -> ServerTls:
 def station_verifier(store: Store, profile: Profile = "conformance") -> PkiVerifier:
     """The verifier of what cars sign, with the roots of a store."""
     return PkiVerifier(store.anchors, RULES[profile], SUITES[profile], status=station_status(store))
+
+
+@dataclass(frozen=True, slots=True)
+class PriceSigning:
+    """Signs prices for those who can verify it: the holder of a contract knows who issued it, others may hold a tariff signer's.
+
+    A station in the field holds neither key; a laboratory's has those of the provider too.
+    """
+
+    issuers: tuple[Credential, ...]
+    tariffs: tuple[Credential, ...]
+
+    def __call__(self, response: ScheduleExchangeRes, contract: bytes) -> SignatureType:
+        """By the issuing sub-CA of the contract, where its key is here, else by the first tariff signer."""
+        issuer = x509.load_der_x509_certificate(contract).issuer if contract else None
+        return sign_prices(response, next((one for one in self.issuers if one.leaf.subject == issuer), self.tariffs[0]).key)
+
+
+def price_signing(store: Store, profile: Profile = "conformance") -> PriceSigning | None:
+    """Who signs prices by this store, None: nobody. Named peers are not sent what they may not read."""
+    held = {role: tuple(c for c in store.credentials(role) if c.curve in ISO20.algorithms) for role in (Role.MO_SUB2, Role.TARIFF)}
+    if profile != "conformance" or not held[Role.TARIFF]:
+        return None
+    return PriceSigning(held[Role.MO_SUB2], held[Role.TARIFF])
 
 
 def provisioning_service(store: Store, profile: Profile, entropy: Callable[[int], bytes]) -> ProvisioningService | None:

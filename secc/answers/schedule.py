@@ -3,10 +3,13 @@
 import math
 from dataclasses import replace
 
+from msgspec.structs import replace as replace_fields
+
 from energy.needs import Needs
 from energy.offer import Offer, Tuple
 from energy.series import Series, Step
-from secc.context import Context, Reply
+from pki.tariff import price_schedules
+from secc.context import Context, PriceSigner, Reply
 from secc.station import Limits, NeedsChanged
 from v2g.exi.derive import least
 from v2g.messages.common_messages import (
@@ -132,7 +135,7 @@ def _ongoing(known: Context) -> ScheduleExchangeRes:
 
 def _finished(known: Context) -> ScheduleExchangeRes:
     scheduled = known.agreement.selected.control == "Scheduled"
-    return ScheduleExchangeRes(
+    response = ScheduleExchangeRes(
         Header=known.header,
         ResponseCode=Code.OK,
         EVSEProcessing=processingType.Finished,
@@ -140,6 +143,14 @@ def _finished(known: Context) -> ScheduleExchangeRes:
         Scheduled_SEResControlMode=_scheduled(known) if scheduled else None,
         Dynamic_SEResControlMode=None if scheduled else _dynamic(known),
     )
+    return response if known.prices is None else _signed(response, known.prices, known.agreement.contract)
+
+
+def _signed(response: ScheduleExchangeRes, sign: PriceSigner, contract: bytes) -> ScheduleExchangeRes:
+    """The same with its prices signed, if it has any: one reference each."""
+    if not any(price_schedules(response)):
+        return response
+    return replace_fields(response, Header=replace_fields(response.Header, Signature=sign(response, contract)))
 
 
 def _scheduled(known: Context) -> Scheduled_SEResControlModeType:
@@ -215,6 +226,7 @@ def _prices(prices: Series | None, power: Series, offer: Offer, number_: int, kn
     if len(covered.steps) > most:
         covered = covered.resample(math.ceil(covered.duration / most))
     return AbsolutePriceScheduleType(
+        Id=None if known.prices is None else f"price{number_}",
         TimeAnchor=int(covered.start),
         PriceScheduleID=number_,
         Currency=offer.currency,

@@ -83,7 +83,7 @@ def _renegotiate(known: Context) -> Reply:
 
 
 _KEPT = (
-    *("outlet", "entropy", "verifier", "tls", "negotiable", "limits", "now", "wall", "received", "exi", "state"),
+    *("outlet", "entropy", "verifier", "prices", "tls", "negotiable", "limits", "now", "wall", "received", "exi", "state"),
     *("session_id", "schema_set", "meter", "pilot", "setpoint", "output"),
 )
 

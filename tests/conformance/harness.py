@@ -15,6 +15,8 @@ from typing import Any
 
 import msgspec
 
+from energy.series import Series
+from energy.site import Site
 from evcc.car import Car, Wish
 from evcc.client import Visit
 from evcc.config import Config
@@ -30,6 +32,7 @@ from pki.plan import Plan
 from pki.profiles import Anchor, Role
 from pki.store import Store, create
 from secc.backend import LocalBackend, Provisioning
+from secc.context import PriceSigner
 from secc.outlet import Outlet
 from secc.server import Place, Station, surroundings, wall_clock
 from secc.simulated import DC_LIMITS, Physics, SimulatedEVSE
@@ -45,7 +48,7 @@ from v2g.messages.common_messages import (
 from v2g.messages.common_types import processingType
 from v2g.messages.xmldsig import SignatureType
 from v2g.session.clock import Clock
-from v2g.session.endpoint import Ended, Event, FrameReceived
+from v2g.session.endpoint import Ended, Event, FrameReceived, Noted
 from v2g.session.link import Disconnected, Observer
 
 NOW = datetime.now(UTC)
@@ -191,6 +194,21 @@ class Ends(Observer):
             self.requests.append(event.message)
 
 
+class Notes(Observer):
+    """What the car notes for its trace."""
+
+    def __init__(self) -> None:
+        self.noted: list[Noted] = []
+
+    def event(self, event: Event) -> None:
+        if isinstance(event, Noted):
+            self.noted.append(event)
+
+    def of(self, topic: str) -> list[dict[str, Any]]:
+        """The facts of every note on a topic."""
+        return [note.facts for note in self.noted if note.topic == topic]
+
+
 @dataclass
 class At:
     """A station that runs, and the cars that come to it."""
@@ -199,6 +217,7 @@ class At:
     pki: Pki
     clock: Clock
     ends: Ends
+    notes: Notes = field(default_factory=Notes)  # of the last car
     wish: Wish = field(default_factory=lambda: Wish(services=("DC",), authorizations=("PnC",), loops=1, pace=0.02))
 
     def car(self, store: Store | None = None, **wish: Any) -> Car:
@@ -211,8 +230,9 @@ class At:
 
     async def visit(self, script: Script = charge, store: Store | None = None, **wish: Any) -> Result:
         """One car from beginning to end."""
-        tls = vehicle_tls(store or self.pki.store)
-        return await Visit(self.car(store, **wish), script, tls).at(*self.station.addresses[0])
+        tls, self.notes = vehicle_tls(store or self.pki.store), Notes()
+        visit = Visit(self.car(store, **wish), script, tls, observe=[lambda *_: self.notes])
+        return await visit.at(*self.station.addresses[0])
 
     async def attempt(self, forge: Forge = genuine, kind: type[Type] = AuthorizationReq, **wish: Any) -> Seen:
         """One car that forges one request."""
@@ -222,16 +242,25 @@ class At:
 
 
 @contextlib.asynccontextmanager
-async def station(own: Pki, *, provisioning: Provisioning | None = None, trust: Store | None = None, **offer: Any) -> AsyncIterator[At]:
+async def station(
+    own: Pki,
+    *,
+    provisioning: Provisioning | None = None,
+    trust: Store | None = None,
+    prices: PriceSigner | None = None,
+    **offer: Any,
+) -> AsyncIterator[At]:
     """Our station for Plug & Charge on an ephemeral port of the loopback interface."""
     clock, now, ends = wall_clock(), asyncio.get_running_loop().time, Ends()
     evse = SimulatedEVSE(now, lambda: clock.wall(now()), asyncio.sleep, limits=DC_LIMITS, physics=QUICK)
     given = {"services": ("DC",), "limits": DC_LIMITS, "authorizations": ("PnC", "EIM"), "certificate_installation": bool(provisioning)}
-    backend = LocalBackend(surroundings(clock), provisioning=provisioning)
+    site = Site(import_prices=Series.constant(clock.epoch, 86_400.0, 0.30), export_prices=Series.constant(clock.epoch, 86_400.0, 0.10))
+    backend = LocalBackend(surroundings(clock), site, provisioning=provisioning)
     store = trust or own.store
     place = Place(evse, Outlet(**{**given, **offer}), backend)
     tls, verifier = station_tls(own.store), station_verifier(store)
-    async with Station([place], tls, clock=clock, verifier=verifier, observe=[lambda *_: ends]) as running:
+    observe: Any = [lambda *_: ends]
+    async with Station([place], tls, clock=clock, verifier=verifier, prices=prices, observe=observe) as running:
         yield At(running, own, clock, ends)
 
 

@@ -13,10 +13,10 @@ from evcc.result import Result
 from evcc.trust import equip, vehicle_tls
 from pki.store import Store
 from secc.trust import station_tls
-from tests.conformance.harness import Pki
+from tests.conformance.harness import Notes, Pki
 from tests.evcc.scripted_station import Answer, Station
-from v2g.session.endpoint import Ended, Event, Noted
-from v2g.session.link import Link, Observer
+from v2g.session.endpoint import Ended, Event
+from v2g.session.link import Link
 from v2g.session.transport import Server
 
 
@@ -46,21 +46,6 @@ class Scripted:
 
     def events(self) -> list[Event]:
         return []
-
-
-class Notes(Observer):
-    """What the car notes for its trace."""
-
-    def __init__(self) -> None:
-        self.noted: list[Noted] = []
-
-    def event(self, event: Event) -> None:
-        if isinstance(event, Noted):
-            self.noted.append(event)
-
-    def of(self, topic: str) -> list[dict[str, Any]]:
-        """The facts of every note on a topic."""
-        return [note.facts for note in self.noted if note.topic == topic]
 
 
 @dataclass
