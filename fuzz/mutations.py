@@ -18,10 +18,12 @@ from fuzz.accidents import accident
 from fuzz.promise import VERDICTS, judge
 from fuzz.seeds import Seed, seeds
 from v2g.exi import engine
+from v2g.exi.dialect import DIALECTS
 from v2g.messages import MODULES, schema_set
 
 CHUNK = 4_000  # frames in one piece of work
 VIEWED = 50  # of so many frames one is also turned into XML and JSON, which takes long
+OTHERWISE = 10  # of so many frames one is also judged in the other dialect
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +61,12 @@ def suffered(work: Work) -> Iterator[tuple[Seed, bytes]]:
 
 def judged(work: Work) -> Outcome:
     """A piece of work done."""
-    outcome, schemas = Outcome(work.name), schema_set(work.name)
+    outcome, (schemas, otherwise) = Outcome(work.name), (schema_set(work.name, dialect) for dialect in DIALECTS)
     for number, (seed, octets) in enumerate(suffered(work)):
         try:
             outcome.verdicts[judge(octets, schemas, seed.fragment, views=number % VIEWED == 0)] += 1
+            if number % OTHERWISE == 0:
+                judge(octets, otherwise, seed.fragment)
         except Exception as error:
             kind = "fragment" if seed.fragment else "document"
             outcome.broken.append(f"{work.name} {kind} {octets.hex()} ({seed.name}): {type(error).__name__}: {error}")

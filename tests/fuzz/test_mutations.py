@@ -57,7 +57,7 @@ def test_pieces_are_the_whole() -> None:
 
 def test_a_broken_promise_is_printed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def verdicts() -> Iterator[str]:
-        yield from ("message", "refused")
+        yield from ("message", "the other dialect", "refused")
         raise Broken("because")
 
     given = verdicts()
