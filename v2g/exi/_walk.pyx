@@ -415,7 +415,7 @@ cdef class Readers:
         cdef Source s
         padded = self.opened(octets, &s)
         schema_set = self.tables.set
-        names = tuple(schema_set.names)
+        names = schema_set.fragment_names
         cdef int width = schema_set.fragment_width
         cdef uint64_t code = take(&s, width)
         content = schema_set.fragment_content(names[code]) if code < <uint64_t>len(names) else None
@@ -628,8 +628,8 @@ cdef class Writers:
         name = element_name(message, schema_set, element)
         if schema_set.fragment_content(name) is None:
             raise Unclear
-        names = tuple(schema_set.names)
-        return self.written(message, names.index(name), schema_set.fragment_width, len(names) + 1)
+        codes = schema_set.fragment_codes
+        return self.written(message, codes[name], schema_set.fragment_width, len(codes) + 1)
 
     cdef object written(self, message, int code, int width, int end):
         cdef Sink s

@@ -117,11 +117,11 @@ class Decoder:
         return name, message
 
     def _fragment(self) -> tuple[QName, Type]:
-        names, width = self.set.names, self.set.fragment_width
+        names, width = self.set.fragment_names, self.set.fragment_width
         code = self.bits.bits(width)
         if code >= len(names):
             raise self._error(f"fragment code {code}, the set {self.set.name} has {len(names)} elements", width)
-        name = tuple(names)[code]
+        name = names[code]
         self._note(width, f"fragment {name.local}", code)
         content = self.set.fragment_content(name)
         message = self._relaxed(name) if content is None else self._element(name, content)

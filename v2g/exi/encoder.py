@@ -32,13 +32,13 @@ class Encoder:
 
     def fragment(self, message: Type, element: str | QName | None) -> bytes:
         name = element_name(message, self.set, element)
-        names, width = self.set.names, self.set.fragment_width
-        self.bits.bits(tuple(names).index(name), width)
+        codes, width = self.set.fragment_codes, self.set.fragment_width
+        self.bits.bits(codes[name], width)
         if self.set.fragment_content(name) is None:
             self._relaxed(name, message)
         else:
             self._element(name.local, type(message), message)
-        self.bits.bits(len(names) + 1, width)
+        self.bits.bits(len(codes) + 1, width)
         return self.bits.octets()
 
     def _element(self, name: str, content: Any, value: Any) -> None:
@@ -85,7 +85,7 @@ def element_name(message: Type, schema_set: SchemaSet, name: str | QName | None 
     Raises EncodeError if there is none, or several and none of them global.
     """
     cls = type(message)
-    found = [n for n, contents in schema_set.names.items() if cls in contents and (name is None or name in (n, n.local))]
+    found = [n for n in schema_set.named.get(cls, ()) if name is None or name in (n, n.local)]
     declared = schema_set.document_code(cls)
     preferred = [n for n in found if declared and n == (declared[1].name, declared[1].namespace)]
     if len(found) == 1 or preferred:

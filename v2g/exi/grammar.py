@@ -7,16 +7,16 @@ being when a walk first reaches them: what a session never says is never compile
 The grammar belongs to the schema set, not to the class, because the set decides who is in a substitution group.
 """
 
-import enum
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from types import ModuleType
 from typing import Any, NamedTuple
 
 from v2g.exi import schema
+from v2g.exi.content import Event as Event
+from v2g.exi.content import Part, Term, Todo, optional_after_list, parts
 from v2g.exi.dialect import SCHEMA, Dialect
-from v2g.exi.schema import Element, Facets, Field, Particle, Type, Wildcard
+from v2g.exi.schema import Element, Facets, Field, Type
 
 
 class QName(NamedTuple):
@@ -24,17 +24,6 @@ class QName(NamedTuple):
 
     local: str
     namespace: str
-
-
-class Event(enum.IntEnum):
-    """Kinds of productions, in the order of their codes within a state."""
-
-    ATTRIBUTE = 0
-    ELEMENT = 1
-    ANY_ELEMENT = 2
-    END = 3
-    TEXT = 4
-    MIXED_TEXT = 5
 
 
 Content = Facets | type[Type]
@@ -54,7 +43,7 @@ class Production:
     __slots__ = ("_after", "_full", "_grammar", "content", "event", "field", "limit", "name")
 
     def __init__(
-        self, grammar: "Grammar", event: Event, term: "_Term | None", name: QName | None, content: Any, after: "_Todo | None"
+        self, grammar: "Grammar", event: Event, term: "Term | None", name: QName | None, content: Any, after: "Todo | None"
     ) -> None:
         self.event = event
         self.name = name
@@ -119,51 +108,6 @@ BEFORE_VALUE = second_level(ends=False, start=True, attributes=True)  # of an el
 AFTER_VALUE = second_level(ends=True, start=False, attributes=False)  # and where its end is due
 
 
-# --- the content model as terms and groups: what is left to do is a stack of (part, copies already made) ---
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Term:
-    event: Event
-    field: Field | None
-    minimum: int
-    maximum: int | None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Group:
-    alternatives: bool
-    parts: tuple["_Part", ...]
-    minimum: int
-    maximum: int | None
-
-
-_Part = _Term | _Group
-_Todo = tuple[tuple[_Part, int], ...]
-
-
-def _part(cls: type[Type], particle: Particle, named: dict[str, Field], grouped: bool) -> _Part:
-    match particle:
-        case str():
-            field = named[particle]
-            # inside a group a name stands for one element: what is optional there, or repeats, is the group
-            return _Term(Event.ELEMENT, field, *((1, 1) if grouped else (field.minimum, field.maximum)))
-        case Wildcard(minimum, maximum):
-            return _Term(Event.ANY_ELEMENT, None, minimum, maximum)
-    parts = tuple(_part(cls, p, named, True) for p in particle.particles)
-    return _Group(isinstance(particle, schema.Choice), parts, particle.minimum, particle.maximum)
-
-
-def _parts(cls: type[Type]) -> tuple[_Part, ...]:
-    """Attributes by name, then the character content, then the content model."""
-    all_fields = schema.fields(cls)
-    named = {f.name: f for f in all_fields}
-    attributes = sorted((f for f in all_fields if f.role == "attribute"), key=lambda f: (f.name, f.namespace))
-    text = [_Term(Event.TEXT, f, 1, 1) for f in all_fields if f.role == "text"]
-    content = [_part(cls, p, named, False) for part in schema.model(cls).particles for p in part.particles]  # type: ignore[union-attr]
-    return (*(_Term(Event.ATTRIBUTE, f, f.minimum, 1) for f in attributes), *text, *content)
-
-
 class Grammar:
     """The states of one class in one schema set."""
 
@@ -173,7 +117,7 @@ class Grammar:
         self.abstract = bool(cls.__dict__.get("__abstract__"))
         self._set = schema_set
         self._mixed = bool(cls.__dict__.get("__mixed__")) and not nil
-        self._parts = tuple(p for p in _parts(cls) if not nil or (isinstance(p, _Term) and p.event is Event.ATTRIBUTE))
+        self._parts = tuple(p for p in parts(cls) if not nil or (isinstance(p, Term) and p.event is Event.ATTRIBUTE))
         self._states: dict[tuple[Any, ...], State] = {}
 
     @cached_property
@@ -185,21 +129,21 @@ class Grammar:
         """The start of an element that is nil: its attributes, and its end."""
         return Grammar(self._set, self.cls, nil=True).start
 
-    def state(self, todo: _Todo, event: Event) -> State:
+    def state(self, todo: Todo, event: Event) -> State:
         """The state with this left to do, after an event of that kind."""
         return self._state(todo, start=False, attributes=event is Event.ATTRIBUTE)
 
-    def filled(self, todo: _Todo, limit: int) -> _Todo:
+    def filled(self, todo: Todo, limit: int) -> Todo:
         """What is left to do after a list, the first part, has reached its limit."""
         return ((todo[0][0], FULL), *todo[1:]) if limit >= (self.dialect.endless_from or UNBOUNDED) else todo[1:]
 
-    def _state(self, todo: _Todo, start: bool, attributes: bool) -> State:
+    def _state(self, todo: Todo, start: bool, attributes: bool) -> State:
         key = (start, attributes, *((id(part), done) for part, done in todo))
         if key not in self._states:
             self._states[key] = State(tuple(self._productions(todo)), start, attributes)
         return self._states[key]
 
-    def _productions(self, todo: _Todo) -> list[Production]:
+    def _productions(self, todo: Todo) -> list[Production]:
         found: dict[tuple[Event, QName | None], Production] = {}
         for event, term, after in self._expand(todo):
             for name, content in self._names(term):
@@ -208,18 +152,18 @@ class Grammar:
             found[Event.MIXED_TEXT, None] = Production(self, Event.MIXED_TEXT, None, None, None, todo)
         return sorted(found.values(), key=lambda p: p.event)
 
-    def _expand(self, todo: _Todo) -> Iterator[tuple[Event, _Term | None, _Todo | None]]:
+    def _expand(self, todo: Todo) -> Iterator[tuple[Event, Term | None, Todo | None]]:
         """What may come next: (event, term, what is left to do after it, None if it only takes a code)."""
         if not todo:
             yield Event.END, None, ()
             return
         (part, done), rest = todo[0], todo[1:]
         if done == FULL:
-            assert isinstance(part, _Term)
+            assert isinstance(part, Term)
             yield part.event, part, None
             yield from self._expand(rest)
             return
-        if self.dialect.optional_after_list and _optional_after_list(part, rest):
+        if self.dialect.optional_after_list and optional_after_list(part, rest):
             yield from self._forgetful(part, done, rest)
             return
         if part.maximum is None or done < part.maximum:
@@ -229,8 +173,8 @@ class Grammar:
         if done >= part.minimum:
             yield from self._expand(rest)
 
-    def _enter(self, part: _Part, after: _Todo) -> Iterator[tuple[Event, _Term | None, _Todo | None]]:
-        if isinstance(part, _Term):
+    def _enter(self, part: Part, after: Todo) -> Iterator[tuple[Event, Term | None, Todo | None]]:
+        if isinstance(part, Term):
             yield part.event, part, after
         elif part.alternatives:
             for alternative in part.parts:
@@ -238,13 +182,13 @@ class Grammar:
         else:
             yield from self._expand((*((p, 0) for p in part.parts), *after))
 
-    def _forgetful(self, part: _Part, done: int, rest: _Todo) -> Iterator[tuple[Event, _Term | None, _Todo | None]]:
+    def _forgetful(self, part: Part, done: int, rest: Todo) -> Iterator[tuple[Event, Term | None, Todo | None]]:
         """The dialect's optional list before an optional element: without items it forgets the element, after two it takes no third."""
         if done < 2:
             yield from self._enter(part, ((part, done + 1), *rest))
         yield from self._expand(rest if done else rest[1:])
 
-    def _names(self, term: "_Term | None") -> Iterable[tuple[QName | None, Any]]:
+    def _names(self, term: "Term | None") -> Iterable[tuple[QName | None, Any]]:
         field = term.field if term else None
         if field is None:
             return [(None, None)]
@@ -259,12 +203,6 @@ def class_name(cls: type[Type]) -> tuple[QName, type[Type]]:
     """The element that stands for a class in a repeated choice, and the class."""
     declared = schema.declared_elements(cls)
     return (QName(declared[0].name, declared[0].namespace) if declared else QName(cls.__name__, schema.namespace_of(cls))), cls
-
-
-def _optional_after_list(part: _Part, rest: _Todo) -> bool:
-    """Whether a part is an optional list of three or more, and one optional element follows it."""
-    several = isinstance(part, _Term) and part.event is Event.ELEMENT and part.minimum == 0 and (part.maximum or 0) > 2
-    return several and len(rest) == 1 and isinstance(rest[0][0], _Term) and (rest[0][0].minimum, rest[0][0].maximum) == (0, 1)
 
 
 # --- the schema set ---
@@ -388,6 +326,24 @@ class SchemaSet:
         if len(contents) > 1 and self.dialect.typed_fragments:
             return next((c for c in contents if isinstance(c, type) and issubclass(c, Type)), contents[0])
         return contents[0] if len(contents) == 1 else None
+
+    @cached_property
+    def fragment_names(self) -> tuple[QName, ...]:
+        """The element names by fragment code."""
+        return tuple(self.names)
+
+    @cached_property
+    def fragment_codes(self) -> dict[QName, int]:
+        """The fragment codes by element name."""
+        return {name: code for code, name in enumerate(self.names)}
+
+    @cached_property
+    def named(self) -> dict[type[Type], tuple[QName, ...]]:
+        """The elements that have a class as their type."""
+        found: dict[type[Type], list[QName]] = {}
+        for name, cls in self.roots(fragment=True):
+            found.setdefault(cls, []).append(name)
+        return {cls: tuple(names) for cls, names in found.items()}
 
     @cached_property
     def fragment_width(self) -> int:

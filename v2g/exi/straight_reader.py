@@ -89,7 +89,7 @@ class Readers:
     def fragment(self, octets: bytes) -> tuple[QName, Type]:
         """The element of a fragment. Raises one of GIVES_UP."""
         (x, p), width = self._stream(octets), self.set.fragment_width
-        names = tuple(self.set.names)
+        names = self.set.fragment_names
         name = names[x >> (p - width) & (1 << width) - 1]
         content: Any = self.set.fragment_content(name)
         if not values.is_complex(content):

@@ -74,11 +74,11 @@ class Writers:
     def fragment(self, message: Type, element: str | QName | None) -> bytes:
         """A message as a fragment. Raises one of GIVES_UP."""
         name = element_name(message, self.set, element)
-        names, width = tuple(self.set.names), self.set.fragment_width
+        codes, width = self.set.fragment_codes, self.set.fragment_width
         if self.set.fragment_content(name) is None:
             raise Unclear
-        x = (1 << 8 | 0x80) << width | names.index(name)
-        return _octets(self.writers[self.place(type(message))](message, x) << width | len(names) + 1)
+        x = (1 << 8 | 0x80) << width | codes[name]
+        return _octets(self.writers[self.place(type(message))](message, x) << width | len(codes) + 1)
 
 
 def _octets(x: int) -> bytes:

@@ -1,0 +1,70 @@
+"""What an element consists of, as terms and groups in the order of the schema: the declarations in the form that grammars are made from."""
+
+import enum
+from dataclasses import dataclass
+
+from v2g.exi import schema
+from v2g.exi.schema import Field, Particle, Type, Wildcard
+
+
+class Event(enum.IntEnum):
+    """Kinds of events, in the order of their codes within a state."""
+
+    ATTRIBUTE = 0
+    ELEMENT = 1
+    ANY_ELEMENT = 2
+    END = 3
+    TEXT = 4
+    MIXED_TEXT = 5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Term:
+    """An attribute, an element, the character content, or any element (which has no field)."""
+
+    event: Event
+    field: Field | None
+    minimum: int
+    maximum: int | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Group:
+    """Parts in sequence, or one of them."""
+
+    alternatives: bool
+    parts: tuple["Part", ...]
+    minimum: int
+    maximum: int | None
+
+
+Part = Term | Group
+Todo = tuple[tuple[Part, int], ...]  # what is left of an element: parts, each with the number of copies already there
+
+
+def parts(cls: type[Type]) -> tuple[Part, ...]:
+    """Attributes by name, then the character content, then the content model."""
+    all_fields = schema.fields(cls)
+    named = {f.name: f for f in all_fields}
+    attributes = sorted((f for f in all_fields if f.role == "attribute"), key=lambda f: (f.name, f.namespace))
+    text = [Term(Event.TEXT, f, 1, 1) for f in all_fields if f.role == "text"]
+    content = [_part(p, named, False) for model in schema.model(cls).particles for p in model.particles]  # type: ignore[union-attr]
+    return (*(Term(Event.ATTRIBUTE, f, f.minimum, 1) for f in attributes), *text, *content)
+
+
+def _part(particle: Particle, named: dict[str, Field], grouped: bool) -> Part:
+    match particle:
+        case str():
+            field = named[particle]
+            # inside a group a name stands for one element: what is optional there, or repeats, is the group
+            return Term(Event.ELEMENT, field, *((1, 1) if grouped else (field.minimum, field.maximum)))
+        case Wildcard(minimum, maximum):
+            return Term(Event.ANY_ELEMENT, None, minimum, maximum)
+    inner = tuple(_part(p, named, True) for p in particle.particles)
+    return Group(isinstance(particle, schema.Choice), inner, particle.minimum, particle.maximum)
+
+
+def optional_after_list(part: Part, rest: Todo) -> bool:
+    """Whether a part is an optional list of three or more, and one optional element follows it."""
+    several = isinstance(part, Term) and part.event is Event.ELEMENT and part.minimum == 0 and (part.maximum or 0) > 2
+    return several and len(rest) == 1 and isinstance(rest[0][0], Term) and (rest[0][0].minimum, rest[0][0].maximum) == (0, 1)
