@@ -44,7 +44,9 @@ def fuzz(name: str, seconds: int, folder: Path) -> Run:
     frames, edges, features, size = numbers[-1] if numbers else ("0",) * 4
     broken = tuple(corpus.parts(file.read_bytes()) for file in sorted(found.iterdir()))
     summary = f"{name:<12}{frames:>10} inputs, {edges:>5} edges, {features:>6} features, corpus {started} -> {size}, {len(broken)} broken"
-    return Run(summary, broken, "\n".join(said.splitlines()[-40:]) if broken or not numbers else "")
+    return Run(
+        summary, broken, "\n".join([line for line in said.splitlines() if not line.startswith("#")][-40:]) if broken or not numbers else ""
+    )
 
 
 def minimised(name: str, folder: Path) -> list[bytes]:

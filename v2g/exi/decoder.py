@@ -283,6 +283,8 @@ class Decoder:
     def _nothing(self, name: QName, cls: type[Type]) -> Type:
         """An element that is nil: attributes at most. Only a type whose content may be empty has such an instance."""
         grammar, slots = self.set.grammar(cls), _Slots()
+        if grammar.abstract:
+            raise self._error(f"{name.local} is abstract", 0)
         state, due = grammar.emptied, grammar.start
         while True:
             code = self.bits.bits(state.width)
