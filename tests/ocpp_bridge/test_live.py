@@ -1,0 +1,94 @@
+"""Everything real: a car, a station and a CSMS as processes, and a CSMS that changes its mind in the middle of the charge loop."""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.lab.test_secc_cli import ENVIRONMENT, ROOT
+
+LOOPS = 40
+
+
+class Process:
+    """One of ours with JSON lines on standard output."""
+
+    def __init__(self, process):
+        self.process = process
+        self.said: list[dict] = []
+
+    @classmethod
+    async def start(cls, *arguments: str) -> "Process":
+        pipe, null = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
+        command = [sys.executable, "-m", "lab.cli", *arguments]
+        pipes = {"stdin": pipe, "stdout": pipe, "stderr": null, "limit": 1 << 20}
+        made = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=ENVIRONMENT, **pipes)
+        return cls(made)
+
+    async def says(self, true) -> dict:
+        while True:
+            line = await asyncio.wait_for(self.process.stdout.readline(), 30)
+            assert line, f"{self.said[-3:]}"
+            self.said.append(json.loads(line))
+            if true(self.said[-1]):
+                return self.said[-1]
+
+    def hear(self, text: str) -> None:
+        self.process.stdin.write(text.encode() + b"\n")
+
+    async def rest(self) -> list[dict]:
+        out, _ = await asyncio.wait_for(self.process.communicate(), 30)
+        self.said += [json.loads(line) for line in out.splitlines()]
+        return self.said
+
+    def kill(self) -> None:
+        if self.process.returncode is None:
+            self.process.kill()
+
+
+@pytest.mark.parametrize(("control", "service"), [("dynamic", "AC_BPT"), ("scheduled", "DC_BPT")])
+def test_a_csms_that_changes_its_mind_reaches_the_car_in_its_charge_loop(control: str, service: str, tmp_path: Path):
+    async def scene() -> None:
+        csms = await Process.start("csms", "--port", "0", "--json", "--stdin", "--strategy", "setpoint", "--setpoint", "6000")
+        port = (await csms.says(lambda line: line.get("topic") == "listening"))["port"]
+        trace, url = tmp_path / "trace.jsonl", f"ws://127.0.0.1:{port}/ocpp"
+        station = await Process.start(
+            *("secc", "--json", "--once", "--no-tls", "--host", "127.0.0.1", "--port", "0", "--services", service),
+            *("--trace", str(trace), "--ocpp", url),
+        )
+        address = (await station.says(lambda line: line["event"] == "listening"))["address"]
+        await csms.says(lambda line: line.get("topic") == "status")
+        wish = ("--service", service, "--control", control, "--loops", str(LOOPS))
+        car = await Process.start("ev", "--json", "--no-tls", "--connect", address, *wish)
+        await csms.says(lambda line: line.get("topic") == "chosen")
+        csms.hear("setpoint DE*V2G*E1 3000")
+        assert await csms.says(lambda line: "topic" not in line) == {"status": "Accepted"}
+        result, ended = (await car.rest())[-1], (await station.rest())[-1]
+        await csms.says(lambda line: line.get("topic") == "disconnected")
+        csms.hear("quit")
+        await csms.rest()
+        for process in (csms, station, car):
+            process.kill()
+        assert result["ok"], result
+        assert ended["ok"], ended
+        judge(control, trace, csms.said)
+
+    asyncio.run(asyncio.wait_for(scene(), 90))
+
+
+def judge(control: str, trace: Path, said: list[dict]) -> None:
+    """In Dynamic control the new setpoint is ordered at once; in Scheduled the car negotiates anew and the CSMS hears what it chose."""
+    records = [json.loads(line) for line in trace.read_text().splitlines()]
+    names = [record.get("name") or record.get("message") for record in records]
+    chosen = [line["facts"]["chargingSchedule"]["chargingSchedulePeriod"] for line in said if line.get("topic") == "chosen"]
+    if control == "dynamic":
+        powers = [record["facts"]["power"] for record in records if record.get("name") == "SetPower"]
+        assert 6000.0 in powers
+        assert powers.index(3000.0) > powers.index(6000.0)
+    else:
+        assert names.count("ScheduleExchangeRes") >= 2
+        assert len(chosen) == 2
+        assert max(period["limit"] for period in chosen[0]) == 6000.0
+        assert max(period["limit"] for period in chosen[1]) == 3000.0
