@@ -216,7 +216,8 @@ class EvccSession:
     # --- responses ---
 
     def _hear(self, heard: Frame) -> None:
-        expects, now = self._aside if heard.payload_type >= PayloadType.SCHEDULE_RENEGOTIATION else self._expects, self.car.now
+        beside, now = heard.payload_type >= PayloadType.SCHEDULE_RENEGOTIATION, self.car.now
+        expects = self._aside if beside and not (self._raw and self._aside is None) else self._expects
         since = None if expects is None else now - expects.sent
         try:
             response = message(heard.payload_type, heard.payload)

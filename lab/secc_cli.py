@@ -231,7 +231,8 @@ async def decided(config: Config, outlets: Sequence[OutletConfig], around: Surro
     """The backend of each outlet: a CSMS, or rules of its own."""
     site = site_of(config, around.wall())
     if config.ocpp is None:
-        rules: dict[str, Any] = {"eim": config.eim.rule, "eim_delay": config.eim.delay, "provisioning": provisioning(config, store)}
+        rules: dict[str, Any] = {"eim": config.eim.rule, "eim_delay": config.eim.delay}
+        rules |= {"provisioning": provisioning(config, store), "confirm_every": config.metering.confirm_every}
         yield [LocalBackend(around, _sited(site, each), **rules) for each in outlets]
         return
     from lab.station_ocpp import connected

@@ -24,6 +24,7 @@ from secc.station import (
     CertificateRefused,
     EVReported,
     Fact,
+    MeteringConfirmationAsked,
     NeedsChanged,
     PowerStarted,
     PowerStopped,
@@ -69,6 +70,7 @@ class LocalBackend:
     eim: EIM = "accept"
     eim_delay: float = 0.0  # real s until a person has shown a card
     provisioning: Provisioning | None = None  # None: no contracts to install
+    confirm_every: float = 0.0  # real s between two meter readings that a car with a contract is asked to sign; 0: never
 
     def __post_init__(self) -> None:
         self._tell: Tell | None = None
@@ -77,6 +79,7 @@ class LocalBackend:
         self._dynamic = self._delivering = False
         self._visit = 0  # answers that come after their session are thrown away
         self._said: float | None = None
+        self._asking: Callable[[], None] | None = None  # cancels what will be asked next
 
     # --- Backend ---
 
@@ -88,7 +91,7 @@ class LocalBackend:
 
     def ended(self, ended: Ended) -> None:
         self._tell = None
-        self._delivering = False
+        self._stopped()
         self._visit += 1
 
     def heard(self, event: Event | Fact) -> None:
@@ -106,11 +109,29 @@ class LocalBackend:
                 self._follow(event)
             case ScheduleChosen():
                 pass
-            case PowerStarted() if self._dynamic:
-                self._delivering = True
-                self._steer(self._visit)
+            case PowerStarted():
+                self._started()
             case PowerStopped():
-                self._delivering = False
+                self._stopped()
+
+    def _started(self) -> None:
+        self._stopped()
+        if self._dynamic:
+            self._delivering = True
+            self._steer(self._visit)
+        if self.confirm_every > 0:
+            self._confirm()
+
+    def _stopped(self) -> None:
+        self._delivering = False
+        if self._asking is not None:
+            self._asking()
+            self._asking = None
+
+    def _confirm(self) -> None:
+        """Ask for a signed meter reading now, and again later; cars without contract are not asked [V2G20-1083]."""
+        self._say(MeteringConfirmationAsked())
+        self._asking = self.around.later(self.confirm_every, self._confirm)
 
     # --- authorization ---
 

@@ -27,6 +27,9 @@ prices = "day_ahead.csv"
 rule = "accept"           # or "refuse", "wait"
 delay = 0                 # s
 
+[metering]
+confirm_every = 900       # s between two meter readings that a car with a contract is asked to sign; 0: never
+
 [cps]                     # where requests for contracts go, if not to a CSMS or to the pki directory's own service
 url = "http://[::1]:8889/installation"
 
@@ -80,6 +83,13 @@ class Eim:
 
 
 @dataclass(frozen=True, slots=True)
+class Metering:
+    """What a car is asked to sign of its meter readings, where no CSMS decides."""
+
+    confirm_every: float = 0.0  # s
+
+
+@dataclass(frozen=True, slots=True)
 class Cps:
     """A certificate provisioning service: takes the EXI of a car's request by POST, gives that of the response."""
 
@@ -116,6 +126,7 @@ class Config:
     hardware: Hardware = field(default_factory=Hardware)
     site: SiteConfig = field(default_factory=SiteConfig)
     eim: Eim = field(default_factory=Eim)
+    metering: Metering = field(default_factory=Metering)
     cps: Cps | None = None
     outlet: tuple[OutletConfig, ...] = ()
 

@@ -181,13 +181,19 @@ def listening(heard: list[Any]) -> Script:
 
 
 class Ends(Observer):
-    """How the station's sessions ended, and every request that it heard."""
+    """How the station's sessions ended, every request that it heard, every event."""
 
     def __init__(self) -> None:
         self.ended: list[Ended] = []
         self.requests: list[Any] = []
+        self.events: list[Event] = []
+
+    def of(self, kind: type[Any]) -> list[Any]:
+        """The events of a kind."""
+        return [event for event in self.events if isinstance(event, kind)]
 
     def event(self, event: Event) -> None:
+        self.events.append(event)
         if isinstance(event, Disconnected) and event.ended is not None:
             self.ended.append(event.ended)
         if isinstance(event, FrameReceived) and event.message is not None:
@@ -248,6 +254,7 @@ async def station(
     provisioning: Provisioning | None = None,
     trust: Store | None = None,
     prices: PriceSigner | None = None,
+    confirm_every: float = 0.0,
     **offer: Any,
 ) -> AsyncIterator[At]:
     """Our station for Plug & Charge on an ephemeral port of the loopback interface."""
@@ -255,7 +262,7 @@ async def station(
     evse = SimulatedEVSE(now, lambda: clock.wall(now()), asyncio.sleep, limits=DC_LIMITS, physics=QUICK)
     given = {"services": ("DC",), "limits": DC_LIMITS, "authorizations": ("PnC", "EIM"), "certificate_installation": bool(provisioning)}
     site = Site(import_prices=Series.constant(clock.epoch, 86_400.0, 0.30), export_prices=Series.constant(clock.epoch, 86_400.0, 0.10))
-    backend = LocalBackend(surroundings(clock), site, provisioning=provisioning)
+    backend = LocalBackend(surroundings(clock), site, provisioning=provisioning, confirm_every=confirm_every)
     store = trust or own.store
     place = Place(evse, Outlet(**{**given, **offer}), backend)
     tls, verifier = station_tls(own.store), station_verifier(store)
