@@ -55,4 +55,4 @@ def check(version: Version, action: str, direction: Direction, payload: object) 
         return
     fault = next(iter(validator.iter_errors(payload)))
     path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in fault.instance_path)
-    raise PayloadFault(VIOLATIONS.get(fault.kind.name, "PropertyConstraintViolation"), f"{action}{direction}{path}: {fault.message}")
+    raise PayloadFault(VIOLATIONS.get(str(fault.schema_path[-1]), "PropertyConstraintViolation"), f"{action}{direction}{path}: {fault.message}")
