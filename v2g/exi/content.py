@@ -1,7 +1,8 @@
 """What an element consists of, as terms and groups in the order of the schema: the declarations in the form that grammars are made from."""
 
 import enum
-from dataclasses import dataclass
+
+import msgspec
 
 from v2g.exi import schema
 from v2g.exi.schema import Field, Particle, Type, Wildcard
@@ -18,8 +19,7 @@ class Event(enum.IntEnum):
     MIXED_TEXT = 5
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Term:
+class Term(msgspec.Struct, frozen=True, eq=False):
     """An attribute, an element, the character content, or any element (which has no field)."""
 
     event: Event
@@ -28,8 +28,7 @@ class Term:
     maximum: int | None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Group:
+class Group(msgspec.Struct, frozen=True, eq=False):
     """Parts in sequence, or one of them."""
 
     alternatives: bool

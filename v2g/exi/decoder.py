@@ -1,7 +1,8 @@
 """The walk from octets to a message, step by step through the grammar, with every tolerance and, if wanted, an account of each step."""
 
-from dataclasses import dataclass, field
 from typing import Any, Literal
+
+import msgspec
 
 from v2g.exi import strings, values
 from v2g.exi.bits import BitReader
@@ -16,8 +17,7 @@ MOST_FINDINGS = 100  # are told one by one; hostile octets hold one in every few
 Mode = Literal["conformance", "interop"]
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True):
     """Something that was tolerated while decoding: where, and what."""
 
     path: tuple[str, ...]
@@ -28,8 +28,7 @@ class Finding:
         return f"{'/'.join(self.path)}: {self.reason} (at bit {self.bit})"
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(msgspec.Struct, frozen=True):
     """One thing read from the stream: `width` bits from `bit` on. `depth` counts the elements around it."""
 
     bit: int
@@ -39,8 +38,7 @@ class Step:
     value: Any = None
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True):
     """What octets turned out to be: the message, the name of its element, and what was tolerated on the way."""
 
     message: Type
@@ -48,11 +46,13 @@ class Reading:
     findings: tuple[Finding, ...] = ()
 
 
-@dataclass(slots=True)
 class _Slots:
     """What one element has yielded so far."""
 
-    values: dict[str, Any] = field(default_factory=dict)
+    __slots__ = ("values",)
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
 
     def put(self, target: Field, value: Any) -> int:
         """Store a value; how many the field now holds."""

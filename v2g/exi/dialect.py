@@ -6,11 +6,10 @@
 | CBEXIGEN | generated C of cbexigen: EVerest's cbV2G, tux-evse | its recorded output for the same messages |
 """
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
+class Dialect(msgspec.Struct, frozen=True):
     """How a family departs from the schema."""
 
     name: str

@@ -4,14 +4,13 @@ Among all signed elements that is the eMAID of ISO 15118-2 alone, a simple value
 responses. So the grammar is implemented as far as a class with attributes and text needs it, and everything else it admits is refused.
 """
 
-from dataclasses import dataclass
+import msgspec
 
 from v2g.exi.grammar import QName, SchemaSet
 from v2g.exi.schema import Field, String, Type, fields
 
 
-@dataclass(frozen=True, slots=True)
-class Relaxed:
+class Relaxed(msgspec.Struct, frozen=True):
     """Its two states as numbers.
 
     The start state lists every attribute of the set, AT(*), every element of the set, SE(*), EE and CH; the state after the text lacks the

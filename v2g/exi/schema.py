@@ -18,12 +18,10 @@ A module of messages is one namespace: it sets `NAMESPACE`, `PREFIX` and, where 
 """
 
 import enum
-import inspect
 import sys
 import types
 import typing
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args, get_origin
 
@@ -54,16 +52,14 @@ class Type(msgspec.Struct, metaclass=_Declaration, frozen=True, gc=False, omit_d
 # --- simple types: what a value may be. The encoding follows from these facets (see `v2g.exi.values`). ---
 
 
-@dataclass(frozen=True, slots=True)
-class Integer:
+class Integer(msgspec.Struct, frozen=True):
     """Inclusive bounds of an integer; None is unbounded."""
 
     minimum: int | None = None
     maximum: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class String:
+class String(msgspec.Struct, frozen=True):
     """Lengths in characters. `lexical` is the XSD base type, which matters to the XML view only."""
 
     min_length: int = 0
@@ -71,8 +67,7 @@ class String:
     lexical: Literal["string", "anyURI", "ID", "IDREF"] = "string"
 
 
-@dataclass(frozen=True, slots=True)
-class Binary:
+class Binary(msgspec.Struct, frozen=True):
     """Lengths in octets. `lexical` is the spelling in XML."""
 
     lexical: Literal["hexBinary", "base64Binary"]
@@ -103,8 +98,7 @@ Facets = Integer | String | Binary | type[bool] | type[enum.Enum]
 # --- fields ---
 
 
-@dataclass(frozen=True, slots=True)
-class Occurs:
+class Occurs(msgspec.Struct, frozen=True):
     """How often an element of a tuple field occurs; maximum None is unbounded."""
 
     minimum: int
@@ -125,8 +119,7 @@ Reference = Annotated[T, _Role.REFERENCE]  # a reference to a global element of 
 Local = Annotated[T, _Role.LOCAL]  # an element of its own, although the class has a global element of the same name
 
 
-@dataclass(frozen=True, slots=True)
-class Element:
+class Element(msgspec.Struct, frozen=True):
     """A global element: its qualified name, the class of its content, and the head of its substitution group."""
 
     name: str
@@ -139,8 +132,7 @@ class Element:
 # --- content models ---
 
 
-@dataclass(frozen=True, slots=True)
-class Sequence:
+class Sequence(msgspec.Struct, frozen=True):
     """Particles one after the other.
 
     A particle is the name of a field or one of these. Named by the class itself a field has its own occurrence; within a group it stands
@@ -152,8 +144,7 @@ class Sequence:
     maximum: int | None = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(msgspec.Struct, frozen=True):
     """One of the particles."""
 
     particles: tuple["Particle", ...]
@@ -161,8 +152,7 @@ class Choice:
     maximum: int | None = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Wildcard:
+class Wildcard(msgspec.Struct, frozen=True):
     """Any element of other namespaces. The grammar must count it; no ISO 15118 message uses it, so the codec refuses one."""
 
     minimum: int = 1
@@ -251,8 +241,7 @@ def content(*particles: Particle) -> Callable[[C], C]:
 # --- reading the declarations ---
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(msgspec.Struct, frozen=True):
     """One resolved field.
 
     `content` is the facets of a simple value, the class of a complex one, or for a repeated choice the tuple of the classes that may
@@ -333,7 +322,7 @@ def _field(cls: type[Type], name: str, hint: Any) -> Field:
 @cache
 def own_fields(cls: type[Type]) -> tuple[Field, ...]:
     """The fields that a class adds to its base."""
-    return tuple(_field(cls, name, hint) for name, hint in inspect.get_annotations(cls).items())
+    return tuple(_field(cls, name, hint) for name, hint in cls.__annotations__.items())
 
 
 def lineage(cls: type[Type]) -> tuple[type[Type], ...]:

@@ -12,9 +12,10 @@
 """
 
 import enum
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
+
+import msgspec
 
 from v2g.exi import strings
 from v2g.exi.bits import BitReader, BitWriter
@@ -28,8 +29,7 @@ MAX_COUNT_BITS = 32  # of a binary's length, see strings.MAX_LENGTH_BITS
 Kind = Literal["boolean", "enumeration", "nbit", "unsigned", "signed", "binary", "string"]
 
 
-@dataclass(frozen=True, slots=True)
-class Representation:
+class Representation(msgspec.Struct, frozen=True):
     """How values of one simple type travel. `width` in bits for the fixed ones, else the most bits an Integer may have."""
 
     kind: Kind
