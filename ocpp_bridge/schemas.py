@@ -50,9 +50,13 @@ def _validator(version: Version, action: str, direction: Direction) -> Any:
 
 def check(version: Version, action: str, direction: Direction, payload: object) -> None:
     """Raise `PayloadFault` unless the payload of a known action is valid against its schema (formats such as date-time included)."""
-    validator = _validator(version, action, direction)
-    if validator.is_valid(payload):
-        return
-    fault = next(iter(validator.iter_errors(payload)))
+    validator, named = _validator(version, action, direction), f"{action}{direction}"
+    try:
+        if validator.is_valid(payload):
+            return
+        fault = next(iter(validator.iter_errors(payload)))
+    except (ValueError, OverflowError, RecursionError) as error:  # a number or a depth that the validator cannot hold
+        raise PayloadFault("PropertyConstraintViolation", f"{named}: {error}") from None
     path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in fault.instance_path)
-    raise PayloadFault(VIOLATIONS.get(str(fault.schema_path[-1]), "PropertyConstraintViolation"), f"{action}{direction}{path}: {fault.message}")
+    keyword = str(fault.schema_path[-1])
+    raise PayloadFault(VIOLATIONS.get(keyword, "PropertyConstraintViolation"), f"{named}{path}: {fault.message}")

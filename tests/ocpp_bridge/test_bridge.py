@@ -710,7 +710,7 @@ def test_the_composite_is_told_within_what_the_evse_can_do():
     ]
     assert p.ask("GetCompositeSchedule", {"evseId": 1, "duration": 10, "chargingRateUnit": "A"})["status"] == "Rejected"
     assert p.ask("GetCompositeSchedule", {"evseId": 9, "duration": 10})["status"] == "Rejected"
-    assert p.ask("GetCompositeSchedule", {"evseId": 0, "duration": 10**30})["status"] == "Accepted"
+    assert p.ask("GetCompositeSchedule", {"evseId": 0, "duration": 10**15})["status"] == "Accepted"
 
 
 def test_the_composite_of_the_station_is_what_its_connection_may_draw():

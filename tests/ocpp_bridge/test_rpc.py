@@ -134,6 +134,15 @@ def test_a_call_that_cannot_be_served_is_refused_with_the_code_of_the_specificat
     assert 0 < len(text) <= 255
 
 
+@pytest.mark.parametrize("value", ["9" * 400, "-" + "9" * 400, "1" + "0" * 40, "[" * 400 + "]" * 400, '{"a":' * 400 + "1" + "}" * 400])
+def test_a_value_beyond_all_bounds_is_refused_and_no_more(value):
+    peer = exchange(supported=frozenset({"GetCompositeSchedule"}))
+    peer.receive(f'[2,"x","GetCompositeSchedule",{{"evseId":{value},"duration":"x"}}]')
+    assert [frame[:2] for frame in frames(peer)] == [[4, "x"]]
+    peer.receive(f'[2,"y","GetCompositeSchedule",{{"evseId":1,"duration":60,"customData":{{"vendorId":"v","deep":{value}}}}}]')
+    assert all(frame[:2] == [4, "y"] for frame in frames(peer))
+
+
 def test_201_spells_occurrence_with_one_r():
     peer = exchange("ocpp2.0.1")
     received(peer, 2, "x", "Reset", {})
