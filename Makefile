@@ -25,7 +25,7 @@ check: $(READY)  ## format, lint, types, layers
 certs: $(CERTS)  ## the certificates of station and car, under certs/
 
 interop: $(READY) ## foreign car and foreign station against ours (needs a Java runtime)
-	$(V2G) interop
+	$(V2G) interop --readme README.md
 
 bench: $(READY)  ## measurements, as ratios within one run
 	$(VENV)/bin/python -m bench

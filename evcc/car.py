@@ -115,6 +115,7 @@ class Car:
     evse_id: str = ""
     meter: MeterInfoType | None = None
     installed: tuple[str, ...] = ()  # eMAIDs of the contracts that this session brought
+    renegotiated: float | None = None  # wall time of the last renegotiation
     stop_asked: str | None = None  # why the driver wants to leave
     timers: list[Timer] = field(default_factory=list)
     noted: list[Event] = field(default_factory=list)

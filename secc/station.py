@@ -116,7 +116,7 @@ class ServiceSelected(Want):
 
 @dataclass(frozen=True, slots=True)
 class NeedsChanged(Want):
-    """The car's needs, for the first time (a schedule is wanted: answer with `ScheduleReady`) or anew in the charge loop."""
+    """The car's needs: a schedule is wanted, answer with `ScheduleReady`. `first` is False when power flows already."""
 
     needs: Needs
     first: bool

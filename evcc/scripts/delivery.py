@@ -37,6 +37,9 @@ NOTIFICATIONS: dict[Notification, Leave] = {
 }
 
 
+ASK_AGAIN = 300.0  # s of wall time between two renegotiations that the car wants itself
+
+
 def due(car: Car) -> Leave:
     """Why the car itself leaves the loop, if it does: loops, driver, departure, target, the end of its schedule."""
     wish, goal, following = car.wish, car.goal, car.choice
@@ -51,7 +54,10 @@ def due(car: Car) -> Leave:
     if goal.reached(car.ev) and not stays:
         return Session.Terminate
     if following.tuple_id is not None and car.wall >= (following.powers.until if goal.departure else following.until):
-        return Session.Terminate if goal.nearly(car.ev) else RENEGOTIATE
+        if goal.nearly(car.ev):
+            return Session.Terminate
+        asked = car.renegotiated  # a station that offers no power is asked again, but not in every loop
+        return RENEGOTIATE if asked is None or car.wall - asked >= ASK_AGAIN else None
     return None
 
 
@@ -64,6 +70,7 @@ def delivery(car: Car, mode: Mode, leave: Callable[[Car], Leave] = due) -> Part[
             yield from stop(car, mode)
             assert isinstance(why, Session)
             return why
+        car.renegotiated = car.wall
         try:
             yield from renegotiation(car, mode)
         except PeerIncompatible as error:  # never SessionStop under power
