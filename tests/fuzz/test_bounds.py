@@ -35,4 +35,5 @@ def test_the_inputs_are_what_they_claim(measured: tuple[int, Measured]) -> None:
 
 
 def told(cost: Cost) -> str:
-    return f"{cost.engine}: {cost.memory:.0f} octets, {cost.time:.1f} us for each of {len(cost.case.octets)}: {cost.case.kind} {cost.case.what}"
+    case = cost.case
+    return f"{cost.engine}: {cost.memory:.0f} octets, {cost.time:.1f} us for each of {len(case.octets)}: {case.kind} {case.what}"
