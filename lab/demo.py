@@ -179,6 +179,7 @@ async def perform(plan: Plan, tell: Tell) -> Outcome:
     """Run the whole story. Raises RuntimeError when a party does not start."""
     plan.output.mkdir(parents=True, exist_ok=True)
     pki = plan.pki or await _certificates(plan.output / "certs", tell)
+    Store(pki)  # what is wrong with it is said before anybody starts
     arrival = _arrival(datetime.now(UTC))
     night = ["--time-scale", str(plan.scale), "--epoch", str(arrival.timestamp())]
     outcome = Outcome()
@@ -272,7 +273,7 @@ async def _drive(plan: Plan, store: Store, arrival: datetime, address: tuple[str
     if plan.authorization == "PnC":
         equip(car, store)
     outcome.files = {"trace": str(plan.output / "trace.jsonl"), "capture": str(plan.output / "session.pcapng")}
-    left = argparse.Namespace(**{name: Path(path) for name, path in outcome.files.items()}, key_log=None)
+    left = argparse.Namespace(**{name: Path(path) for name, path in outcome.files.items()}, key_log=None, cpu=True)
     with witnesses(left, "evcc", clock.wall) as observe:
         visit = Visit(car, tls=vehicle_tls(store), observe=[*observe, lambda local, peer, number: Narrator(clock, tell)])
         return (await visit.at(*address)).as_dict()

@@ -7,8 +7,10 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from lab.cpu import Meter
 from lab.pcapng import Capture
-from v2g.session.link import KeyLog, Observe
+from v2g.session.endpoint import Event, Noted
+from v2g.session.link import Disconnected, KeyLog, Observe, Observer
 from v2g.session.trace import Trace, TraceWriter
 
 
@@ -17,7 +19,24 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     left = parser.add_argument_group("what to leave")
     left.add_argument("--trace", type=Path, metavar="FILE", help="every message and event, as JSON Lines; `v2g report` makes a page of it")
     left.add_argument("--capture", type=Path, metavar="FILE", help="a pcapng with the TLS secrets inside: Wireshark decrypts it by itself")
+    left.add_argument("--cpu", action="store_true", help="measure what the CPU goes into, and note it in the trace and its report")
     left.add_argument("--key-log", type=Path, metavar="FILE", help="the TLS secrets (default: where SSLKEYLOGFILE says, if it does)")
+
+
+class Tracer(Observer):
+    """Writes the trace of a connection; with a meter also what the process spent while it was open, before its end."""
+
+    def __init__(self, writer: TraceWriter, meter: Meter | None):
+        self._writer, self._meter = writer, meter
+        self._before = meter.account() if meter is not None else {}
+
+    def event(self, event: Event) -> None:
+        """Write one event."""
+        if self._meter is not None and isinstance(event, Disconnected):
+            spent = {kind: round(value - self._before[kind], 6) for kind, value in self._meter.account().items()}
+            spent["fraction"] = round(spent["cryptography"] / spent["total"], 4) if spent["total"] else 0.0
+            self._writer.event(Noted(event.at, "cpu", spent))
+        self._writer.event(event)
 
 
 @contextlib.contextmanager
@@ -28,7 +47,8 @@ def witnesses(options: argparse.Namespace, side: str, wall: Callable[[float], fl
     with contextlib.ExitStack() as stack:
         if options.trace:
             lines = stack.enter_context(options.trace.open("w", buffering=1))
-            observe.append(lambda local, peer, number: TraceWriter(Trace(side, wall, connection=number), lines.write))
+            meter = stack.enter_context(Meter()) if options.cpu else None
+            observe.append(lambda local, peer, number: Tracer(TraceWriter(Trace(side, wall, connection=number), lines.write), meter))
         if options.capture:
             octets = stack.enter_context(options.capture.open("wb"))
             began = time.time() - time.monotonic()  # packets bear the time at which they were, not a simulated one

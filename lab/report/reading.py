@@ -63,6 +63,7 @@ def told(records: list[Record]) -> Story:
         ("Energy into the EV", f"{charged / 1000:.2f} kWh"),
         ("Energy out of the EV", f"{discharged / 1000:.2f} kWh"),
         *_money(samples, offered),
+        *_cpu(records),
         ("Messages", f"{len(decoded)} in {decoded[-1].at if decoded else 0:.2f} s"),
     ]
     well = bool(end.get("well"))
@@ -261,6 +262,15 @@ def _transport(records: list[Record]) -> Iterator[tuple[str, str]]:
         return
     yield "TLS", f"{tls.get('version', '')} {tls.get('suite', '')}"
     yield "Key exchange", str(tls.get("group") or "")
+
+
+def _cpu(records: list[Record]) -> Iterator[tuple[str, str]]:
+    spent = next((r["facts"] for r in records if r["type"] == "note" and r["topic"] == "cpu"), None)
+    if spent is None:
+        return
+    parts = sorted(((value, kind) for kind, value in spent.items() if kind not in ("total", "cryptography", "fraction")), reverse=True)
+    told = ", ".join(f"{kind} {value * 1000:.1f}" for value, kind in parts if value >= 0.0005)
+    yield "CPU of this side", f"{spent['total'] * 1000:.0f} ms, {spent['fraction'] * 100:.0f} % cryptography ({told} ms)"
 
 
 def _chains(records: list[Record], decoded: list[Frame]) -> Iterator[Chain]:
