@@ -151,6 +151,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser("exi_differential", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--messages", type=int, default=60, help="of each set, at least; fragments count")
     parser.add_argument("--mutations", type=int, default=100, help="of each set")
+    parser.add_argument("--examples", action="store_true", help="print the shortest octets of each outcome")
     parser.add_argument("--seed", type=int, default=15118)
     parser.add_argument("--home", type=Path, default=Path(".interop"), help="where the peer's environment is")
     options = parser.parse_args(argv)
@@ -166,9 +167,12 @@ def main(argv: list[str] | None = None) -> int:
         said = verdict(question, answer)
         found.setdefault(said, Counter())[question["set"]] += 1
         kind = "fragment" if question["fragment"] else "document"
-        examples.setdefault(said, f"{question['set']} {kind} {question.get('exi') or question['ours']}")
+        example = f"{question['set']} {kind} {question.get('exi') or question['ours']}"
+        examples[said] = min(examples.get(said, example), example, key=len)
     print(f"{len(questions)} questions to both, seed {options.seed}")
     print("\n".join(table(found)))
+    if options.examples:
+        print("\n".join(f"{said}: {examples[said]}" for said in sorted(found)))
     disagreements = [said for said in sorted(found) if said.startswith(DISAGREE)]
     for said in disagreements:
         print(f"{said}, e.g. {examples[said][:400]}", file=sys.stderr)
