@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 COOKBOOK = (ROOT / "docs/pki.md").read_text()
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", COOKBOOK, re.DOTALL)
 FOREIGN = json.loads((ROOT / "tests/pki/data/iso15118-0.31.2.json").read_text())
-PORTS = ("8888", "8889", "8443")
+PORTS = ("8888", "8889", "8443", "15118", "15119")
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_every_command_does_what_the_text_says(
             )
             servers.append(serving)
             assert serving.stdout is not None
-            assert "serving" in serving.stdout.readline(), line
+            assert serving.stdout.readline().startswith(("serving", "listening")), line
             continue
         code = main(arguments)
         told = capsys.readouterr()
