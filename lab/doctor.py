@@ -72,6 +72,19 @@ def _tls() -> Iterator[Finding]:
             limits |= {*car.limits, *station.limits}
     for limit in sorted(limits):
         yield Finding("TLS limit", "note", limit)
+    yield _system_tls()
+
+
+def _system_tls() -> Finding:
+    from v2g.session.transport import libssl
+
+    found = "is there" if libssl.available() else "is missing"
+    return Finding(
+        "system TLS",
+        "ok" if libssl.available() else "note",
+        f"OpenSSL 3 {found}: it names a car's roots in the ClientHello (v2g ev --name-roots) [V2G20-1006]",
+        "install libssl3; without it a station with chains to several roots chooses one by itself",
+    )
 
 
 def _shaken(curve: str) -> "tuple[TlsFacts, TlsFacts]":
