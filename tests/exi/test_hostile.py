@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import time
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from fuzz.mutations import Work, judged, stock
 from fuzz.promise import VERDICTS, judge
 from fuzz.seeds import Seed, seeds
+from v2g.exi import engine
 from v2g.exi.codec import DecodeError, decode, decode_fragment, encode_fragment, read
 from v2g.exi.decoder import Step
 from v2g.exi.encoder import Encoder
@@ -274,6 +276,19 @@ def test_an_integer_without_bounds_is_bounded(name: str) -> None:
     for longer in ("1" + unsigned(2**4096), "0" + unsigned(2**4096), "0" + ENDLESS):
         with pytest.raises(DecodeError, match="longer than 4096 bits"):
             decode_fragment(planted(octets, value.bit, longer), schemas)
+
+
+@pytest.mark.parametrize("quick", engine.ENGINES)
+def test_an_endless_integer_takes_no_longer_than_it_is_long(quick: str) -> None:
+    """As much as a station takes, without end: where each group costs a look at the whole stream, one must not look far."""
+    octets = b"\x80\x80" + b"\xff" * 262_144
+    engine.ENGINES[quick].read(octets[:9], schema_set("xmldsig"), True)  # what is made on first use
+    began = time.thread_time()
+    for name in ("xmldsig", "common", "din"):
+        for start in range(1, 5):
+            assert engine.ENGINES[quick].read(octets[:start] + octets, schema_set(name), True) is None
+            assert engine.ENGINES[quick].read(octets[:start] + octets, schema_set(name), False) is None
+    assert time.thread_time() - began < 2
 
 
 class _Reference(str):

@@ -36,10 +36,12 @@ def more(x: int, p: int, value: int) -> tuple[int, int]:
         group = x >> p & 255
         value |= (group & 127) << shift
         if group < 128:
-            if not group or shift > values.MAX_INTEGER_BITS:  # written longer than it need be
+            if not group:  # written longer than it need be
                 raise Unclear
             return value, p
         shift += 7
+        if shift > values.MAX_INTEGER_BITS:  # each group costs a shift of the whole stream: an endless integer must not go on to its end
+            raise Unclear
 
 
 def block(x: int, p: int, count: int) -> tuple[bytes, int]:
