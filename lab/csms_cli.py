@@ -12,6 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from lab import wall
+
 WELL, USAGE = 0, 2
 EPILOG = """examples:
   v2g csms                                                     listen on 127.0.0.1:9000, steer by the prices of an example day
@@ -62,7 +64,7 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     link.add_argument("--key", type=Path, metavar="PEM")
     link.add_argument("--client-ca", type=Path, metavar="PEM", help="stations must show a certificate of this CA (profile 3)")
     parser.add_argument("--time-scale", type=float, default=1.0, metavar="X", help="wall seconds per second, as the station's (default: 1)")
-    parser.add_argument("--epoch", type=float, metavar="SECONDS", help="set the wall clock to this epoch second on start (default: now)")
+    wall.add_options(parser)
     parser.add_argument("--stdin", action="store_true", help="read commands although standard input is no terminal")
     parser.add_argument("--sample-interval", type=int, metavar="S", help="ask stations for meter values so often (default: as they like)")
     parser.add_argument("--json", action="store_true", help="the story as JSON Lines")
@@ -124,11 +126,9 @@ def pki_of(options: argparse.Namespace) -> Any:
 
 async def _serve(options: argparse.Namespace) -> int:
     from lab.csms import Csms
-    from v2g.session.clock import Clock
 
     loop = asyncio.get_running_loop()
-    started = loop.time()
-    clock = Clock(datetime.now().timestamp() if options.epoch is None else options.epoch, started, options.time_scale)
+    clock = wall.clock_of(options, options.time_scale)
     csms = Csms(
         strategy_of(options),
         say=_print_json if options.json else _print_line,

@@ -12,6 +12,7 @@ import os
 import shutil
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -21,7 +22,7 @@ from string import Template
 from typing import Any
 
 from evcc.car import Wish
-from evcc.client import Visit, wall_clock
+from evcc.client import Visit
 from evcc.config import Config
 from evcc.goal import Goal
 from evcc.trust import equip, vehicle_tls
@@ -32,7 +33,9 @@ from lab.report.reading import story
 from lab.witness import witnesses
 from pki.profiles import Role
 from pki.store import Store
+from v2g.session.clock import Clock
 
+READY = 2.0  # s from here until all parties are; then the night begins
 STARTING = 20.0  # s that a party may take to be ready: a cold interpreter on a busy machine needs three
 STAY = timedelta(hours=21)  # until the next morning: a midday dip, an evening peak, a night
 ARRIVAL = 9.5  # h of local (here: UTC) time, on the day after tomorrow's prices are known
@@ -180,8 +183,8 @@ async def perform(plan: Plan, tell: Tell) -> Outcome:
     plan.output.mkdir(parents=True, exist_ok=True)
     pki = plan.pki or await _certificates(plan.output / "certs", tell)
     Store(pki)  # what is wrong with it is said before anybody starts
-    arrival = _arrival(datetime.now(UTC))
-    night = ["--time-scale", str(plan.scale), "--epoch", str(arrival.timestamp())]
+    clock = Clock(_arrival(datetime.now(UTC)).timestamp(), time.monotonic() + READY, plan.scale)
+    night = ["--time-scale", str(clock.scale), "--epoch", str(clock.epoch), "--epoch-at", str(clock.started)]
     outcome = Outcome()
     async with contextlib.AsyncExitStack() as stack:
         arguments = ["--config", str(_station(plan)), "--pki", str(pki), "--once", "--json", *night]
@@ -192,7 +195,7 @@ async def perform(plan: Plan, tell: Tell) -> Outcome:
         station = await stack.enter_async_context(party("the station", plan.output / "station.jsonl", None, "secc", *arguments))
         listening = await station.says(lambda line: line.get("event") == "listening", STARTING)
         tell(f"station    {listening['evse']} at {listening['address']}")
-        outcome.car = await _drive(plan, _car(plan, pki), arrival, host_port(listening["address"]), tell, outcome)
+        outcome.car = await _drive(plan, _car(plan, pki), clock, host_port(listening["address"]), tell, outcome)
         outcome.expect(await station.finish(15.0) == 0, f"the station should have ended well; see {plan.output / 'station.jsonl'}")
         if csms is not None:
             await csms.finish(5.0, ask=True)
@@ -258,8 +261,7 @@ def _arrival(now: datetime) -> datetime:
     return (now + timedelta(days=1)).replace(hour=int(ARRIVAL), minute=int(ARRIVAL % 1 * 60), second=0, microsecond=0)
 
 
-async def _drive(plan: Plan, store: Store, arrival: datetime, address: tuple[str, int], tell: Tell, outcome: Outcome) -> dict[str, Any]:
-    clock = wall_clock(plan.scale, arrival.timestamp())
+async def _drive(plan: Plan, store: Store, clock: Clock, address: tuple[str, int], tell: Tell, outcome: Outcome) -> dict[str, Any]:
     wish = Wish(
         evccid=store.vehicle.common_name,  # [V2G20-2598]
         services=(plan.service,),

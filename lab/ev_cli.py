@@ -13,6 +13,7 @@ from typing import Any
 from evcc.config import Config, parsed
 from evcc.script import Script
 from evcc.services import IDS
+from lab import wall
 from lab.witness import add_options, witnesses
 from v2g.settings import ConfigError
 
@@ -79,7 +80,7 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     battery.add_argument("--departure-in", type=float, metavar="SECONDS", help="of wall time")
     clock = parser.add_argument_group("time")
     clock.add_argument("--time-scale", type=float, metavar="X", help="wall seconds per second; the station needs the same (default: 1)")
-    clock.add_argument("--epoch", type=float, metavar="SECONDS", help="set the wall clock to this epoch second on start (default: now)")
+    wall.add_options(clock)
     parser.add_argument("--config", type=Path, metavar="FILE", help="a TOML file, see docs/evcc.md")
     add_options(parser)
     parser.add_argument("--json", action="store_true", help="the result as one line of JSON")
@@ -142,7 +143,7 @@ def configured(options: argparse.Namespace) -> Config:
 
 async def visit(config: Config, options: argparse.Namespace) -> dict[str, Any]:
     """Find the station and drive the session; the account of it."""
-    from evcc.client import Visit, wall_clock
+    from evcc.client import Visit
     from evcc.trust import equip, vehicle_tls
     from pki.store import Store
 
@@ -153,7 +154,7 @@ async def visit(config: Config, options: argparse.Namespace) -> dict[str, Any]:
         tls = vehicle_tls(store, profile, revocation=config.revocation, name_roots=config.name_roots)
     if store and tls:
         wish = replace(wish, evccid=store.vehicle.common_name)  # [V2G20-2598]
-    clock = wall_clock(config.time_scale, options.epoch)
+    clock = wall.clock_of(options, config.time_scale)
     car = replace(config, wish=wish).car(clock, clock.started)
     if store and "PnC" in wish.authorizations:
         equip(car, store)

@@ -16,6 +16,7 @@ from typing import Any
 
 from energy.prices import parsed as parsed_prices
 from energy.site import Site
+from lab import wall
 from lab.witness import add_options, witnesses
 from secc import station as words
 from secc.backend import LocalBackend, Surroundings
@@ -78,7 +79,7 @@ def register(subparsers: Any) -> None:
     how.add_argument("--json", action="store_true", help="one JSON object per line on standard output")
     how.add_argument("--config", type=Path, metavar="FILE", help="a TOML file; unknown keys are errors")
     how.add_argument("--time-scale", type=float, metavar="N", help="wall seconds per second, for simulations (default 1)")
-    how.add_argument("--epoch", type=float, metavar="S", help="epoch seconds at which the wall clock starts (default now)")
+    wall.add_options(how)
     add_options(parser)
     parser.set_defaults(func=run)
 
@@ -125,7 +126,7 @@ async def serve(config: Config, options: argparse.Namespace) -> Ended | None:
     """Run the station until a signal, or with --once until one session has ended."""
     from lab.staples import kept_fresh
     from pki.store import Store
-    from secc.server import Place, Station, surroundings, wall_clock
+    from secc.server import Place, Station, surroundings
     from secc.trust import price_signing, station_tls, station_verifier
 
     stop = stopping()
@@ -133,7 +134,7 @@ async def serve(config: Config, options: argparse.Namespace) -> Ended | None:
     tls = station_tls(store, config.profile) if store is not None and config.tls else None
     verifier = station_verifier(store, config.profile) if store is not None else None
     prices = price_signing(store, config.profile) if store is not None else None
-    clock = wall_clock(config.time_scale, options.epoch)
+    clock = wall.clock_of(options, config.time_scale)
     around = surroundings(clock)
     outlets = config.outlets()
     with contextlib.ExitStack() as stack:

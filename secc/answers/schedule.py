@@ -86,7 +86,8 @@ def _same(a: Needs, b: Needs | None) -> bool:
 
 def needs_of(mode: Scheduled_SEReqControlModeType | Dynamic_SEReqControlModeType, points: int, known: Context) -> Needs:
     """What the car asks for, with its powers as far as the outlet goes along. Raises Refused for what cannot be meant."""
-    car, ours, bidirectional = known.car or Limits(), known.present_limits, known.agreement.selected.bidirectional
+    # what the hardware can do, not what a profile of the CSMS leaves of it now: that profile is made from these needs
+    car, ours, bidirectional = known.car or Limits(), known.outlet.limits, known.agreement.selected.bidirectional
     dynamic = mode if isinstance(mode, Dynamic_SEReqControlModeType) else None
     if dynamic is not None:
         if (dynamic.EVMaximumV2XEnergyRequest is None) != (dynamic.EVMinimumV2XEnergyRequest is None):

@@ -1,5 +1,6 @@
 """ScheduleExchange: needs, offers, prices, and patience."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from energy.offer import Offer, Tuple
 from energy.series import Series
 from secc import station as words
-from tests.secc.scripted import EPOCH, Scripted, outlet, r
+from tests.secc.scripted import EPOCH, LIMITS, Scripted, outlet, r
 from v2g.exi.codec import encode
 from v2g.messages import schema_set
 from v2g.messages.common_messages import Dynamic_SEReqControlModeType, ScheduleExchangeReq
@@ -99,6 +100,18 @@ def test_other_needs_are_asked_about_anew() -> None:
     car.exchange()
     car.exchange(EVTargetEnergyRequest=r(1000))
     assert [want.needs.energy_target for want in car.wants(words.NeedsChanged)] == [30e3, 1000]
+
+
+def test_a_limit_that_a_backend_sets_for_now_is_no_need() -> None:
+    """Else a CSMS that begins with a rest would be told that nothing can flow at all, and would plan that."""
+    car = before()
+    car.auto = False
+    car.exchange("Scheduled")
+    (wanted,) = car.wants(words.NeedsChanged)
+    car.tell(words.LimitsChanged(replace(LIMITS, charge_power=0.0, discharge_power=0.0)))
+    car.exchange("Scheduled")
+    assert car.wants(words.NeedsChanged) == [wanted]
+    assert wanted.needs.charge_maximum > 0
 
 
 def test_needs_are_what_the_car_said_and_what_both_can() -> None:
