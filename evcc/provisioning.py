@@ -14,7 +14,7 @@ from pki.chains import der
 from pki.keys import PrivateKey
 from pki.profiles import ISO20, Rules
 from pki.provisioning import Installed, accept, ask
-from pki.verify import Anchors
+from pki.verify import Anchors, Status
 from v2g.messages.common_messages import CertificateInstallationReq, CertificateInstallationRes, EMAIDListType
 from v2g.messages.common_types import ListOfRootCertificateIDsType
 from v2g.messages.xmldsig import X509IssuerSerialType
@@ -35,6 +35,7 @@ class Provisioning:
     keep: Callable[[Installed], None]
     rules: Rules = ISO20
     suites: Collection[str] = xmldsig.ISO20
+    status: Status | None = None  # of the service and the contract, as far as the car knows
 
     def request(self, most: int, wanted: Sequence[str] = ()) -> CertificateInstallationReq:
         """A signed request for at most so many contracts, those `wanted` (eMAIDs) first."""
@@ -53,7 +54,8 @@ class Provisioning:
 
     def taken(self, response: CertificateInstallationRes, wall: float) -> Installed:
         """The contract in a response, proven at a wall time. Raises CertificateError, SignatureError or EnvelopeError."""
-        return accept(response, self, self.anchors, datetime.fromtimestamp(wall, UTC), rules=self.rules, suites=self.suites)
+        now = datetime.fromtimestamp(wall, UTC)
+        return accept(response, self, self.anchors, now, rules=self.rules, suites=self.suites, status=self.status)
 
 
 def contract(installed: Installed) -> Contract:

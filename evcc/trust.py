@@ -126,4 +126,5 @@ def provisioning_of(store: Store, profile: str = "conformance") -> Provisioning 
         except OSError as error:
             raise StoreError(f"{error.filename}: {error.strerror}") from error
 
-    return Provisioning(found.chain, found.key, store.anchors, keep, RULES[profile], SUITES[profile])
+    known = by_records(store, Silence.PASSES)
+    return Provisioning(found.chain, found.key, store.anchors, keep, RULES[profile], SUITES[profile], known)

@@ -216,17 +216,18 @@ def accept(
     *,
     rules: Rules = ISO20,
     suites: Collection[str] = xmldsig.ISO20,
+    status: Status | None = None,
 ) -> Installed:
     """The contract in a response, proven. Raises CertificateError, SignatureError or EnvelopeError; then nothing may be installed.
 
     The contract's own chain is verified where the car holds an MO root (or the contract hangs under a V2G root it holds).
     """
-    service = verify(octets_of(response.CPSCertificateChain), Role.CPS, anchors, now, rules=rules)
+    service = verify(octets_of(response.CPSCertificateChain), Role.CPS, anchors, now, rules=rules, status=status)
     data = response.SignedInstallationData
     key = cast(Any, service.leaf.public_key())
     xmldsig.verify(response.Header.Signature, [data], key, schema_set("common"), suites=suites)
     chain = tuple(read(one, rules.max_octets) for one in octets_of(data.ContractCertificateChain))
-    contract = verify(chain, Role.CONTRACT, anchors, now, rules=rules) if anchors.mo else None
+    contract = verify(chain, Role.CONTRACT, anchors, now, rules=rules, status=status) if anchors.mo else None
     opened = unseal(_sealed(data), provisioning.key, chain[0], provisioning.chain[0])
     return Installed(facts(chain[0]).common_name, chain, opened, response.RemainingContractCertificateChains, service, contract)
 

@@ -4,10 +4,13 @@ import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
+from lab.pki.office import Office
 from pki.authorization import Accepted, judge
 from pki.broken import Bench
 from pki.chains import plain_chain
@@ -336,6 +339,18 @@ def test_e_aut_08_09_a_contract_that_is_not_proven_is_not_installed(own: Pki, ba
     control = installing(own, bare, delivering(provider(own), own))
     assert control.said["ok"], control.said
     assert (control.said["auth"], control.said["installed"]) == ("pnc", [PLAN.emaids[0]])
+
+
+@pytest.mark.parametrize(("role", "of"), [(Role.CPS, "cps-sub2"), (Role.CONTRACT, "mo-sub2")])
+def test_e_aut_08_what_is_on_a_list_of_the_car_is_not_installed(own: Pki, bare: Store, tmp_path: Path, role: Role, of: str) -> None:
+    provided = Office(Store(copytree(own.store.path, tmp_path / "provider")))
+    authority = provided.revoke(own.store.credential(role).leaf, NOW)
+    assert authority.role.value == of
+    (bare.path / "crl").mkdir()
+    (bare.path / "crl" / "list.pem").write_bytes(provided.crl(authority, NOW).public_bytes(Encoding.PEM))
+    met = installing(own, bare, delivering(provider(own), own))
+    assert (met.said["auth"], met.said["installed"]) == ("eim", [])
+    assert "revoked" in met.notes.of("contract refused")[0]["why"]
 
 
 @pytest.mark.parametrize("length", [0, 93, 95, 300])

@@ -67,6 +67,14 @@ def test_a_file_that_says_nothing_is_one_outlet() -> None:
     assert limits_of(parsed("tls = false", offer={"services": ["AC"]}).outlets()[0]) == AC_LIMITS
 
 
+def test_who_names_a_provisioning_service_offers_to_install() -> None:
+    read = parsed("tls = false\n[cps]\nurl = 'http://[::1]:8889/installation'")
+    (outlet,) = read.outlets()
+    assert outlet.offer is not None
+    assert outlet.offer.certificate_installation
+    assert not parsed("tls = false").outlets()[0].offer.certificate_installation  # type: ignore[union-attr]
+
+
 def test_flags_overrule_a_file() -> None:
     read = parsed(FILE, port=9, offer={"services": ["DC"]})
     assert (read.port, read.offer.services, read.offer.controls) == (9, ("DC",), ("Dynamic",))
@@ -86,6 +94,8 @@ WRONG: list[tuple[str, str]] = [
     ("tls = false\noffer = 1", "offer is 1; give a table [offer]"),
     ("port = 1", "tls needs certificates"),
     ("tls = false\n[offer]\nauthorizations = ['PnC']", "PnC needs trust anchors"),
+    ("tls = false\nocpp = 'ws://x'\n[cps]\nurl = 'http://x'", "cps and ocpp are both given"),
+    ("tls = false\n[metering]\nevery = 1", "unknown key metering.every"),
     ("tls = ", "not TOML"),
 ]
 

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -12,7 +13,10 @@ from pki.plan import Plan
 from pki.profiles import Role
 from pki.status import Responder, Revocation, revocation_list
 from pki.store import Store, create
-from secc.trust import VehicleJudge, provisioning_service, station_status, station_tls
+from pki.tariff import Standing, judge_prices
+from secc.trust import VehicleJudge, price_signing, provisioning_service, station_status, station_tls
+from v2g.exi.derive import least
+from v2g.messages.common_messages import AbsolutePriceScheduleType, Dynamic_SEResControlModeType, ScheduleExchangeRes
 
 NOW = datetime.now(UTC)
 SOUND = build(Plan(), "secp521r1", NOW)
@@ -79,3 +83,22 @@ def test_a_store_without_a_station_certificate_says_how_to_make_one(tmp_path: Pa
 def test_contracts_are_installed_where_there_are_any(store: Store, tmp_path: Path) -> None:
     assert provisioning_service(store, "conformance", bytes) is not None
     assert provisioning_service(create(tmp_path / "none", []), "conformance", bytes) is None
+
+
+def test_prices_are_signed_by_who_is_known_to_the_holder_of_a_contract(store: Store, tmp_path: Path) -> None:
+    signing = price_signing(store)
+    assert signing is not None
+    response = priced()
+    contract = store.contract.leaf.public_bytes(Encoding.DER)
+    for held, signer in ((contract, Role.MO_SUB2), (b"", Role.TARIFF), (der(SOUND, Role.VEHICLE)[0], Role.TARIFF)):
+        header = msgspec.structs.replace(response.Header, Signature=signing(response, held))
+        verdict = judge_prices(msgspec.structs.replace(response, Header=header), [SOUND[signer].certificate])
+        assert verdict.standing is Standing.GENUINE
+    assert price_signing(store, "interop") is None
+    assert price_signing(create(tmp_path / "none", [])) is None
+
+
+def priced() -> ScheduleExchangeRes:
+    prices = least(AbsolutePriceScheduleType, Id="price1")
+    mode = Dynamic_SEResControlModeType(AbsolutePriceSchedule=prices)
+    return least(ScheduleExchangeRes, Dynamic_SEResControlMode=mode)
