@@ -39,7 +39,7 @@ def _folders() -> list[Path]:
     places = [Path(os.environ["V2GKIT_ISO15118_SCHEMAS"])] if "V2GKIT_ISO15118_SCHEMAS" in os.environ else []
     if package and package.origin:
         places.append(Path(package.origin).parent / "shared" / "schemas")
-    return places + sorted(checkout.glob(".interop/**/iso15118/shared/schemas"))
+    return places + sorted(checkout.glob(".interop/venv/lib/*/site-packages/iso15118/shared/schemas"))
 
 
 FOLDER = next((f for f in _folders() if (f / FILES["app"]).exists()), None)
