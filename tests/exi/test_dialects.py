@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.exi.conftest import Count
 from tests.exi.test_vectors import FILES, vectors
 from v2g.exi.codec import DecodeError, EncodeError, decode, encode, encode_fragment, read, read_first
 from v2g.exi.derive import least
@@ -27,7 +28,7 @@ def recordings(name: str) -> Iterator[tuple[dict[str, Any], str, str]]:
 
 @recorded
 @pytest.mark.parametrize("name", MODULES)
-def test_every_recorded_octet_of_the_other_family(name: str) -> None:
+def test_every_recorded_octet_of_the_other_family(name: str, count: Count) -> None:
     """What it makes of the content; or, where it takes the octets for something else, what it makes of that."""
     ours, theirs, counts = schema_set(name, SCHEMA), schema_set(name, CBEXIGEN), Counter[str]()
     for vector, verdict, octets in recordings(name):
@@ -38,7 +39,8 @@ def test_every_recorded_octet_of_the_other_family(name: str) -> None:
         made = encode_fragment(message, theirs, vector["root"]) if fragment else encode(message, theirs)
         assert made.hex() == octets, vector["id"]
         counts[verdict] += 1
-    print(f"{name}: {counts['differs']} recorded differences and {counts['same']} recorded equalities reproduced")
+    count("recorded differences of CBEXIGEN reproduced, by all engines together", name, counts["differs"])
+    count("recorded equalities of CBEXIGEN reproduced, by all engines together", name, counts["same"])
     assert counts["same"]
 
 
@@ -46,13 +48,12 @@ def test_every_recorded_octet_of_the_other_family(name: str) -> None:
 def test_every_recorded_difference_is_known_by_its_class() -> None:
     """A difference of a kind that no field of `Dialect` stands for would show up here as a new class."""
     classes = Counter(v["cbv2g_class"].partition(" (")[0] for name in MODULES for v, verdict, _ in recordings(name) if verdict == "differs")
-    print(f"{classes.total()} recorded differences: {dict(classes)}")
     assert classes.keys() <= {"list-filled-to-maxOccurs", "document-element-order", "wpt-optional-after-list / minOccurs=2"}
     assert classes["list-filled-to-maxOccurs"]
 
 
 @recorded
-def test_decoding_finds_the_dialect_of_every_recorded_difference() -> None:
+def test_decoding_finds_the_dialect_of_every_recorded_difference(count: Count) -> None:
     """Octets that are no message as the schema says, but one of the other family: `read_first` says so. Never the other way round."""
     found, both = 0, 0
     for name in MODULES:
@@ -66,7 +67,7 @@ def test_decoding_finds_the_dialect_of_every_recorded_difference() -> None:
                 found += 1
             else:
                 both += 1
-    print(f"{found} differences found to be CBEXIGEN, {both} are messages as the schema says, too")
+    count("recorded differences found to be CBEXIGEN when decoded", "all", found)
     assert found
     assert not both
 

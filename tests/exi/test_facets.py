@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from fuzz.promise import judge
+from tests.exi.conftest import Count
 from v2g.exi import values
 from v2g.exi.codec import DecodeError, EncodeError, encode_fragment, read
 from v2g.exi.dialect import CBEXIGEN
@@ -103,7 +104,7 @@ def violated(message: Type, field: Field, value: Any) -> Type:
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_every_facet_of_every_field(name: str) -> None:
+def test_every_facet_of_every_field(name: str, count: Count) -> None:
     schemas, counts = schema_set(name), Counter[str]()
     for element, cls, field in holders(schemas):
         if isinstance(field.content, tuple) or values.is_complex(field.content):
@@ -121,7 +122,8 @@ def test_every_facet_of_every_field(name: str) -> None:
                     encode_fragment(violated(message, field, value), schemas, element)
             assert judge(octets, schemas, True) == ("interop" if readable else "refused")
             counts[facet] += 1
-    print(f"{name}: {counts.total()} violations: {', '.join(f'{n} {f}' for f, n in sorted(counts.items()))}")
+    for facet, number in counts.items():
+        count(f"violations of {facet} refused and reported", name, number)
     assert counts.total() > 10 or name == "xmldsig"  # which limits nothing
 
 
@@ -217,7 +219,7 @@ def overfilled(message: Type, element: QName, schemas: SchemaSet, field: Field) 
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_nothing_required_may_be_missing(name: str) -> None:
+def test_nothing_required_may_be_missing(name: str, count: Count) -> None:
     """Every class, ended wherever its grammar asks for more: refused in either mode, unless what is missing is a text that may be empty."""
     schemas, places = schema_set(name), 0
     for element, cls in {cls: (n, cls) for n, cls, _ in holders(schemas)}.values():
@@ -228,12 +230,12 @@ def test_nothing_required_may_be_missing(name: str) -> None:
                 places += 1
                 verdict = judge(octets, schemas, True)
                 assert verdict == "refused" or (Event.TEXT in due and verdict in ("tolerated", "interop"))
-    print(f"{name}: {places} places at which something is required")
+    count("places at which something is required and was left out", name, places)
     assert places > 3
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_no_list_holds_more_than_its_maximum(name: str) -> None:
+def test_no_list_holds_more_than_its_maximum(name: str, count: Count) -> None:
     """Where an encoder goes on offering starts after the last (CBEXIGEN), one more can be on the wire: it is refused there too."""
     ours, theirs, lists = schema_set(name), schema_set(name, CBEXIGEN), 0
     for element, cls, field in holders(ours):
@@ -255,4 +257,4 @@ def test_no_list_holds_more_than_its_maximum(name: str) -> None:
             with pytest.raises(DecodeError, match="the list is full"):
                 read(octets, theirs, fragment=True, mode=mode)  # type: ignore[arg-type]
         lists += 1
-    print(f"{name}: {lists} lists with a maximum")
+    count("lists filled beyond their maximum", name, lists)
