@@ -21,7 +21,7 @@ from pki.profiles import Role
 from pki.provisioning import ProvisioningService
 from pki.signature import sign as sign_elements
 from pki.store import Store
-from tests.conformance.harness import NOW, PLAN, Pki, changed, pki, run, without_contract
+from tests.conformance.harness import NOW, PLAN, Pki, changed, pki, without_contract
 from tests.conformance.hostile import Met, answers, run_jumping, visit
 from tests.evcc.scripted_station import Answer, Code, Processing, Station, finished, ok, ongoing, times
 from v2g.exi.codec import encode
@@ -75,26 +75,28 @@ def asked(met: Met) -> list[str]:
 @pytest.mark.parametrize("ways", [("PnC", "EIM"), ("EIM", "PnC")])
 @pytest.mark.parametrize(("wish", "way"), [(("EIM",), "EIM"), (("PnC",), "PnC"), (("PnC", "EIM"), "PnC"), (("EIM", "PnC"), "EIM")])
 def test_e_aut_01_a_car_takes_what_it_has_in_either_order(own: Pki, ways: tuple[str, ...], wish: tuple[str, ...], way: str) -> None:
-    met = run(lambda: visit(own, Station(answers(AuthorizationSetup=offering(*ways))), authorizations=wish))
+    met = run_jumping(lambda: visit(own, Station(answers(AuthorizationSetup=offering(*ways))), authorizations=wish))
     assert met.said["ok"], met.said
     assert asked(met) == [way]
     assert met.said["auth"] == way.lower()
 
 
 def test_e_aut_01_a_car_without_contract_does_not_stumble_over_plug_and_charge(own: Pki, bare: Store) -> None:
-    met = run(lambda: visit(own, Station(answers(AuthorizationSetup=offering("PnC", "EIM"))), bare))
+    met = run_jumping(lambda: visit(own, Station(answers(AuthorizationSetup=offering("PnC", "EIM"))), bare))
     assert met.said["ok"], met.said
     assert (asked(met), met.said["contract"]) == (["EIM"], None)
 
 
 def test_e_aut_02_a_service_that_the_car_has_not(own: Pki) -> None:
     for ways, wish in ((("PnC",), ("EIM",)), (("EIM",), ("PnC",))):
-        met = run(lambda ways=ways, wish=wish: visit(own, Station(answers(AuthorizationSetup=offering(*ways))), authorizations=wish))
+        met = run_jumping(
+            lambda ways=ways, wish=wish: visit(own, Station(answers(AuthorizationSetup=offering(*ways))), authorizations=wish)
+        )
         assert not met.said["ok"]
         assert f"authorization is offered by {ways[0]} only" in met.said["reason"]
         assert met.station.names()[-1] == "SessionStop"
         assert asked(met) == []
-        control = run(lambda wish=wish: visit(own, Station(answers(AuthorizationSetup=offering(*wish))), authorizations=wish))
+        control = run_jumping(lambda wish=wish: visit(own, Station(answers(AuthorizationSetup=offering(*wish))), authorizations=wish))
         assert control.said["ok"], control.said
 
 
@@ -128,21 +130,21 @@ def test_e_aut_04_a_car_stops_polling_after_a_minute(own: Pki) -> None:
 
 def test_e_aut_05_a_refused_car_does_not_charge(own: Pki) -> None:
     station = Station(answers(Authorization=warning(Code.WARNING_EIMAuthorizationFailure)))
-    met = run(lambda: visit(own, station, authorizations=("EIM",)))
+    met = run_jumping(lambda: visit(own, station, authorizations=("EIM",)))
     assert not met.said["ok"]
     assert "WARNING_EIMAuthorizationFailure" in met.said["reason"]
     assert not {"ServiceDiscovery", "PowerDelivery"} & set(station.names())
     assert station.names()[-1] == "SessionStop"
-    assert run(lambda: visit(own, Station(), authorizations=("EIM",))).said["ok"]
+    assert run_jumping(lambda: visit(own, Station(), authorizations=("EIM",))).said["ok"]
 
 
 def test_e_aut_05_a_refused_contract_leaves_the_next_one_and_the_next_way(own: Pki) -> None:
     refused = warning(Code.WARNING_eMSPUnknown)
     offered = offering("PnC", "EIM")
-    second = run(lambda: visit(own, Station(answers(AuthorizationSetup=offered, Authorization=times(1, refused, finished)))))
+    second = run_jumping(lambda: visit(own, Station(answers(AuthorizationSetup=offered, Authorization=times(1, refused, finished)))))
     assert second.said["ok"], second.said
     assert (asked(second), second.said["contract"]) == (["PnC"], PLAN.emaids[1])
-    neither = run(lambda: visit(own, Station(answers(AuthorizationSetup=offered, Authorization=times(2, refused, finished)))))
+    neither = run_jumping(lambda: visit(own, Station(answers(AuthorizationSetup=offered, Authorization=times(2, refused, finished)))))
     assert neither.said["ok"], neither.said
     assert (asked(neither), neither.said["auth"]) == (["PnC", "EIM"], "eim")
 
@@ -153,7 +155,7 @@ def test_e_aut_05_a_refused_contract_leaves_the_next_one_and_the_next_way(own: P
 def test_e_aut_06_any_challenge_of_sixteen_octets_is_echoed(own: Pki) -> None:
     for challenge in (bytes(16), b"\xff" * 16, CHALLENGE, CHALLENGE):
         station = Station(answers(AuthorizationSetup=offering("PnC", challenge=challenge)))
-        met = run(lambda station=station: visit(own, station, authorizations=("PnC",)))
+        met = run_jumping(lambda station=station: visit(own, station, authorizations=("PnC",)))
         assert met.said["ok"], met.said
         assert {one.PnC_AReqAuthorizationMode.GenChallenge for one in station.of(cm.AuthorizationReq)} == {challenge}
 
@@ -164,7 +166,7 @@ def test_e_aut_06_a_challenge_of_another_length_ends_the_session(own: Pki, lengt
         setup = encode(offering("PnC")(request, station), COMMON)
         return frame(PayloadType.COMMON, stretched(setup, CHALLENGE, secrets.token_bytes(length)))
 
-    met = run(lambda: visit(own, Station(answers(AuthorizationSetup=answer)), authorizations=("PnC",)))
+    met = run_jumping(lambda: visit(own, Station(answers(AuthorizationSetup=answer)), authorizations=("PnC",)))
     assert not met.said["ok"]
     assert asked(met) == []
     assert "GenChallenge" in met.said["reason"]
@@ -188,7 +190,7 @@ def stretched(exi: bytes, old: bytes, new: bytes) -> bytes:
 def test_e_aut_07_what_a_car_signs_is_all_valid(own: Pki, tmp_path: Path, curve: str) -> None:
     mine = own if curve == "secp521r1" else pki(tmp_path / "certs", curve)
     station = Station(answers(AuthorizationSetup=offering("PnC")))
-    assert run(lambda: visit(mine, station, authorizations=("PnC",))).said["ok"]
+    assert run_jumping(lambda: visit(mine, station, authorizations=("PnC",))).said["ok"]
     request = station.of(cm.AuthorizationReq)[0]
     mode, signature = request.PnC_AReqAuthorizationMode, request.Header.Signature
     verdict = judge(mode, signature, CHALLENGE, mine.store.anchors, datetime.now(UTC))
@@ -223,7 +225,7 @@ def installing(own: Pki, bare: Store, answer: Answer) -> Met:
     """A car without contract at a station that has contracts, and takes cards too."""
     offered = offering("PnC", "EIM", installation=True)
     station = Station(answers(AuthorizationSetup=offered, CertificateInstallation=answer))
-    return run(lambda: visit(own, station, bare))
+    return run_jumping(lambda: visit(own, station, bare))
 
 
 def resigned(response: Any, own: Pki, key: Any = None) -> Any:
