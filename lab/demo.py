@@ -123,7 +123,7 @@ class Party:
 
     def __init__(self, name: str, process: asyncio.subprocess.Process, log: Path, tell: Tell | None):
         self.name, self.process, self.said, self._tell = name, process, list[dict[str, Any]](), tell
-        self._log, self._news = log, asyncio.Condition()
+        self._log, self._news, self._silent = log, asyncio.Condition(), False
         self._reading = asyncio.create_task(self._read())
 
     async def _read(self) -> None:
@@ -138,12 +138,15 @@ class Party:
                         if self._tell is not None and "text" in self.said[-1]:
                             self._tell(f"CSMS       {self.said[-1]['text']}")
                     self._news.notify_all()
+        async with self._news:
+            self._silent = True
+            self._news.notify_all()
 
     async def says(self, fits: Callable[[dict[str, Any]], bool], limit: float) -> dict[str, Any]:
         """The first line that fits. Raises RuntimeError with the party's log when none comes in time."""
         async with self._news:
             try:
-                await asyncio.wait_for(self._news.wait_for(lambda: any(map(fits, self.said)) or self._reading.done()), limit)
+                await asyncio.wait_for(self._news.wait_for(lambda: any(map(fits, self.said)) or self._silent), limit)
             except TimeoutError:
                 raise RuntimeError(f"{self.name} did not get ready within {limit:g} s; see {self._log}") from None
             found = next((line for line in self.said if fits(line)), None)

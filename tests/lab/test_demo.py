@@ -13,7 +13,7 @@ from lab.report.reading import story, told
 
 
 def demo(output: Path, *arguments: str) -> tuple[int, dict[str, Any], str]:
-    command = [sys.executable, "-m", "lab.cli", "demo", "--json", "--seconds", "5", "--output", str(output), *arguments]
+    command = [sys.executable, "-m", "lab.cli", "demo", "--json", "--seconds", "9", "--output", str(output), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     return done.returncode, json.loads(done.stdout or "{}"), done.stderr
 
