@@ -187,6 +187,7 @@ class Decoder:
             return self._simple(name, content, stated, (*seen, event))
         if self.bits.bits(1):
             raise self._refused(self._undeclared(AFTER_VALUE, 1), 0)
+        self._note(1, "EE", 0)
         return self._empty(values.representation(content))
 
     def _value(self, name: QName, shape: values.Representation) -> Any:
