@@ -62,12 +62,13 @@ def told(records: list[Record]) -> Story:
         *_transport(records),
         ("Energy into the EV", f"{charged / 1000:.2f} kWh"),
         ("Energy out of the EV", f"{discharged / 1000:.2f} kWh"),
-        *_money(samples, offered),
+        *_money(samples, offered, _currency(pairs)),
         *_cpu(records),
         ("Messages", f"{len(decoded)} in {decoded[-1].at if decoded else 0:.2f} s"),
     ]
     well = bool(end.get("well"))
     how = end.get("how", "the trace has no end") + (f": {end['error']}" if end.get("error") else "")
+    how = f"Ended as it should: {how}" if well else how
     return Story(
         title=", ".join(x for x in (service, control, authorization) if x) or "A session that did not get far",
         ended=how,
@@ -220,7 +221,7 @@ def _energy(samples: tuple[Sample, ...]) -> tuple[float, float]:
     return charged, discharged
 
 
-def _money(samples: tuple[Sample, ...], offered: tuple[Tuple, ...]) -> Iterator[tuple[str, str]]:
+def _money(samples: tuple[Sample, ...], offered: tuple[Tuple, ...], currency: str) -> Iterator[tuple[str, str]]:
     chosen = next((t for t in offered if t.chosen), offered[0] if offered else None)
     if chosen is None or not chosen.import_price or len(samples) < 2:
         return
@@ -231,9 +232,9 @@ def _money(samples: tuple[Sample, ...], offered: tuple[Tuple, ...]) -> Iterator[
             cost += energy * _at(chosen.import_price, here.at)
         else:
             revenue -= energy * _at(chosen.export_price, here.at)
-    yield "Paid for energy in", f"{cost:.2f}"
+    yield "Paid for energy in", f"{cost:.2f} {currency}"
     if chosen.export_price:
-        yield "Earned with energy out", f"{revenue:.2f}"
+        yield "Earned with energy out", f"{revenue:.2f} {currency}"
 
 
 def _at(steps: Steps, at: float) -> float:
