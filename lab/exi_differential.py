@@ -12,6 +12,7 @@ import random
 import re
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Any
 
 import msgspec
 
+from lab.exi_amendment import AMENDED, schema_text
 from lab.peers import ecog_setup
 from v2g.exi.codec import DecodeError, encode, encode_fragment, read
 from v2g.exi.errors import EncodeError
@@ -28,7 +30,7 @@ from v2g.exi.schema import Type
 from v2g.exi.xml import from_xml, to_xml
 from v2g.messages import schema_set
 
-SETS = ("app", "xmldsig", "common", "ac", "dc", "wpt", "acdp", "iso2", "din")  # amendment 1 has no schema to give it
+SETS = ("app", "xmldsig", "common", "ac", "dc", "wpt", "acdp", "iso2", "din", *AMENDED)
 ENVELOPE = "V2G_Message"
 SCRIPT = Path(__file__).with_name("peers") / "exificient.py"
 DISAGREE = "DISAGREE: "
@@ -139,8 +141,16 @@ def _decoded(question: dict[str, Any], answer: dict[str, Any]) -> str:
 
 def ask(python: Path, questions: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """What EXIficient answers, in order."""
+    with tempfile.TemporaryDirectory() as folder:
+        given = {name: Path(folder) / f"{name}.xsd" for name in AMENDED}
+        for name, file in given.items():
+            file.write_text(schema_text(name), encoding="utf-8")
+        return _answers([str(python), str(SCRIPT), *(f"{name}={file}" for name, file in given.items())], questions)
+
+
+def _answers(command: list[str], questions: list[dict[str, Any]]) -> list[dict[str, Any]]:
     text = "".join(json.dumps({"id": i, **q}) + "\n" for i, q in enumerate(questions))
-    done = subprocess.run([python, SCRIPT], input=text, capture_output=True, text=True, check=False)  # noqa: S603
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)  # noqa: S603
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     if len(answers) != len(questions):
         raise RuntimeError(f"EXIficient ended after {len(answers)} of {len(questions)} answers: {done.stderr.strip()[-300:]}")
@@ -181,7 +191,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def table(found: dict[str, Counter[str]]) -> Iterator[str]:
     """A line for each outcome, a column for each set."""
-    yield "".join(f"{name:>8}" for name in (*SETS, "all")) + "  outcome"
+    yield "".join(f"{name.removeprefix('ac_'):>8}" for name in (*SETS, "all")) + "  outcome"
     for said, counts in sorted(found.items()):
         yield "".join(f"{count:>8}" for count in (*(counts[name] for name in SETS), counts.total())) + f"  {said}"
 

@@ -4,6 +4,8 @@ Runs under the interpreter of the environment that holds the package `iso15118`:
 EXIficient compiles its own grammars from those schemas, with the options of ISO 15118 (bit-packed, not strict, no value partitions). It
 shares nothing with our codec.
 
+Sets that the package has no schema of are given as arguments, SET=FILE.
+
     {"id", "set", "xml", "fragment"} -> {"id", "exi"}      {"id", "set", "exi", "fragment"} -> {"id", "xml"}      or {"id", "error"}
 """
 
@@ -38,8 +40,9 @@ ENTRIES = {
 class Exificient:
     """The library behind a py4j gateway."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, given: dict[str, Path]) -> None:
         self.folder = folder
+        self.entries = {name: SCHEMAS / file for name, file in ENTRIES.items()} | given
         self.gateway = JavaGateway.launch_gateway(classpath=JAR_FILE_PATH, die_on_exit=True)
         self.exi = self.gateway.jvm.com.siemens.ct.exi
         self.java = self.gateway.jvm.java
@@ -47,9 +50,10 @@ class Exificient:
 
     def _staged(self, name: str) -> str:
         """The schemas of a set in one folder, as they import each other, and without the document type that asks the network."""
-        entry, place = SCHEMAS / ENTRIES[name], self.folder / name
+        entry, place = self.entries[name], self.folder / name
         place.mkdir()
-        for file in {*entry.parent.glob("*.xsd"), SCHEMAS / ENTRIES["xmldsig"]}:
+        neighbours = entry.parent if name in ENTRIES else SCHEMAS / "iso15118_20"
+        for file in {*neighbours.glob("*.xsd"), SCHEMAS / ENTRIES["xmldsig"], entry}:
             text = re.sub(r"<!DOCTYPE.*?\]>", "", file.read_text(encoding="utf-8"), flags=re.DOTALL)
             (place / file.name).write_text(text.replace('schemaLocation="../', 'schemaLocation="'), encoding="utf-8")
         return str(place / entry.name)
@@ -104,7 +108,8 @@ def answer(exificient: Exificient, request: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        exificient = Exificient(Path(folder))
+        given = dict(argument.split("=", 1) for argument in sys.argv[1:])
+        exificient = Exificient(Path(folder), {name: Path(file) for name, file in given.items()})
         try:
             for line in sys.stdin:
                 request = json.loads(line)
