@@ -64,8 +64,9 @@ def der_signature(key: PrivateKey, octets: bytes) -> bytes:
 
 
 def integer(number: int) -> bytes:
-    """An INTEGER element."""
-    return wrap(INTEGER, number.to_bytes(number.bit_length() // 8 + 1, "big", signed=True))
+    """An INTEGER element, in as few octets as DER demands: -128 is one."""
+    magnitude = number if number >= 0 else ~number
+    return wrap(INTEGER, number.to_bytes(magnitude.bit_length() // 8 + 1, "big", signed=True))
 
 
 def oid(dotted: str) -> bytes:

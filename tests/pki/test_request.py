@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pki.der import OID, elements, integer, oid, read_oid, wrap
@@ -113,6 +113,10 @@ def test_object_identifiers_come_out_as_they_went_in(first: int, second: int, ar
     assert oid("1.2.840.10045.4.3.4").hex() == "06082a8648ce3d040304"
 
 
+@example(-128)
+@example(-32768)
+@example(127)
+@example(128)
 @given(st.integers(-(2**70), 2**70))
 def test_integers_are_twos_complement(number: int) -> None:
     ((_, content),) = elements(integer(number))
