@@ -23,13 +23,16 @@ from secc.outlet import Outlet
 from secc.pause import PausedSessions
 from secc.session import SeccSession
 from secc.station import Backend, Limits
+from v2g.session.admission import Stage
 from v2g.session.clock import Clock
-from v2g.session.endpoint import Ended
+from v2g.session.endpoint import Ended, Endpoint
 from v2g.session.link import Link, Observe
 from v2g.session.sdp import Response, Security
 from v2g.session.transport import Server, ServerTls
 from v2g.session.transport.addresses import link_local, zoned
 from v2g.session.transport.discovery import DiscoveryServer
+from v2g.session.transport.handshakes import Handshakes
+from v2g.session.transport.server import silent_room
 
 log = logging.getLogger("v2g.secc")
 
@@ -66,6 +69,8 @@ class Bay:
         prices: PriceSigner | None,
         observe: Sequence[Observe],
         over: Callable[[Ended], None],
+        handshakes: Handshakes,
+        silent: int,
     ):
         self.place = place
         self._over = over
@@ -77,7 +82,9 @@ class Bay:
         self._discovery: DiscoveryServer | None = None
         host = zoned(link_local(place.iface), place.iface) if place.iface else place.host
         port = place.port or (_announced() if place.iface else 0)
-        self.server = Server(self._attend, host, port, tls, observe=observe)
+        self.server = Server(
+            self._attend, host, port, tls, observe=observe, room={Stage.SILENT: silent}, seated=self._seated, handshakes=handshakes
+        )
 
     # --- life ---
 
@@ -143,6 +150,10 @@ class Bay:
         self._drivers[driver] = link
         return driver
 
+    def _seated(self, endpoint: Endpoint) -> bool:
+        """Whether this is the session that holds the outlet: no newcomer costs it its connection."""
+        return endpoint is self._holder
+
     # --- the station of a driver ---
 
     def taken(self, driver: Driver) -> bool:
@@ -195,7 +206,9 @@ class Station:
     ):
         paused = PausedSessions()
         self._waiting: list[asyncio.Future[Ended]] = []
-        self.bays = [Bay(place, tls, clock, paused, verifier, prices, observe, self._over) for place in places]
+        self._handshakes = Handshakes()  # one for all outlets: what strangers may cost is bounded for the process
+        silent = silent_room(len(places) or 1)
+        self.bays = [Bay(place, tls, clock, paused, verifier, prices, observe, self._over, self._handshakes, silent) for place in places]
 
     async def __aenter__(self) -> "Station":
         started: list[Bay] = []
@@ -211,6 +224,7 @@ class Station:
 
     async def __aexit__(self, *_: object) -> None:
         await asyncio.gather(*(bay.close() for bay in self.bays))
+        self._handshakes.close()
 
     @property
     def addresses(self) -> list[tuple[str, int]]:

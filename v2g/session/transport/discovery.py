@@ -18,11 +18,16 @@ from typing import cast
 from v2g.session import sdp
 from v2g.session.errors import FramingError
 from v2g.session.link import Unreachable
+from v2g.session.pace import PaceBySource
 from v2g.session.sdp import GROUP, PORT, Request, Response, Security
 from v2g.session.timing import SDP_ATTEMPTS, SDP_RETRY
 from v2g.session.transport.addresses import index_of, is_loopback, link_local, zoned
 
 log = logging.getLogger("v2g.transport")
+
+# A car asks four times a second at the most, fifty times in all. Twice that is answered to one address, and ten cars that come at once are
+# served; what goes beyond is counted and not answered, so that nobody can make this station shout.
+EACH, TOGETHER = (8.0, 16.0), (80.0, 160.0)  # answers per second, at once
 
 Station = Callable[[], Response | None]
 """Where a car is to connect now, or None: this station is not to be found at present."""
@@ -76,14 +81,15 @@ class DiscoveryServer(_Datagrams):
         async with DiscoveryServer("eth1", lambda: Response(link_local("eth1"), server.port)):
             ...
 
-    An answer costs nothing and promises nothing: no state is kept for whoever asks, so that neither a flood nor a second car disturbs a
-    session. `station` decides whether there is an answer at all, for instance not before the data link is up.
+    An answer costs nothing and promises nothing: nothing is kept of whoever asks but how often it asked, so that neither a flood nor a
+    second car disturbs a session. `station` decides whether there is an answer at all, for instance not before the data link is up.
     """
 
     def __init__(self, interface: str, station: Station, *, port: int = PORT):
         super().__init__(interface)
         self._station, self.port = station, port
         self.answered = 0
+        self._pace = PaceBySource(EACH, TOGETHER)
 
     async def start(self) -> None:
         """Begin to listen. Raises Unreachable."""
@@ -114,6 +120,9 @@ class DiscoveryServer(_Datagrams):
 
     def _heard(self, data: bytes, source: tuple[str | int, ...]) -> None:
         request = sdp.decode(Request, data)
+        if not self._pace.allows(source[0], asyncio.get_running_loop().time()):
+            self._ignore("more requests than a car makes")
+            return
         station = self._station()
         answer = sdp.answer(request, station) if station is not None else None
         if answer is None:

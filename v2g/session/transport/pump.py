@@ -8,7 +8,9 @@ A connection goes through phases, each with its own limit in time:
     DRAINING    this side has closed; what still arrives is thrown away, so that what was sent last is not lost in a reset
     CLOSED
 
-Whatever a peer does costs its own connection and nothing else: nothing here raises into the event loop.
+A station's half of the handshake is cryptography that anyone may ask for, so it is worked on beside the event loop (`Handshakes`); until a
+flight is done the connection is not read. Whatever a peer does costs its own connection and nothing else: nothing here raises into the
+event loop.
 """
 
 import asyncio
@@ -19,12 +21,14 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol, cast
 
+from v2g.session.admission import Stage
 from v2g.session.endpoint import Endpoint, Event, Relaxed
 from v2g.session.errors import SessionError
 from v2g.session.handshake import ClientHello, HelloReader
 from v2g.session.link import Connected, Disconnected, HandshakeFailed, Link, Observe, Observer, Secured, Unprotected, spelled
 from v2g.session.tls import TlsError, TlsFacts
 from v2g.session.transport.channel import Channel
+from v2g.session.transport.handshakes import Handshakes, Step
 from v2g.session.v2gtp import frames_of
 
 log = logging.getLogger("v2g.transport")
@@ -63,8 +67,8 @@ class Phase(Enum):
 class Pump(asyncio.Protocol):
     """Drives one endpoint over one TCP connection, with TLS unless `secure` is None.
 
-    A `server` reads the ClientHello before it chooses its certificates. `done` holds the last event, how the connection ended, when nothing
-    of it is left.
+    A `server` reads the ClientHello before it chooses its certificates, and has `handshakes` work on its flights. `moved` is called when
+    the connection has come to another stage. `done` holds the last event, how the connection ended, when nothing of it is left.
     """
 
     def __init__(
@@ -74,6 +78,8 @@ class Pump(asyncio.Protocol):
         *,
         server: bool,
         number: int = 0,
+        handshakes: Handshakes | None = None,
+        moved: Callable[["Pump"], None] = lambda pump: None,
         observe: Sequence[Observe] = (),
         limits: Limits | None = None,
     ):
@@ -82,9 +88,13 @@ class Pump(asyncio.Protocol):
         self.phase = Phase.HELLO if server else Phase.HANDSHAKE
         self.endpoint: Endpoint | None = None
         self.heard = False  # whether the endpoint got any octet
+        self.spoke = False  # whether the peer sent any octet
         self.local = self.peer = ("unknown", 0)
         self._attend, self._secure, self._server, self._number = attend, secure, server, number
         self._observe, self._limits = observe, limits or Limits()
+        self._handshakes, self._moved = handshakes, moved
+        self._working = False  # a flight of the handshake is being worked on: the channel is not ours
+        self._unread = b""  # octets that came meanwhile
         self._observers: list[Observer] = []
         self._hello = HelloReader()
         self._channel: Channel | None = None
@@ -98,6 +108,9 @@ class Pump(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The TCP connection stands."""
         self._transport = cast(asyncio.Transport, transport)
+        if self._parted is not None:  # dropped before it stood
+            self._transport.abort()
+            return
         self.local, self.peer = (_address(transport.get_extra_info(key)) for key in ("sockname", "peername"))
         self._observers = [make(self.local, self.peer, self._number) for make in self._observe]
         self._guarded(self._begin)
@@ -105,6 +118,9 @@ class Pump(asyncio.Protocol):
     def data_received(self, octets: bytes) -> None:
         """The peer sent something."""
         now = self.loop.time()
+        if not self.spoke:
+            self.spoke = True
+            self._moved(self)
         self._guarded(lambda: self._take(octets, now))
 
     def eof_received(self) -> bool:
@@ -118,7 +134,7 @@ class Pump(asyncio.Protocol):
         clean = error is None and (self._channel is None or self._channel.peer_closed or by == "us")
         if self.endpoint is not None and self.endpoint.ended is None:
             self._guarded(lambda: self._hand_over(b""))  # also after an error of ours: what it drives must be made safe
-        self.phase = Phase.CLOSED
+        self._enter(Phase.CLOSED)
         if self._alarm is not None:
             self._alarm.cancel()
         last = Disconnected(self.loop.time(), by, clean, reason, self.endpoint.ended if self.endpoint else None)
@@ -140,11 +156,17 @@ class Pump(asyncio.Protocol):
 
     def nudge(self) -> None:
         """Look at the session again."""
-        if self.phase is Phase.OPEN:
+        if self.phase is not Phase.OPEN:
+            return
+        if self._due is not None and self.loop.time() >= self._due:
+            self._judge_soon()
+        else:
             self._guarded(self._tick)
 
     def abandon(self, reason: str) -> None:
         """Close now, in order as far as the peer lets us."""
+        if self._transport is None:
+            self.drop(reason)
         self._guarded(lambda: self._hang_up(reason))
 
     def drop(self, reason: str) -> None:
@@ -153,7 +175,20 @@ class Pump(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
+    @property
+    def stage(self) -> Stage:
+        """How far the connection has come, as `admission` counts it."""
+        if self.phase in (Phase.DRAINING, Phase.CLOSED):
+            return Stage.PARTING
+        if not self.spoke:
+            return Stage.SILENT
+        return Stage.SECURED if self.phase is Phase.OPEN else Stage.SPEAKING
+
     # --- phases ---
+
+    def _enter(self, phase: Phase) -> None:
+        self.phase = phase
+        self._moved(self)
 
     def _begin(self) -> None:
         now = self.loop.time()
@@ -172,32 +207,90 @@ class Pump(asyncio.Protocol):
     def _take(self, octets: bytes, now: float) -> None:
         if self.phase in (Phase.DRAINING, Phase.CLOSED):
             self._witness(False, octets, now)
-            return
-        try:
-            plaintext = self._unprotected(octets, now)
-        except SessionError as error:
-            self._broken(error)
-            return
+        elif self._server and self._secure is not None and self.phase in (Phase.HELLO, Phase.HANDSHAKE):
+            self._shake_hands(octets, now)
+        else:
+            try:
+                plaintext = self._unprotected(octets, now)
+            except SessionError as error:
+                self._broken(error)
+                return
+            self._pass_on(plaintext)
+
+    def _pass_on(self, plaintext: bytes) -> None:
         if self.phase is Phase.OPEN:
             if plaintext:
                 self._hand_over(plaintext)
             if self._channel is not None and self._channel.peer_closed:
                 self._peer_closed()
 
+    def _shake_hands(self, octets: bytes, now: float) -> None:
+        """A station's part: the hello is read here, what costs cryptography is queued."""
+        assert self._handshakes is not None, "a station's pump has somebody who works on its handshakes"
+        assert self._secure is not None
+        if self._working:
+            self._unread += octets  # one read of the transport at most, which is not read meanwhile
+            return
+        channel, read, first = self._channel, octets, self._channel is None
+        if channel is None:
+            try:
+                hello = self._hello.feed(octets)
+            except SessionError as error:
+                self._witness(False, octets, now)
+                self._broken(error)
+                return
+            if hello is None:
+                self._witness(False, octets, now)
+                return
+            read = bytes(self._hello.octets)
+            channel = self._channel = self._secure.channel(hello)
+            self._enter(Phase.HANDSHAKE)
+        self._working = True
+        if self._transport is not None:
+            self._transport.pause_reading()
+        flight = channel
+        self._handshakes.submit(
+            Step(
+                self.peer[0],
+                lambda: flight.receive(read),
+                lambda outcome: self._guarded(lambda: self._shaken(outcome, octets, now)),
+                lambda: self.phase is Phase.HANDSHAKE,
+                self.drop,
+                first,
+            )
+        )
+
+    def _shaken(self, outcome: bytes | Exception, octets: bytes, now: float) -> None:
+        """A flight was worked on. Witnesses hear of the keys, then of what they open, then of the answer."""
+        self._working = False
+        self._reveal()
+        self._witness(False, octets, now)
+        if self.phase is not Phase.HANDSHAKE or self._channel is None:
+            return
+        self._flush()
+        if isinstance(outcome, SessionError):
+            self._broken(outcome)
+            return
+        if isinstance(outcome, Exception):
+            raise outcome
+        if self._channel.facts is not None:
+            self._open(self._channel.facts)
+        self._pass_on(outcome)
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+        unread, self._unread = self._unread, b""
+        if unread:
+            self._take(unread, self.loop.time())
+
     def _unprotected(self, octets: bytes, now: float) -> bytes:
         """What the octets protect; on the way the handshake goes on."""
         if self._secure is None:
             self._witness(False, octets, now)
             return octets
-        channel, read = self._channel, octets
+        channel = self._channel
+        assert channel is not None, "a car's channel is there from the start, a station's since the ClientHello"
         try:
-            if channel is None:
-                hello = self._hello.feed(octets)
-                if hello is None:
-                    return b""
-                read, self.phase = bytes(self._hello.octets), Phase.HANDSHAKE
-                channel = self._channel = self._secure.channel(hello)
-            plaintext = channel.receive(read)
+            plaintext = channel.receive(octets)
         finally:  # witnesses hear of the keys, then of what they open, then of the answer
             self._reveal()
             self._witness(False, octets, now)
@@ -215,7 +308,7 @@ class Pump(asyncio.Protocol):
 
     def _open(self, facts: TlsFacts | None) -> None:
         now = self.loop.time()
-        self.phase = Phase.OPEN
+        self._enter(Phase.OPEN)
         if facts is not None:
             self._tell(Secured(now, facts))
             for relaxation in facts.relaxations:
@@ -282,8 +375,8 @@ class Pump(asyncio.Protocol):
         if self.phase in (Phase.DRAINING, Phase.CLOSED) or self._transport is None:
             return
         self._parted = self._parted or ("us", reason)
-        self.phase = Phase.DRAINING
-        if self._channel is not None:
+        self._enter(Phase.DRAINING)
+        if self._channel is not None and not self._working:
             self._channel.close()
             self._flush()
         if self._transport.is_closing():
@@ -296,7 +389,7 @@ class Pump(asyncio.Protocol):
     # --- octets, time, witnesses ---
 
     def _flush(self) -> None:
-        if self._channel is not None and (octets := self._channel.octets_to_send()):
+        if self._channel is not None and not self._working and (octets := self._channel.octets_to_send()):
             self._write(octets)
 
     def _write(self, octets: bytes) -> None:
@@ -318,6 +411,19 @@ class Pump(asyncio.Protocol):
 
     def _ring(self) -> None:
         self._alarm = None
+        if self._due is None or self.phase is Phase.CLOSED:
+            return
+        if self.loop.time() < self._due:
+            self._set_alarm(self._due)
+            return
+        self._judge_soon()
+
+    def _judge_soon(self) -> None:
+        """Where this process was late, the peer's octets may lie in the socket unread. One turn of the loop reads them; only what is still
+        due after it is the peer's fault."""
+        self.loop.call_soon(self.loop.call_soon, self._judge)
+
+    def _judge(self) -> None:
         if self._due is None or self.phase is Phase.CLOSED:
             return
         if self.loop.time() < self._due:
@@ -345,7 +451,7 @@ class Pump(asyncio.Protocol):
         except Exception as error:
             log.exception("%s: internal error", spelled(self.peer))
             self._parted = self._parted or ("us", f"internal error: {error!r}")
-            self.phase = Phase.DRAINING
+            self._enter(Phase.DRAINING)
             if self._transport is not None:
                 self._transport.abort()
 

@@ -1,27 +1,35 @@
 """The listening side: one port for every car that comes, whatever the one before it did."""
 
 import asyncio
+import contextlib
+import errno
 import hashlib
 import logging
-from collections.abc import Sequence
+import socket
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cryptography import x509
 
-from v2g.session.endpoint import Ended
+from v2g.session.admission import ROOM, Crowd, Stage
+from v2g.session.endpoint import Ended, Endpoint
 from v2g.session.errors import Misuse
 from v2g.session.handshake import TLS12, ClientHello
 from v2g.session.link import Disconnected, Observe, Unreachable, spelled
 from v2g.session.tls import CONFORMANCE, ISO2, Credential, Profile
 from v2g.session.transport.channel import Channel, Verify
+from v2g.session.transport.handshakes import Handshakes
 from v2g.session.transport.openssl import Context
-from v2g.session.transport.pump import Attend, Limits, Phase, Pump
+from v2g.session.transport.pump import Attend, Limits, Pump
 
 log = logging.getLogger("v2g.transport")
 
-# A connection costs about 100 KB in its handshake. Real cars come one at a time per outlet; beyond this many the oldest that has not
-# authenticated itself is dropped for the newest, so that a flood of idle connections never shuts a car out.
-CONNECTION_LIMIT = 64
+# Connections that are accepted in one turn of the event loop: at 0.2 ms each a burst keeps a running session waiting for 2 ms.
+BATCH = 8
+BACKLOG = 256  # what the system keeps for us meanwhile
+_SHORT = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+SHORTAGE = 60.0  # s between two lines about it
+RETRY = 0.2  # s until the listener looks again
 CLOSING = 3.0  # s for open connections to be closed in order
 RECORD = 256  # ended connections that are remembered for whoever asks
 
@@ -105,7 +113,9 @@ class Server:
         async with Server(attend, "::1", 0, tls) as server:
             ... server.port ...
 
-    `attend` is called for each connection that is ready for a session. `limit` bounds the connections that are open at a time.
+    `attend` is called for each connection that is ready for a session. `room` bounds the connections of each stage (`admission`); of those
+    that are secured, `seated` says which must not go because its session holds the outlet. `handshakes` is shared by the listeners of a
+    process; a server that is given none makes its own.
     """
 
     def __init__(
@@ -117,29 +127,38 @@ class Server:
         *,
         observe: Sequence[Observe] = (),
         limits: Limits | None = None,
-        limit: int = CONNECTION_LIMIT,
+        room: Mapping[Stage, int] | None = None,
+        seated: Callable[[Endpoint], bool] = lambda endpoint: False,
+        handshakes: Handshakes | None = None,
     ):
         self._attend, self._host, self._port, self._tls = attend, host, port, tls
-        self._observe, self._limits, self._limit = observe, limits, limit
+        self._observe, self._limits, self._seated = observe, limits, seated
+        self._handshakes, self._own = handshakes or Handshakes(), handshakes is None
+        self._crowd = Crowd({**ROOM, Stage.SILENT: silent_room(), **(room or {})})
         self._pumps: dict[int, Pump] = {}
         self._count = 0
-        self._listener: asyncio.Server | None = None
+        self._sockets: list[socket.socket] = []
+        self._taking: set[asyncio.Task[object]] = set()  # accepted, not handed over yet
+        self._short_said: float | None = None
         self.served: asyncio.Queue[Served] = asyncio.Queue(RECORD)  # connections that have ended; the oldest goes when nobody looks
 
     async def start(self) -> None:
         """Begin to listen. Raises Unreachable when the address cannot be had."""
         loop = asyncio.get_running_loop()
         try:
-            self._listener = await loop.create_server(self._pump, self._host, self._port, reuse_address=True, backlog=256)
+            places = await loop.getaddrinfo(self._host or None, self._port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+            self._sockets = [_listening(family, place) for family, place in dict.fromkeys((p[0], p[4]) for p in places)]
         except OSError as error:
             raise Unreachable(f"cannot listen on {spelled((self._host, self._port))}: {error.strerror or error}") from error
+        for listener in self._sockets:
+            loop.add_reader(listener, self._accept, listener)
         log.info("listening on %s, %s", spelled(self.address), "TLS" if self._tls else "plain TCP (bench override)")
 
     @property
     def address(self) -> tuple[str, int]:
         """Where this server listens."""
-        assert self._listener is not None, "the server was not started"
-        host, port = self._listener.sockets[0].getsockname()[:2]
+        assert self._sockets, "the server was not started"
+        host, port = self._sockets[0].getsockname()[:2]
         return host, port
 
     @property
@@ -153,13 +172,17 @@ class Server:
 
     async def close(self) -> None:
         """Listen no more, and close what is open."""
-        if self._listener is not None:
-            self._listener.close()
+        loop = asyncio.get_running_loop()
+        for listener in self._sockets:
+            loop.remove_reader(listener)
+            listener.close()
         pumps = list(self._pumps.values())
         for pump in pumps:
             pump.abandon("the station shuts down")
         if pumps:
             await asyncio.wait([pump.done for pump in pumps], timeout=CLOSING)
+        if self._own:
+            self._handshakes.close()
         await asyncio.sleep(0)
 
     async def __aenter__(self) -> "Server":
@@ -169,25 +192,116 @@ class Server:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    def _pump(self) -> Pump:
-        self._make_room()
+    # --- newcomers ---
+
+    def _accept(self, listener: socket.socket) -> None:
+        for _ in range(BATCH):
+            try:
+                accepted, peer = listener.accept()
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                if error.errno in _SHORT:
+                    self._short_of(error, listener)
+                    return
+                continue  # this one connection is gone already
+            accepted.setblocking(False)
+            self._take(accepted, str(peer[0]))
+
+    def _take(self, accepted: socket.socket, source: str) -> None:
         self._count += 1
         number = self._count
-        pump = Pump(self._attend, self._tls, server=True, number=number, observe=self._observe, limits=self._limits)
+        pump = Pump(
+            self._attend,
+            self._tls,
+            server=True,
+            number=number,
+            handshakes=self._handshakes,
+            moved=lambda pump: self._moved(number, source, pump),
+            observe=self._observe,
+            limits=self._limits,
+        )
         self._pumps[number] = pump
         pump.done.add_done_callback(lambda done: self._gone(number, done.result()))
-        return pump
+        self._moved(number, source, pump)
+        loop = asyncio.get_running_loop()
+        task: asyncio.Task[object] = loop.create_task(loop.connect_accepted_socket(lambda: pump, accepted))  # type: ignore[arg-type]
+        self._taking.add(task)
+        task.add_done_callback(lambda finished: self._taken(finished, number, accepted))
+
+    def _taken(self, task: "asyncio.Task[object]", number: int, accepted: socket.socket) -> None:
+        self._taking.discard(task)
+        if task.cancelled() or task.exception() is not None:  # no transport came about, so no pump will say that it is gone
+            accepted.close()
+            self._pumps.pop(number, None)
+            self._crowd.forget(number)
+
+    def _moved(self, number: int, source: str, pump: Pump) -> None:
+        """A connection has come to another stage; where that is full, one of it goes."""
+        if number not in self._pumps:
+            return
+        stage = pump.stage
+        self._crowd.put(number, source, stage)
+        self._drop(
+            self._crowd.surplus(stage, self._spared), f"there is no room for more {stage.value} connections, and its source has most"
+        )
+
+    def _spared(self, number: int) -> bool:
+        endpoint = self._pumps[number].endpoint
+        return endpoint is not None and self._seated(endpoint)
+
+    def _drop(self, number: int | None, reason: str) -> None:
+        if number is not None:
+            self._crowd.forget(number)
+            self._pumps[number].drop(reason)
 
     def _gone(self, number: int, disconnected: Disconnected) -> None:
+        self._crowd.forget(number)
         pump = self._pumps.pop(number)
         if self.served.full():
             self.served.get_nowait()
         self.served.put_nowait(Served(number, pump.peer, disconnected))
 
-    def _make_room(self) -> None:
-        open_pumps = [pump for pump in self._pumps.values() if pump.phase in (Phase.HELLO, Phase.HANDSHAKE, Phase.OPEN)]
-        if len(open_pumps) < self._limit:
-            return
-        idle = [pump for pump in open_pumps if not pump.heard]
-        if idle:
-            idle[0].drop(f"more than {self._limit} connections are open, and this is the oldest that never spoke")
+    def _short_of(self, error: OSError, listener: socket.socket) -> None:
+        """No descriptor or no memory for a newcomer: those who wait for nothing make room, and the listener looks again a little later."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        if self._short_said is None or now - self._short_said >= SHORTAGE:
+            self._short_said = now
+            log.error("cannot accept a connection: %s; %d are open here (said once a minute)", error.strerror, len(self._pumps))
+        for stage in (Stage.SILENT, Stage.PARTING, Stage.SPEAKING):
+            for _ in range(BATCH):
+                self._drop(self._crowd.least(stage), f"the system has no room for another connection: {error.strerror}")
+        loop.remove_reader(listener)
+        loop.call_later(RETRY, self._look_again, listener)
+
+    def _look_again(self, listener: socket.socket) -> None:
+        if listener.fileno() >= 0:
+            asyncio.get_running_loop().add_reader(listener, self._accept, listener)
+
+
+def silent_room(listeners: int = 1) -> int:
+    """How many silent connections each listener of a process may hold, by the descriptors that the process may open."""
+    try:
+        import resource
+    except ImportError:  # not a POSIX system
+        return 256
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    spare = soft // 2 if soft != resource.RLIM_INFINITY else ROOM[Stage.SILENT] * listeners
+    return max(16, min(ROOM[Stage.SILENT], spare // listeners))
+
+
+def _listening(family: int, place: tuple[object, ...]) -> socket.socket:
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setblocking(False)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            with contextlib.suppress(OSError):
+                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind(place)
+        listener.listen(BACKLOG)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
