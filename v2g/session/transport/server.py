@@ -225,7 +225,7 @@ class Server:
         pump.done.add_done_callback(lambda done: self._gone(number, done.result()))
         self._moved(number, source, pump)
         loop = asyncio.get_running_loop()
-        task: asyncio.Task[object] = loop.create_task(loop.connect_accepted_socket(lambda: pump, accepted))  # type: ignore[arg-type]
+        task: asyncio.Task[object] = loop.create_task(loop.connect_accepted_socket(lambda: pump, accepted))
         self._taking.add(task)
         task.add_done_callback(lambda finished: self._taken(finished, number, accepted))
 
