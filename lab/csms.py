@@ -29,6 +29,7 @@ from ocpp_bridge.link import FRAME_LIMIT, CallFailed, Link
 from ocpp_bridge.rpc import Refusal
 from ocpp_bridge.schemas import Payload, Version
 from ocpp_bridge.times import timestamp
+from pki.identifiers import same_account
 
 if TYPE_CHECKING:
     from lab.csms_pki import LabPki
@@ -56,7 +57,7 @@ class Transaction:
     """What a CSMS knows of a transaction."""
 
     id: str
-    evse: int
+    evse: int | None  # not told yet: unknown, not 1
     events: list[Payload] = field(default_factory=list)
     token: Payload | None = None
     needs: list[Payload] = field(default_factory=list)
@@ -93,7 +94,7 @@ class Station:
 
     def running(self, evse: int | None = None) -> Transaction | None:
         """The latest transaction that has not ended."""
-        alive = [tx for tx in self.transactions.values() if not tx.ended and evse in (None, tx.evse)]
+        alive = [tx for tx in self.transactions.values() if not tx.ended and (evse is None or tx.evse in (None, evse))]
         return alive[-1] if alive else None
 
 
@@ -242,11 +243,14 @@ class Csms:
 
     def _authorizes(self, station: Station, payload: Payload) -> Payload:
         token = payload["idToken"]
-        status = "Blocked" if token["idToken"] in self.blocked else "Accepted"
+        status = "Blocked" if self._blocks(token) else "Accepted"
         answer: Payload = {"idTokenInfo": {"status": status}}
         if "certificate" in payload or "iso15118CertificateHashData" in payload:
             judged = self._pki.judged(payload) if self._pki is not None else "Accepted"
-            if status == "Accepted" and judged != "Accepted":
+            account = self._pki.account(payload) if self._pki is not None else ""
+            if account and self._blocks({"type": "eMAID", "idToken": account}):
+                status = "Blocked"
+            elif status == "Accepted" and (judged != "Accepted" or (account and not same_account(account, token["idToken"]))):
                 status = "Expired" if judged == "CertificateExpired" else "Invalid"
             answer = {"idTokenInfo": {"status": status}, "certificateStatus": "ContractCancelled" if status == "Blocked" else judged}
         if station.version == "ocpp2.1" and status == "Accepted" and self._transfers:
@@ -256,10 +260,17 @@ class Csms:
         self._note(station, "authorize", text, payload | {"answer": answer})
         return answer
 
+    def _blocks(self, token: Payload) -> bool:
+        """Whether a token is blocked, however spelt: OCPP's tokens know no case, an eMAID also neither separators nor check digit."""
+        said = token["idToken"]
+        plain = said.casefold() in {blocked.casefold() for blocked in self.blocked}
+        return plain or (token["type"] == "eMAID" and any(same_account(said, blocked) for blocked in self.blocked))
+
     def _transaction(self, station: Station, payload: Payload) -> Payload:
         info = payload["transactionInfo"]
-        id_, evse = info["transactionId"], payload.get("evse", {}).get("id", 1)
-        tx = station.transactions.setdefault(id_, Transaction(id_, evse))
+        id_ = info["transactionId"]
+        tx = station.transactions.setdefault(id_, Transaction(id_, None))
+        tx.evse = payload.get("evse", {}).get("id", tx.evse)
         if all(event["seqNo"] != payload["seqNo"] for event in tx.events):  # a station repeats what it saw no answer to
             tx.events.append(payload)
         tx.ended |= payload["eventType"] == "Ended"
@@ -267,7 +278,7 @@ class Csms:
         self._note(station, "transaction", _told(tx, payload), payload)
         answer: Payload = {}
         if "idToken" in payload:
-            status = "Blocked" if payload["idToken"]["idToken"] in self.blocked else "Accepted"
+            status = "Blocked" if self._blocks(payload["idToken"]) else "Accepted"
             answer["idTokenInfo"] = {"status": status}
         return answer
 
@@ -302,7 +313,9 @@ class Csms:
         made = await asyncio.to_thread(steering, payload, self.strategy, self._wall(), tx.id, id_, station.version)
         if made is None:
             return {}
-        answer = await self.call(station.id, "SetChargingProfile", {"evseId": tx.evse, "chargingProfile": made.profile})
+        answer = await self.call(
+            station.id, "SetChargingProfile", {"evseId": tx.evse or payload["evseId"], "chargingProfile": made.profile}
+        )
         if answer["status"] == "Accepted":
             tx.profile = made.profile
         self._note(station, "profile", _described(made, answer), made.profile | {"answer": answer})
@@ -368,7 +381,7 @@ def _station_id(path: str) -> str:
 
 def _told(tx: Transaction, event: Payload) -> str:
     info = event["transactionInfo"]
-    parts = [f"EVSE {tx.evse}: {event['eventType'].lower()}, {event['triggerReason']}"]
+    parts = [f"EVSE {tx.evse or 'unknown'}: {event['eventType'].lower()}, {event['triggerReason']}"]
     parts += [info[name] for name in ("chargingState", "operationMode", "stoppedReason") if name in info]
     values = {s["measurand"]: s["value"] for value in event.get("meterValue", []) for s in value["sampledValue"] if "measurand" in s}
     if "Power.Active.Import" in values:

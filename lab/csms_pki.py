@@ -14,11 +14,12 @@ from cryptography.x509 import ocsp
 from lab.pki.cps import service
 from lab.pki.office import Office
 from ocpp_bridge.schemas import Payload, Version
+from pki.certificate import facts
 from pki.errors import CertificateError, Kind
 from pki.profiles import Role
 from pki.provisioning import ProvisioningService
 from pki.status import answer
-from pki.store import Store
+from pki.store import Store, read_chain
 from pki.verify import verify
 from v2g.exi.codec import decode
 from v2g.exi.errors import DecodeError
@@ -85,12 +86,34 @@ class LabPki:
             return "CertificateRevoked"
         return "Accepted" if set(known) == {ocsp.OCSPCertStatus.GOOD} else "CertChainError"
 
+    def account(self, asked: Payload) -> str:
+        """The common name of the contract certificate an Authorize is about, sent or known by its hashes; empty: not found."""
+        if "certificate" in asked:
+            try:
+                return facts(x509.load_pem_x509_certificates(asked["certificate"].encode())[0]).common_name
+            except (CertificateError, ValueError):
+                return ""
+        try:
+            request = _request(asked["iso15118CertificateHashData"][0])
+        except ValueError:
+            return ""
+        store = self.office.store
+        issued = (one for path in (store.path / "issued").glob(f"{request.serial_number:x}.pem") for one in read_chain(path))
+        for one in (*(contract.leaf for contract in store.contracts), *issued):
+            named = one.serial_number == request.serial_number
+            if named and self.office.responder(self.office.issuer_of(one)).speaks_for(request):
+                return facts(one).common_name
+        return ""
+
     def _response(self, data: Payload) -> bytes:
         """DER of the OCSP response about a certificate known by its hashes. Raises ValueError for hashes that are none."""
-        names = bytes.fromhex(data["issuerNameHash"]), bytes.fromhex(data["issuerKeyHash"])
-        serial, algorithm = int(data["serialNumber"], 16), ALGORITHMS[data["hashAlgorithm"]]
-        request = ocsp.OCSPRequestBuilder().add_certificate_by_hash(*names, serial, algorithm).build()
-        return answer(self.office.responders(), request.public_bytes(Encoding.DER), datetime.now(UTC))
+        return answer(self.office.responders(), _request(data).public_bytes(Encoding.DER), datetime.now(UTC))
+
+
+def _request(data: Payload) -> ocsp.OCSPRequest:
+    names = bytes.fromhex(data["issuerNameHash"]), bytes.fromhex(data["issuerKeyHash"])
+    serial, algorithm = int(data["serialNumber"], 16), ALGORITHMS[data["hashAlgorithm"]]
+    return ocsp.OCSPRequestBuilder().add_certificate_by_hash(*names, serial, algorithm).build()
 
 
 def _failed(code: str, reason: str) -> Payload:

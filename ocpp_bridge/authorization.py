@@ -3,9 +3,10 @@
 from ocpp_bridge import transactions
 from ocpp_bridge.charger import Charger, Evse
 from ocpp_bridge.contract import proof, token
-from ocpp_bridge.mapping import Code, verdict
+from ocpp_bridge.mapping import Code, objection, verdict
 from ocpp_bridge.outbox import Call
 from ocpp_bridge.schemas import Payload
+from ocpp_bridge.times import epoch
 from secc.station import AuthorizationRefused, AuthorizationWanted, Authorized, Service
 
 BRIEFLY = 60.0  # s; a CSMS that is away no longer than this may be back in a moment
@@ -79,13 +80,14 @@ def answered(charger: Charger, evse: Evse, call: Call, response: Payload, now: f
     session = evse.session
     if session is None or session.authorization is not call.about or call.about is None:
         return  # another car by now
-    fact = verdict(response, contract=call.about.authorization == "PnC")
+    fact = verdict(response, contract=call.about.authorization == "PnC", evse=evse.id)
     if isinstance(fact, Authorized):
         allowed = _services(charger, evse, response.get("allowedEnergyTransfer"))
         grant(charger, evse, shown, Authorized(fact.expires_soon, fact.energy_transfer or allowed), now)
     else:
         session.authorization = None
-        charger.note(f"EVSE {evse.id}: the CSMS refuses, {info['status']} {response.get('certificateStatus', '')}".rstrip())
+        said = f"{objection(info, evse.id) or info['status']} {response.get('certificateStatus', '')}".rstrip()
+        charger.note(f"EVSE {evse.id}: the CSMS refuses, {said}")
         charger.tell(evse, fact)
 
 
@@ -112,7 +114,7 @@ def _alone(charger: Charger, evse: Evse, shown: Payload, now: float) -> None:
         return
     contract = session.authorization.authorization == "PnC"
     variables = charger.variables
-    cached = variables.yes("AuthCtrlr.LocalAuthorizeOffline") and charger.cache.get(shown["idToken"], {}).get("status") == "Accepted"
+    cached = variables.yes("AuthCtrlr.LocalAuthorizeOffline") and _remembered(charger, evse, shown, now)
     may = variables.yes("ISO15118Ctrlr.ContractValidationOffline") or not contract
     if may and (cached or variables.yes("AuthCtrlr.OfflineTxForUnknownIdEnabled")):
         grant(charger, evse, shown, Authorized(energy_transfer=_services(charger, evse, None)), now)
@@ -120,6 +122,17 @@ def _alone(charger: Charger, evse: Evse, shown: Payload, now: float) -> None:
         session.authorization = None
         code = Code.WARNING_GeneralPnCAuthorizationError if contract else Code.WARNING_EIMAuthorizationFailure
         charger.tell(evse, AuthorizationRefused(code))
+
+
+def _remembered(charger: Charger, evse: Evse, shown: Payload, now: float) -> bool:
+    """Whether what the CSMS once said of a token still lets it charge here."""
+    info = charger.cache.get(shown["idToken"])
+    if info is None or objection(info, evse.id):
+        return False
+    try:
+        return "cacheExpiryDateTime" not in info or charger.wall(now) < epoch(info["cacheExpiryDateTime"])
+    except ValueError:  # a time that nobody can read lets nobody charge
+        return False
 
 
 def _services(charger: Charger, evse: Evse, allowed: list[str] | None) -> tuple[Service, ...]:

@@ -107,6 +107,11 @@ class Evse:
     status: str = "Available"
 
     @property
+    def gives_back(self) -> bool:
+        """Whether a car may discharge here by any of its services."""
+        return any(service.endswith("BPT") for service in self.services)
+
+    @property
     def dc(self) -> bool:
         """Whether it gives direct current."""
         return any(service.startswith("DC") for service in self.services)
@@ -184,6 +189,8 @@ class Charger:
                 ("EVSE.DischargePower", f"{evse.limits.discharge_power:.0f}" if "BPT" in modes else "0"),
             ):
                 self.variables[DeviceModel.key(name, evse.id)] = value
+        if all(evse.dc for evse in self.evses.values()):
+            self.variables["SmartChargingCtrlr.RateUnit"] = "W"  # amperes at a DC outlet say nothing without its voltage
         self.configure()
 
     def configure(self) -> None:
@@ -238,9 +245,10 @@ class Charger:
     def whole(self) -> Evse:
         """The station as if it were one EVSE, 0: what its grid connection may draw."""
         places = list(self.evses.values())
+        services = tuple(dict.fromkeys(service for place in places for service in place.services))
         power = sum(place.limits.charge_power for place in places), sum(place.limits.discharge_power for place in places)
         limits = replace(places[0].limits, charge_power=power[0], discharge_power=power[1])
-        return Evse(0, places[0].services, limits)
+        return Evse(0, services, limits)
 
     def of_transaction(self, id_: str) -> Evse | None:
         """The EVSE at which it runs."""

@@ -277,10 +277,18 @@ VERDICTS: Final[dict[str, Code]] = {  # certificateStatus other than Accepted
 }
 
 
-def verdict(response: Payload, contract: bool) -> Fact:
-    """What a session is told of an AuthorizeResponse."""
+def objection(info: Payload, evse: int) -> str:
+    """Why an idTokenInfo does not let its token charge at an EVSE; empty where it does. `evseId` names where it is good."""
+    if info["status"] != "Accepted":
+        return str(info["status"])
+    elsewhere = info.get("evseId") and evse not in info["evseId"]
+    return f"Accepted for EVSE {', '.join(map(str, info['evseId']))} only" if elsewhere else ""
+
+
+def verdict(response: Payload, contract: bool, evse: int) -> Fact:
+    """What a session at an EVSE is told of an AuthorizeResponse."""
     status, certificate = response["idTokenInfo"]["status"], response.get("certificateStatus", "Accepted")
-    if status == "Accepted" and certificate == "Accepted":
+    if certificate == "Accepted" and not objection(response["idTokenInfo"], evse):
         return Authorized(energy_transfer=services(response.get("allowedEnergyTransfer", [])))
     if not contract:
         return AuthorizationRefused(Code.WARNING_EIMAuthorizationFailure)

@@ -5,14 +5,14 @@ from collections.abc import Callable
 from typing import Final
 
 from ocpp_bridge import authorization, charging, steering, transactions
-from ocpp_bridge.charger import Charger
+from ocpp_bridge.charger import Charger, Evse
 from ocpp_bridge.mapping import known, rounded, services
 from ocpp_bridge.profiles import TX, Held, Period, Rejected
 from ocpp_bridge.rpc import Refusal
 from ocpp_bridge.schemas import Payload
 from ocpp_bridge.times import timestamp
 from ocpp_bridge.wants import tell_status
-from secc.station import Limits, RenegotiationAsked
+from secc.station import RenegotiationAsked
 
 COMPOSITE_MAXIMUM: Final = 7 * 86_400  # s that GetCompositeSchedule looks ahead: a week of one-second periods would be the CSMS's own doing
 REPORT_ITEMS: Final = 100  # reportData in one NotifyReport: about 25 kB
@@ -106,18 +106,20 @@ def get_composite_schedule(charger: Charger, payload: Payload, now: float) -> Pa
         "scheduleStart": timestamp(wall),
         "chargingRateUnit": unit,
         "chargingSchedulePeriod": [
-            {"startPeriod": round(begin - wall)} | _said(period, evse.limits, divisor, charger.version) for begin, period in said.periods
+            {"startPeriod": round(begin - wall)} | _said(period, evse, divisor, charger.version) for begin, period in said.periods
         ],
     }
     return {"status": "Accepted", "schedule": schedule}
 
 
-def _said(period: Period, limits: Limits, divisor: float, version: str) -> Payload:
-    """A composite period on the wire, within what the EVSE can do."""
+def _said(period: Period, evse: Evse, divisor: float, version: str) -> Payload:
+    """A composite period on the wire, within what the EVSE can do. Where a car may only charge there is no limit of discharging."""
+    limits = evse.limits
     limit = rounded(min(period.limit, limits.charge_power) / divisor)
     if version != "ocpp2.1":
         return {"limit": limit}
-    discharge = min(period.discharge, limits.discharge_power)
+    gives = evse.gives_back and period.mode != "ChargingOnly"
+    discharge = min(period.discharge, limits.discharge_power) if gives else 0.0
     setpoint = period.clamped()
     return known(
         {

@@ -8,7 +8,7 @@ import base64
 from typing import Any, Final
 
 from ocpp_bridge.charger import Charger, ChargingState, Evse, Transaction
-from ocpp_bridge.mapping import known, meter_value
+from ocpp_bridge.mapping import known, meter_value, objection
 from ocpp_bridge.schemas import Payload
 from ocpp_bridge.times import timestamp
 from secc.station import StopAsked
@@ -127,8 +127,8 @@ def answered(charger: Charger, evse: Evse, transaction: str, response: Payload, 
         return
     tx.cost = response.get("totalCost", tx.cost)
     info = response.get("idTokenInfo", {"status": "Accepted"})
-    if info["status"] != "Accepted" and charger.variables.yes("TxCtrlr.StopTxOnInvalidId"):
-        stop(charger, evse, "DeAuthorized", "Deauthorized", f"the CSMS does not accept the token: {info['status']}")
+    if (why := objection(info, evse.id)) and charger.variables.yes("TxCtrlr.StopTxOnInvalidId"):
+        stop(charger, evse, "DeAuthorized", "Deauthorized", f"the CSMS does not accept the token: {why}")
 
 
 def stop(charger: Charger, evse: Evse, reason: str, trigger: str, text: str) -> None:

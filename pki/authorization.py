@@ -18,11 +18,10 @@ from typing import cast
 from pki import signature as xmldsig
 from pki.certificate import facts, read
 from pki.chains import octets_of
-from pki.errors import CertificateError, IdentifierError, Kind, SignatureError
-from pki.identifiers import emaid as parse_emaid
-from pki.identifiers import normalised
+from pki.errors import CertificateError, Kind, SignatureError
+from pki.identifiers import doubt, normalised
 from pki.keys import PublicKey
-from pki.profiles import INTEROP, ISO20, Role, Rules
+from pki.profiles import ISO20, Role, Rules
 from pki.verify import Anchors, Status, VerifiedChain, verify
 from v2g.messages import schema_set
 from v2g.messages.common_messages import PnC_AReqAuthorizationModeType
@@ -37,6 +36,7 @@ CODES: dict[Kind, Code] = {
 """The response code of each way a chain fails; what is not listed is WARNING_CertificateValidationError."""
 
 SIGNATURE_REQUIREMENT = "V2G20-2565"
+PROVIDER = 5  # characters of an eMAID that name its provider: country and provider id
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,7 @@ class Accepted:
     proof: VerifiedChain
     grammar: str  # of SignedInfo
     code: Code  # OK, or OK_CertificateExpiresSoon
+    doubt: str = ""  # why the eMAID is none by its form; its provider may know it all the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ def judge(
         return refused_signature(error)
     except CertificateError as error:
         return refused_chain(error)
-    return _account(proof, verified.grammar, rules, providers)
+    return _account(proof, verified.grammar, providers)
 
 
 def refused_chain(error: CertificateError) -> Refusal:
@@ -103,14 +104,11 @@ def refused_signature(error: SignatureError) -> Refusal:
     return Refusal(Code.FAILED_SignatureError, str(error), error.requirement or SIGNATURE_REQUIREMENT)
 
 
-def _account(proof: VerifiedChain, grammar: str, rules: Rules, providers: Collection[str] | None) -> Accepted | Refusal:
-    try:
-        account = parse_emaid(proof.common_name)
-        name, provider = str(account), account.country + account.provider
-    except IdentifierError as error:
-        if rules is not INTEROP:
-            return Refusal(Code.WARNING_GeneralPnCAuthorizationError, str(error))
-        name = provider = proof.common_name  # a peer's test contract; only its own backend can know it
-    if providers is not None and provider not in {normalised(known) for known in providers}:
-        return Refusal(Code.WARNING_eMSPUnknown, f"provider {provider} of {name} is none of {', '.join(sorted(providers)) or 'ours'}")
-    return Accepted(name, proof, grammar, Code.OK_CertificateExpiresSoon if proof.expires_soon else Code.OK)
+def _account(proof: VerifiedChain, grammar: str, providers: Collection[str] | None) -> Accepted | Refusal:
+    """Whether the account may charge is its provider's word, even where its check digit does not fit: such accounts are in the field."""
+    name = normalised(proof.common_name)
+    if providers is not None and name[:PROVIDER] not in {normalised(known) for known in providers}:
+        known = ", ".join(sorted(providers)) or "ours"
+        return Refusal(Code.WARNING_eMSPUnknown, f"provider {name[:PROVIDER]} of {name} is none of {known}")
+    code = Code.OK_CertificateExpiresSoon if proof.expires_soon else Code.OK
+    return Accepted(name, proof, grammar, code, doubt(proof.common_name))

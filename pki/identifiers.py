@@ -59,6 +59,15 @@ def same_account(left: str, right: str) -> bool:
     return left == right or (len(left) != len(right) and left[:14] == right[:14] and {len(left), len(right)} == {14, 15})
 
 
+def doubt(text: str) -> str:
+    """Why an account is no well-formed eMAID; empty where it is one. Only its provider can say whether it exists all the same."""
+    try:
+        emaid(text)
+    except IdentifierError as error:
+        return str(error)
+    return ""
+
+
 def check_digit(body: str) -> str:
     """The check digit of the first 14 characters of an eMAID. Raises IdentifierError for a character outside 0-9, A-Z."""
     strange = [character for character in body if character not in ALPHABET]

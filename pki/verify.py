@@ -22,6 +22,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from pki.certificate import Facts, facts, read
 from pki.checks import CERTIFICATE_CHECKS, Context
 from pki.errors import CertificateError, Kind
+from pki.identifiers import doubt
 from pki.profiles import EXPIRES_SOON, ISO20, PROFILES, Anchor, Profile, Role, Rules
 
 EXTRA_CERTIFICATES = 2  # a peer may send its root and one cross certificate beyond the path; more is refused before any arithmetic
@@ -158,7 +159,9 @@ class _Inquiry:
     def proof(self) -> VerifiedChain:
         assert self.anchor is not None
         soon = self.path[0].not_after - self.now < EXPIRES_SOON
-        warnings = (f"expires soon: {self.path[0].not_after:%Y-%m-%d}",) if soon else ()
+        warnings: tuple[str, ...] = (f"expires soon: {self.path[0].not_after:%Y-%m-%d}",) if soon else ()
+        if self.profile.role is Role.CONTRACT and (why := doubt(self.path[0].common_name)):
+            warnings += (f"{why}; whether the account exists is its provider's word",)
         chain = tuple(fact.certificate for fact in self.path)
         relaxed = tuple(f"not demanded by rules {self.rules.name}: {requirement}" for requirement in self.rules.relaxes)
         return VerifiedChain(self.profile.role, chain, self.anchor, self.rules.name, self.now, warnings + relaxed, soon)

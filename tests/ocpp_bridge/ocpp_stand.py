@@ -137,8 +137,8 @@ class Stand:
         self.hear(SessionStarted(0.0, bytes(8), "DEABCC1A2B3C4D"))
         self.selected = ServiceSelected(0.0, service, control)
 
-    def pnc(self, chain: tuple[bytes, ...] = ()) -> None:
-        self.hear(AuthorizationWanted(0.0, "PnC", "DEABCC1A2B3C4D", "DE8AA1A2B3C4D5", chain))
+    def pnc(self, chain: tuple[bytes, ...] = (), emaid: str = "DE8AA1A2B3C4D5") -> None:
+        self.hear(AuthorizationWanted(0.0, "PnC", "DEABCC1A2B3C4D", emaid, chain))
 
     def ask(self, needs: Needs = NEEDS) -> None:
         self.hear(self.selected, NeedsChanged(0.0, needs, True))

@@ -37,7 +37,7 @@ from secc.station import (
 )
 from tests.ocpp_bridge.ocpp_stand import LIMITS, NEEDS, WALL, charger
 from tests.ocpp_bridge.test_mapping import chain
-from tests.ocpp_bridge.test_profiles import SETPOINT, profile
+from tests.ocpp_bridge.test_profiles import DEFAULT, SETPOINT, profile
 
 ACCEPTED = {"currentTime": "2026-11-22T18:00:00Z", "interval": 300, "status": "Accepted"}
 EVCCID, EMAID = "DEABCC1A2B3C4D", "DE8AA1A2B3C4D5"
@@ -402,6 +402,71 @@ def test_the_verdict_of_the_csms_is_the_warning_of_the_standard(info, certificat
     p.arrive()
     assert [fact.code for fact in p.facts(AuthorizationRefused)] == [responseCodeType(code)]
     assert not p.facts(Authorized)
+
+
+@pytest.mark.parametrize("way", ["PnC", "EIM"])
+@pytest.mark.parametrize(("evses", "may"), [([2], False), ([2, 3], False), ([1, 2], True), ([], True), (None, True)])
+def test_a_token_is_good_at_the_evses_it_names(way, evses, may):
+    p = Played().boot()
+    info = {"status": "Accepted"} | ({} if evses is None else {"evseId": evses})
+    p.answers["Authorize"] = {"idTokenInfo": info}
+    p.want(SessionStarted(0.0, bytes(8), EVCCID), AuthorizationWanted(0.0, way, EVCCID, EMAID if way == "PnC" else ""))
+    if way == "EIM":
+        p.bridge.presented(1, {"idToken": "04ABCD", "type": "ISO14443"}, p.now)
+        p.run()
+    assert bool(p.facts(Authorized)) is may
+    assert bool(p.facts(AuthorizationRefused)) is not may
+    assert may or "EVSE 2" in "".join(p.bridge.notes())
+    p.bridge.session_ended(1, p.now)
+    p.bridge.unplugged(1, p.now)
+    p.bridge.disconnected(p.now)
+    p.run(100.0)
+    p.told.clear()
+    p.arrive()  # what was kept of the answer is read no wider than the answer
+    assert way == "EIM" or bool(p.facts(Authorized)) is may
+
+
+def test_a_token_that_turns_out_to_be_for_another_evse_stops_the_transaction():
+    p = Played().boot()
+    p.answers["TransactionEvent"] = {"idTokenInfo": {"status": "Accepted", "evseId": [2]}}
+    p.arrive()
+    assert ["EVSE 2 only" in fact.reason for fact in p.facts(StopAsked)][:1] == [True]
+
+
+@pytest.mark.parametrize(("expiry", "may"), [(50.0, False), (150.0, True), ("nonsense", False)])
+def test_what_the_csms_said_of_a_token_holds_until_its_expiry(expiry, may):
+    p = Played().boot()
+    until = expiry if isinstance(expiry, str) else timestamp(WALL + expiry)
+    p.answers["Authorize"] = {"idTokenInfo": {"status": "Accepted", "cacheExpiryDateTime": until}}
+    p.arrive()
+    assert p.facts(Authorized)  # the status is the word of this moment, the expiry that of the cache
+    p.bridge.session_ended(1, p.now)
+    p.bridge.unplugged(1, p.now)
+    p.bridge.disconnected(p.now)
+    p.run(100.0)
+    p.told.clear()
+    p.arrive()
+    assert bool(p.facts(Authorized)) is may
+
+
+@pytest.mark.parametrize(
+    ("services", "unit"), [(("DC",), "W"), (("DC", "DC_BPT"), "W"), (("AC",), "W,A"), (("AC_BPT",), "W,A"), (("AC", "DC"), "W")]
+)
+def test_the_rate_unit_is_what_a_profile_may_be_in(services, unit):
+    p = Played(services=services).boot()
+    asked = {"component": {"name": "SmartChargingCtrlr"}, "variable": {"name": "RateUnit"}}
+    assert p.ask("GetVariables", {"getVariableData": [asked]})["getVariableResult"][0]["attributeValue"] == unit
+    answer = p.ask("SetChargingProfile", {"evseId": 1, "chargingProfile": profile(**DEFAULT, schedule={"chargingRateUnit": "A"})})
+    assert (answer["status"] == "Accepted") is ("A" in unit)
+
+
+@pytest.mark.parametrize("services", [("AC",), ("DC",), ("DC", "DC_BPT"), ("AC_BPT",), ("AC", "DC")])
+@pytest.mark.parametrize("evse", [0, 1])
+def test_where_a_car_may_only_charge_no_limit_of_discharging_is_told(services, evse):
+    p = Played(services=services).boot()
+    (period,) = p.ask("GetCompositeSchedule", {"evseId": evse, "duration": 60})["schedule"]["chargingSchedulePeriod"]
+    assert period["operationMode"] == "ChargingOnly"
+    assert "dischargeLimit" not in period
 
 
 def test_discharging_needs_the_leave_of_the_csms():

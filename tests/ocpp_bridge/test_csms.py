@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from lab.cli import main
-from lab.csms import Csms
+from lab.csms import HANDLERS, Csms, Station
 from lab.csms_pki import LabPki
 from lab.csms_steering import Strategy
 from lab.pki.office import Office
@@ -61,12 +61,56 @@ def test_a_contract_that_was_revoked_is_refused_in_a_session(store, tmp_path):
         for known, fact in ((store, Authorized), (made, AuthorizationRefused)):
             async with stand(Csms(Strategy("none"), pki=LabPki.of(known))) as s:
                 s.arrive()
-                s.pnc(chain)
+                s.pnc(chain, store.contract.common_name)
                 verdict = await s.fact(fact)
                 assert "certificate" in s.frames.calls("Authorize")[0]
         assert verdict.code is responseCodeType.WARNING_CertificateValidationError
 
     asyncio.run(asyncio.wait_for(scene(), 30))
+
+
+SPELLINGS = ["DEV2GC00000001G", "DE-V2G-C00000001-G", "dev2gc00000001g", "DEV2GC00000001", "DE*V2G*C00000001"]
+
+
+@pytest.mark.parametrize("by", ["certificate", "hashes"])
+@pytest.mark.parametrize("token", [*SPELLINGS, "FRXXXC99999999A", "DEV2GC00000002D", "*", ""])
+def test_a_blocked_account_is_blocked_however_it_is_spelt(store, token, by):
+    chain = store.contract.chain
+    proof = {"certificate": "".join(c.public_bytes(Encoding.PEM).decode() for c in chain)}
+    if by == "hashes":
+        proof = {"iso15118CertificateHashData": hashes_of(chain, store.anchors.mo[0])}
+    for blocked in ("DEV2GC00000001G", "de-v2g-c00000001"):
+        csms = Csms(Strategy("none"), pki=LabPki.of(store), blocked=frozenset({blocked}))
+        answer = HANDLERS["Authorize"](csms, Station("CS-1"), {"idToken": {"idToken": token, "type": "eMAID"}} | proof)
+        assert (answer["idTokenInfo"]["status"], answer["certificateStatus"]) == ("Blocked", "ContractCancelled")
+    answer = HANDLERS["Authorize"](Csms(pki=LabPki.of(store)), Station("CS-1"), {"idToken": {"idToken": token, "type": "eMAID"}} | proof)
+    assert answer["idTokenInfo"]["status"] == (
+        "Accepted" if token in SPELLINGS else "Invalid"
+    )  # the token is the certificate's, or nobody's
+
+
+@pytest.mark.parametrize(
+    ("kind", "token", "status"),
+    [("eMAID", "de-v2g-c00000001-g", "Blocked"), ("ISO14443", "04ab-cd", "Blocked"), ("ISO14443", "04ABCD", "Accepted")],
+)
+def test_a_token_without_certificate_is_blocked_in_any_case(kind, token, status):
+    csms = Csms(blocked=frozenset({"DEV2GC00000001G", "04AB-CD"}))
+    told = {"idToken": token, "type": kind}
+    assert HANDLERS["Authorize"](csms, Station("CS-1"), {"idToken": told})["idTokenInfo"]["status"] == status
+    event = {"eventType": "Started", "triggerReason": "Authorized", "seqNo": 0, "transactionInfo": {"transactionId": "t"}, "idToken": told}
+    assert HANDLERS["TransactionEvent"](csms, Station("CS-1"), event)["idTokenInfo"]["status"] == status
+
+
+def test_the_evse_of_a_transaction_is_unknown_until_it_is_said():
+    csms, station = Csms(), Station("CS-1")
+    event = {"eventType": "Started", "triggerReason": "CablePluggedIn", "seqNo": 0, "transactionInfo": {"transactionId": "t"}}
+    HANDLERS["TransactionEvent"](csms, station, event)
+    assert station.transactions["t"].evse is None
+    assert station.running(3) is station.transactions["t"]
+    HANDLERS["TransactionEvent"](csms, station, event | {"eventType": "Updated", "seqNo": 1, "evse": {"id": 3, "connectorId": 2}})
+    HANDLERS["TransactionEvent"](csms, station, event | {"eventType": "Updated", "seqNo": 2})
+    assert station.transactions["t"].evse == 3
+    assert station.running(1) is None
 
 
 def test_commands_on_standard_input_reach_the_stations():

@@ -20,7 +20,7 @@ from pki.issue import build
 from pki.keys import ALGORITHMS
 from pki.plan import Names, Plan
 from pki.profiles import INTEROP, Role
-from pki.verify import Anchors
+from pki.verify import Anchors, verify
 from tests.pki.sample_pki import NOW, anchors, hierarchy
 from v2g.exi.codec import decode
 from v2g.messages import schema_set
@@ -143,12 +143,17 @@ def test_a_provider_nobody_bills() -> None:
 
 
 @pytest.mark.parametrize("emaid", ["DEV2GC0000000", "DEV2GC00000001X", "DEV2GC00000001GG", "C"])
-def test_a_common_name_that_is_no_emaid(emaid: str) -> None:
+def test_an_account_of_another_form_is_its_providers_to_judge(emaid: str) -> None:
     contract = hierarchy()[Role.CONTRACT]
     bench = Bench(hierarchy(), Role.CONTRACT, NOW)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, emaid)])
     chain = octets(bench.again(contract, subject=name))
-    assert refused(verdict(request(chain))) is Code.WARNING_GeneralPnCAuthorizationError
+    found = verdict(request(chain))
+    assert isinstance(found, Accepted)
+    assert (found.emaid, emaid[:40] in found.doubt) == (emaid, True)
+    (note,) = verify(chain, Role.CONTRACT, anchors(), NOW).warnings  # what `pki verify` says is what the station thinks
+    assert note.startswith(found.doubt)
+    assert refused(verdict(request(chain), providers={"DE8AA"})) is Code.WARNING_eMSPUnknown
 
 
 def test_the_vehicle_and_provisioning_certificates_are_no_contracts() -> None:

@@ -5,8 +5,10 @@ from typing import Any
 
 import msgspec
 import pytest
+from cryptography import x509
 
 from pki import signature as xmldsig
+from pki.broken import Bench
 from pki.chains import contract_chain
 from pki.issue import Issued
 from pki.profiles import Role
@@ -303,6 +305,16 @@ def test_p256_contracts_pass_under_interop_alone_and_are_told() -> None:
         assert response.ResponseCode is expected
         told = [event.relaxation for event in car.wants(Relaxed)]
         assert (P256_SIGNATURES.name in told) == (profile == "interop")
+
+
+def test_an_emaid_whose_check_digit_does_not_fit_is_asked_about_and_told() -> None:
+    bench = Bench(hierarchy(), Role.CONTRACT, NOW)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "DEV2GC00000001A")])
+    car = pnc()
+    assert answer(car, signed(car, challenge(car), bench.again(contract(), subject=name))).EVSEProcessing is processingType.Ongoing
+    (wanted,) = car.wants(words.AuthorizationWanted)
+    assert wanted.emaid == "DEV2GC00000001A"
+    assert [event.requirement for event in car.wants(Relaxed)] == ["ISO 15118-1 Annex H"]
 
 
 def test_a_contract_that_ends_soon_says_so() -> None:
