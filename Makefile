@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
 V2G := $(VENV)/bin/v2g
+PIP := $(VENV)/bin/pip install --quiet --disable-pip-version-check
 CERTS := certs/.ready
 
-.PHONY: help demo test check certs interop bench cover clean
+.PHONY: help demo test check certs interop bench cover lock clean
 
 help:            ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10
@@ -34,15 +35,27 @@ cover: $(READY)  ## the tests with branch coverage
 	$(VENV)/bin/coverage run -m pytest
 	$(VENV)/bin/coverage report --skip-covered --sort=cover
 
+lock: build/uv/bin/uv ## renew requirements.lock: the newest versions that fit, with hashes, for every platform
+	printf '%s\n' '# What make installs, made by: make lock' > build/requirements.lock
+	$(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
+	| build/uv/bin/uv pip compile pyproject.toml - --extra all --extra dev --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header --no-annotate --quiet >> build/requirements.lock
+	mv build/requirements.lock requirements.lock
+
 clean:           ## what the targets above made
 	rm -rf $(VENV) .interop build demo-output *.egg-info
 	find certs -mindepth 1 ! -name README.md -delete
 
-$(READY): pyproject.toml setup.py v2g/exi/_walk.pyx
+$(READY): pyproject.toml requirements.lock setup.py v2g/exi/_walk.pyx
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "v2gkit needs Python 3.11 or newer: make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable '.[all,dev]'
+	$(PIP) --require-hashes --requirement requirements.lock
+	$(PIP) --no-deps --no-build-isolation --editable .
 	touch $@
+
+build/uv/bin/uv:
+	$(PYTHON) -m venv build/uv
+	build/uv/bin/pip install --quiet --disable-pip-version-check uv
 
 $(CERTS): $(READY)
 	$(V2G) pki create certs

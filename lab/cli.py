@@ -1,9 +1,12 @@
 """The `v2g` command: one line for each sub-command, which is imported only when it is asked for."""
 
-import argparse
 import importlib
 import sys
 from collections.abc import Sequence
+from typing import Any
+
+from lab.output import reserved
+from lab.parser import Parser, Version
 
 COMMANDS = {
     "demo": "lab.demo_cli",
@@ -32,22 +35,26 @@ exit codes: 0 well, 1 it ran and the outcome is negative, 2 wrong usage or confi
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one sub-command; returns its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        with reserved():
+            options = parsed(arguments)
+            return int(options.func(options) or 0)
+    except BrokenPipeError:  # the reader has seen enough
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+def parsed(arguments: Sequence[str]) -> Any:
+    """What the arguments say. Raises SystemExit with code 2 for what they cannot mean, 0 for help."""
     named = next((a for a in arguments if not a.startswith("-")), None)
-    parser = argparse.ArgumentParser(
-        "v2g", description="ISO 15118-20 for chargers and cars", epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser("v2g", description="ISO 15118-20 for chargers and cars", epilog=EPILOG)
+    parser.add_argument("--version", action=Version, nargs=0, help="say the version and leave")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     modules = [COMMANDS[named]] if named in COMMANDS else list(dict.fromkeys(COMMANDS.values()))
     for module in modules:
         importlib.import_module(module).register(subparsers)
-    options = parser.parse_args(arguments)
-    try:
-        return int(options.func(options) or 0)
-    except BrokenPipeError:  # the reader has seen enough
-        sys.stderr.close()
-        return 0
-    except KeyboardInterrupt:
-        return 130
+    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import wall
+from lab.output import put
 
 WELL, USAGE = 0, 2
 EPILOG = """examples:
@@ -40,9 +41,7 @@ exit codes: 0 it was stopped, 2 wrong usage or configuration
 
 def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add `v2g csms`."""
-    parser = subparsers.add_parser(
-        "csms", help="a CSMS alone", description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = subparsers.add_parser("csms", help="a CSMS alone", description=__doc__, epilog=EPILOG)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
     parser.add_argument("--port", type=int, default=9000, help="0 lets the system choose (default: 9000)")
     steer = parser.add_argument_group("steering")
@@ -142,7 +141,7 @@ async def _serve(options: argparse.Namespace) -> int:
     server = await csms.serve(options.host, options.port, tls)
     port = next(iter(server.sockets)).getsockname()[1]
     address = f"{'wss' if tls else 'ws'}://{options.host}:{port}/ocpp/STATION"
-    print(json.dumps({"topic": "listening", "port": port, "url": address}) if options.json else f"listening on {address}", flush=True)
+    put(json.dumps({"topic": "listening", "port": port, "url": address}) if options.json else f"listening on {address}", flush=True)
     if options.stdin or sys.stdin.isatty():
         await _commands(csms, loop)
     else:
@@ -152,12 +151,12 @@ async def _serve(options: argparse.Namespace) -> int:
 
 
 def _print_line(entry: Any) -> None:
-    print(f"{datetime.fromtimestamp(entry.at):%H:%M:%S} {entry.station}  {entry.text}", flush=True)
+    put(f"{datetime.fromtimestamp(entry.at):%H:%M:%S} {entry.station}  {entry.text}", flush=True)
 
 
 def _print_json(entry: Any) -> None:
     said = {"at": entry.at, "station": entry.station, "topic": entry.topic, "text": entry.text, "facts": entry.facts}
-    print(json.dumps(said, ensure_ascii=False), flush=True)
+    put(json.dumps(said, ensure_ascii=False), flush=True)
 
 
 # --- commands ---
@@ -175,7 +174,7 @@ async def _commands(csms: Any, loop: asyncio.AbstractEventLoop) -> None:
     threading.Thread(target=read, daemon=True).start()
     while (words := (await lines.get()).split()) != ["quit"]:
         if words:
-            print(json.dumps(await _carried_out(csms, words)), flush=True)
+            put(json.dumps(await _carried_out(csms, words)), flush=True)
 
 
 async def _carried_out(csms: Any, words: list[str]) -> Any:

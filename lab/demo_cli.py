@@ -6,6 +6,8 @@ import json
 import sys
 from pathlib import Path
 
+from lab.output import put
+
 EPILOG = """examples:
   v2g demo                                             DC_BPT, Scheduled, Plug & Charge
   v2g demo --service AC_BPT --control dynamic --auth eim
@@ -36,7 +38,10 @@ def run(options: argparse.Namespace) -> int:
     )
 
     def tell(line: str) -> None:
-        print(line, file=sys.stderr if options.json else sys.stdout, flush=True)
+        if options.json:
+            print(line, file=sys.stderr, flush=True)
+        else:
+            put(line, flush=True)
 
     if plan.install and plan.authorization != "PnC":
         print("v2g demo: --install brings a contract, which --auth eim does not use; leave out one of them", file=sys.stderr)
@@ -47,16 +52,16 @@ def run(options: argparse.Namespace) -> int:
         print(f"v2g demo: {error}", file=sys.stderr)
         return 2
     if options.json:
-        print(json.dumps({"well": outcome.well, "missed": outcome.missed, "car": outcome.car, "files": outcome.files}))
+        put(json.dumps({"well": outcome.well, "missed": outcome.missed, "car": outcome.car, "files": outcome.files}))
         return 0 if outcome.well else 1
     car = outcome.car
     moved = f"{car['energy_charged'] / 1000:.1f} kWh in, {car['energy_discharged'] / 1000:.1f} kWh out"
-    print(f"\n{moved}, battery {car['soc_start']} to {car['soc_end']} %")
+    put(f"\n{moved}, battery {car['soc_start']} to {car['soc_end']} %")
     for name, path in outcome.files.items():
-        print(f"{name:10} {path}")
+        put(f"{name:10} {path}")
     for line in outcome.missed:
-        print(f"not well   {line}")
-    print("all went well" if outcome.well else "this was not as it should be")
+        put(f"not well   {line}")
+    put("all went well" if outcome.well else "this was not as it should be")
     return 0 if outcome.well else 1
 
 
@@ -67,7 +72,6 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="a whole session: TLS, Plug & Charge, charge, discharge, OCPP, report",
         description=__doc__,
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--service", choices=("AC", "AC_BPT", "DC", "DC_BPT"), default="DC_BPT")
     parser.add_argument("--control", choices=("scheduled", "dynamic"), default="scheduled")

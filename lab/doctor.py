@@ -13,6 +13,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from lab.output import put
+
 if TYPE_CHECKING:
     from v2g.session.tls import TlsFacts
     from v2g.session.transport.channel import Channel
@@ -215,10 +217,10 @@ def run(options: argparse.Namespace) -> int:
     """Print the findings; 1 when one of them is bad."""
     findings = examine(options.pki)
     if options.json:
-        print(json.dumps([asdict(f) for f in findings], indent=1))
+        put(json.dumps([asdict(f) for f in findings], indent=1))
     else:
         for f in findings:
-            print(f"{f.verdict:5} {f.topic:14} {f.found}" + (f"\n{'':20} {f.cure}" if f.verdict != "ok" and f.cure else ""))
+            put(f"{f.verdict:5} {f.topic:14} {f.found}" + (f"\n{'':20} {f.cure}" if f.verdict != "ok" and f.cure else ""))
     return int(any(f.verdict == "bad" for f in findings))
 
 
@@ -229,7 +231,6 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="check this machine for what a session needs",
         description=__doc__,
         epilog="examples:\n  v2g doctor\n  v2g doctor --pki certs --json\n\nexit codes: 0 nothing is bad, 1 something is",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--pki", type=Path, default=Path("certs"), help="folder of certificates (default: certs)")
     parser.add_argument("--json", action="store_true", help="one JSON array")

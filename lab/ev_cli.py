@@ -14,6 +14,7 @@ from evcc.config import Config, parsed
 from evcc.script import Script
 from evcc.services import IDS
 from lab import wall
+from lab.output import put
 from lab.witness import add_options, witnesses
 from v2g.settings import ConfigError
 
@@ -38,9 +39,7 @@ exit codes: 0 the session ended as the standard foresees, 1 it did not (the reas
 
 def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add `v2g ev`."""
-    parser = subparsers.add_parser(
-        "ev", help="a car alone", description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = subparsers.add_parser("ev", help="a car alone", description=__doc__, epilog=EPILOG)
     where = parser.add_argument_group("where")
     where.add_argument("--connect", metavar="HOST:PORT", help="the station's address, IPv6 in brackets")
     where.add_argument("--iface", metavar="NAME", help="find the station by SDP on this interface")
@@ -105,7 +104,7 @@ def run(options: argparse.Namespace) -> int:
     except OSError as error:
         print(f"v2g ev: {error.filename or options.config}: {error.strerror or error}", file=sys.stderr)
         return USAGE
-    print(json.dumps(said) if options.json else told(said), flush=True)
+    put(json.dumps(said) if options.json else told(said), flush=True)
     return WELL if said["ok"] else NEGATIVE
 
 

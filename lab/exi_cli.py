@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import exi_guess
+from lab.output import put
 from v2g.exi import derive, explain
 from v2g.exi import dialect as dialects
 from v2g.exi import json as exi_json
@@ -38,8 +39,7 @@ exit codes: 0 well, 1 no message, 2 wrong usage
 
 def register(subparsers: Any) -> None:
     """Add the `exi` command to the parsers of `v2g`."""
-    formatter = argparse.RawDescriptionHelpFormatter
-    parser = subparsers.add_parser("exi", help="decode, encode and explain EXI", epilog=EXAMPLES, formatter_class=formatter)
+    parser = subparsers.add_parser("exi", help="decode, encode and explain EXI", epilog=EXAMPLES)
     verbs = parser.add_subparsers(metavar="VERB", required=True)
     decode = _verb(verbs, "decode", "octets to XML, or JSON with --json", _decode)
     encoding = _verb(verbs, "encode", "XML to octets", _encode)
@@ -55,16 +55,14 @@ def register(subparsers: Any) -> None:
     for verb in (decode, explaining):
         verb.add_argument("--mode", choices=("conformance", "interop"), default="conformance", help="interop tolerates values out of range")
         verb.add_argument("--json", action="store_true", help="one JSON document for machines")
-    describing = verbs.add_parser("describe", help="what a type consists of", epilog=EXAMPLES, formatter_class=formatter)
+    describing = verbs.add_parser("describe", help="what a type consists of", epilog=EXAMPLES)
     describing.add_argument("type", help="an element or type of the schema, such as DC_ChargeLoopReq")
     describing.add_argument("--set", choices=tuple(MODULES), help="schema set (default: all that have it)")
     describing.set_defaults(func=_describe)
 
 
 def _verb(verbs: Any, name: str, description: str, action: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
-    verb: argparse.ArgumentParser = verbs.add_parser(
-        name, help=description, description=description, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    verb: argparse.ArgumentParser = verbs.add_parser(name, help=description, description=description, epilog=EXAMPLES)
     verb.add_argument("message", nargs="?", help="the message itself, a file, or - for standard input")
     verb.add_argument("--set", choices=tuple(MODULES), help="schema set (guessed if not given)")
     verb.add_argument("--fragment", action="store_true", help="a fragment, as it is signed, instead of a document")
@@ -135,9 +133,9 @@ def _decode(options: argparse.Namespace) -> int:
     findings = [str(f) for f in reading.findings]
     if options.json:
         message = exi_json.plain(reading.message, schema_set(name), reading.name)
-        print(json.dumps({"set": name, "sure": sure, "root": reading.name.local, "findings": findings, "message": message}))
+        put(json.dumps({"set": name, "sure": sure, "root": reading.name.local, "findings": findings, "message": message}))
         return 0
-    print(to_xml(reading.message, schema_set(name), reading.name, pretty=True), end="")
+    put(to_xml(reading.message, schema_set(name), reading.name, pretty=True), end="")
     notes = findings if options.set else [f"set {name}, {sure}", *findings]
     for note in notes:
         print(f"v2g exi: {note}", file=sys.stderr)
@@ -151,7 +149,7 @@ def _encode(options: argparse.Namespace) -> int:
     refusals = {}
     for name in [options.set] if options.set else MODULES:
         try:
-            print(_encoded_xml(given, schema_set(name, DIALECTS[options.dialect]), options.fragment).hex())
+            put(_encoded_xml(given, schema_set(name, DIALECTS[options.dialect]), options.fragment).hex())
             return 0
         except EncodeError as error:
             refusals[name] = error
@@ -172,9 +170,9 @@ def _explain(options: argparse.Namespace) -> int:
     steps, remark = explain.explain(octets, schemas, fragment=options.fragment, mode=options.mode)
     if options.json:
         rows = [{"bit": s.bit, "width": s.width, "depth": s.depth, "what": s.what, "value": explain.shown(s.value)} for s in steps]
-        print(json.dumps({"set": name, "steps": rows, "remark": remark}))
+        put(json.dumps({"set": name, "steps": rows, "remark": remark}))
     else:
-        print("\n".join(explain.table(octets, steps)))
+        put("\n".join(explain.table(octets, steps)))
     if remark:
         print(f"v2g exi: {remark}", file=sys.stderr)
     return int(not steps or steps[-1].what not in ("padding", "EE", "end of fragment"))
@@ -184,13 +182,13 @@ def _json(options: argparse.Namespace) -> int:
     given = _given(options.message)
     if not given.lstrip().startswith(b"{"):
         name, reading, _ = _read(options)
-        print(exi_json.to_json(reading.message, schema_set(name), reading.name, indent=2))
+        put(exi_json.to_json(reading.message, schema_set(name), reading.name, indent=2))
         return 0
     if not options.set:
         raise UsageError("--set is needed to encode JSON")
     message, element = exi_json.from_json(given, schema_set(options.set), fragment=options.fragment)
     schemas = schema_set(options.set)
-    print((encode_fragment(message, schemas, element) if options.fragment else encode(message, schemas)).hex())
+    put((encode_fragment(message, schemas, element) if options.fragment else encode(message, schemas)).hex())
     return 0
 
 
@@ -202,7 +200,7 @@ def _describe(options: argparse.Namespace) -> int:
         if options.type in (cls.__name__, *(e.name for e in declared_elements(cls)))
     )
     for cls in found:
-        print(derive.describe(cls))
+        put(derive.describe(cls))
     if not found:
         print(f"v2g exi: no type or element {options.type}", file=sys.stderr)
     return 0 if found else 1
@@ -215,7 +213,7 @@ def _stream(answer: Callable[[dict[str, Any]], dict[str, Any]]) -> int:
     """Answer every line of standard input in order."""
     for line in sys.stdin.buffer:
         if line.strip():
-            print(json.dumps(_answered(line, answer)), flush=True)
+            put(json.dumps(_answered(line, answer)), flush=True)
     return 0
 
 

@@ -158,7 +158,7 @@ def _answers(command: list[str], questions: list[dict[str, Any]]) -> list[dict[s
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser("exi_differential", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser("exi_differential", description=__doc__)
     parser.add_argument("--messages", type=int, default=60, help="of each set, at least; fragments count")
     parser.add_argument("--mutations", type=int, default=100, help="of each set")
     parser.add_argument("--examples", action="store_true", help="print the shortest octets of each outcome")

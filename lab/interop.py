@@ -16,6 +16,7 @@ from pathlib import Path
 
 from lab.interop_bench import Bench, Cell, Seen
 from lab.interop_table import shown, write_into
+from lab.output import put
 from lab.peers import ecog_setup
 
 ROLES = ("car", "station")
@@ -75,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"v2g interop: {error}", file=sys.stderr)
         return 2
     if options.list:
-        print("\n".join(str(cell) for cell in cells))
+        put("\n".join(str(cell) for cell in cells))
         return 0
     try:
         peer = ecog_setup.install(options.home)
@@ -94,7 +95,7 @@ def run(options: argparse.Namespace) -> int:
     }
     (peer.home / "interop.json").write_text(json.dumps(report, indent=1) + "\n")
     table = shown(seen)
-    print(json.dumps(report, indent=1) if options.json else table)
+    put(json.dumps(report, indent=1) if options.json else table)
     if options.readme:
         write_into(options.readme, table)
     return int(any(not one.ok for one in seen))
@@ -107,7 +108,6 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="foreign car and foreign station against ours",
         description=__doc__,
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--home", type=Path, default=Path(".interop"), help="where the peer lives (default: .interop)")
     parser.add_argument("--only", nargs="+", default=[], metavar="WORD", help="only the cells that have all these words")

@@ -14,6 +14,7 @@ import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
+from lab.output import put
 from lab.pki import explain as explanation
 from lab.pki.commands import add
 from lab.pki.office import Office
@@ -43,18 +44,13 @@ EXAMPLE = """example:
 
 def register(subparsers: Any) -> None:
     """Add `pki` and `sign` to the `v2g` command."""
-    layout = argparse.RawDescriptionHelpFormatter
-    parser = subparsers.add_parser(
-        "pki", help="create, verify and serve certificates", description=__doc__, epilog=EXAMPLES + EXIT_CODES, formatter_class=layout
-    )
+    parser = subparsers.add_parser("pki", help="create, verify and serve certificates", description=__doc__, epilog=EXAMPLES + EXIT_CODES)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _create(_command(commands, "create", create_store, CREATE))
     _verify(_command(commands, "verify", verify_chain, VERIFY))
     _show(_command(commands, "show", show, SHOW))
     add(partial(_command, commands))
-    signing = subparsers.add_parser(
-        "sign", help="look into a signature", description="look into a signature", epilog=EXAMPLE + EXIT_CODES, formatter_class=layout
-    )
+    signing = subparsers.add_parser("sign", help="look into a signature", description="look into a signature", epilog=EXAMPLE + EXIT_CODES)
     explained = signing.add_subparsers(metavar="COMMAND", required=True)
     explanation.options(_command(explained, "explain", explanation.run, explanation.EXPLAIN))
 
@@ -67,7 +63,6 @@ def _command(commands: Any, name: str, run: Callable[[argparse.Namespace], int],
         help=summary,
         description=summary,
         epilog=f"examples:\n{examples}\n\n{EXIT_CODES}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
     parser.set_defaults(func=lambda options: guarded(run, options))
@@ -128,12 +123,12 @@ def create_store(options: argparse.Namespace) -> int:
     Office(store).staple(at(options), timedelta(days=7))
     count = sum(len(store.credentials(role)) for role in Role)
     if options.json:
-        print(json.dumps({"store": str(store.path), "curves": wanted.curves, "credentials": count}))
+        put(json.dumps({"store": str(store.path), "curves": wanted.curves, "credentials": count}))
     else:
-        print(f"{store.path}: {count} certificates with their keys on {', '.join(wanted.curves)}")
+        put(f"{store.path}: {count} certificates with their keys on {', '.join(wanted.curves)}")
         for role in LEAVES:
             for found in store.credentials(role):
-                print(f"  {role.value:13} {found.common_name:22} until {facts(found.leaf).not_after:%Y-%m-%d}  {found.chain_path}")
+                put(f"  {role.value:13} {found.common_name:22} until {facts(found.leaf).not_after:%Y-%m-%d}  {found.chain_path}")
     return WELL
 
 
@@ -177,7 +172,7 @@ def verify_chain(options: argparse.Namespace) -> int:
     except CertificateError as refused:
         error = refused
     if options.json:
-        print(json.dumps(_verdict_json(findings, error, warnings)))
+        put(json.dumps(_verdict_json(findings, error, warnings)))
     else:
         _print_verdict(options, findings, error, warnings)
     return NEGATIVE if error else WELL
@@ -242,12 +237,12 @@ def _print_verdict(
     for finding in findings if options.explain else ():
         if finding.depth != depth:
             depth = finding.depth
-            print("chain" if depth is None else f"certificate {depth}: {finding.name}")
+            put("chain" if depth is None else f"certificate {depth}: {finding.name}")
         requirement = f"  [{finding.requirement}]" if finding.requirement else ""
-        print(f"  {'ok' if finding.holds else 'NO'}  {finding.check}{f': {finding.complaint}' if finding.complaint else ''}{requirement}")
+        put(f"  {'ok' if finding.holds else 'NO'}  {finding.check}{f': {finding.complaint}' if finding.complaint else ''}{requirement}")
     for warning in warnings:
-        print(f"note: {warning}")
-    print(f"refused: {error}" if error else f"accepted as {options.role} by rules {options.rules}")
+        put(f"note: {warning}")
+    put(f"refused: {error}" if error else f"accepted as {options.role} by rules {options.rules}")
 
 
 # --- show ---
@@ -274,10 +269,10 @@ def show(options: argparse.Namespace) -> int:
         for file in chains:
             shown += [{"file": str(file), "depth": depth} | described(one) for depth, one in enumerate(read_chain(file))]
     if options.json:
-        print(json.dumps(shown))
+        put(json.dumps(shown))
     else:
         for one in shown:
-            print("\n".join(f"{key:12} {value}" for key, value in one.items() if value not in (None, "")), end="\n\n")
+            put("\n".join(f"{key:12} {value}" for key, value in one.items() if value not in (None, "")), end="\n\n")
     for path in options.path:
         for warning in Store(path).warnings(datetime.now(UTC)) if path.is_dir() else ():
             print(f"note: {warning}", file=sys.stderr)
@@ -308,11 +303,11 @@ def described(certificate: x509.Certificate) -> dict[str, Any]:
 def _show_profiles(as_json: bool) -> int:
     rows = [_row(profile) for profile in PROFILES.values()]
     if as_json:
-        print(json.dumps(rows))
+        put(json.dumps(rows))
         return WELL
     widths = {key: max(len(key), *(len(row[key]) for row in rows)) for key in rows[0]}
     for row in [{key: key for key in rows[0]}, *rows]:
-        print("  ".join(row[key].ljust(widths[key]) for key in row).rstrip())
+        put("  ".join(row[key].ljust(widths[key]) for key in row).rstrip())
     return WELL
 
 

@@ -4,6 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from lab.output import put
+
 
 def run(options: argparse.Namespace) -> int:
     """Write the page; 2 when the trace cannot be read."""
@@ -16,7 +18,7 @@ def run(options: argparse.Namespace) -> int:
     except (OSError, ValueError, KeyError) as error:
         print(f"v2g report: {error}", file=sys.stderr)
         return 2
-    print(target)
+    put(target)
     return 0
 
 
@@ -27,7 +29,6 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="an HTML page from a session's trace",
         description=__doc__,
         epilog="example:\n  v2g report demo-output/trace.jsonl --output session.html\n\nexit codes: 0 written, 2 the trace cannot be read",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("trace", type=Path, help="the trace, JSON Lines")
     parser.add_argument("--output", type=Path, help="the page (default: beside the trace)")

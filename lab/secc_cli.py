@@ -17,6 +17,7 @@ from typing import Any
 from energy.prices import parsed as parsed_prices
 from energy.site import Site
 from lab import wall
+from lab.output import put
 from lab.witness import add_options, witnesses
 from secc import station as words
 from secc.backend import LocalBackend, Surroundings
@@ -50,9 +51,7 @@ exit codes: 0 stopped by a signal, or with --once the session ended as the stand
 
 def register(subparsers: Any) -> None:
     """Add `secc` to the `v2g` command."""
-    parser = subparsers.add_parser(
-        "secc", help="a station alone", description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = subparsers.add_parser("secc", help="a station alone", description=__doc__, epilog=EPILOG)
     where = parser.add_argument_group("where")
     where.add_argument("--host", help="address to listen on (default ::1)")
     where.add_argument("--port", type=int, help="0 for any free one (default 15118, with --iface a random one)")
@@ -293,14 +292,14 @@ def site_of(config: Config, wall: float) -> Site:
 def say(as_json: bool, event: str, **facts: Any) -> None:
     """One line on standard output."""
     if as_json:
-        print(json.dumps({"event": event, **facts}), flush=True)
+        put(json.dumps({"event": event, **facts}), flush=True)
     elif event == "listening":
-        print(
+        put(
             f"listening on {facts['address']} ({facts['evse']}, {'TLS 1.3' if facts['tls'] else 'plain TCP, for benches only'})", flush=True
         )
     else:
         told = ", ".join(f"{name} {value}" for name, value in facts.items() if value not in (None, "", [], False))
-        print(f"{event}: {told}" if told else event, flush=True)
+        put(f"{event}: {told}" if told else event, flush=True)
 
 
 class Teller(Observer):

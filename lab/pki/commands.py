@@ -11,6 +11,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from lab.output import put
 from lab.pki import cps, est, ocsp
 from lab.pki.office import Office
 from lab.pki.web import Site
@@ -48,7 +49,7 @@ def add(command: Add) -> None:
 
 def say(options: argparse.Namespace, line: str, **fields: Any) -> None:
     """One line for people, or one JSON document for machines."""
-    print(json.dumps(fields) if options.json else line, flush=True)
+    put(json.dumps(fields) if options.json else line, flush=True)
 
 
 def office_of(path: Path) -> Office:
@@ -119,7 +120,7 @@ def sign(options: argparse.Namespace) -> int:
         fact = facts(chain[0])
         say(options, f"{options.out}: {fact.name} until {fact.not_after:%Y-%m-%d}", chain=str(options.out), subject=fact.name)
     else:
-        print(pem.decode(), end="")
+        put(pem.decode(), end="")
     return WELL
 
 

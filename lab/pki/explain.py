@@ -11,6 +11,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from lab.output import put
 from pki import provisioning2
 from pki import signature as xmldsig
 from pki.certificate import facts, read
@@ -85,7 +86,7 @@ def run(given: argparse.Namespace) -> int:
     judged = _judged(given, kind, chain, name)
     holds = error is None and not judged.startswith("refused")
     if given.json:
-        print(json.dumps(_json(type(message).__name__, leaf.name, steps, error, judged, holds)))
+        put(json.dumps(_json(type(message).__name__, leaf.name, steps, error, judged, holds)))
     else:
         _print(type(message).__name__, leaf.name, steps, error, judged)
     return 0 if holds else 1
@@ -137,13 +138,13 @@ def _judged(given: argparse.Namespace, kind: Signed, chain: tuple[bytes, ...], n
 
 
 def _print(name: str, signer: str, steps: Sequence[Step], error: SignatureError | None, judged: str) -> None:
-    print(f"{name}, signed by {signer}")
+    put(f"{name}, signed by {signer}")
     for number, step in enumerate(steps, 1):
-        print(f"{number:3} {step.name}: {step.detail}")
+        put(f"{number:3} {step.name}: {step.detail}")
         for line in range(0, len(step.octets), 48):
-            print(f"      {step.octets[line : line + 48].hex()}")
-    print(f"chain: {judged}")
-    print(f"refused: {error}" if error else "the signature holds")
+            put(f"      {step.octets[line : line + 48].hex()}")
+    put(f"chain: {judged}")
+    put(f"refused: {error}" if error else "the signature holds")
 
 
 def _json(name: str, signer: str, steps: Sequence[Step], error: SignatureError | None, judged: str, holds: bool) -> dict[str, Any]:

@@ -1,0 +1,81 @@
+"""Standard output belongs to what a command answers. What libraries print there, from Python or from C, goes to standard error.
+
+While a command works, file descriptor 1 is standard error, and so is `sys.stdout`; `put` alone writes where the user reads. HiGHS 1.16
+prints a banner whenever a solver is made, before it can be told not to: it is one of many, and `--json` must be JSON whoever prints.
+"""
+
+import contextlib
+import ctypes
+import io
+import os
+import sys
+from collections.abc import Iterator
+from typing import TextIO
+
+_answers: TextIO | None = None  # where `put` writes while standard output is reserved
+
+
+def put(*values: object, end: str = "\n", flush: bool = False) -> None:
+    """Write to the standard output that the user reads, as `print` does. Raises OSError: the disk is full, the reader has gone."""
+    stream = sys.stdout if _answers is None else _answers
+    print(*values, end=end, flush=flush, file=stream)
+
+
+@contextlib.contextmanager
+def reserved() -> Iterator[None]:
+    """Keep standard output for `put` as long as the block lasts. What is not yet written then is; raises OSError as `put` does."""
+    global _answers
+    if _answers is not None:  # a command inside a command
+        yield
+        return
+    _opened()
+    before, kept = sys.stdout, os.dup(1)
+    _answers = _own(before, kept)
+    sys.stdout = sys.stderr
+    os.dup2(2, 1)
+    try:
+        yield
+        _answers.flush()
+    finally:
+        _printed(before)
+        os.dup2(kept, 1)
+        sys.stdout, answers, _answers = before, _answers, None
+        if answers is not before:
+            with contextlib.suppress(OSError):  # it was said already, by the flush above or by a `put`
+                answers.close()
+        else:
+            os.close(kept)
+
+
+def _opened() -> None:
+    """What was closed before we began leads nowhere: the next file to be opened would take its place, and the banners."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_RDWR), number)
+
+
+def _own(before: TextIO | None, kept: int) -> TextIO:
+    """A stream to the real standard output; where something else stands in its place, such as a test's, that is the real one."""
+    try:
+        real = before is None or before.fileno() == 1
+    except (OSError, ValueError):  # it is no file
+        real = False
+    if before is not None:
+        before.flush()
+        if not real:
+            return before
+    encoding = before.encoding if before is not None else "utf-8"
+    octets = open(kept, "wb")  # noqa: SIM115 - closed with the stream
+    # a file name that is no text is shown, and is no reason to stop
+    return io.TextIOWrapper(octets, encoding, "backslashreplace", line_buffering=os.isatty(kept))
+
+
+def _printed(before: TextIO | None) -> None:
+    """Write out what Python and C have buffered, before their descriptor is the user's again."""
+    for stream in (before, sys.stderr):
+        with contextlib.suppress(OSError, AttributeError, ValueError):
+            stream.flush()  # type: ignore[union-attr]
+    with contextlib.suppress(OSError, AttributeError, TypeError):  # no such C library
+        ctypes.CDLL(None).fflush(None)

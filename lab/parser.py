@@ -1,0 +1,162 @@
+"""How `v2g` reads its arguments: `argparse`, with one line for what is wrong, the nearest name for what is unknown, and help that fits."""
+
+import argparse
+import re
+import textwrap
+from collections.abc import Callable, Sequence
+from importlib import metadata
+from typing import Any, NoReturn
+
+from lab.output import put
+from v2g import suggestion
+
+WIDEST = 120  # columns: longer lines of prose are hard to read
+GAP = re.compile(r"(?<=\S) {2,}(?=\S)")  # between an example and what it does
+USAGE = 2
+
+
+class Help(argparse.RawDescriptionHelpFormatter):
+    """Wraps prose to the terminal; an example that does not fit beside its remark has it underneath."""
+
+    def __init__(self, prog: str, **given: Any):
+        super().__init__(prog, **given)
+        self._width = min(self._width, WIDEST)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        lines: list[str] = []
+        paragraph: list[str] = []
+        for line in [*text.strip("\n").splitlines(), ""]:
+            if line and not line.startswith(" "):
+                paragraph.append(line)
+                continue
+            lines += textwrap.wrap(" ".join(paragraph), width, break_long_words=False, break_on_hyphens=False)
+            paragraph = []
+            lines += _example(line, width) if line else [""]
+        return "\n".join(lines).rstrip() + "\n"
+
+
+def _example(line: str, width: int) -> list[str]:
+    """An example as it stands if it fits; else continued as a shell reads it, and its remark below."""
+    if len(line) <= width:
+        return [line]
+    command, *remark = GAP.split(line.strip(), maxsplit=1)
+    shown = textwrap.wrap(command, width - 8, break_long_words=False, break_on_hyphens=False)
+    continued = " \\\n      ".join(shown).splitlines()
+    below = textwrap.wrap(remark[0], width - 6, break_long_words=False, break_on_hyphens=False) if remark else []
+    return [f"  {continued[0]}", *continued[1:], *(f"      {part}" for part in below)]
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser of `v2g` or of one of its commands."""
+
+    def __init__(self, *names: Any, **given: Any):
+        given |= {"formatter_class": Help, "allow_abbrev": False}  # an abbreviation of today is ambiguous tomorrow
+        super().__init__(*names, **given)
+
+    def print_help(self, file: Any = None) -> None:
+        """Write the help to standard output."""
+        put(self.format_help(), end="", flush=True)
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong in one line and leave with exit code 2."""
+        missing = message.removeprefix("the following arguments are required: ")
+        if missing != message:
+            commands = next((a for a in self._actions if isinstance(a, argparse._SubParsersAction) and a.metavar == missing), None)
+            choices = f"; there are {', '.join(commands.choices)}" if commands is not None else ""
+            message = f"{missing} is missing{choices}"
+        self.exit(USAGE, f"{self.prog}: {message.removeprefix('argument ')} (see {self.prog} --help)\n")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As `argparse` does it, but what is unknown to a command is said by that command."""
+        known, rest = super().parse_known_args(args, namespace)
+        if rest:
+            self.error(self._unknown(rest[0]))
+        return known, rest
+
+    def _unknown(self, word: str) -> str:
+        if not word.startswith("-"):
+            return f"{word!r} is one argument too many"
+        name = word.partition("=")[0]
+        if any(isinstance(action, argparse._SubParsersAction) for action in self._actions):
+            return f"{name} belongs behind the command: {self.prog} COMMAND {name}"
+        options = [option for option in self._option_string_actions if option.startswith("--")]
+        return f"there is no option {name}; {suggestion.cure(name, options)}"
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is None or value in action.choices:
+            return
+        commands = isinstance(action, argparse._SubParsersAction)
+        what = f"no {str(action.metavar).lower()} {value!r}" if commands else f"{value!r} is none of the choices"
+        raise argparse.ArgumentError(None if commands else action, f"{what}; {suggestion.cure(str(value), map(str, action.choices))}")
+
+
+class Version(argparse.Action):
+    """`--version`: says the version and leaves."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: Any, values: Any, option_string: str | None = None) -> NoReturn:
+        put(f"v2gkit {version()}", flush=True)
+        parser.exit()
+
+
+def version() -> str:
+    """The version that is installed."""
+    try:
+        return metadata.version("v2gkit")
+    except metadata.PackageNotFoundError:
+        return "unknown: it is not installed, only on the path"
+
+
+# --- kinds of arguments ---
+
+
+def number(least: float | None = None, *, above: float | None = None, most: float | None = None) -> Callable[[str], float]:
+    """A finite number within these bounds."""
+
+    def read(text: str) -> float:
+        return _within(float, "number", text, least, above, most)
+
+    return read
+
+
+def whole(least: int | None = None, most: int | None = None) -> Callable[[str], int]:
+    """A whole number within these bounds."""
+
+    def read(text: str) -> int:
+        return int(_within(int, "whole number", text, least, None, most))
+
+    return read
+
+
+def port(text: str) -> int:
+    """A TCP port; 0 is for any free one."""
+    return whole(0, 65_535)(text)
+
+
+def _within(kind: Callable[[str], float], name: str, text: str, least: float | None, above: float | None, most: float | None) -> float:
+    bounds = [f"at least {least:g}"] * (least is not None) + [f"above {above:g}"] * (above is not None)
+    if least is not None and most is not None:
+        bounds = [f"{least:g} to {most:g}"]
+    wanted = f"give a {name}" + (f", {bounds[0]}" if bounds else "")
+    try:
+        value = kind(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no {name}; {wanted}") from None
+    below = (least is not None and value < least) or (above is not None and value <= above)
+    if below or (most is not None and value > most) or value != value or value in (float("inf"), float("-inf")):
+        raise argparse.ArgumentTypeError(f"{text} is out of range; {wanted}")
+    return value
+
+
+def listed(known: Sequence[str]) -> Callable[[str], list[str]]:
+    """Names separated by commas, each one of those known."""
+
+    def read(text: str) -> list[str]:
+        names = [part.strip() for part in text.split(",") if part.strip()]
+        for name in names:
+            if name not in known:
+                raise argparse.ArgumentTypeError(f"{name!r} is none of the choices; {suggestion.cure(name, known)}")
+        if not names:
+            raise argparse.ArgumentTypeError(f"nothing is named; there are {', '.join(known)}")
+        return names
+
+    return read

@@ -1,0 +1,48 @@
+"""What is installed, built and shipped: the lock file against the declarations."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[2]
+DECLARED = tomllib.loads((ROOT / "pyproject.toml").read_text())
+LOCK = (ROOT / "requirements.lock").read_text()
+LOCKED = [Requirement(entry.split("--hash")[0].strip(" \\\n")) for entry in re.split(r"\n(?=[a-z])", LOCK) if entry[0] != "#"]
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+
+
+def wanted() -> list[Requirement]:
+    """Everything that `make` needs: to build, to run with all extras, to develop."""
+    extras = DECLARED["project"]["optional-dependencies"]
+    named = [*DECLARED["build-system"]["requires"], *DECLARED["project"]["dependencies"], *extras["dev"]]
+    every = re.fullmatch(r"v2gkit\[(.*)\]", extras["all"][0])
+    assert every is not None
+    return [Requirement(one) for one in [*named, *(one for extra in every[1].split(",") for one in extras[extra])]]
+
+
+@pytest.mark.parametrize("requirement", wanted(), ids=str)
+def test_the_lock_satisfies_what_is_declared(requirement: Requirement) -> None:
+    """`make lock` renews it after a dependency was added or raised."""
+    pins = [one for one in LOCKED if canonicalize_name(one.name) == canonicalize_name(requirement.name)]
+    for python in PYTHONS:
+        here = {"python_version": python, "python_full_version": f"{python}.5", "sys_platform": "linux"}
+        (pin,) = [one for one in pins if one.marker is None or one.marker.evaluate(here)]
+        (version,) = [one.version for one in pin.specifier]
+        assert requirement.specifier.contains(version), f"{pin} of requirements.lock is not {requirement}"
+
+
+def test_every_pin_is_exact_and_has_hashes() -> None:
+    entries = [entry for entry in re.split(r"\n(?=[a-z])", LOCK) if entry[0] != "#"]
+    assert len(entries) > 20
+    for entry in entries:
+        assert re.match(r"[a-z0-9.-]+==[^\s;]+", entry), entry
+        assert re.search(r"--hash=sha256:[0-9a-f]{64}", entry), entry
+
+
+def test_no_index_is_named() -> None:
+    """Where packages come from is decided by whoever installs."""
+    assert not re.findall(r"://|--(extra-)?index|--find-links|-e |\.(org|io|com)\b", LOCK)

@@ -1,0 +1,8 @@
+"""`python -m v2g`: the command line, as `v2g` and `v2gkit` start it."""
+
+import sys
+
+from lab.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())
