@@ -151,8 +151,15 @@ class Party:
                 raise RuntimeError(f"{self.name} did not get ready within {limit:g} s; see {self._log}") from None
             found = next((line for line in self.said if fits(line)), None)
         if found is None:
-            raise RuntimeError(f"{self.name} ended before it was ready; see {self._log}")
+            raise RuntimeError(f"{self.name} ended before it was ready: {self.last_words}")
         return found
+
+    @property
+    def last_words(self) -> str:
+        """The last line it wrote to standard error, which says why it ended."""
+        said = complaints(self._log)
+        lines = said.read_text(errors="replace").strip().splitlines() if said.exists() else []
+        return lines[-1] if lines else f"see {self._log}"
 
     async def finish(self, limit: float, *, ask: bool = False) -> int:
         """Wait for it to end by itself, or at once ask it to; then ask, then insist."""
@@ -167,18 +174,26 @@ class Party:
         return self.process.returncode if self.process.returncode is not None else -1
 
 
+def complaints(log: Path) -> Path:
+    """Where the standard error of a party goes."""
+    return log.with_suffix(".err")
+
+
 @contextlib.asynccontextmanager
 async def party(name: str, log: Path, tell: Tell | None, *arguments: str) -> AsyncIterator[Party]:
-    """A `v2g` command as a process; it is ended when the block is."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "lab.cli", *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, env={**os.environ}
-    )
+    """A `v2g` command as a process; it is ended when the block is. What it says is in `log`, its complaints are beside it."""
+    with complaints(log).open("wb") as said:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "v2g", *arguments, stdout=asyncio.subprocess.PIPE, stderr=said, env={**os.environ}
+        )
     running = Party(name, process, log, tell)
     try:
         yield running
     finally:
         if process.returncode is None:
             await running.finish(5.0, ask=True)
+        if not complaints(log).stat().st_size:
+            complaints(log).unlink()
 
 
 async def perform(plan: Plan, tell: Tell) -> Outcome:
@@ -246,7 +261,7 @@ async def _certificates(folder: Path, tell: Tell) -> Path:
         tell(f"PKI        makes certificates in {folder}")
         async with party("the PKI", folder.with_suffix(".log"), None, "pki", "create", str(folder)) as making:
             if await making.process.wait() != 0:
-                raise RuntimeError(f"no certificates; see {folder.with_suffix('.log')}")
+                raise RuntimeError(f"no certificates: {making.last_words}")
     return folder
 
 
