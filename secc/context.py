@@ -5,12 +5,13 @@ kept and played again.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any, Protocol
 
 from energy.needs import Needs
 from energy.offer import Offer
 from energy.series import Series
+from secc.intent import Intent, Notice
 from secc.outlet import Outlet
 from secc.services import Selection
 from secc.station import (
@@ -27,9 +28,10 @@ from secc.station import (
 )
 from v2g.exi.schema import Type
 from v2g.messages.common_messages import AuthorizationReq, CertificateInstallationReq, MeteringConfirmationReq, ScheduleExchangeRes
-from v2g.messages.common_types import EVSEStatusType, MessageHeaderType, MeterInfoType, evseNotificationType, responseCodeType
+from v2g.messages.common_types import EVSEStatusType, MessageHeaderType, MeterInfoType, responseCodeType
 from v2g.messages.xmldsig import SignatureType
 from v2g.session.endpoint import Event
+from v2g.session.errors import PeerMisbehaved, StationFailed
 from v2g.session.profiles import Deviation
 from v2g.session.sequence import State
 from v2g.session.tls import TlsFacts
@@ -39,21 +41,11 @@ CHALLENGE_LENGTH = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
-    """What the station asks of the car by EVSEStatus: since when (session time), and within how many seconds."""
+class Fault:
+    """Why power was taken away at once. With `may_stop` the car may still stop in order, else every request is refused."""
 
-    notification: evseNotificationType
-    since: float
-    delay: float = 0.0
-    reason: str = ""
-
-    def remaining(self, now: float) -> int:
-        """NotificationMaxDelay, counted down [V2G20-3318]."""
-        return max(0, round(self.delay - (now - self.since)))
-
-    def status(self, now: float) -> EVSEStatusType:
-        """As it is sent."""
-        return EVSEStatusType(NotificationMaxDelay=self.remaining(now), EVSENotification=self.notification)
+    error: PeerMisbehaved | StationFailed
+    may_stop: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +134,10 @@ class Context:
     schema_set: str = ""  # what SupportedAppProtocol selected
     agreement: Agreement = Agreement()
     taken: bool = False  # another session has the outlet
-    stopping: str = ""  # why the station wants to end before power flows
-    notice: Notice | None = None
+    unserviceable: str = ""  # why the outlet serves nobody now
+    intent: Intent = field(default_factory=Intent)  # what the station asks of the car
+    fault: Fault | None = None
+    polled: float | None = None  # since when the car has asked in this state without leaving it
 
     # authorization
     challenge: bytes = b""
@@ -172,6 +166,9 @@ class Context:
     max_points: int = 1024
 
     # hardware
+    emergency: str = ""  # why the outlet was stopped at once
+    locked: bool | None = None  # the connector; None: not observed
+    welded: bool = False  # the contactor was seen closed after it was told to open
     pilot: str | None = None  # None: not observed
     contactor: bool | None = None  # None: not told yet
     contactor_wanted: bool | None = None
@@ -183,6 +180,7 @@ class Context:
 
     # charge loop
     delivering: bool = False
+    looped: float | None = None  # when the last loop was answered, or power began
     metered: bool = False  # this service session has shown the meter
     meter: MeterReading | None = None
     meter_shown: MeterInfoType | None = None
@@ -200,9 +198,42 @@ class Context:
         return self.limits if self.announced is None else self.limits.within(self.announced)
 
     @property
+    def notice(self) -> Notice | None:
+        """What the car is asked by EVSEStatus now."""
+        return self.intent.notice
+
+    @property
+    def stopping(self) -> str:
+        """Why the session is to end; empty while it may go on."""
+        return self.intent.stopping
+
+    @property
+    def status(self) -> EVSEStatusType | None:
+        """EVSEStatus of a response."""
+        return None if self.notice is None else self.notice.status(self.now)
+
+    @property
     def energised(self) -> bool:
         """The outlet is or may be live, as far as the session knows."""
         return self.contactor is True or self.contactor_wanted is True or (self.isolation_asked is not None and self.contactor is not False)
+
+    @property
+    def live(self) -> bool:
+        """Energised, and not told to open: what may be closed must be told so before the session is over."""
+        return self.energised and self.contactor_wanted is not False
+
+    def anew(self) -> dict[str, Any]:
+        """The fields that end with a service, as they are at its beginning. What is not named in `OF_THE_SERVICE` outlives it."""
+        defaults = {f.name: f.default_factory() if f.default_factory is not MISSING else f.default for f in fields(self)}
+        return {name: defaults[name] for name in OF_THE_SERVICE}
+
+
+OF_THE_SERVICE = (
+    *("challenge", "claim", "asked", "verdict", "installation", "installation_asked", "installation_request"),
+    *("services", "sets", "announced", "car", "needs", "schedule_asked", "offer", "profile", "violating", "pause_proposed", "max_points"),
+    *("isolation_asked", "isolation", "output_wanted", "target_voltage"),
+    *("delivering", "looped", "polled", "metered", "meter_shown", "setpoint_wanted"),
+)
 
 
 @dataclass(frozen=True, slots=True)

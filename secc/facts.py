@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from secc import station as words
-from secc.context import Context, Notice
+from secc.context import Context
+from secc.intent import Notice
 from v2g.messages.common_types import evseNotificationType as Ask
 from v2g.session.timing import PAUSE_NOTIFICATION_MAX_DELAY
 
@@ -29,11 +30,17 @@ def told(fact: words.Fact, known: Context) -> Context:
         case words.OutputMeasured():
             return replace(known, output=fact)
         case words.ContactorIs(closed):
-            return replace(known, contactor=closed)
+            return replace(known, contactor=closed, welded=closed and known.contactor_wanted is False)
+        case words.ConnectorLock(locked):
+            return replace(known, locked=locked)
+        case words.EmergencyStop(reason):
+            return replace(known, emergency=reason or "no reason was given")
         case words.MeterRead(reading):
             return replace(known, meter=reading)
         case words.OutletTaken(by_another):
             return replace(known, taken=by_another)
+        case words.OutOfService(reason):
+            return replace(known, unserviceable=reason)
         case words.PilotIs(state):
             return replace(known, pilot=state)
     return asked(fact, known)
@@ -43,7 +50,7 @@ def asked(fact: words.Fact, known: Context) -> Context:
     """The context after the station asked for something: under power the car is told by EVSEStatus, before that by the next answer."""
     match fact:
         case words.StopAsked(reason):
-            return _noticed(known, Ask.Terminate, 0, reason) if known.delivering else replace(known, stopping=reason)
+            return _noticed(known, Ask.Terminate, 0, reason)
         case words.PauseAsked() if not known.delivering:
             return replace(known, pause_proposed=known.outlet.pause)
         case words.PauseAsked() if known.outlet.pause:
@@ -56,6 +63,4 @@ def asked(fact: words.Fact, known: Context) -> Context:
 
 
 def _noticed(known: Context, notification: Ask, delay: float, reason: str = "") -> Context:
-    if known.notice is not None and known.notice.notification is Ask.Terminate:
-        return known  # nothing is asked of a car that has been told to stop
-    return replace(known, notice=Notice(notification, known.now, delay, reason))
+    return replace(known, intent=known.intent.ask(Notice(notification, known.now, delay, reason)))

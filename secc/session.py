@@ -13,13 +13,15 @@ from typing import Any
 
 from pki.profiles import Role
 from pki.verify import VerifiedChain
+from secc.admission import BY_NAME, admit, decoded
 from secc.answers import ANSWERS
-from secc.context import Context, PausedSession, Pending, PriceSigner, Reply, Verifier
+from secc.context import Context, Fault, PausedSession, Pending, PriceSigner, Reply, Verifier
 from secc.facts import told
 from secc.outlet import Outlet
 from secc.pause import PausedSessions
 from secc.services import SCHEMA_SETS
-from secc.station import Fact, OpenContactor, PowerStopped
+from secc.station import Fact, OpenContactor, PowerStopped, SetOutput
+from secc.supervision import FAULT_ANSWER, due, hazard
 from v2g.exi.derive import least
 from v2g.exi.errors import DecodeError
 from v2g.exi.schema import Type
@@ -27,13 +29,13 @@ from v2g.messages import ac, dc
 from v2g.messages.app_protocol import responseCodeType as sapCodeType
 from v2g.messages.app_protocol import supportedAppProtocolReq, supportedAppProtocolRes
 from v2g.messages.common_messages import (
-    CertificateInstallationReq,
     MeteringConfirmationReq,
     PowerDeliveryReq,
     SessionSetupReq,
     SessionStopReq,
+    chargeProgressType,
 )
-from v2g.messages.common_types import V2GRequestType, responseCodeType
+from v2g.messages.common_types import EVSEStatusType, evseNotificationType, responseCodeType
 from v2g.session import frames
 from v2g.session.clock import Clock
 from v2g.session.endpoint import Ended, Event, FrameReceived, FrameSent, Noted, Relaxed, StateEntered
@@ -44,21 +46,19 @@ from v2g.session.errors import (
     PeerIncompatible,
     PeerMisbehaved,
     Refused,
-    SequenceError,
     SessionError,
     StationFailed,
     TimedOut,
     UnknownSession,
 )
-from v2g.session.profiles import PRE_CHARGE_UNFINISHED, PROVISIONING_AS_VEHICLE
+from v2g.session.profiles import PROVISIONING_AS_VEHICLE
 from v2g.session.sequence import REQUESTS, State, admitted, response_to, row
 from v2g.session.timing import SECC_COMMUNICATION_SETUP_TIMEOUT, SECC_TCP_CLOSE, timing
 from v2g.session.tls import TlsFacts
 from v2g.session.v2gtp import FrameReader, PayloadType, frame
 
-PRE_CHARGE_MATCH = 20.0  # V between output and target at which contactors may close [IEC 61851-23]
-LOOPS = (ac.AC_ChargeLoopReq, dc.DC_ChargeLoopReq, dc.DC_WeldingDetectionReq, MeteringConfirmationReq)
-_BY_NAME = {request.__name__: request for request in REQUESTS}
+CHARGE_LOOPS = (ac.AC_ChargeLoopReq, dc.DC_ChargeLoopReq)
+LOOPS = (*CHARGE_LOOPS, dc.DC_WeldingDetectionReq, MeteringConfirmationReq)
 BEFORE_POWER = frozenset(REQUESTS) - {supportedAppProtocolReq, SessionStopReq, PowerDeliveryReq, *LOOPS}  # refused once the station stops
 SETUP, SEQUENCE, CLOSE = "V2G_SECC_CommunicationSetup_Timeout", "V2G_SECC_Sequence_Timeout", "TCP close after SessionStop"
 
@@ -115,34 +115,22 @@ class SeccSession:
         self._arm(SETUP, SECC_COMMUNICATION_SETUP_TIMEOUT, now, "supportedAppProtocolReq")
         self.heard: float | None = None  # when the last request came
         self._spoke: float | None = None
+        self._answering: type[Type] | None = None  # the request that has no answer yet
 
     # --- the six verbs, and one more ---
 
     def receive(self, octets: bytes, now: float) -> None:
-        if self.ended is None and not octets:
-            how, error = (self._closing, None) if self._closing else ("closed by the car", ConnectionLost("the car closed the connection"))
-            self._end(how, error, now)
-        elif self.ended is None:
-            self._reader.feed(octets)
-            self._work(now)
+        self._guarded(lambda: self._receive(octets, now), now)
 
     def tick(self, now: float) -> None:
-        if self.ended is not None:
-            return
-        if self._parked is not None:
-            if now >= self._parked.until:
-                self._resume(now)
-        elif self._timer is not None and now >= self._timer.due:
-            timer = self._timer
-            if self._closing:
-                self._end(self._closing, None, now)
-            else:
-                self._end("timed out", TimedOut(timer.name, timer.limit, f"no {timer.what}", "V2G20-443"), now)
+        self._guarded(lambda: self._tick(now), now)
 
     def deadline(self) -> float | None:
         if self.ended is not None:
             return None
-        return self._parked.until if self._parked is not None else self._timer.due if self._timer is not None else None
+        dues = [self._parked.until] if self._parked is not None else [self._timer.due] if self._timer is not None else []
+        bound = self._bound()
+        return min([*dues, bound[0]] if bound is not None else dues, default=None)
 
     def octets_to_send(self) -> bytes:
         octets, self._out = b"".join(self._out), []
@@ -154,16 +142,85 @@ class SeccSession:
 
     def tell(self, fact: Fact, now: float) -> None:
         """Take something that became true. An answer that waited for it is given at once."""
-        if self.ended is not None:
-            return
-        self.context = told(fact, replace(self.context, now=now, wall=self._clock.wall(now)))
-        if self._parked is not None:
-            self._resume(now)
+        self._guarded(lambda: self._told(fact, now), now)
 
     def abort(self, reason: str, now: float) -> None:
         """End at once, without a word to the car: the hardware failed, or the station shuts down."""
         if self.ended is None:
             self._end("aborted", StationFailed(reason), now)
+
+    # --- what the verbs do, between the guard without and the supervision at the end ---
+
+    def _guarded(self, step: Callable[[], None], now: float) -> None:
+        """Run a step and look at what it led to. What raises is a bug of ours or a value that no message holds: the session ends safely."""
+        try:
+            if self.ended is None:
+                step()
+            self._supervise(now)
+        except Exception as error:
+            self._broken(error, now)
+
+    def _receive(self, octets: bytes, now: float) -> None:
+        if not octets:
+            how, error = (self._closing, None) if self._closing else ("closed by the car", ConnectionLost("the car closed the connection"))
+            self._end(how, error, now)
+        else:
+            self._reader.feed(octets)
+            self._work(now)
+
+    def _tick(self, now: float) -> None:
+        if self._parked is not None:
+            if now >= self._parked.until:
+                self._resume(now)
+        elif self._timer is not None and now >= self._timer.due:
+            timer, fault = self._timer, self.context.fault
+            if self._closing:
+                self._end(self._closing, None, now)
+            elif fault is not None:
+                self._end(_blamed(fault.error), fault.error, now)
+            else:
+                self._end("timed out", TimedOut(timer.name, timer.limit, f"no {timer.what}", "V2G20-443"), now)
+
+    def _told(self, fact: Fact, now: float) -> None:
+        self.context = told(fact, replace(self.context, now=now, wall=self._clock.wall(now)))
+        self._supervise(now)
+        if self._parked is not None:
+            self._resume(now)
+
+    # --- supervision ---
+
+    def _bound(self) -> tuple[float, Fault] | None:
+        """When supervision must look again, and what it will find then."""
+        return None if self._closing or self.context.fault is not None else due(self.context)
+
+    def _supervise(self, now: float) -> None:
+        """End what must not be and what has lasted too long, in whatever state the session is."""
+        known = self.context
+        if self.ended is not None or (known.fault is not None and not known.fault.may_stop):
+            return
+        bound = self._bound()
+        fault = hazard(known) or (bound[1] if bound is not None and now >= bound[0] else None)
+        if fault is not None and (known.fault is None or not fault.may_stop):
+            self._fail(fault, now)
+
+    def _fail(self, fault: Fault, now: float) -> None:
+        """Take the power away at once; the car hears why with its next answer, for which it has a moment."""
+        known = self.context
+        self._events.append(Noted(now, "fault", {"why": str(fault.error), "requirement": fault.error.requirement}))
+        selection = known.agreement.selection
+        if fault.may_stop and selection is not None and selection.dc:
+            self._events.append(SetOutput(now, 0.0, 0.0))  # the contactor is left for the welding detection
+            self.context = replace(known, fault=fault, output_wanted=None)
+        else:
+            self._events += [OpenContactor(now)] if known.live else []
+            self._events += [PowerStopped(now)] if known.delivering and not fault.may_stop else []
+            self.context = replace(known, fault=fault, delivering=known.delivering and fault.may_stop, contactor_wanted=False)
+        if self._closing:
+            self._end(_blamed(fault.error), fault.error, now)
+        elif self._parked is not None:
+            self._resume(now)
+        elif self._timer is not None:
+            self._timer = replace(self._timer, due=min(self._timer.due, now + FAULT_ANSWER))
 
     # --- a request ---
 
@@ -183,65 +240,30 @@ class SeccSession:
         since = None if self._spoke is None else now - self._spoke
         self.heard = now
         try:
-            name, request = self._decoded(payload_type, exi, now)
+            name, request, relaxed = decoded(payload_type, exi, self.context, now)
         except (DecodeError, FramingError) as error:
             self._events.append(FrameReceived(now, payload_type, "", exi, None, since))
             self._undecodable(error, now)
             return
-        self._events.append(FrameReceived(now, payload_type, name, exi, request, since))
+        self._events += [*relaxed, FrameReceived(now, payload_type, name, exi, request, since)]
+        self._answering = type(request)
         try:
-            self._admit(request, payload_type, now)
+            self.context, indulged = admit(request, payload_type, self.context, now)
+            self._events += indulged
             self._answer(_Parked(request, now, exi, now), now)
-        except PeerMisbehaved as refusal:
+        except (PeerMisbehaved, StationFailed) as refusal:
             self._refuse(type(request), refusal, now)
-
-    def _decoded(self, payload_type: int, exi: bytes, now: float) -> tuple[str, Type]:
-        """The message and its schema set. One public car frames its CertificateInstallationReq like -2: let in, and said aloud."""
-        if payload_type == PayloadType.EXI and self.context.schema_set:
-            try:
-                request = frames.message(payload_type, exi, "common")
-            except DecodeError:
-                request = None
-            if isinstance(request, CertificateInstallationReq):
-                self._events.append(Relaxed(now, "CertificateInstallationReq under payload type 0x8001", "Table 12"))
-                return "common", request
-        message = frames.message(payload_type, exi)
-        return frames.SETS[PayloadType(payload_type)], message
-
-    def _admit(self, request: Type, payload_type: int, now: float) -> None:
-        """Whether this request may be answered here: whose it is, whether it is its turn, on which stream it came."""
-        kind, known = type(request), self.context
-        if kind not in _BY_NAME.values():
-            raise PeerMisbehaved(f"{kind.__name__} is no request that a station answers")
-        started = known.state not in (State.SUPPORTED_APP_PROTOCOL, State.SESSION_SETUP)
-        if started and isinstance(request, V2GRequestType) and kind is not SessionSetupReq and request.Header.SessionID != known.session_id:
-            raise UnknownSession(f"{kind.__name__} has SessionID {request.Header.SessionID.hex()}", "V2G20-460")
-        if row(known.state, kind) is None and not self._indulged(kind, now):
-            allowed = ", ".join(r.__name__ for r in admitted(known.state)) or "nothing"
-            raise SequenceError(f"{kind.__name__} came, expected is {allowed}", "V2G20-459")
-        expected = frames.payload_type_of(kind)
-        tolerated = kind is CertificateInstallationReq and payload_type == PayloadType.EXI
-        if payload_type != expected and not tolerated:
-            raise SequenceError(f"{kind.__name__} came under payload type 0x{payload_type:04X}, its own is 0x{expected:04X}")
-
-    def _indulged(self, request: type[Type], now: float) -> bool:
-        """Whether the profile lets a car start power that never called its pre-charge finished."""
-        known = self.context
-        matched = abs(known.output.voltage - known.target_voltage) <= PRE_CHARGE_MATCH
-        early = known.state is State.DC_PRE_CHARGE and request is PowerDeliveryReq
-        if not (early and matched and known.outlet.puts_up_with(PRE_CHARGE_UNFINISHED)):
-            return False
-        self._events.append(Relaxed(now, PRE_CHARGE_UNFINISHED.name, PRE_CHARGE_UNFINISHED.requirement))
-        self.context = replace(known, state=State.DC_START)
-        return True
 
     def _answer(self, asked: _Parked, now: float) -> None:
         request, known = asked.request, self.context
+        stops = isinstance(request, SessionStopReq) or getattr(request, "ChargeProgress", None) is chargeProgressType.Stop
+        if known.fault is not None and not (known.fault.may_stop and stops):
+            raise known.fault.error
         former: PausedSession | None = None
         wall = self._clock.wall(now)
         if isinstance(request, SessionSetupReq) and known.tls is not None and known.tls.peer_chain:
             former = self._paused.take(request.Header.SessionID, known.tls.peer_chain[0], wall)
-        if known.stopping and type(request) in BEFORE_POWER:
+        if known.stopping and type(request) in BEFORE_POWER and not known.delivering:
             raise Refused(responseCodeType.FAILED, known.stopping)
         seen = replace(known, now=now, wall=wall, received=asked.received, exi=asked.exi, former=former)
         answer = ANSWERS[type(request)](request, seen)
@@ -255,7 +277,7 @@ class SeccSession:
             raise Misuse(
                 f"the answer to {type(request).__name__} in {known.state.value} leads to {answer.then.value}, which its row does not name"
             )
-        self.context = replace(answer.known, state=answer.then, former=None)
+        self.context = _moved(known, answer, type(request), now)
         self._send(answer.response, now)
         self._move(type(request), answer, now)
 
@@ -265,7 +287,7 @@ class SeccSession:
         parked = self._parked
         try:
             self._answer(parked, now)
-        except PeerMisbehaved as refusal:
+        except (PeerMisbehaved, StationFailed) as refusal:
             self._parked = None
             self._refuse(type(parked.request), refusal, now)
         if self._parked is None:
@@ -307,7 +329,7 @@ class SeccSession:
 
     def _undecodable(self, error: DecodeError | FramingError, now: float) -> None:
         """Octets that are no message: the paired response where it is clear what they wanted to be, and the end."""
-        request = _BY_NAME.get(error.path[0]) if isinstance(error, DecodeError) and error.path else None
+        request = BY_NAME.get(error.path[0]) if isinstance(error, DecodeError) and error.path else None
         if request is None or isinstance(error, FramingError):
             self._end("undecodable", error if isinstance(error, FramingError) else FramingError(str(error)), now)
         elif error.path[1:3] == ("Header", "SessionID"):
@@ -315,28 +337,42 @@ class SeccSession:
         else:
             self._refuse(request, PeerMisbehaved(str(error)), now)
 
-    def _refuse(self, request: type[Type], refusal: PeerMisbehaved, now: float) -> None:
-        """The smallest valid response with a FAILED code; it ends the session (-20, 8.6)."""
+    def _refuse(self, request: type[Type], refusal: PeerMisbehaved | StationFailed, now: float) -> None:
+        """The smallest valid response with a FAILED code; it ends the session (-20, 8.6). Where there is EVSEStatus, it says Terminate."""
         self.context = replace(self.context, now=now, wall=self._clock.wall(now))
         if request is supportedAppProtocolReq:
             self._send(supportedAppProtocolRes(ResponseCode=sapCodeType.Failed_NoNegotiation), now)
-        elif request in _BY_NAME.values():
+        elif request in BY_NAME.values():
             given: dict[str, Any] = {"Header": self.context.header, "ResponseCode": refusal.code}
+            if "EVSEStatus" in response_to(request).__struct_fields__ and (self.context.fault is not None or self.context.stopping):
+                given["EVSEStatus"] = EVSEStatusType(NotificationMaxDelay=0, EVSENotification=evseNotificationType.Terminate)
             self._send(least(response_to(request), **given), now)
-        self._end("refused", refusal, now)
+        self._end(_blamed(refusal), refusal, now)
+
+    def _broken(self, error: Exception, now: float) -> None:
+        """Something raised: the car is answered FAILED if it waits for an answer, and the outlet made safe in any case."""
+        failed = StationFailed(f"internal error: {type(error).__name__}: {error}")
+        failed.__cause__ = error
+        waiting, self._parked = self._answering, None
+        if self.ended is not None:
+            return
+        try:
+            self._refuse(waiting, failed, now) if waiting is not None else self._end(_blamed(failed), failed, now)
+        except Exception as again:
+            failed.add_note(f"and then {type(again).__name__}: {again}")
+            self._end(_blamed(failed), failed, now)
 
     def _end(self, how: str, error: SessionError | None, now: float) -> None:
         known = self.context
-        if known.energised:
+        if known.live:
             self._events.append(OpenContactor(now))
         if known.delivering:
             self._events.append(PowerStopped(now))
         self.context = replace(known, state=State.ENDED, delivering=False, contactor_wanted=False)
         self._parked = self._timer = None
         why = {} if error is None else {"why": str(error), "requirement": error.requirement}
-        meter = {} if known.meter is None else {"charged": known.meter.charged, "discharged": known.meter.discharged}  # Wh
-        self._events.append(Noted(now, "ended", {"how": how, **why, **meter}))
         self.ended = Ended(how, error)
+        self._events.append(Noted(now, "ended", {"how": how, **why, **_energies(known)}))
 
     def _arm(self, name: str, limit: float, now: float, what: str) -> None:
         self._timer = _Timer(name, limit, now + limit, what)
@@ -347,4 +383,31 @@ class SeccSession:
         self._out.append(frame(payload_type, exi))
         since = None if self.heard is None else now - self.heard
         self._events.append(FrameSent(now, payload_type, frames.SETS[payload_type], exi, message, since))
-        self._spoke = now
+        self._spoke, self._answering = now, None
+
+
+def _moved(known: Context, answer: Reply, request: type[Type], now: float) -> Context:
+    """The context after an answer: its state, and since when the car polls in it or has had a loop."""
+    stays, after = answer.then is known.state, answer.known
+    loops = request in CHARGE_LOOPS or (after.delivering and not known.delivering)
+    return replace(
+        after,
+        state=answer.then,
+        former=None,
+        polled=(now if known.polled is None else known.polled) if stays else None,
+        looped=now if loops else after.looped,
+        fault=None,
+    )
+
+
+def _blamed(error: SessionError) -> str:
+    """How a session ends that had to: refused for what the car did, failed for what is ours."""
+    return "failed" if isinstance(error, StationFailed) else "refused"
+
+
+def _energies(known: Context) -> dict[str, int]:
+    """Wh of the session, where a meter says something that is a number."""
+    try:
+        return {} if known.meter is None else {"charged": known.meter.charged, "discharged": known.meter.discharged}
+    except (ValueError, OverflowError):
+        return {}

@@ -145,6 +145,11 @@ class SetPower(Want):
 
 
 @dataclass(frozen=True, slots=True)
+class LockConnector(Want):
+    """Lock the connector before the outlet becomes live; answer with `ConnectorLock`. It is unlocked when the session is over."""
+
+
+@dataclass(frozen=True, slots=True)
 class CloseContactor(Want):
     """Answer with `ContactorIs(True)`."""
 
@@ -274,6 +279,27 @@ class ContactorIs(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class ConnectorLock(Fact):
+    """The state of the connector lock. An outlet that is live and not locked is switched off at once, and the session ends."""
+
+    locked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EmergencyStop(Fact):
+    """Someone hit the button, or the hardware's own supervision did: power off at once, the session ends, nothing is waited for."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfService(Fact):
+    """The outlet cannot serve, and why; an empty reason takes it back. A car that introduces itself meanwhile is refused."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class OutletTaken(Fact):
     """Whether another session has the outlet; while it does, this one is refused when it introduces itself."""
 
@@ -296,7 +322,7 @@ class MeterRead(Fact):
 
 @dataclass(frozen=True, slots=True)
 class StopAsked(Fact):
-    """End the session: by EVSENotification in the charge loop, at the next request elsewhere."""
+    """End the session: by EVSENotification under power, at the next request elsewhere. It stands until the session is over."""
 
     reason: str
 

@@ -25,6 +25,7 @@ from v2g.messages.common_messages import (
 )
 from v2g.messages.common_types import evseNotificationType as Notification
 from v2g.messages.common_types import processingType as Processing
+from v2g.messages.common_types import responseCodeType as Code
 from v2g.session.errors import PeerIncompatible
 
 RENEGOTIATE = "renegotiate the schedule"
@@ -100,10 +101,15 @@ def stop(car: Car, mode: Mode) -> Part[None]:
 
 def renegotiation(car: Car, mode: Mode) -> Part[None]:
     """A new schedule under power."""
-    yield ask(PowerDeliveryReq, EVProcessing=Processing.Finished, ChargeProgress=Progress.ScheduleRenegotiation)
+    response: Any = yield ask(PowerDeliveryReq, EVProcessing=Processing.Finished, ChargeProgress=Progress.ScheduleRenegotiation)
+    if response.ResponseCode is Code.WARNING_ScheduleRenegotiationFailed:
+        car.note("no new schedule", why="the station does not renegotiate now")  # the loop goes on as it was
+        return
     mode.settle()
     yield from schedule(car)
-    yield from start(car, mode)
+    response = yield from start(car, mode)
+    if response.ResponseCode is Code.WARNING_ScheduleRenegotiationFailed:
+        raise PeerIncompatible("the station does not go on with the new schedule")
 
 
 def loop(car: Car, mode: Mode, leave: Callable[[Car], Leave]) -> Part[Leave]:

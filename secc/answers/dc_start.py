@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from secc.context import Context, Reply
-from secc.station import CheckIsolation, Limits, SetOutput
+from secc.station import CheckIsolation, Limits, LockConnector, SetOutput
 from v2g.messages.common_types import processingType
 from v2g.messages.common_types import responseCodeType as Code
 from v2g.messages.dc import (
@@ -25,19 +25,26 @@ PRE_CHARGE_CURRENT = 2.0  # A, the most that IEC 61851-23 lets flow while voltag
 
 def cable_check(_: DC_CableCheckReq, known: Context) -> Reply:
     """Ongoing while the isolation is measured, at the highest voltage that both sides can have."""
-    if known.pilot in ("A", "B", "E", "F"):
-        raise Refused(Code.FAILED, f"the control pilot is in state {known.pilot}, the car must ask for energy (C or D)")
+    _asking(known)
     if known.isolation is False:
         raise Refused(Code.FAILED, "the isolation is faulty")
     if known.isolation is True:
         return Reply(_checked(known, processingType.Finished), State.DC_PRE_CHARGE, known)
     if known.isolation_asked is None:
         voltage = min((known.car or Limits()).voltage, known.present_limits.voltage)
-        asked = replace(known, isolation_asked=known.now)
-        return Reply(_checked(known, processingType.Ongoing), State.DC_CABLE_CHECK, asked, (CheckIsolation(known.now, voltage),))
+        # the test closes the contactor by itself: what was known of it before says nothing now
+        asked = replace(known, isolation_asked=known.now, contactor=None, contactor_wanted=None)
+        wants = (LockConnector(known.now), CheckIsolation(known.now, voltage))
+        return Reply(_checked(known, processingType.Ongoing), State.DC_CABLE_CHECK, asked, wants)
     if known.now - known.isolation_asked >= CABLE_CHECK_LIMIT:
         raise Refused(Code.FAILED, f"the isolation was not measured within {CABLE_CHECK_LIMIT:g} s")
     return Reply(_checked(known, processingType.Ongoing), State.DC_CABLE_CHECK, known)
+
+
+def _asking(known: Context) -> None:
+    """Raises Refused where the pilot says that the car asks for no energy."""
+    if known.pilot in ("A", "B", "E", "F"):
+        raise Refused(Code.FAILED, f"the control pilot is in state {known.pilot}, the car must ask for energy (C or D)")
 
 
 def _checked(known: Context, processing: processingType) -> DC_CableCheckRes:
@@ -46,6 +53,7 @@ def _checked(known: Context, processing: processingType) -> DC_CableCheckRes:
 
 def pre_charge(request: DC_PreChargeReq, known: Context) -> Reply:
     """The output follows the car's target, never beyond the outlet's range; the car decides when the voltages match."""
+    _asking(known)
     target = min(max(number(request.EVTargetVoltage), 0.0), known.present_limits.voltage)
     wanted = SetOutput(known.now, target, PRE_CHARGE_CURRENT)
     before = known.output_wanted

@@ -21,7 +21,6 @@ from v2g.session.errors import Refused
 from v2g.session.profiles import NO_DISCHARGED_ENERGY
 from v2g.session.rational import number, optional
 
-NOTICE_GRACE = 10.0  # s beyond NotificationMaxDelay until a car that was told to stop is stopped
 DEPARTURE_CHANGE = 60.0  # s; a departure that moves less is the same wish, counted down
 VIOLATION_WARNED = 5.0  # s above its profile until the car is warned: ramps take time
 VIOLATION_ENDED = 60.0  # s until it is refused
@@ -30,17 +29,11 @@ Modes = dict[tuple[str, bool], tuple[type[CLReqControlModeType], type[CLResContr
 
 
 def admitted(mode: CLReqControlModeType, modes: Modes, known: Context) -> type[CLResControlModeType]:
-    """The response mode in kind [V2G20-1600]. Raises Refused for a request of another kind than was selected, or when power must end."""
+    """The response mode in kind [V2G20-1600]. Raises Refused for a request of another kind than was selected,."""
     selection = known.agreement.selected
     expected, answer = modes[selection.control, selection.bidirectional]
     if type(mode) is not expected:
         raise Refused(Code.FAILED, f"{type(mode).__name__} came, {expected.__name__} was selected", "V2G20-1600")
-    if known.contactor is False:
-        raise Refused(Code.FAILED_ContactorError, "the contactor is open")
-    notice = known.notice
-    insisting = notice is not None and notice.notification in (evseNotificationType.Terminate, evseNotificationType.Pause)
-    if notice is not None and insisting and known.now >= notice.since + notice.delay + NOTICE_GRACE:
-        raise Refused(Code.FAILED, f"the car did not follow {notice.notification.value} within {notice.delay + NOTICE_GRACE:g} s")
     return answer
 
 
@@ -62,8 +55,7 @@ def common(request: ChargeLoopReqType, power: float, known: Context) -> tuple[di
         and known.outlet.puts_up_with(NO_DISCHARGED_ENERGY)
     ):
         relaxed = (Relaxed(known.now, NO_DISCHARGED_ENERGY.name, NO_DISCHARGED_ENERGY.requirement),)
-    status = None if known.notice is None else known.notice.status(known.now)
-    fields = {"Header": known.header, "ResponseCode": code, "EVSEStatus": status, "MeterInfo": shown}
+    fields = {"Header": known.header, "ResponseCode": code, "EVSEStatus": known.status, "MeterInfo": shown}
     return fields, replace(known, metered=True, meter_shown=shown or known.meter_shown), relaxed
 
 

@@ -7,15 +7,14 @@ from secc.station import MeteringConfirmed
 from v2g.exi.codec import encode_fragment
 from v2g.messages import schema_set
 from v2g.messages.common_messages import MeteringConfirmationReq, MeteringConfirmationRes
-from v2g.messages.common_types import evseNotificationType
+from v2g.messages.common_types import evseNotificationType as Ask
 from v2g.messages.common_types import responseCodeType as Code
 from v2g.session.errors import Refused, SequenceError
 
 
 def metering_confirmation(request: MeteringConfirmationReq, known: Context) -> Reply:
     """Only when it was asked for [V2G20-1083], only over what was shown, only by the holder of the contract."""
-    notice = known.notice
-    if notice is None or notice.notification is not evseNotificationType.MeteringConfirmation:
+    if known.intent.of(Ask.MeteringConfirmation) is None:
         raise SequenceError("a metering confirmation came that nobody asked for", "V2G20-1083")
     signed, wrong = request.SignedMeteringData, None
     if signed.SessionID != known.session_id:
@@ -30,4 +29,4 @@ def metering_confirmation(request: MeteringConfirmationReq, known: Context) -> R
         raise Refused(Code.FAILED_MeteringSignatureNotValid, wrong)
     confirmed = MeteringConfirmed(known.now, encode_fragment(signed, schema_set("common")), True)
     response = MeteringConfirmationRes(Header=known.header, ResponseCode=Code.OK)
-    return Reply(response, known.state, replace(known, notice=None), (confirmed,))
+    return Reply(response, known.state, replace(known, intent=known.intent.without(Ask.MeteringConfirmation)), (confirmed,))

@@ -5,8 +5,9 @@ from dataclasses import replace
 from energy.offer import Tuple
 from energy.series import Series, Step
 from energy.setpoint import held
+from secc.answers.contactor import CONTACTOR_LIMIT, waiting
 from secc.context import Context, Pending, Reply
-from secc.station import CloseContactor, OpenContactor, PowerStarted, PowerStopped, ScheduleChosen, SetOutput, SetPower
+from secc.station import PowerStarted, PowerStopped, ScheduleChosen, SetOutput, SetPower
 from v2g.messages.common_messages import (
     EVPowerProfileType,
     PowerDeliveryReq,
@@ -15,6 +16,7 @@ from v2g.messages.common_messages import (
     chargeProgressType,
     powerToleranceAcceptanceType,
 )
+from v2g.messages.common_types import evseNotificationType as Ask
 from v2g.messages.common_types import processingType
 from v2g.messages.common_types import responseCodeType as Code
 from v2g.session.endpoint import Event
@@ -22,7 +24,7 @@ from v2g.session.errors import Refused, SequenceError
 from v2g.session.rational import number
 from v2g.session.sequence import State
 
-CONTACTOR_LIMIT = 1.4  # s to move, so that the answer leaves within the performance time of 1.5 s
+PRE_CHARGE_MATCH = 20.0  # V between output and target at which contactors may close [IEC 61851-23]
 CLOCK_SLACK = 30.0  # s by which a profile may lag the schedule it follows: clocks differ, and an answer takes its time
 ROUNDING = 1.0  # W that four digits of a rational number may differ
 STARTED = {
@@ -56,23 +58,28 @@ def power_delivery(request: PowerDeliveryReq, known: Context) -> Reply | Pending
 
 
 def _delivered(known: Context, code: Code = Code.OK) -> PowerDeliveryRes:
-    status = None if known.notice is None else known.notice.status(known.now)
-    return PowerDeliveryRes(Header=known.header, ResponseCode=code, EVSEStatus=status)
+    return PowerDeliveryRes(Header=known.header, ResponseCode=code, EVSEStatus=known.status)
 
 
 def _start(request: PowerDeliveryReq, known: Context) -> Reply | Pending:
     then = STARTED.get(known.state)
     if then is None:
         raise SequenceError("power is asked for before the isolation was checked", "V2G20-459")
-    if known.stopping:
+    if known.stopping and not known.delivering:
         raise Refused(Code.FAILED_PowerDeliveryNotApplied, known.stopping)
-    if request.EVProcessing is not processingType.Finished and request.EVPowerProfile is None:
+    if known.stopping:  # in the middle of a renegotiation: the car is told once more, and may stop in order
+        return Reply(_delivered(known, Code.WARNING_ScheduleRenegotiationFailed), known.state, known)
+    if request.EVProcessing is not processingType.Finished:
         return Reply(_delivered(known), known.state, known)  # the car is not ready yet and asks again
     if request.EVPowerProfile is None:
         raise Refused(Code.FAILED_EVPowerProfileInvalid, "there is no EVPowerProfile")
     profile, chosen, code = _profile(request.EVPowerProfile, known)
+    if (unready := _unready(known)) is not None:
+        if known.now >= known.received + CONTACTOR_LIMIT:
+            raise Refused(Code.FAILED_PowerDeliveryNotApplied, unready)
+        return Pending(known, known.received + CONTACTOR_LIMIT)
     if known.contactor is not True:  # its state, not its edge: it may be closed already
-        return _contactor(known, True)
+        return waiting(known, True)
     tuple_id = chosen.id if chosen is not None else None
     started = replace(known, profile=profile, agreement=replace(known.agreement, tuple_id=tuple_id), delivering=True)
     confirmed = None if code is Code.OK else code is Code.OK_PowerToleranceConfirmed
@@ -113,15 +120,23 @@ def _tolerance(mode: Scheduled_EVPPTControlModeType, offered: Tuple, known: Cont
     return Code.WARNING_PowerToleranceNotConfirmed
 
 
-def _contactor(known: Context, closed: bool) -> Pending:
-    """Wait for the contactor, which PowerDeliveryRes cannot say; one that does not move is an error [V2G20-847]."""
-    until = known.received + CONTACTOR_LIMIT
-    if known.now >= until:
-        raise Refused(Code.FAILED_ContactorError, f"the contactor did not {'close' if closed else 'open'} within {CONTACTOR_LIMIT:g} s")
-    if known.contactor_wanted is closed:
-        return Pending(known, until)
-    want: Event = CloseContactor(known.now) if closed else OpenContactor(known.now)
-    return Pending(replace(known, contactor_wanted=closed), until, (want,))
+def _unready(known: Context) -> str | None:
+    """What the contactor still waits for: an AC car's pilot, the voltage of a DC output. Raises Refused for what waiting does not mend."""
+    pilot, dc = known.pilot, known.agreement.selected.dc
+    if pilot in ("A", "E", "F") or (pilot == "B" and dc):
+        raise Refused(Code.FAILED, f"the control pilot is in state {pilot}, the car must ask for energy (C or D)")
+    if pilot == "B":
+        return f"the control pilot stayed in state B for {CONTACTOR_LIMIT:g} s, the car must ask for energy (C or D)"  # [V2G20-847]
+    if dc and not known.delivering and not matched(known):
+        return (
+            f"the output is at {known.output.voltage:.0f} V, the car named {known.target_voltage:.0f} V: contactors must not close on that"
+        )
+    return None
+
+
+def matched(known: Context) -> bool:
+    """Whether contactors may close on the present output."""
+    return abs(known.output.voltage - known.target_voltage) <= PRE_CHARGE_MATCH
 
 
 def _stop(known: Context) -> Reply | Pending:
@@ -133,10 +148,12 @@ def _stop(known: Context) -> Reply | Pending:
         off = (SetOutput(known.now, 0.0, 0.0),)
         known = replace(known, output_wanted=None)
     elif known.energised and known.contactor is not False:
-        waiting = _contactor(known, False)
-        return replace(waiting, wants=(SetPower(known.now, 0.0), *waiting.wants) if waiting.wants else ())
+        opening = waiting(known, False)
+        return replace(opening, wants=(SetPower(known.now, 0.0), *opening.wants) if opening.wants else ())
     stopped = (*off, PowerStopped(known.now)) if known.delivering else off
-    return Reply(_delivered(replace(known, notice=None)), STOPPED[known.state], replace(known, delivering=False, notice=None), stopped)
+    followed = known.intent.without(Ask.Pause, Ask.ServiceRenegotiation, Ask.ScheduleRenegotiation, Ask.MeteringConfirmation)
+    known = replace(known, delivering=False, intent=followed)
+    return Reply(_delivered(known), STOPPED[known.state], known, stopped)
 
 
 def _renegotiate(known: Context) -> Reply:
@@ -144,6 +161,9 @@ def _renegotiate(known: Context) -> Reply:
     then = RENEGOTIATED.get(known.state)
     if then is None or not known.delivering:
         raise SequenceError("a schedule is to be renegotiated that is not in use", "V2G20-459")
-    anew = replace(known, needs=None, offer=None, schedule_asked=None, notice=None, output_wanted=None)
+    if known.stopping:
+        return Reply(_delivered(known, Code.WARNING_ScheduleRenegotiationFailed), known.state, known)
+    followed = known.intent.without(Ask.ScheduleRenegotiation)
+    anew = replace(known, needs=None, offer=None, schedule_asked=None, intent=followed, output_wanted=None)
     quiet = (SetOutput(known.now, known.target_voltage, 0.0),) if known.agreement.selected.dc else ()
     return Reply(_delivered(anew), then, anew, quiet)

@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 
-from secc.context import NO_SESSION, Agreement, Context, PausedSession, Reply
+from secc.answers.contactor import waiting
+from secc.context import NO_SESSION, Agreement, Context, PausedSession, Pending, Reply
+from secc.intent import PRIORITY
 from secc.pause import binding
 from secc.services import SCHEMA_SETS
-from secc.station import OpenContactor, PowerStopped, SessionStarted
+from secc.station import PowerStopped, SessionStarted
 from v2g.messages.app_protocol import supportedAppProtocolReq
 from v2g.messages.common_messages import SessionSetupReq, SessionSetupRes, SessionStopReq, SessionStopRes, chargingSessionType
 from v2g.messages.common_types import responseCodeType as Code
@@ -25,6 +27,8 @@ def supported_app_protocol(request: supportedAppProtocolReq, known: Context) -> 
 
 def session_setup(request: SessionSetupReq, known: Context) -> Reply:
     """A new session, or a paused one for the car that paused it, never for another [V2G20-2626] [V2G20-2627]."""
+    if known.unserviceable:
+        raise Refused(Code.FAILED, f"the outlet is out of service: {known.unserviceable}")
     if known.taken:
         raise Refused(Code.FAILED, "another session has the outlet")
     former = known.former
@@ -47,17 +51,20 @@ def _fresh(known: Context) -> bytes:
     return session_id
 
 
-def session_stop(request: SessionStopReq, known: Context) -> Reply:
-    """The end, a pause or a way back to the services; the outlet is made safe before the answer leaves."""
-    match request.ChargingSession:
-        case chargingSessionType.Pause:
-            return _pause(known)
-        case chargingSessionType.ServiceRenegotiation:
-            return _renegotiate(known)
+def session_stop(request: SessionStopReq, known: Context) -> Reply | Pending:
+    """The end, a pause or a way back to the services; the outlet is safe before the answer leaves."""
+    ways = {chargingSessionType.Pause: _pause, chargingSessionType.ServiceRenegotiation: _renegotiate}
+    reply = ways.get(request.ChargingSession, _terminate)(known)
+    return waiting(known, False) if known.energised and known.contactor is not False else reply
+
+
+def _terminate(known: Context) -> Reply:
     return Reply(_stopped(known), State.ENDED, _released(known), _safe(known), how="Terminate")
 
 
 def _pause(known: Context) -> Reply:
+    if known.stopping:
+        raise Refused(Code.FAILED_PauseNotAllowed, f"there will be nothing to come back to: {known.stopping}")
     if not known.outlet.pause or known.agreement.selection is None:
         why = "this outlet does not pause" if not known.outlet.pause else "there is nothing to come back to before a service is selected"
         raise Refused(Code.FAILED_PauseNotAllowed, why)
@@ -70,22 +77,14 @@ def _renegotiate(known: Context) -> Reply:
     """Back to the services on the same connection, authorization kept, selection gone [V2G20-1477]."""
     if not known.outlet.service_renegotiation:
         raise Refused(Code.FAILED_NoServiceRenegotiationSupported, "ServiceRenegotiationSupported was false", "V2G20-1644")
+    if known.stopping:
+        raise Refused(Code.FAILED, f"the session is to end, not to go on with other services: {known.stopping}")
     if known.agreement.authorization is None:
         raise Refused(Code.FAILED_NoServiceRenegotiationSupported, "there are no services before authorization")
     agreement = replace(known.agreement, selection=None, tuple_id=None)
-    again = Context(
-        **{name: getattr(known, name) for name in _KEPT},
-        agreement=agreement,
-        contactor=known.contactor,
-        contactor_wanted=False if known.energised else known.contactor_wanted,
-    )
+    followed = known.intent.without(*PRIORITY)
+    again = replace(known, **known.anew(), agreement=agreement, intent=followed)
     return Reply(_stopped(known), State.SERVICE_DISCOVERY, again, _safe(known))
-
-
-_KEPT = (
-    *("outlet", "entropy", "verifier", "prices", "tls", "negotiable", "limits", "now", "wall", "received", "exi", "state"),
-    *("session_id", "schema_set", "meter", "pilot", "setpoint", "output"),
-)
 
 
 def _stopped(known: Context) -> SessionStopRes:
@@ -93,8 +92,7 @@ def _stopped(known: Context) -> SessionStopRes:
 
 
 def _safe(known: Context) -> tuple[Event, ...]:
-    opened: tuple[Event, ...] = (OpenContactor(known.now),) if known.energised else ()
-    return (*opened, PowerStopped(known.now)) if known.delivering else opened
+    return (PowerStopped(known.now),) if known.delivering else ()
 
 
 def _released(known: Context) -> Context:

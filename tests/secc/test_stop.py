@@ -8,7 +8,13 @@ from secc import station as words
 from secc.context import Agreement, PausedSession
 from secc.pause import CAPACITY, PausedSessions, binding
 from tests.secc.scripted import EPOCH, Scripted, outlet, secure
-from v2g.messages.common_messages import AuthorizationSetupReq, ServiceDiscoveryReq, SessionSetupReq
+from v2g.messages.common_messages import (
+    AuthorizationSetupReq,
+    ServiceDiscoveryReq,
+    SessionSetupReq,
+    SessionStopReq,
+    chargingSessionType,
+)
 from v2g.messages.common_types import responseCodeType as Code
 
 
@@ -246,10 +252,13 @@ def test_stop_in_the_loop_makes_the_outlet_safe_first() -> None:
     car = Scripted()
     car.charging("AC")
     car.auto = False
-    assert car.stop().ResponseCode is Code.OK
-    kinds = [type(event).__name__ for event in car.happened]
-    assert kinds.index("OpenContactor") < len(kinds) - 1 - kinds[::-1].index("FrameSent")
-    assert car.wants(words.PowerStopped)
+    car.send(SessionStopReq(Header=car.header(), ChargingSession=chargingSessionType.Terminate))
+    assert car.answers() == []
+    assert len(car.wants(words.OpenContactor)) == 1
+    car.tell(words.ContactorIs(False))
+    (answer,) = car.answers()
+    assert answer.ResponseCode is Code.OK
+    assert len(car.wants(words.OpenContactor)) == len(car.wants(words.PowerStopped)) == 1
 
 
 def test_octets_after_the_stop_are_ignored() -> None:

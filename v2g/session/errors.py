@@ -71,7 +71,11 @@ class ConnectionLost(SessionError):
 
 
 class StationFailed(SessionError):
-    """The station's own hardware or shell ended the session; neither protocol nor peer is to blame."""
+    """The station's own hardware or shell ended the session; neither protocol nor peer is to blame. `code` is what the car is answered."""
+
+    def __init__(self, message: str, requirement: str | None = None, code: responseCodeType = responseCodeType.FAILED):
+        super().__init__(message, requirement)
+        self.code = code
 
 
 class Misuse(SessionError):
