@@ -44,6 +44,8 @@ def admit(request: Type, payload_type: int, known: Context, now: float) -> tuple
     if started and isinstance(request, V2GRequestType) and kind is not SessionSetupReq and request.Header.SessionID != known.session_id:
         raise UnknownSession(f"{kind.__name__} has SessionID {request.Header.SessionID.hex()}", "V2G20-460")
     if row(known.state, kind) is None:
+        if known.fault is not None:
+            raise known.fault.error  # whatever comes now hears why the power went
         known, relaxed = _indulged(kind, known, now)
     expected = frames.payload_type_of(kind)
     tolerated = kind is CertificateInstallationReq and payload_type == PayloadType.EXI

@@ -226,7 +226,7 @@ def test_power_without_a_loop_does_not_last(service: str, does: str) -> None:
             case "asks for schedules":
                 car.exchange(EVTargetEnergyRequest=r(1000 + number))
             case "starts anew":
-                car.start()
+                car.deliver("Start", EVPowerProfile=car.profile(power=0))
             case "stands by":
                 car.deliver("Standby")
         car.wait(1)
