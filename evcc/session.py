@@ -22,9 +22,10 @@ from v2g.exi.schema import Type
 from v2g.messages import schema_set
 from v2g.messages.common_messages import AuthorizationReq, SessionSetupReq
 from v2g.messages.common_types import processingType
+from v2g.session import frames
 from v2g.session.endpoint import Ended, Event, FrameReceived, FrameSent, Noted, StateEntered
 from v2g.session.errors import ConnectionLost, FramingError, Misuse, PeerFailed, PeerMisbehaved, SessionError, TimedOut, UnknownSession
-from v2g.session.frames import SETS, message, payload_type_of
+from v2g.session.frames import SETS, payload_type_of
 from v2g.session.sequence import State, response_to, row
 from v2g.session.timing import EVCC_COMMUNICATION_SETUP_TIMEOUT, timing
 from v2g.session.v2gtp import CAR_RECEIVES, Frame, FrameReader, PayloadType, frame
@@ -220,13 +221,15 @@ class EvccSession:
         expects = self._aside if beside and not (self._raw and self._aside is None) else self._expects
         since = None if expects is None else now - expects.sent
         try:
-            response = message(heard.payload_type, heard.payload)
+            reading = frames.reading(heard.payload_type, heard.payload)
         except (DecodeError, FramingError) as error:
             self._events.append(FrameReceived(now, heard.payload_type, "", heard.payload, None, since))
             undecodable = PeerMisbehaved(f"a frame of type 0x{heard.payload_type:04X} is no message: {error}")
             self._end("Error", error if isinstance(error, FramingError) else undecodable)
             return
-        self._events.append(FrameReceived(now, heard.payload_type, SETS[PayloadType(heard.payload_type)], heard.payload, response, since))
+        response, name = reading.message, SETS[PayloadType(heard.payload_type)]
+        findings = tuple(str(finding) for finding in reading.findings)
+        self._events.append(FrameReceived(now, heard.payload_type, name, heard.payload, response, since, findings))
         if expects is None:
             self._unasked(response)
             return

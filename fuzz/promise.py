@@ -7,7 +7,7 @@ from typing import Literal
 
 from v2g.exi import engine
 from v2g.exi.codec import DecodeError, EncodeError, Reading, encode, encode_fragment, read
-from v2g.exi.decoder import Decoder, Mode
+from v2g.exi.decoder import Decoder, Mode, behind
 from v2g.exi.explain import explain
 from v2g.exi.grammar import SchemaSet
 from v2g.exi.json import from_json, to_json
@@ -32,8 +32,9 @@ def judge(octets: bytes, schemas: SchemaSet, fragment: bool = False, *, lenient:
         if (found := quick.read(octets, schemas, fragment)) is not None:
             _hold(reading is not None, f"the engine {name} takes what the patient walk refuses: {refusal}")
             assert reading is not None
-            _hold(found == (reading.name, reading.message), f"the engine {name} reads {found}, the patient walk {reading}")
-            _hold(not reading.findings, f"the engine {name} is silent about {reading.findings}")
+            _hold(found[:2] == (reading.name, reading.message), f"the engine {name} reads {found}, the patient walk {reading}")
+            told = (behind(reading.name, len(octets), found[2]),) if found[2] else ()
+            _hold(told == reading.findings, f"the engine {name} is silent about {reading.findings}")
     if reading is not None:
         _again(octets, reading, schemas, fragment)
         if views:

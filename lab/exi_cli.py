@@ -13,7 +13,7 @@ from v2g.exi import derive, explain
 from v2g.exi import dialect as dialects
 from v2g.exi import json as exi_json
 from v2g.exi.codec import Reading, encode, encode_fragment, read, read_first
-from v2g.exi.decoder import Mode
+from v2g.exi.decoder import BEHIND, Mode
 from v2g.exi.errors import EncodeError, ExiError
 from v2g.exi.grammar import SchemaSet
 from v2g.exi.schema import declared_elements
@@ -175,7 +175,7 @@ def _explain(options: argparse.Namespace) -> int:
         put("\n".join(explain.table(octets, steps)))
     if remark:
         print(f"v2g exi: {remark}", file=sys.stderr)
-    return int(not steps or steps[-1].what not in ("padding", "EE", "end of fragment"))
+    return int(not steps or steps[-1].what not in ("padding", "EE", "end of fragment", BEHIND))
 
 
 def _json(options: argparse.Namespace) -> int:

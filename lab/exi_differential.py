@@ -38,7 +38,7 @@ DISAGREE = "DISAGREE: "
 # what we say of octets that EXIficient takes: it decodes, it does not validate, and it reads what its grammars admit and no message uses
 STRICTER = {
     "value outside its facets": r"above the maximum|below the minimum|fewer than|more than",
-    "octets after the end": r"follow the end",
+    "octets after the end": r"follows? the end",
     "abstract element": r"is abstract",
     "content that no message has": r"no message has it",
     "element that is nil and must have content": r"^nil, but",

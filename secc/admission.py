@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from secc.answers.power import matched
 from secc.context import Context
+from v2g.exi.codec import Reading
 from v2g.exi.errors import DecodeError
 from v2g.exi.schema import Type
 from v2g.messages.common_messages import CertificateInstallationReq, PowerDeliveryReq, SessionSetupReq
@@ -18,20 +19,22 @@ from v2g.session.v2gtp import PayloadType
 BY_NAME = {request.__name__: request for request in REQUESTS}
 
 
-def decoded(payload_type: int, exi: bytes, known: Context, now: float) -> tuple[str, Type, tuple[Relaxed, ...]]:
-    """The schema set, the message, and what was let pass: one public car frames its CertificateInstallationReq like -2.
+def decoded(payload_type: int, exi: bytes, known: Context, now: float) -> tuple[str, Reading, tuple[Relaxed, ...]]:
+    """The schema set, the reading in it, and what was let pass: one public car frames its CertificateInstallationReq like -2.
 
     Raises DecodeError or FramingError.
     """
     if payload_type == PayloadType.EXI and known.schema_set:
         try:
-            request = frames.message(payload_type, exi, "common")
-        except DecodeError:
-            request = None
-        if isinstance(request, CertificateInstallationReq):
-            return "common", request, (Relaxed(now, "CertificateInstallationReq under payload type 0x8001", "Table 12"),)
-    message = frames.message(payload_type, exi)
-    return frames.SETS[PayloadType(payload_type)], message, ()
+            reading: Reading | None = frames.reading(payload_type, exi, "common")
+        except DecodeError as error:
+            if error.path[:1] == (CertificateInstallationReq.__name__,):
+                raise
+            reading = None
+        if reading is not None and isinstance(reading.message, CertificateInstallationReq):
+            return "common", reading, (Relaxed(now, "CertificateInstallationReq under payload type 0x8001", "Table 12"),)
+    reading = frames.reading(payload_type, exi)
+    return frames.SETS[PayloadType(payload_type)], reading, ()
 
 
 def admit(request: Type, payload_type: int, known: Context, now: float) -> tuple[Context, tuple[Relaxed, ...]]:

@@ -240,12 +240,13 @@ class SeccSession:
         since = None if self._spoke is None else now - self._spoke
         self.heard = now
         try:
-            name, request, relaxed = decoded(payload_type, exi, self.context, now)
+            name, reading, relaxed = decoded(payload_type, exi, self.context, now)
         except (DecodeError, FramingError) as error:
             self._events.append(FrameReceived(now, payload_type, "", exi, None, since))
             self._undecodable(error, now)
             return
-        self._events += [*relaxed, FrameReceived(now, payload_type, name, exi, request, since)]
+        request, findings = reading.message, tuple(str(finding) for finding in reading.findings)
+        self._events += [*relaxed, FrameReceived(now, payload_type, name, exi, request, since, findings)]
         self._answering = type(request)
         try:
             self.context, indulged = admit(request, payload_type, self.context, now)

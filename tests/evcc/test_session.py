@@ -49,7 +49,7 @@ from v2g.exi.derive import least
 from v2g.messages import app_protocol, dc, schema_set
 from v2g.messages import common_messages as cm
 from v2g.session.clock import Clock
-from v2g.session.endpoint import FrameSent, Noted, Relaxed
+from v2g.session.endpoint import FrameReceived, FrameSent, Noted, Relaxed
 from v2g.session.errors import (
     ConnectionLost,
     FramingError,
@@ -61,6 +61,7 @@ from v2g.session.errors import (
     TimedOut,
     UnknownSession,
 )
+from v2g.session.frames import exi, payload_type_of
 from v2g.session.rational import number, rational
 from v2g.session.sequence import REQUESTS, response_to
 from v2g.session.timing import timing
@@ -663,6 +664,27 @@ def test_E_EXI_02_octets_that_are_no_message(name: str, octets: bytes) -> None:
     assert isinstance(ended, FramingError | PeerMisbehaved)
 
 
+@pytest.mark.parametrize("name", ["supportedAppProtocolReq", "SessionSetupReq", "DC_ChargeLoopReq", "SessionStopReq"])
+def test_octets_behind_a_response(name: str) -> None:
+    """Zeros are put up with and told; anything else ends the session, and the end says what it was."""
+
+    def padded(tail: bytes) -> Answer:
+        return lambda q, s: frame(payload_type_of(response_to(type(q))), exi(standard(name)(q, s)) + tail)
+
+    for zeros in (1, 2, 16):
+        session = run(car(), Station(answers={name: padded(bytes(zeros))}))
+        assert session.ended is not None
+        assert session.ended.well, session.ended
+        told = {finding for event in session.events() if isinstance(event, FrameReceived) for finding in event.findings}
+        assert told
+        assert all("0x00 follow" in finding for finding in told)
+    for tail in (b"\xff", b"\0\1"):
+        ended = error(run(car(), Station(answers={name: padded(tail)})))
+        assert isinstance(ended, PeerMisbehaved)
+        assert "the end, not all of them 0x00" in str(ended)
+        assert response_to(KINDS[name]).__name__ in str(ended)
+
+
 def test_an_answer_nobody_asked_for() -> None:
     station = Station()
     twice = lambda q, s: frame(PayloadType.COMMON, encode(setup(q, s), schema_set("common"))) * 2  # noqa: E731
@@ -680,8 +702,6 @@ def test_E_EXI_01_03_a_response_with_flipped_bits(name: str, seed: int, at: int)
 
     def flipped(q: Any, s: Station) -> bytes:
         good = finished(q, s) if name == "AuthorizationReq" else standard(name)(q, s)
-        from v2g.session.frames import exi, payload_type_of
-
         octets = bytearray(exi(good))
         for n in range(1 + seed % 3):
             place = (at + seed * (n + 1)) % (len(octets) * 8)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from v2g.exi import engine
 from v2g.exi.codec import DecodeError, EncodeError, decode, decode_fragment, element_name, encode, encode_fragment, read
 from v2g.exi.derive import describe, least, walk
 from v2g.exi.schema import Type
@@ -169,14 +170,19 @@ def test_a_value_out_of_range_is_refused_or_reported() -> None:
     ]
 
 
-def test_a_trailing_zero_octet_is_reported_and_anything_more_is_refused() -> None:
+@pytest.mark.parametrize("quick", engine.ENGINES)
+def test_zeros_behind_the_end_are_reported_and_anything_else_is_refused(quick: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "_used", quick)
     octets = encode(dc.DC_CableCheckReq(Header=HEADER), DC)
-    reading = read(octets + b"\0", DC)
-    assert reading.message == decode(octets, DC)
-    assert "0x00 follows the end" in reading.findings[0].reason
-    for tail in (b"\0\0", b"\1", b"\xff" * 100):
-        with pytest.raises(DecodeError, match="follow the end"):
+    for zeros, told in ((1, "an octet 0x00 follows"), (2, "2 octets 0x00 follow"), (4096, "4096 octets 0x00 follow")):
+        reading = read(octets + bytes(zeros), DC)
+        assert reading.message == decode(octets, DC) == decode(octets + bytes(zeros), DC)
+        assert [str(f) for f in reading.findings] == [f"DC_CableCheckReq: {told} the end (at bit {len(octets) * 8})"]
+    for tail in (b"\1", b"\0\1", b"\xff" * 100):
+        with pytest.raises(DecodeError, match=r"DC_CableCheckReq: .* the end, not all of them 0x00: 0x") as refused:
             decode(octets + tail, DC)
+        assert refused.value.path == ("DC_CableCheckReq",)
+        assert "not all of them 0x00" in read(octets + tail, DC, mode="interop").findings[0].reason
 
 
 def test_padding_that_is_not_zero_is_reported() -> None:

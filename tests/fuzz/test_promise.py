@@ -26,7 +26,7 @@ def test_verdicts() -> None:
 
 
 def test_an_engine_that_reads_something_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    other = (Decoder(OCTETS, DC).read(False).name, least(dc.DC_PreChargeReq))
+    other = (Decoder(OCTETS, DC).read(False).name, least(dc.DC_PreChargeReq), 0)
     monkeypatch.setattr(engine.ENGINES["straight"], "read", lambda *_: other)
     for octets in (OCTETS, OCTETS + b"\0", b"\x80"):
         with pytest.raises(Broken, match="the engine straight"):
@@ -35,7 +35,7 @@ def test_an_engine_that_reads_something_else(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_an_engine_that_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     reading = Decoder(OCTETS, DC).read(False)
-    monkeypatch.setattr(engine.ENGINES["straight"], "read", lambda *_: (reading.name, reading.message))
+    monkeypatch.setattr(engine.ENGINES["straight"], "read", lambda *_: (reading.name, reading.message, 0))
     with pytest.raises(Broken, match="is silent about"):
         judge(OCTETS + b"\0", DC)
 

@@ -119,7 +119,8 @@ def test_explain_shows_how_far_it_came(capsys: pytest.CaptureFixture[str], monke
 
 
 def test_a_message_in_another_dialect(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    theirs = encode(least(acdp.ACDP_ConnectRes), schema_set("acdp", CBEXIGEN)).hex()
+    arrived = acdp.mechanicalChargingDeviceStatusType.EndPosition
+    theirs = encode(least(acdp.ACDP_ConnectRes, EVSEMechanicalChargingDeviceStatus=arrived), schema_set("acdp", CBEXIGEN)).hex()
     assert run("decode", "--set", "acdp", theirs, monkeypatch=monkeypatch) == 1
     assert run("decode", "--set", "acdp", "--either", theirs, monkeypatch=monkeypatch) == 0
     output = capsys.readouterr()

@@ -408,8 +408,7 @@ cdef class Readers:
             raise Unclear
         name, cls = self.tables.roots[code]
         message = read_plan(&s, self.tables.plan(cls))
-        self.closed(&s)
-        return name, message
+        return name, message, self.closed(&s)
 
     def fragment(self, octets):
         cdef Source s
@@ -424,8 +423,7 @@ cdef class Readers:
         message = read_plan(&s, self.tables.plan(content))
         if take(&s, width) != <uint64_t>(len(names) + 1):
             raise Unclear
-        self.closed(&s)
-        return names[code], message
+        return names[code], message, self.closed(&s)
 
     cdef object opened(self, octets, Source *s):
         """The octets with something behind them that may be loaded; whoever reads keeps them."""
@@ -437,10 +435,16 @@ cdef class Readers:
             raise Unclear
         return padded
 
-    cdef int closed(self, Source *s) except -1:
-        if s.size - s.at >= 8 or take(s, <int>(s.size - s.at)):
+    cdef Py_ssize_t closed(self, Source *s) except -1:
+        """How many octets 0x00 are left; anything else that is left is unusual."""
+        cdef Py_ssize_t i, left
+        if take(s, <int>((s.size - s.at) & 7)):
             raise Unclear
-        return 0
+        left = (s.size - s.at) >> 3
+        for i in range(left):
+            if s.octets[(s.at >> 3) + i]:
+                raise Unclear
+        return left
 
 
 # --- messages to octets ---

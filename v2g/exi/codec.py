@@ -11,7 +11,7 @@ what gets signed.
 from collections.abc import Sequence
 
 from v2g.exi import engine
-from v2g.exi.decoder import Decoder, Finding, Mode, Reading
+from v2g.exi.decoder import Decoder, Finding, Mode, Reading, behind
 from v2g.exi.encoder import Encoder, element_name
 from v2g.exi.errors import DecodeError, EncodeError
 from v2g.exi.grammar import QName, SchemaSet
@@ -55,28 +55,32 @@ def encode_fragment(message: Type, schema_set: SchemaSet, name: str | QName | No
 def read_first(octets: bytes, schema_sets: Sequence[SchemaSet], *, fragment: bool = False, mode: Mode = "conformance") -> Reading:
     """Decode in the first of several dialects or sets in which the octets are a message; a finding tells if it is not the very first.
 
-    Raises the DecodeError of the first one if they are a message in none.
+    One in which nothing follows the message goes before. Raises the DecodeError of the first set if they are a message in none.
     """
     refusal: DecodeError | None = None
+    found: list[tuple[SchemaSet, Reading]] = []
     for schema_set in schema_sets:
         try:
-            reading = read(octets, schema_set, fragment=fragment, mode=mode)
+            found.append((schema_set, read(octets, schema_set, fragment=fragment, mode=mode)))
         except DecodeError as error:
             refusal = refusal or error
             continue
-        if refusal is None:
-            return reading
-        fitting = Finding(
-            (),
-            0,
-            f"no message of the set {schema_sets[0].name} in dialect {schema_sets[0].dialect.name}, "
-            f"but one of {schema_set.name} in {schema_set.dialect.name}",
-        )
-        return Reading(reading.message, reading.name, (fitting, *reading.findings))
-    raise refusal or DecodeError("no schema set is given")
+        if not found[-1][1].behind:
+            break
+    if not found:
+        raise refusal or DecodeError("no schema set is given")
+    schema_set, reading = min(found, key=lambda each: each[1].behind > 0)
+    if schema_set is schema_sets[0]:
+        return reading
+    fitting = f"no message of the set {schema_sets[0].name} in dialect {schema_sets[0].dialect.name}, "
+    fitting += f"but one of {schema_set.name} in {schema_set.dialect.name}"
+    return Reading(reading.message, reading.name, (Finding((), 0, fitting), *reading.findings), reading.behind)
 
 
 def read(octets: bytes, schema_set: SchemaSet, *, fragment: bool = False, mode: Mode = "conformance") -> Reading:
     """Decode and tell what was tolerated. In `interop` mode values outside their facets are tolerated too. Raises DecodeError."""
     quick = engine.read(octets, schema_set, fragment)
-    return Reading(quick[1], quick[0]) if quick else Decoder(bytes(octets), schema_set, mode).read(fragment)
+    if quick is None:
+        return Decoder(bytes(octets), schema_set, mode).read(fragment)
+    name, message, zeros = quick
+    return Reading(message, name, (behind(name, len(octets), zeros),) if zeros else (), zeros)

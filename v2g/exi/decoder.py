@@ -14,6 +14,7 @@ from v2g.exi.typenames import type_names
 
 HEADER = 0x80  # distinguishing bits 10, no options, version 1
 MOST_FINDINGS = 100  # are told one by one; hostile octets hold one in every few bits, and each costs a hundred times its size
+BEHIND = "behind the end"  # what is no part of the message
 Mode = Literal["conformance", "interop"]
 
 
@@ -25,7 +26,7 @@ class Finding(msgspec.Struct, frozen=True):
     reason: str
 
     def __str__(self) -> str:
-        return f"{'/'.join(self.path)}: {self.reason} (at bit {self.bit})"
+        return f"{'/'.join(self.path)}: {self.reason} (at bit {self.bit})" if self.path else f"{self.reason} (at bit {self.bit})"
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -44,6 +45,13 @@ class Reading(msgspec.Struct, frozen=True):
     message: Type
     name: QName
     findings: tuple[Finding, ...] = ()
+    behind: int = 0  # octets that follow the end
+
+
+def behind(name: QName, octets: int, zeros: int) -> Finding:
+    """What is told of octets 0x00 behind the end of an element: some vehicles and certificate backends append them."""
+    many = "an octet 0x00 follows" if zeros == 1 else f"{zeros} octets 0x00 follow"
+    return Finding((name.local,), (octets - zeros) * 8, f"{many} the end")
 
 
 class _Slots:
@@ -85,7 +93,8 @@ class Decoder:
         try:
             self._header()
             name, message = self._fragment() if fragment else self._document()
-            self._padding()
+            self.path = [name.local]
+            left = self._padding(name)
         except DecodeError as error:
             error.path = tuple(self.path)
             raise
@@ -94,8 +103,8 @@ class Decoder:
         if self.bits.overlong:
             self._tolerate(f"{self.bits.overlong} integers with more groups than they need")
         if self.tolerated > MOST_FINDINGS:
-            self.findings.append(Finding((), self.bits.position, f"{self.tolerated - MOST_FINDINGS} more"))
-        return Reading(message, name, tuple(self.findings))
+            self.findings.append(Finding((name.local,), self.bits.position, f"{self.tolerated - MOST_FINDINGS} more"))
+        return Reading(message, name, tuple(self.findings), left)
 
     # the frame around the root element
 
@@ -133,20 +142,27 @@ class Decoder:
         self._note(width, "end of fragment", end)
         return name, message
 
-    def _padding(self) -> None:
+    def _padding(self, name: QName) -> int:
+        """How many octets follow the element. Zeros in any number are known from real cars; anything else is no part of a message."""
         width = -self.bits.position % 8
         padding = self.bits.bits(width)
         if width:
             self._note(width, "padding", padding)
         if padding:
             self._tolerate("the padding bits are not zero")
-        left = self.bits.octets[self.bits.position // 8 :]
-        if left == b"\0":
-            self._tolerate("an octet 0x00 follows the end")  # some vehicles and certificate backends append it
-        elif left and self.mode == "conformance":
-            raise self._error(f"{len(left)} octets follow the end", 0)
-        elif left:
-            self._tolerate(f"{len(left)} octets follow the end")
+        left = self.bits.block((self.bits.size - self.bits.position) // 8)
+        if not left:
+            return 0
+        finding = behind(name, len(self.bits.octets), len(left))
+        if left.strip(b"\0"):
+            many = f"{len(left)} octets follow" if len(left) > 1 else "an octet follows"
+            told = f"{many} the end, not all of them 0x00: 0x{left[:8].hex()}{'...' if len(left) > 8 else ''}"
+            if self.mode == "conformance":
+                raise self._error(told, len(left) * 8)
+            finding = Finding(finding.path, finding.bit, told)
+        self._note(len(left) * 8, BEHIND, left)
+        self._tell(finding)
+        return len(left)
 
     # elements
 
@@ -363,6 +379,9 @@ class Decoder:
         return self._error(f"{what}: EXI admits it here, no message has it", width)
 
     def _tolerate(self, reason: str) -> None:
+        self._tell(Finding(tuple(self.path), self.bits.position, reason))
+
+    def _tell(self, finding: Finding) -> None:
         if len(self.findings) < MOST_FINDINGS:
-            self.findings.append(Finding(tuple(self.path), self.bits.position, reason))
+            self.findings.append(finding)
         self.tolerated += 1

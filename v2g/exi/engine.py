@@ -18,11 +18,14 @@ except ImportError:  # no C compiler when this was installed
     _walk = None
 
 
-class Reads(Protocol):
-    """Octets to messages. Whatever is unusual raises one of the engine's `gives_up`."""
+Found = tuple[QName, Type, int]
 
-    def document(self, octets: bytes) -> tuple[QName, Type]: ...
-    def fragment(self, octets: bytes) -> tuple[QName, Type]: ...
+
+class Reads(Protocol):
+    """Octets to messages: the name, the message, the octets 0x00 behind it. Whatever is unusual raises one of the engine's `gives_up`."""
+
+    def document(self, octets: bytes) -> Found: ...
+    def fragment(self, octets: bytes) -> Found: ...
 
 
 class Writes(Protocol):
@@ -42,7 +45,7 @@ class Engine:
         self.readers: dict[SchemaSet, Reads] = {}
         self.writers: dict[SchemaSet, Writes] = {}
 
-    def read(self, octets: bytes, schema_set: SchemaSet, fragment: bool) -> tuple[QName, Type] | None:
+    def read(self, octets: bytes, schema_set: SchemaSet, fragment: bool) -> Found | None:
         reader = self.readers.get(schema_set)
         if reader is None:
             reader = self.readers[schema_set] = self.reader(schema_set)
@@ -93,8 +96,8 @@ def use(name: str) -> None:
     _used = name
 
 
-def read(octets: bytes, schema_set: SchemaSet, fragment: bool) -> tuple[QName, Type] | None:
-    """The name and the message, or None if there is no quick way through these octets."""
+def read(octets: bytes, schema_set: SchemaSet, fragment: bool) -> Found | None:
+    """The name, the message and the octets 0x00 behind it, or None if there is no quick way through these octets."""
     return ENGINES[_used].read(octets, schema_set, fragment)
 
 

@@ -79,17 +79,16 @@ class Readers:
         self.readers[at] = self._scope["read"]
         return self.readers[at]
 
-    def document(self, octets: bytes) -> tuple[QName, Type]:
-        """The message of a document. Raises one of GIVES_UP where the straight way ends."""
+    def document(self, octets: bytes) -> tuple[QName, Type, int]:
+        """The message of a document, and how many octets 0x00 follow it. Raises one of GIVES_UP where the straight way ends."""
         x, p = self._stream(octets)
         p -= self.set.document_width
         element = self.set.globals[x >> p & (1 << self.set.document_width) - 1]
         message, p = self.readers[self.place(element.type)](x, p)
-        self._end(x, p)
-        return QName(element.name, element.namespace), message
+        return QName(element.name, element.namespace), message, self._end(x, p)
 
-    def fragment(self, octets: bytes) -> tuple[QName, Type]:
-        """The element of a fragment. Raises one of GIVES_UP."""
+    def fragment(self, octets: bytes) -> tuple[QName, Type, int]:
+        """The element of a fragment, and how many octets 0x00 follow it. Raises one of GIVES_UP."""
         (x, p), width = self._stream(octets), self.set.fragment_width
         names = self.set.fragment_names
         name = names[x >> (p - width) & (1 << width) - 1]
@@ -100,17 +99,17 @@ class Readers:
         p -= width
         if x >> p & (1 << width) - 1 != len(names) + 1:
             raise Unclear
-        self._end(x, p)
-        return name, message
+        return name, message, self._end(x, p)
 
     def _stream(self, octets: bytes) -> tuple[int, int]:
         if octets[:1] != b"\x80":
             raise Unclear
         return int.from_bytes(octets, "big"), len(octets) * 8 - 8
 
-    def _end(self, x: int, p: int) -> None:
-        if p >= 8 or x & (1 << p) - 1:  # more than padding
+    def _end(self, x: int, p: int) -> int:
+        if p < 0 or x & (1 << p) - 1:  # more than padding
             raise Unclear
+        return p >> 3
 
 
 def source(readers: Readers, cls: type[Type]) -> str:

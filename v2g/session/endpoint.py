@@ -51,6 +51,7 @@ class FrameReceived(Event):
     exi: bytes
     message: Type | None
     since_previous: float | None = None  # s since the frame before it
+    findings: tuple[str, ...] = ()  # what was tolerated in it
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Between messages and V2GTP frames: which schema set a message belongs to, and which payload type announces it."""
 
-from v2g.exi.codec import decode, encode
+from v2g.exi.codec import Reading, encode, read
 from v2g.exi.schema import Type
 from v2g.messages import common_messages, schema_set
 from v2g.session.errors import FramingError
@@ -52,7 +52,12 @@ def framed(message: Type) -> bytes:
 
 
 def message(payload_type: int, payload: bytes, expected: str = "") -> Type:
-    """The message of a frame; `expected` overrides the set that the payload type announces.
+    """The message of a frame, whatever was tolerated in it: see `reading`."""
+    return reading(payload_type, payload, expected).message
+
+
+def reading(payload_type: int, payload: bytes, expected: str = "") -> Reading:
+    """The message of a frame and what was tolerated in it; `expected` overrides the set that the payload type announces.
 
     Raises DecodeError for octets that are no message, FramingError for a payload type that carries none.
     """
@@ -60,4 +65,4 @@ def message(payload_type: int, payload: bytes, expected: str = "") -> Type:
         raise FramingError(
             f"payload type 0x{payload_type:04X} carries no message of a session; known are 0x8001 to 0x8006 and side streams"
         )
-    return decode(payload, schema_set(expected or SETS[PayloadType(payload_type)]))
+    return read(payload, schema_set(expected or SETS[PayloadType(payload_type)]))

@@ -62,6 +62,7 @@ RECORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "exi": "the EXI document",
         "name": "of the message, null: it could not be decoded",
         "message": "decoded, null: it could not be, or decoding is switched off",
+        "findings": "what was tolerated in the octets received, in words",
         "gap": "s since the frame before it in the other direction, null: there was none",
         "timer": "that ran on this side while the frame was waited for, empty: none",
         "limit": "s that the timer allowed, null: none",
@@ -122,17 +123,17 @@ class Trace:
         return {"type": kind, "connection": self._connection, "at": round(at, 6), "epoch": round(self._wall(at), 6), **body}
 
     def _frame(self, event: FrameReceived | FrameSent) -> Record:
-        received = isinstance(event, FrameReceived)
-        timer, limit = self._timer if received else ("", None)
+        timer, limit = self._timer if isinstance(event, FrameReceived) else ("", None)
         message = event.message
         return {
-            "direction": "received" if received else "sent",
+            "direction": "received" if isinstance(event, FrameReceived) else "sent",
             "payload_type": f"0x{event.payload_type:04X}",
             "set": event.schema_set,
             "octets": len(event.exi),
             "exi": event.exi.hex(),
             "name": type(message).__name__ if message is not None else None,
             "message": self._shown(message, event.schema_set) if message is not None else None,
+            "findings": list(event.findings) if isinstance(event, FrameReceived) else [],
             "gap": None if event.since_previous is None else round(event.since_previous, 6),
             "timer": timer,
             "limit": limit,
