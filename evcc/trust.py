@@ -1,5 +1,6 @@
 """From a directory of certificates to what a car needs: its TLS, its judge of stations, its contracts, and how it gets more of them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -27,16 +28,30 @@ RULES = {"conformance": ISO20, "interop": INTEROP}
 SUITES = {"conformance": xmldsig.ISO20, "interop": xmldsig.INTEROP}
 
 
-def vehicle_tls(store: Store, profile: str = "conformance", *, revocation: Revocation = "known", name_roots: bool = False) -> ClientTls:
+def vehicle_tls(
+    store: Store,
+    profile: str = "conformance",
+    *,
+    revocation: Revocation = "known",
+    name_roots: bool = False,
+    wall: Callable[[], float] | None = None,
+) -> ClientTls:
     """TLS with the vehicle certificate of a store, trusting its V2G roots, its private ones too [V2G20-2339] [V2G20-1006].
 
     The station is always asked for OCSP responses [V2G20-2372]; see `StationJudge` for `revocation`. `name_roots` names the trusted roots
-    in the ClientHello, which takes the TLS library of the system; Misuse where that cannot do it.
+    in the ClientHello, which takes the TLS library of the system; Misuse where that cannot do it. The station is judged at the time of
+    `wall` (epoch s), None: the machine's.
     """
     judge = StationJudge(store.anchors, RULES[profile], revocation, by_records(store, Silence.PASSES), by_records(store, Silence.REFUSES))
     roots = der((*store.anchors.v2g, *store.anchors.private)) if name_roots else ()
     return ClientTls(
-        tls_credential(store.vehicle), judge, check_staples=judge.staples, profile=PROFILES[profile], authorities=roots, system=name_roots
+        tls_credential(store.vehicle),
+        judge,
+        check_staples=judge.staples,
+        profile=PROFILES[profile],
+        authorities=roots,
+        system=name_roots,
+        wall=wall,
     )
 
 

@@ -1,5 +1,6 @@
 """The `v2g` command: one line for each sub-command, which is imported only when it is asked for."""
 
+import contextlib
 import importlib
 import sys
 from collections.abc import Sequence
@@ -7,6 +8,7 @@ from typing import Any
 
 from lab.output import reserved
 from lab.parser import Parser, Version
+from lab.recorder import detached
 
 COMMANDS = {
     "demo": "lab.demo_cli",
@@ -20,6 +22,7 @@ COMMANDS = {
     "doctor": "lab.doctor",
     "interop": "lab.interop",
 }
+LASTING = {"demo", "secc", "ev", "csms"}  # these carry sessions, which must not wait for whoever reads their output
 
 EPILOG = """examples:
   v2g demo                                     a whole Plug & Charge session, charging and discharging, with report
@@ -38,16 +41,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with reserved():
             options = parsed(arguments)
-            return int(options.func(options) or 0)
+            with detached() if command(arguments) in LASTING else contextlib.nullcontext():
+                return int(options.func(options) or 0)
     except BrokenPipeError:  # the reader has seen enough
         return 0
     except KeyboardInterrupt:
         return 130
 
 
+def command(arguments: Sequence[str]) -> str | None:
+    """The sub-command that arguments name."""
+    return next((a for a in arguments if not a.startswith("-")), None)
+
+
 def parsed(arguments: Sequence[str]) -> Any:
     """What the arguments say. Raises SystemExit with code 2 for what they cannot mean, 0 for help."""
-    named = next((a for a in arguments if not a.startswith("-")), None)
+    named = command(arguments)
     parser = Parser("v2g", description="ISO 15118-20 for chargers and cars", epilog=EPILOG)
     parser.add_argument("--version", action=Version, nargs=0, help="say the version and leave")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)

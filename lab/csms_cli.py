@@ -109,7 +109,7 @@ def tls_of(options: argparse.Namespace) -> ssl.SSLContext | None:
     return context
 
 
-def pki_of(options: argparse.Namespace) -> Any:
+def pki_of(options: argparse.Namespace, time_of: Callable[[], float]) -> Any:
     """The certificates behind the CSMS. ValueError for a directory that cannot provide."""
     if options.cps is None:
         return None
@@ -118,7 +118,7 @@ def pki_of(options: argparse.Namespace) -> Any:
     from pki.store import Store
 
     try:
-        return LabPki.of(Store(options.cps))
+        return LabPki.of(Store(options.cps), time_of)
     except StoreError as error:
         raise ValueError(f"--cps: {error}") from None
 
@@ -128,14 +128,18 @@ async def _serve(options: argparse.Namespace) -> int:
 
     loop = asyncio.get_running_loop()
     clock = wall.clock_of(options, options.time_scale)
+
+    def now() -> float:
+        return clock.wall(loop.time())
+
     csms = Csms(
         strategy_of(options),
         say=_print_json if options.json else _print_line,
-        wall=lambda: clock.wall(loop.time()),
+        wall=now,
         password=options.password,
         blocked=frozenset(options.block),
         sample_interval=options.sample_interval,
-        pki=pki_of(options),
+        pki=pki_of(options, now),
     )
     tls = tls_of(options)
     server = await csms.serve(options.host, options.port, tls)

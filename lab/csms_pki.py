@@ -2,6 +2,8 @@
 
 import base64
 import binascii
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -36,16 +38,17 @@ class LabPki:
 
     provisioning: ProvisioningService
     office: Office
+    wall: Callable[[], float] = time.time  # epoch s
 
     @classmethod
-    def of(cls, store: Store) -> "LabPki":
+    def of(cls, store: Store, wall: Callable[[], float] = time.time) -> "LabPki":
         """Everything that the store can answer. Raises StoreError where it has no provisioning service."""
-        return cls(service(store), Office(store))
+        return cls(service(store), Office(store), wall)
 
     def contract(self, asked: Payload, version: Version) -> Payload:
         """The answer to Get15118EVCertificate: what the service says, whether contract or warning, as raw EXI in base64."""
         try:
-            exi = self.provisioning.answer_exi(base64.b64decode(asked["exiRequest"], validate=True), datetime.now(UTC))
+            exi = self.provisioning.answer_exi(base64.b64decode(asked["exiRequest"], validate=True), self._now())
         except (DecodeError, binascii.Error) as error:
             return _failed("InvalidRequest", str(error))
         text = base64.b64encode(exi).decode()
@@ -71,7 +74,7 @@ class LabPki:
         if "certificate" in asked:
             try:
                 chain = x509.load_pem_x509_certificates(asked["certificate"].encode())
-                verify(chain, Role.CONTRACT, self.office.store.anchors, datetime.now(UTC))
+                verify(chain, Role.CONTRACT, self.office.store.anchors, self._now())
             except CertificateError as error:
                 return FAULTS.get(error.kind, "CertChainError")
             except ValueError:
@@ -107,7 +110,10 @@ class LabPki:
 
     def _response(self, data: Payload) -> bytes:
         """DER of the OCSP response about a certificate known by its hashes. Raises ValueError for hashes that are none."""
-        return answer(self.office.responders(), _request(data).public_bytes(Encoding.DER), datetime.now(UTC))
+        return answer(self.office.responders(), _request(data).public_bytes(Encoding.DER), self._now())
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self.wall(), UTC)
 
 
 def _request(data: Payload) -> ocsp.OCSPRequest:

@@ -149,11 +149,14 @@ async def visit(config: Config, options: argparse.Namespace) -> dict[str, Any]:
     store = Store(config.pki) if config.pki else None
     profile, wish = config.wish.profile, config.wish
     tls = None
+    clock = wall.clock_of(options, config.time_scale)
     if store and config.tls:
-        tls = vehicle_tls(store, profile, revocation=config.revocation, name_roots=config.name_roots)
+        given: dict[str, Any] = {"revocation": config.revocation, "name_roots": config.name_roots, "wall": wall.wall_of(clock)}
+        tls = vehicle_tls(store, profile, **given)
+        if (at := wall.judging_at(options, clock)) is not None:
+            print(f"v2g ev: certificates are judged at {at}, not at the machine's time", file=sys.stderr)
     if store and tls:
         wish = replace(wish, evccid=store.vehicle.common_name)  # [V2G20-2598]
-    clock = wall.clock_of(options, config.time_scale)
     car = replace(config, wish=wish).car(clock, clock.started)
     if store and "PnC" in wish.authorizations:
         equip(car, store)

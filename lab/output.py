@@ -17,8 +17,23 @@ _answers: TextIO | None = None  # where `put` writes while standard output is re
 
 def put(*values: object, end: str = "\n", flush: bool = False) -> None:
     """Write to the standard output that the user reads, as `print` does. Raises OSError: the disk is full, the reader has gone."""
-    stream = sys.stdout if _answers is None else _answers
-    print(*values, end=end, flush=flush, file=stream)
+    print(*values, end=end, flush=flush, file=answered())
+
+
+def answered() -> TextIO:
+    """Where `put` writes."""
+    return sys.stdout if _answers is None else _answers
+
+
+@contextlib.contextmanager
+def answered_by(stream: TextIO) -> Iterator[None]:
+    """Let `put` write to another stream as long as the block lasts."""
+    global _answers
+    before, _answers = _answers, stream
+    try:
+        yield
+    finally:
+        _answers = before
 
 
 @contextlib.contextmanager

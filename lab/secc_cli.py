@@ -8,7 +8,7 @@ import json
 import secrets
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -130,10 +130,11 @@ async def serve(config: Config, options: argparse.Namespace) -> Ended | None:
 
     stop = stopping()
     store = Store(config.pki) if config.pki else None
-    tls = station_tls(store, config.profile) if store is not None and config.tls else None
+    clock = wall.clock_of(options, config.time_scale)
+    now = wall.wall_of(clock)
+    tls = station_tls(store, config.profile, now) if store is not None and config.tls else None
     verifier = station_verifier(store, config.profile) if store is not None else None
     prices = price_signing(store, config.profile) if store is not None else None
-    clock = wall.clock_of(options, config.time_scale)
     around = surroundings(clock)
     outlets = config.outlets()
     with contextlib.ExitStack() as stack:
@@ -153,11 +154,12 @@ async def serve(config: Config, options: argparse.Namespace) -> Ended | None:
             ]
             async with Station(places, tls, clock=clock, verifier=verifier, prices=prices, observe=observe) as station:
                 for place, address in zip(places, station.addresses, strict=True):
-                    say(options.json, "listening", address=spelled(address), evse=place.outlet.evse_id, tls=tls is not None)
+                    judged = {"judged_at": at} if tls is not None and (at := wall.judging_at(options, clock)) else {}
+                    say(options.json, "listening", address=spelled(address), evse=place.outlet.evse_id, tls=tls is not None, **judged)
                 if store is not None:
-                    stack.callback(asyncio.create_task(renewed(store, station, config)).cancel)
+                    stack.callback(asyncio.create_task(renewed(store, station, config, now)).cancel)
                     if config.ocpp is None or config.responder is not None:  # else the CSMS is asked
-                        stack.callback(asyncio.create_task(kept_fresh(store, config.responder, unstapled)).cancel)
+                        stack.callback(asyncio.create_task(kept_fresh(store, config.responder, unstapled, wall=now)).cancel)
                 return await until_stopped(station.once() if options.once else stop.wait(), stop)
 
 
@@ -170,7 +172,7 @@ def stopping() -> asyncio.Event:
     return stop
 
 
-async def renewed(store: Any, station: Any, config: Config) -> None:
+async def renewed(store: Any, station: Any, config: Config, now: Callable[[], float]) -> None:
     """Follow the certificates on disk: what was replaced there is used from the next session on."""
     from pki.errors import StoreError
     from secc.trust import price_signing, station_tls, station_verifier
@@ -181,7 +183,7 @@ async def renewed(store: Any, station: Any, config: Config) -> None:
             continue
         store.reload()
         try:
-            tls = station_tls(store, config.profile) if config.tls else None
+            tls = station_tls(store, config.profile, now) if config.tls else None
             station.reload(tls, station_verifier(store, config.profile), price_signing(store, config.profile))
         except StoreError as error:
             print(f"v2g secc: {error}; the certificates of before stay in use", file=sys.stderr)
@@ -295,7 +297,9 @@ def say(as_json: bool, event: str, **facts: Any) -> None:
         put(json.dumps({"event": event, **facts}), flush=True)
     elif event == "listening":
         put(
-            f"listening on {facts['address']} ({facts['evse']}, {'TLS 1.3' if facts['tls'] else 'plain TCP, for benches only'})", flush=True
+            f"listening on {facts['address']} ({facts['evse']}, {'TLS 1.3' if facts['tls'] else 'plain TCP, for benches only'})"
+            + (f", certificates judged at {facts['judged_at']}, not at the machine's time" if "judged_at" in facts else ""),
+            flush=True,
         )
     else:
         told = ", ".join(f"{name} {value}" for name, value in facts.items() if value not in (None, "", [], False))

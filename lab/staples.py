@@ -7,6 +7,7 @@ responder says that it is revoked loses its response at once, and is said aloud.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -23,6 +24,8 @@ from pki.status import check
 from pki.status_book import StatusBook
 from pki.store import Store
 
+Wall = Callable[[], float]
+"""The time (epoch s) by which responses are fresh or old: that of the sessions."""
 LOOK = 60.0  # s between two looks at what grows old; also how soon a responder that did not answer is asked again
 
 
@@ -38,14 +41,14 @@ def certificates(store: Store) -> Iterator[tuple[x509.Certificate, x509.Certific
                 yield certificate, issuer
 
 
-def refresh(store: Store, url: str | None = None, *, timeout: float = 5.0) -> dict[str, str]:
+def refresh(store: Store, url: str | None = None, *, timeout: float = 5.0, wall: Wall = time.time) -> dict[str, str]:
     """Fetch what is missing or grows old, from `url` or from whom the certificates name; what is wrong, by the name of the certificate.
 
     Blocks for at most `timeout` s per certificate. A certificate that names no responder is left alone where there is no `url`.
     """
     wrong: dict[str, str] = {}
     for certificate, issuer in certificates(store):
-        if not (url or facts(certificate).ocsp_urls) or not _old(store, certificate, issuer):
+        if not (url or facts(certificate).ocsp_urls) or not _old(store, certificate, issuer, wall):
             continue
         try:
             response, _ = fetch(certificate, issuer, url, timeout=timeout)
@@ -58,11 +61,11 @@ def refresh(store: Store, url: str | None = None, *, timeout: float = 5.0) -> di
     return wrong
 
 
-def _old(store: Store, certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+def _old(store: Store, certificate: x509.Certificate, issuer: x509.Certificate, wall: Wall) -> bool:
     book, response = StatusBook(), store.response(certificate)
     if response is not None:
         book.learn(certificate, response)
-    return book.stale(certificate, issuer, datetime.now(UTC))
+    return book.stale(certificate, issuer, datetime.fromtimestamp(wall(), UTC))
 
 
 class Asker(Protocol):
@@ -72,40 +75,44 @@ class Asker(Protocol):
     def staple(self, certificate: bytes) -> bytes | None: ...
 
 
-def collect(store: Store, asker: Asker) -> None:
+def collect(store: Store, asker: Asker, wall: Wall = time.time) -> None:
     """Keep what a CSMS has answered. An answer that proves nothing is none."""
     for certificate, issuer in certificates(store):
         response = asker.staple(certificate.public_bytes(Encoding.DER))
         with suppress(CertificateError):
             if response is not None and response != store.response(certificate):
-                check(response, certificate, issuer, datetime.now(UTC))
+                check(response, certificate, issuer, datetime.fromtimestamp(wall(), UTC))
                 store.save_response(certificate, response)
 
 
-def inquire(store: Store, asker: Asker) -> tuple[bool, ...]:
+def inquire(store: Store, asker: Asker, wall: Wall = time.time) -> tuple[bool, ...]:
     """Ask a CSMS for what is missing or grows old, where a certificate names a responder; for each, whether it could be asked."""
     return tuple(
         asker.check_status(certificate.public_bytes(Encoding.DER), issuer.public_bytes(Encoding.DER))
         for certificate, issuer in certificates(store)
-        if facts(certificate).ocsp_urls and _old(store, certificate, issuer)
+        if facts(certificate).ocsp_urls and _old(store, certificate, issuer, wall)
     )
 
 
-async def kept_by_csms(store: Store, asker: Asker, wake: Callable[[], None], look: float = LOOK, soon: float = 1.0) -> None:
+async def kept_by_csms(
+    store: Store, asker: Asker, wake: Callable[[], None], look: float = LOOK, soon: float = 1.0, wall: Wall = time.time
+) -> None:
     """Inquire and collect for ever; where the CSMS is not there, `soon` (s) again."""
     while True:
-        asked = inquire(store, asker)
+        asked = inquire(store, asker, wall)
         wake()
         await asyncio.sleep(soon)
-        collect(store, asker)
+        collect(store, asker, wall)
         await asyncio.sleep(look if all(asked) else 0.0)
 
 
-async def kept_fresh(store: Store, url: str | None, say: Callable[[dict[str, str]], None], look: float = LOOK) -> None:
+async def kept_fresh(
+    store: Store, url: str | None, say: Callable[[dict[str, str]], None], look: float = LOOK, wall: Wall = time.time
+) -> None:
     """Refresh for ever; `say` hears what is wrong whenever that changes."""
     before: dict[str, str] = {}
     while True:
-        wrong = await asyncio.to_thread(refresh, store, url)
+        wrong = await asyncio.to_thread(refresh, store, url, wall=wall)
         if wrong != before:
             say(wrong)
         before = wrong

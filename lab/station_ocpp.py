@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from energy.site import Site
 from lab.staples import kept_by_csms
+from lab.wall import wall_of
 from ocpp_bridge.bridge import Bridge
 from ocpp_bridge.charge_point import ChargePoint, Endpoint
 from ocpp_bridge.charger import Charger, Evse
@@ -40,7 +41,7 @@ async def connected(config: Config, outlets: Sequence[OutletConfig], site: Site,
     charge_point = ChargePoint(endpoint, Bridge(charger))
     running = [asyncio.create_task(charge_point.run())]
     if store is not None and config.responder is None:
-        running.append(asyncio.create_task(kept_by_csms(store, charge_point.bridge, charge_point.wake)))
+        running.append(asyncio.create_task(kept_by_csms(store, charge_point.bridge, charge_point.wake, wall=wall_of(clock))))
     try:
         yield [charge_point.outlet(number) for number in evses]
     finally:

@@ -2,6 +2,8 @@
 
 import argparse
 import time
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from v2g.session.clock import Clock
@@ -11,6 +13,18 @@ def add_options(group: Any) -> None:
     """The options that set the clock; the scale belongs to each command, because its file may say it too."""
     group.add_argument("--epoch", type=float, metavar="S", help="epoch seconds at which the wall clock starts (default: now)")
     group.add_argument("--epoch-at", type=float, metavar="M", help="monotonic second at which it shows them (default: the start)")
+
+
+def wall_of(clock: Clock) -> Callable[[], float]:
+    """The time that a clock shows, whenever it is asked (epoch s)."""
+    return lambda: clock.wall(time.monotonic())
+
+
+def judging_at(options: argparse.Namespace, clock: Clock) -> str | None:
+    """The time at which certificates are judged, where it is not the machine's; people are told, because it decides what is valid."""
+    if options.epoch is None and clock.scale == 1:
+        return None
+    return datetime.fromtimestamp(wall_of(clock)(), UTC).isoformat(timespec="seconds")
 
 
 def clock_of(options: argparse.Namespace, scale: float) -> Clock:

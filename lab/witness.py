@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lab.cpu import Meter
 from lab.pcapng import Capture
+from lab.recorder import Recorder
 from v2g.session.endpoint import Event, Noted
 from v2g.session.link import Disconnected, KeyLog, Observe, Observer
 from v2g.session.trace import Trace, TraceWriter
@@ -46,15 +47,15 @@ def witnesses(options: argparse.Namespace, side: str, wall: Callable[[float], fl
     observe: list[Observe] = []
     with contextlib.ExitStack() as stack:
         if options.trace:
-            lines = stack.enter_context(options.trace.open("w", buffering=1))
+            lines = stack.enter_context(Recorder.into(options.trace))
             meter = stack.enter_context(Meter()) if options.cpu else None
-            observe.append(lambda local, peer, number: Tracer(TraceWriter(Trace(side, wall, connection=number), lines.write), meter))
+            observe.append(lambda local, peer, number: Tracer(TraceWriter(Trace(side, wall, connection=number), lines.text), meter))
         if options.capture:
-            octets = stack.enter_context(options.capture.open("wb"))
+            packets = stack.enter_context(Recorder.into(options.capture))
             began = time.time() - time.monotonic()  # packets bear the time at which they were, not a simulated one
             server = side == "secc"
-            observe.append(lambda local, peer, number: Capture(octets.write, lambda now: began + now, local, peer, server=server))
+            observe.append(lambda local, peer, number: Capture(packets.octets, lambda now: began + now, local, peer, server=server))
         if key_log:
-            secrets = stack.enter_context(key_log.open("a", buffering=1))  # others may log there too
-            observe.append(lambda local, peer, number: KeyLog(secrets.write))
+            secrets = stack.enter_context(Recorder.into(key_log, append=True))  # others may log there too
+            observe.append(lambda local, peer, number: KeyLog(secrets.text))
         yield observe

@@ -54,15 +54,16 @@ def station_status(store: Store) -> Status:
     return by_records(store, Silence.PASSES)
 
 
-def station_tls(store: Store, profile: Profile = "conformance") -> ServerTls:
-    """TLS with every station credential of a store. Raises StoreError when there is none."""
+def station_tls(store: Store, profile: Profile = "conformance", wall: Callable[[], float] | None = None) -> ServerTls:
+    """TLS with every station credential of a store, which judges cars at the time of `wall` (epoch s). StoreError when there is none."""
     rules, anchors = RULES[profile], store.anchors
     usable = [each for each in store.credentials(Role.SECC) if each.curve in rules.algorithms]
     if not usable:
         raise StoreError(f"{store.path} has no station certificate for the profile {profile}; make one with: v2g pki create {store.path}")
     roots = der((*anchors.v2g, *anchors.oem))  # [V2G20-2401]
     credentials = [_credential(each, store) for each in usable]
-    return ServerTls(credentials, VehicleJudge(anchors, rules, station_status(store)), authorities=roots, profile=PROFILES[profile])
+    judge = VehicleJudge(anchors, rules, station_status(store))
+    return ServerTls(credentials, judge, authorities=roots, profile=PROFILES[profile], wall=wall)
 
 
 def station_verifier(store: Store, profile: Profile = "conformance") -> PkiVerifier:

@@ -116,3 +116,33 @@ def test_hardware_of_ones_own_must_be_an_evse(tmp_path: Path, capsys: pytest.Cap
         file.write_text(f"tls = false\nport = 0\n[hardware]\ndriver = '{driver}'\n")
         assert main(["secc", "--config", str(file)]) == 2
         assert f"hardware.driver '{driver}'" in capsys.readouterr().err
+
+
+def test_the_clock_that_is_set_judges_certificates_at_both_ends_and_is_said(tmp_path: Path) -> None:
+    """A station of today and a car of 2060: neither is what it says in the other's year."""
+    pki = tmp_path / "pki"
+    subprocess.run([sys.executable, "-m", "lab.cli", "pki", "create", str(pki)], cwd=ROOT, env=ENVIRONMENT, check=True, capture_output=True)
+    later = "2840140800"  # 2060
+    for at_station, at_car, well in (((), (), True), ((), ("--epoch", later), False), (("--epoch", later), (), False)):
+        command = [sys.executable, "-m", "lab.cli", "secc", "--port", "0", "--pki", str(pki), "--json", *at_station]
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=ENVIRONMENT)
+        try:
+            assert process.stdout is not None
+            first = json.loads(process.stdout.readline())
+            command = [sys.executable, "-m", "lab.cli", "ev", "--connect", first["address"], "--pki", str(pki), "--json"]
+            done = subprocess.run(
+                [*command, "--service", "DC", "--loops", "1", *at_car],
+                cwd=ROOT,
+                capture_output=True,
+                text=True,
+                timeout=180,
+                env=ENVIRONMENT,
+            )
+        finally:
+            process.kill()
+            process.wait()
+        said = json.loads(done.stdout)
+        assert said["ok"] is well, said
+        assert ("judged_at" in first) == bool(at_station)
+        assert ("certificates are judged at 2060" in done.stderr) == bool(at_car)
+        assert well or "expired" in said["reason"]

@@ -115,6 +115,7 @@ class TlsFacts:
     duration: float = 0.0  # s, from the first octet to the last of the handshake
     octets_received: int = 0
     octets_sent: int = 0
+    judged_at: float = 0.0  # epoch s of the session's wall clock, at which the peer's chain was judged; 0: it showed none
     relaxations: tuple[Relaxation, ...] = ()
     limits: tuple[str, ...] = ()  # what the standard asks and this TLS library cannot do
 

@@ -48,6 +48,7 @@ RECORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "staples": "OCSP responses (DER) of the station's chain, one place per certificate, null where there is none",
         "staples_asked_for": "whether the car asked for OCSP responses",
         "resumed": "whether an older connection was resumed",
+        "judged_at": "epoch s of the wall clock at which the peer's certificates were judged, 0: it showed none",
         "duration": "s from the first octet to the last of the handshake",
         "octets_received": "in the handshake",
         "octets_sent": "in the handshake",

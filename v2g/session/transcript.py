@@ -63,6 +63,7 @@ class Transcript:
         octets_received: int,
         octets_sent: int,
         limits: tuple[str, ...],
+        judged_at: float = 0.0,
     ) -> TlsFacts:
         """Sum up a handshake that is complete."""
         version, suite, share = handshake.server_hello(self._messages[self.server, handshake.SERVER_HELLO])
@@ -92,4 +93,5 @@ class Transcript:
             octets_received=octets_received,
             octets_sent=octets_sent,
             limits=limits,
+            judged_at=judged_at,
         )

@@ -22,6 +22,8 @@ log = logging.getLogger("v2g.transport")
 
 Verify = Callable[[tuple[bytes, ...], float], object]
 """Judges a chain (DER, leaf first, as the peer sent it) at a time (epoch s): returns the proof, which must not be None, or raises."""
+Wall = Callable[[], float]
+"""The time (epoch s) at which certificates and OCSP responses are judged: that of the session, whatever the machine's clock says."""
 CheckStaples = Callable[[tuple[bytes, ...], tuple[bytes | None, ...], float], object]
 """Judges the OCSP responses stapled to a chain, one place per certificate, None where none came: raises to refuse."""
 
@@ -80,6 +82,7 @@ class Terms:
     check_staples: CheckStaples | None = None
     staple: Callable[[float], bytes | None] | None = None
     limits: tuple[str, ...] = ()
+    wall: Wall = time.time
 
 
 class Channel:
@@ -98,6 +101,7 @@ class Channel:
         self._alert: tuple[str, str] | None = None  # by whom, which
         self._verdict: object = None
         self._refusal: Exception | None = None
+        self._judged = 0.0  # epoch s
         self._began = time.monotonic()
         self._received = self._sent = 0
         self._engine = engine(self)
@@ -160,7 +164,8 @@ class Channel:
             try:
                 if self.terms.verify is None:
                     raise Misuse("a TLS connection that authenticates its peer needs `verify`")
-                self._verdict = self.terms.verify(self._transcript.chain(sent=False), time.time())
+                self._judged = self.terms.wall()
+                self._verdict = self.terms.verify(self._transcript.chain(sent=False), self._judged)
                 if self._verdict is None:
                     raise Misuse("`verify` must return the proof that it verified, not None")
             except Exception as error:
@@ -174,7 +179,7 @@ class Channel:
             transcript.staple_of_leaf(leaf_response)
         try:
             if self.terms.check_staples is not None:
-                self.terms.check_staples(transcript.chain(sent=False), transcript.staples(sent=False), time.time())
+                self.terms.check_staples(transcript.chain(sent=False), transcript.staples(sent=False), self.terms.wall())
         except Exception as error:
             self._refusal = error
             return False
@@ -183,7 +188,7 @@ class Channel:
     def staple(self) -> bytes:
         """The OCSP response for our leaf, empty: there is none."""
         try:
-            return (self.terms.staple(time.time()) if self.terms.staple is not None else None) or b""
+            return (self.terms.staple(self.terms.wall()) if self.terms.staple is not None else None) or b""
         except Exception:
             log.exception("no OCSP response to staple: its provider failed")
             return b""
@@ -219,5 +224,6 @@ class Channel:
             octets_received=self._received,
             octets_sent=self._sent,
             limits=self.terms.limits,
+            judged_at=self._judged,
         )
         return replace(facts, relaxations=relaxations(facts))

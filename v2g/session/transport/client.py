@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from v2g.session.handshake import ClientHello
 from v2g.session.link import Disconnected, HandshakeFailed, Observe, Observer, Unreachable, spelled
 from v2g.session.tls import CONFORMANCE, Credential, Profile, TlsError
 from v2g.session.transport import openssl
-from v2g.session.transport.channel import Channel, CheckStaples, Verify
+from v2g.session.transport.channel import Channel, CheckStaples, Verify, Wall
 from v2g.session.transport.pump import Attend, Limits, Pump
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ class ClientTls:
     `check_staples` is asked in every handshake, also when nothing was stapled (None in each place): what an absent response means is its
     policy [V2G20-1240] [V2G20-2411]. Without it no response is asked for. `authorities` are the roots (DER certificates) to be named in the
     ClientHello [V2G20-1006]; only the TLS library of the system can do that, which `system` asks for. `trusted_ca_keys` (SHA-1 of root
-    certificates) is how a -2 car names its roots.
+    certificates) is how a -2 car names its roots. `wall` gives the time (epoch s) at which the station is judged, None: the machine's.
     """
 
     def __init__(
@@ -37,8 +38,9 @@ class ClientTls:
         authorities: Sequence[bytes] = (),
         system: bool = False,
         trusted_ca_keys: Sequence[bytes] = (),
+        wall: Wall | None = None,
     ):
-        self.profile, self._verify, self._check_staples = profile, verify, check_staples
+        self.profile, self._verify, self._check_staples, self._wall = profile, verify, check_staples, wall or time.time
         if system:
             self._context: openssl.Context | libssl.Context = _by_system(profile, credential, tuple(authorities))
         else:
@@ -46,7 +48,7 @@ class ClientTls:
 
     def channel(self, hello: ClientHello | None = None) -> Channel:
         """A fresh channel."""
-        return self._context.channel(self._verify, self._check_staples)
+        return self._context.channel(self._verify, self._check_staples, self._wall)
 
 
 def _by_system(profile: Profile, credential: Credential | None, authorities: tuple[bytes, ...]) -> "libssl.Context":

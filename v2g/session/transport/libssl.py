@@ -5,6 +5,7 @@ nothing of Python's `ssl`; where the system has none, `available` is False and `
 connection.
 """
 
+import time
 import weakref
 from functools import cache
 from typing import Any, Final
@@ -15,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from v2g.session.errors import Misuse
 from v2g.session.tls import Credential, Profile
-from v2g.session.transport.channel import Channel, CheckStaples, LibraryError, Terms, Verify
+from v2g.session.transport.channel import Channel, CheckStaples, LibraryError, Terms, Verify, Wall
 
 _NAMES: Final = ("libssl.so.3", "libssl.3.dylib")
 _DECLARATIONS: Final = """
@@ -175,9 +176,9 @@ class Context:
             self._lib.OPENSSL_sk_push(names, self._read(self._lib.d2i_X509_NAME, subject))
         self._lib.SSL_CTX_set0_CA_list(self.raw, names)
 
-    def channel(self, verify: Verify | None, check_staples: CheckStaples | None = None) -> Channel:
+    def channel(self, verify: Verify | None, check_staples: CheckStaples | None = None, wall: Wall = time.time) -> Channel:
         """A new connection."""
-        return Channel(Terms(self.profile, False, verify, check_staples), self._engine)
+        return Channel(Terms(self.profile, False, verify, check_staples, wall=wall), self._engine)
 
     def _engine(self, channel: Channel) -> "_Engine":
         engine = _Engine(self._lib, self, staples=channel.terms.check_staples is not None)

@@ -6,6 +6,7 @@ peer's chain, its staples and the signature schemes are read as they were sent. 
 """
 
 import contextlib
+import time
 import weakref
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ from OpenSSL import SSL
 from v2g.session import handshake
 from v2g.session.errors import Misuse
 from v2g.session.tls import Credential, Profile
-from v2g.session.transport.channel import Channel, CheckStaples, LibraryError, Terms, Verify
+from v2g.session.transport.channel import Channel, CheckStaples, LibraryError, Terms, Verify, Wall
 
 _lib: Any = SSL._lib  # type: ignore[attr-defined]
 _ffi: Any = SSL._ffi  # type: ignore[attr-defined]
@@ -152,11 +153,11 @@ class Context:
         if _lib.SSL_CTX_add_client_custom_ext(self.raw._context, code, add, free, null, parse, null) != 1:
             raise Misuse("this TLS library refuses to send trusted_ca_keys")
 
-    def channel(self, verify: Verify | None, check_staples: CheckStaples | None = None) -> Channel:
+    def channel(self, verify: Verify | None, check_staples: CheckStaples | None = None, wall: Wall = time.time) -> Channel:
         """A new connection."""
         limits = () if self.profile.version != "TLSv1.3" else STATION_LIMITS if self.server else CAR_LIMITS
         staple = self.credential.staple if self.credential else None
-        return Channel(Terms(self.profile, self.server, verify, check_staples, staple, limits), self._engine)
+        return Channel(Terms(self.profile, self.server, verify, check_staples, staple, limits, wall), self._engine)
 
     def _engine(self, channel: Channel) -> "_Engine":
         engine = _Engine(self.raw, server=self.server, staples=channel.terms.check_staples is not None)

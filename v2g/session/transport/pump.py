@@ -29,6 +29,7 @@ from v2g.session.link import Connected, Disconnected, HandshakeFailed, Link, Obs
 from v2g.session.tls import TlsError, TlsFacts
 from v2g.session.transport.channel import Channel
 from v2g.session.transport.handshakes import Handshakes, Step
+from v2g.session.transport.watchers import Watchers
 from v2g.session.v2gtp import frames_of
 
 log = logging.getLogger("v2g.transport")
@@ -95,7 +96,7 @@ class Pump(asyncio.Protocol):
         self._handshakes, self._moved = handshakes, moved
         self._working = False  # a flight of the handshake is being worked on: the channel is not ours
         self._unread = b""  # octets that came meanwhile
-        self._observers: list[Observer] = []
+        self._observers: Observer = Watchers((), self.local, self.peer, number)
         self._hello = HelloReader()
         self._channel: Channel | None = None
         self._transport: asyncio.Transport | None = None
@@ -112,7 +113,7 @@ class Pump(asyncio.Protocol):
             self._transport.abort()
             return
         self.local, self.peer = (_address(transport.get_extra_info(key)) for key in ("sockname", "peername"))
-        self._observers = [make(self.local, self.peer, self._number) for make in self._observe]
+        self._observers = Watchers(self._observe, self.local, self.peer, self._number)
         self._guarded(self._begin)
 
     def data_received(self, octets: bytes) -> None:
@@ -302,8 +303,7 @@ class Pump(asyncio.Protocol):
     def _reveal(self) -> None:
         lines = self._channel.secrets if self._channel is not None else []
         for line in lines:
-            for observer in self._observers:
-                observer.secret(line)
+            self._observers.secret(line)
         lines.clear()
 
     def _open(self, facts: TlsFacts | None) -> None:
@@ -398,8 +398,7 @@ class Pump(asyncio.Protocol):
             self._witness(True, octets, self.loop.time())
 
     def _witness(self, sent: bool, octets: bytes, now: float) -> None:
-        for observer in self._observers:
-            observer.octets(sent, octets, now)
+        self._observers.octets(sent, octets, now)
 
     def _set_alarm(self, due: float | None) -> None:
         """Set when something must happen. An alarm that rings early looks again, so that a deadline that moves on costs nothing."""
@@ -441,8 +440,7 @@ class Pump(asyncio.Protocol):
             self._broken(TlsError(f"no complete TLS handshake within {self._limits.handshake:g} s ({self.phase.value})", "peer"))
 
     def _tell(self, event: Event) -> None:
-        for observer in self._observers:
-            observer.event(event)
+        self._observers.event(event)
 
     def _guarded(self, step: Callable[[], None]) -> None:
         """Run a step; a bug of ours ends this connection, says so, and no other."""

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import logging
 import socket
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,7 +18,7 @@ from v2g.session.errors import Misuse
 from v2g.session.handshake import TLS12, ClientHello
 from v2g.session.link import Disconnected, Observe, Unreachable, spelled
 from v2g.session.tls import CONFORMANCE, ISO2, Credential, Profile
-from v2g.session.transport.channel import Channel, Verify
+from v2g.session.transport.channel import Channel, Verify, Wall
 from v2g.session.transport.handshakes import Handshakes
 from v2g.session.transport.openssl import Context
 from v2g.session.transport.pump import Attend, Limits, Pump
@@ -39,7 +40,8 @@ class ServerTls:
 
     `credentials` are for -20 (P-521, Ed448), `iso2` for TLS 1.2; either may be empty, then that generation is refused. `authorities` are
     the root certificates (DER) named in CertificateRequest: the V2G and OEM roots [V2G20-2401]. Which credential a car gets follows from
-    its ClientHello. Contexts are made here, once; a changed credential needs a new ServerTls (`Server.reload`).
+    its ClientHello. `wall` gives the time (epoch s) at which cars are judged and
+    responses stapled, None: the machine's. Contexts are made here, once; a changed credential needs a new ServerTls (`Server.reload`).
     """
 
     def __init__(
@@ -50,10 +52,11 @@ class ServerTls:
         authorities: Sequence[bytes] = (),
         profile: Profile = CONFORMANCE,
         iso2: Sequence[Credential] = (),
+        wall: Wall | None = None,
     ):
         if not credentials and not iso2:
             raise Misuse("a station that speaks TLS needs at least one credential")
-        self.profile, self._verify = profile, verify
+        self.profile, self._verify, self._wall = profile, verify, wall or time.time
         roots = tuple(authorities)
         self._offers = [_Offer(Context(profile, server=True, credential=c, authorities=roots), c) for c in credentials]
         self._offers2 = [_Offer(Context(ISO2, server=True, credential=c), c) for c in iso2]
@@ -61,7 +64,7 @@ class ServerTls:
     def channel(self, hello: ClientHello | None) -> Channel:
         """The channel for a car that says this."""
         assert hello is not None
-        return self._chosen(hello).context.channel(self._verify)
+        return self._chosen(hello).context.channel(self._verify, wall=self._wall)
 
     def _chosen(self, hello: ClientHello) -> "_Offer":
         if hello.tls13 and self._offers:

@@ -1,0 +1,47 @@
+"""Everybody who watches one connection, kept apart from it: what goes wrong with them is theirs."""
+
+import logging
+from collections.abc import Callable, Sequence
+
+from v2g.session.endpoint import Event
+from v2g.session.link import Observe, Observer, spelled
+
+log = logging.getLogger("v2g.transport")
+
+
+class Watchers(Observer):
+    """The observers of one connection as one observer that never raises.
+
+    One that fails is told of nothing more on this connection, and that is said once. The connection goes on.
+    """
+
+    def __init__(self, observe: Sequence[Observe], local: tuple[str, int], peer: tuple[str, int], number: int):
+        self._peer = peer
+        self._watching: list[Observer] = []
+        for make in observe:
+            self._kept(lambda make=make: self._watching.append(make(local, peer, number)), getattr(make, "__name__", "an observer"))  # type: ignore[misc]
+
+    def event(self, event: Event) -> None:
+        """Tell everybody."""
+        self._each(lambda observer: observer.event(event))
+
+    def octets(self, sent: bool, octets: bytes, now: float) -> None:
+        """Tell everybody."""
+        self._each(lambda observer: observer.octets(sent, octets, now))
+
+    def secret(self, line: bytes) -> None:
+        """Tell everybody."""
+        self._each(lambda observer: observer.secret(line))
+
+    def _each(self, tell: Callable[[Observer], None]) -> None:
+        for observer in tuple(self._watching):
+            if not self._kept(lambda: tell(observer), type(observer).__name__):  # noqa: B023 - called at once
+                self._watching.remove(observer)
+
+    def _kept(self, call: Callable[[], None], name: str) -> bool:
+        try:
+            call()
+        except Exception as error:
+            log.error("%s: %s watches no more: %r", spelled(self._peer), name, error, exc_info=not isinstance(error, OSError))
+            return False
+        return True
