@@ -212,8 +212,8 @@ class Driver:
             case CheckIsolation(voltage=voltage):
                 self._start("output", self._watch_output)
                 self._fact(IsolationMeasured(await evse.check_isolation(voltage)))
-            case SetOutput(voltage=voltage, current=current):
-                await evse.set_output(voltage, current)
+            case SetOutput(voltage=voltage, current=current, power=power):
+                await evse.set_output(voltage, current, power)
             case SetPower(power=power):
                 await evse.set_power(power)
             case CloseContactor():

@@ -49,9 +49,14 @@ class EVSE:
         """DC: connect the outlet, measure the isolation at that voltage, switch the voltage off again; True if it is sound."""
         return True
 
-    async def set_output(self, voltage: float, current: float) -> None:
-        """DC: bring the output there. Called with 2 A to match voltages, with 0 V and 0 A to switch off, and with every change between."""
-        self._output = OutputMeasured(voltage, current)
+    async def set_output(self, voltage: float, current: float, power: float) -> None:
+        """DC: bring the output to this voltage (V) and current (A); their product must never pass `power` (W), signed like the current.
+
+        All three bind: the current was made from the voltage that was there, and the voltage may rise to the commanded one before the next
+        command. Called with 2 A to match voltages, with zeros to switch off, and with every change between.
+        """
+        within = abs(voltage * current) <= abs(power)
+        self._output = OutputMeasured(voltage, current if within else power / voltage)  # as far as nothing is measured
 
     async def set_power(self, power: float) -> None:
         """AC: the power that the car is told to take. It moves the power itself; an outlet may supervise it."""

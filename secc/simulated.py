@@ -117,6 +117,7 @@ class SimulatedEVSE(EVSE):
         self._now, self._wall, self._sleep = now, wall, sleep
         self._limits, self._physics = limits, physics or Physics()
         self._wanted = (0.0, 0.0)  # V, A
+        self._bound: float | None = None  # W that voltage times current does not pass, a magnitude
         self._present = (0.0, 0.0)
         self._power: float | None = None  # W, AC: what the car is told and, as far as an outlet knows, takes
         self._loaded = False  # a car takes what is there: with its own contactors open no current flows
@@ -135,9 +136,9 @@ class SimulatedEVSE(EVSE):
         await self.set_output(0.0, 0.0)
         return self._physics.sound and self.closed
 
-    async def set_output(self, voltage: float, current: float) -> None:
+    async def set_output(self, voltage: float, current: float, power: float | None = None) -> None:
         self._move()
-        self._wanted = (min(max(voltage, 0.0), self._limits.voltage), current)
+        self._wanted, self._bound = (min(max(voltage, 0.0), self._limits.voltage), current), None if power is None else abs(power)
         self._loaded = self._loaded and voltage > 0
 
     async def set_power(self, power: float) -> None:
@@ -193,6 +194,8 @@ class SimulatedEVSE(EVSE):
         was = self._flowing()
         steps = (self._physics.volts_per_second * real, self._physics.amperes_per_second * counted)
         voltage, current = (_towards(a, b, step) for a, b, step in zip(self._present, self._wanted, steps, strict=True))
+        if self._bound is not None and voltage > 0:
+            current = min(max(current, -self._bound / voltage), self._bound / voltage)
         self._present = (voltage, current)
         self.meter.count((was + self._flowing()) / 2, counted)  # the ramp is a straight line
 

@@ -131,10 +131,14 @@ class CheckIsolation(Want):
 
 @dataclass(frozen=True, slots=True)
 class SetOutput(Want):
-    """DC: bring the output to this voltage (V) and current (A, negative discharges); report `OutputMeasured` as it changes."""
+    """DC: bring the output to this voltage (V) and current (A, negative discharges); report `OutputMeasured` as it changes.
+
+    `power` (W, signed like the current) is what voltage times current must not pass, whatever the voltage turns out to be.
+    """
 
     voltage: float
     current: float
+    power: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 from secc.answers.loop import Bounds, Modes, admitted, bounds, car_limits, common, reported
+from secc.answers.output import LEAST_VOLTAGE, moved, output, voltage_within
 from secc.context import Context, Reply
-from secc.station import Limits, SetOutput
+from secc.station import Limits
 from v2g.messages.common_types import CLReqControlModeType, CLResControlModeType
 from v2g.messages.dc import (
     BPT_Dynamic_DC_CLReqControlModeType,
@@ -28,23 +29,21 @@ MODES: Modes = {
     ("Dynamic", False): (Dynamic_DC_CLReqControlModeType, Dynamic_DC_CLResControlModeType),
     ("Dynamic", True): (BPT_Dynamic_DC_CLReqControlModeType, BPT_Dynamic_DC_CLResControlModeType),
 }
-SAME = 0.05  # V, A; an output that moves less is not said again to the hardware
-LEAST_VOLTAGE = 1.0  # V below which a power says nothing about a current
 
 
 def dc_charge_loop(request: DC_ChargeLoopReq, known: Context) -> Reply:
-    """Targets of the car are wishes; the outlet keeps its own limits and says which it reached [V2G20-2188]."""
+    """Targets of the car are wishes; the outlet keeps the limits of both ends and says which it reached [V2G20-2188]."""
     mode = request.CLReqControlMode
     kind = admitted(mode, MODES, known)
     power = known.output.watts
-    known = replace(known, car=car_limits(mode, known), target_voltage=_voltage(mode, known))
+    known, named = replace(known, car=car_limits(mode, known)), _voltage(mode, known)
+    known = replace(known, target_voltage=voltage_within(named, known))
     known, reports = reported(request, mode, power, known)
     fields, known, relaxed = common(request, power, known)
     allowed = bounds(known)
     present = max(number(request.EVPresentVoltage), known.output.voltage, LEAST_VOLTAGE)
-    wanted, reached = _output(_wished(mode, allowed, present, known), present, allowed, known)
-    before = known.output_wanted
-    moved = before is None or abs(before.voltage - wanted.voltage) >= SAME or abs(before.current - wanted.current) >= SAME
+    wanted, reached = output(named, _wished(mode, allowed, present, known), allowed, known, present)
+    tell = moved(known.output_wanted, wanted)
     response = DC_ChargeLoopRes(
         **fields,
         EVSEPresentCurrent=rational(known.output.current),
@@ -54,8 +53,10 @@ def dc_charge_loop(request: DC_ChargeLoopReq, known: Context) -> Reply:
         EVSEVoltageLimitAchieved="voltage" in reached,
         CLResControlMode=_mode(kind, allowed, known),
     )
-    wants: tuple[Event, ...] = (wanted,) if moved else ()
-    return Reply(response, State.DC_LOOP, replace(known, output_wanted=wanted if moved else before), (*wants, *reports, *relaxed))
+    wants: tuple[Event, ...] = (wanted,) if tell else ()
+    return Reply(
+        response, State.DC_LOOP, replace(known, output_wanted=wanted if tell else known.output_wanted), (*wants, *reports, *relaxed)
+    )
 
 
 def _voltage(mode: CLReqControlModeType, known: Context) -> float:
@@ -73,23 +74,6 @@ def _wished(mode: CLReqControlModeType, allowed: Bounds, present: float, known: 
     power = known.setpoint if known.setpoint is not None else allowed.charge
     power = min(max(power, -car.discharge_power), car.charge_power)
     return min(max(power / present, -car.discharge_current), car.charge_current)
-
-
-def _output(current: float, present: float, allowed: Bounds, known: Context) -> tuple[SetOutput, set[str]]:
-    """The output within every limit, and which limits it reached."""
-    ours, reached = known.present_limits, set()
-    voltage = known.target_voltage
-    if voltage > ours.voltage:
-        voltage = ours.voltage
-        reached.add("voltage")
-    back = ours.discharge_current if known.agreement.selected.bidirectional else 0.0
-    by_current = min(max(current, -back), ours.charge_current)
-    if by_current != current:
-        reached.add("current")
-    by_power = min(max(by_current, -allowed.discharge / present), allowed.charge / present)
-    if by_power != by_current:
-        reached.add("power")
-    return SetOutput(known.now, voltage, by_power), reached
 
 
 def _mode(kind: type[CLResControlModeType], allowed: Bounds, known: Context) -> CLResControlModeType:

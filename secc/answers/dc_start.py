@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
+from secc.answers.output import matching, moved
 from secc.context import Context, Reply
-from secc.station import CheckIsolation, Limits, LockConnector, SetOutput
+from secc.station import CheckIsolation, Limits, LockConnector
 from v2g.messages.common_types import processingType
 from v2g.messages.common_types import responseCodeType as Code
 from v2g.messages.dc import (
@@ -20,7 +21,6 @@ from v2g.session.sequence import State
 from v2g.session.timing import EVCC_CABLE_CHECK_TIMEOUT
 
 CABLE_CHECK_LIMIT = EVCC_CABLE_CHECK_TIMEOUT - 2.0  # s; a clear no before the car gives up by itself
-PRE_CHARGE_CURRENT = 2.0  # A, the most that IEC 61851-23 lets flow while voltages are matched
 
 
 def cable_check(_: DC_CableCheckReq, known: Context) -> Reply:
@@ -52,16 +52,14 @@ def _checked(known: Context, processing: processingType) -> DC_CableCheckRes:
 
 
 def pre_charge(request: DC_PreChargeReq, known: Context) -> Reply:
-    """The output follows the car's target, never beyond the outlet's range; the car decides when the voltages match."""
+    """The output follows the car's target, never beyond the range of both ends; the car decides when the voltages match."""
     _asking(known)
-    target = min(max(number(request.EVTargetVoltage), 0.0), known.present_limits.voltage)
-    wanted = SetOutput(known.now, target, PRE_CHARGE_CURRENT)
-    before = known.output_wanted
-    same = before is not None and (before.voltage, before.current) == (wanted.voltage, wanted.current)
+    wanted = matching(number(request.EVTargetVoltage), known)
+    tell = moved(known.output_wanted, wanted)
     response = DC_PreChargeRes(Header=known.header, ResponseCode=Code.OK, EVSEPresentVoltage=rational(known.output.voltage))
     finished = request.EVProcessing is processingType.Finished or known.state is State.DC_START
-    learnt = replace(known, output_wanted=before if same else wanted, target_voltage=target)
-    return Reply(response, State.DC_START if finished else State.DC_PRE_CHARGE, learnt, () if same else (wanted,))
+    learnt = replace(known, output_wanted=wanted if tell else known.output_wanted, target_voltage=wanted.voltage)
+    return Reply(response, State.DC_START if finished else State.DC_PRE_CHARGE, learnt, (wanted,) if tell else ())
 
 
 def welding_detection(_: DC_WeldingDetectionReq, known: Context) -> Reply:

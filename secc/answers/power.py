@@ -6,6 +6,8 @@ from energy.offer import Tuple
 from energy.series import Series, Step
 from energy.setpoint import held
 from secc.answers.contactor import CONTACTOR_LIMIT, waiting
+from secc.answers.loop import bounds
+from secc.answers.output import output
 from secc.context import Context, Pending, Reply
 from secc.station import PowerStarted, PowerStopped, ScheduleChosen, SetOutput, SetPower
 from v2g.messages.common_messages import (
@@ -165,5 +167,5 @@ def _renegotiate(known: Context) -> Reply:
         return Reply(_delivered(known, Code.WARNING_ScheduleRenegotiationFailed), known.state, known)
     followed = known.intent.without(Ask.ScheduleRenegotiation)
     anew = replace(known, needs=None, offer=None, schedule_asked=None, intent=followed, output_wanted=None)
-    quiet = (SetOutput(known.now, known.target_voltage, 0.0),) if known.agreement.selected.dc else ()
+    quiet = (output(known.target_voltage, 0.0, bounds(known), known)[0],) if known.agreement.selected.dc else ()
     return Reply(_delivered(anew), then, anew, quiet)

@@ -69,7 +69,7 @@ def test_the_output_follows_the_car_in_scheduled_control() -> None:
     [
         (100, 400, (400, 27.5), (True, False, False)),  # 11 kW are scheduled at 400 V
         (500, 400, (400, 27.5), (True, True, False)),
-        (10, 5000, (LIMITS.voltage, 10), (False, False, True)),
+        (10, 5000, (450, 10), (False, False, True)),  # the car takes no more
         (-10, 400, (400, 0), (False, True, False)),  # no way back in a plain service
     ],
 )

@@ -153,3 +153,18 @@ def test_a_reading_is_signed_over_what_the_car_is_shown() -> None:
     assert _verified(reading, bench.evse.meter.public_key, shown.encode())
     assert not _verified(reading, bench.evse.meter.public_key, shown.replace("V2GKIT", "OTHER").encode())
     assert not _verified(reading, Bench().evse.meter.public_key, shown.encode())
+
+
+@pytest.mark.parametrize("direction", [1, -1])
+def test_no_moment_of_a_rising_voltage_passes_the_power(direction: int) -> None:
+    bench = Bench()
+    bench.live()
+    bench.do(bench.evse.set_output(150, direction * 73, direction * 10_950))
+    bench.now += 1
+    bench.do(bench.evse.read_output())
+    bench.do(bench.evse.set_output(920, direction * 73, direction * 11_000))
+    for _ in range(60):
+        bench.now += 0.01
+        measured = bench.do(bench.evse.read_output())
+        assert abs(measured.watts) <= 11_000 + 1e-6
+    assert (measured.voltage, measured.current) == pytest.approx((920, direction * 11_000 / 920))
