@@ -107,7 +107,7 @@ def stapled(facts: TlsFacts) -> dict[str, Any]:
 def tls_credential(credential: Credential) -> TlsCredential:
     """A credential of the store as the transport takes it."""
     key = credential.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    return TlsCredential(der(credential.chain), key)
+    return TlsCredential(credential.for_tls(), key)
 
 
 def contract_of(store: Store) -> Contract:

@@ -4,11 +4,10 @@ import base64
 import binascii
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
@@ -16,9 +15,10 @@ from cryptography.x509 import ocsp
 from lab.pki.cps import service
 from lab.pki.office import Office
 from ocpp_bridge.schemas import Payload, Version
-from pki.certificate import facts
+from pki.certificate import facts, read_pem
 from pki.errors import CertificateError, Kind
-from pki.profiles import Role
+from pki.lapses import Lapse
+from pki.profiles import ISO20, Role
 from pki.provisioning import ProvisioningService
 from pki.status import answer
 from pki.store import Store, read_chain
@@ -29,6 +29,7 @@ from v2g.messages import schema_set
 
 EXI_MAXIMUM: dict[Version, int] = {"ocpp2.1": 17_000, "ocpp2.0.1": 7_500}  # characters of exiResponse
 FAULTS = {Kind.EXPIRED: "CertificateExpired", Kind.REVOKED: "CertificateRevoked"}  # certificateStatus; anything else is CertChainError
+RULES = replace(ISO20, lapses=frozenset(Lapse))  # whether a car may come with less than strict DER is the station's to say
 ALGORITHMS: dict[str, hashes.HashAlgorithm] = {"SHA256": hashes.SHA256(), "SHA384": hashes.SHA384(), "SHA512": hashes.SHA512()}
 
 
@@ -73,12 +74,10 @@ class LabPki:
         """The certificateStatus of an Authorize: the chain verified, or every certificate's status looked up by its hashes."""
         if "certificate" in asked:
             try:
-                chain = x509.load_pem_x509_certificates(asked["certificate"].encode())
-                verify(chain, Role.CONTRACT, self.office.store.anchors, self._now())
+                chain = read_pem(asked["certificate"].encode(), ISO20.max_octets)
+                verify(chain, Role.CONTRACT, self.office.store.anchors, self._now(), rules=RULES)
             except CertificateError as error:
                 return FAULTS.get(error.kind, "CertChainError")
-            except ValueError:
-                return "CertChainError"
             return "Accepted"
         try:
             said = [ocsp.load_der_ocsp_response(self._response(data)) for data in asked["iso15118CertificateHashData"]]
@@ -93,8 +92,8 @@ class LabPki:
         """The common name of the contract certificate an Authorize is about, sent or known by its hashes; empty: not found."""
         if "certificate" in asked:
             try:
-                return facts(x509.load_pem_x509_certificates(asked["certificate"].encode())[0]).common_name
-            except (CertificateError, ValueError):
+                return facts(read_pem(asked["certificate"].encode(), ISO20.max_octets)[0]).common_name
+            except CertificateError:
                 return ""
         try:
             request = _request(asked["iso15118CertificateHashData"][0])

@@ -6,11 +6,11 @@ from typing import Final
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509 import ocsp
 
 from ocpp_bridge.schemas import Payload, Version
 from pki.certificate import facts, read
 from pki.errors import CertificateError
+from pki.status import certificate_id
 
 PEM_MAXIMUM: Final[dict[Version, int]] = {"ocpp2.1": 10_000, "ocpp2.0.1": 5_500}  # characters of AuthorizeRequest.certificate
 TOKEN_MAXIMUM: Final[dict[Version, int]] = {"ocpp2.1": 255, "ocpp2.0.1": 36}
@@ -28,12 +28,12 @@ def token(kind: str, text: str, version: Version, evccid: str = "") -> Payload:
 
 def hash_data(certificate: x509.Certificate, issuer: x509.Certificate, url: str) -> Payload:
     """OCSPRequestData of a certificate: the CertID of RFC 6960 with SHA-256, and where to ask."""
-    asked = ocsp.OCSPRequestBuilder().add_certificate(certificate, issuer, hashes.SHA256()).build()
+    name, key, serial = certificate_id(certificate, issuer, hashes.SHA256())
     return {
         "hashAlgorithm": "SHA256",
-        "issuerNameHash": asked.issuer_name_hash.hex(),
-        "issuerKeyHash": asked.issuer_key_hash.hex(),
-        "serialNumber": f"{asked.serial_number:x}",
+        "issuerNameHash": name.hex(),
+        "issuerKeyHash": key.hex(),
+        "serialNumber": f"{serial:x}",
         "responderURL": url,
     }
 

@@ -7,8 +7,8 @@ A row is a name, what is wrong, the verdict (None: it must pass), and a function
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from cryptography import x509
@@ -17,75 +17,22 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
+from pki import broken_form as form
+from pki.broken_bench import ROLES as ROLES
+from pki.broken_bench import Bench as Bench
+from pki.broken_bench import Chain as Chain
+from pki.broken_bench import Extensions, lineage
+from pki.broken_bench import Variant as Variant
+from pki.broken_bench import octets as octets
 from pki.der import EXPLICIT_EXTENSIONS, INTEGER, SEQUENCE, elements, integer, resigned, wrap
 from pki.errors import Kind
-from pki.issue import Hierarchy, Issued, extensions_of, issue
-from pki.keys import ALGORITHMS, PrivateKey, key_name
+from pki.issue import issue
+from pki.keys import ALGORITHMS
+from pki.lapses import Lapse
 from pki.plan import Names
 from pki.profiles import CLIENT, PROFILES, SERVER, Role
 
 PRIVATE_OID = x509.ObjectIdentifier("1.3.6.1.4.1.55555.1")  # an extension nobody knows
-ROLES = (Role.SECC, Role.VEHICLE, Role.PROVISIONING, Role.CONTRACT, Role.CPS)
-Chain = tuple[bytes, ...]  # DER, leaf first
-Extensions = list[tuple[x509.ExtensionType, bool]]
-
-
-class Bench:
-    """A sound hierarchy with the chain of one role, and the ways to issue any part of it anew."""
-
-    def __init__(self, hierarchy: Hierarchy, role: Role, now: datetime) -> None:
-        self.hierarchy, self.role, self.now = hierarchy, role, now
-        self.leaf = hierarchy[role]
-        self.sub2, self.sub1, self.root = _lineage(self.leaf)
-        self.curve = key_name(self.leaf.key)
-
-    def again(
-        self,
-        one: Issued,
-        *,
-        issuer: Issued | None = None,
-        key: PrivateKey | None = None,
-        at: datetime | None = None,
-        extend: Callable[[Extensions], Extensions] = list,
-        **given: Any,
-    ) -> Issued:
-        """A certificate issued once more with something changed: issuer, key, time, extensions, subject, or a column of its row."""
-        columns = {name: given.pop(name) for name in list(given) if hasattr(PROFILES[one.role], name) and name != "validity"}
-        profile = replace(PROFILES[one.role], **columns)
-        issuer, key = issuer or one.issuer, key or one.key
-        extensions = extend(list(extensions_of(profile, issuer, Names(), key.public_key())))
-        given.setdefault("subject", one.certificate.subject)
-        fresh = issue(profile, issuer, Names(), key.public_key(), at or self.now, key=key, extensions=extensions, **given)
-        return replace(one, certificate=fresh, key=key, issuer=issuer)
-
-    def leaf_under(self, issuer: Issued) -> Chain:
-        return octets(self.again(self.leaf, issuer=issuer))
-
-    def under_sub1(self, sub1: Issued) -> Chain:
-        return self.leaf_under(self.again(self.sub2, issuer=sub1))
-
-
-@dataclass(frozen=True, slots=True)
-class Variant:
-    name: str
-    about: str
-    verdict: Kind | None
-    chain: Callable[[Bench], Chain]
-    roles: tuple[Role, ...] = ROLES
-
-
-def octets(one: Issued) -> Chain:
-    """The chain of a certificate as DER."""
-    return tuple(certificate.public_bytes(Encoding.DER) for certificate in one.chain)
-
-
-def _lineage(leaf: Issued) -> tuple[Issued, Issued, Issued]:
-    sub2 = leaf.issuer
-    sub1 = sub2.issuer if sub2 else None
-    root = sub1.issuer if sub1 else None
-    if sub2 is None or sub1 is None or root is None:
-        raise ValueError(f"{leaf.role.value} does not hang two sub-CAs under a root")
-    return sub2, sub1, root
 
 
 def _leaf(**given: Any) -> Callable[[Bench], Chain]:
@@ -210,7 +157,7 @@ def _unknown_root(bench: Bench) -> Chain:
 def _wrong_family(bench: Bench) -> Chain:
     """The leaf of this role, issued by the authorities of a family the role does not trust."""
     foreign = Role.CONTRACT if bench.role is not Role.CONTRACT else Role.VEHICLE
-    return bench.leaf_under(_lineage(bench.hierarchy[foreign])[0])
+    return bench.leaf_under(lineage(bench.hierarchy[foreign])[0])
 
 
 def _self_signed(bench: Bench) -> Chain:
@@ -260,7 +207,7 @@ def _order(*picks: int) -> Callable[[Bench], Chain]:
 
 
 def _extra(bench: Bench) -> Chain:
-    stranger = _lineage(bench.hierarchy[Role.CONTRACT if bench.role is not Role.CONTRACT else Role.VEHICLE])[0]
+    stranger = lineage(bench.hierarchy[Role.CONTRACT if bench.role is not Role.CONTRACT else Role.VEHICLE])[0]
     return (*octets(bench.leaf), octets(stranger)[0])
 
 
@@ -269,6 +216,16 @@ def _with_root(bench: Bench) -> Chain:
 
 
 # --- octets no builder writes ---
+
+
+def _formed(spoil: form.Form) -> Callable[[Bench], Chain]:
+    """The leaf in octets that are not strict DER."""
+    return lambda bench: (spoil(bench.leaf.certificate, bench.sub2.key), *octets(bench.sub2))
+
+
+def _formed_sub(spoil: form.Form) -> Callable[[Bench], Chain]:
+    """The same for the issuing sub-CA."""
+    return lambda bench: (octets(bench.leaf)[0], spoil(bench.sub2.certificate, bench.sub1.key), *octets(bench.sub1))
 
 
 def _edited(edit: Callable[[list[tuple[int, bytes]]], list[tuple[int, bytes]]]) -> Callable[[Bench], Chain]:
@@ -310,6 +267,8 @@ def _trailing(bench: Bench) -> Chain:
     return (leaf + b"\x00", *above)
 
 
+M = Kind.MALFORMED
+DEFAULT, PARAMETERS, LENGTH, NUMBER, TRUTH = (frozenset({lapse}) for lapse in Lapse)
 W, C = Kind.WRONG_PROFILE, (Role.SECC, Role.PROVISIONING, Role.CPS)  # roles that must have a domain component
 IN_TLS, IN_MESSAGES = (Role.SECC, Role.VEHICLE), (Role.PROVISIONING, Role.CONTRACT, Role.CPS)
 
@@ -357,6 +316,8 @@ VARIANTS: tuple[Variant, ...] = (
     Variant("swapped", "sub-CAs in the wrong order, in a message", Kind.BROKEN_CHAIN, _order(0, 2, 1), IN_MESSAGES),
     Variant("swapped-tls", "sub-CAs in the wrong order, in TLS", None, _order(0, 2, 1), IN_TLS),
     Variant("extra", "an unrelated certificate after the chain", None, _extra),
+    Variant("doubled", "the leaf twice, in TLS", None, _order(0, 0, 1, 2), IN_TLS),
+    Variant("doubled-end", "the upper sub-CA twice", None, _order(0, 1, 2, 2)),
     Variant("with-root", "the root sent along", None, _with_root),
     Variant("oversize", "more octets than the message holds", Kind.OVERSIZE, _leaf(extend=_also(BLOAT, False))),
     Variant("garbage", "octets that are no certificate", Kind.MALFORMED, _octets(bytes(range(256)))),
@@ -367,6 +328,16 @@ VARIANTS: tuple[Variant, ...] = (
     Variant("long-serial", "a serial number of 21 octets", Kind.MALFORMED, _edited(_serial(1 << 160))),
     Variant("double-extension", "an extension twice", Kind.MALFORMED, _edited(_twice)),
     Variant("version1", "a certificate of version 1", Kind.MALFORMED, _edited(_version1)),
+    Variant("ca-false-written", "basic constraints write out cA FALSE", M, _formed(form.ca_false), lapses=DEFAULT),
+    Variant("critical-false-written", "extensions write out critical FALSE", M, _formed(form.critical_false), lapses=DEFAULT),
+    Variant("critical-false-written-sub", "the same in the issuing sub-CA", M, _formed_sub(form.critical_false), lapses=DEFAULT),
+    Variant("null-parameters", "NULL parameters of the signature", M, _formed(form.null_parameters), lapses=PARAMETERS),
+    Variant("null-parameters-sub", "the same in the issuing sub-CA", M, _formed_sub(form.null_parameters), lapses=PARAMETERS),
+    Variant("critical-one", "critical TRUE written as 01", M, _formed(form.critical_one), lapses=TRUTH),
+    Variant("padded-serial", "a serial number with 00 before it", M, _formed(form.padded_serial), lapses=NUMBER),
+    Variant("long-length", "a length of four octets where two would do", M, _formed(form.long_length), lapses=LENGTH),
+    Variant("long-length-outside", "the same outside of what is signed", M, _formed(form.long_length_outside), lapses=LENGTH),
+    Variant("indefinite-length", "an indefinite length, as BER has it", M, _formed(form.indefinite_length)),
     Variant("nul", "a NUL in the common name", Kind.MALFORMED, _edited(_control_character)),
 )
 # fmt: on

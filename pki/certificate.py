@@ -4,6 +4,9 @@ Whatever octets a peer sends, `read` gives a certificate or a CertificateError, 
 every field a check looks at has been parsed.
 """
 
+import base64
+import binascii
+import re
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,14 +15,17 @@ from functools import lru_cache
 from typing import Any, cast
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID, SignatureAlgorithmOID
 
+from pki.der import spans
 from pki.errors import CertificateError, Kind
-from pki.keys import key_name
+from pki.keys import key_name, signed_as
+from pki.lapses import Lapse, strict
 
 # it warns of serial numbers that are not positive; those are refused here, and a peer shall not write into our log
 warnings.filterwarnings("ignore", category=CryptographyDeprecationWarning, module=__name__)
@@ -30,6 +36,8 @@ SIGNATURE_NAMES = {
     SignatureAlgorithmOID.ECDSA_WITH_SHA256: "ecdsa-sha256",
     SignatureAlgorithmOID.ED448: "ed448",
 }
+PEM = re.compile(rb"-----BEGIN (?:X509 )?CERTIFICATE-----(.*?)(-----END (?:X509 )?CERTIFICATE-----|\Z)", re.DOTALL)
+OWN_LIMIT = 65_536  # octets of a certificate in a file of ours; what messages hold is for the rules to say
 SERIAL_LIMIT = 20  # octets [RFC 5280 4.1.2.2]
 USAGE_BITS = (
     "digital_signature",
@@ -73,6 +81,7 @@ class Facts:
     key_identifier: bytes | None
     issuer_key_identifier: bytes | None
     ocsp_urls: tuple[str, ...]
+    lapses: frozenset[Lapse] = frozenset()  # in which ways it is not strict DER
 
     @property
     def common_name(self) -> str:
@@ -96,19 +105,105 @@ def read(der: bytes, limit: int = 1600) -> x509.Certificate:
     try:
         return x509.load_der_x509_certificate(der)
     except PARSE_ERRORS as error:
-        raise CertificateError(Kind.MALFORMED, f"not a DER certificate: {_one_line(error)}") from None
+        loose = _loosely(der)
+        if loose is None:
+            raise CertificateError(Kind.MALFORMED, f"not a DER certificate: {_one_line(error)}") from None
+        return cast(x509.Certificate, loose)
+
+
+def read_pem(octets: bytes, limit: int = OWN_LIMIT) -> tuple[x509.Certificate, ...]:
+    """All certificates of PEM, in order; whatever stands around them is left aside. Raises CertificateError, naming the wrong one."""
+    found = []
+    for number, (block, end) in enumerate(PEM.findall(octets), 1):
+        if not end:
+            raise CertificateError(Kind.MALFORMED, f"PEM certificate {number} is cut off: its END line is missing")
+        try:
+            found.append(read(base64.b64decode(b"".join(block.split()), validate=True), limit))
+        except binascii.Error:
+            raise CertificateError(Kind.MALFORMED, f"PEM certificate {number} is no base64") from None
+        except CertificateError as error:
+            raise CertificateError(error.kind, f"PEM certificate {number}: {error.reason}") from None
+    if not found:
+        form = "it may be DER: openssl x509 -inform DER turns it into PEM" if octets[:1] == b"\x30" else "it has no BEGIN CERTIFICATE"
+        raise CertificateError(Kind.MALFORMED, f"no PEM certificates; {form}")
+    return tuple(found)
+
+
+class Loose:
+    """A certificate that is not strict DER: says what its strict form says, but its octets and what is signed of them are its own.
+
+    It stands wherever a `x509.Certificate` does (that class cannot be subclassed), except in what the library builds.
+    """
+
+    def __init__(self, der: bytes, form: x509.Certificate, lapses: frozenset[Lapse]) -> None:
+        self.der, self.form, self.lapses = der, form, lapses
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.form, name)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Loose) and self.der == other.der
+
+    def __hash__(self) -> int:
+        return hash(self.der)
+
+    @property
+    def tbs_certificate_bytes(self) -> bytes:
+        ((_, begin, end),) = spans(self.der)
+        at, _, until = next(spans(self.der[begin:end]))
+        return self.der[begin + at : begin + until]
+
+    def public_bytes(self, encoding: Encoding) -> bytes:
+        if encoding is Encoding.DER:
+            return self.der
+        text = base64.b64encode(self.der)
+        lines = b"\n".join(text[at : at + 64] for at in range(0, len(text), 64))
+        return b"-----BEGIN CERTIFICATE-----\n" + lines + b"\n-----END CERTIFICATE-----\n"
+
+    def fingerprint(self, algorithm: hashes.HashAlgorithm) -> bytes:
+        digest = hashes.Hash(algorithm)
+        digest.update(self.der)
+        return digest.finalize()
+
+
+def _loosely(der: bytes) -> Loose | None:
+    """What is not strict DER, read by its strict form; None where that cannot be read either."""
+    try:
+        form, lapses = strict(der)
+        return Loose(der, x509.load_der_x509_certificate(form), lapses) if lapses else None
+    except PARSE_ERRORS:
+        return None
+
+
+def directly_issued(child: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Whether `issuer` is named by a certificate and its key signed it. What either may do is not asked."""
+    try:
+        if not isinstance(child, Loose) and not isinstance(issuer, Loose):
+            child.verify_directly_issued_by(issuer)
+            return True
+        if child.issuer != issuer.subject or child.signature_algorithm_oid not in SIGNATURE_NAMES:
+            return False
+        return signed_as(SIGNATURE_NAMES[child.signature_algorithm_oid], issuer.public_key(), child.signature, child.tbs_certificate_bytes)
+    except (InvalidSignature, *PARSE_ERRORS):
+        return False
 
 
 @lru_cache(maxsize=256)
 def facts(certificate: x509.Certificate) -> Facts:
     """Everything the checks need of one certificate. Raises CertificateError(MALFORMED) if any of it cannot be read."""
     try:
-        return _facts(certificate)
+        return _facts(certificate, certificate, getattr(certificate, "lapses", frozenset()))
+    except PARSE_ERRORS as error:
+        loose = None if isinstance(certificate, Loose) else _loosely(certificate.public_bytes(Encoding.DER))
+        if loose is None:
+            raise CertificateError(Kind.MALFORMED, _one_line(error)) from None
+    try:
+        return _facts(loose.form, certificate, loose.lapses)
     except PARSE_ERRORS as error:
         raise CertificateError(Kind.MALFORMED, _one_line(error)) from None
 
 
-def _facts(certificate: x509.Certificate) -> Facts:
+def _facts(certificate: x509.Certificate, original: x509.Certificate, lapses: frozenset[Lapse]) -> Facts:
     if certificate.version is not x509.Version.v3:
         raise ValueError(f"version {certificate.version.name} where v3 is required")
     serial = certificate.serial_number
@@ -118,8 +213,9 @@ def _facts(certificate: x509.Certificate) -> Facts:
     constraints, usage = extensions.get(x509.BasicConstraints), extensions.get(x509.KeyUsage)
     alternative = _value(extensions, x509.SubjectAlternativeName)
     return Facts(
-        certificate=certificate,
-        octets=len(certificate.public_bytes(Encoding.DER)),
+        certificate=original,
+        lapses=lapses,
+        octets=len(original.public_bytes(Encoding.DER)),
         subject=certificate.subject.public_bytes(),
         issuer=certificate.issuer.public_bytes(),
         name=certificate.subject.rfc4514_string(),

@@ -31,7 +31,12 @@ class Check:
     kind: Kind
     where: Literal["leaf", "authority", "every"]
     complaint: Callable[[Facts, Context], str | None]
-    requirement: str = ""
+    requirement: str = ""  # of -20, or of what holds for both generations
+    in_iso2: str | None = None  # where -2 says it elsewhere
+
+    def cited(self, rules: Rules) -> str:
+        """The requirement in the words of the generation that judges."""
+        return self.in_iso2 if rules.name == "iso2" and self.in_iso2 is not None else self.requirement
 
     def applies(self, depth: int) -> bool:
         return self.where == "every" or (self.where == "leaf") == (depth == 0)
@@ -40,6 +45,13 @@ class Check:
 def _octets(fact: Facts, context: Context) -> str | None:
     limit = context.rules.max_octets
     return f"{fact.octets} octets where the message holds {limit}" if fact.octets > limit else None
+
+
+def _form(fact: Facts, context: Context) -> str | None:
+    amiss = fact.lapses - context.rules.lapses
+    if not amiss:
+        return None
+    return f"not strict DER: {'; '.join(sorted(lapse.value for lapse in amiss))}, which rules {context.rules.name} do not let pass"
 
 
 def _critical(fact: Facts, context: Context) -> str | None:
@@ -131,13 +143,14 @@ def _ended(fact: Facts, context: Context) -> str | None:
 
 CERTIFICATE_CHECKS: tuple[Check, ...] = (
     Check("fits the message", Kind.OVERSIZE, "every", _octets),
+    Check("strict DER", Kind.MALFORMED, "every", _form, "RFC 5280 4.1"),
     Check("critical extensions", Kind.WRONG_PROFILE, "every", _critical, "RFC 5280 4.2"),
     Check("path fits the message", Kind.TOO_LONG, "leaf", _length),
-    Check("no CA", Kind.WRONG_PROFILE, "leaf", _no_authority, "Annex B"),
-    Check("key usage", Kind.WRONG_PROFILE, "leaf", _usage, "Annex B"),
-    Check("extended key usage", Kind.WRONG_PROFILE, "leaf", _purposes, "Annex B.8"),
-    Check("subject", Kind.WRONG_PROFILE, "leaf", _subject, "V2G20-2598"),
-    Check("domain component", Kind.WRONG_PROFILE, "leaf", _component, "V2G2-925"),
+    Check("no CA", Kind.WRONG_PROFILE, "leaf", _no_authority, "Annex B", "Annex F"),
+    Check("key usage", Kind.WRONG_PROFILE, "leaf", _usage, "Annex B", "Annex F"),
+    Check("extended key usage", Kind.WRONG_PROFILE, "leaf", _purposes, "Annex B.8", "Annex F"),
+    Check("subject", Kind.WRONG_PROFILE, "leaf", _subject, "V2G20-2598", "Annex F"),
+    Check("domain component", Kind.WRONG_PROFILE, "leaf", _component, "Annex B", "V2G2-925"),
     Check("is a CA", Kind.WRONG_PROFILE, "authority", _authority, "RFC 5280 6.1.4"),
     Check("may issue", Kind.WRONG_PROFILE, "authority", _issues, "RFC 5280 6.1.4"),
     Check("path length", Kind.WRONG_PROFILE, "authority", _path_length, "RFC 5280 6.1.4"),

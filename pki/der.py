@@ -21,12 +21,17 @@ def wrap(tag: int, content: bytes) -> bytes:
 
 
 def elements(octets: bytes) -> Iterator[tuple[int, bytes]]:
-    """Tag and content of each element in a row. Raises ValueError where the octets end early or the length is not DER."""
+    """Tag and content of each element in a row. Raises ValueError where the octets end early or a length is not definite."""
+    return ((octets[at], octets[begin:end]) for at, begin, end in spans(octets))
+
+
+def spans(octets: bytes) -> Iterator[tuple[int, int, int]]:
+    """Where each element in a row begins, where its content does, and where it ends. Raises as `elements`."""
     at = 0
     while at < len(octets):
         if at + 2 > len(octets):
             raise ValueError(f"an element header ends early at octet {at}")
-        tag, length = octets[at], octets[at + 1]
+        begin, length = at, octets[at + 1]
         at += 2
         if length >= 0x80:
             size = length & 0x7F
@@ -35,7 +40,7 @@ def elements(octets: bytes) -> Iterator[tuple[int, bytes]]:
             length, at = int.from_bytes(octets[at : at + size], "big"), at + size
         if at + length > len(octets):
             raise ValueError(f"an element of {length} octets at octet {at} of {len(octets)}")
-        yield tag, octets[at : at + length]
+        yield begin, at, at + length
         at += length
 
 

@@ -31,6 +31,9 @@ class Algorithm:
     order: int | None = None  # of the ECDSA group: r and s lie in 1 .. order-1
 
 
+ECDSA_HASHES: dict[str, hashes.SHA256 | hashes.SHA512] = {"ecdsa-sha512": hashes.SHA512(), "ecdsa-sha256": hashes.SHA256()}
+
+
 def _curve(name: str, curve: ec.EllipticCurve, hash_: hashes.SHA256 | hashes.SHA512, length: int, order: int) -> Algorithm:
     return Algorithm(name, f"ecdsa-{hash_.name}", lambda: ec.generate_private_key(curve), hash_, 2 * length, order)
 
@@ -87,6 +90,17 @@ def verify(key: PublicKey, signature: bytes, octets: bytes) -> bool:
             r, s = int.from_bytes(signature[:half], "big"), int.from_bytes(signature[half:], "big")
             key.verify(encode_dss_signature(r, s), octets, ec.ECDSA(algorithm.hash))
     except InvalidSignature:
+        return False
+    return True
+
+
+def signed_as(name: str, key: PublicKeyTypes, signature: bytes, octets: bytes) -> bool:
+    """Whether a signature, as X.509 carries it, by the algorithm of this name is one of this key over these octets."""
+    if isinstance(key, ed448.Ed448PublicKey) and name == "ed448":
+        key.verify(signature, octets)
+    elif isinstance(key, ec.EllipticCurvePublicKey) and name in ECDSA_HASHES:
+        key.verify(signature, octets, ec.ECDSA(ECDSA_HASHES[name]))
+    else:
         return False
     return True
 

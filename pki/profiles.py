@@ -12,6 +12,8 @@ from datetime import timedelta
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from pki.lapses import Lapse
+
 
 class Role(enum.Enum):
     """What a certificate is for. The value is its name on the command line and in the store."""
@@ -119,7 +121,7 @@ PROFILES: dict[Role, Profile] = {
         Profile(
             role=Role.SECC, issuer=Role.CPO_SUB2, common_name="{evse_id}", domain_component="CPO", domain_component_is=Presence.REQUIRED,
             usage=AGREES, needs=SIGNS, purposes=(SERVER,), validity=timedelta(days=90), anchors=(Anchor.V2G, Anchor.PRIVATE), ordered=False,
-            requirement="V2G2-925",
+            requirement="Annex B",
         ),
         _sub(Role.CPS_SUB1, Role.V2G_ROOT, "CPS Sub-CA 1", "V2G", 1, years(4)),
         _sub(Role.CPS_SUB2, Role.CPS_SUB1, "CPS Sub-CA 2", "V2G", 0, years(2)),
@@ -184,14 +186,16 @@ class Rules:
     names: bool = True  # demand the domain components and the bare subject of the row
     purposes: bool = True  # demand the extended key usage of the row where it is REQUIRED
     critical_usage: bool = True  # demand that key usage and basic constraints are critical
+    lapses: frozenset[Lapse] = frozenset()  # ways of not being strict DER that pass, each with a note
     relaxes: tuple[str, ...] = ()  # requirements this set of rules sets aside
 
 
 ISO20 = Rules("iso20", frozenset({"secp521r1", "ed448"}), 1600, 3)  # [V2G20-2674] [V2G20-2319]
-ISO2 = Rules("iso2", frozenset({"secp256r1"}), 800, 3)  # the schema would hold 4, no hierarchy of -2 has them
+FIELD = frozenset({Lapse.DEFAULT, Lapse.PARAMETERS})  # what the CAs of -2 have issued, and cannot take back
+ISO2 = Rules("iso2", frozenset({"secp256r1"}), 800, 3, lapses=FIELD)  # the schema would hold 4, no hierarchy of -2 has them
 INTEROP = Rules(
     "interop", frozenset({"secp521r1", "ed448", "secp256r1"}), 1600, 3, names=False, purposes=False, critical_usage=False,
-    relaxes=("V2G20-2674", "V2G20-2598", "V2G20-2342", "V2G2-925"),
+    lapses=frozenset(Lapse), relaxes=("V2G20-2674", "V2G20-2598", "V2G20-2342", "Annex B", "RFC 5280 4.1"),
 )  # fmt: skip
 RULES: dict[str, Rules] = {rules.name: rules for rules in (ISO20, ISO2, INTEROP)}
 

@@ -265,12 +265,19 @@ def _references(info: SignedInfoType, ids: Sequence[str]) -> list[ReferenceType]
     return [info.Reference[uris.index(uri)] for uri in wanted]
 
 
+def _cited_2(suite: Suite, requirement: str) -> str | None:
+    """A requirement of -2, where its suite signs."""
+    return requirement if suite.algorithm.name in ISO2 else None
+
+
 def _digest(octets: bytes, reference: ReferenceType, suite: Suite) -> bytes:
     transforms = reference.Transforms.Transform if reference.Transforms else ()
     for transform in transforms:
         if transform.Algorithm != CANONICAL_EXI or transform.XPath or len(transforms) > 1:
             named = ", ".join(one.Algorithm[:80] for one in transforms)
-            raise SignatureError(Flaw.TRANSFORM, f"{named}: only one, {CANONICAL_EXI}, may be named", requirement="V2G2-767")
+            raise SignatureError(
+                Flaw.TRANSFORM, f"{named}: only one, {CANONICAL_EXI}, may be named", requirement=_cited_2(suite, "V2G2-767")
+            )
     if reference.DigestMethod.Algorithm != suite.digest_uri:
         raise SignatureError(Flaw.ALGORITHM, f"digest method {reference.DigestMethod.Algorithm[:80]!r} where {suite.digest_uri} is due")
     digest = hashlib.new(suite.digest, octets).digest()

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509 import ocsp
 
 from pki import keys
-from pki.certificate import PARSE_ERRORS, facts
+from pki.certificate import PARSE_ERRORS, directly_issued, facts
 from pki.errors import CertificateError, Kind
 from pki.keys import ALGORITHMS, PrivateKey, algorithm_of, key_name
 from pki.profiles import OCSP_SIGNING
@@ -65,7 +65,8 @@ Lookup = Callable[[int], Revocation | Literal["good", "unknown"]]
 
 def request(certificate: x509.Certificate, issuer: x509.Certificate, nonce: bytes | None = None) -> bytes:
     """DER of an OCSPRequest for one certificate. `nonce` (1 to 32 octets) makes a replayed answer visible; staples go without."""
-    builder = ocsp.OCSPRequestBuilder().add_certificate(certificate, issuer, hashes.SHA256())
+    named = certificate_id(certificate, issuer, hashes.SHA256())
+    builder = ocsp.OCSPRequestBuilder().add_certificate_by_hash(*named, hashes.SHA256())
     if nonce is not None:
         builder = builder.add_extension(x509.OCSPNonce(nonce), critical=False)
     return builder.build().public_bytes(Encoding.DER)
@@ -201,10 +202,8 @@ def _named(response: ocsp.OCSPResponse, candidate: x509.Certificate) -> bool:
 
 def _demand_delegated(candidate: x509.Certificate, issuer: x509.Certificate, now: datetime) -> None:
     fact = facts(candidate)
-    try:
-        candidate.verify_directly_issued_by(issuer)
-    except Exception:
-        raise _unknown("the responder certificate is not issued by the authority it speaks for") from None
+    if not directly_issued(candidate, issuer):
+        raise _unknown("the responder certificate is not issued by the authority it speaks for")
     if OCSP_SIGNING not in (fact.purposes or ()) or "digital_signature" not in (fact.usage or ()):
         raise _unknown("the responder certificate does not allow OCSP signing", "V2G20-2327")
     if not fact.not_before <= now <= fact.not_after:
@@ -226,6 +225,11 @@ def raw_signature(key: ec.EllipticCurvePublicKey | ed448.Ed448PublicKey, der: by
         return der
     r, s = decode_dss_signature(der)
     return r.to_bytes(length // 2, "big") + s.to_bytes(length // 2, "big")
+
+
+def certificate_id(certificate: x509.Certificate, issuer: x509.Certificate, algorithm: hashes.HashAlgorithm) -> tuple[bytes, bytes, int]:
+    """The name of a certificate in OCSP: hash of its issuer's name, hash of its issuer's key, serial number [RFC 6960 4.1.1]."""
+    return (*_hashes_of(issuer, algorithm), certificate.serial_number)
 
 
 def _hashes_of(issuer: x509.Certificate, algorithm: hashes.HashAlgorithm) -> tuple[bytes, bytes]:

@@ -37,10 +37,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
-from pki.certificate import PARSE_ERRORS, facts
+from pki.certificate import PARSE_ERRORS, Loose, directly_issued, facts, read_pem
+from pki.chains import der
 from pki.errors import CertificateError, Kind, StoreError
 from pki.issue import Hierarchy, Issued
 from pki.keys import ALGORITHMS, PrivateKey, belongs, key_name
+from pki.order import arranged
 from pki.profiles import EXPIRES_SOON, PROFILES, Anchor, Role
 from pki.token import TokenKey, address, token_key
 from pki.verify import Anchors
@@ -61,6 +63,7 @@ class Credential:
     key: PrivateKey
     chain_path: Path
     key_path: Path
+    remarks: tuple[str, ...] = ()  # what was not in order in the file; `chain` is
 
     @property
     def leaf(self) -> x509.Certificate:
@@ -70,6 +73,15 @@ class Credential:
     def certificate(self) -> x509.Certificate:
         """The same: as an authority, it signs by this one."""
         return self.chain[0]
+
+    def for_tls(self) -> tuple[bytes, ...]:
+        """DER of the chain, as a TLS library serves it. Raises StoreError for what no TLS library loads."""
+        loose = next((depth for depth, one in enumerate(self.chain) if isinstance(one, Loose)), None)
+        if loose is not None:
+            amiss = "; ".join(sorted(lapse.value for lapse in facts(self.chain[loose]).lapses))
+            cure = "TLS cannot serve it; have it issued anew"
+            raise StoreError(f"{self.chain_path}: certificate {loose} is not strict DER ({amiss}), {cure}")
+        return der(self.chain)
 
     @property
     def curve(self) -> str:
@@ -255,9 +267,12 @@ class Store:
         if not key_path.exists():
             key_path = chain_path.with_name(f"{name}.key.pem")
         chain, key = read_chain(chain_path), read_key(key_path)
+        _demand_readable(chain_path, chain)
         if not belongs(key, chain[0].public_key()):
-            raise StoreError(f"{key_path} is not the key of the first certificate in {chain_path}; the chain must start with its leaf")
-        return Credential(role, name, chain, key, chain_path, key_path)
+            reason = f"{key_path} is not the key of the first certificate in {chain_path}"
+            raise StoreError(f"{reason}; put the right key there, and the leaf first in the chain")
+        served, remarks = arranged(chain)
+        return Credential(role, name, served, key, chain_path, key_path, remarks)
 
 
 def create(path: str | os.PathLike[str], hierarchies: Iterable[Hierarchy]) -> Store:
@@ -284,11 +299,19 @@ def _keep(store: Store, one: Issued) -> None:
 def read_chain(path: Path) -> tuple[x509.Certificate, ...]:
     """All certificates of a PEM file, in order. Raises StoreError."""
     try:
-        return tuple(x509.load_pem_x509_certificates(path.read_bytes()))
+        return read_pem(path.read_bytes())
     except OSError as error:
         raise StoreError(f"{path} cannot be read: {error.strerror}") from None
-    except PARSE_ERRORS as error:
-        raise StoreError(f"{path} holds no PEM certificates: {error}") from None
+    except CertificateError as error:
+        raise StoreError(f"{path}: {error.reason}") from None
+
+
+def _demand_readable(path: Path, chain: tuple[x509.Certificate, ...]) -> None:
+    for depth, certificate in enumerate(chain):
+        try:
+            facts(certificate)
+        except CertificateError as error:
+            raise StoreError(f"{path}: certificate {depth}: {error.reason}") from None
 
 
 def read_key(path: Path, password: bytes | None = None) -> PrivateKey:
@@ -345,7 +368,5 @@ def demand_root(certificate: x509.Certificate) -> None:
     fact = facts(certificate)
     if not fact.authority or fact.subject != fact.issuer:
         raise CertificateError(Kind.WRONG_PROFILE, f"{fact.name} is no root: a trust anchor is a self-signed CA certificate")
-    try:
-        certificate.verify_directly_issued_by(certificate)
-    except Exception:
-        raise CertificateError(Kind.BROKEN_CHAIN, f"{fact.name} names itself as issuer but is signed by another key") from None
+    if not directly_issued(certificate, certificate):
+        raise CertificateError(Kind.BROKEN_CHAIN, f"{fact.name} names itself as issuer but is signed by another key")

@@ -17,12 +17,12 @@ from datetime import datetime
 from functools import lru_cache
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
-from pki.certificate import Facts, facts, read
+from pki.certificate import Facts, directly_issued, facts, read
 from pki.checks import CERTIFICATE_CHECKS, Context
 from pki.errors import CertificateError, Kind
 from pki.identifiers import doubt
+from pki.order import remarks
 from pki.profiles import EXPIRES_SOON, ISO20, PROFILES, Anchor, Profile, Role, Rules
 
 EXTRA_CERTIFICATES = 2  # a peer may send its root and one cross certificate beyond the path; more is refused before any arithmetic
@@ -136,6 +136,7 @@ class _Inquiry:
         if now.tzinfo is None:
             raise ValueError("now must be an aware datetime")
         self.sent, self.anchors, self.now, self.rules, self.status = chain, anchors, now, rules, status
+        self.pool: list[Facts] = []  # what came
         self.path: list[Facts] = []
         self.anchor: x509.Certificate | None = None
 
@@ -146,23 +147,25 @@ class _Inquiry:
         yield Finding("number of certificates", None, "", complaint, Kind.TOO_LONG if count else Kind.MALFORMED)
         if complaint:
             return
-        pool: list[Facts] = []
         for depth, sent in enumerate(self.sent):
             finding, fact = self._read(depth, sent)
             yield finding
             if fact is None:
                 return
-            pool.append(fact)
-        yield from self._build(pool)
+            self.pool.append(fact)
+        yield from self._build(self.pool)
         yield from self._judge()
 
     def proof(self) -> VerifiedChain:
         assert self.anchor is not None
         soon = self.path[0].not_after - self.now < EXPIRES_SOON
+        chain = tuple(fact.certificate for fact in self.path)
         warnings: tuple[str, ...] = (f"expires soon: {self.path[0].not_after:%Y-%m-%d}",) if soon else ()
         if self.profile.role is Role.CONTRACT and (why := doubt(self.path[0].common_name)):
             warnings += (f"{why}; whether the account exists is its provider's word",)
-        chain = tuple(fact.certificate for fact in self.path)
+        warnings += remarks([fact.certificate for fact in self.pool], chain)
+        for depth, fact in enumerate(self.path):
+            warnings += tuple(f"certificate {depth} is not strict DER: {lapse}" for lapse in sorted(one.value for one in fact.lapses))
         relaxed = tuple(f"not demanded by rules {self.rules.name}: {requirement}" for requirement in self.rules.relaxes)
         return VerifiedChain(self.profile.role, chain, self.anchor, self.rules.name, self.now, warnings + relaxed, soon)
 
@@ -170,7 +173,7 @@ class _Inquiry:
 
     def _read(self, depth: int, sent: x509.Certificate | bytes) -> tuple[Finding, Facts | None]:
         try:
-            fact = facts(sent if isinstance(sent, x509.Certificate) else read(sent, self.rules.max_octets))
+            fact = facts(read(sent, self.rules.max_octets) if isinstance(sent, bytes) else sent)
         except CertificateError as error:
             return Finding("readable", depth, "", error.reason, error.kind), None
         return Finding("readable", depth, fact.name, None, Kind.MALFORMED), fact
@@ -183,13 +186,13 @@ class _Inquiry:
             depth = len(self.path)
             self.path.append(current)
             weak = _weakness(current, self.rules)
-            yield Finding("algorithms", depth, current.name, weak, Kind.WEAK_ALGORITHM, "V2G20-2674")
+            yield Finding("algorithms", depth, current.name, weak, Kind.WEAK_ALGORITHM, self._cited("V2G20-2674"))
             if weak:
                 return
             root = next((root for root in roots if _issued(current, root)), None)
             if root is not None:
                 self.anchor = root.certificate
-                yield Finding("issued by a trusted root", depth, current.name, None, Kind.UNTRUSTED_ROOT, "V2G20-2331")
+                yield Finding("issued by a trusted root", depth, current.name, None, Kind.UNTRUSTED_ROOT, self._cited("V2G20-2331"))
                 return
             issuer = self._issuer(current, rest)
             if issuer is None:
@@ -198,6 +201,10 @@ class _Inquiry:
             yield Finding("issued by the next", depth, current.name, None, Kind.BROKEN_CHAIN)
             rest = [other for other in rest if other is not issuer]
             current = issuer
+
+    def _cited(self, requirement: str) -> str:
+        """A requirement of -20, where its rules judge; what -2 says of the same is not known by number here."""
+        return "" if self.rules.name == "iso2" else requirement
 
     def _issuer(self, current: Facts, rest: list[Facts]) -> Facts | None:
         candidates = rest[:1] if self.profile.ordered else rest
@@ -216,7 +223,7 @@ class _Inquiry:
             reason, kind = "the next certificate is not its issuer: the order must be leaf to root", Kind.BROKEN_CHAIN
         else:
             reason, kind = "the signature is not by the key of its issuer", Kind.BROKEN_CHAIN
-        requirement = "V2G20-2331" if kind is Kind.UNTRUSTED_ROOT else ""
+        requirement = self._cited("V2G20-2331") if kind is Kind.UNTRUSTED_ROOT else ""
         return Finding("issued by the next", depth, current.name, reason, kind, requirement)
 
     def _judge(self) -> Iterator[Finding]:
@@ -226,7 +233,7 @@ class _Inquiry:
             context = Context(self.profile, self.rules, self.now, len(self.path), below)
             for check in CERTIFICATE_CHECKS:
                 if check.applies(depth):
-                    yield Finding(check.name, depth, fact.name, check.complaint(fact, context), check.kind, check.requirement)
+                    yield Finding(check.name, depth, fact.name, check.complaint(fact, context), check.kind, check.cited(self.rules))
         if self.anchor is None:
             return
         root = facts(self.anchor)
@@ -244,7 +251,7 @@ class _Inquiry:
                 complaint, kind = self.status(fact.certificate, issuer, self.now), Kind.REVOKED
             except CertificateError as error:
                 complaint, kind = error.reason, error.kind
-            yield Finding("not revoked", depth, fact.name, complaint, kind, "V2G20-1240")
+            yield Finding("not revoked", depth, fact.name, complaint, kind, self._cited("V2G20-1240"))
 
 
 def _weakness(fact: Facts, rules: Rules) -> str | None:
@@ -262,18 +269,10 @@ SIGNED_WITH = {"secp521r1": "ecdsa-sha512", "ed448": "ed448", "secp256r1": "ecds
 def _issued(child: Facts, issuer: Facts) -> bool:
     if child.issuer != issuer.subject or SIGNED_WITH.get(issuer.key) != child.signature:
         return False
-    return _signed_by(child.certificate, issuer.certificate) if child.authority else _directly_issued(child.certificate, issuer.certificate)
+    return _signed_by(child.certificate, issuer.certificate) if child.authority else directly_issued(child.certificate, issuer.certificate)
 
 
-def _directly_issued(child: x509.Certificate, issuer: x509.Certificate) -> bool:
-    try:
-        child.verify_directly_issued_by(issuer)
-    except (InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm):
-        return False
-    return True
-
-
-_signed_by = lru_cache(maxsize=1024)(_directly_issued)
+_signed_by = lru_cache(maxsize=1024)(directly_issued)
 """The same for authorities, remembered: a fleet shares its sub-CAs, and whether a key signed some octets never changes."""
 
 

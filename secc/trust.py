@@ -109,7 +109,7 @@ def provisioning_service(store: Store, profile: Profile, entropy: Callable[[int]
 
 def _credential(credential: Credential, store: Store) -> TlsCredential:
     key = credential.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    return TlsCredential(der(credential.chain), key, staple=Staple(store, credential.leaf, issuer_of(credential, store)))
+    return TlsCredential(credential.for_tls(), key, staple=Staple(store, credential.leaf, issuer_of(credential, store)))
 
 
 def issuer_of(credential: Credential, store: Store) -> x509.Certificate | None:

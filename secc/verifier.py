@@ -19,7 +19,7 @@ from v2g.messages import schema_set
 from v2g.messages.common_messages import AuthorizationReq, CertificateInstallationReq, MeteringConfirmationReq
 from v2g.messages.common_types import responseCodeType as Code
 from v2g.session.errors import Refused
-from v2g.session.profiles import ACCOUNT_FORM, P256_CERTIFICATES, P256_SIGNATURES
+from v2g.session.profiles import ACCOUNT_FORM, LOOSE_CERTIFICATES, P256_CERTIFICATES, P256_SIGNATURES, Deviation
 
 SUITES: dict[str, Collection[str]] = {"conformance": xmldsig.ISO20, "interop": xmldsig.INTEROP}
 
@@ -56,7 +56,9 @@ class PkiVerifier:
             return Claim("PnC", chain=chain, warning=_warning(found))
         soon = found.code is Code.OK_CertificateExpiresSoon
         weak = key_name(found.proof.leaf.public_key()) not in xmldsig.ISO20
-        relaxed = ((P256_CERTIFICATES, P256_SIGNATURES) if weak else ()) + ((ACCOUNT_FORM,) if found.doubt else ())
+        loose = any(facts(one).lapses for one in found.proof.chain)
+        relaxed: tuple[Deviation, ...] = (P256_CERTIFICATES, P256_SIGNATURES) if weak else ()
+        relaxed += ((LOOSE_CERTIFICATES,) if loose else ()) + ((ACCOUNT_FORM,) if found.doubt else ())
         return Claim("PnC", emaid=found.emaid, chain=chain, expires_soon=soon, relaxed=relaxed)
 
     def provisioning(self, request: CertificateInstallationReq, wall: float) -> Code | None:

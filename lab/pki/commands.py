@@ -23,7 +23,7 @@ from pki.errors import StoreError
 from pki.issue import build
 from pki.keys import ALGORITHMS, key_name
 from pki.plan import Names, Plan
-from pki.profiles import INTEROP, ISO20, PROFILES, Role
+from pki.profiles import INTEROP, ISO20, PROFILES, RULES, Role
 from pki.request import read_request, request
 from pki.store import KEY_MODE, Store, create, read_chain, read_key, replace_file
 
@@ -221,7 +221,9 @@ def _written(variant: Variant, bench: Bench, directory: Path) -> dict[str, Any]:
     for depth, certificate in enumerate(chain):
         replace_file(directory / variant.name / f"{depth}.der", certificate)
     verdict = variant.verdict.value if variant.verdict else "accepted"
-    return {"role": bench.role.value, "name": variant.name, "about": variant.about, "verdict": verdict, "certificates": len(chain)}
+    row = {"role": bench.role.value, "name": variant.name, "about": variant.about, "verdict": verdict, "certificates": len(chain)}
+    passing = [name for name, rules in RULES.items() if variant.lapses and variant.judged(rules) is None]
+    return row | ({"accepted_by_rules": passing} if passing else {})
 
 
 def _written_status(variant: StatusVariant, bench: Bench, directory: Path) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from pki.certificate import directly_issued
 from pki.errors import StoreError
 from pki.issue import issue
 from pki.plan import Names, Plan
@@ -141,13 +142,7 @@ def _above(by: Credential) -> tuple[x509.Certificate, ...]:
 
 
 def _issued_by(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
-    if certificate.issuer != authority.subject:
-        return False
-    try:
-        certificate.verify_directly_issued_by(authority)
-    except Exception:
-        return False
-    return True
+    return certificate.issuer == authority.subject and directly_issued(certificate, authority)
 
 
 def _name(authority: x509.Certificate) -> str:

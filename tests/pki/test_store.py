@@ -1,14 +1,17 @@
 """The directory: modes, atomic replacement, what is refused, hot reload."""
 
+import base64
 import stat
 from datetime import timedelta
 from pathlib import Path
 from shutil import copytree
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
-from pki.broken import Bench
-from pki.certificate import facts
+from pki.broken import VARIANTS, Bench, Variant
+from pki.certificate import facts, read_pem
+from pki.chains import der
 from pki.errors import CertificateError, StoreError
 from pki.issue import build
 from pki.keys import ALGORITHMS, belongs
@@ -101,6 +104,39 @@ def test_garbage_is_named(store: Store) -> None:
         _ = Store(store.path).secc
     with pytest.raises(StoreError, match="cannot be read"):
         read_key(store.path / "none.key.pem")
+
+
+def test_a_chain_is_served_in_order_however_the_file_has_it(store: Store) -> None:
+    sub1, sub2, leaf = (one.public_bytes(Encoding.PEM) for one in reversed(store.secc.chain))
+    root = store.anchors.v2g[0].public_bytes(Encoding.PEM)
+    before = store.secc.chain
+    replace_file(store.secc.chain_path, b"\xef\xbb\xbfleaf\r\n" + b"".join((leaf, root, sub1, sub2, sub2)).replace(b"\n", b"\r\n"))
+    again = Store(store.path).secc
+    assert again.chain == before
+    assert len(again.remarks) == 3
+    assert [again.for_tls()[0], len(again.for_tls())] == [before[0].public_bytes(Encoding.DER), 3]
+
+
+def test_what_is_wrong_with_a_chain_file_is_said_as_it_is(store: Store) -> None:
+    pem = store.secc.chain_path.read_bytes()
+    cut, bad = pem[: len(pem) // 2], pem.replace(b"\nMII", b"\n?II", 1)
+    der = store.secc.leaf.public_bytes(Encoding.DER)
+    for content, said in ((b"", "no PEM cert"), (cut, "cut off"), (bad, "PEM certificate 1 is no base64"), (der, "may be DER")):
+        store.secc.chain_path.write_bytes(content)
+        with pytest.raises(StoreError, match=rf"secp521r1\.chain\.pem: .*{said}"):
+            _ = Store(store.path).secc
+
+
+@pytest.mark.parametrize("variant", [one for one in VARIANTS if one.lapses], ids=lambda one: one.name)
+def test_a_contract_that_is_not_strict_der_is_held_and_sent_as_it_is(store: Store, variant: Variant) -> None:
+    chain = variant.chain(Bench(hierarchy(), Role.CONTRACT, NOW))
+    lines = (f"-----BEGIN CERTIFICATE-----\n{base64.encodebytes(one).decode()}-----END CERTIFICATE-----\n" for one in chain)
+    store.contract.chain_path.write_text("".join(lines))
+    held = Store(store.path).contract
+    assert der(held.chain) == chain
+    assert held.common_name == "DEV2GC00000001G"
+    assert facts(held.chain[0]).lapses | facts(held.chain[1]).lapses == variant.lapses
+    assert read_pem(b"".join(one.public_bytes(Encoding.PEM) for one in held.chain)) == held.chain
 
 
 def test_a_replaced_leaf_is_noticed_and_loaded_while_the_old_one_stays_usable(store: Store) -> None:

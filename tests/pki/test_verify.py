@@ -1,5 +1,7 @@
 """The verifier against chains that are wrong on purpose, and against two other verifiers."""
 
+import base64
+import os
 import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,8 +20,10 @@ from pki.certificate import facts, read
 from pki.errors import CertificateError, Kind
 from pki.issue import build
 from pki.keys import ALGORITHMS
+from pki.order import arranged
 from pki.plan import Plan
 from pki.profiles import INTEROP, ISO2, ISO20, LEAVES, PROFILES, Role
+from pki.store import read_chain
 from pki.verify import Anchors, explain, verify
 from tests.pki.sample_pki import NOW, anchors, hierarchy
 
@@ -39,7 +43,7 @@ def test_every_variant_reaches_its_verdict(variant: Variant, role: Role, curve: 
         reached = None
     except CertificateError as error:
         reached = error.kind
-    assert reached is variant.verdict
+    assert reached is variant.judged(RULES[curve])
 
 
 @pytest.mark.parametrize(("variant", "role"), CASES, ids=NAMES)
@@ -171,6 +175,111 @@ def test_no_certificates_and_too_many() -> None:
         with pytest.raises(CertificateError) as caught:
             verify(chain, Role.SECC, anchors(), NOW)
         assert caught.value.kind is kind
+
+
+# --- octets that are not strict DER ---
+
+LOOSE = [one for one in VARIANTS if one.lapses]
+
+
+@pytest.mark.parametrize("role", [Role.SECC, Role.CONTRACT])
+@pytest.mark.parametrize("curve", CURVES)
+@pytest.mark.parametrize("variant", LOOSE, ids=lambda one: one.name)
+def test_what_is_not_strict_der_is_read_and_judged_by_rule(variant: Variant, curve: str, role: Role) -> None:
+    bench = Bench(hierarchy(curve), role, NOW)
+    chain = variant.chain(bench)
+    loose = next(place for place, one in enumerate(chain) if one != octets(bench.leaf)[place])
+    proof = verify(chain, role, anchors(curve), NOW, rules=INTEROP)
+    assert [note for note in proof.warnings if "strict DER" in note] == [
+        f"certificate {loose} is not strict DER: {lapse.value}" for lapse in variant.lapses
+    ]
+    assert [one.public_bytes(Encoding.DER) for one in proof.chain] == list(chain)  # never the strict form
+    sound = facts(bench.leaf.certificate) if loose == 0 else facts(bench.sub2.certificate)
+    found = facts(proof.chain[loose])
+    assert (found.name, found.usage, found.authority, found.purposes) == (sound.name, sound.usage, sound.authority, sound.purposes)
+    assert (found.octets, found.certificate.serial_number) == (len(chain[loose]), sound.certificate.serial_number)
+    with pytest.raises(CertificateError) as caught:
+        verify(chain, role, anchors(curve), NOW, rules=replace(RULES[curve], lapses=frozenset()))
+    assert (caught.value.kind, caught.value.depth, caught.value.requirement) == (Kind.MALFORMED, loose, "RFC 5280 4.1")
+    assert "not strict DER" in caught.value.reason
+
+
+@pytest.mark.parametrize("variant", LOOSE, ids=lambda one: one.name)
+def test_a_loose_form_cannot_hide_a_change(variant: Variant) -> None:
+    """The strict form is for reading alone: one bit of what is signed, or of the signature, and the chain is broken."""
+    bench = Bench(hierarchy(), Role.SECC, NOW)
+    chain = list(variant.chain(bench))
+    loose = next(place for place, one in enumerate(chain) if one != octets(bench.leaf)[place])
+    at = chain[loose].index(b"v2gkit", 150)  # in the subject
+    chain[loose] = chain[loose][:at] + b"V" + chain[loose][at + 1 :]
+    with pytest.raises(CertificateError) as caught:
+        verify(chain, Role.SECC, anchors(), NOW, rules=INTEROP)
+    assert caught.value.kind is Kind.BROKEN_CHAIN
+
+
+@pytest.mark.skipif(which("openssl") is None, reason="openssl is not installed")
+@pytest.mark.parametrize("variant", LOOSE, ids=lambda one: one.name)
+def test_openssl_takes_what_is_not_strict_der(variant: Variant, tmp_path: Path) -> None:
+    leaf, *above = variant.chain(Bench(hierarchy(), Role.CONTRACT, NOW))
+    for name, content in (("leaf", [leaf]), ("above", above), ("roots", [anchors().mo[0].public_bytes(Encoding.DER)])):
+        lines = (f"-----BEGIN CERTIFICATE-----\n{base64.encodebytes(one).decode()}-----END CERTIFICATE-----\n" for one in content)
+        (tmp_path / name).write_text("".join(lines))
+    command = ["openssl", "verify", "-attime", str(int(NOW.timestamp())), "-CAfile", "roots", "-untrusted", "above", "leaf"]
+    taken = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False).returncode == 0
+    assert taken is (variant.name != "padded-serial")  # the one that OpenSSL does not read either
+
+
+SHARED = Path(os.environ.get("V2GKIT_SHARED", Path(__file__).parents[2] / ".." / "shared"))
+
+
+@pytest.mark.skipif(not (SHARED / "cases/pki").is_dir(), reason="the files from the field are not at hand (V2GKIT_SHARED)")
+@pytest.mark.parametrize("name", ["asis", "bc-false-explicit", "critical-false-explicit", "alg-null-params"])
+def test_files_from_the_field(name: str) -> None:
+    chain = read_chain(SHARED / f"cases/pki/contract-{name}.pem")
+    (root,) = read_chain(SHARED / "cases/pki/mo-root.pem")
+    when = facts(chain[0]).not_before + timedelta(days=1)
+    proof = verify(chain, Role.CONTRACT, Anchors(mo=(root,)), when, rules=INTEROP)
+    assert proof.common_name == "DEV2GC00000001G"
+    assert any("strict DER" in note for note in proof.warnings) is (name != "asis")
+
+
+def test_the_rules_of_one_generation_cite_no_requirement_of_the_other() -> None:
+    for curve, rules, foreign in (("secp521r1", ISO20, "V2G2-"), ("ed448", ISO20, "V2G2-"), ("secp256r1", ISO2, "V2G20-")):
+        for variant, role in CASES:
+            for finding in explain(variant.chain(Bench(hierarchy(curve), role, NOW)), role, anchors(curve), NOW, rules=rules):
+                assert not finding.requirement.startswith(foreign), (variant.name, finding)
+
+
+# --- order ---
+
+
+@pytest.mark.parametrize(
+    ("picks", "notes"),
+    [
+        ((0, 1, 2), []),
+        ((0, 2, 1), ["the chain is out of order: from leaf to root it is certificates 0, 2, 1"]),
+        ((0, 0, 1, 2), ["certificate 1 is certificate 0 again"]),
+        ((0, 1, 2, 2), ["certificate 3 is certificate 2 again"]),
+        ((0, 1, 2, 3), ["certificate 3 is a root, which stays at home: a peer trusts those it holds"]),
+        ((0, 1, 4, 2), ["certificate 2 does not belong to the path"]),
+        (
+            (0, 3, 2, 1, 1),
+            [
+                "the chain is out of order: from leaf to root it is certificates 0, 3, 2",
+                "certificate 1 is a root, which stays at home: a peer trusts those it holds",
+                "certificate 4 is certificate 3 again",
+            ],
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_not_in_order_is_noted_and_arranged(picks: tuple[int, ...], notes: list[str]) -> None:
+    one = hierarchy()[Role.SECC]
+    held = (*one.chain, one.root, hierarchy()[Role.OEM_SUB1].certificate)
+    sent = [held[pick] for pick in picks]
+    served, said = arranged(sent)
+    assert served[:3] == one.chain
+    assert (list(said), one.root in served) == (notes, False)
+    assert list(verify(sent, Role.SECC, anchors(), NOW).warnings) == notes
 
 
 # --- any octets: a verdict, nothing else ---

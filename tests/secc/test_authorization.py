@@ -8,10 +8,10 @@ import pytest
 from cryptography import x509
 
 from pki import signature as xmldsig
-from pki.broken import Bench
+from pki.broken import VARIANTS, Bench, Variant
 from pki.chains import contract_chain
 from pki.issue import Issued
-from pki.profiles import Role
+from pki.profiles import INTEROP, ISO20, Role
 from pki.provisioning import ProvisioningService, ask
 from pki.verify import Anchors
 from secc import station as words
@@ -24,8 +24,10 @@ from v2g.messages.common_messages import (
     AuthorizationReq,
     AuthorizationSetupReq,
     CertificateInstallationReq,
+    ContractCertificateChainType,
     PnC_AReqAuthorizationModeType,
     ServiceDiscoveryReq,
+    SubCertificatesType,
     authorizationType,
 )
 from v2g.messages.common_types import ListOfRootCertificateIDsType, MessageHeaderType, processingType
@@ -305,6 +307,22 @@ def test_p256_contracts_pass_under_interop_alone_and_are_told() -> None:
         assert response.ResponseCode is expected
         told = [event.relaxation for event in car.wants(Relaxed)]
         assert (P256_SIGNATURES.name in told) == (profile == "interop")
+
+
+@pytest.mark.parametrize("variant", [one for one in VARIANTS if one.lapses], ids=lambda one: one.name)
+def test_a_contract_that_is_not_strict_der_passes_under_interop_alone_and_is_told(variant: Variant) -> None:
+    chain = variant.chain(Bench(hierarchy(), Role.CONTRACT, NOW))
+    for rules, code in ((ISO20, Code.WARNING_CertificateValidationError), (INTEROP, Code.OK)):
+        car = pnc(given={"verifier": PkiVerifier(anchors(), rules)})
+        carried = ContractCertificateChainType(Certificate=chain[0], SubCertificates=SubCertificatesType(Certificate=chain[1:]))
+        mode = PnC_AReqAuthorizationModeType(Id="id1", GenChallenge=challenge(car), ContractCertificateChain=carried)
+        signature = xmldsig.sign([mode], contract().key, COMMON)
+        asked = AuthorizationReq(
+            Header=car.header(signature), SelectedAuthorizationService=authorizationType.PnC, PnC_AReqAuthorizationMode=mode
+        )
+        assert answer(car, asked).ResponseCode is code
+        assert [wanted.chain for wanted in car.wants(words.AuthorizationWanted)] == [chain] * (rules is INTEROP)  # as it came
+        assert [event.requirement for event in car.wants(Relaxed)] == ["RFC 5280 4.1"] * (rules is INTEROP)
 
 
 def test_an_emaid_whose_check_digit_does_not_fit_is_asked_about_and_told() -> None:

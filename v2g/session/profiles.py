@@ -40,6 +40,12 @@ P256_SIGNATURES: Final = Deviation(
     "both its ends sign and verify -20 messages with this suite alone",
     "V2G20-2674",
 )
+LOOSE_CERTIFICATES: Final = Deviation(
+    "contract chains that are not strict DER",
+    "contracts in the field",
+    "a large PKI writes out cA FALSE in every contract; OpenSSL reads that, critical FALSE, NULL parameters and long lengths",
+    "RFC 5280 4.1",
+)
 PROVISIONING_AS_VEHICLE: Final = Deviation(
     "the OEM provisioning certificate as the car's certificate in TLS",
     ECOG,
@@ -79,6 +85,7 @@ PROFILES: Final[dict[Profile, tuple[Deviation, ...]]] = {
         P256_TLS,
         P256_CERTIFICATES,
         P256_SIGNATURES,
+        LOOSE_CERTIFICATES,
         PROVISIONING_AS_VEHICLE,
         NO_DISCHARGED_ENERGY,
         PRE_CHARGE_UNFINISHED,
