@@ -11,10 +11,9 @@ import base64
 import binascii
 import hmac
 import itertools
-import logging
 import ssl
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
@@ -30,11 +29,13 @@ from ocpp_bridge.rpc import Refusal
 from ocpp_bridge.schemas import Payload, Version
 from ocpp_bridge.times import timestamp
 from pki.identifiers import same_account
+from v2g.legible import logger
+from v2g.tasks import Tasks
 
 if TYPE_CHECKING:
     from lab.csms_pki import LabPki
 
-LOG = logging.getLogger("v2g.csms")
+LOG = logger("v2g.csms")
 VERSIONS: tuple[Version, ...] = ("ocpp2.1", "ocpp2.0.1")
 TRANSFERS = ["AC_single_phase", "AC_two_phase", "AC_three_phase", "DC", "AC_BPT", "DC_BPT"]
 ANYBODY = "LAB-1"  # who a remote start is for, if nobody is named
@@ -122,7 +123,7 @@ class Csms:
         self._interval, self._password = interval, password
         self._transfers = TRANSFERS if transfers is None else transfers
         self._sample_interval, self._pki = sample_interval, pki
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.tasks = Tasks("v2g.csms")
 
     async def serve(self, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None) -> Server:
         """Listen; port 0 lets the system choose. Close the server to stop."""
@@ -219,7 +220,7 @@ class Csms:
         named = payload["chargingStation"]
         self._note(station, "boot", f"BootNotification of {named['vendorName']} {named['model']}: {station.status}", payload)
         if station.status == "Accepted" and self._sample_interval is not None:
-            self._soon(self._paced(station, self._sample_interval))
+            self.tasks.start(f"sampling of {station.id}", self._paced(station, self._sample_interval))
         return {"currentTime": timestamp(self._wall()), "interval": self._interval, "status": station.status}
 
     async def _paced(self, station: Station, interval: int) -> None:
@@ -291,13 +292,8 @@ class Csms:
         tx.needs.append(payload)
         if self.strategy.kind == "none":
             return {"status": "NoChargingProfile" if station.version == "ocpp2.1" else "Processing"}
-        self._soon(self._steered(station, tx, payload))
+        self.tasks.start(f"steering of {station.id}", self._steered(station, tx, payload))
         return {"status": "Accepted"}
-
-    def _soon(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     async def _steered(self, station: Station, tx: Transaction, payload: Payload) -> None:
         try:

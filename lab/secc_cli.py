@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from v2g.session.clock import Clock
 from v2g.session.endpoint import Ended, Event, FrameSent, Noted, Relaxed
 from v2g.session.link import Disconnected, HandshakeFailed, Observe, Observer, Secured, Unreachable, spelled
 from v2g.settings import ConfigError
+from v2g.tasks import Fallen, Tasks
 
 WELL, NEGATIVE, USAGE = 0, 1, 2
 RENEWAL_PERIOD = 5.0  # s between two looks at the certificates
@@ -140,7 +142,7 @@ async def serve(config: Config, options: argparse.Namespace) -> Ended | None:
     with contextlib.ExitStack() as stack:
         observe: list[Observe] = [lambda local, peer, number: Teller(options.json, number)]
         observe += stack.enter_context(witnesses(options, "secc", clock.wall))
-        async with decided(config, outlets, around, clock, store) as backends:
+        async with decided(config, outlets, around, clock, store, partial(told_fallen, options.json)) as backends:
             places = [
                 Place(
                     hardware(each, clock),
@@ -152,14 +154,18 @@ async def serve(config: Config, options: argparse.Namespace) -> Ended | None:
                 )
                 for each, backend in zip(outlets, backends, strict=True)
             ]
-            async with Station(places, tls, clock=clock, verifier=verifier, prices=prices, observe=observe) as station:
+            fell = partial(told_fallen, options.json)
+            async with (
+                Station(places, tls, clock=clock, verifier=verifier, prices=prices, observe=observe, say=fell) as station,
+                Tasks("v2g.secc", fell) as tasks,
+            ):
                 for place, address in zip(places, station.addresses, strict=True):
                     judged = {"judged_at": at} if tls is not None and (at := wall.judging_at(options, clock)) else {}
                     say(options.json, "listening", address=spelled(address), evse=place.outlet.evse_id, tls=tls is not None, **judged)
                 if store is not None:
-                    stack.callback(asyncio.create_task(renewed(store, station, config, now)).cancel)
+                    tasks.keep("certificates on disk", partial(renewed, store, station, config, now))
                     if config.ocpp is None or config.responder is not None:  # else the CSMS is asked
-                        stack.callback(asyncio.create_task(kept_fresh(store, config.responder, unstapled, wall=now)).cancel)
+                        tasks.keep("OCSP responses", partial(kept_fresh, store, config.responder, unstapled, wall=now))
                 return await until_stopped(station.once() if options.once else stop.wait(), stop)
 
 
@@ -229,7 +235,9 @@ def hardware(outlet: OutletConfig, clock: Clock) -> EVSE:
 
 
 @contextlib.asynccontextmanager
-async def decided(config: Config, outlets: Sequence[OutletConfig], around: Surroundings, clock: Clock, store: Any) -> Any:
+async def decided(
+    config: Config, outlets: Sequence[OutletConfig], around: Surroundings, clock: Clock, store: Any, fell: Callable[[Fallen], None]
+) -> Any:
     """The backend of each outlet: a CSMS, or rules of its own."""
     site = site_of(config, around.wall())
     if config.ocpp is None:
@@ -239,7 +247,7 @@ async def decided(config: Config, outlets: Sequence[OutletConfig], around: Surro
         return
     from lab.station_ocpp import connected
 
-    async with connected(config, outlets, site, clock, store) as backends:
+    async with connected(config, outlets, site, clock, store, fell) as backends:
         yield backends
 
 
@@ -304,6 +312,12 @@ def say(as_json: bool, event: str, **facts: Any) -> None:
     else:
         told = ", ".join(f"{name} {value}" for name, value in facts.items() if value not in (None, "", [], False))
         put(f"{event}: {told}" if told else event, flush=True)
+
+
+def told_fallen(as_json: bool, fallen: Fallen) -> None:
+    """Say for machines that a background task fell; people read it in the log."""
+    if as_json:
+        say(True, "task-fell", name=fallen.name, reason=fallen.reason, restarts=fallen.restarts, again_in=fallen.again)
 
 
 class Teller(Observer):

@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -18,12 +19,15 @@ from secc.config import Config, OutletConfig, limits_of
 from secc.station import Backend
 from v2g.session.clock import Clock
 from v2g.settings import ConfigError
+from v2g.tasks import Fallen, Tasks
 
 LAST_WORDS = 3.0  # s for what is still to be said when the station shuts down
 
 
 @contextlib.asynccontextmanager
-async def connected(config: Config, outlets: Sequence[OutletConfig], site: Site, clock: Clock, store: Any) -> AsyncIterator[list[Backend]]:
+async def connected(
+    config: Config, outlets: Sequence[OutletConfig], site: Site, clock: Clock, store: Any, fell: Callable[[Fallen], None] | None = None
+) -> AsyncIterator[list[Backend]]:
     """One backend per outlet, all of one charge point, which is named like the first outlet and connects for as long as it is needed."""
     evses = {
         number: Evse(number, each.offer.services if each.offer else config.offer.services, limits_of(each), each.evse_id)
@@ -38,17 +42,17 @@ async def connected(config: Config, outlets: Sequence[OutletConfig], site: Site,
     charger = Charger(clock, secrets.token_bytes, evses, site=site, roots=roots, owner=owner)
     if clock.scale != 1:
         charger.variables["ClockCtrlr.TimeSource"] = "RealTimeClock"  # where time runs faster, an answer's way of 10 ms is a minute
-    charge_point = ChargePoint(endpoint, Bridge(charger))
-    running = [asyncio.create_task(charge_point.run())]
-    if store is not None and config.responder is None:
-        running.append(asyncio.create_task(kept_by_csms(store, charge_point.bridge, charge_point.wake, wall=wall_of(clock))))
-    try:
-        yield [charge_point.outlet(number) for number in evses]
-    finally:
-        await said(charge_point)
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+    charge_point = ChargePoint(endpoint, Bridge(charger), say=fell)
+    async with Tasks("v2g.ocpp", fell) as tasks:
+        tasks.keep("charge point", charge_point.run)
+        if store is not None and config.responder is None:
+            tasks.keep(
+                "OCSP responses of the CSMS", partial(kept_by_csms, store, charge_point.bridge, charge_point.wake, wall=wall_of(clock))
+            )
+        try:
+            yield [charge_point.outlet(number) for number in evses]
+        finally:
+            await said(charge_point)
 
 
 async def said(charge_point: ChargePoint) -> None:

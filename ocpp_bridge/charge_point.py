@@ -7,20 +7,19 @@ await charge_point.run()                  # until cancelled
 
 import asyncio
 import base64
-import logging
 import os
 import secrets
 import ssl
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, cast
 from urllib.parse import quote
 
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import InvalidHandshake, InvalidStatus
-from websockets.typing import Subprotocol
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import InvalidStatus
 
 from energy.offer import Offer
 from energy.plan import Plan
@@ -28,13 +27,15 @@ from ocpp_bridge import local
 from ocpp_bridge.bridge import SUPPORTED, Bridge
 from ocpp_bridge.charger import PlanWanted
 from ocpp_bridge.journal import compacted, lines, recalled
-from ocpp_bridge.link import FRAME_LIMIT, CallFailed, Link, Trace
+from ocpp_bridge.link import CallFailed, Link, Trace
+from ocpp_bridge.opening import opening, plain_address
 from ocpp_bridge.outbox import Call
 from ocpp_bridge.outlet import OutletBackend
 from ocpp_bridge.schemas import Payload, PayloadFault, Version
+from v2g.legible import logger
+from v2g.tasks import Fallen, Tasks
 
-LOG = logging.getLogger("v2g.ocpp")
-OPEN_TIMEOUT: Final = 20.0  # s for TCP, TLS and the WebSocket handshake together
+LOG = logger("v2g.ocpp")
 JOURNAL_MAXIMUM: Final = 4_000_000  # octets that a journal grows before it is compacted: some days of events
 SUITES: Final = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384"
 
@@ -59,8 +60,9 @@ class Endpoint:
     def __post_init__(self) -> None:
         if not 1 <= len(self.station_id) <= 48 or ":" in self.station_id:
             raise ValueError(f"the station id {self.station_id!r} is refused by OCPP: give 1 to 48 characters without a colon")
-        if not self.url.startswith(("ws://", "wss://")):
-            raise ValueError(f"{self.url} is no WebSocket address; begin it with ws:// or wss://")
+        plain_address(self.url)
+        if self.password == "":
+            raise ValueError("the password is empty; leave it out where the CSMS asks for none")
         if (self.certificate or self.trust) and not self.secure:
             raise ValueError("certificates need wss://")
 
@@ -129,19 +131,30 @@ class Journal:
         """Add lines; a file that grew by `JOURNAL_MAXIMUM` is written anew without what is over."""
         if not octets:
             return
-        with self.path.open("ab") as out:
-            out.write(octets)
-            out.flush()
-            os.fsync(out.fileno())
-            size = out.tell()
+        with self.path.open("ab", buffering=0) as out:
+            before = os.fstat(out.fileno()).st_size
+            try:
+                size = before + _all_written(out.fileno(), octets)
+                os.fsync(out.fileno())
+            except OSError:
+                os.truncate(out.fileno(), before)  # half a line would spoil the next, and the whole is tried again
+                raise
         if size > self._room:
             self.begin(compacted(self.path.read_bytes()))
+
+
+def _all_written(file: int, octets: bytes) -> int:
+    at = 0
+    while at < len(octets):
+        at += os.write(file, octets[at:])
+    return at
 
 
 class ChargePoint:
     """Runs a bridge: connects, reconnects, calls, answers.
 
     `scheduler` makes local schedules, in a thread of its own. `journal` is a file that keeps undelivered events over a restart.
+    `say` hears of a task that fell; it begins again by itself.
     """
 
     def __init__(
@@ -152,6 +165,7 @@ class ChargePoint:
         scheduler: Scheduler = local.schedule,
         trace: Trace | None = None,
         journal: Path | None = None,
+        say: Callable[[Fallen], None] | None = None,
     ) -> None:
         self.endpoint, self.bridge = endpoint, bridge
         self._journal = Journal(journal) if journal is not None else None
@@ -159,7 +173,11 @@ class ChargePoint:
         self.link: Link | None = None
         self._scheduler, self._trace = scheduler, trace
         self._changed = asyncio.Event()
-        self._jobs: set[asyncio.Task[None]] = set()
+        self.tasks = Tasks("v2g.ocpp", say)
+        self._failures = 0  # attempts to connect since the last connection
+        self._failure = ""  # why the last attempt failed, or the last connection ended
+        self._recalled = False  # whether what the journal held from before is in the bridge
+        self._unwritten = b""  # lines that the journal does not have yet
         self._outlets = {evse: OutletBackend(evse, bridge, self.now, self.wake) for evse in bridge.charger.evses}
         bridge.charger.variables["SecurityCtrlr.SecurityProfile"] = str(endpoint.profile)
 
@@ -175,62 +193,72 @@ class ChargePoint:
         """Something happened that the bridge may want to act upon."""
         self._changed.set()
 
+    def account(self) -> dict[str, Any]:
+        """How it stands with the connection and the tasks behind it (JSON)."""
+        return {"connected": self.link is not None, "failures": self._failures, "reason": self._failure, "tasks": self.tasks.account()}
+
     async def run(self) -> None:
         """Serve until cancelled. Sessions are served from the first moment on, whether there is a connection or not."""
         if self._journal is not None:
-            self.bridge.recall(await asyncio.to_thread(self._journal.read, self.bridge.charger.wall(self.now())))
-            await asyncio.to_thread(self._journal.begin, lines(self.bridge.news()))
-            self._start(self._keep(self._journal))
-        self._start(self._pump())
+            if not self._recalled:
+                self.bridge.recall(await asyncio.to_thread(self._journal.read, self.bridge.charger.wall(self.now())))
+                await asyncio.to_thread(self._journal.begin, lines(self.bridge.news()))
+                self._recalled = True
+            self.tasks.keep("journal", partial(self._keep, self._journal))
+        self.tasks.keep("bridge", self._pump)
+        self.tasks.keep("connection", self._connect_for_ever)
         try:
-            await self._connect_for_ever()
+            await asyncio.get_running_loop().create_future()  # until cancelled
         finally:
-            for task in self._jobs:
-                task.cancel()
-            await asyncio.gather(*self._jobs, return_exceptions=True)
+            await self.tasks.close()
             if self._journal is not None:
-                self._journal.append(lines(self.bridge.news()))
+                self._journal.append(self._unwritten + lines(self.bridge.news()))
 
     async def _keep(self, journal: Journal) -> None:
-        """Write what is new, off the event loop: a slow disk must not hold up a session."""
+        """Write what is new, off the event loop: a slow disk must not hold up a session. What could not be written is tried again."""
         while True:
-            await self._news.wait()
+            if not self._unwritten:
+                await self._news.wait()
             self._news.clear()
-            writing = asyncio.ensure_future(asyncio.to_thread(journal.append, lines(self.bridge.news())))
+            self._unwritten += lines(self.bridge.news())
+            writing = asyncio.ensure_future(asyncio.to_thread(journal.append, self._unwritten))
             try:
                 await asyncio.shield(writing)
             except asyncio.CancelledError:
                 await writing  # never two writers
+                self._unwritten = b""
                 raise
+            self._unwritten = b""
 
     # --- the connection ---
 
     async def _connect_for_ever(self) -> None:
-        failures = 0
+        """Connect, converse, connect anew. Whatever a peer or a library comes up with is one failed attempt."""
         while True:
             try:
                 socket = await self._open()
-            except (OSError, InvalidHandshake, TimeoutError, EOFError) as error:
+            except Exception as error:
                 self._refused(error)
             else:
-                if await self._converse(socket):
-                    failures = 0
-                    continue
-                failures = 0
-            await asyncio.sleep(self._back_off(failures))
-            failures += 1
+                self._failures = 0
+                try:
+                    if await self._converse(socket):
+                        continue
+                except Exception as error:
+                    self._failure = f"{type(error).__name__}: {error}"
+                    LOG.exception("the connection to %s broke", self.endpoint.address)
+            delay = self._back_off(self._failures)
+            self._failures += 1
+            await asyncio.sleep(delay)
 
     async def _open(self) -> ClientConnection:
         ping = self.bridge.charger.variables.number("OCPPCommCtrlr.WebSocketPingInterval")
-        return await connect(
+        return await opening(
             self.endpoint.address,
-            subprotocols=[Subprotocol(version) for version in self.endpoint.versions],
-            additional_headers=self.endpoint.headers(),
-            ssl=self.endpoint.tls(),
-            ping_interval=ping or None,
-            open_timeout=OPEN_TIMEOUT,
-            max_size=FRAME_LIMIT,
-            proxy=None,
+            versions=self.endpoint.versions,
+            headers=self.endpoint.headers(),
+            tls=self.endpoint.tls(),
+            ping=ping or None,
         )
 
     async def _converse(self, socket: ClientConnection) -> bool:
@@ -245,8 +273,10 @@ class ChargePoint:
         self.bridge.connected(version, self.now())
         self.wake()
         try:
-            LOG.warning("disconnected: %s", await self.link.run())
+            self._failure = await self.link.run()
+            LOG.warning("disconnected: %s", self._failure)
         finally:
+            socket.transport.abort()  # whoever ended this: a CSMS lets nobody in beside a connection that seems alive
             self.link = None
             self.bridge.disconnected(self.now())
             self.wake()
@@ -264,7 +294,8 @@ class ChargePoint:
         elif isinstance(error, ssl.SSLError) and "VERSION" in (error.reason or ""):
             self.bridge.alarm("InvalidTLSVersion", error.reason or "", self.now())
         status = f" (HTTP {error.response.status_code})" if isinstance(error, InvalidStatus) else ""
-        LOG.warning("no connection to %s: %s%s", self.endpoint.address, error, status)
+        self._failure = f"{error or type(error).__name__}{status}"
+        LOG.warning("no connection to %s: %s", self.endpoint.address, self._failure)
 
     def _back_off(self, failures: int) -> float:
         """Wait doubled after each failure, up to a number of times, and a fresh random part each time."""
@@ -299,7 +330,7 @@ class ChargePoint:
             self.bridge.news()
         self._news.set()
         for wanted in self.bridge.plans():
-            self._start(self._plan(wanted))
+            self.tasks.start(f"schedule of EVSE {wanted.evse}", self._plan(wanted))
         for evse, fact in self.bridge.facts():
             self._outlets[evse].tell(fact)
         for call in self.bridge.calls(self.now()):
@@ -307,7 +338,7 @@ class ChargePoint:
         for note in self.bridge.notes():
             LOG.info("%s", note)
         if self.link is not None and self.bridge.resetting:
-            self._start(self.link.close(1000, "reset"))
+            self.tasks.start("reset", self.link.close(1000, "reset"))
 
     def _call(self, call: Call) -> None:
         if self.link is None:
@@ -337,8 +368,3 @@ class ChargePoint:
             return
         self.bridge.planned(wanted, *made, self.now())
         self.wake()
-
-    def _start(self, job: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(job)
-        self._jobs.add(task)
-        task.add_done_callback(self._jobs.discard)

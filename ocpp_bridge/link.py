@@ -1,15 +1,15 @@
 """One OCPP connection under asyncio: the shell around `rpc.Exchange`, the same for a station and for a CSMS."""
 
 import asyncio
-import logging
 import secrets
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from ocpp_bridge.rpc import CONNECTION_LOST, Answered, Asked, Exchange, Failed, Happening, Ignored, Refusal, Streamed
 from ocpp_bridge.schemas import Payload, PayloadFault, Version
+from v2g.legible import logger
 
-LOG = logging.getLogger(__name__)
+LOG = logger("v2g.ocpp")
 FRAME_LIMIT = 1 << 20  # octets: a profile with 3 x 1024 periods and their prices is about 700 kB; longer frames close the connection
 
 Handler = Callable[[str, Payload], Awaitable[Payload]]  # action and payload of a CALL -> payload of its result; may raise Refusal

@@ -1,6 +1,5 @@
 """The built-in backend: decides by itself, from a site with its prices and the trust that the session has established."""
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -35,10 +34,11 @@ from secc.station import (
     Tell,
 )
 from v2g.exi.errors import DecodeError
+from v2g.legible import logger
 from v2g.messages.common_types import responseCodeType as Code
 from v2g.session.endpoint import Ended, Event
 
-log = logging.getLogger("v2g.secc")
+log = logger("v2g.secc")
 
 T = TypeVar("T")
 EIM = Literal["accept", "refuse", "wait"]

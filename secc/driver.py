@@ -5,7 +5,6 @@ for it; what takes time runs in tasks.
 """
 
 import asyncio
-import logging
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Protocol
@@ -35,10 +34,11 @@ from secc.station import (
     SetPower,
     Want,
 )
+from v2g.legible import logger
 from v2g.messages.common_types import responseCodeType as Code
 from v2g.session.endpoint import Ended, Event
 
-log = logging.getLogger("v2g.secc")
+log = logger("v2g.secc")
 
 METER_PERIOD = 0.5  # s between two readings of the meter under power
 LIMITS_PERIOD = 1.0  # s between two looks at what the outlet can do

@@ -9,11 +9,11 @@ itself, and a car that comes back after it fell silent takes over what it left b
 
 import asyncio
 import contextlib
-import logging
 import secrets
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from secc.backend import Surroundings
 from secc.context import PriceSigner, Verifier
@@ -23,6 +23,7 @@ from secc.outlet import Outlet
 from secc.pause import PausedSessions
 from secc.session import SeccSession
 from secc.station import Backend, Limits
+from v2g.legible import logger
 from v2g.session.admission import Stage
 from v2g.session.clock import Clock
 from v2g.session.endpoint import Ended, Endpoint
@@ -33,8 +34,9 @@ from v2g.session.transport.addresses import link_local, zoned
 from v2g.session.transport.discovery import DiscoveryServer
 from v2g.session.transport.handshakes import Handshakes
 from v2g.session.transport.server import silent_room
+from v2g.tasks import Fallen, Tasks
 
-log = logging.getLogger("v2g.secc")
+log = logger("v2g.secc")
 
 DYNAMIC_PORTS = range(49152, 65536)
 SILENCE = 2.0  # s without a request after which a car that connects anew has evidently lost its old session
@@ -71,6 +73,7 @@ class Bay:
         over: Callable[[Ended], None],
         handshakes: Handshakes,
         silent: int,
+        say: Callable[[Fallen], None] | None = None,
     ):
         self.place = place
         self._over = over
@@ -78,7 +81,7 @@ class Bay:
         self._limits: Limits = place.outlet.limits
         self._drivers: dict[Driver, Link] = {}
         self._holder: Driver | None = None
-        self._tasks: list[asyncio.Task[None]] = []
+        self.tasks = Tasks("v2g.secc", say)
         self._discovery: DiscoveryServer | None = None
         host = zoned(link_local(place.iface), place.iface) if place.iface else place.host
         port = place.port or (_announced() if place.iface else 0)
@@ -92,7 +95,8 @@ class Bay:
         """Begin to listen, and to answer discovery."""
         self._limits = await self.place.evse.limits()
         await self.server.start()
-        self._tasks = [asyncio.create_task(self._look()), asyncio.create_task(self._account())]
+        self.tasks.keep(f"limits of {self.place.evse.evse_id}", self._look)
+        self.tasks.keep(f"account of {self.place.evse.evse_id}", self._account)
         if self.place.iface:
             security = Security.TLS if self._tls is not None else Security.NONE
             answer = Response(link_local(self.place.iface), self.server.port, security)
@@ -115,8 +119,7 @@ class Bay:
             driver.abort("the station shuts down")
         await asyncio.gather(*(driver.safe() for driver in drivers))
         await self.server.close()
-        for task in self._tasks:
-            task.cancel()
+        await self.tasks.close()
 
     async def _look(self) -> None:
         """What the outlet can do, while nobody charges."""
@@ -192,7 +195,10 @@ def _car(link: Link) -> object:
 
 
 class Station:
-    """N outlets in one process. `tls` None is the bench override: plain TCP, which -20 forbids and the events say aloud."""
+    """N outlets in one process. `say` hears of a background task that fell.
+
+    `tls` None is the bench override: plain TCP, which -20 forbids and the events say aloud.
+    """
 
     def __init__(
         self,
@@ -203,12 +209,14 @@ class Station:
         verifier: Verifier | None = None,
         prices: PriceSigner | None = None,
         observe: Sequence[Observe] = (),
+        say: Callable[[Fallen], None] | None = None,
     ):
         paused = PausedSessions()
         self._waiting: list[asyncio.Future[Ended]] = []
         self._handshakes = Handshakes()  # one for all outlets: what strangers may cost is bounded for the process
         silent = silent_room(len(places) or 1)
-        self.bays = [Bay(place, tls, clock, paused, verifier, prices, observe, self._over, self._handshakes, silent) for place in places]
+        common = (tls, clock, paused, verifier, prices, observe, self._over, self._handshakes, silent, say)
+        self.bays = [Bay(place, *common) for place in places]
 
     async def __aenter__(self) -> "Station":
         started: list[Bay] = []
@@ -235,6 +243,10 @@ class Station:
         """Take other certificates and anchors from the next session on; those that run are not disturbed."""
         for bay in self.bays:
             bay.reload(tls, verifier, prices)
+
+    def account(self) -> dict[str, dict[str, Any]]:
+        """The background tasks of all outlets: what runs, what fell, how often, why (JSON)."""
+        return {name: said for bay in self.bays for name, said in bay.tasks.account().items()}
 
     async def once(self) -> Ended:
         """Wait until the next session has ended, at whichever outlet; its end."""

@@ -7,18 +7,18 @@ Trust is not the library's business. The one verdict on a chain is that of `veri
 Ed448 chains, knows no roles, and trips over CA certificates with foreign extended key usage.
 """
 
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
+from v2g.legible import logger
 from v2g.session import handshake
 from v2g.session.errors import Misuse
 from v2g.session.tls import Profile, TlsError, TlsFacts, alert_for, relaxations
 from v2g.session.transcript import Transcript
 
-log = logging.getLogger("v2g.transport")
+log = logger("v2g.transport")
 
 Verify = Callable[[tuple[bytes, ...], float], object]
 """Judges a chain (DER, leaf first, as the peer sent it) at a time (epoch s): returns the proof, which must not be None, or raises."""

@@ -6,7 +6,6 @@ Neither needs root. A direct host and port needs none of this.
 import asyncio
 import contextlib
 import errno
-import logging
 import socket
 import sys
 from collections import Counter
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address
 from typing import cast
 
+from v2g.legible import logger
 from v2g.session import sdp
 from v2g.session.errors import FramingError
 from v2g.session.link import Unreachable
@@ -23,7 +23,7 @@ from v2g.session.sdp import GROUP, PORT, Request, Response, Security
 from v2g.session.timing import SDP_ATTEMPTS, SDP_RETRY
 from v2g.session.transport.addresses import index_of, is_loopback, link_local, zoned
 
-log = logging.getLogger("v2g.transport")
+log = logger("v2g.transport")
 
 # A car asks four times a second at the most, fifty times in all. Twice that is answered to one address, and ten cars that come at once are
 # served; what goes beyond is counted and not answered, so that nobody can make this station shout.

@@ -5,14 +5,15 @@ time, no more than a number per second, in turn for each source, and what finds 
 """
 
 import asyncio
-import logging
 from collections import deque
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
-log = logging.getLogger("v2g.transport")
+from v2g.legible import logger
+
+log = logger("v2g.transport")
 
 # Two threads keep a second car going while one waits for a slow verifier; the sessions' loop needs a core too.
 WORKERS: Final = 2

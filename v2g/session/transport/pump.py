@@ -15,12 +15,12 @@ event loop.
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol, cast
 
+from v2g.legible import logger
 from v2g.session.admission import Stage
 from v2g.session.endpoint import Endpoint, Event, Relaxed
 from v2g.session.errors import SessionError
@@ -32,7 +32,7 @@ from v2g.session.transport.handshakes import Handshakes, Step
 from v2g.session.transport.watchers import Watchers
 from v2g.session.v2gtp import frames_of
 
-log = logging.getLogger("v2g.transport")
+log = logger("v2g.transport")
 
 Attend = Callable[[Link], Endpoint | None]
 """Makes the endpoint for a connection that is ready, or None to decline it."""

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import errno
 import hashlib
-import logging
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 
 from cryptography import x509
 
+from v2g.legible import logger
 from v2g.session.admission import ROOM, Crowd, Stage
 from v2g.session.endpoint import Ended, Endpoint
 from v2g.session.errors import Misuse
@@ -23,7 +23,7 @@ from v2g.session.transport.handshakes import Handshakes
 from v2g.session.transport.openssl import Context
 from v2g.session.transport.pump import Attend, Limits, Pump
 
-log = logging.getLogger("v2g.transport")
+log = logger("v2g.transport")
 
 # Connections that are accepted in one turn of the event loop: at 0.2 ms each a burst keeps a running session waiting for 2 ms.
 BATCH = 8

@@ -1,0 +1,224 @@
+"""A station's way to its CSMS: whatever answers at the address, and whatever falls on our side, the station comes back to it."""
+
+import asyncio
+import logging
+
+import pytest
+
+from lab.csms import Csms
+from lab.csms_steering import Strategy
+from ocpp_bridge.charge_point import Endpoint
+from tests.ocpp_bridge.ocpp_stand import stand
+
+REDIRECTS = [
+    "http://login.example/",
+    "https://login.example/ocpp",
+    "file:///etc/passwd",
+    "ws://[::zz]/",
+    "ws://127.0.0.1:1/ocpp/CS-1",
+    "ws://localhost:PORT/ocpp/CS-1",
+    "wss://127.0.0.1:PORT/ocpp/CS-1",
+    "//elsewhere.example/ocpp",
+    "ws://CS-1:0123456789abcdef@127.0.0.2:PORT/",
+    "ws://127.0.0.1:99999999/",
+    "http://[",
+    "ws://",
+    "\x1b]0;x\x07",
+    "",
+]
+ANSWERS = [  # what else a web server, or what is none, may say
+    b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n",
+    b"HTTP/1.1 302 Found\r\nLocation: /a\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n",
+    b"HTTP/1.1 301 Moved\r\nLocation: \xff\xfe\r\nContent-Length: 0\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: wrong\r\n\r\n",
+    b"HTTP/9.9 abc\r\n\r\n",
+    b"\x00" * 4096,
+    b"GET / HTTP/1.1\r\n" * 100,
+    b"\x16\x03\x03\x00\x02\x02\x28",
+    b"",
+]
+PASSWORD = "0123456789abcdef"
+
+
+async def _hears(answer: bytes, heard: list[bytes], port: int = 0) -> asyncio.Server:
+    async def serve(reader, writer):
+        heard.append(await reader.read(4096))
+        writer.write(answer)
+        writer.close()
+
+    return await asyncio.start_server(serve, "127.0.0.1", port)
+
+
+def _redirect(to: str, port: int) -> bytes:
+    location = to.replace("PORT", str(port))
+    return f"HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n".encode("latin-1")
+
+
+@pytest.mark.parametrize("answer", [*REDIRECTS, *ANSWERS], ids=lambda answer: repr(answer)[:40])
+def test_whatever_answers_the_station_says_why_and_is_there_when_the_csms_is(answer, caplog):
+    async def scene():
+        heard: list[bytes] = []
+        probe = await _hears(b"", heard)
+        port = probe.sockets[0].getsockname()[1]
+        probe.close()
+        octets = answer if isinstance(answer, bytes) else _redirect(answer, port)
+        wrong = await _hears(octets, heard, port)
+        async with stand(port=port, endpoint={"password": PASSWORD}) as s:
+            await s.until(lambda: len(heard) >= 2)
+            await s.until(lambda: s.point.account()["failures"] >= 2)
+            said = s.point.account()
+            assert said["reason"]
+            assert said["tasks"]["connection"]["restarts"] == 0  # a peer's answer is an event, not an accident
+            wrong.close()
+            await wrong.wait_closed()
+            csms = Csms(Strategy("none"), password=PASSWORD)
+            server = await csms.serve(port=port)
+            await s.until(lambda: csms.stations and csms.stations["CS-1"].connectors)
+            assert s.point.account()["failures"] == 0
+            server.close()
+
+    with caplog.at_level(logging.WARNING, logger="v2g.ocpp"):
+        asyncio.run(asyncio.wait_for(scene(), 60))
+    assert "no connection to ws://127.0.0.1" in caplog.text
+    assert PASSWORD not in caplog.text
+    assert "\x1b" not in caplog.text
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+def test_credentials_never_travel_to_another_origin(host):
+    async def scene():
+        stolen: list[bytes] = []
+        elsewhere = await _hears(b"", stolen)
+        there = elsewhere.sockets[0].getsockname()[1]
+        heard: list[bytes] = []
+        portal = await _hears(_redirect(f"ws://{host}:{there}/ocpp/CS-1", there), heard)
+        async with stand(port=portal.sockets[0].getsockname()[1], endpoint={"password": PASSWORD}) as s:
+            await s.until(lambda: len(heard) >= 3)
+            assert "redirects to another origin are not followed" in s.point.account()["reason"]
+        assert all(b"Authorization: Basic" in each for each in heard[:3])
+        assert not stolen
+        for server in (elsewhere, portal):
+            server.close()
+
+    asyncio.run(asyncio.wait_for(scene(), 60))
+
+
+def test_a_redirect_within_the_origin_is_followed():
+    async def scene():
+        class Moved(Csms):
+            def _admitted(self, connection, request):
+                if request.path.startswith("/ocpp/"):
+                    response = connection.respond(307, "")
+                    response.headers["Location"] = "/new/CS-1"
+                    return response
+                return super()._admitted(connection, request)
+
+        csms = Moved(Strategy("none"))
+        async with stand(csms) as s:
+            await s.until(lambda: csms.stations and csms.stations["CS-1"].connectors)
+
+    asyncio.run(asyncio.wait_for(scene(), 60))
+
+
+def test_every_task_of_a_charge_point_that_is_killed_comes_back(tmp_path):
+    async def scene():
+        csms = Csms(Strategy("none"))
+        async with stand(csms, journal=tmp_path / "journal") as s:
+            await s.until(lambda: csms.stations and csms.stations["CS-1"].connectors)
+            names = set(s.point.account()["tasks"])
+            assert names == {"journal", "bridge", "connection"}
+            for number, name in enumerate(sorted(names), 1):
+                (task,) = (each for each in s.point.tasks.running() if each.get_name() == name)
+                task.cancel()
+                await s.until(lambda name=name: s.point.account()["tasks"][name]["restarts"] == 1)
+                await s.until(lambda name=name: s.point.account()["tasks"][name]["running"])
+                await s.until(lambda: s.station.link is not None and s.point.link is not None)
+                s.arrive()
+                s.pnc()
+                await s.until(lambda number=number: len(s.station.transactions) == number and s.transaction.token)
+                s.leave()
+                await s.until(lambda: s.transaction.ended)
+            kept = (tmp_path / "journal").read_bytes()
+            assert all(tx.encode() in kept for tx in s.station.transactions)
+
+    asyncio.run(asyncio.wait_for(scene(), 60))
+
+
+@pytest.mark.parametrize("where", ["_carry", "_converse", "_keep", "_open"])
+def test_a_fault_of_our_own_is_said_and_got_over(where, tmp_path, monkeypatch, caplog):
+    """An exception nobody thought of, once, in each part of the charge point."""
+    from ocpp_bridge.charge_point import ChargePoint
+
+    faults = ["a fault"]
+    sound = getattr(ChargePoint, where)
+
+    def broken(self, *given):
+        if faults:
+            raise RuntimeError(faults.pop())
+        return sound(self, *given)
+
+    monkeypatch.setattr(ChargePoint, where, broken)
+
+    async def scene():
+        csms = Csms(Strategy("none"))
+        async with stand(csms, journal=tmp_path / "journal") as s:
+            await s.until(lambda: csms.stations and csms.stations["CS-1"].connectors)
+            assert not faults
+
+    with caplog.at_level(logging.WARNING, logger="v2g.ocpp"):
+        asyncio.run(asyncio.wait_for(scene(), 60))
+    assert "a fault" in caplog.text
+
+
+def test_a_full_disk_costs_no_line_of_the_journal(tmp_path, monkeypatch):
+    from ocpp_bridge import charge_point
+
+    full = [True]
+    write = charge_point.os.write
+
+    def scarce(file, octets):
+        if full[0]:
+            write(file, octets[: len(octets) // 2])
+            raise OSError(28, "No space left on device")
+        return write(file, octets)
+
+    async def scene():
+        csms = Csms(Strategy("none"))
+        async with stand(csms, journal=tmp_path / "journal") as s:
+            await s.until(lambda: csms.stations and csms.stations["CS-1"].connectors)
+            monkeypatch.setattr(charge_point.os, "write", scarce)
+            s.arrive()
+            s.pnc()
+            await s.until(lambda: s.point.account()["tasks"]["journal"]["restarts"] >= 2)
+            await s.until(lambda: s.station.transactions)
+            full[0] = False
+            await s.until(lambda: s.transaction.id.encode() in (tmp_path / "journal").read_bytes())
+            s.leave()
+            await s.until(lambda: s.transaction.ended)
+        kept = charge_point.Journal(tmp_path / "journal").read(0.0)
+        assert not [call for call in kept if call.payload.get("eventType") != "Ended"]
+        assert (tmp_path / "journal").read_bytes().count(b'"TransactionEvent"') == len(s.transaction.events)
+
+    asyncio.run(asyncio.wait_for(scene(), 60))
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("ws://CS-1:0123456789abcdef@csms.example/ocpp", "holds credentials"),
+        ("ws://[::zz]/", "is no address"),
+        ("ws://csms.example:99999/", "is no address"),
+        ("http://user:0123456789abcdef@csms.example/", "begin it with ws:// or wss://"),
+        ("ws:///ocpp", "names no host"),
+    ],
+)
+def test_an_address_that_is_not_fit_is_refused_without_its_password(url, reason):
+    with pytest.raises(ValueError, match=reason) as refused:
+        Endpoint(url, "CS-1")
+    assert PASSWORD not in str(refused.value)
+
+
+def test_an_empty_password_is_refused():
+    with pytest.raises(ValueError, match="empty"):
+        Endpoint("ws://csms.example/", "CS-1", password="")
