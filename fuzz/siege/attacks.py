@@ -187,7 +187,8 @@ async def _idle(target: Target) -> None:
 
 async def idle_stream(target: Target, rate: float) -> None:
     """So many new silent connections each second, all kept."""
-    loop, open_ones = asyncio.get_running_loop(), []
+    loop = asyncio.get_running_loop()
+    open_ones: list[socket.socket] = []
     begin = loop.time()
     while not target.over:
         while len(open_ones) < (loop.time() - begin) * rate:
