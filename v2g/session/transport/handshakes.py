@@ -19,6 +19,7 @@ log = logger("v2g.transport")
 WORKERS: Final = 2
 # ClientHellos begun per second at the most: 200 cost a third of a core. A depot of 100 cars that plug in at once waits half a second.
 PACE: Final = 1 / 200  # s
+CATCH_UP: Final = 0.05  # s of that pace that a late loop may make up for
 # At that pace the last of the queue waits for 1.3 s, of the 9 s that a handshake has. One more, and the newest of the busiest source goes.
 WAITING: Final = 256
 
@@ -99,7 +100,7 @@ class Handshakes:
         step = self._new[source].popleft()
         self._took(source)
         if step.wanted():
-            self._next = max(self._next + self._pace, now)
+            self._next = max(self._next, now - CATCH_UP) + self._pace
         return step
 
     def _awake(self) -> None:
