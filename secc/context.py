@@ -76,6 +76,7 @@ class PausedSession:
     binding: bytes
     agreement: Agreement
     until: float  # wall
+    evse_id: str = ""  # where it was paused
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +247,7 @@ class Reply:
     wants: tuple[Event, ...] = ()  # and what else belongs into the trace
     how: str = ""  # how the session ends, where it leads to the end
     paused: PausedSession | None = None  # to be kept
+    joined: PausedSession | None = None  # that has been come back to, and is paused no more
 
 
 @dataclass(frozen=True, slots=True)

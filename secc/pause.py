@@ -29,8 +29,8 @@ class PausedSessions:
         while len(self._kept) > CAPACITY:
             del self._kept[next(iter(self._kept))]
 
-    def take(self, session_id: bytes, vehicle_certificate: bytes, wall: float) -> PausedSession | None:
-        """The session of that id, once, if this certificate is the one that paused it and its time is not over.
+    def look(self, session_id: bytes, vehicle_certificate: bytes, wall: float) -> PausedSession | None:
+        """The session of that id, if this certificate is the one that paused it and its time is not over. It stays until it is dropped.
 
         A car without a certificate cannot prove itself and gets none [V2G20-2626].
         """
@@ -39,5 +39,8 @@ class PausedSessions:
             return None
         if not hmac.compare_digest(session.binding, binding(session_id, vehicle_certificate)):
             return None  # another car: the one that paused may still come back
-        del self._kept[session_id]
         return session if wall < session.until else None
+
+    def drop(self, session: PausedSession) -> None:
+        """Forget a session: its car has come back to it, and nobody comes back twice."""
+        self._kept.pop(session.session_id, None)

@@ -13,12 +13,12 @@ from typing import Any
 
 from pki.profiles import Role
 from pki.verify import VerifiedChain
-from secc.admission import BY_NAME, admit, decoded
 from secc.answers import ANSWERS
 from secc.context import Context, Fault, PausedSession, Pending, PriceSigner, Reply, Verifier
 from secc.facts import told
 from secc.outlet import Outlet
 from secc.pause import PausedSessions
+from secc.requests import BY_NAME, admit, decoded
 from secc.services import SCHEMA_SETS
 from secc.station import Fact, OpenContactor, PowerStopped, SetOutput
 from secc.supervision import FAULT_ANSWER, due, hazard
@@ -263,7 +263,7 @@ class SeccSession:
         former: PausedSession | None = None
         wall = self._clock.wall(now)
         if isinstance(request, SessionSetupReq) and known.tls is not None and known.tls.peer_chain:
-            former = self._paused.take(request.Header.SessionID, known.tls.peer_chain[0], wall)
+            former = self._paused.look(request.Header.SessionID, known.tls.peer_chain[0], wall)
         if known.stopping and type(request) in BEFORE_POWER and not known.delivering:
             raise Refused(responseCodeType.FAILED, known.stopping)
         seen = replace(known, now=now, wall=wall, received=asked.received, exi=asked.exi, former=former)
@@ -298,6 +298,8 @@ class SeccSession:
         """What follows a response: another state and its timer, or the end."""
         if answer.paused is not None:
             self._paused.keep(answer.paused)
+        if answer.joined is not None:
+            self._paused.drop(answer.joined)
         if request is supportedAppProtocolReq:
             self._negotiated(now)
         if self.ended is not None:

@@ -6,7 +6,7 @@ from secc.answers.contactor import waiting
 from secc.context import NO_SESSION, Agreement, Context, PausedSession, Pending, Reply
 from secc.intent import PRIORITY
 from secc.pause import binding
-from secc.services import SCHEMA_SETS
+from secc.services import SCHEMA_SETS, selections
 from secc.station import PowerStopped, SessionStarted
 from v2g.messages.app_protocol import supportedAppProtocolReq
 from v2g.messages.common_messages import SessionSetupReq, SessionSetupRes, SessionStopReq, SessionStopRes, chargingSessionType
@@ -31,9 +31,9 @@ def session_setup(request: SessionSetupReq, known: Context) -> Reply:
         raise Refused(Code.FAILED, f"the outlet is out of service: {known.unserviceable}")
     if known.taken:
         raise Refused(Code.FAILED, "another session has the outlet")
-    former = known.former
-    selection = former.agreement.selection if former else None
-    if former is not None and selection is not None and SCHEMA_SETS[selection.service] == known.schema_set:
+    former = known.former if known.former is not None and resumable(known.former, known) else None
+    if former is not None:
+        selection = former.agreement.selected
         joined = replace(known, session_id=former.session_id, agreement=former.agreement)
         code, then = Code.OK_OldSessionJoined, State.DC_PARAMETERS if selection.dc else State.AC_PARAMETERS  # [V2G20-1032]
     else:
@@ -41,7 +41,16 @@ def session_setup(request: SessionSetupReq, known: Context) -> Reply:
         code, then = Code.OK_NewSessionEstablished, State.AUTHORIZATION_SETUP
     response = SessionSetupRes(Header=joined.header, ResponseCode=code, EVSEID=known.outlet.evse_id)
     started = SessionStarted(known.now, joined.session_id, request.EVCCID, code is Code.OK_OldSessionJoined)
-    return Reply(response, then, joined, (started,))
+    return Reply(response, then, joined, (started,), joined=former)
+
+
+def resumable(former: PausedSession, known: Context) -> bool:
+    """Whether what the car had selected is still offered, here: an outlet answers for what its own hardware can do [V2G20-1644]."""
+    selection, outlet = former.agreement.selection, known.outlet
+    if selection is None or former.evse_id != outlet.evse_id or selection.service not in outlet.services:
+        return False
+    offered = selections(selection.service, outlet).get(selection.parameter_set)
+    return offered == selection and SCHEMA_SETS[selection.service] == known.schema_set
 
 
 def _fresh(known: Context) -> bytes:
@@ -69,7 +78,8 @@ def _pause(known: Context) -> Reply:
         why = "this outlet does not pause" if not known.outlet.pause else "there is nothing to come back to before a service is selected"
         raise Refused(Code.FAILED_PauseNotAllowed, why)
     leaf = known.tls.peer_chain[0] if known.tls is not None and known.tls.peer_chain else b""
-    kept = PausedSession(known.session_id, binding(known.session_id, leaf), known.agreement, known.wall + known.outlet.pause_limit)
+    until = known.wall + known.outlet.pause_limit
+    kept = PausedSession(known.session_id, binding(known.session_id, leaf), known.agreement, until, known.outlet.evse_id)
     return Reply(_stopped(known), State.ENDED, _released(known), _safe(known), how="Pause", paused=kept if leaf else None)
 
 

@@ -38,6 +38,7 @@ from v2g.messages.common_types import MessageHeaderType, RationalNumberType, pro
 from v2g.session import frames
 from v2g.session.clock import Clock
 from v2g.session.endpoint import Event
+from v2g.session.errors import StationFailed
 from v2g.session.rational import rational
 from v2g.session.sap import PROTOCOLS
 from v2g.session.v2gtp import FrameReader
@@ -69,13 +70,17 @@ def r(value: float) -> RationalNumberType:
 
 @dataclass
 class Scripted:
-    """One session with a scripted car. `auto` says which wants are granted at once."""
+    """One session with a scripted car. `auto` says which wants are granted at once.
+
+    A session never raises; here what it caught does, unless the test says that something is `broken`.
+    """
 
     outlet: Outlet = field(default_factory=outlet)
     auto: bool = True
     now: float = 1000.0
     epoch: float = EPOCH  # wall time is this and `now`
     given: dict[str, Any] = field(default_factory=dict)
+    broken: bool = False
 
     def __post_init__(self) -> None:
         self.drawn = 0
@@ -146,6 +151,9 @@ class Scripted:
         self.settle()
 
     def settle(self) -> None:
+        error = self.session.ended.error if self.session.ended is not None else None
+        if isinstance(error, StationFailed) and error.__cause__ is not None and not self.broken:
+            raise error.__cause__
         fresh = self.session.events()
         self.happened += fresh
         for event in fresh:

@@ -113,6 +113,39 @@ def test_a_pause_does_not_last_for_ever() -> None:
     assert car.ask(SessionSetupReq, EVCCID="X").ResponseCode is Code.OK_NewSessionEstablished
 
 
+@pytest.mark.parametrize(
+    ("changes", "joined"),
+    [
+        ({}, True),
+        ({"evse_id": "DE*V2G*E2"}, False),  # authorized and metered at another outlet
+        ({"services": ("DC", "AC")}, False),  # its service is gone
+        ({"controls": ("Dynamic", "Scheduled")}, False),  # its parameter set has another meaning now
+        ({"controls": ("Dynamic",)}, False),
+        ({"services": ("AC", "DC_BPT"), "pause": False}, True),
+    ],
+)
+def test_a_session_is_joined_only_where_its_selection_is_still_offered(changes: dict[str, Any], joined: bool) -> None:
+    store, session_id = paused("DC_BPT")
+    car = Scripted(outlet(**changes), given={"paused": store, "entropy": lambda n: b"\x99" * n})
+    car.sap()
+    car.id = session_id
+    expected = Code.OK_OldSessionJoined if joined else Code.OK_NewSessionEstablished
+    assert car.ask(SessionSetupReq, EVCCID="X").ResponseCode is expected
+    assert len(store) == (not joined)  # where it is offered it may still be joined
+    assert car.ask(AuthorizationSetupReq).ResponseCode is (Code.FAILED_SequenceError if joined else Code.OK)
+
+
+@pytest.mark.parametrize("fact", [words.OutletTaken(True), words.OutOfService("the contactor does not open"), words.StopAsked("closing")])
+def test_an_attempt_that_is_refused_costs_no_pause(fact: words.Fact) -> None:
+    store, session_id = paused()
+    car = Scripted(given={"paused": store})
+    car.sap()
+    car.tell(fact)
+    car.id = session_id
+    assert car.ask(SessionSetupReq, EVCCID="X").ResponseCode is Code.FAILED
+    assert returned(store, session_id)[1].ResponseCode is Code.OK_OldSessionJoined
+
+
 def test_a_terminated_session_is_over() -> None:
     store = PausedSessions()
     car = charged(paused=store)
@@ -154,8 +187,8 @@ def test_paused_sessions_are_bounded() -> None:
         session_id = number.to_bytes(8, "big")
         store.keep(PausedSession(session_id, binding(session_id, b"car"), Agreement(), EPOCH))
     assert len(store) == CAPACITY
-    assert store.take((0).to_bytes(8, "big"), b"car", 0.0) is None
-    assert store.take((2 * CAPACITY - 1).to_bytes(8, "big"), b"car", 0.0) is not None
+    assert store.look((0).to_bytes(8, "big"), b"car", 0.0) is None
+    assert store.look((2 * CAPACITY - 1).to_bytes(8, "big"), b"car", 0.0) is not None
 
 
 # --- service renegotiation ---
