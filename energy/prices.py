@@ -1,16 +1,14 @@
 """Day-ahead prices: reading them as text, setting them on a day, and reaching beyond their end."""
 
-import csv
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
+from energy.price_file import table
 from energy.series import Series
 
 DAY = 86_400.0  # s
 HOUR = 3_600.0  # s
-COLUMNS = ("start", "import_price", "export_price")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,22 +21,60 @@ class Prices:
     relative: bool = False
 
     def on(self, day: date, zone: tzinfo) -> "Prices":
-        """Relative prices set on that day of that time zone. ValueError if they are absolute already."""
+        """Relative prices set on that day of that time zone, by its clocks. ValueError if they are absolute already.
+
+        What is missing on a day of 23 hours is left out, what a day of 25 hours has twice costs twice the same: 18:00 is 18:00.
+        """
         if not self.relative:
             raise ValueError("these prices have their dates already; only prices by time of day can be set on a day")
-        midnight = datetime.combine(day, time(), tzinfo=zone).timestamp()
-        return replace(self, imports=self.imports.shift(midnight), exports=self.exports.shift(midnight), relative=False)
+        return replace(self, imports=_placed(self.imports, day, zone), exports=_placed(self.exports, day, zone), relative=False)
 
     def upcoming(self, now: float, zone: tzinfo, days: int = 2) -> "Prices":
-        """Relative prices of one whole day, repeated over `days` days from the local day of `now` (epoch s): there is always a future.
-
-        A day of 23 or 25 hours is the day cut short, or its last price held on.
-        """
+        """Relative prices of one whole day, repeated over `days` days from the local day of `now` (epoch s): there is always a future."""
         today = datetime.fromtimestamp(now, zone).date()
         each = [self.on(today + timedelta(days=i), zone) for i in range(days)]
-        end = self.on(today + timedelta(days=days), zone).imports.start
+        end = midnight(today + timedelta(days=days), zone)
         imports, exports = (_joined([getattr(one, way) for one in each], end) for way in ("imports", "exports"))
         return replace(self, imports=imports, exports=exports, relative=False)
+
+
+def midnight(day: date, zone: tzinfo) -> float:
+    """The instant (epoch s) at which a day begins in a time zone."""
+    return datetime.combine(day, time(), tzinfo=zone).timestamp()
+
+
+def _placed(series: Series, day: date, zone: tzinfo) -> Series:
+    """A series of seconds after midnight as the clocks of a day show them."""
+    end = midnight(day + timedelta(days=1), zone)
+    pairs, last = [], end
+    for start, until, offset in _shifts(midnight(day, zone), end, zone):  # within each, clocks run as time does
+        ahead = offset - datetime.combine(day, time(), tzinfo=UTC).timestamp()  # s, of what they show
+        for at, to, value in series.clip(start + ahead, until + ahead).spans():
+            pairs.append((at - ahead, value))
+            last = to - ahead
+    return Series.from_pairs(pairs, last) if pairs else Series(end)
+
+
+def _shifts(begin: float, end: float, zone: tzinfo) -> list[tuple[float, float, float]]:
+    """Spans of a day (epoch s) in which the zone keeps one offset from UTC (s), with that offset."""
+    found = []
+    while begin < end:
+        offset = _offset(begin, zone)
+        until = end
+        if _offset(end - 1, zone) != offset:  # clocks change once on a day: halve until the second is known
+            low, high = begin, end - 1
+            while high - low > 1:
+                middle = (low + high) // 2
+                low, high = (middle, high) if _offset(middle, zone) == offset else (low, middle)
+            until = high
+        found.append((begin, until, offset))
+        begin = until
+    return found
+
+
+def _offset(at: float, zone: tzinfo) -> float:
+    shift = datetime.fromtimestamp(at, zone).utcoffset()
+    return shift.total_seconds() if shift is not None else 0.0
 
 
 def _joined(parts: Sequence[Series], until: float) -> Series:
@@ -48,76 +84,21 @@ def _joined(parts: Sequence[Series], until: float) -> Series:
     return Series.from_pairs(pairs, until)
 
 
-def parsed(text: str) -> Prices:
-    """Prices from the text of a CSV or JSON file.
+def parsed(given: str | bytes) -> Prices:
+    """Prices from the text, or the octets, of a CSV or JSON file.
 
     CSV: a header with the columns `start,import_price,export_price`, lines that begin with # are comments, `# currency: EUR` names the
-    currency. JSON: `{"currency": ..., "prices": [{"start": ..., "import_price": ..., "export_price": ...}, ...]}` or that list alone. A
-    start is epoch seconds, ISO 8601 with offset, or HH:MM after local midnight, all of one kind and ascending; prices are currency/kWh. The
-    last step lasts as long as the one before (an hour if it is the only one). ValueError names the row, what is wrong and the cure.
+    currency; columns may be separated by semicolons, decimals by commas. JSON: `{"currency": ..., "prices": [{"start": ...,
+    "import_price": ..., "export_price": ...}, ...]}` or that list alone. A start is epoch seconds or milliseconds, ISO 8601 with offset, or
+    HH:MM after local midnight, all of one kind and ascending; prices are currency/kWh. The last step lasts as long as the one before (an
+    hour if it is the only one). ValueError names the row, what is wrong and the cure.
     """
-    rows, currency = _json(text) if text.lstrip()[:1] in {"{", "["} else _csv(text)
-    if not rows:
-        raise ValueError("the price file has no rows; give at least one start, import_price, export_price")
-    read = [_row(number, row) for number, row in enumerate(rows, 1)]
-    kinds = {relative for _, relative, _, _ in read}
-    if len(kinds) > 1:
-        raise ValueError("the price file mixes times of day and dated times; use one kind")
-    starts = [start for start, _, _, _ in read]
+    rows, currency = table(given)
+    starts = [row.start for row in rows]
     until = starts[-1] + (starts[-1] - starts[-2] if len(starts) > 1 else HOUR)
-    imports = Series.from_pairs([(start, price) for start, _, price, _ in read], until)
-    exports = Series.from_pairs([(start, price) for start, _, _, price in read], until)
-    return Prices(imports, exports, currency, relative=kinds.pop())
-
-
-def _csv(text: str) -> tuple[list[Mapping[str, object]], str | None]:
-    lines = text.splitlines()
-    notes = [line.lstrip("# ").partition(":") for line in lines if line.startswith("#")]
-    currency = next((value.strip() for key, _, value in notes if key.strip().lower() == "currency"), None)
-    return list(csv.DictReader(line for line in lines if line.strip() and not line.startswith("#"))), currency
-
-
-def _json(text: str) -> tuple[list[Mapping[str, object]], str | None]:
-    try:
-        content = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"the price file is not JSON: {error}") from error
-    rows = content.get("prices") if isinstance(content, dict) else content
-    if not (isinstance(rows, list) and all(isinstance(row, dict) for row in rows)):
-        raise ValueError('the price file has no list of objects; give [{"start": ...}, ...] or {"prices": [...]}')
-    return rows, str(content["currency"]) if isinstance(content, dict) and "currency" in content else None
-
-
-def _row(number: int, row: Mapping[str, object]) -> tuple[float, bool, float, float]:
-    """(start, relative, import price, export price) of a row."""
-    missing = [column for column in COLUMNS if row.get(column) in (None, "")]
-    if missing:
-        raise ValueError(f"row {number} of the price file has no {missing[0]}; the columns are {', '.join(COLUMNS)}")
-    try:
-        start, relative = _start(str(row["start"]).strip())
-        return start, relative, _number(row["import_price"]), _number(row["export_price"])
-    except ValueError as error:
-        raise ValueError(f"row {number} of the price file: {error}") from None
-
-
-def _number(value: object) -> float:
-    number = float(str(value))
-    if not -1e6 < number < 1e6:  # also NaN: no tariff is there, but a price per MWh in the wrong column may be
-        raise ValueError(f"{value} is no price per kWh")
-    return number
-
-
-def _start(text: str) -> tuple[float, bool]:
-    """Seconds and whether they count from midnight."""
-    if text.replace(".", "", 1).isdigit():
-        return float(text), False
-    if "T" not in text and "-" not in text:
-        clock = time.fromisoformat(text)
-        return clock.hour * HOUR + clock.minute * 60.0 + clock.second, True
-    dated = datetime.fromisoformat(text)
-    if dated.tzinfo is None:
-        raise ValueError(f"the start {text} has no offset; write it as {text}+00:00 or with the local one")
-    return dated.timestamp(), False
+    imports = Series.from_pairs([(row.start, row.import_price) for row in rows], until)
+    exports = Series.from_pairs([(row.start, row.export_price) for row in rows], until)
+    return Prices(imports, exports, currency, relative=rows[0].relative)
 
 
 def expected(prices: Series, times: Iterable[float]) -> list[float]:

@@ -1,8 +1,10 @@
 """The place where the car stands: what may flow there, what it costs and what is lost on the way."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, tzinfo
 
+from energy.prices import Prices
 from energy.series import Series
 
 
@@ -23,6 +25,8 @@ class Site:
     efficiency_charge: float = 0.95  # energy that arrives in the battery per energy metered
     efficiency_discharge: float = 0.95  # energy metered per energy that leaves the battery
     wear_cost: float = 0.0  # currency per kWh metered out
+    daily: Prices | None = None  # by time of day: what `at` sets on the days that lie ahead
+    zone: tzinfo = UTC  # whose clocks they go by
 
     def __post_init__(self) -> None:
         for name in ("import_limit", "export_limit"):
@@ -35,3 +39,10 @@ class Site:
                 raise ValueError(f"{name} is {getattr(self, name)}; give a share above 0 and up to 1")
         if not (self.wear_cost >= 0 and math.isfinite(self.wear_cost)):
             raise ValueError(f"wear_cost is {self.wear_cost} {self.currency}/kWh; give a finite cost, 0 or above")
+
+    def at(self, wall: float) -> "Site":
+        """The site with the prices that lie ahead of `wall` (epoch s): daily ones by the clocks of these days, others as given."""
+        if self.daily is None:
+            return self
+        ahead = self.daily.upcoming(wall, self.zone, days=3)  # no plan looks further than 48 h
+        return replace(self, import_prices=ahead.imports, export_prices=ahead.exports)

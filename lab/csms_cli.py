@@ -90,7 +90,7 @@ def strategy_of(options: argparse.Namespace) -> Any:
     from lab.csms_steering import Strategy
 
     file = options.prices or Path(__file__).parent / "data" / "day_ahead.csv"
-    prices = parsed(file.read_text(encoding="utf-8")) if options.strategy == "prices" else None
+    prices = parsed(file.read_bytes()) if options.strategy == "prices" else None
     limit = {} if options.import_limit is None else {"import_limit": options.import_limit}
     return Strategy(options.strategy, prices, Site(export_limit=options.export_limit, **limit), options.setpoint)
 

@@ -1,7 +1,7 @@
 """How the laboratory CSMS steers: from NotifyEVChargingNeeds to a charging profile, by prices or by setpoint."""
 
 from dataclasses import dataclass, field
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ from energy.prices import Prices
 from energy.scheduler import plan
 from energy.series import Series
 from energy.site import Site
+from lab.wall import LOCAL
 from ocpp_bridge.times import epoch, timestamp
 
 Payload = dict[str, Any]
@@ -34,9 +35,7 @@ class Strategy:
         """The site with the prices that lie ahead."""
         if self.prices is None:
             return self.site
-        zone = self.zone or datetime.now().astimezone().tzinfo
-        assert zone is not None
-        known = self.prices.upcoming(wall, zone) if self.prices.relative else self.prices
+        known = self.prices.upcoming(wall, self.zone or LOCAL) if self.prices.relative else self.prices
         return Site(
             self.site.import_limit,
             self.site.export_limit,

@@ -10,7 +10,6 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from energy.prices import parsed as parsed_prices
 from energy.site import Site
 from lab import wall
 from lab.output import put
+from lab.wall import LOCAL
 from lab.witness import add_options, witnesses
 from secc import station as words
 from secc.backend import LocalBackend, Surroundings
@@ -285,15 +285,14 @@ def site_of(config: Config, wall: float) -> Site:
     }
     if said.prices is not None:
         try:
-            prices = parsed_prices(Path(said.prices).read_text())
+            prices = parsed_prices(Path(said.prices).read_bytes())
         except ValueError as error:
             raise ConfigError(f"site.prices {said.prices}: {error}") from None
-        zone = datetime.now().astimezone().tzinfo or UTC
-        prices = prices.upcoming(wall, zone) if prices.relative else prices
-        given |= {"import_prices": prices.imports, "export_prices": prices.exports, "currency": said.currency or prices.currency or "EUR"}
+        given |= {"daily": prices, "zone": LOCAL} if prices.relative else {"import_prices": prices.imports, "export_prices": prices.exports}
+        given["currency"] = said.currency or prices.currency or "EUR"
     elif said.currency is not None:
         given["currency"] = said.currency
-    return Site(**given)
+    return Site(**given).at(wall)
 
 
 # --- what people and scripts read ---

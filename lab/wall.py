@@ -3,7 +3,7 @@
 import argparse
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from v2g.session.clock import Clock
@@ -31,3 +31,28 @@ def clock_of(options: argparse.Namespace, scale: float) -> Clock:
     """The clock that the options set. Monotonic seconds are the same in all processes of a host, so parties started apart can agree."""
     started = time.monotonic() if options.epoch_at is None else options.epoch_at
     return Clock(time.time() if options.epoch is None else options.epoch, started, scale)
+
+
+class _Local(tzinfo):
+    """The zone of this machine (`TZ`, or as it is set up) with the offset of each instant, not that of now: clocks change."""
+
+    def utcoffset(self, at: datetime | None) -> timedelta | None:
+        """What clocks here are ahead of UTC at that time."""
+        return None if at is None else at.replace(tzinfo=None).astimezone().utcoffset()
+
+    def dst(self, at: datetime | None) -> timedelta | None:
+        """Not known; nothing needs it."""
+        return None
+
+    def tzname(self, at: datetime | None) -> str | None:
+        """As the system abbreviates it."""
+        return None if at is None else at.replace(tzinfo=None).astimezone().tzname()
+
+    def fromutc(self, at: datetime) -> datetime:
+        """What clocks here show at that time; `fold` tells the second of two alike."""
+        shown = at.replace(tzinfo=UTC).astimezone()
+        plain = shown.replace(tzinfo=None)
+        return plain.replace(tzinfo=self, fold=int(plain.astimezone().utcoffset() != shown.utcoffset()))
+
+
+LOCAL = _Local()

@@ -214,7 +214,9 @@ def locally(charger: Charger, evse: Evse, now: float) -> None:
     session.patience, session.planning = None, charger.number()
     wall = charger.wall(now)
     signals = steering.signals_of(steering.composite(charger, evse, now, _end(charger, session.needs, wall)), -charger.skew)
-    charger.plans.append(PlanWanted(evse.id, session.planning, session.needs, charger.site, wall - charger.skew, signals))
+    charger.plans.append(
+        PlanWanted(evse.id, session.planning, session.needs, charger.site.at(wall - charger.skew), wall - charger.skew, signals)
+    )
 
 
 def planned(charger: Charger, evse: Evse, number: int, offer: Offer, plan: Plan | None, now: float) -> None:

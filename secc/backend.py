@@ -152,7 +152,8 @@ class LocalBackend:
     # --- schedules ---
 
     def _schedule(self, needs: Needs) -> None:
-        site, wall, signals = self.site, self.around.wall(), tuple(self.signals)
+        wall, signals = self.around.wall(), tuple(self.signals)
+        site = self.site.at(wall)
 
         def done(result: tuple[Plan, Offer]) -> None:
             self._plan = result[0]
@@ -176,7 +177,8 @@ class LocalBackend:
         if visit != self._visit or not self._delivering:
             return
         if self._needs is not None:
-            power = setpoint(self._plan, self._needs, self.site, self.around.wall(), self.signals)
+            wall = self.around.wall()
+            power = setpoint(self._plan, self._needs, self.site.at(wall), wall, self.signals)
             if power != self._said:
                 self._said = power
                 self._say(SetpointChanged(power))

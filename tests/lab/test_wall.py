@@ -1,0 +1,52 @@
+"""The zone of this machine: the offset of each instant, not that of now."""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from lab.csms_steering import Strategy
+from lab.secc_cli import site_of
+from lab.wall import LOCAL
+from secc.config import Config, SiteConfig
+
+ROWS = "".join(f"{hour:02}:00,{0.6 if hour == 18 else 0.1},0.05\n" for hour in range(24))
+PEAK = "\ufeffstart,import_price,export_price\n" + ROWS
+
+
+@pytest.fixture(params=["Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe", "UTC"])
+def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[ZoneInfo]:
+    monkeypatch.setenv("TZ", request.param)
+    time.tzset()
+    yield ZoneInfo(request.param)
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_it_is_the_zone_at_every_hour_of_two_years(zone: ZoneInfo) -> None:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    for _ in range(2 * 365 * 48):
+        here, there = at.astimezone(LOCAL), at.astimezone(zone)
+        assert (here.replace(tzinfo=None), here.fold, here.utcoffset()) == (there.replace(tzinfo=None), there.fold, there.utcoffset())
+        assert here.timestamp() == at.timestamp()
+        at += timedelta(minutes=30)
+
+
+@pytest.mark.parametrize("day", [(2026, 3, 28), (2026, 3, 29), (2026, 7, 1), (2026, 10, 24), (2026, 10, 25), (2026, 12, 24)])
+def test_a_station_and_a_csms_have_their_peak_at_18_whenever_they_were_started(
+    zone: ZoneInfo, day: tuple[int, int, int], tmp_path: Path
+) -> None:
+    file = tmp_path / "prices.csv"
+    file.write_text(PEAK, encoding="utf-8")
+    started = datetime(2026, 2, 1, tzinfo=zone).timestamp()
+    station = site_of(Config(tls=False, site=SiteConfig(prices=str(file))), started)
+    noon = datetime(*day, 12, tzinfo=zone)
+    for site in (station.at(noon.timestamp()), Strategy(site=station, prices=station.daily).priced(noon.timestamp())):
+        assert site.import_prices is not None
+        for ahead in (0, 1):
+            evening = (noon + timedelta(days=ahead)).replace(hour=18)
+            assert site.import_prices.at(evening.timestamp()) == 0.6
+            assert site.import_prices.at(evening.timestamp() - 1) == site.import_prices.at(evening.timestamp() + 3600) == 0.1
