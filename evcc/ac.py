@@ -3,11 +3,11 @@
 from typing import Any
 
 from evcc.car import Car
-from evcc.mode import Mode, answered_in_kind, demand_common, demand_order, departure, display, energies, inward, v2x_energies
+from evcc.mode import Mode, answered_in_kind, demand_common, demand_order, departure, display, energies, v2x_energies
 from evcc.script import Part, ask
 from v2g.exi.schema import Type
 from v2g.messages import ac
-from v2g.session.rational import number, optional, rational
+from v2g.session.rational import inward, number, optional, rational
 
 LOOP = {  # (control, bidirectional) -> request mode, response mode
     ("Scheduled", False): (ac.Scheduled_AC_CLReqControlModeType, ac.Scheduled_AC_CLResControlModeType),
@@ -92,7 +92,7 @@ class Ac(Mode):
 
     def _needs(self, both: bool) -> dict[str, Any]:
         car, own = self.car, self.own
-        lowest, highest = self.span()
+        lowest, highest = self.promised(self.span())
         fields: dict[str, Any] = {
             "DepartureTime": departure(car.goal, car.wall),
             "EVMaximumChargePower": rational(highest, "down"),
@@ -115,5 +115,5 @@ class Ac(Mode):
 
     def conclusion(self) -> Part[None]:
         """AC needs none."""
-        self.car.note("control pilot", state="B")
+        self.car.show("B")
         yield from ()

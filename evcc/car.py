@@ -115,7 +115,12 @@ class Car:
     evse_id: str = ""
     meter: MeterInfoType | None = None
     installed: tuple[str, ...] = ()  # eMAIDs of the contracts that this session brought
+    closed: bool = False  # the car's own contactors
+    pilot: str = "B"  # what the car shows on the control pilot
+    delivering: bool = False  # from PowerDelivery(Start) to PowerDelivery(Stop)
     renegotiated: float | None = None  # wall time of the last renegotiation
+    postponed: Any = None  # a renegotiation that the station asked for too soon after the last
+    fruitless: int = 0  # schedules in a row that brought no power
     stop_asked: str | None = None  # why the driver wants to leave
     timers: list[Timer] = field(default_factory=list)
     noted: list[Event] = field(default_factory=list)
@@ -179,6 +184,28 @@ class Car:
     def note(self, topic: str, **facts: object) -> None:
         """Tell the trace."""
         self.noted.append(Noted(self.now, topic, facts))
+
+    def close(self) -> None:
+        """Close the car's contactors."""
+        self.closed = True
+        self.note("contactors", closed=True)
+
+    def open(self) -> None:
+        """Open the car's contactors, if they are closed."""
+        if self.closed:
+            self.closed = False
+            self.note("contactors", closed=False)
+
+    def show(self, state: str) -> None:
+        """Set the control pilot: B does not want power, C does."""
+        self.pilot = state
+        self.note("control pilot", state=state)
+
+    def make_safe(self, say: bool = False) -> None:
+        """Whatever happened, first the contactors, then the pilot; `say` it even where it is so already."""
+        self.open()
+        if say or self.pilot != "B":
+            self.show("B")
 
     def puts_up_with(self, deviation: Deviation) -> bool:
         """Whether the profile lists a deviation that is about to be used; the trace is told."""

@@ -5,12 +5,14 @@ from typing import Any
 
 from evcc.car import Car
 from evcc.ev import Inlet
-from evcc.mode import Mode, answered_in_kind, demand_common, demand_order, departure, display, energies, inward, v2x_energies
+from evcc.guard import Guard
+from evcc.mode import Mode, answered_in_kind, demand_common, demand_order, departure, display, energies, v2x_energies
 from evcc.script import CABLE_CHECK, POLL_PACE, PRE_CHARGE, Part, Wait, ask, poll
 from v2g.exi.schema import Type
 from v2g.messages import dc
 from v2g.messages.common_types import processingType
-from v2g.session.rational import number, optional, rational
+from v2g.session.errors import PeerUnsafe
+from v2g.session.rational import inward, number, optional, rational
 
 PRE_CHARGE_TOLERANCE = 20.0  # V between inlet and battery at which the contactors may close [IEC 61851-23]
 SAFE_VOLTAGE = 60.0  # V; below it the inlet is dead and the contactors are open
@@ -31,6 +33,7 @@ class Dc(Mode):
     def __init__(self, car: Car):
         super().__init__(car, car.ev.dc)
         self.inlet_voltage = 0.0  # V, what the car measures before its contactors close
+        self.guard = Guard(car.ev.dc, car.service.bidirectional)
 
     def plannable(self) -> Inlet:
         """Powers as far as the currents carry them at the present voltage of the battery, which only rises while it is charged."""
@@ -101,11 +104,14 @@ class Dc(Mode):
     def preparation(self) -> Part[None]:
         """CableCheck, then PreCharge until the inlet has the voltage of the battery."""
         car = self.car
-        car.note("control pilot", state="C")
+        car.show("C")
         yield from poll(car, ask(dc.DC_CableCheckReq), CABLE_CHECK)
         yield from poll(car, self._pre_charge, PRE_CHARGE, until=self._matched)
-        yield self._request_pre_charge(Processing.Finished)
-        car.note("contactors", closed=True)
+        response = yield self._request_pre_charge(Processing.Finished)
+        if not self._matched(response):  # it has moved since
+            said = f"{self.inlet_voltage:g} V at the end of the pre-charge, the battery has {car.ev.voltage():g} V"
+            raise PeerUnsafe(f"the station has {said}; the contactors stay open")
+        car.close()
 
     def _pre_charge(self, response: Any) -> Type:
         return self._request_pre_charge(Processing.Ongoing)
@@ -118,6 +124,7 @@ class Dc(Mode):
 
     def _matched(self, response: Any) -> bool:
         self.inlet_voltage = number(response.EVSEPresentVoltage)
+        self.guard.voltage(self.inlet_voltage)
         return abs(self.inlet_voltage - self.car.ev.voltage()) <= PRE_CHARGE_TOLERANCE
 
     # --- under power ---
@@ -138,19 +145,24 @@ class Dc(Mode):
 
     def _scheduled(self) -> dict[str, Any]:
         ev, limits = self.car.ev, self.limits
-        current = min(max(ev.current(self.wanted()), -limits.discharge_current), limits.charge_current)
-        voltage = min(ev.voltage(current), limits.voltage)
-        return {**energies(self.car), "EVTargetCurrent": inward(current), "EVTargetVoltage": rational(voltage)}
+        current = inward(min(max(ev.current(self.wanted()), -limits.discharge_current), limits.charge_current))
+        amperes = number(current)
+        self.guard.ask(amperes, amperes)
+        voltage = min(ev.voltage(amperes), limits.voltage)
+        return {**energies(self.car), "EVTargetCurrent": current, "EVTargetVoltage": rational(voltage, "down")}
 
     def _dynamic(self, both: bool) -> dict[str, Any]:
         car, own = self.car, self.own
-        lowest, highest = self.span()
+        lowest, highest = self.promised(self.span())
+        most = min(own.charge_current, max(car.ev.current(highest), 0.0))
+        least = min(own.discharge_current, max(-car.ev.current(lowest), 0.0))
+        self.guard.ask(-least if both else 0.0, most)
         fields: dict[str, Any] = {
             "DepartureTime": departure(car.goal, car.wall),
             **energies(car),
             "EVMaximumChargePower": rational(highest, "down"),
             "EVMinimumChargePower": rational(min(own.charge_power_minimum, highest), "down"),
-            "EVMaximumChargeCurrent": rational(min(own.charge_current, max(car.ev.current(highest), 0.0)), "down"),
+            "EVMaximumChargeCurrent": rational(most, "down"),
             "EVMaximumVoltage": rational(own.voltage, "down"),
             "EVMinimumVoltage": rational(own.voltage_minimum, "up"),
         }
@@ -158,7 +170,7 @@ class Dc(Mode):
             fields |= {
                 "EVMaximumDischargePower": rational(-lowest, "down"),
                 "EVMinimumDischargePower": rational(min(own.discharge_power_minimum, -lowest), "down"),
-                "EVMaximumDischargeCurrent": rational(min(own.discharge_current, max(-car.ev.current(lowest), 0.0)), "down"),
+                "EVMaximumDischargeCurrent": rational(least, "down"),
                 **v2x_energies(car),
             }
         return fields
@@ -167,9 +179,11 @@ class Dc(Mode):
         """What the station measures is what flows; its limits may have changed [V2G20-2188] [V2G20-2654]."""
         said, expected = response.CLResControlMode, LOOP[self.car.service.control, self.car.service.bidirectional][1]
         answered_in_kind(said, expected)
-        self.flowing = number(response.EVSEPresentCurrent) * number(response.EVSEPresentVoltage)
-        since = self.since
+        volts, amperes, since = number(response.EVSEPresentVoltage), number(response.EVSEPresentCurrent), self.since
+        self.flowing = amperes * volts
         self.account(self.flowing)
+        ev = self.car.ev
+        self.guard.measured(volts, amperes, self.car.now, (ev.at_soc(self.car.goal.minimum_soc) - ev.energy) / ev.battery.capacity)
         self.revise(
             charge_power=self.news("charge_power", optional(said.EVSEMaximumChargePower), since),
             charge_current=optional(said.EVSEMaximumChargeCurrent),
@@ -183,7 +197,7 @@ class Dc(Mode):
     def conclusion(self) -> Part[None]:
         """Open the contactors and see that the inlet is dead: a voltage that stays hints at welded contacts, which the driver must know."""
         car = self.car
-        car.note("contactors", closed=False)
+        car.open()
         began, voltage = car.now, SAFE_VOLTAGE
         while car.now - began < WELDING_DETECTION:
             response: Any = yield ask(dc.DC_WeldingDetectionReq, EVProcessing=Processing.Ongoing)
@@ -194,4 +208,4 @@ class Dc(Mode):
         else:
             car.note("welding suspected", voltage=voltage, limit=SAFE_VOLTAGE, seconds=WELDING_DETECTION)
         yield ask(dc.DC_WeldingDetectionReq, EVProcessing=Processing.Finished)
-        car.note("control pilot", state="B")
+        car.show("B")

@@ -72,6 +72,11 @@ class Mode(ABC):
         """The powers (W) that the car accepts now."""
         return span(self.car.ev, self.car.goal, self.limits, self.car.service.bidirectional, self.step)
 
+    def promised(self, span: tuple[float, float]) -> tuple[float, float]:
+        """In Dynamic control: the span, no higher than the profile that the car announced, whatever limits have risen since."""
+        assert self.car.choice is not None
+        return span[0], min(span[1], max(self.car.choice.powers.values, default=0.0))
+
     def account(self, flowing: float) -> None:
         """From `since` until now this power has flowed (W)."""
         elapsed, self.since = self.car.wall - self.since, self.car.wall
@@ -131,11 +136,6 @@ def answered_in_kind(said: object, expected: type) -> None:
     """The response mode is the one of the request: control mode and direction [V2G20-1600]."""
     if type(said) is not expected:
         raise PeerMisbehaved(f"the station answers with {type(said).__name__}, expected {expected.__name__}", "V2G20-1600")
-
-
-def inward(value: float) -> RationalNumberType:
-    """A power or current rounded towards zero: never more than was meant, in either direction."""
-    return rational(value, "down" if value > 0 else "up")
 
 
 def display(car: Car) -> DisplayParametersType:

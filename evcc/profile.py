@@ -18,7 +18,7 @@ from v2g.messages.common_messages import (
     powerToleranceAcceptanceType,
 )
 from v2g.session.errors import PeerIncompatible
-from v2g.session.rational import rational
+from v2g.session.rational import inward, number
 
 NO_SHORTFALL = 50.0  # Wh; plans that miss the target by less are told apart by their cost
 MOST_ENTRIES = 2048  # of an EVPowerProfile
@@ -81,7 +81,7 @@ def _followed(offer: Offered, ev: Ev, goal: Goal, inlet: Inlet, wall: float, poi
     target = ev.at_soc(goal.target_soc)
     top = ev.at_soc(goal.maximum_soc) if offer.discharge else target
     best: Plan = plan(slots, ev.battery, ev.energy, Bounds(ev.at_soc(goal.minimum_soc), max(top, target), target), wear)
-    powers = Series(slots[0].start, tuple(Step(s.seconds, round(p, 1)) for s, p in zip(slots, best.powers, strict=True)))
+    powers = Series(slots[0].start, tuple(Step(s.seconds, _stated(p)) for s, p in zip(slots, best.powers, strict=True)))
     return Choice(
         powers=condensed(powers.merged(), min(points, MOST_ENTRIES)),
         cost=best.cost,
@@ -89,6 +89,11 @@ def _followed(offer: Offered, ev: Ev, goal: Goal, inlet: Inlet, wall: float, poi
         shortfall=max(0.0, target - best.energy),
         offer=offer,
     )
+
+
+def _stated(power: float) -> float:
+    """A power as the wire can state it: what the car follows is what it has promised, not what it has rounded."""
+    return number(inward(round(power, 1) if abs(power) < 1.0 else power))
 
 
 def _slots(offer: Offered, ev: Ev, goal: Goal, inlet: Inlet, wall: float) -> list[Slot]:
@@ -149,10 +154,11 @@ def _lost(a: Step, b: Step) -> float:
     return abs(a.value - value) * a.duration + abs(b.value - value) * b.duration
 
 
-def unplanned(ev: Ev, goal: Goal, inlet: Inlet, wall: float) -> Choice:
+def unplanned(ev: Ev, goal: Goal, inlet: Inlet, wall: float, bidirectional: bool = False) -> Choice:
     """Dynamic control: the station decides; the profile states the most that the car would take until it leaves."""
-    power = min(inlet.charge_power, ev.battery.ceiling(ev.energy))
-    return Choice(Series.constant(math.floor(wall), max(1, goal.remaining(wall)), power))
+    emptiest = min(ev.energy, ev.at_soc(goal.minimum_soc)) if bidirectional else ev.energy  # emptier, a battery takes more
+    power = min(inlet.charge_power, ev.battery.ceiling(emptiest))
+    return Choice(Series.constant(math.floor(wall), max(1, goal.remaining(wall)), _stated(power)))
 
 
 def power_profile(choice: Choice) -> EVPowerProfileType:
@@ -161,10 +167,7 @@ def power_profile(choice: Choice) -> EVPowerProfileType:
     if choice.tuple_id is not None:
         accepted = powerToleranceAcceptanceType.PowerToleranceConfirmed if choice.confirm else None
         scheduled = Scheduled_EVPPTControlModeType(SelectedScheduleTupleID=choice.tuple_id, PowerToleranceAcceptance=accepted)
-    entries = tuple(
-        PowerScheduleEntryType(Duration=round(step.duration), Power=rational(step.value, "down" if step.value > 0 else "up"))
-        for step in choice.powers.steps
-    )
+    entries = tuple(PowerScheduleEntryType(Duration=round(step.duration), Power=inward(step.value)) for step in choice.powers.steps)
     return EVPowerProfileType(
         TimeAnchor=int(choice.powers.start),
         Dynamic_EVPPTControlMode=None if scheduled else Dynamic_EVPPTControlModeType(),

@@ -148,6 +148,8 @@ class EvccSession:
                 self._end("Error", error)
             except (ValueError, ArithmeticError) as error:  # only what the station said can be beyond what a script works with
                 self._end("Error", PeerMisbehaved(f"what the station said cannot be worked with: {error}"))
+            except Exception as error:  # a bug of a script is no reason to leave contactors closed
+                self._end("Error", Misuse(f"the script failed: {error!r}"))
             else:
                 self._gather()
                 move = self._performed(step)
@@ -291,11 +293,10 @@ class EvccSession:
     # --- the end ---
 
     def _end(self, how: str, error: SessionError | None) -> None:
-        self._gather()
         if error is not None:
             self._script.close()
-            self._gather()
-            self._events.append(Noted(self.car.now, "control pilot", {"state": "B"}))  # whatever happened, the car is safe first
+        self.car.make_safe(error is not None)  # however it ended
+        self._gather()
         self._expects = self._aside = self._resume_at = None
         self.car.timers.clear()
         self.ended = Ended(how, error)

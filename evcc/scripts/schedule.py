@@ -48,7 +48,7 @@ def credible(car: Car, response: ScheduleExchangeRes) -> bool:
 def choice(car: Car, mode: Mode) -> Choice:
     """What the car will follow from now. Not chosen before power can flow: what the cable check took is planned for no more."""
     if car.service.control == "Dynamic":
-        chosen = unplanned(car.ev, car.goal, mode.plannable(), car.wall)
+        chosen = unplanned(car.ev, car.goal, mode.plannable(), car.wall, car.service.bidirectional)
     else:
         chosen = choose(car.offers, car.ev, car.goal, mode.plannable(), car.wall, car.wish.supporting_points, car.wish.wear)
     car.note("schedule chosen", tuple=chosen.tuple_id, cost=round(chosen.cost, 4), shortfall=round(chosen.shortfall))

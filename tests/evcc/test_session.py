@@ -599,12 +599,26 @@ def test_a_car_at_its_reserve_gives_nothing() -> None:
 # --- the end, stopping ---
 
 
+def asking(visitor: Car, times: int, answer: Answer) -> Answer:
+    """The driver asks to leave while the station answers for the n-th time."""
+    count = [0]
+
+    def asked(q: Any, s: Station) -> Any:
+        count[0] += 1
+        if count[0] == times:
+            visitor.stop_asked = "the driver asked"
+        return answer(q, s)
+
+    return asked
+
+
 def test_E_END_01_the_driver_stops() -> None:
-    station, visitor = Station(answers=SAFE), car(loops=None)
-    visitor.stop_asked = "the driver asked"
+    visitor = car(loops=None)
+    station = Station(answers={**SAFE, "DC_ChargeLoopReq": asking(visitor, 3, loop_dc)})
     session = run(visitor, station)
     assert session.ended is not None
     assert session.ended.well
+    assert visitor.loops == 3
     assert station.names()[-5:] == ["DC_ChargeLoop", "PowerDelivery", "DC_WeldingDetection", "DC_WeldingDetection", "SessionStop"]
 
 

@@ -37,6 +37,10 @@ class UnknownSession(PeerMisbehaved):
     code = responseCodeType.FAILED_UnknownSession
 
 
+class PeerUnsafe(PeerMisbehaved):
+    """The station does with the car's battery what it may not: the car opens first and talks afterwards."""
+
+
 class Refused(PeerMisbehaved):
     """A request that the station may not serve, with the response code that says why."""
 

@@ -33,6 +33,11 @@ def rational(value: float, rounding: Rounding = "nearest") -> RationalNumberType
     return RationalNumberType(Exponent=exponent, Value=scaled)
 
 
+def inward(value: float) -> RationalNumberType:
+    """A power or current rounded towards zero: never more than was meant, in either direction."""
+    return rational(value, "down" if value > 0 else "up")
+
+
 def _scaled(value: float, exponent: int, rounding: Rounding) -> int:
     exact = value * 10.0**-exponent
     nearest = round(exact)
