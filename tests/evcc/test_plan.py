@@ -11,7 +11,7 @@ from evcc.ev import Battery, Ev, Inlet
 from evcc.goal import Goal
 from evcc.offered import offered
 from evcc.plan import Bounds, Slot, plan
-from evcc.profile import choose, condensed, power_profile
+from evcc.profile import choose, condensed, power_profile, unplanned
 from tests.evcc.scripted_station import power_schedule, prices, schedule_tuple
 from v2g.session.errors import PeerIncompatible
 from v2g.session.rational import number
@@ -196,6 +196,36 @@ def test_the_profile_on_the_wire_rounds_towards_zero_and_holds_the_points() -> N
     for entry in entries:
         assert all((limit.at(at + s) or 0.0) >= number(entry.Power) for s in (0, entry.Duration - 1))
         at += entry.Duration
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_the_profile_promises_no_more_than_inlet_and_offer_where_the_wire_rounds(bidirectional: bool) -> None:
+    """43 211.7 W is no number of the wire: what is stated, and what the car then follows, is the 43 210 W below it."""
+    most = {"charge_power": 43_211.7, "discharge_power": 12_345.67}
+    back = power_schedule(0, (HOUR, 0), (HOUR, 30e3)) if bidirectional else None
+    offer = schedule_tuple(7, power_schedule(0, (HOUR, 60e3), (HOUR, 0)), None, back)
+    chosen = choose([offered(offer)], ev(10_000.0), Goal(target_soc=70, minimum_soc=10), Inlet(**most), 0.0, 1024)
+    entries = power_profile(chosen).EVPowerProfileEntries.EVPowerProfileEntry
+    stated = [number(entry.Power) for entry in entries]
+    assert max(stated) == 43_210.0  # four digits beyond 32 767
+    assert max(stated) <= most["charge_power"]
+    assert min(stated) >= -most["discharge_power"]
+    assert (min(stated) == pytest.approx(-12_345, abs=1)) == bidirectional
+    at = 0.0
+    for entry, watts in zip(entries, stated, strict=True):
+        assert chosen.at(at) == chosen.at(at + entry.Duration - 1) == watts  # to the last digit
+        at += entry.Duration
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_in_dynamic_control_the_profile_is_the_most_that_will_be_asked_for(bidirectional: bool) -> None:
+    """A battery that is emptied on the way takes more than it did on arrival."""
+    full = Ev(Battery(), energy=0.9 * Battery().capacity)
+    goal = Goal(target_soc=95, minimum_soc=20, maximum_soc=95)
+    stated = max(unplanned(full, goal, Inlet(), 0.0, bidirectional).powers.values)
+    reached = full.battery.ceiling(0.2 * full.battery.capacity) if bidirectional else full.battery.ceiling(full.energy)
+    assert stated == pytest.approx(reached, rel=1e-3)
+    assert stated <= reached
 
 
 def test_the_largest_offer_is_planned_in_good_time() -> None:
