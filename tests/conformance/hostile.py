@@ -90,11 +90,14 @@ class _Jumping(selectors.DefaultSelector):
     """Where nothing is there to be read or written, the time until the next timer has gone by already."""
 
     jumped = 0.0  # s
+    working = 0  # threads that work for the loop: their time is real
 
     def select(self, timeout: float | None = None) -> Any:
         ready = super().select(0)
         if ready or not timeout:
             return ready if timeout is not None else super().select(None)
+        if self.working:
+            return super().select(min(timeout, 0.1))
         ready = super().select(0.001)  # what the kernel still carries from one end of the loopback to the other
         if not ready:
             self.jumped += timeout
@@ -108,6 +111,12 @@ class _Loop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return super().time() + self._jumping.jumped
+
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:
+        self._jumping.working += 1
+        future = super().run_in_executor(executor, func, *args)
+        future.add_done_callback(lambda _: setattr(self._jumping, "working", self._jumping.working - 1))
+        return future
 
 
 def run_jumping(work: Callable[[], Awaitable[Any]]) -> Any:

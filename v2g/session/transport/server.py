@@ -309,7 +309,9 @@ def silent_room(listeners: int = 1) -> int:
 
 
 def _listening(family: int, place: tuple[object, ...]) -> socket.socket:
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener = socket.socket(
+        family, socket.SOCK_STREAM, socket.IPPROTO_TCP
+    )  # said aloud, else asyncio leaves small frames to wait for ACKs
     try:
         listener.setblocking(False)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
