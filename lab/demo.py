@@ -298,9 +298,9 @@ async def _drive(plan: Plan, store: Store, clock: Clock, address: tuple[str, int
         equip(car, store)
     outcome.files = {"trace": str(plan.output / "trace.jsonl"), "capture": str(plan.output / "session.pcapng")}
     left = argparse.Namespace(**{name: Path(path) for name, path in outcome.files.items()}, key_log=None, cpu=True)
-    with witnesses(left, "evcc", clock.wall) as observe:
+    with witnesses(left, "evcc", clock.wall) as watch:
         visit = Visit(
-            car, tls=vehicle_tls(store, wall=wall_of(clock)), observe=[*observe, lambda local, peer, number: Narrator(clock, tell)]
+            car, tls=vehicle_tls(store, wall=wall_of(clock)), observe=[*watch(), lambda local, peer, number: Narrator(clock, tell)]
         )
         return (await visit.at(*address)).as_dict()
 

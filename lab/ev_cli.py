@@ -160,8 +160,8 @@ async def visit(config: Config, options: argparse.Namespace) -> dict[str, Any]:
     car = replace(config, wish=wish).car(clock, clock.started)
     if store and "PnC" in wish.authorizations:
         equip(car, store)
-    with witnesses(options, "evcc", lambda at: driving.car.clock.wall(at)) as observe:
-        driving = Visit(car, script_of(options, wish.services), tls, observe=observe)
+    with witnesses(options, "evcc", lambda at: driving.car.clock.wall(at)) as watch:
+        driving = Visit(car, script_of(options, wish.services), tls, observe=watch())
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             with contextlib.suppress(NotImplementedError):  # a platform without signals in its loop

@@ -11,7 +11,6 @@ being recorded goes on.
 import contextlib
 import ctypes
 import io
-import logging
 import os
 import stat
 import sys
@@ -24,8 +23,9 @@ from types import TracebackType
 from typing import Final, TextIO, cast
 
 from lab.output import answered, answered_by
+from v2g.legible import logger
 
-log = logging.getLogger("v2g.recorder")
+log = logger("v2g.recorder")
 
 # What may wait to be written. A session makes some 20 KB/s with capture and trace, so a reader may pause for minutes; beyond it, recording
 # stops before memory is the next thing to run out.

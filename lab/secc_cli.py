@@ -140,8 +140,7 @@ async def serve(config: Config, options: argparse.Namespace) -> Ended | None:
     around = surroundings(clock)
     outlets = config.outlets()
     with contextlib.ExitStack() as stack:
-        observe: list[Observe] = [lambda local, peer, number: Teller(options.json, number)]
-        observe += stack.enter_context(witnesses(options, "secc", clock.wall))
+        watch = stack.enter_context(witnesses(options, "secc", clock.wall))
         async with decided(config, outlets, around, clock, store, partial(told_fallen, options.json)) as backends:
             places = [
                 Place(
@@ -151,12 +150,13 @@ async def serve(config: Config, options: argparse.Namespace) -> Ended | None:
                     each.host or config.host,
                     each.port or 0,
                     each.iface,
+                    [teller(options.json, each.evse_id), *watch(evse=each.evse_id)],
                 )
                 for each, backend in zip(outlets, backends, strict=True)
             ]
             fell = partial(told_fallen, options.json)
             async with (
-                Station(places, tls, clock=clock, verifier=verifier, prices=prices, observe=observe, say=fell) as station,
+                Station(places, tls, clock=clock, verifier=verifier, prices=prices, say=fell) as station,
                 Tasks("v2g.secc", fell) as tasks,
             ):
                 for place, address in zip(places, station.addresses, strict=True):
@@ -309,7 +309,8 @@ def say(as_json: bool, event: str, **facts: Any) -> None:
             flush=True,
         )
     else:
-        told = ", ".join(f"{name} {value}" for name, value in facts.items() if value not in (None, "", [], False))
+        about = {name: value for name, value in facts.items() if name != "connection" and value not in (None, "", [], False)}
+        told = ", ".join(f"{name} {value}" for name, value in about.items())
         put(f"{event}: {told}" if told else event, flush=True)
 
 
@@ -322,8 +323,8 @@ def told_fallen(as_json: bool, fallen: Fallen) -> None:
 class Teller(Observer):
     """Says what happens on one connection, briefly, and sums it up at its end."""
 
-    def __init__(self, as_json: bool, number: int):
-        self._json, self._number = as_json, number
+    def __init__(self, as_json: bool, evse: str, number: int):
+        self._json, self._evse, self._number = as_json, evse, number
         self._sum: dict[str, Any] = {"service": None, "control": None, "auth": None, "loops": 0, "charged": None, "discharged": None}
         self._relaxed: list[str] = []
 
@@ -361,4 +362,9 @@ class Teller(Observer):
         self._say("ended", **account, relaxed=self._relaxed)
 
     def _say(self, event: str, **facts: Any) -> None:
-        say(self._json, event, **({"connection": self._number} if self._json else {}), **facts)
+        say(self._json, event, evse=self._evse, connection=self._number, **facts)
+
+
+def teller(as_json: bool, evse: str) -> Observe:
+    """What tells of the connections of one outlet."""
+    return lambda local, peer, number: Teller(as_json, evse, number)

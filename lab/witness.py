@@ -40,22 +40,32 @@ class Tracer(Observer):
         self._writer.event(event)
 
 
+Watch = Callable[..., list[Observe]]
+"""Observers for the connections of one outlet or car; what is said about it (`evse="DE*V2G*E1"`) stands at the head of each trace."""
+
+
 @contextlib.contextmanager
-def witnesses(options: argparse.Namespace, side: str, wall: Callable[[float], float]) -> Iterator[list[Observe]]:
-    """Observers for what the options ask; `side` is secc or evcc, `wall` gives the epoch seconds that the session sees."""
+def witnesses(options: argparse.Namespace, side: str, wall: Callable[[float], float]) -> Iterator[Watch]:
+    """What makes observers for what the options ask; `side` is secc or evcc, `wall` gives the epoch seconds that the session sees."""
     key_log = options.key_log or (Path(os.environ["SSLKEYLOGFILE"]) if os.environ.get("SSLKEYLOGFILE") else None)
-    observe: list[Observe] = []
     with contextlib.ExitStack() as stack:
-        if options.trace:
-            lines = stack.enter_context(Recorder.into(options.trace))
-            meter = stack.enter_context(Meter()) if options.cpu else None
-            observe.append(lambda local, peer, number: Tracer(TraceWriter(Trace(side, wall, connection=number), lines.text), meter))
-        if options.capture:
-            packets = stack.enter_context(Recorder.into(options.capture))
-            began = time.time() - time.monotonic()  # packets bear the time at which they were, not a simulated one
-            server = side == "secc"
-            observe.append(lambda local, peer, number: Capture(packets.octets, lambda now: began + now, local, peer, server=server))
-        if key_log:
-            secrets = stack.enter_context(Recorder.into(key_log, append=True))  # others may log there too
-            observe.append(lambda local, peer, number: KeyLog(secrets.text))
-        yield observe
+        lines = stack.enter_context(Recorder.into(options.trace)) if options.trace else None
+        meter = stack.enter_context(Meter()) if options.trace and options.cpu else None
+        packets = stack.enter_context(Recorder.into(options.capture)) if options.capture else None
+        secrets = stack.enter_context(Recorder.into(key_log, append=True)) if key_log else None  # others may log there too
+        began = time.time() - time.monotonic()  # packets bear the time at which they were, not a simulated one
+
+        def watch(**about: object) -> list[Observe]:
+            observe: list[Observe] = []
+            if lines is not None:
+                observe.append(
+                    lambda local, peer, number: Tracer(TraceWriter(Trace(side, wall, connection=number), lines.text, about), meter)
+                )
+            if packets is not None:
+                server = side == "secc"
+                observe.append(lambda local, peer, number: Capture(packets.octets, lambda now: began + now, local, peer, server=server))
+            if secrets is not None:
+                observe.append(lambda local, peer, number: KeyLog(secrets.text))
+            return observe
+
+        yield watch

@@ -135,6 +135,11 @@ class Config:
             raise ConfigError(f"time_scale is {self.time_scale}; give the wall seconds that one second stands for, above 0")
         if self.tls and self.pki is None:
             raise ConfigError("tls needs certificates: give pki, a directory made with v2g pki create, or tls = false on a bench")
+        ids = [each.evse_id for each in self.outlet]
+        if twice := next((one for one in ids if ids.count(one) > 1), None):
+            raise ConfigError(
+                f"{ids.count(twice)} outlets have evse_id {twice!r}; give each its own, by which cars and logs tell them apart"
+            )
         if self.cps is not None and self.ocpp is not None:
             raise ConfigError("cps and ocpp are both given; a CSMS passes requests for contracts on by itself: leave out cps")
         if not self.tls and self.iface is None and "PnC" in self.offer.authorizations and self.pki is None:

@@ -37,6 +37,13 @@ class EVSE:
         """What the outlet can do now. Asked before a session and about once a second in it; within a session limits only fall."""
         return Limits()
 
+    def linked(self) -> bool | None:
+        """Whether the data link to a car stands (SLAC has matched), for discovery: no car is sent to an outlet without. Must not wait.
+
+        None where the outlet cannot tell; behind one interface an outlet that says True is preferred to those.
+        """
+        return None
+
     # --- who may charge ---
 
     async def authorize(self, evccid: str) -> bool | None:

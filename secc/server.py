@@ -1,4 +1,4 @@
-"""The shell of a station: one listener for each outlet, discovery, hardware, and a clean end.
+"""The shell of a station: one listener for each outlet, one discovery for each interface, hardware, and a clean end.
 
     async with Station([Place(evse, outlet, backend, "::1", 15118)], tls, clock=clock, verifier=verifier) as station:
         await station.once()
@@ -9,6 +9,7 @@ itself, and a car that comes back after it fell silent takes over what it left b
 
 import asyncio
 import contextlib
+import itertools
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ from secc.backend import Surroundings
 from secc.context import PriceSigner, Verifier
 from secc.driver import LIMITS_PERIOD, Driver
 from secc.evse import EVSE
+from secc.lobby import Lobby, Welcome
 from secc.outlet import Outlet
 from secc.pause import PausedSessions
 from secc.session import SeccSession
@@ -56,6 +58,7 @@ class Place:
     host: str = "::1"
     port: int = 0
     iface: str | None = None
+    observe: Sequence[Observe] = ()  # who watches the connections of this outlet, besides those who watch all
 
 
 class Bay:
@@ -73,6 +76,7 @@ class Bay:
         over: Callable[[Ended], None],
         handshakes: Handshakes,
         silent: int,
+        numbers: Callable[[], int],
         say: Callable[[Fallen], None] | None = None,
     ):
         self.place = place
@@ -82,26 +86,29 @@ class Bay:
         self._drivers: dict[Driver, Link] = {}
         self._holder: Driver | None = None
         self.tasks = Tasks("v2g.secc", say)
-        self._discovery: DiscoveryServer | None = None
         host = zoned(link_local(place.iface), place.iface) if place.iface else place.host
         port = place.port or (_announced() if place.iface else 0)
         self.server = Server(
-            self._attend, host, port, tls, observe=observe, room={Stage.SILENT: silent}, seated=self._seated, handshakes=handshakes
+            self._attend,
+            host,
+            port,
+            tls,
+            observe=(*observe, *place.observe),
+            room={Stage.SILENT: silent},
+            seated=self._seated,
+            handshakes=handshakes,
+            numbers=numbers,
+            name=place.outlet.evse_id,
         )
 
     # --- life ---
 
     async def start(self) -> None:
-        """Begin to listen, and to answer discovery."""
+        """Begin to listen."""
         self._limits = await self.place.evse.limits()
         await self.server.start()
         self.tasks.keep(f"limits of {self.place.evse.evse_id}", self._look)
         self.tasks.keep(f"account of {self.place.evse.evse_id}", self._account)
-        if self.place.iface:
-            security = Security.TLS if self._tls is not None else Security.NONE
-            answer = Response(link_local(self.place.iface), self.server.port, security)
-            self._discovery = DiscoveryServer(self.place.iface, lambda: answer)
-            await self._discovery.start()
 
     def reload(self, tls: ServerTls | None, verifier: Verifier | None, prices: PriceSigner | None = None) -> None:
         """Take other certificates and anchors from the next session on."""
@@ -112,8 +119,6 @@ class Bay:
 
     async def close(self) -> None:
         """End every session with its outlet safe, then close."""
-        if self._discovery is not None:
-            self._discovery.close()
         drivers = list(self._drivers)
         for driver in drivers:
             driver.abort("the station shuts down")
@@ -157,6 +162,25 @@ class Bay:
         """Whether this is the session that holds the outlet: no newcomer costs it its connection."""
         return endpoint is self._holder
 
+    # --- discovery ---
+
+    def welcome(self, source: str) -> Welcome:
+        """How welcome a car is that asks from this address."""
+        holder = self._holder
+        if holder is None:
+            return Welcome.FREE
+        if source.startswith("fe80:") and self._drivers[holder].peer[0].partition("%")[0] == source:  # on a loopback all cars have one
+            return Welcome.BACK
+        return Welcome.SILENT if holder.ended is None and self._silent(holder) else Welcome.NOT
+
+    def linked(self) -> bool | None:
+        """Whether the data link to a car stands at the outlet."""
+        try:
+            return self.place.evse.linked()
+        except Exception:
+            log.exception("%s: whether there is a data link cannot be told", self.place.outlet.evse_id)
+            return None
+
     # --- the station of a driver ---
 
     def taken(self, driver: Driver) -> bool:
@@ -164,9 +188,11 @@ class Bay:
         holder = self._holder
         if holder is None or holder is driver or holder.ended is not None:
             return False
+        return not (self._silent(holder) and _car(self._drivers[holder]) == _car(self._drivers[driver]))
+
+    def _silent(self, holder: Driver) -> bool:
         heard = holder.session.heard
-        silent = heard is None or asyncio.get_running_loop().time() - heard >= SILENCE
-        return not (silent and _car(self._drivers[holder]) == _car(self._drivers[driver]))
+        return heard is None or asyncio.get_running_loop().time() - heard >= SILENCE
 
     def claim(self, driver: Driver) -> Driver | None:
         before, self._holder = self._holder, driver
@@ -215,8 +241,11 @@ class Station:
         self._waiting: list[asyncio.Future[Ended]] = []
         self._handshakes = Handshakes()  # one for all outlets: what strangers may cost is bounded for the process
         silent = silent_room(len(places) or 1)
-        common = (tls, clock, paused, verifier, prices, observe, self._over, self._handshakes, silent, say)
+        numbers = itertools.count(1).__next__  # one for all: a trace of several outlets tells their connections apart
+        common = (tls, clock, paused, verifier, prices, observe, self._over, self._handshakes, silent, numbers, say)
         self.bays = [Bay(place, *common) for place in places]
+        self._security = Security.TLS if tls is not None else Security.NONE
+        self._responders: list[DiscoveryServer] = []
 
     async def __aenter__(self) -> "Station":
         started: list[Bay] = []
@@ -224,15 +253,35 @@ class Station:
             for bay in self.bays:
                 await bay.start()
                 started.append(bay)
+            for iface in dict.fromkeys(bay.place.iface for bay in self.bays if bay.place.iface):
+                self._responders.append(self._responder(iface))
+                await self._responders[-1].start()
         except BaseException:
+            self._answer_no_more()
             for bay in started:
                 await bay.close()
             raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._answer_no_more()
         await asyncio.gather(*(bay.close() for bay in self.bays))
         self._handshakes.close()
+
+    def _responder(self, iface: str) -> DiscoveryServer:
+        """Who answers on an interface, for all its outlets: two that answer send every car to whichever is faster."""
+        bays = [bay for bay in self.bays if bay.place.iface == iface]
+        lobby, loop = Lobby(bays), asyncio.get_running_loop()
+
+        def answer(source: str) -> Response | None:
+            chosen = lobby.chosen(source, loop.time())
+            return None if chosen is None else Response(link_local(iface), bays[chosen].server.port, self._security)
+
+        return DiscoveryServer(iface, answer)
+
+    def _answer_no_more(self) -> None:
+        for responder in self._responders:
+            responder.close()
 
     @property
     def addresses(self) -> list[tuple[str, int]]:

@@ -42,7 +42,7 @@ def station(security: Security = Security.TLS, port: int = 50000) -> Response:
 
 def test_a_car_finds_a_station_on_the_loopback_interface() -> None:
     async def scenario() -> None:
-        async with DiscoveryServer("lo", station, port=0) as server:
+        async with DiscoveryServer("lo", lambda _: station(), port=0) as server:
             found = await discover("lo", port=server.port)
             assert (found.host, found.port, found.security, found.attempts) == ("::1", 50000, Security.TLS, 1)
             assert server.answered == 1
@@ -52,7 +52,7 @@ def test_a_car_finds_a_station_on_the_loopback_interface() -> None:
 
 def test_hostile_datagrams_are_counted_and_nothing_else() -> None:
     async def scenario() -> None:
-        async with DiscoveryServer("lo", station, port=0) as server:
+        async with DiscoveryServer("lo", lambda _: station(), port=0) as server:
             with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as hostile:
                 hostile.bind(("::1", 0))
                 for datagram in HOSTILE:
@@ -69,7 +69,7 @@ def test_hostile_datagrams_are_counted_and_nothing_else() -> None:
 
 def test_nonsense_of_a_thousand_kinds_needs_no_memory() -> None:
     async def scenario() -> None:
-        async with DiscoveryServer("lo", station, port=0) as server:
+        async with DiscoveryServer("lo", lambda _: station(), port=0) as server:
             for payload_type in range(1000):
                 server.datagram_received(b"\x01\xfe" + payload_type.to_bytes(2, "big") + bytes(4), ("::1", 1, 0, 0))
             assert len(server.ignored) == 64
@@ -84,7 +84,7 @@ def test_nonsense_of_a_thousand_kinds_needs_no_memory() -> None:
 def test_a_station_that_expects_nobody_is_silent_until_it_does() -> None:
     async def scenario() -> None:
         ready: list[Response] = []
-        async with DiscoveryServer("lo", lambda: ready[0] if ready else None, port=0) as server:
+        async with DiscoveryServer("lo", lambda _: ready[0] if ready else None, port=0) as server:
             with pytest.raises(Unreachable, match=r"no station answered 2 requests on lo in 0\.02 s: nothing was heard"):
                 await discover("lo", port=server.port, attempts=2, retry=0.01)
             assert server.ignored == {"a request while no car is expected": 2}
@@ -105,7 +105,7 @@ def test_a_station_that_expects_nobody_is_silent_until_it_does() -> None:
 )
 def test_a_car_believes_no_answer_that_it_cannot_use(answer: Response, words: str) -> None:
     async def scenario() -> None:
-        async with DiscoveryServer("lo", lambda: answer, port=0) as server:
+        async with DiscoveryServer("lo", lambda _: answer, port=0) as server:
             with pytest.raises(Unreachable, match=words):
                 await discover("lo", port=server.port, attempts=2, retry=0.05)
 
@@ -114,7 +114,7 @@ def test_a_car_believes_no_answer_that_it_cannot_use(answer: Response, words: st
 
 def test_a_car_without_tls_may_use_a_station_without_tls() -> None:
     async def scenario() -> None:
-        async with DiscoveryServer("lo", lambda: station(Security.NONE), port=0) as server:
+        async with DiscoveryServer("lo", lambda _: station(Security.NONE), port=0) as server:
             assert (await discover("lo", security=Security.NONE, port=server.port)).security is Security.NONE
 
     go(scenario())
@@ -137,7 +137,7 @@ def test_a_port_that_is_taken_is_named() -> None:
             other.bind(("::", 0))
             port = other.getsockname()[1]
             with pytest.raises(Unreachable, match=f"cannot listen for cars on UDP port {port} of lo"):
-                await DiscoveryServer("lo", station, port=port).start()
+                await DiscoveryServer("lo", lambda _: station(), port=port).start()
 
     go(scenario())
 
@@ -151,7 +151,7 @@ from v2g.session.transport import DiscoveryServer
 from v2g.session.transport.addresses import link_local
 
 async def main():
-    async with DiscoveryServer("v2gt0", lambda: Response(link_local("v2gt0"), 50000)) as server:
+    async with DiscoveryServer("v2gt0", lambda _: Response(link_local("v2gt0"), 50000)) as server:
         print("ready", flush=True)
         await asyncio.get_running_loop().run_in_executor(None, input)
         print(json.dumps({"answered": server.answered, "ignored": server.ignored}))

@@ -264,7 +264,7 @@ def test_a_loop_that_was_late_reads_before_it_judges(woken: str) -> None:
 
 def test_discovery_answers_a_car_and_not_a_shouter(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario() -> None:
-        server = DiscoveryServer("lo", lambda: Response(IPv6Address("::1"), 50000, Security.TLS))
+        server = DiscoveryServer("lo", lambda _: Response(IPv6Address("::1"), 50000, Security.TLS))
         sent: list[tuple[Any, ...]] = []
         monkeypatch.setattr(server, "_send", lambda message, target: sent.append(target))
         request = sdp.encode(Request(Security.TLS))

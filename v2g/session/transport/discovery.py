@@ -29,8 +29,8 @@ log = logger("v2g.transport")
 # served; what goes beyond is counted and not answered, so that nobody can make this station shout.
 EACH, TOGETHER = (8.0, 16.0), (80.0, 160.0)  # answers per second, at once
 
-Station = Callable[[], Response | None]
-"""Where a car is to connect now, or None: this station is not to be found at present."""
+Station = Callable[[str], Response | None]
+"""Where the car at this address is to connect now, or None: this station is not to be found at present."""
 
 
 class _Datagrams(asyncio.DatagramProtocol):
@@ -78,7 +78,7 @@ class _Datagrams(asyncio.DatagramProtocol):
 class DiscoveryServer(_Datagrams):
     """Answers the cars on one interface with what `station` says.
 
-        async with DiscoveryServer("eth1", lambda: Response(link_local("eth1"), server.port)):
+        async with DiscoveryServer("eth1", lambda source: Response(link_local("eth1"), server.port)):
             ...
 
     An answer costs nothing and promises nothing: nothing is kept of whoever asks but how often it asked, so that neither a flood nor a
@@ -123,7 +123,7 @@ class DiscoveryServer(_Datagrams):
         if not self._pace.allows(source[0], asyncio.get_running_loop().time()):
             self._ignore("more requests than a car makes")
             return
-        station = self._station()
+        station = self._station(str(source[0]).partition("%")[0])
         answer = sdp.answer(request, station) if station is not None else None
         if answer is None:
             self._ignore("a request for UDP" if station is not None else "a request while no car is expected")

@@ -18,6 +18,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from typing import Protocol, cast
 
 from v2g.legible import logger
@@ -83,6 +84,7 @@ class Pump(asyncio.Protocol):
         moved: Callable[["Pump"], None] = lambda pump: None,
         observe: Sequence[Observe] = (),
         limits: Limits | None = None,
+        name: str = "",
     ):
         self.loop = asyncio.get_running_loop()
         self.done: asyncio.Future[Disconnected] = self.loop.create_future()
@@ -92,11 +94,11 @@ class Pump(asyncio.Protocol):
         self.spoke = False  # whether the peer sent any octet
         self.local = self.peer = ("unknown", 0)
         self._attend, self._secure, self._server, self._number = attend, secure, server, number
-        self._observe, self._limits = observe, limits or Limits()
+        self._observe, self._limits, self._name = observe, limits or Limits(), name
         self._handshakes, self._moved = handshakes, moved
         self._working = False  # a flight of the handshake is being worked on: the channel is not ours
         self._unread = b""  # octets that came meanwhile
-        self._observers: Observer = Watchers((), self.local, self.peer, number)
+        self._observers: Observer = Watchers((), self.who)
         self._hello = HelloReader()
         self._channel: Channel | None = None
         self._transport: asyncio.Transport | None = None
@@ -113,7 +115,7 @@ class Pump(asyncio.Protocol):
             self._transport.abort()
             return
         self.local, self.peer = (_address(transport.get_extra_info(key)) for key in ("sockname", "peername"))
-        self._observers = Watchers(self._observe, self.local, self.peer, self._number)
+        self._observers = Watchers([partial(make, self.local, self.peer, self._number) for make in self._observe], self.who)
         self._guarded(self._begin)
 
     def data_received(self, octets: bytes) -> None:
@@ -154,6 +156,11 @@ class Pump(asyncio.Protocol):
             self._transport.resume_reading()
 
     # --- the owner calls these ---
+
+    @property
+    def who(self) -> str:
+        """Whom a line of the log is about: the outlet, where there is one, and the peer."""
+        return f"{self._name} {spelled(self.peer)}".lstrip()
 
     def nudge(self) -> None:
         """Look at the session again."""
@@ -196,7 +203,7 @@ class Pump(asyncio.Protocol):
         self._tell(Connected(now, self.local, self.peer))
         if self._secure is None:
             self._tell(Unprotected(now))
-            log.warning("plain TCP with %s: bench override, -20 forbids it [V2G20-2356]", spelled(self.peer))
+            log.warning("plain TCP with %s: bench override, -20 forbids it [V2G20-2356]", self.who)
             self._open(None)
             return
         self._set_alarm(now + self._limits.handshake)
@@ -313,7 +320,7 @@ class Pump(asyncio.Protocol):
             self._tell(Secured(now, facts))
             for relaxation in facts.relaxations:
                 self._tell(Relaxed(now, relaxation.what, relaxation.requirement))
-                log.warning("%s: profile %s lets pass: %s [%s]", spelled(self.peer), facts.profile, relaxation.what, relaxation.requirement)
+                log.warning("%s: profile %s lets pass: %s [%s]", self.who, facts.profile, relaxation.what, relaxation.requirement)
         self.endpoint = self._attend(Link(self.local, self.peer, facts, now, self._number, self.nudge))
         if self.endpoint is None:
             self._hang_up("no session is taken")
@@ -364,7 +371,7 @@ class Pump(asyncio.Protocol):
         by, alert = (error.by, error.alert) if isinstance(error, TlsError) else ("us", None)
         if not self.heard:
             self._tell(HandshakeFailed(self.loop.time(), str(error), by, alert))
-        log.info("%s: %s", spelled(self.peer), error)
+        log.info("%s: %s", self.who, error)
         if self.phase is Phase.OPEN:
             self._parted = (by, str(error))
             self._hand_over(b"")
@@ -447,7 +454,7 @@ class Pump(asyncio.Protocol):
         try:
             step()
         except Exception as error:
-            log.exception("%s: internal error", spelled(self.peer))
+            log.exception("%s: internal error", self.who)
             self._parted = self._parted or ("us", f"internal error: {error!r}")
             self._enter(Phase.DRAINING)
             if self._transport is not None:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import errno
 import hashlib
+import itertools
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -118,7 +119,8 @@ class Server:
 
     `attend` is called for each connection that is ready for a session. `room` bounds the connections of each stage (`admission`); of those
     that are secured, `seated` says which must not go because its session holds the outlet. `handshakes` is shared by the listeners of a
-    process; a server that is given none makes its own.
+    process; a server that is given none makes its own. `numbers` counts connections, where several servers share one count; `name` stands
+    in every line of the log.
     """
 
     def __init__(
@@ -133,13 +135,15 @@ class Server:
         room: Mapping[Stage, int] | None = None,
         seated: Callable[[Endpoint], bool] = lambda endpoint: False,
         handshakes: Handshakes | None = None,
+        numbers: Callable[[], int] | None = None,
+        name: str = "",
     ):
         self._attend, self._host, self._port, self._tls = attend, host, port, tls
         self._observe, self._limits, self._seated = observe, limits, seated
         self._handshakes, self._own = handshakes or Handshakes(), handshakes is None
         self._crowd = Crowd({**ROOM, Stage.SILENT: silent_room(), **(room or {})})
         self._pumps: dict[int, Pump] = {}
-        self._count = 0
+        self._numbers, self._name = numbers or itertools.count(1).__next__, name
         self._sockets: list[socket.socket] = []
         self._taking: set[asyncio.Task[object]] = set()  # accepted, not handed over yet
         self._short_said: float | None = None
@@ -155,7 +159,12 @@ class Server:
             raise Unreachable(f"cannot listen on {spelled((self._host, self._port))}: {error.strerror or error}") from error
         for listener in self._sockets:
             loop.add_reader(listener, self._accept, listener)
-        log.info("listening on %s, %s", spelled(self.address), "TLS" if self._tls else "plain TCP (bench override)")
+        log.info(
+            "%slistening on %s, %s",
+            self._name and f"{self._name} ",
+            spelled(self.address),
+            "TLS" if self._tls else "plain TCP (bench override)",
+        )
 
     @property
     def address(self) -> tuple[str, int]:
@@ -215,8 +224,7 @@ class Server:
                 self._take(accepted, str(peer[0]))
 
     def _take(self, accepted: socket.socket, source: str) -> None:
-        self._count += 1
-        number = self._count
+        number = self._numbers()
         pump = Pump(
             self._attend,
             self._tls,
@@ -226,6 +234,7 @@ class Server:
             moved=lambda pump: self._moved(number, source, pump),
             observe=self._observe,
             limits=self._limits,
+            name=self._name,
         )
         self._pumps[number] = pump
         pump.done.add_done_callback(lambda done: self._gone(number, done.result()))
@@ -274,7 +283,12 @@ class Server:
         now = loop.time()
         if self._short_said is None or now - self._short_said >= SHORTAGE:
             self._short_said = now
-            log.error("cannot accept a connection: %s; %d are open here (said once a minute)", error.strerror, len(self._pumps))
+            log.error(
+                "%scannot accept a connection: %s; %d are open here (said once a minute)",
+                self._name and f"{self._name}: ",
+                error.strerror,
+                len(self._pumps),
+            )
         for stage in (Stage.SILENT, Stage.PARTING, Stage.SPEAKING):
             for _ in range(BATCH):
                 self._drop(self._crowd.least(stage), f"the system has no room for another connection: {error.strerror}")

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 
 from v2g.session.endpoint import Event
-from v2g.session.link import Observe, Observer, spelled
+from v2g.session.link import Observer
 
 log = logging.getLogger("v2g.transport")
 
@@ -15,11 +15,11 @@ class Watchers(Observer):
     One that fails is told of nothing more on this connection, and that is said once. The connection goes on.
     """
 
-    def __init__(self, observe: Sequence[Observe], local: tuple[str, int], peer: tuple[str, int], number: int):
-        self._peer = peer
+    def __init__(self, make: Sequence[Callable[[], Observer]], who: str):
+        self._who = who  # for the log
         self._watching: list[Observer] = []
-        for make in observe:
-            self._kept(lambda make=make: self._watching.append(make(local, peer, number)), getattr(make, "__name__", "an observer"))  # type: ignore[misc]
+        for one in make:
+            self._kept(lambda: self._watching.append(one()), "an observer")  # noqa: B023 - called at once
 
     def event(self, event: Event) -> None:
         """Tell everybody."""
@@ -42,6 +42,6 @@ class Watchers(Observer):
         try:
             call()
         except Exception as error:
-            log.error("%s: %s watches no more: %r", spelled(self._peer), name, error, exc_info=not isinstance(error, OSError))
+            log.error("%s: %s watches no more: %r", self._who, name, error, exc_info=not isinstance(error, OSError))
             return False
         return True

@@ -1,0 +1,190 @@
+"""Which outlet a car is sent to: free, healthy and linked ones only, and no two cars to the same one while there is a choice."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from secc.config import parsed
+from secc.evse import EVSE
+from secc.lobby import PROMISE, Lobby, Welcome
+from secc.outlet import Outlet
+from secc.server import Place, Station, wall_clock
+from tests.secc.test_server import bench, run
+from v2g.settings import ConfigError
+
+ROOT = Path(__file__).parents[2]
+FREE, NOT, BACK, SILENT = Welcome.FREE, Welcome.NOT, Welcome.BACK, Welcome.SILENT
+
+
+@dataclass
+class Door:
+    """An outlet as a test wants it."""
+
+    is_: Welcome = FREE
+    link: bool | None = None
+    home: str = ""  # the address whose own session is here
+
+    def welcome(self, source: str) -> Welcome:
+        return BACK if self.home and source == self.home else self.is_
+
+    def linked(self) -> bool | None:
+        return self.link
+
+
+@pytest.mark.parametrize(
+    ("doors", "chosen"),
+    [
+        ([Door()], 0),
+        ([Door(NOT)], None),
+        ([Door(NOT), Door()], 1),
+        ([Door(NOT), Door(NOT)], None),
+        ([Door(SILENT), Door()], 1),
+        ([Door(SILENT), Door(NOT)], 0),
+        ([Door(link=False)], None),
+        ([Door(link=False), Door()], 1),
+        ([Door(), Door(link=True)], 1),
+        ([Door(NOT, link=True), Door()], 1),
+        ([Door(link=False), Door(link=False)], None),
+        ([Door(), Door(NOT, home="fe80::1")], 1),
+        ([], None),
+    ],
+)
+def test_a_car_is_sent_where_it_can_be_served(doors: list[Door], chosen: int | None) -> None:
+    assert Lobby(doors).chosen("fe80::1", 0.0) == chosen
+
+
+def test_two_cars_at_once_are_sent_to_two_outlets_and_each_hears_the_same_again() -> None:
+    lobby = Lobby([Door(), Door()])
+    first, second = lobby.chosen("fe80::1", 0.0), lobby.chosen("fe80::2", 0.1)
+    assert {first, second} == {0, 1}
+    for again in range(1, 8):
+        assert lobby.chosen("fe80::1", 0.25 * again) == first
+        assert lobby.chosen("fe80::2", 0.25 * again) == second
+
+
+def test_who_asks_and_never_comes_shuts_nobody_out() -> None:
+    lobby = Lobby([Door(), Door()])
+    for number in range(1000):
+        assert lobby.chosen(f"fe80::{number:x}", number / 1000) is not None
+    assert len(lobby._promised) <= 2
+    assert lobby.chosen("fe80::ffff", 1.0 + 2 * PROMISE) == 0
+
+
+def test_an_evse_says_whether_there_is_a_link_and_one_that_fails_costs_no_answer() -> None:
+    class Broken(EVSE):
+        def linked(self) -> bool | None:
+            raise RuntimeError("the modem is gone")
+
+    async def scenario() -> None:
+        async with bench(evse=Broken()) as at:
+            assert at.station.bays[0].linked() is None
+        async with bench() as at:
+            assert at.station.bays[0].linked() is None
+
+    run(scenario)
+
+
+def test_an_outlet_is_free_until_a_car_introduces_itself_and_again_when_it_is_safe() -> None:
+    async def scenario() -> None:
+        async with bench() as at:
+            bay, seen = at.station.bays[0], set()
+            assert bay.welcome("fe80::1") is FREE
+            visit = asyncio.create_task(at.visit(loops=20))
+            while not visit.done():
+                if bay._holder is not None and bay._holder in bay._drivers:
+                    bay._drivers[bay._holder] = replace(bay._drivers[bay._holder], peer=("fe80::2%lo", 50000))
+                seen.add((bay.welcome("fe80::1"), bay.welcome("fe80::2")))
+                await asyncio.sleep(0.01)
+            assert (await visit).ended.well
+            await at.free()
+            assert bay.welcome("fe80::1") is FREE
+            assert (NOT, BACK) in seen  # a stranger is not sent there; the car that has it may come back
+
+    run(scenario)
+
+
+def test_connections_of_several_outlets_have_numbers_of_their_own() -> None:
+    async def scenario() -> None:
+        numbers: list[int] = []
+
+        def watch(local: tuple[str, int], peer: tuple[str, int], number: int) -> Any:
+            from v2g.session.link import Observer
+
+            numbers.append(number)
+            return Observer()
+
+        places = [Place(EVSE(), Outlet(evse_id=f"DE*V2G*E{n}"), None, "127.0.0.1") for n in (1, 2)]  # type: ignore[arg-type]
+        async with Station(places, None, clock=wall_clock(), observe=[watch]) as station:
+            for address in station.addresses * 2:
+                _, writer = await asyncio.open_connection(*address)
+                writer.close()
+            while len(numbers) < 4:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert sorted(numbers) == [1, 2, 3, 4]
+
+    run(scenario)
+
+
+def test_two_outlets_under_one_id_are_refused_with_the_cure() -> None:
+    with pytest.raises(ConfigError, match=r"2 outlets have evse_id 'DE\*V2G\*E1'; give each its own"):
+        parsed("tls = false\n[[outlet]]\nport = 1\n[[outlet]]\nport = 2\n")
+
+
+TWO = """
+tls = false
+iface = "lo"
+[offer]
+services = ["DC"]
+[[outlet]]
+evse_id = "DE*V2G*E1"
+[[outlet]]
+evse_id = "DE*V2G*E2"
+"""
+CARS = """
+import json, subprocess, sys, time
+v2g = [sys.executable, "-m", "v2g"]
+station = subprocess.Popen([*v2g, "secc", "--config", sys.argv[1], "--json"], stdout=subprocess.PIPE, text=True)
+lines = [json.loads(station.stdout.readline()) for _ in range(2)]
+car = [*v2g, "ev", "--iface", "lo", "--no-tls", "--auth", "eim", "--service", "DC", "--json", "--loops", "100"]
+cars = []
+for _ in range(2):
+    cars.append(subprocess.Popen(car, stdout=subprocess.PIPE, text=True))
+    while True:  # the next comes while the one before charges
+        lines.append(json.loads(station.stdout.readline()))
+        if lines[-1]["event"] == "power":
+            break
+said = [json.loads(car.communicate(timeout=170)[0]) for car in cars]
+station.terminate()
+lines += [json.loads(line) for line in station.stdout]
+print(json.dumps({"cars": said, "station": lines}))
+"""
+
+
+def test_two_cars_on_one_interface_charge_at_two_outlets_and_every_line_says_at_which(tmp_path: Path) -> None:
+    prefix = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
+    try:
+        able = subprocess.run([*prefix, "true"], capture_output=True, timeout=60, check=False).returncode == 0
+    except OSError:
+        able = False
+    if not able:
+        pytest.skip("a network of its own takes the right to make one")
+    (tmp_path / "station.toml").write_text(TWO)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [*prefix, sys.executable, "-c", CARS, str(tmp_path / "station.toml")]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=180, check=False)
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert [car["ok"] for car in said["cars"]] == [True, True], said["cars"]
+    assert {car["evse_id"] for car in said["cars"]} == {"DE*V2G*E1", "DE*V2G*E2"}
+    assert all("evse" in line for line in said["station"]), said["station"]
+    for car in said["cars"]:
+        mine = [line for line in said["station"] if line["evse"] == car["evse_id"]]
+        assert {"listening", "session", "power", "ended"} <= {line["event"] for line in mine}
+    assert "DE*V2G*E1 [::1]" in done.stderr.replace("%lo", "")  # and every line of the log
