@@ -162,7 +162,7 @@ class Context:
     schedule_asked: float | None = None
     offer: Offer | None = None
     profile: Series | None = None  # W, what the car will follow
-    violating: float | None = None  # since when the car has left its profile
+    violating: tuple[tuple[str, float], ...] = ()  # bounds that the power is beyond, and since when
     pause_proposed: bool = False
     max_points: int = 1024
 

@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from secc.answers.loop import Modes, admitted, bounds, car_limits, common, reported
+from secc.answers.bounds import bounds
+from secc.answers.loop import Modes, admitted, car_limits, common, reported
 from secc.answers.parameters import phases
 from secc.context import Context, Reply
 from secc.station import SetPower

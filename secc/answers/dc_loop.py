@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 
-from secc.answers.loop import Bounds, Modes, admitted, bounds, car_limits, common, reported
+from secc.answers.bounds import Bounds, bounds
+from secc.answers.loop import Modes, admitted, car_limits, common, reported
 from secc.answers.output import LEAST_VOLTAGE, moved, output, voltage_within
 from secc.context import Context, Reply
 from secc.station import Limits
-from v2g.messages.common_types import CLReqControlModeType, CLResControlModeType
+from v2g.messages.common_types import CLReqControlModeType, CLResControlModeType, RationalNumberType
 from v2g.messages.dc import (
     BPT_Dynamic_DC_CLReqControlModeType,
     BPT_Dynamic_DC_CLResControlModeType,
@@ -76,18 +77,23 @@ def _wished(mode: CLReqControlModeType, allowed: Bounds, present: float, known: 
     return min(max(power / present, -car.discharge_current), car.charge_current)
 
 
+def _minimum(least: float, most: float) -> RationalNumberType:
+    """A minimum rounds up, as it was announced; one that is the maximum too is the same number."""
+    return rational(least, "down" if least == most else "up")
+
+
 def _mode(kind: type[CLResControlModeType], allowed: Bounds, known: Context) -> CLResControlModeType:
     ours = known.present_limits
     fields = {
         "EVSEMaximumChargePower": rational(allowed.charge, "down"),
-        "EVSEMinimumChargePower": rational(allowed.charge_minimum, "down"),
+        "EVSEMinimumChargePower": _minimum(allowed.charge_minimum, allowed.charge),
         "EVSEMaximumChargeCurrent": rational(ours.charge_current, "down"),
         "EVSEMaximumVoltage": rational(ours.voltage, "down"),
     }
     if known.agreement.selected.bidirectional:
         fields |= {
             "EVSEMaximumDischargePower": rational(allowed.discharge, "down"),
-            "EVSEMinimumDischargePower": rational(allowed.discharge_minimum, "down"),
+            "EVSEMinimumDischargePower": _minimum(allowed.discharge_minimum, allowed.discharge),
             "EVSEMaximumDischargeCurrent": rational(ours.discharge_current, "down"),
             "EVSEMinimumVoltage": rational(ours.voltage_minimum, "up"),
         }

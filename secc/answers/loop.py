@@ -1,8 +1,9 @@
 """What the charge loops of AC and DC have in common: status, meter, reports, and what may flow now."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
+from secc.answers.keeping import kept
 from secc.context import Context
 from secc.station import EVReported, Limits, NeedsChanged
 from v2g.exi.schema import Type
@@ -22,9 +23,6 @@ from v2g.session.profiles import NO_DISCHARGED_ENERGY
 from v2g.session.rational import number, optional
 
 DEPARTURE_CHANGE = 60.0  # s; a departure that moves less is the same wish, counted down
-VIOLATION_WARNED = 5.0  # s above its profile until the car is warned: ramps take time
-VIOLATION_ENDED = 60.0  # s until it is refused
-VIOLATION_SHARE, VIOLATION_POWER = 0.05, 500.0  # of the profile, and W: below this it is metering and control error
 Modes = dict[tuple[str, bool], tuple[type[CLReqControlModeType], type[CLResControlModeType]]]
 
 
@@ -42,7 +40,7 @@ def admitted(mode: CLReqControlModeType, modes: Modes, known: Context) -> type[C
 
 def common(request: ChargeLoopReqType, power: float, known: Context) -> tuple[dict[str, Any], Context, tuple[Event, ...]]:
     """Header, code, status and meter of the response; what is known then; what goes into the trace. `power` (W) flows at the car."""
-    known, code = _kept(power, known)
+    known, code = kept(power, known)
     asked = known.notice is not None and known.notice.notification is evseNotificationType.MeteringConfirmation
     shown = (
         meter_info(known) if request.MeterInfoRequested or asked or not known.metered else None
@@ -56,7 +54,7 @@ def common(request: ChargeLoopReqType, power: float, known: Context) -> tuple[di
     ):
         relaxed = (Relaxed(known.now, NO_DISCHARGED_ENERGY.name, NO_DISCHARGED_ENERGY.requirement),)
     fields = {"Header": known.header, "ResponseCode": code, "EVSEStatus": known.status, "MeterInfo": shown}
-    return fields, replace(known, metered=True, meter_shown=shown or known.meter_shown), relaxed
+    return fields, replace(known, metered=known.metered or shown is not None, meter_shown=shown or known.meter_shown), relaxed
 
 
 def meter_info(known: Context) -> MeterInfoType | None:
@@ -73,19 +71,6 @@ def meter_info(known: Context) -> MeterInfoType | None:
         MeterStatus=meter.status,
         MeterTimestamp=int(meter.at),
     )
-
-
-def _kept(power: float, known: Context) -> tuple[Context, Code]:
-    """Whether the car keeps the profile it announced: first time to settle, then a warning, then the end [V2G20-1864]."""
-    planned = known.profile.at(known.wall) if known.profile is not None and known.agreement.selected.control == "Scheduled" else None
-    slack = VIOLATION_POWER + VIOLATION_SHARE * abs(planned or 0.0)
-    if planned is None or min(planned, 0.0) - slack <= power <= max(planned, 0.0) + slack:
-        return replace(known, violating=None), Code.OK
-    since = known.now if known.violating is None else known.violating
-    if known.now - since >= VIOLATION_ENDED:
-        raise Refused(Code.FAILED_EVPowerProfileViolation, f"{power:.0f} W flow where the profile says {planned:.0f} W", "V2G20-1864")
-    warned = known.now - since >= VIOLATION_WARNED
-    return replace(known, violating=since), Code.WARNING_EVPowerProfileViolation if warned else Code.OK
 
 
 # --- what the car tells ---
@@ -117,48 +102,6 @@ def reported(request: ChargeLoopReqType, mode: CLReqControlModeType, power: floa
     anew = departure is not None and abs(departure - (known.needs.departure or 0.0)) > DEPARTURE_CHANGE
     known = replace(known, needs=needs if anew else replace(needs, departure=known.needs.departure))
     return known, (report, NeedsChanged(known.now, needs, first=False)) if anew else (report,)
-
-
-# --- what may flow ---
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """Power that may flow now: W, magnitudes; the minima are what is offered at least."""
-
-    charge: float
-    discharge: float
-    charge_minimum: float = 0.0
-    discharge_minimum: float = 0.0
-
-    def clamp(self, power: float) -> float:
-        """A power (W, signed) within the maxima."""
-        return min(max(power, -self.discharge), self.charge)
-
-
-def bounds(known: Context) -> Bounds:
-    """The outlet's limits; in Scheduled control within the schedule that was chosen, in Dynamic control squeezed to the setpoint."""
-    ours, selection = known.present_limits, known.agreement.selected
-    discharge = ours.discharge_power if selection.bidirectional else 0.0
-    if selection.control == "Scheduled":
-        high, low = _scheduled(known)
-        return Bounds(min(ours.charge_power, high), min(discharge, low))
-    if known.setpoint is None:
-        return Bounds(
-            ours.charge_power, discharge, min(ours.charge_power_minimum, ours.charge_power), min(ours.discharge_power_minimum, discharge)
-        )
-    power = Bounds(ours.charge_power, discharge).clamp(known.setpoint)
-    return Bounds(max(power, 0.0), max(-power, 0.0), max(power, 0.0), max(-power, 0.0))
-
-
-def _scheduled(known: Context) -> tuple[float, float]:
-    """What the chosen schedule allows now: (into the car, out of it) in W, magnitudes. Nothing beyond its end."""
-    chosen = known.offer.chosen(known.agreement.tuple_id) if known.offer is not None and known.agreement.tuple_id is not None else None
-    if chosen is None:
-        return 0.0, 0.0
-    charge = chosen.charging.at(known.wall) if chosen.charging is not None else None
-    discharge = chosen.discharging.at(known.wall) if chosen.discharging is not None else None
-    return max(charge or 0.0, 0.0), max(-(discharge or 0.0), 0.0)
 
 
 def car_limits(mode: Type, known: Context) -> Limits:

@@ -1,6 +1,6 @@
 """The one place where a DC output is bounded: pre-charge, charge loop and renegotiation command nothing that has not been through here."""
 
-from secc.answers.loop import Bounds
+from secc.answers.bounds import Bounds
 from secc.context import Context
 from secc.station import Limits, SetOutput
 

@@ -24,9 +24,10 @@ from v2g.messages.dc import (
     DC_CPDResEnergyTransferModeType,
 )
 from v2g.session.errors import Refused
-from v2g.session.rational import number, rational
+from v2g.session.rational import number, optional, rational
 from v2g.session.sequence import State
 
+PHASES = ("", "_L2", "_L3")
 AC_WRONG, DC_WRONG = "V2G20-1619", "V2G20-2272"
 
 
@@ -41,8 +42,10 @@ def ac_parameters(request: AC_ChargeParameterDiscoveryReq, known: Context) -> Re
         discharge_power=abs(phases(mode, "EVMaximumDischargePower")),  # read with either sign: public stacks differ
         discharge_power_minimum=abs(phases(mode, "EVMinimumDischargePower")),
     )
+    ours = known.outlet.limits  # what the hardware can do: what a backend leaves of it now may rise again, what is announced may not
     _plausible(car, ("charge_power", "discharge_power"), AC_WRONG)
-    ours = known.limits
+    _common(car, ours, _flows(selection.bidirectional, ("charge_power",)), AC_WRONG)
+    _common_per_phase(mode, ours, AC_WRONG)
     powers = {
         "EVSEMaximumChargePower": rational(ours.charge_power, "down"),
         "EVSEMinimumChargePower": rational(ours.charge_power_minimum, "up"),
@@ -61,13 +64,11 @@ def dc_parameters(request: DC_ChargeParameterDiscoveryReq, known: Context) -> Re
     expected = BPT_DC_CPDReqEnergyTransferModeType if selection.bidirectional else DC_CPDReqEnergyTransferModeType
     _demand(type(mode) is expected, f"{type(mode).__name__} under service {selection.service}", DC_WRONG)
     car = _dc_limits(mode)
+    ours = known.outlet.limits  # as in AC
     _plausible(car, ("charge_power", "charge_current", "discharge_power", "discharge_current", "voltage"), DC_WRONG)
-    ours = known.limits
     _demand(car.voltage > 0, f"EVMaximumVoltage is {car.voltage:g} V", DC_WRONG)
     _demand(car.charge_current > 0 or car.discharge_current > 0, "the car takes and gives no current", DC_WRONG)
-    apart = car.voltage < ours.voltage_minimum or car.voltage_minimum > ours.voltage
-    span = f"{car.voltage_minimum:g} to {car.voltage:g} V, the outlet's is {ours.voltage_minimum:g} to {ours.voltage:g} V"
-    _demand(not apart, f"the car's range is {span}", DC_WRONG)
+    _common(car, ours, ("voltage", *_flows(selection.bidirectional, ("charge_power", "charge_current"))), DC_WRONG)
     values = {
         "EVSEMaximumChargePower": rational(ours.charge_power, "down"),
         "EVSEMinimumChargePower": rational(ours.charge_power_minimum, "up"),
@@ -103,7 +104,7 @@ def _dc_limits(mode: DC_CPDReqEnergyTransferModeType) -> Limits:
 
 def phases(mode: Type, name: str) -> float:
     """The sum of a power over its phases (W); 0 where the type has no such field."""
-    values = (getattr(mode, name + suffix, None) for suffix in ("", "_L2", "_L3"))
+    values = (getattr(mode, name + suffix, None) for suffix in PHASES)
     return sum(number(value) for value in values if value is not None)
 
 
@@ -128,5 +129,38 @@ def _plausible(car: Limits, names: tuple[str, ...], requirement: str) -> None:
     _demand(car.charge_power > 0 or car.discharge_power > 0, "the car takes and gives no power", requirement)
 
 
+def _flows(bidirectional: bool, names: tuple[str, ...]) -> tuple[str, ...]:
+    return (*names, *(f"dis{name}" for name in names)) if bidirectional else names
+
+
+def _common(car: Limits, ours: Limits, names: tuple[str, ...], requirement: str) -> None:
+    """What the car can and what the outlet can have values in common: neither needs more than the other has."""
+    for name in names:
+        (most, least), (our_most, our_least) = ((getattr(x, name), getattr(x, f"{name}_minimum")) for x in (car, ours))
+        span = f"{least:g} to {most:g} {_UNITS[name]}, the outlet's is {our_least:g} to {our_most:g} {_UNITS[name]}"
+        unused = most == 0 and name != "voltage"  # a direction in which the car takes or gives nothing needs nothing in common
+        _demand(unused or (least <= our_most and our_least <= most), f"the car's {name} is {span}", requirement)
+
+
+def _common_per_phase(mode: Type, ours: Limits, requirement: str) -> None:
+    """Where a car speaks of its phases one by one, none may need more than a phase of the outlet has."""
+    if all(getattr(mode, f"EVMaximumChargePower{phase}", None) is None for phase in PHASES[1:]):
+        return
+    for name, most in (("EVMinimumChargePower", ours.charge_power), ("EVMinimumDischargePower", ours.discharge_power)):
+        for phase in PHASES:
+            least = optional(getattr(mode, name + phase, None))
+            has = most / ours.phases
+            _demand(
+                least is None or abs(least) <= has, f"{name}{phase} is {least or 0:g} W, a phase of the outlet has {has:g} W", requirement
+            )
+
+
+_UNITS = {
+    "voltage": "V",
+    **dict.fromkeys(("charge_power", "discharge_power"), "W"),
+    **dict.fromkeys(("charge_current", "discharge_current"), "A"),
+}
+
+
 def _learnt(known: Context, car: Limits) -> Context:
-    return replace(known, car=car, announced=known.limits)
+    return replace(known, car=car, announced=known.outlet.limits)

@@ -5,8 +5,8 @@ from dataclasses import replace
 from energy.offer import Tuple
 from energy.series import Series, Step
 from energy.setpoint import held
+from secc.answers.bounds import bounds
 from secc.answers.contactor import CONTACTOR_LIMIT, waiting
-from secc.answers.loop import bounds
 from secc.answers.output import output
 from secc.context import Context, Pending, Reply
 from secc.station import PowerStarted, PowerStopped, ScheduleChosen, SetOutput, SetPower

@@ -133,6 +133,29 @@ def test_limits_fall_with_the_outlet_and_never_rise_above_what_was_announced(ser
     assert (number(mode.EVSEMaximumChargeCurrent), number(mode.EVSEMaximumVoltage)) == (LIMITS.charge_current, LIMITS.voltage)
 
 
+@pytest.mark.parametrize("setpoint", [None, 8e3, 0.0, -6e3, 49_999.9])
+@pytest.mark.parametrize("control", ["Scheduled", "Dynamic"])
+def test_minima_are_never_below_those_that_were_announced(control: str, setpoint: float | None) -> None:
+    least = replace(LIMITS, charge_power_minimum=2_000.0, discharge_power_minimum=1_500.0, voltage_minimum=200.0)
+    car = charging("DC_BPT", control, limits=least)
+    car.tell(words.SetpointChanged(setpoint), words.LimitsChanged(LIMITS))  # the hardware says that it could do with less
+    mode = car.loop("DC_BPT", control).CLResControlMode
+    assert number(mode.EVSEMinimumChargePower) >= 2_000
+    assert number(mode.EVSEMinimumDischargePower) >= 1_500
+    assert number(mode.EVSEMinimumVoltage) == 200
+    car.tell(words.LimitsChanged(replace(least, voltage_minimum=250.0)))
+    assert number(car.loop("DC_BPT", control).CLResControlMode.EVSEMinimumVoltage) == 250
+
+
+def test_no_minimum_is_above_what_the_car_can_take_or_above_its_own_maximum() -> None:
+    car = charging("DC_BPT", "Dynamic")
+    for setpoint in (20e3, 12_345.67, -20e3, -12_345.67):
+        car.tell(words.SetpointChanged(setpoint))
+        mode = car.loop("DC_BPT", "Dynamic", EVMaximumChargePower=r(3e3), EVMaximumDischargePower=r(2e3)).CLResControlMode
+        assert number(mode.EVSEMinimumChargePower) <= min(3e3, number(mode.EVSEMaximumChargePower))
+        assert number(mode.EVSEMinimumDischargePower) <= min(2e3, number(mode.EVSEMaximumDischargePower))
+
+
 # --- dynamic control ---
 
 
@@ -227,6 +250,15 @@ def test_the_first_answer_shows_the_meter_and_every_one_that_is_asked(service: s
     assert (shown.MeterSignature, shown.MeterTimestamp) == (b"s" * 64, int(EPOCH + 7))
     assert car.loop(service).MeterInfo is None
     assert car.loop(service, meter=True).MeterInfo == shown
+
+
+@pytest.mark.parametrize("service", ["AC", "DC"])
+def test_a_meter_that_was_not_read_in_time_is_made_up_for(service: str) -> None:
+    car = charging(service)
+    assert car.loop(service).MeterInfo is None
+    car.tell(words.MeterRead(READING))
+    assert car.loop(service).MeterInfo is not None
+    assert car.loop(service).MeterInfo is None
 
 
 def test_a_plain_service_shows_no_discharged_energy() -> None:

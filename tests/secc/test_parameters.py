@@ -1,10 +1,12 @@
 """ChargeParameterDiscovery: types, limits, and what cannot be."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from tests.secc.scripted import LIMITS, Scripted, r
+from secc import station as words
+from tests.secc.scripted import LIMITS, Scripted, outlet, r
 from v2g.messages import ac, dc
 from v2g.messages.common_types import RationalNumberType
 from v2g.messages.common_types import responseCodeType as Code
@@ -94,3 +96,69 @@ def test_phases_add_up() -> None:
     car.parameters("AC", EVMaximumChargePower=r(3000), EVMaximumChargePower_L2=r(3000), EVMaximumChargePower_L3=r(3000))
     assert car.session.context.car is not None
     assert car.session.context.car.charge_power == 9000
+
+
+@pytest.mark.parametrize(
+    ("service", "changes"),
+    [
+        ("DC", {"EVMinimumChargePower": r(51e3)}),
+        ("DC", {"EVMinimumChargeCurrent": r(126)}),
+        ("DC_BPT", {"EVMinimumDischargePower": r(31e3)}),
+        ("DC_BPT", {"EVMinimumDischargePower": r(-31e3), "EVMaximumDischargePower": r(-40e3)}),
+        ("DC_BPT", {"EVMinimumDischargeCurrent": r(76)}),
+        ("AC", {"EVMinimumChargePower": r(51e3), "EVMaximumChargePower": r(60e3)}),
+        ("AC_BPT", {"EVMinimumDischargePower": r(31e3), "EVMaximumDischargePower": r(60e3)}),
+    ],
+)
+def test_a_car_that_needs_more_than_the_outlet_has_is_refused(service: str, changes: dict[str, RationalNumberType]) -> None:
+    car = selected(service)
+    assert car.parameters(service, **changes).ResponseCode is Code.FAILED_WrongChargeParameter
+    assert "the outlet's is" in str(car.session.ended and car.session.ended.error)
+
+
+@pytest.mark.parametrize(
+    ("service", "changes"),
+    [
+        ("DC", {"EVMinimumChargePower": r(50e3)}),
+        ("DC_BPT", {"EVMinimumDischargeCurrent": r(75)}),
+        ("DC_BPT", {"EVMaximumDischargePower": r(0), "EVMaximumDischargeCurrent": r(0)}),  # a direction that it does not use
+        ("AC", {"EVMinimumChargePower": r(50e3), "EVMaximumChargePower": r(60e3)}),
+    ],
+)
+def test_a_car_that_needs_all_that_the_outlet_has_is_served(service: str, changes: dict[str, RationalNumberType]) -> None:
+    assert selected(service).parameters(service, **changes).ResponseCode is Code.OK
+
+
+@pytest.mark.parametrize("name", ["charge_power", "charge_current"])
+def test_a_car_that_can_take_less_than_the_least_of_the_outlet_is_refused(name: str) -> None:
+    car = Scripted(outlet(limits=replace(LIMITS, **{f"{name}_minimum": 20.0})))
+    car.authorized("DC")
+    car.select("DC")
+    field = {"charge_power": "EVMaximumChargePower", "charge_current": "EVMaximumChargeCurrent"}[name]
+    assert car.parameters("DC", **{field: r(19)}).ResponseCode is Code.FAILED_WrongChargeParameter
+
+
+@pytest.mark.parametrize("phase", ["", "_L2", "_L3"])
+@pytest.mark.parametrize(("least", "code"), [(17e3, Code.FAILED_WrongChargeParameter), (16e3, Code.OK)])
+def test_no_phase_may_need_more_than_a_phase_of_the_outlet_has(phase: str, least: float, code: Code) -> None:
+    car = selected("AC")
+    most = {f"EVMaximumChargePower{each}": r(20e3) for each in ("", "_L2", "_L3")}
+    assert car.parameters("AC", **most, **{f"EVMinimumChargePower{phase}": r(least)}).ResponseCode is code
+
+
+def test_no_phase_may_have_to_give_more_than_a_phase_of_the_outlet_takes() -> None:
+    car = selected("AC_BPT")
+    most = {f"EVMaximum{way}Power{each}": r(20e3) for way in ("Charge", "Discharge") for each in ("", "_L2", "_L3")}
+    answer = car.parameters("AC_BPT", **most, EVMinimumDischargePower_L2=r(11e3))
+    assert answer.ResponseCode is Code.FAILED_WrongChargeParameter
+
+
+@pytest.mark.parametrize("service", ["DC", "AC"])
+def test_what_is_low_for_a_moment_does_not_cap_the_session(service: str) -> None:
+    car = selected(service)
+    car.tell(words.LimitsChanged(replace(LIMITS, charge_power=2_000, charge_power_minimum=1_000)))
+    mode = getattr(car.parameters(service), f"{service}_CPDResEnergyTransferMode")
+    assert (number(mode.EVSEMaximumChargePower), number(mode.EVSEMinimumChargePower)) == (LIMITS.charge_power, 0)
+    assert car.session.context.present_limits.charge_power == 2_000
+    car.tell(words.LimitsChanged(LIMITS))
+    assert car.session.context.present_limits.charge_power == LIMITS.charge_power
