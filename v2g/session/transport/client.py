@@ -13,6 +13,7 @@ from v2g.session.link import Disconnected, HandshakeFailed, Observe, Observer, U
 from v2g.session.tls import CONFORMANCE, Credential, Profile, TlsError
 from v2g.session.transport import openssl
 from v2g.session.transport.channel import Channel, CheckStaples, Verify, Wall
+from v2g.session.transport.ports import bind
 from v2g.session.transport.pump import Attend, Limits, Pump
 
 if TYPE_CHECKING:
@@ -80,8 +81,9 @@ async def run(
 ) -> Ended:
     """Connect, run one session to its end, and return how it ended.
 
-    `host` is a name, an IPv4 or an IPv6 address; a link-local one needs its interface (fe80::1%eth0). Nothing is raised for what a peer or
-    a network does: no connection ends as `Unreachable`, a failed handshake as `TlsError`. `connect_limit` is in seconds.
+    `host` is a name, an IPv4 or an IPv6 address; a link-local one needs its interface (fe80::1%eth0). The connection comes from a port of
+    49152 to 65535. Nothing is raised for what a peer or a network does: no connection ends as `Unreachable`, a failed handshake as
+    `TlsError`. `connect_limit` is in seconds.
     """
     failure = _Failure()
     witnesses: list[Observe] = [*observe, lambda local, peer, number: failure]
@@ -107,7 +109,8 @@ async def _connected(make: Callable[[], Pump], host: str, port: int, limit: floa
     where = spelled((host, port))
     try:
         async with asyncio.timeout(limit):
-            _, pump = await loop.create_connection(make, host, port)
+            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
+            _, pump = await loop.create_connection(make, sock=await _reached(found))
     except TimeoutError:
         raise Unreachable(f"{where} did not accept a connection within {limit:g} s: is the station there, and on this network?") from None
     except socket.gaierror as error:
@@ -115,6 +118,27 @@ async def _connected(make: Callable[[], Pump], host: str, port: int, limit: floa
     except OSError as error:
         raise Unreachable(_explained(where, host, error)) from None
     return pump
+
+
+async def _reached(found: Sequence[tuple[int, int, int, str, tuple[object, ...]]]) -> socket.socket:
+    """A socket that is connected to the first of these places that can be; OSError of the first where none can."""
+    first: OSError | None = None
+    for family, kind, protocol, _, place in found:
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.setblocking(False)
+            if family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            bind(sock, ("::", 0) if family == socket.AF_INET6 else ("", 0), avoid=int(str(place[1])))  # any address of this machine
+            await asyncio.get_running_loop().sock_connect(sock, place)
+        except BaseException as error:
+            sock.close()
+            if not isinstance(error, OSError):
+                raise
+            first = first or error
+        else:
+            return sock
+    raise first or OSError("the name has no address")
 
 
 def _explained(where: str, host: str, error: OSError) -> str:

@@ -22,6 +22,7 @@ from v2g.session.pace import PaceBySource
 from v2g.session.sdp import GROUP, PORT, Request, Response, Security
 from v2g.session.timing import SDP_ATTEMPTS, SDP_RETRY
 from v2g.session.transport.addresses import index_of, is_loopback, link_local, zoned
+from v2g.session.transport.ports import bind
 
 log = logger("v2g.transport")
 
@@ -173,16 +174,16 @@ async def discover(
     retry: float = SDP_RETRY,
     port: int = PORT,
 ) -> Found:
-    """Ask on an interface until a station answers: `attempts` requests, one every `retry` seconds.
+    """Ask on an interface until a station answers: `attempts` requests, one every `retry` seconds, from a port of 49152 to 65535.
 
     Answers that cannot be used, among them any without TLS to a request for TLS, are counted and not believed [V2G20-1237]. Raises
     Unreachable when there is no such interface, it has no link-local address, or nobody answered; the message says which, and what else was
     heard.
     """
     asking = _Asking(interface, Request(security))
-    sock = _socket(asking._index, interface)
+    sock = _socket(asking._index, interface, shared=False)  # whoever shares its port may get its answers
     try:
-        sock.bind((str(await _own_address(interface)), 0, 0, asking._index))
+        bind(sock, (str(await _own_address(interface)), 0, 0, asking._index))
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, asking._index)
         await asyncio.get_running_loop().create_datagram_endpoint(lambda: asking, sock=sock)
     except (OSError, Unreachable) as error:
@@ -213,11 +214,11 @@ async def _own_address(interface: str, limit: float = 2.0) -> IPv6Address:
     return link_local(interface)
 
 
-def _socket(index: int, interface: str) -> socket.socket:
+def _socket(index: int, interface: str, *, shared: bool = True) -> socket.socket:
     """A UDP socket that hears one interface: bound to it where the system lets us, else what comes from elsewhere is told by its zone."""
     sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
     sock.setblocking(False)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(shared))
     sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode() + b"\0")

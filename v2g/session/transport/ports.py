@@ -1,0 +1,38 @@
+"""The ports from which a car speaks: 49152 to 65535, at random, whatever the system would give."""
+
+import errno
+import random
+import socket
+from collections.abc import Iterator
+from typing import Final
+
+FIRST: Final = 49152
+LAST: Final = 65535
+TAKEN: Final = frozenset({errno.EADDRINUSE, errno.EACCES})  # the latter is how some systems say that a port is reserved
+_RANDOM = random.SystemRandom()
+
+
+def candidates() -> Iterator[int]:
+    """Every port of the range once, from a random one on."""
+    count = LAST - FIRST + 1
+    begin = _RANDOM.randrange(count)
+    return (FIRST + (begin + step) % count for step in range(count))
+
+
+def bind(sock: socket.socket, address: tuple[object, ...], avoid: int | None = None) -> int:
+    """Bind to a free port of the range at an address (as `bind` takes it, whose port does not count); the port.
+
+    A port that is taken, by whomever, is passed over: the socket shares none. `avoid` is one not to take: a connection to a port of this
+    machine where nobody listens would else meet itself. OSError where none is free, or the address is no address of this machine.
+    """
+    for port in candidates():
+        if port == avoid:
+            continue
+        try:
+            sock.bind((address[0], port, *address[2:]))
+        except OSError as error:
+            if error.errno not in TAKEN:
+                raise
+        else:
+            return port
+    raise OSError(errno.EADDRINUSE, f"no port from {FIRST} to {LAST} is free")
