@@ -1,12 +1,14 @@
 """`v2g doctor`: what of this machine a session would stumble over, and what to do about it, one line each."""
 
 import argparse
+import contextlib
 import importlib.util
 import json
 import shutil
 import socket
 import struct
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -156,29 +158,43 @@ def _sdp_port() -> Iterator[Finding]:
         yield Finding("SDP port", "note", f"UDP 15118: {error.strerror}", "another station runs here: stop it, or use --host/--connect")
 
 
-def _certificates(folder: Path) -> Iterator[Finding]:
-    from cryptography import x509
+def _certificates(folder: Path, profile: str) -> Iterator[Finding]:
+    from lab.stock import lacks, sides
 
-    files = sorted(folder.rglob("*.pem")) if folder.is_dir() else []
-    if not files:
+    if not folder.is_dir() or not any(folder.rglob("*.pem")):
         yield Finding("certificates", "note", f"none under {folder}", f"v2g pki create {folder}")
         return
-    now, soonest = datetime.now(UTC), None
+    found = list(lacks(folder, profile, time.time()))
+    for side, lack in found:
+        yield Finding(f"PKI, {side}", "bad" if lack.bad else "note", lack.text, lack.cure)
+    for side in sides(folder):
+        if not any(side == other for other, _ in found):
+            yield Finding(f"PKI, {side}", "ok", f"{folder} has what a {side} needs under the profile {profile}")
+    yield from _ends(folder)
+
+
+def _ends(folder: Path) -> Iterator[Finding]:
+    """The first certificate to end, of those that can be read; what cannot is said by its end of the line."""
+    from pki.errors import StoreError
+    from pki.store import read_chain
+
+    now, soonest = datetime.now(UTC), []
+    files = [file for file in sorted(folder.rglob("*.pem")) if not file.name.startswith(".") and b"BEGIN CERTIFICATE" in _read(file)]
     for file in files:
-        octets = file.read_bytes()
-        if b"BEGIN CERTIFICATE" in octets:
-            soonest = min(
-                [*([soonest] if soonest else []), *((c.not_valid_after_utc, file) for c in x509.load_pem_x509_certificates(octets))]
-            )
-    if soonest is not None:
-        until, file = soonest
+        with contextlib.suppress(StoreError):
+            soonest += [(one.not_valid_after_utc, str(file)) for one in read_chain(file)]
+    if soonest:
+        until, name = min(soonest)
         verdict: Verdict = "bad" if until < now else "note" if until < now + timedelta(days=14) else "ok"
-        yield Finding(
-            "certificates",
-            verdict,
-            f"{len(files)} files, the first to expire is {file.name} on {until:%Y-%m-%d}",
-            f"v2g pki create {folder}",
-        )
+        said = f"{len(files)} files of certificates, the first to end is {name} on {until:%Y-%m-%d}"
+        yield Finding("certificates", verdict, said, f"have it issued anew; for a laboratory: v2g pki create --force {folder}")
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError:
+        return b""
 
 
 def _java() -> Iterator[Finding]:
@@ -208,14 +224,14 @@ CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
 )
 
 
-def examine(certificates: Path) -> list[Finding]:
+def examine(certificates: Path, profile: str = "conformance") -> list[Finding]:
     """All findings, in the order of the checks."""
-    return [finding for check in CHECKS for finding in check()] + list(_certificates(certificates))
+    return [finding for check in CHECKS for finding in check()] + list(_certificates(certificates, profile))
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the findings; 1 when one of them is bad."""
-    findings = examine(options.pki)
+    findings = examine(options.pki, options.profile)
     if options.json:
         put(json.dumps([asdict(f) for f in findings], indent=1))
     else:
@@ -233,5 +249,8 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         epilog="examples:\n  v2g doctor\n  v2g doctor --pki certs --json\n\nexit codes: 0 nothing is bad, 1 something is",
     )
     parser.add_argument("--pki", type=Path, default=Path("certs"), help="folder of certificates (default: certs)")
+    parser.add_argument(
+        "--profile", choices=("conformance", "interop"), default="conformance", help="by whose rules the certificates are judged"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON array")
     parser.set_defaults(func=run)

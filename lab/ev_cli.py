@@ -91,21 +91,34 @@ def run(options: argparse.Namespace) -> int:
     from pki.errors import CertificateError, StoreError
     from v2g.session.errors import Misuse
 
+    already: frozenset[str] = frozenset()
     try:
         config = configured(options)
         if bool(config.connect) == bool(config.iface):
             raise ConfigError("where is the station? give --connect HOST:PORT, or --iface NAME to ask by SDP")
         if config.tls and not config.pki:
             raise ConfigError("TLS needs certificates: give --pki DIR (v2g pki create DIR makes them), or --no-tls on a bench")
+        if config.pki:
+            already = stocktaken(config, options)
         said = asyncio.run(visit(config, options))
     except (ConfigError, StoreError, CertificateError, Misuse) as error:
-        print(f"v2g ev: {error}", file=sys.stderr)
+        if str(error) not in already:
+            print(f"v2g ev: {error}", file=sys.stderr)
         return USAGE
     except OSError as error:
         print(f"v2g ev: {error.filename or options.config}: {error.strerror or error}", file=sys.stderr)
         return USAGE
     put(json.dumps(said) if options.json else told(said), flush=True)
     return WELL if said["ok"] else NEGATIVE
+
+
+def stocktaken(config: Config, options: argparse.Namespace) -> frozenset[str]:
+    """Say what the certificates lack for this car; gives the lines."""
+    from lab.stock import said_at_start
+
+    at = wall.wall_of(wall.clock_of(options, config.time_scale))()
+    needs = {"tls": config.tls, "contracts": "PnC" in config.wish.authorizations and not config.wish.install}
+    return said_at_start("v2g ev", str(config.pki), "car", config.wish.profile, at, **needs)
 
 
 FLAGS = {  # flag -> place in the configuration

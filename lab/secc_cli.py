@@ -93,16 +93,29 @@ def run(options: argparse.Namespace) -> int:
     """Serve until stopped; the exit code."""
     from pki.errors import CertificateError, StoreError
 
+    said: frozenset[str] = frozenset()
     try:
         config = configured(options)
+        if config.pki:
+            said = stocktaken(config, options)
         ended = asyncio.run(serve(config, options))
     except (ConfigError, StoreError, CertificateError, Unreachable) as error:
-        print(f"v2g secc: {error}", file=sys.stderr)
+        if str(error) not in said:
+            print(f"v2g secc: {error}", file=sys.stderr)
         return USAGE
     except OSError as error:
         print(f"v2g secc: {error.filename or options.config}: {error.strerror or error}", file=sys.stderr)
         return USAGE
     return WELL if ended is None or ended.well else NEGATIVE
+
+
+def stocktaken(config: Config, options: argparse.Namespace) -> frozenset[str]:
+    """Say what the certificates lack for this station; gives the lines."""
+    from lab.stock import said_at_start
+
+    at = wall.wall_of(wall.clock_of(options, config.time_scale))()
+    needs = {"tls": config.tls, "contracts": any("PnC" in (each.offer or config.offer).authorizations for each in config.outlets())}
+    return said_at_start("v2g secc", str(config.pki), "station", config.profile, at, **needs)
 
 
 def configured(options: argparse.Namespace) -> Config:

@@ -25,13 +25,13 @@ owner alone (0600). `changed()` tells a server that has it loaded to build new c
 
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -93,6 +93,9 @@ class Credential:
         return facts(self.leaf).common_name
 
 
+Found = TypeVar("Found", Credential, x509.Certificate)
+
+
 class Store:
     """A directory of anchors and credentials. Files are read on first use and kept; `reload` forgets them.
 
@@ -110,7 +113,7 @@ class Store:
     @cached_property
     def anchors(self) -> Anchors:
         """The trusted roots by family. A certificate that is no self-signed CA is refused, not trusted."""
-        return Anchors(**{family.value: tuple(self._roots(family)) for family in Anchor})
+        return Anchors(**{family.value: tuple(_or_raise(self.roots(family))) for family in Anchor})
 
     @cached_property
     def _by_role(self) -> dict[Role, tuple[Credential, ...]]:
@@ -119,9 +122,29 @@ class Store:
     def credentials(self, role: Role) -> tuple[Credential, ...]:
         """All credentials of a role, the preferred curve first. Empty when there is none."""
         if role not in self._by_role:
-            found = [self._credential(role, path) for path in sorted((self.path / role.value).glob("*.chain.pem"))]
+            found = list(_or_raise(self.held(role)))
             self._by_role[role] = tuple(sorted(found, key=lambda one: (PREFERENCE.index(one.curve), len(one.name), one.name)))
         return self._by_role[role]
+
+    def held(self, role: Role) -> Iterator[Credential | StoreError]:
+        """Every credential of a role, or what is wrong with it, file by file."""
+        for path in sorted((self.path / role.value).glob("*.chain.pem")):
+            try:
+                yield self._credential(role, path)
+            except StoreError as error:
+                yield error
+
+    def roots(self, family: Anchor) -> Iterator[x509.Certificate | StoreError]:
+        """Every root of a family, or what is wrong with it, file by file."""
+        for path in sorted(self.root_path(family).glob("*.pem")):
+            try:
+                for certificate in read_chain(path):
+                    demand_root(certificate)
+                    yield certificate
+            except StoreError as error:
+                yield error
+            except CertificateError as error:
+                yield StoreError(f"{path}: {error.reason}; remove it, or put it where it belongs")
 
     def credential(self, role: Role, curve: str | None = None) -> Credential:
         """The first of a role, or of a role on a curve."""
@@ -244,22 +267,13 @@ class Store:
             try:
                 found.append(x509.load_pem_x509_crl(path.read_bytes()))
             except PARSE_ERRORS as error:
-                raise StoreError(f"{path} holds no revocation list: {error}") from None
+                raise StoreError(f"{path} holds no revocation list ({error}); fetch it anew or take the file away") from None
         return tuple(found)
 
     def _response_path(self, certificate: x509.Certificate) -> Path:
         return self.path / RESPONSES / f"{certificate.fingerprint(hashes.SHA256()).hex()}.der"
 
     # --- one file ---
-
-    def _roots(self, family: Anchor) -> Iterable[x509.Certificate]:
-        for path in sorted(self.root_path(family).glob("*.pem")):
-            for certificate in read_chain(path):
-                try:
-                    demand_root(certificate)
-                except CertificateError as error:
-                    raise StoreError(f"{path}: {error.reason}; remove it, or put it where it belongs") from None
-                yield certificate
 
     def _credential(self, role: Role, chain_path: Path) -> Credential:
         name = chain_path.name.removesuffix(".chain.pem")
@@ -273,6 +287,13 @@ class Store:
             raise StoreError(f"{reason}; put the right key there, and the leaf first in the chain")
         served, remarks = arranged(chain)
         return Credential(role, name, served, key, chain_path, key_path, remarks)
+
+
+def _or_raise(found: Iterable[Found | StoreError]) -> Iterator[Found]:
+    for one in found:
+        if isinstance(one, StoreError):
+            raise one
+        yield one
 
 
 def create(path: str | os.PathLike[str], hierarchies: Iterable[Hierarchy]) -> Store:
@@ -301,9 +322,9 @@ def read_chain(path: Path) -> tuple[x509.Certificate, ...]:
     try:
         return read_pem(path.read_bytes())
     except OSError as error:
-        raise StoreError(f"{path} cannot be read: {error.strerror}") from None
+        raise StoreError(f"{path} cannot be read: {error.strerror}; put PEM certificates there, or take it away") from None
     except CertificateError as error:
-        raise StoreError(f"{path}: {error.reason}") from None
+        raise StoreError(f"{path}: {error.reason}; put PEM certificates there, or take the file away") from None
 
 
 def _demand_readable(path: Path, chain: tuple[x509.Certificate, ...]) -> None:
@@ -311,7 +332,7 @@ def _demand_readable(path: Path, chain: tuple[x509.Certificate, ...]) -> None:
         try:
             facts(certificate)
         except CertificateError as error:
-            raise StoreError(f"{path}: certificate {depth}: {error.reason}") from None
+            raise StoreError(f"{path}: certificate {depth}: {error.reason}; have it issued anew, or take the file away") from None
 
 
 def read_key(path: Path, password: bytes | None = None) -> PrivateKey:
@@ -321,9 +342,11 @@ def read_key(path: Path, password: bytes | None = None) -> PrivateKey:
     try:
         key: PrivateKeyTypes = serialization.load_pem_private_key(path.read_bytes(), password)
     except OSError as error:
-        raise StoreError(f"{path} cannot be read: {error.strerror}") from None
+        raise StoreError(f"{path} cannot be read: {error.strerror}; put the key of the first certificate there") from None
     except PARSE_ERRORS as error:
-        raise StoreError(f"{path} holds no usable private key: {error}") from None
+        if isinstance(error, TypeError) and password is None:
+            raise StoreError(f"{path} is encrypted, and keys are read without a password; openssl pkey -in {path} -out KEY") from None
+        raise StoreError(f"{path} holds no usable private key ({error}); put the key of the first certificate there") from None
     if key_name(key) not in ALGORITHMS:
         raise StoreError(f"{path} holds a {key_name(key)} key; ISO 15118 signs with {', '.join(ALGORITHMS)}")
     return cast(PrivateKey, key)
