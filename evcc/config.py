@@ -21,13 +21,16 @@ charge_power = 150000
 """
 
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from evcc.car import Car, Wish
 from evcc.contract import Contract
 from evcc.ev import AC_INLET, Battery, Ev, Inlet
 from evcc.goal import Goal
+from evcc.services import IDS
 from pki.status_book import Revocation
+from v2g import suggestion
 from v2g.session.clock import Clock
 from v2g.settings import ConfigError, read
 
@@ -52,6 +55,10 @@ class Config:
     ac: Inlet = AC_INLET
 
     def __post_init__(self) -> None:
+        for service in self.wish.services:
+            if service not in IDS:
+                given = f"wish.services is {list(self.wish.services)}: {service!r} is none of the choices"
+                raise ConfigError(f"{given}; {suggestion.cure(service, IDS)}", ("wish", "services"))
         if not 0 <= self.soc <= 100:
             raise ConfigError(f"soc is {self.soc}; give 0 to 100 (%)")
         if not self.time_scale > 0:
@@ -66,9 +73,9 @@ class Config:
         return Car(ev, goal, self.wish, clock, contract, now=now)
 
 
-def parsed(text: str) -> Config:
-    """The configuration in a TOML text. Raises ConfigError."""
-    return read(Config, text)
+def parsed(text: str, file: Path | None = None) -> Config:
+    """The configuration in a TOML text, which stands in `file`. Raises ConfigError."""
+    return read(Config, text, file)
 
 
 def described(config: Config) -> dict[str, Any]:

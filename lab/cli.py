@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from lab.guard import told
 from lab.output import reserved
 from lab.parser import Parser, Version
 from lab.recorder import detached
@@ -36,17 +37,17 @@ exit codes: 0 well, 1 it ran and the outcome is negative, 2 wrong usage or confi
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one sub-command; returns its exit code."""
+    """Run one sub-command; returns its exit code. Whatever goes wrong is one line on standard error."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    named = command(arguments) if command(arguments) in COMMANDS else None
+    options = None
     try:
         with reserved():
             options = parsed(arguments)
             with detached() if command(arguments) in LASTING else contextlib.nullcontext():
                 return int(options.func(options) or 0)
-    except BrokenPipeError:  # the reader has seen enough
-        return 0
-    except KeyboardInterrupt:
-        return 130
+    except (Exception, KeyboardInterrupt) as error:
+        return told(error, options.prog if options else f"v2g {named}" if named else "v2g", options)
 
 
 def command(arguments: Sequence[str]) -> str | None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from lab import wall
 from lab.output import put
+from lab.parser import number, port, whole
 
 WELL, USAGE = 0, 2
 EPILOG = """examples:
@@ -43,13 +44,13 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     """Add `v2g csms`."""
     parser = subparsers.add_parser("csms", help="a CSMS alone", description=__doc__, epilog=EPILOG)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
-    parser.add_argument("--port", type=int, default=9000, help="0 lets the system choose (default: 9000)")
+    parser.add_argument("--port", type=port, default=9000, help="0 lets the system choose (default: 9000)")
     steer = parser.add_argument_group("steering")
     steer.add_argument("--strategy", choices=("prices", "setpoint", "none"), default="prices", help="default: prices")
     steer.add_argument("--prices", type=Path, metavar="FILE", help="CSV or JSON: start, import_price, export_price (default: an example)")
-    steer.add_argument("--import-limit", type=float, metavar="W", help="of the site, into the car (default: none)")
-    steer.add_argument("--export-limit", type=float, metavar="W", default=22_000.0, help="of the site, out of the car (default: 22000)")
-    steer.add_argument("--setpoint", type=float, metavar="W", default=0.0, help="for the strategy setpoint, + into the car")
+    steer.add_argument("--import-limit", type=number(0), metavar="W", help="of the site, into the car (default: none)")
+    steer.add_argument("--export-limit", type=number(0), metavar="W", default=22_000.0, help="of the site, out of the car (default: 22000)")
+    steer.add_argument("--setpoint", type=number(), metavar="W", default=0.0, help="for the strategy setpoint, + into the car")
     steer.add_argument("--block", action="append", default=[], metavar="TOKEN", help="refuse this token or eMAID; again for more")
     parser.add_argument(
         "--cps",
@@ -62,10 +63,14 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     link.add_argument("--cert", type=Path, metavar="PEM", help="the CSMS's chain: TLS (profiles 2 and 3)")
     link.add_argument("--key", type=Path, metavar="PEM")
     link.add_argument("--client-ca", type=Path, metavar="PEM", help="stations must show a certificate of this CA (profile 3)")
-    parser.add_argument("--time-scale", type=float, default=1.0, metavar="X", help="wall seconds per second, as the station's (default: 1)")
+    parser.add_argument(
+        "--time-scale", type=number(above=0), default=1.0, metavar="X", help="wall seconds per second, as the station's (default: 1)"
+    )
     wall.add_options(parser)
     parser.add_argument("--stdin", action="store_true", help="read commands although standard input is no terminal")
-    parser.add_argument("--sample-interval", type=int, metavar="S", help="ask stations for meter values so often (default: as they like)")
+    parser.add_argument(
+        "--sample-interval", type=whole(1), metavar="S", help="ask stations for meter values so often (default: as they like)"
+    )
     parser.add_argument("--json", action="store_true", help="the story as JSON Lines")
     parser.add_argument("--verbose", action="store_true", help="also say what is ignored and why")
     parser.set_defaults(func=run)
@@ -76,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO if options.verbose else logging.ERROR, format="%(levelname)s %(message)s", stream=sys.stderr)
     try:
         return asyncio.run(_serve(options))
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         print(f"v2g csms: {error}", file=sys.stderr)
         return USAGE
     except KeyboardInterrupt:
@@ -88,9 +93,14 @@ def strategy_of(options: argparse.Namespace) -> Any:
     from energy.prices import parsed
     from energy.site import Site
     from lab.csms_steering import Strategy
+    from v2g.settings import TABLE_LIMIT, octets_of
 
     file = options.prices or Path(__file__).parent / "data" / "day_ahead.csv"
-    prices = parsed(file.read_bytes()) if options.strategy == "prices" else None
+    octets = octets_of(file, TABLE_LIMIT) if options.strategy == "prices" else None
+    try:
+        prices = None if octets is None else parsed(octets)
+    except ValueError as error:
+        raise ValueError(f"--prices {file}: {error}") from None
     limit = {} if options.import_limit is None else {"import_limit": options.import_limit}
     return Strategy(options.strategy, prices, Site(export_limit=options.export_limit, **limit), options.setpoint)
 
@@ -101,9 +111,14 @@ def tls_of(options: argparse.Namespace) -> ssl.SSLContext | None:
         if options.client_ca or options.key:
             raise ValueError("--key and --client-ca need --cert")
         return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=options.client_ca)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(options.cert, options.key)
+    for file in filter(None, (options.cert, options.key, options.client_ca)):
+        file.open("rb").close()  # OpenSSL does not say which one it misses
+    try:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=options.client_ca)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(options.cert, options.key)
+    except ssl.SSLError as error:
+        raise ValueError(f"--cert, --key and --client-ca: {error.reason or 'no PEM'}; give PEM, and the key of the certificate") from None
     if options.client_ca is not None:
         context.verify_mode = ssl.CERT_REQUIRED
     return context

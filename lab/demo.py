@@ -39,6 +39,7 @@ from v2g.session.clock import Clock
 
 READY = 2.0  # s from here until all parties are; then the night begins
 STARTING = 20.0  # s that a party may take to be ready: a cold interpreter on a busy machine needs three
+LEAVING = 3.0  # s that a car may take to leave when the demo is stopped
 STAY = timedelta(hours=21)  # until the next morning: a midday dip, an evening peak, a night
 ARRIVAL = 9.5  # h of local (here: UTC) time, on the day after tomorrow's prices are known
 SECONDS = 10.0  # s that the stay lasts for those who watch
@@ -302,7 +303,14 @@ async def _drive(plan: Plan, store: Store, clock: Clock, address: tuple[str, int
         visit = Visit(
             car, tls=vehicle_tls(store, wall=wall_of(clock)), observe=[*watch(), lambda local, peer, number: Narrator(clock, tell)]
         )
-        return (await visit.at(*address)).as_dict()
+        under_way = asyncio.create_task(visit.at(*address))
+        try:
+            return (await asyncio.shield(under_way)).as_dict()
+        except asyncio.CancelledError:  # Ctrl-C: the trace is open until the car has left
+            visit.stop("the demo was stopped")
+            await asyncio.wait([under_way], timeout=LEAVING)
+            under_way.cancel()
+            raise
 
 
 def _judge(plan: Plan, outcome: Outcome) -> None:

@@ -6,8 +6,11 @@ import json
 import sys
 from pathlib import Path
 
+from lab.extras import missing
 from lab.output import put
+from lab.parser import number
 
+SHORTEST = 5  # s: an hour then takes a quarter of a second, in which a busy machine manages a loop or two
 EPILOG = """examples:
   v2g demo                                             DC_BPT, Scheduled, Plug & Charge
   v2g demo --service AC_BPT --control dynamic --auth eim
@@ -15,7 +18,9 @@ EPILOG = """examples:
   v2g demo --pki certs --output /tmp/session --json
 
 What it leaves in the output folder: trace.jsonl (every message, raw and decoded), session.pcapng (with the TLS secrets: Wireshark
-decrypts it by itself), report.html (one self-contained page), station/ (the station's own trace), csms.jsonl (what the CSMS saw).
+decrypts it by itself), report.html (one self-contained page), station-trace.jsonl (the station's own trace), station.toml and
+station.jsonl (its configuration, and what it said), csms.jsonl (what the CSMS saw; cps.jsonl of a CPS), certs/ (without --pki), car/
+(with --install: what the car holds), and beside each a file .err with complaints, if there were any.
 
 exit codes: 0 everything went as it should, 1 something did not (it is said what), 2 wrong usage or a party did not start
 """
@@ -46,9 +51,12 @@ def run(options: argparse.Namespace) -> int:
     if plan.install and plan.authorization != "PnC":
         print("v2g demo: --install brings a contract, which --auth eim does not use; leave out one of them", file=sys.stderr)
         return 2
+    if lacking := missing(("energy", "ocpp") if plan.ocpp else ("energy",)):
+        print(f"v2g demo: {lacking}{', or leave the CSMS out with --no-ocpp' if plan.ocpp else ''}", file=sys.stderr)
+        return 2
     try:
         outcome = asyncio.run(perform(plan, tell))
-    except (RuntimeError, OSError, StoreError) as error:
+    except (RuntimeError, StoreError) as error:
         print(f"v2g demo: {error}", file=sys.stderr)
         return 2
     if options.json:
@@ -84,7 +92,13 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument(
         "--install", action="store_true", help="the car comes without contract, gets one at the station and charges with it"
     )
-    parser.add_argument("--seconds", type=float, metavar="S", default=10.0, help="how long the stay of 21 hours lasts (default: 10)")
+    parser.add_argument(
+        "--seconds",
+        type=number(SHORTEST),
+        metavar="S",
+        default=10.0,
+        help=f"how long the stay of 21 hours lasts (default: 10, at least {SHORTEST}; below 9 a busy machine may miss what is expected)",
+    )
     parser.add_argument(
         "--json", action="store_true", help="the outcome as one line of JSON on standard output, the story on standard error"
     )

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from lab.extras import EXTRAS, cure
 from lab.output import put
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from v2g.session.transport.channel import Channel
 
 Verdict = Literal["ok", "note", "bad"]
-EXTRAS = {"lxml": "xml", "highspy": "energy", "websockets": "ocpp", "ocpp": "ocpp", "jsonschema_rs": "ocpp"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def _extras() -> Iterator[Finding]:
             f"extra {extra}",
             "ok" if present else "note",
             f"{module} {'is there' if present else 'is missing'}",
-            f"pip install 'v2gkit[{extra}]'",
+            cure(module),
         )
 
 

@@ -15,8 +15,9 @@ from evcc.script import Script
 from evcc.services import IDS
 from lab import wall
 from lab.output import put
+from lab.parser import number, whole
 from lab.witness import add_options, witnesses
-from v2g.settings import ConfigError
+from v2g.settings import ConfigError, text_of
 
 WELL, NEGATIVE, USAGE = 0, 1, 2
 SCRIPTS = ("charge", "read-soc", "schedule-renegotiation", "service-renegotiation")
@@ -68,17 +69,21 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="ask for contracts although there is one; without one the car asks wherever it can, and keeps them in --pki",
     )
     wish.add_argument("--emaid", action="append", metavar="ID", help="a contract that is wanted first; again for more")
-    wish.add_argument("--loops", type=int, metavar="N", help="leave after N charge loops (default: when the goal is reached)")
-    wish.add_argument("--pause-after", type=int, metavar="N", help="pause after N charge loops, come back, go on")
+    wish.add_argument("--loops", type=whole(0), metavar="N", help="leave after N charge loops (default: when the goal is reached)")
+    wish.add_argument("--pause-after", type=whole(0), metavar="N", help="pause after N charge loops, come back, go on")
     wish.add_argument("--script", choices=SCRIPTS, default="charge", help="what the visit is (default: charge)")
     battery = parser.add_argument_group("battery and goal")
-    battery.add_argument("--soc", type=float, metavar="PERCENT", help="on arrival (default: 20)")
-    battery.add_argument("--target-soc", type=float, metavar="PERCENT", help="at departure (default: 80)")
-    battery.add_argument("--minimum-soc", type=float, metavar="PERCENT", help="never discharged below (default: 20)")
-    battery.add_argument("--maximum-soc", type=float, metavar="PERCENT", help="never charged above, bidirectional (default: 90)")
-    battery.add_argument("--departure-in", type=float, metavar="SECONDS", help="of wall time")
+    battery.add_argument("--soc", type=number(0, most=100), metavar="PERCENT", help="on arrival (default: 20)")
+    battery.add_argument("--target-soc", type=number(0, most=100), metavar="PERCENT", help="at departure (default: 80)")
+    battery.add_argument("--minimum-soc", type=number(0, most=100), metavar="PERCENT", help="never discharged below (default: 20)")
+    battery.add_argument(
+        "--maximum-soc", type=number(0, most=100), metavar="PERCENT", help="never charged above, bidirectional (default: 90)"
+    )
+    battery.add_argument("--departure-in", type=number(0), metavar="SECONDS", help="of wall time")
     clock = parser.add_argument_group("time")
-    clock.add_argument("--time-scale", type=float, metavar="X", help="wall seconds per second; the station needs the same (default: 1)")
+    clock.add_argument(
+        "--time-scale", type=number(above=0), metavar="X", help="wall seconds per second; the station needs the same (default: 1)"
+    )
     wall.add_options(clock)
     parser.add_argument("--config", type=Path, metavar="FILE", help="a TOML file, see docs/evcc.md")
     add_options(parser)
@@ -105,9 +110,6 @@ def run(options: argparse.Namespace) -> int:
         if str(error) not in already:
             print(f"v2g ev: {error}", file=sys.stderr)
         return USAGE
-    except OSError as error:
-        print(f"v2g ev: {error.filename or options.config}: {error.strerror or error}", file=sys.stderr)
-        return USAGE
     put(json.dumps(said) if options.json else told(said), flush=True)
     return WELL if said["ok"] else NEGATIVE
 
@@ -130,7 +132,7 @@ FLAGS = {  # flag -> place in the configuration
 
 def configured(options: argparse.Namespace) -> Config:
     """The file, if there is one, and the flags over it. Raises ConfigError."""
-    config = parsed(options.config.read_text()) if options.config else Config()
+    config = parsed(text_of(options.config), options.config) if options.config else Config()
     given: dict[str, dict[str, Any]] = {"": {}, "wish": {}, "goal": {}}
     for flag, place in FLAGS.items():
         if (value := getattr(options, flag)) is not None:
@@ -176,9 +178,9 @@ async def visit(config: Config, options: argparse.Namespace) -> dict[str, Any]:
     with witnesses(options, "evcc", lambda at: driving.car.clock.wall(at)) as watch:
         driving = Visit(car, script_of(options, wish.services), tls, observe=watch())
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for one in (signal.SIGINT, signal.SIGTERM):
             with contextlib.suppress(NotImplementedError):  # a platform without signals in its loop
-                loop.add_signal_handler(number, lambda: driving.stop("the driver asked"))
+                loop.add_signal_handler(one, lambda: driving.stop("the driver asked"))
         result = await (driving.at(*address(config.connect)) if config.connect else driving.on(str(config.iface)))
     return result.as_dict()
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from lab.interop_bench import Bench, Cell, Seen
 from lab.interop_table import shown, write_into
 from lab.output import put
+from lab.parser import whole
 from lab.peers import ecog_setup
 
 ROLES = ("car", "station")
@@ -113,9 +114,9 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--only", nargs="+", default=[], metavar="WORD", help="only the cells that have all these words")
     parser.add_argument("--alone", action="store_true", help="the foreign car against the foreign station, without us")
     parser.add_argument(
-        "--jobs", type=int, default=JOBS, metavar="N", help=f"cells at a time (default: one for two processors, here {JOBS})"
+        "--jobs", type=whole(1), default=JOBS, metavar="N", help=f"cells at a time (default: one for two processors, here {JOBS})"
     )
-    parser.add_argument("--loops", type=int, default=10, help="charge loops per session (default: 10)")
+    parser.add_argument("--loops", type=whole(1), default=10, help="charge loops per session (default: 10)")
     parser.add_argument("--readme", type=Path, metavar="FILE", help="write the table between the markers of this document")
     parser.add_argument("--logs", type=Path, metavar="FOLDER", help="where both sides' logs go (default: logs/ beside the peer)")
     parser.add_argument("--list", action="store_true", help="list the cells and run none")

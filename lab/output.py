@@ -17,7 +17,8 @@ _answers: TextIO | None = None  # where `put` writes while standard output is re
 
 def put(*values: object, end: str = "\n", flush: bool = False) -> None:
     """Write to the standard output that the user reads, as `print` does. Raises OSError: the disk is full, the reader has gone."""
-    print(*values, end=end, flush=flush, file=answered())
+    with _named():
+        print(*values, end=end, flush=flush, file=answered())
 
 
 def answered() -> TextIO:
@@ -37,6 +38,16 @@ def answered_by(stream: TextIO) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def _named() -> Iterator[None]:
+    """Let an error say that it was standard output."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = "standard output"
+        raise
+
+
+@contextlib.contextmanager
 def reserved() -> Iterator[None]:
     """Keep standard output for `put` as long as the block lasts. What is not yet written then is; raises OSError as `put` does."""
     global _answers
@@ -50,7 +61,8 @@ def reserved() -> Iterator[None]:
     os.dup2(2, 1)
     try:
         yield
-        _answers.flush()
+        with _named():
+            _answers.flush()
     finally:
         _printed(before)
         os.dup2(kept, 1)

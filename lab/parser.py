@@ -71,6 +71,8 @@ class Parser(argparse.ArgumentParser):
         known, rest = super().parse_known_args(args, namespace)
         if rest:
             self.error(self._unknown(rest[0]))
+        if not hasattr(known, "prog"):
+            known.prog = self.prog  # of the innermost command, for what it has to say
         return known, rest
 
     def _unknown(self, word: str) -> str:
@@ -133,10 +135,11 @@ def port(text: str) -> int:
 
 
 def _within(kind: Callable[[str], float], name: str, text: str, least: float | None, above: float | None, most: float | None) -> float:
-    bounds = [f"at least {least:g}"] * (least is not None) + [f"above {above:g}"] * (above is not None)
-    if least is not None and most is not None:
-        bounds = [f"{least:g} to {most:g}"]
-    wanted = f"give a {name}" + (f", {bounds[0]}" if bounds else "")
+    wanted = f"give a {name}"
+    if least is not None:
+        wanted += f", {least:.12g} to {most:.12g}" if most is not None else f", at least {least:.12g}"
+    elif above is not None:
+        wanted += f" above {above:.12g}"
     try:
         value = kind(text)
     except ValueError:

@@ -3,7 +3,6 @@
 import argparse
 import json
 import sys
-import tomllib
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -27,6 +26,7 @@ from pki.status import check
 from pki.status_book import Silence, StatusBook, by_records
 from pki.store import Store, create, read_chain, replace_file
 from pki.verify import Anchors, Finding, Status, explain, verify
+from v2g.settings import ConfigError, table, text_of
 
 WELL, NEGATIVE, USAGE = 0, 1, 2
 EXIT_CODES = "exit codes: 0 well, 1 the verdict is negative, 2 wrong usage, file or plan"
@@ -73,21 +73,20 @@ def guarded(run: Callable[[argparse.Namespace], int], options: argparse.Namespac
     """Run a command; what a user can cure becomes one line and exit code 2."""
     try:
         return run(options)
-    except BrokenPipeError:
-        raise
-    except (StoreError, PlanError, IdentifierError, tomllib.TOMLDecodeError) as error:
-        print(f"v2g: {error}", file=sys.stderr)
+    except (StoreError, PlanError, IdentifierError, ConfigError) as error:
+        print(f"{options.prog}: {error}", file=sys.stderr)
+        return USAGE
     except CertificateError as error:
-        print(f"v2g: {error}", file=sys.stderr)
+        print(f"{options.prog}: {error}", file=sys.stderr)
         return NEGATIVE
-    except OSError as error:
-        print(f"v2g: {error.filename}: {error.strerror}", file=sys.stderr)
-    return USAGE
 
 
 def moment(text: str) -> datetime:
     """An ISO date or time, UTC unless it says otherwise; for `--at`."""
-    found = datetime.fromisoformat(text)
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time; give one such as 2027-03-01 or 2027-03-01T12:00:00Z") from None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
@@ -112,7 +111,7 @@ def _create(parser: argparse.ArgumentParser) -> None:
 
 
 def create_store(options: argparse.Namespace) -> int:
-    given = tomllib.loads(options.plan.read_text()) if options.plan else {}
+    given = table(text_of(options.plan), options.plan) if options.plan else {}
     if options.curve:
         given["curves"] = options.curve
     wanted: Plan = plan(given)

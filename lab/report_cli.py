@@ -15,8 +15,8 @@ def run(options: argparse.Namespace) -> int:
     target = options.output or options.trace.with_suffix(".html")
     try:
         target.write_text(page(story(options.trace)))
-    except (OSError, ValueError, KeyError) as error:
-        print(f"v2g report: {error}", file=sys.stderr)
+    except (ValueError, KeyError) as error:
+        print(f"v2g report: {options.trace} is no trace: {error}", file=sys.stderr)
         return 2
     put(target)
     return 0

@@ -12,12 +12,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from energy.prices import parsed as parsed_prices
 from energy.site import Site
 from lab import wall
 from lab.output import put
+from lab.parser import listed, number, port
 from lab.wall import LOCAL
 from lab.witness import add_options, witnesses
 from secc import station as words
@@ -28,7 +29,7 @@ from v2g.messages.common_types import ChargeLoopResType
 from v2g.session.clock import Clock
 from v2g.session.endpoint import Ended, Event, FrameSent, Noted, Relaxed
 from v2g.session.link import Disconnected, HandshakeFailed, Observe, Observer, Secured, Unreachable, spelled
-from v2g.settings import ConfigError
+from v2g.settings import TABLE_LIMIT, ConfigError, octets_of, text_of
 from v2g.tasks import Fallen, Tasks
 
 WELL, NEGATIVE, USAGE = 0, 1, 2
@@ -56,7 +57,7 @@ def register(subparsers: Any) -> None:
     parser = subparsers.add_parser("secc", help="a station alone", description=__doc__, epilog=EPILOG)
     where = parser.add_argument_group("where")
     where.add_argument("--host", help="address to listen on (default ::1)")
-    where.add_argument("--port", type=int, help="0 for any free one (default 15118, with --iface a random one)")
+    where.add_argument("--port", type=port, help="0 for any free one (default 15118, with --iface a random one)")
     where.add_argument("--iface", metavar="NAME", help="listen on the link-local address of this interface and answer discovery there")
     trust = parser.add_argument_group("trust")
     trust.add_argument("--tls", action=argparse.BooleanOptionalAction, default=None, help="TLS 1.3 (default); --no-tls is for benches only")
@@ -64,29 +65,34 @@ def register(subparsers: Any) -> None:
     trust.add_argument("--responder", metavar="URL", help="OCSP responder for what is stapled (default: whom the certificates name)")
     trust.add_argument("--profile", choices=("conformance", "interop"), help="interop puts up with named peers (default conformance)")
     offer = parser.add_argument_group("offer")
-    offer.add_argument("--services", type=_listed, metavar="A,B", help="of AC, AC_BPT, DC, DC_BPT, in this order (default DC,DC_BPT)")
-    offer.add_argument("--control", type=_listed, metavar="A,B", help="of Scheduled, Dynamic, in this order (default both)")
-    offer.add_argument("--auth", type=_listed, metavar="A,B", help="of EIM, PnC (default both with --pki, else EIM)")
+    offer.add_argument(
+        "--services",
+        type=listed(get_args(words.Service)),
+        metavar="A,B",
+        help="of AC, AC_BPT, DC, DC_BPT, in this order (default DC,DC_BPT)",
+    )
+    offer.add_argument(
+        "--control", type=listed(get_args(words.Control)), metavar="A,B", help="of Scheduled, Dynamic, in this order (default both)"
+    )
+    offer.add_argument(
+        "--auth", type=listed(get_args(words.Authorization)), metavar="A,B", help="of EIM, PnC (default both with --pki, else EIM)"
+    )
     offer.add_argument("--installation", action="store_true", default=None, help="offer to install contracts of the --pki directory")
     offer.add_argument("--eim", choices=("accept", "refuse", "wait"), help="who may charge without contract (default accept)")
     offer.add_argument("--cps", metavar="URL", help="offer to install contracts; requests go to this provisioning service")
     site = parser.add_argument_group("site")
     site.add_argument("--prices", metavar="FILE", help="day-ahead prices, CSV or JSON")
-    site.add_argument("--import-limit", type=float, metavar="W", help="what the site may take for this car")
-    site.add_argument("--export-limit", type=float, metavar="W", help="what the site may give back")
+    site.add_argument("--import-limit", type=number(0), metavar="W", help="what the site may take for this car")
+    site.add_argument("--export-limit", type=number(0), metavar="W", help="what the site may give back")
     site.add_argument("--ocpp", metavar="URL", help="WebSocket address of a CSMS; the station id is the EVSE id")
     how = parser.add_argument_group("how")
     how.add_argument("--once", action="store_true", help="end after one session, with its outcome as exit code")
     how.add_argument("--json", action="store_true", help="one JSON object per line on standard output")
     how.add_argument("--config", type=Path, metavar="FILE", help="a TOML file; unknown keys are errors")
-    how.add_argument("--time-scale", type=float, metavar="N", help="wall seconds per second, for simulations (default 1)")
+    how.add_argument("--time-scale", type=number(above=0), metavar="N", help="wall seconds per second, for simulations (default 1)")
     wall.add_options(how)
     add_options(parser)
     parser.set_defaults(func=run)
-
-
-def _listed(text: str) -> list[str]:
-    return [part for part in text.split(",") if part]
 
 
 def run(options: argparse.Namespace) -> int:
@@ -103,9 +109,6 @@ def run(options: argparse.Namespace) -> int:
         if str(error) not in said:
             print(f"v2g secc: {error}", file=sys.stderr)
         return USAGE
-    except OSError as error:
-        print(f"v2g secc: {error.filename or options.config}: {error.strerror or error}", file=sys.stderr)
-        return USAGE
     return WELL if ended is None or ended.well else NEGATIVE
 
 
@@ -120,7 +123,7 @@ def stocktaken(config: Config, options: argparse.Namespace) -> frozenset[str]:
 
 def configured(options: argparse.Namespace) -> Config:
     """The file with the flags over it."""
-    text = options.config.read_text() if options.config else ""
+    text = text_of(options.config) if options.config else ""
     flags: dict[str, Any] = {
         name: getattr(options, name) for name in ("host", "port", "iface", "tls", "pki", "responder", "profile", "ocpp", "time_scale")
     }
@@ -130,7 +133,7 @@ def configured(options: argparse.Namespace) -> Config:
     nested = {"offer": offer, "site": site, "eim": {"rule": options.eim}, "cps": {"url": options.cps}}
     given = {name: value for name, value in flags.items() if value is not None}
     given |= {name: said for name, table in nested.items() if (said := {k: v for k, v in table.items() if v is not None})}
-    config = parsed(text, **given)
+    config = parsed(text, options.config, **given)
     if config.pki and not options.auth and "authorizations" not in text:
         return replace(config, offer=replace(config.offer, authorizations=("EIM", "PnC")))
     return config
@@ -185,9 +188,9 @@ async def serve(config: Config, options: argparse.Namespace) -> Ended | None:
 def stopping() -> asyncio.Event:
     """Set when SIGINT or SIGTERM comes."""
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for one in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):  # a platform without signals in its loop
-            loop.add_signal_handler(number, stop.set)
+            loop.add_signal_handler(one, stop.set)
     return stop
 
 
@@ -289,16 +292,11 @@ def _sited(site: Site, outlet: OutletConfig) -> Site:
 def site_of(config: Config, wall: float) -> Site:
     """The site with its prices, today's and what follows."""
     said = config.site
-    given: dict[str, Any] = {
-        "import_limit": float("inf") if said.import_limit is None else said.import_limit,
-        "export_limit": float("inf") if said.export_limit is None else said.export_limit,
-        "efficiency_charge": said.efficiency_charge,
-        "efficiency_discharge": said.efficiency_discharge,
-        "wear_cost": said.wear_cost,
-    }
+    given = said.numbers()
     if said.prices is not None:
+        octets = octets_of(Path(said.prices), TABLE_LIMIT)
         try:
-            prices = parsed_prices(Path(said.prices).read_bytes())
+            prices = parsed_prices(octets)
         except ValueError as error:
             raise ConfigError(f"site.prices {said.prices}: {error}") from None
         given |= {"daily": prices, "zone": LOCAL} if prices.relative else {"import_prices": prices.imports, "export_prices": prices.exports}

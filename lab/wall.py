@@ -6,13 +6,18 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
+from lab.parser import number
 from v2g.session.clock import Clock
+
+LATEST = 4_102_444_800  # s since the epoch: the year 2100, beyond which no certificate and no clock of a car is good
 
 
 def add_options(group: Any) -> None:
     """The options that set the clock; the scale belongs to each command, because its file may say it too."""
-    group.add_argument("--epoch", type=float, metavar="S", help="epoch seconds at which the wall clock starts (default: now)")
-    group.add_argument("--epoch-at", type=float, metavar="M", help="monotonic second at which it shows them (default: the start)")
+    group.add_argument(
+        "--epoch", type=number(0, most=LATEST), metavar="S", help="epoch seconds at which the wall clock starts (default: now)"
+    )
+    group.add_argument("--epoch-at", type=number(), metavar="M", help="monotonic second at which it shows them (default: the start)")
 
 
 def wall_of(clock: Clock) -> Callable[[], float]:

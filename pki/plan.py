@@ -24,6 +24,7 @@ from pki.identifiers import emaid as parse_emaid
 from pki.keys import ALGORITHMS
 from pki.profiles import Role
 
+LONGEST = 36_500  # days: a century; beyond 2049 a certificate spells its dates another way, beyond 9999 it cannot
 FAMILIES = {"oem": Role.OEM_ROOT, "mo": Role.MO_ROOT}  # the root a family has of its own
 
 
@@ -60,6 +61,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         _among("curve", self.curves, ALGORITHMS)
         _among("family in under_v2g", self.under_v2g, FAMILIES)
         _among("role in validity_days", self.validity_days, [role.value for role in Role])
+        for role, days in self.validity_days.items():
+            if not 1 <= days <= LONGEST:
+                raise PlanError(f"validity_days.{role} is {days}; give 1 to {LONGEST} days")
         _among("root in cross", [name for pair in self.cross for name in pair], self.v2g_roots)
         try:
             for emaid in (*self.emaids, self.names.emaid):

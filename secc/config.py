@@ -40,8 +40,10 @@ port = 15118
 
 import typing
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
+from energy.site import Site
 from secc.outlet import Outlet
 from secc.simulated import AC_LIMITS, DC_LIMITS, Physics
 from secc.station import Limits
@@ -73,6 +75,15 @@ class SiteConfig:
     efficiency_discharge: float = 0.95
     wear_cost: float = 0.0  # currency per kWh out
 
+    def __post_init__(self) -> None:
+        Site(**self.numbers())  # says what is out of range
+
+    def numbers(self) -> dict[str, Any]:
+        """What it says for `energy.site.Site`, without the prices."""
+        said = {"import_limit": self.import_limit, "export_limit": self.export_limit}
+        shares = {"efficiency_charge": self.efficiency_charge, "efficiency_discharge": self.efficiency_discharge}
+        return {**{name: float("inf") if limit is None else limit for name, limit in said.items()}, **shares, "wear_cost": self.wear_cost}
+
 
 @dataclass(frozen=True, slots=True)
 class Eim:
@@ -97,6 +108,11 @@ class Cps:
     timeout: float = 5.0  # s
 
 
+def _check_port(port: int | None) -> None:
+    if port is not None and not 0 <= port <= 65_535:
+        raise ConfigError(f"port is {port}; give 0 to 65535, 0 for any free one")
+
+
 @dataclass(frozen=True, slots=True)
 class OutletConfig:
     """One outlet; what it does not say is said by the file's own tables."""
@@ -107,6 +123,9 @@ class OutletConfig:
     iface: str | None = None
     offer: Outlet | None = None
     hardware: Hardware | None = None
+
+    def __post_init__(self) -> None:
+        _check_port(self.port)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +150,7 @@ class Config:
     outlet: tuple[OutletConfig, ...] = ()
 
     def __post_init__(self) -> None:
+        _check_port(self.port)
         if not self.time_scale > 0:
             raise ConfigError(f"time_scale is {self.time_scale}; give the wall seconds that one second stands for, above 0")
         if self.tls and self.pki is None:
@@ -179,6 +199,6 @@ def limits_of(outlet: OutletConfig) -> Limits:
     return AC_LIMITS if outlet.offer.services[0].startswith("AC") else DC_LIMITS
 
 
-def parsed(text: str, **flags: Any) -> Config:
-    """The configuration in a TOML text, overruled by flags: nested dictionaries with the same keys. Raises ConfigError."""
-    return read(Config, text, **flags)
+def parsed(text: str, file: Path | None = None, /, **flags: Any) -> Config:
+    """The configuration in a TOML text, which stands in `file`, overruled by flags: nested dictionaries. Raises ConfigError."""
+    return read(Config, text, file, **flags)

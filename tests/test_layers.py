@@ -10,7 +10,8 @@ OURS = {"v2g", "secc", "evcc", "pki", "energy", "ocpp_bridge", "lab"}
 MAY_IMPORT = {  # room -> what of ours it may use, besides itself
     "v2g.exi": (),
     "v2g.messages": ("v2g.exi.schema", "v2g.exi.grammar", "v2g.exi.dialect"),
-    "v2g.settings": (),
+    "v2g.suggestion": (),
+    "v2g.settings": ("v2g.suggestion",),
     "v2g.legible": (),
     "v2g.tasks": ("v2g.legible",),
     "v2g.session": ("v2g.exi", "v2g.messages", "v2g.legible"),

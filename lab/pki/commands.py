@@ -11,6 +11,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from lab import parser as kinds
 from lab.output import put
 from lab.pki import cps, est, ocsp
 from lab.pki.office import Office
@@ -102,7 +103,7 @@ def _sign(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--role", required=True, choices=[role.value for role in PROFILES if not PROFILES[role].authority])
     parser.add_argument("--store", type=Path, required=True, help="whose authority signs")
     parser.add_argument("--by", choices=[role.value for role in PROFILES if PROFILES[role].authority], help="default: the row of the role")
-    parser.add_argument("--days", type=int, help="validity; default: the row of the role")
+    parser.add_argument("--days", type=kinds.whole(1, 36_500), help="validity; default: the row of the role")
     parser.add_argument("--out", type=Path, help="the chain, PEM; default standard output")
 
 
@@ -240,7 +241,7 @@ def _written_status(variant: StatusVariant, bench: Bench, directory: Path) -> di
 def _place(parser: argparse.ArgumentParser, port: int) -> None:
     parser.add_argument("--store", type=Path, required=True)
     parser.add_argument("--host", default="::1")
-    parser.add_argument("--port", type=int, default=port, help=f"default {port}; 0 takes any")
+    parser.add_argument("--port", type=kinds.port, default=port, help=f"default {port}; 0 takes any")
 
 
 def _serve(site: Site, options: argparse.Namespace, path: str) -> int:

@@ -37,7 +37,7 @@ def complaint(capsys: pytest.CaptureFixture[str], *arguments: str | Path, code: 
     told = capsys.readouterr()
     assert told.out == ""
     assert told.err.count("\n") == 1
-    assert told.err.startswith("v2g: ")
+    assert told.err.startswith(f"v2g {arguments[0]} {arguments[1]}: ")
     return told.err
 
 
@@ -91,7 +91,7 @@ def test_every_broken_chain_on_disk_reaches_its_verdict(tmp_path: Path, capsys: 
 def test_what_is_wrong_is_one_line(certs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     chain, nowhere = certs / "secc/secp521r1.chain.pem", tmp_path / "none"
     assert "nothing to show" in complaint(capsys, "pki", "show")
-    assert "No such file" in complaint(capsys, "pki", "verify", nowhere, "--role", "secc", "--store", certs)
+    assert "there is no such file" in complaint(capsys, "pki", "verify", nowhere, "--role", "secc", "--store", certs)
     assert "v2g pki create" in complaint(capsys, "pki", "verify", chain, "--role", "secc", "--store", nowhere)
     assert "no trust anchors" in complaint(capsys, "pki", "verify", chain, "--role", "secc")
     assert "none" in complaint(capsys, "pki", "status", nowhere)
@@ -99,7 +99,7 @@ def test_what_is_wrong_is_one_line(certs: Path, tmp_path: Path, capsys: pytest.C
     plan.write_text('curvs = ["ed448"]')
     assert "curvs" in complaint(capsys, "pki", "create", tmp_path / "x", "--plan", plan)
     plan.write_text("curves = [")
-    assert "v2g:" in complaint(capsys, "pki", "create", tmp_path / "x", "--plan", plan)
+    assert "not TOML" in complaint(capsys, "pki", "create", tmp_path / "x", "--plan", plan)
     assert "no authority" in complaint(capsys, "pki", "revoke", chain, "--store", _empty(tmp_path))
     assert "https" in complaint(capsys, "pki", "renew", "--store", certs, "--url", "http://[::1]:1", "--user", "a:b")
     with pytest.raises(SystemExit) as ended:
@@ -155,6 +155,6 @@ def test_a_refusal_is_explained(certs: Path, capsys: pytest.CaptureFixture[str])
 
 def test_what_cannot_be_explained_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert "no message" in complaint(capsys, "sign", "explain", "00")
-    assert "No such file" in complaint(capsys, "sign", "explain", str(tmp_path / "zz"))
+    assert "there is no such file" in complaint(capsys, "sign", "explain", str(tmp_path / "zz"))
     session_setup = "808c00000000000000000000000000000000000000"
-    assert complaint(capsys, "sign", "explain", session_setup).startswith("v2g: ")
+    assert complaint(capsys, "sign", "explain", session_setup).startswith("v2g sign explain: ")

@@ -85,11 +85,10 @@ def test_a_signal_ends_it_well(number: signal.Signals) -> None:
     ("arguments", "said"),
     [
         (["--port", "0"], "tls needs certificates: give pki"),
-        (["--no-tls", "--services", "DC,WPT"], "offer.services"),
         (["--no-tls", "--control", "Scheduled,Scheduled"], "controls"),
         (["--pki", "/nowhere"], "/nowhere is no directory"),
-        (["--no-tls", "--config", "/nowhere.toml"], "/nowhere.toml: No such file or directory"),
-        (["--no-tls", "--prices", "/nowhere.csv"], "/nowhere.csv: No such file or directory"),
+        (["--no-tls", "--config", "/nowhere.toml"], "/nowhere.toml: there is no such file"),
+        (["--no-tls", "--prices", "/nowhere.csv"], "/nowhere.csv: there is no such file"),
         (["--no-tls", "--iface", "nowhere0"], "nowhere0"),
         (["--no-tls", "--host", "192.0.2.1", "--port", "0"], "192.0.2.1"),
     ],

@@ -158,8 +158,7 @@ def test_commands_on_standard_input_reach_the_stations():
     [
         (["--prices", "nowhere.csv"], "nowhere.csv"),
         (["--key", "x"], "--cert"),
-        (["--cert", "nowhere.pem"], "No such file"),
-        (["--export-limit", "-1"], "magnitudes"),
+        (["--cert", "nowhere.pem"], "nowhere.pem: there is no such file"),
     ],
 )
 def test_wrong_usage_says_what_is_wrong_and_ends_with_2(arguments, reason, capsys):

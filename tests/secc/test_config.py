@@ -84,7 +84,7 @@ WRONG: list[tuple[str, str]] = [
     ("prot = 1", "unknown key prot; did you mean port?"),
     ("tls = false\n[offer]\nsevices = []", "unknown key offer.sevices; did you mean offer.services?"),
     ("tls = false\n[hardware.limits]\npower = 1", "unknown key hardware.limits.power"),
-    ("tls = false\n[[outlet]]\nid = 'x'", "unknown key outlet.id"),
+    ("tls = false\n[[outlet]]\nid = 'x'", "unknown key outlet[1].id"),
     ("tls = false\nport = 'many'", "port is 'many'"),
     ("tls = false\n[offer]\nservices = ['WPT']", "offer.services"),
     ("tls = false\n[offer]\nservices = []", "[offer] services"),
