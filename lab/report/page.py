@@ -30,11 +30,14 @@ def _row(exchange: Exchange) -> str:
     late = exchange.answered is not None and exchange.limit is not None and exchange.answered > exchange.limit
     times = f' <span class="times">×{exchange.times}</span>' if exchange.times > 1 else ""
     answered = "" if exchange.answered is None else f"{exchange.answered * 1000:.1f} ms"
+    limit = "" if exchange.limit is None else f"{exchange.limit * 1000:g} ms"
+    margin = "" if exchange.answered is None or not exchange.limit else f"{100 * (1 - exchange.answered / exchange.limit):.1f} %"
     request, response = exchange.octets
     return (
         f'<tr{" class=bad" if failed or late else ""}><td class="num">{exchange.at:.3f}</td>'
         f"<td>→ {escape(exchange.request)}{times}</td><td>← {escape(exchange.response)}</td><td>{escape(exchange.code)}</td>"
-        f'<td class="num">{request} / {response}</td><td class="num">{answered}</td></tr>'
+        f'<td class="num">{request} / {response}</td><td class="num">{answered}</td>'
+        f'<td class="num">{limit}</td><td class="num">{margin}</td></tr>'
     )
 
 

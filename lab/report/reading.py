@@ -63,6 +63,7 @@ def told(records: list[Record]) -> Story:
         ("Energy into the EV", f"{charged / 1000:.2f} kWh"),
         ("Energy out of the EV", f"{discharged / 1000:.2f} kWh"),
         *_money(samples, offered, _currency(pairs)),
+        *_slowest(pairs),
         *_cpu(records),
         ("Messages", f"{len(decoded)} in {decoded[-1].at if decoded else 0:.2f} s"),
     ]
@@ -110,6 +111,16 @@ def _exchange(request: Frame, response: Frame) -> Exchange:
         limit=timing(type(request.message)).secc_performance,
         until=response.at,
     )
+
+
+def _slowest(pairs: list[tuple[Frame, Frame]]) -> Iterator[tuple[str, str]]:
+    """The answer that came closest to its performance time, or went furthest beyond it."""
+    shares = [((b.at - a.at) / timing(type(a.message)).secc_performance, a, b) for a, b in pairs]
+    if shares:
+        share, request, response = max(shares, key=lambda each: each[0])
+        limit = timing(type(request.message)).secc_performance
+        took = f"{type(response.message).__name__} after {(response.at - request.at) * 1000:.1f} of {limit * 1000:g} ms"
+        yield "Slowest answer for its limit", f"{took}, {100 * (1 - share):.1f} % left"
 
 
 def _named(message: Type) -> str:

@@ -28,7 +28,7 @@ from secc.trust import station_tls, station_verifier
 from tests.secc.scripted import SERVICES
 from v2g.messages.common_types import responseCodeType as Code
 from v2g.session.clock import Clock
-from v2g.session.endpoint import Ended, Event
+from v2g.session.endpoint import Ended, Event, FrameReceived, FrameSent
 from v2g.session.link import Disconnected, Observer
 
 QUICK = Physics(contactor=0.01, isolation=0.02, volts_per_second=40_000, amperes_per_second=20_000)
@@ -122,6 +122,25 @@ def test_every_combination_over_tls(store: Store, service: str, control: str, au
             assert isinstance(it.evse, SimulatedEVSE)
             assert it.evse.meter.imported > 0
         assert not it.evse.closed
+
+    run(story)
+
+
+def test_the_time_to_answer_is_what_it_took_at_both_ends(store: Store) -> None:
+    """A virtual zero would be below any clock: decoding, deciding, encoding and encrypting take time."""
+
+    async def story() -> None:
+        async with bench(store) as it:
+            assert (await it.visit("DC")).ended.well
+            came = None
+            for event in it.witness.events:
+                if isinstance(event, FrameReceived):
+                    came = event
+                elif isinstance(event, FrameSent):
+                    assert came is not None
+                    assert event.since_previous is not None
+                    assert event.since_previous > 0
+                    assert event.at - came.at == pytest.approx(event.since_previous)
 
     run(story)
 

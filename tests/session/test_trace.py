@@ -14,7 +14,7 @@ from v2g.exi.codec import decode, encode
 from v2g.exi.derive import least
 from v2g.messages import schema_set
 from v2g.messages.common_messages import SessionSetupReq, SessionSetupRes
-from v2g.messages.dc import DC_ChargeLoopReq
+from v2g.messages.dc import DC_ChargeLoopReq, DC_ChargeLoopRes
 from v2g.session.endpoint import Ended, Event, FrameReceived, FrameSent, Noted, Relaxed, StateEntered
 from v2g.session.errors import TimedOut
 from v2g.session.link import Connected, Disconnected, HandshakeFailed, Unprotected
@@ -108,6 +108,20 @@ def test_a_frame_tells_the_limit_it_was_waited_for_with() -> None:
         assert checked(one.record(before)).get("timer", "") == ("" if before is loop else expected[0])
         record = checked(one.record(received))
         assert (record["timer"], record["limit"]) == expected
+
+
+def test_a_gap_stands_beside_what_the_standard_gives_for_it() -> None:
+    loop, answer = least(DC_ChargeLoopReq), least(DC_ChargeLoopRes)
+    for side, request, response in (("secc", FrameReceived, FrameSent), ("evcc", FrameSent, FrameReceived)):
+        one = trace(side)
+        first = checked(one.record(request(1.0, 0x8004, "dc", b"\x80", loop)))
+        assert (first["performance"], first["margin"]) == (None, None)
+        record = checked(one.record(response(1.0625, 0x8004, "dc", b"\x80", answer, 0.0625)))
+        assert (record["gap"], record["performance"], record["margin"]) == (0.0625, 0.25, 0.1875)
+        late = checked(one.record(request(1.5, 0x8004, "dc", b"\x80", loop, 0.5)))
+        assert (late["performance"], late["margin"]) == (0.25, -0.25)
+    slow = checked(trace().record(FrameSent(2.0, 0x8002, "common", b"\x80", least(SessionSetupRes), 0.5)))
+    assert (slow["performance"], slow["margin"]) == (1.5, 1.0)
 
 
 def test_the_trace_of_a_real_connection_holds_the_handshake_and_no_key() -> None:

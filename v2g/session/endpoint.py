@@ -56,7 +56,7 @@ class FrameReceived(Event):
 
 @dataclass(frozen=True, slots=True)
 class FrameSent(Event):
-    """A frame was handed to the shell."""
+    """A frame was handed to the shell, which puts the time into it at which its octets left."""
 
     payload_type: int
     schema_set: str

@@ -132,6 +132,10 @@ def response_to(request: type[Type]) -> type[Type]:
     return paired
 
 
+RESPONSES: dict[type[Type], type[Type]] = {response_to(request): request for request in REQUESTS}
+"""The request class of each response class."""
+
+
 def admitted(state: State) -> tuple[type[Type], ...]:
     """The requests that a state admits, in table order."""
     return tuple(r.request for r in SEQUENCE if r.state is state)

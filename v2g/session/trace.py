@@ -18,6 +18,7 @@ from v2g.exi.schema import Type
 from v2g.messages import schema_set
 from v2g.session.endpoint import Event, FrameReceived, FrameSent, Noted, Relaxed, StateEntered
 from v2g.session.link import Connected, Disconnected, HandshakeFailed, Observer, Secured, Unprotected
+from v2g.session.sequence import RESPONSES
 from v2g.session.timing import timing
 from v2g.session.tls import TlsFacts
 
@@ -67,6 +68,8 @@ RECORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "gap": "s since the frame before it in the other direction, null: there was none",
         "timer": "that ran on this side while the frame was waited for, empty: none",
         "limit": "s that the timer allowed, null: none",
+        "performance": "s that the standard gives the sender for this gap (a limit to be kept, not a timeout), null: none",
+        "margin": "s of them that were left; negative: it took longer; null: no gap or no limit",
     },
     "state": {"state": "what the station waits for now", "timer": "that runs for it", "limit": "s that it allows, null: none"},
     "relaxed": {"relaxation": "what a profile let pass", "requirement": "that it relaxes"},
@@ -99,6 +102,7 @@ class Trace:
     def __init__(self, side: str, wall: Callable[[float], float], *, connection: int = 0, decoded: bool = True):
         self._side, self._wall, self._connection, self._decoded = side, wall, connection, decoded
         self._timer: tuple[str, float | None] = ("", None)
+        self._answered: type[Type] | None = None  # the request that was answered last: the car's time for the next one depends on it
 
     def opening(self, at: float, about: Mapping[str, Any] | None = None) -> Record:
         """The first record."""
@@ -125,7 +129,7 @@ class Trace:
 
     def _frame(self, event: FrameReceived | FrameSent) -> Record:
         timer, limit = self._timer if isinstance(event, FrameReceived) else ("", None)
-        message = event.message
+        message, gap, allowed = event.message, event.since_previous, self._allowed(event.message)
         return {
             "direction": "received" if isinstance(event, FrameReceived) else "sent",
             "payload_type": f"0x{event.payload_type:04X}",
@@ -135,10 +139,20 @@ class Trace:
             "name": type(message).__name__ if message is not None else None,
             "message": self._shown(message, event.schema_set) if message is not None else None,
             "findings": list(event.findings) if isinstance(event, FrameReceived) else [],
-            "gap": None if event.since_previous is None else round(event.since_previous, 6),
+            "gap": None if gap is None else round(gap, 6),
             "timer": timer,
             "limit": limit,
+            "performance": allowed,
+            "margin": None if gap is None or allowed is None else round(allowed - gap, 6),
         }
+
+    def _allowed(self, message: Type | None) -> float | None:
+        """The performance time (s) of whoever sent this message: a station's to answer, a car's to go on after an answer."""
+        request = RESPONSES.get(type(message)) if message is not None else None
+        if request is not None:
+            self._answered = request
+            return timing(request).secc_performance
+        return timing(self._answered).evcc_performance if self._answered is not None else None
 
     def _shown(self, message: Type, name: str) -> Any:
         if not self._decoded:

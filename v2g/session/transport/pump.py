@@ -30,6 +30,7 @@ from v2g.session.link import Connected, Disconnected, HandshakeFailed, Link, Obs
 from v2g.session.tls import TlsError, TlsFacts
 from v2g.session.transport.channel import Channel
 from v2g.session.transport.handshakes import Handshakes, Step
+from v2g.session.transport.stamp import Stamp
 from v2g.session.transport.watchers import Watchers
 from v2g.session.v2gtp import frames_of
 
@@ -99,7 +100,7 @@ class Pump(asyncio.Protocol):
         self._working = False  # a flight of the handshake is being worked on: the channel is not ours
         self._unread = b""  # octets that came meanwhile
         self._observers: Observer = Watchers((), self.who)
-        self._hello = HelloReader()
+        self._hello, self._stamp = HelloReader(), Stamp()
         self._channel: Channel | None = None
         self._transport: asyncio.Transport | None = None
         self._due: float | None = None  # when something must happen
@@ -223,12 +224,13 @@ class Pump(asyncio.Protocol):
             except SessionError as error:
                 self._broken(error)
                 return
-            self._pass_on(plaintext)
+            self._pass_on(plaintext, now)
 
-    def _pass_on(self, plaintext: bytes) -> None:
+    def _pass_on(self, plaintext: bytes, now: float) -> None:
+        """`now` is when the octets came: what it took to unprotect them is part of the time to answer."""
         if self.phase is Phase.OPEN:
             if plaintext:
-                self._hand_over(plaintext)
+                self._hand_over(plaintext, now)
             if self._channel is not None and self._channel.peer_closed:
                 self._peer_closed()
 
@@ -283,7 +285,7 @@ class Pump(asyncio.Protocol):
             raise outcome
         if self._channel.facts is not None:
             self._open(self._channel.facts)
-        self._pass_on(outcome)
+        self._pass_on(outcome, self.loop.time())
         if self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()
         unread, self._unread = self._unread, b""
@@ -327,10 +329,10 @@ class Pump(asyncio.Protocol):
         else:
             self._settle()
 
-    def _hand_over(self, plaintext: bytes) -> None:
+    def _hand_over(self, plaintext: bytes, now: float | None = None) -> None:
         assert self.endpoint is not None
         self.heard = self.heard or bool(plaintext)
-        self.endpoint.receive(plaintext, self.loop.time())
+        self.endpoint.receive(plaintext, self.loop.time() if now is None else now)
         self._settle()
 
     def _tick(self) -> None:
@@ -342,13 +344,15 @@ class Pump(asyncio.Protocol):
         """After every call of the endpoint: write, tell, and wait for the next deadline or close."""
         endpoint = self.endpoint
         assert endpoint is not None
+        left = []
         for frame in frames_of(endpoint.octets_to_send()):  # one write per frame: there are peers that read once per message
             if self._channel is None:
                 self._write(frame)
             else:
                 self._channel.send(frame)
                 self._flush()
-        for event in endpoint.events():
+            left.append(self.loop.time())
+        for event in self._stamp.stamped(endpoint.events(), left):
             self._tell(event)
         if endpoint.ended is None:
             self._set_alarm(endpoint.deadline())

@@ -1,0 +1,37 @@
+"""Real times of frames. A session is given one `now` for all that it does with what came; only its shell sees when the octets leave."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from v2g.session.endpoint import Event, FrameReceived, FrameSent
+
+
+class Stamp:
+    """Puts the time at which frames left into the events of one connection, so that performance times are those that the peer sees."""
+
+    def __init__(self) -> None:
+        self._late = 0.0  # s by which the frame that was sent last left after its session thought so
+
+    def stamped(self, events: Sequence[Event], left: Sequence[float]) -> list[Event]:
+        """The events of one call; `left` holds the times (now, s) at which its frames were written, in their order."""
+        times = iter(left)
+        stamped: list[Event] = []
+        for event in events:
+            match event:
+                case FrameReceived():
+                    stamped.append(self._came(event))
+                case FrameSent():
+                    stamped.append(self._left(event, next(times, event.at)))
+                case _:
+                    stamped.append(event)
+        return stamped
+
+    def _came(self, event: FrameReceived) -> FrameReceived:
+        """What came answers a frame that left later than its session thought."""
+        since = event.since_previous
+        return event if since is None else replace(event, since_previous=max(since - self._late, 0.0))
+
+    def _left(self, event: FrameSent, at: float) -> FrameSent:
+        self._late = max(at - event.at, 0.0)
+        since = event.since_previous
+        return replace(event, at=event.at + self._late, since_previous=None if since is None else since + self._late)
