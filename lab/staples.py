@@ -3,7 +3,7 @@
 Who is asked is a responder over HTTP, or the CSMS, for a station that reaches nobody else (OCPP M06).
 
 A response is fetched anew when it has lived half its time; until a new one comes the old one serves to its end. A certificate of which the
-responder says that it is revoked loses its response at once, and is said aloud.
+responder says that it is revoked keeps that word, which is never stapled, and is said aloud.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from typing import Protocol
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from lab.pki.ocsp import fetch
+from lab.pki.ocsp import ask
 from pki.certificate import facts
 from pki.errors import CertificateError, Kind
 from pki.profiles import Role
@@ -50,21 +50,22 @@ def refresh(store: Store, url: str | None = None, *, timeout: float = 5.0, wall:
     for certificate, issuer in certificates(store):
         if not (url or facts(certificate).ocsp_urls) or not _old(store, certificate, issuer, wall):
             continue
+        response = b""
         try:
-            response, _ = fetch(certificate, issuer, url, timeout=timeout)
+            response = ask(certificate, issuer, url, timeout=timeout)
+            check(response, certificate, issuer, datetime.now(UTC))
         except CertificateError as error:
             wrong[facts(certificate).common_name] = str(error)
-            if error.kind is Kind.REVOKED:
-                store.drop_response(certificate)
-        else:
-            store.save_response(certificate, response)
+            if error.kind is not Kind.REVOKED:
+                continue
+        store.save_response(certificate, issuer, response)
     return wrong
 
 
 def _old(store: Store, certificate: x509.Certificate, issuer: x509.Certificate, wall: Wall) -> bool:
-    book, response = StatusBook(), store.response(certificate)
+    book, response = StatusBook(), store.response(certificate, issuer)
     if response is not None:
-        book.learn(certificate, response)
+        book.learn(certificate, issuer, response)
     return book.stale(certificate, issuer, datetime.fromtimestamp(wall(), UTC))
 
 
@@ -80,9 +81,9 @@ def collect(store: Store, asker: Asker, wall: Wall = time.time) -> None:
     for certificate, issuer in certificates(store):
         response = asker.staple(certificate.public_bytes(Encoding.DER))
         with suppress(CertificateError):
-            if response is not None and response != store.response(certificate):
+            if response is not None and response != store.response(certificate, issuer):
                 check(response, certificate, issuer, datetime.fromtimestamp(wall(), UTC))
-                store.save_response(certificate, response)
+                store.save_response(certificate, issuer, response)
 
 
 def inquire(store: Store, asker: Asker, wall: Wall = time.time) -> tuple[bool, ...]:

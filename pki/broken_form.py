@@ -3,10 +3,12 @@
 from collections.abc import Callable
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from pki.der import BOOLEAN, EXPLICIT_EXTENSIONS, INTEGER, OCTET_STRING, SEQUENCE, assembled, elements, read_oid, wrap
-from pki.keys import PrivateKey
+from pki.certificate import SIGNATURE_NAMES
+from pki.der import BIT_STRING, BOOLEAN, EXPLICIT_EXTENSIONS, INTEGER, OCTET_STRING, SEQUENCE, assembled, elements, read_oid, wrap
+from pki.keys import ALGORITHMS, PrivateKey
 from pki.lapses import CONSTRAINTS, NULL
 
 Field = tuple[int, bytes]
@@ -87,3 +89,16 @@ def long_length_outside(certificate: x509.Certificate, key: PrivateKey) -> bytes
     """A length of three octets where two would do, outside of what is signed."""
     ((tag, content),) = elements(certificate.public_bytes(Encoding.DER))
     return bytes((tag, 0x83)) + len(content).to_bytes(3, "big") + content
+
+
+def other_half(certificate: x509.Certificate) -> bytes:
+    """The same certificate with its signature (r, s) as (r, n-s), which anybody can compute and which verifies as well. ECDSA only."""
+    ((tag, content),) = elements(certificate.public_bytes(Encoding.DER))
+    r, s = decode_dss_signature(certificate.signature)
+    order = ALGORITHMS[KEY_OF[SIGNATURE_NAMES[certificate.signature_algorithm_oid]]].order
+    assert order is not None
+    signed, algorithm, _ = (wrap(*part) for part in elements(content))
+    return wrap(tag, signed + algorithm + wrap(BIT_STRING, b"\x00" + encode_dss_signature(r, order - s)))
+
+
+KEY_OF = {algorithm.signature_name: algorithm.name for algorithm in ALGORITHMS.values()}

@@ -24,7 +24,7 @@ from cryptography.x509 import ocsp
 from pki import keys
 from pki.certificate import PARSE_ERRORS, directly_issued, facts
 from pki.errors import CertificateError, Kind
-from pki.keys import ALGORITHMS, PrivateKey, algorithm_of, key_name
+from pki.keys import ALGORITHMS, PrivateKey, algorithm_of, key_name, raw_public
 from pki.profiles import OCSP_SIGNING
 from pki.verify import SIGNED_WITH
 
@@ -155,7 +155,7 @@ def _check(
 ) -> Good:
     if response.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
         raise _unknown(f"the responder says {response.response_status.name.lower()}")
-    _demand_signer(response, issuer, now)
+    _demand_signer(response, certificate, issuer, now)
     if nonce is not None and _nonce(response) != nonce:
         raise _unknown("the response does not carry the nonce of the request")
     single = next((one for one in response.responses if _speaks_of(one, certificate, issuer)), None)
@@ -175,18 +175,57 @@ def _check(
     return Good(this_update, next_update)
 
 
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What a genuine response says of a certificate, however old it is by now."""
+
+    this_update: datetime
+    good: bool
+    revoked: datetime | None  # since when
+
+
+def statement(der: bytes, certificate: x509.Certificate, issuer: x509.Certificate) -> Statement | None:
+    """What a response says, judged at the time it was made; None for one that is not genuine or speaks of another certificate.
+
+    A response ends so that its "good" is renewed. Its "revoked" does not end with it: a revocation is for ever.
+    """
+    try:
+        response = ocsp.load_der_ocsp_response(der)
+        if len(der) > MAX_RESPONSE or response.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
+            return None
+        single = next((one for one in response.responses if _speaks_of(one, certificate, issuer)), None)
+        if single is None:
+            return None
+        _demand_signer(response, certificate, issuer, single.this_update_utc)
+    except (*PARSE_ERRORS, UnsupportedAlgorithm, CertificateError):
+        return None
+    good = single.certificate_status is ocsp.OCSPCertStatus.GOOD
+    return Statement(single.this_update_utc, good, single.revocation_time_utc)
+
+
+def outweighs(fresh: bytes, held: bytes, certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Whether a response may take the place of the one that is kept: a revocation yields only to a later word of the authority."""
+    kept = statement(held, certificate, issuer)
+    if kept is None or kept.revoked is None:
+        return True
+    said = statement(fresh, certificate, issuer)
+    return said is not None and said.this_update > kept.this_update and (said.good or said.revoked is not None)
+
+
 def _speaks_of(single: ocsp.OCSPSingleResponse, certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     if single.serial_number != certificate.serial_number:
         return False
     return (single.issuer_name_hash, single.issuer_key_hash) == _hashes_of(issuer, single.hash_algorithm)
 
 
-def _demand_signer(response: ocsp.OCSPResponse, issuer: x509.Certificate, now: datetime) -> None:
-    """The authority itself, or a responder it delegated directly and that is valid now [RFC 6960 4.2.2.2]."""
+def _demand_signer(response: ocsp.OCSPResponse, certificate: x509.Certificate, issuer: x509.Certificate, now: datetime) -> None:
+    """The authority itself, or a responder it delegated directly and that is valid now [RFC 6960 4.2.2.2]; nobody speaks for itself."""
     for candidate in (issuer, *response.certificates[:2]):
         if not _named(response, candidate):
             continue
         if candidate is not issuer:
+            if raw_public(candidate.public_key()) == raw_public(certificate.public_key()):
+                raise _unknown("the response is signed by the very certificate it speaks of")
             _demand_delegated(candidate, issuer, now)
         if not _signed_by(response, candidate):
             raise _unknown("the signature of the response does not verify")
@@ -283,13 +322,21 @@ def revocation_list(
 
 
 def check_list(crl: x509.CertificateRevocationList, certificate: x509.Certificate, issuer: x509.Certificate, now: datetime) -> Good:
-    """As `check`, by a revocation list instead of a response."""
+    """As `check`, by a revocation list instead of a response. A list that has ended still revokes whom it names."""
     key = cast(Any, issuer.public_key())
     if crl.issuer != issuer.subject or key_name(key) not in ALGORITHMS or not crl.is_signature_valid(key):
         raise _unknown("the revocation list is not signed by this authority")
-    if crl.next_update_utc is None or not crl.last_update_utc - CLOCK_SKEW <= now < crl.next_update_utc:
-        raise _unknown("the revocation list is not of now")
     entry = crl.get_revoked_certificate_by_serial_number(certificate.serial_number)
     if entry is not None:
         raise CertificateError(Kind.REVOKED, f"revoked {entry.revocation_date_utc:%Y-%m-%d %H:%M} UTC, says the revocation list")
+    if any(extension.critical for extension in crl.extensions):  # it may be a part of the list only
+        raise _unknown("the revocation list has a critical extension that is not understood")
+    if not current(crl, now):
+        raise _unknown("the revocation list is not of now")
+    assert crl.next_update_utc is not None
     return Good(crl.last_update_utc, crl.next_update_utc)
+
+
+def current(crl: x509.CertificateRevocationList, now: datetime) -> bool:
+    """Whether a list is of now."""
+    return crl.next_update_utc is not None and crl.last_update_utc - CLOCK_SKEW <= now < crl.next_update_utc

@@ -1,11 +1,12 @@
 """What is known of the revocation of certificates, and what silence means: the `status` that `pki.verify.verify` asks.
 
 book = StatusBook(crls=store.crls)
-book.learn(certificate, response)
+book.learn(certificate, issuer, response)
 verify(chain, Role.VEHICLE, anchors, now, status=book.status)
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from typing import Literal, Protocol
@@ -14,10 +15,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from pki.errors import CertificateError, Kind
-from pki.status import Good, check, check_list
+from pki.status import Good, certificate_id, check, check_list, current, outweighs, statement
 from pki.verify import Status
 
 CAPACITY = 4096  # responses kept; at about 1 KB each 4 MB, and a peer cannot make it more
+
+
+Name = tuple[bytes, bytes, int]  # OCSP's CertID: never the certificate's own hash, which whoever holds it can change by its signature
 
 
 class Silence(Enum):
@@ -32,57 +36,84 @@ DEMANDED: dict[Revocation, int | None] = {"known": 0, "leaf": 1, "strict": None}
 """What a verifier demands of a chain: how many certificates, from the leaf, must be known to be good. None: all of them."""
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A revocation with when it was said, and whether that word is still in time."""
+
+    error: CertificateError
+    said: datetime
+    fresh: bool
+
+
+Word = Good | Refused | CertificateError  # what one source says of a certificate; an error: nothing that can be used
+
+
 class StatusBook:
-    """Responses and lists, each asked only while it is in time."""
+    """Responses and lists. All are asked, and whoever says "revoked" is believed: for ever, unless a newer word says good."""
 
     def __init__(self, silence: Silence = Silence.REFUSES, crls: Iterable[x509.CertificateRevocationList] = ()) -> None:
         self.silence = silence
         self.crls = tuple(crls)
-        self._responses: dict[bytes, bytes] = {}  # SHA-256 of the certificate -> DER of the response
+        self._responses: dict[Name, bytes] = {}  # DER of the response
 
-    def learn(self, certificate: x509.Certificate, response: bytes) -> None:
-        """Keep a response; it is judged when it is asked for. The oldest goes when there is no more room."""
-        self._responses.pop(_name(certificate), None)
+    def learn(self, certificate: x509.Certificate, issuer: x509.Certificate, response: bytes) -> None:
+        """Keep a response, unless one is kept that it does not outweigh; it is judged when it is asked for. The oldest goes first."""
+        name = certificate_id(certificate, issuer, hashes.SHA256())
+        held = self._responses.get(name)
+        if held is not None and not outweighs(response, held, certificate, issuer):
+            return
+        self._responses.pop(name, None)
         if len(self._responses) >= CAPACITY:
             del self._responses[next(iter(self._responses))]
-        self._responses[_name(certificate)] = response
+        self._responses[name] = response
 
     def status(self, certificate: x509.Certificate, issuer: x509.Certificate, now: datetime) -> str | None:
         """None when the certificate is good, or when nothing is known and silence passes. Raises CertificateError otherwise."""
+        goods: list[Good] = []
         refusal: CertificateError | None = None
-        for ask in (self._by_response, self._by_list):
-            try:
-                if ask(certificate, issuer, now) is not None:
-                    return None
-            except CertificateError as error:
-                if error.kind is Kind.REVOKED:
-                    raise
-                refusal = error
-        if self.silence is Silence.PASSES:
+        revoked: list[Refused] = []
+        for found in (self._by_response(certificate, issuer, now), *self._by_lists(certificate, issuer, now)):
+            match found:
+                case Good():
+                    goods.append(found)
+                case Refused():
+                    revoked.append(found)
+                case CertificateError():
+                    refusal = found
+        for one in revoked:
+            if one.fresh or not any(good.this_update > one.said for good in goods):
+                raise one.error
+        if goods or self.silence is Silence.PASSES:
             return None
         raise refusal or CertificateError(Kind.STATUS_UNKNOWN, "nobody says whether it is revoked", requirement="V2G20-2409")
 
     def stale(self, certificate: x509.Certificate, issuer: x509.Certificate, now: datetime) -> bool:
-        """Whether a new response should be fetched: none is held, or the one that is has lived half its time."""
+        """Whether a new response should be fetched: none that says good is held, or the one that is has lived half its time."""
+        held = self._by_response(certificate, issuer, now)
+        return not isinstance(held, Good) or now >= held.this_update + (held.next_update - held.this_update) / 2
+
+    def _by_response(self, certificate: x509.Certificate, issuer: x509.Certificate, now: datetime) -> Word | None:
+        response = self._responses.get(certificate_id(certificate, issuer, hashes.SHA256()))
+        if response is None:
+            return None
         try:
-            held = self._by_response(certificate, issuer, now)
-        except CertificateError:
-            return True
-        return held is None or now >= held.this_update + (held.next_update - held.this_update) / 2
+            return check(response, certificate, issuer, now)
+        except CertificateError as error:
+            said = statement(response, certificate, issuer)
+            if said is None or said.revoked is None:
+                return error
+            reason = f"revoked {said.revoked:%Y-%m-%d %H:%M} UTC, which does not end with the response that said so"
+            lasting = error if error.kind is Kind.REVOKED else CertificateError(Kind.REVOKED, reason, requirement="V2G20-2413")
+            return Refused(lasting, said.this_update, error.kind is Kind.REVOKED)
 
-    def _by_response(self, certificate: x509.Certificate, issuer: x509.Certificate, now: datetime) -> Good | None:
-        response = self._responses.get(_name(certificate))
-        return None if response is None else check(response, certificate, issuer, now)
-
-    def _by_list(self, certificate: x509.Certificate, issuer: x509.Certificate, now: datetime) -> Good | None:
+    def _by_lists(self, certificate: x509.Certificate, issuer: x509.Certificate, now: datetime) -> Iterator[Word]:
         for crl in self.crls:
-            if crl.issuer == issuer.subject:
-                return check_list(crl, certificate, issuer, now)
-        return None
-
-
-def _name(certificate: x509.Certificate) -> bytes:
-    return certificate.fingerprint(hashes.SHA256())
+            if crl.issuer != issuer.subject:
+                continue
+            try:
+                yield check_list(crl, certificate, issuer, now)
+            except CertificateError as error:
+                yield error if error.kind is not Kind.REVOKED else Refused(error, crl.last_update_utc, current(crl, now))
 
 
 class Records(Protocol):
@@ -90,7 +121,7 @@ class Records(Protocol):
 
     @property
     def crls(self) -> tuple[x509.CertificateRevocationList, ...]: ...
-    def response(self, certificate: x509.Certificate) -> bytes | None: ...
+    def response(self, certificate: x509.Certificate, issuer: x509.Certificate) -> bytes | None: ...
 
 
 def by_records(records: Records, silence: Silence = Silence.REFUSES) -> Status:
@@ -98,9 +129,9 @@ def by_records(records: Records, silence: Silence = Silence.REFUSES) -> Status:
     book = StatusBook(silence, records.crls)
 
     def status(certificate: x509.Certificate, issuer: x509.Certificate, now: datetime) -> str | None:
-        response = records.response(certificate)
+        response = records.response(certificate, issuer)
         if response is not None:
-            book.learn(certificate, response)
+            book.learn(certificate, issuer, response)
         return book.status(certificate, issuer, now)
 
     return status

@@ -44,6 +44,7 @@ from pki.issue import Hierarchy, Issued
 from pki.keys import ALGORITHMS, PrivateKey, belongs, key_name
 from pki.order import arranged
 from pki.profiles import EXPIRES_SOON, PROFILES, Anchor, Role
+from pki.status import certificate_id, outweighs
 from pki.token import TokenKey, address, token_key
 from pki.verify import Anchors
 
@@ -242,22 +243,19 @@ class Store:
         self.reload()
         return Credential(role, name, chain, key, chain_path, key_path)
 
-    def save_response(self, certificate: x509.Certificate, response: bytes) -> Path:
-        """Keep an OCSP response (DER) for a certificate."""
-        path = self._response_path(certificate)
-        replace_file(path, response)
+    def save_response(self, certificate: x509.Certificate, issuer: x509.Certificate, response: bytes) -> Path:
+        """Keep an OCSP response (DER) for a certificate, unless a revocation is kept that it does not outweigh."""
+        path, held = self.response_path(certificate, issuer), self.response(certificate, issuer)
+        if held is None or outweighs(response, held, certificate, issuer):
+            replace_file(path, response)
         return path
 
-    def response(self, certificate: x509.Certificate) -> bytes | None:
+    def response(self, certificate: x509.Certificate, issuer: x509.Certificate) -> bytes | None:
         """The OCSP response kept for a certificate, read anew each time: somebody renews it. None when there is none."""
         try:
-            return self._response_path(certificate).read_bytes()
+            return self.response_path(certificate, issuer).read_bytes()
         except FileNotFoundError:
             return None
-
-    def drop_response(self, certificate: x509.Certificate) -> None:
-        """Keep no OCSP response for a certificate any more."""
-        self._response_path(certificate).unlink(missing_ok=True)
 
     @property
     def crls(self) -> tuple[x509.CertificateRevocationList, ...]:
@@ -270,8 +268,10 @@ class Store:
                 raise StoreError(f"{path} holds no revocation list ({error}); fetch it anew or take the file away") from None
         return tuple(found)
 
-    def _response_path(self, certificate: x509.Certificate) -> Path:
-        return self.path / RESPONSES / f"{certificate.fingerprint(hashes.SHA256()).hex()}.der"
+    def response_path(self, certificate: x509.Certificate, issuer: x509.Certificate) -> Path:
+        """Where the response for a certificate lies: by OCSP's CertID, since the octets of its signature name nothing."""
+        name, key, serial = certificate_id(certificate, issuer, hashes.SHA256())
+        return self.path / RESPONSES / f"{name.hex()[:16]}-{key.hex()[:32]}-{serial:x}.der"
 
     # --- one file ---
 

@@ -129,7 +129,8 @@ class Staple:
 
     def __call__(self, at: float) -> bytes | None:
         """What to staple now (epoch s). A response that does not say "good" is worse than none: it is kept back."""
-        response, now = self.store.response(self.leaf), datetime.fromtimestamp(at, UTC)
+        now = datetime.fromtimestamp(at, UTC)
+        response = None if self.issuer is None else self.store.response(self.leaf, self.issuer)
         if response is None or self.issuer is None:
             return None
         if self._judged is None or self._judged[0] != response:

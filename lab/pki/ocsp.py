@@ -53,26 +53,35 @@ def fetch(certificate: x509.Certificate, issuer: x509.Certificate, url: str | No
 
     Raises CertificateError: REVOKED, or STATUS_UNKNOWN also where nobody answers.
     """
-    place = url or next(iter(facts(certificate).ocsp_urls), None)
-    if place is None:
-        raise CertificateError(Kind.STATUS_UNKNOWN, "the certificate names no OCSP responder")
-    if not place.startswith(("http://", "https://")):
-        raise CertificateError(Kind.STATUS_UNKNOWN, f"{place[:80]} is no web address")
     nonce = secrets.token_bytes(16)
-    der = request(certificate, issuer, nonce)
-    asking = urllib.request.Request(place, der, {"Content-Type": "application/ocsp-request"})  # noqa: S310 - the scheme was looked at
-    try:
-        with urllib.request.urlopen(asking, timeout=timeout) as answered:  # noqa: S310
-            response = answered.read(MAX_RESPONSE + 1)
-    except (urllib.error.URLError, OSError, ValueError) as error:
-        raise CertificateError(Kind.STATUS_UNKNOWN, f"{place} does not answer: {error}") from None
-    now = datetime.now(UTC)
+    response, now = ask(certificate, issuer, url, nonce, timeout=timeout), datetime.now(UTC)
     try:
         return response, check(response, certificate, issuer, now, nonce=nonce)
     except CertificateError as error:
         if error.kind is Kind.REVOKED:
             raise
         return response, check(response, certificate, issuer, now)  # many a responder serves what it signed before, without nonce
+
+
+def ask(
+    certificate: x509.Certificate, issuer: x509.Certificate, url: str | None = None, nonce: bytes | None = None, *, timeout: float = 5.0
+) -> bytes:
+    """What the responder a certificate names, or another, answers, whatever that is. `timeout` in s.
+
+    Raises CertificateError(STATUS_UNKNOWN) where nobody does.
+    """
+    place = url or next(iter(facts(certificate).ocsp_urls), None)
+    if place is None:
+        raise CertificateError(Kind.STATUS_UNKNOWN, "the certificate names no OCSP responder")
+    if not place.startswith(("http://", "https://")):
+        raise CertificateError(Kind.STATUS_UNKNOWN, f"{place[:80]} is no web address")
+    der = request(certificate, issuer, nonce)
+    asking = urllib.request.Request(place, der, {"Content-Type": "application/ocsp-request"})  # noqa: S310 - the scheme was looked at
+    try:
+        with urllib.request.urlopen(asking, timeout=timeout) as answered:  # noqa: S310
+            return bytes(answered.read(MAX_RESPONSE + 1))
+    except (urllib.error.URLError, OSError, ValueError) as error:
+        raise CertificateError(Kind.STATUS_UNKNOWN, f"{place} does not answer: {error}") from None
 
 
 def refresh(store: Store, now: datetime, url: str | None = None) -> int:
@@ -86,10 +95,10 @@ def refresh(store: Store, now: datetime, url: str | None = None) -> int:
         proof = verify(credential.chain, Role.SECC, store.anchors, now, rules=rules)
         for certificate, issuer in zip(proof.chain, (*proof.chain[1:], proof.anchor), strict=True):
             book = StatusBook()
-            if held := store.response(certificate):
-                book.learn(certificate, held)
+            if held := store.response(certificate, issuer):
+                book.learn(certificate, issuer, held)
             if book.stale(certificate, issuer, now):
-                store.save_response(certificate, fetch(certificate, issuer, url)[0])
+                store.save_response(certificate, issuer, fetch(certificate, issuer, url)[0])
                 fetched += 1
     return fetched
 

@@ -126,7 +126,8 @@ class Office:
         """Put the responses for every station certificate, and the authorities above it, into the store; gives their number."""
         above = {one: None for credential in self.store.credentials(Role.SECC) for one in credential.chain}
         for certificate in above:
-            self.store.save_response(certificate, self.responder(self.issuer_of(certificate), validity).staple(certificate, now))
+            issuer = self.issuer_of(certificate)
+            self.store.save_response(certificate, issuer.leaf, self.responder(issuer, validity).staple(certificate, now))
         return len(above)
 
     def _lookup(self, authority: x509.Certificate) -> Lookup:

@@ -91,7 +91,7 @@ def test_a_station_that_reaches_only_its_csms_gets_what_it_staples(store: Store)
             asyncio.create_task(point.run()),
             asyncio.create_task(kept_by_csms(store, point.bridge, point.wake, look=0.01, soon=0.05)),
         ]
-        while not all(store.response(one) for one, _ in certificates(store)):  # noqa: ASYNC110 - it comes as a file
+        while not all(store.response(one, issuer) for one, issuer in certificates(store)):  # noqa: ASYNC110 - it comes as a file
             await asyncio.sleep(0.01)
         for task in running:
             task.cancel()
@@ -100,7 +100,7 @@ def test_a_station_that_reaches_only_its_csms_gets_what_it_staples(store: Store)
 
     asyncio.run(asyncio.wait_for(story(), 20))
     for one, issuer in certificates(store):
-        assert check(store.response(one) or b"", one, issuer, datetime.now(UTC))
+        assert check(store.response(one, issuer) or b"", one, issuer, datetime.now(UTC))
 
 
 def test_what_proves_nothing_is_not_kept(store: Store) -> None:
@@ -112,7 +112,7 @@ def test_what_proves_nothing_is_not_kept(store: Store) -> None:
             return b"\x30\x00"
 
     collect(store, Liar())
-    assert store.response(store.secc.leaf) is None
+    assert store.response(*store.secc.chain[:2]) is None
     assert inquire(store, Liar()) == (True, True, True)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from lab.cli import main
+from lab.staples import certificates
 from pki.broken import VARIANTS
 from pki.broken_status import STATUS_VARIANTS
 from pki.errors import Kind
@@ -55,7 +56,7 @@ def test_every_command_shows_examples_and_exit_codes(command: str, capsys: pytes
 def test_a_created_store_is_complete(certs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     store = Store(certs)
     assert {role for role in Role if store.credentials(role)} == set(Role) - {Role.PRIVATE_ROOT, Role.PRIVATE_SECC}
-    assert all(store.response(one) for one in store.secc.chain)
+    assert all(store.response(one, issuer) for one, issuer in certificates(store))
     assert {stat.S_IMODE(path.stat().st_mode) for path in certs.rglob("*.key.pem")} == {0o600}
     assert "--force" in complaint(capsys, "pki", "create", certs)
 

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 from lab.pki import cps, est, ocsp
 from lab.pki.office import Office
 from lab.pki.web import MAX_BODY, Answer, Site
+from lab.staples import certificates
 from pki.errors import CertificateError, Kind, StoreError
 from pki.issue import build
 from pki.keys import ALGORITHMS, belongs
@@ -123,9 +124,10 @@ def test_staples_are_made_for_a_whole_chain(store: Store) -> None:
     office = Office(store)
     proof = verify(store.secc.chain, Role.SECC, store.anchors, NOW)
     book = StatusBook(Silence.REFUSES)
-    for certificate, response in zip(proof.chain, office.staples(proof.chain, NOW), strict=True):
-        store.save_response(certificate, response)
-        book.learn(certificate, store.response(certificate) or b"")
+    issuers = (*proof.chain[1:], proof.anchor)
+    for certificate, issuer, response in zip(proof.chain, issuers, office.staples(proof.chain, NOW), strict=True):
+        store.save_response(certificate, issuer, response)
+        book.learn(certificate, issuer, store.response(certificate, issuer) or b"")
     assert verify(store.secc.chain, Role.SECC, store.anchors, NOW, status=book.status)
 
 
@@ -141,7 +143,7 @@ def test_a_station_without_authorities_fetches_its_staples(store: Store, tmp_pat
         with pytest.raises(CertificateError) as caught:
             ocsp.refresh(station, datetime.now(UTC) + timedelta(hours=13), f"{site.url}/ocsp")
     assert caught.value.kind is Kind.REVOKED
-    assert all(station.response(one) for one in station.secc.chain)
+    assert all(station.response(one, issuer) for one, issuer in certificates(station))
 
 
 # --- the web server under them ---

@@ -19,6 +19,7 @@ from lab.staples import certificates, kept_fresh, refresh
 from pki.issue import build
 from pki.plan import Plan
 from pki.profiles import Role
+from pki.status import statement
 from pki.store import Store, create
 from secc.trust import station_tls
 from v2g.session.endpoint import Event
@@ -102,36 +103,42 @@ def test_a_chain_is_asked_about_once_until_half_its_time_has_gone(store: Store) 
         assert len(asked) == 3
         office, leaf = Office(store), store.secc.leaf
         old = office.responder(office.issuer_of(leaf), timedelta(hours=4)).staple(leaf, NOW - timedelta(hours=3))
-        store.save_response(leaf, old)
+        store.save_response(leaf, store.secc.chain[1], old)
         assert refresh(store, f"{site.url}/ocsp") == {}
         assert len(asked) == 4
-        assert store.response(leaf) != old
+        assert store.response(leaf, store.secc.chain[1]) != old
 
 
 def test_a_responder_that_does_not_answer_costs_nothing_that_is_held(store: Store) -> None:
     office = Office(store)
     leaf = store.secc.leaf
     held = office.responder(office.issuer_of(leaf), timedelta(hours=4)).staple(leaf, NOW - timedelta(hours=3))
-    store.save_response(leaf, held)
+    store.save_response(leaf, store.secc.chain[1], held)
     wrong = refresh(store, "http://[::1]:1/ocsp", timeout=1)
     assert len(wrong) == 3
     assert all("does not answer" in reason for reason in wrong.values())
-    assert store.response(leaf) == held
+    assert store.response(leaf, store.secc.chain[1]) == held
 
 
 def test_without_a_responder_nobody_is_asked(store: Store) -> None:
     assert refresh(store) == {}
-    assert store.response(store.secc.leaf) is None
+    assert store.response(*store.secc.chain[:2]) is None
 
 
-def test_a_revoked_certificate_loses_its_response_and_is_said(store: Store) -> None:
+def test_a_revocation_is_said_kept_and_never_stapled(store: Store) -> None:
     with Site(ocsp.routes(store)) as site:
         refresh(store, f"{site.url}/ocsp")
         Office(store).revoke(store.secc.leaf, NOW)
-        store.drop_response(store.secc.leaf)
+        store.response_path(*store.secc.chain[:2]).unlink()
         wrong = refresh(store, f"{site.url}/ocsp")
     assert "revoked" in wrong[store.secc.common_name]
-    assert store.response(store.secc.leaf) is None
+    said = statement(store.response(*store.secc.chain[:2]) or b"", *store.secc.chain[:2])
+    assert said is not None
+    assert said.revoked == NOW.replace(microsecond=0)
+    (offer,) = station_tls(store)._offers
+    assert offer.context.credential is not None
+    assert offer.context.credential.staple is not None
+    assert offer.context.credential.staple(NOW.timestamp()) is None
 
 
 def test_a_station_keeps_itself_fresh_and_says_what_changes(store: Store) -> None:
@@ -139,9 +146,9 @@ def test_a_station_keeps_itself_fresh_and_says_what_changes(store: Store) -> Non
 
     async def story(url: str) -> None:
         keeping = asyncio.create_task(kept_fresh(store, url, said.append, look=0.01))
-        await until(lambda: store.response(store.secc.leaf))
+        await until(lambda: store.response(*store.secc.chain[:2]))
         Office(store).revoke(store.secc.leaf, NOW)
-        store.drop_response(store.secc.leaf)
+        store.response_path(*store.secc.chain[:2]).unlink()
         await until(lambda: said)
         keeping.cancel()
 
@@ -167,7 +174,7 @@ def test_what_is_stapled_satisfies_a_car_as_far_as_the_library_staples(store: St
     known, leaf, strict = shake(station_tls(store), *(vehicle_tls(car, revocation=one) for one in REVOCATIONS))  # type: ignore[arg-type]
     for seen in (known, leaf):
         assert seen.facts is not None
-        assert seen.facts.staples == (store.response(store.secc.leaf), None, None)
+        assert seen.facts.staples == (store.response(*store.secc.chain[:2]), None, None)
         assert stapled(seen.facts) == {
             "stapled": [True, False, False],
             "missing": "2 of 3 OCSP responses",
@@ -205,7 +212,7 @@ def test_a_revocation_ends_the_handshake_whoever_says_it(store: Store, car: Stor
     assert stapled_so.failed is not None
     assert "revoked" in stapled_so.failed.reason
     assert (stapled_so.failed.by, stapled_so.failed.alert) == ("us", "bad_certificate_status_response")
-    car.save_response(secc.leaf, revoked)
+    car.save_response(secc.leaf, secc.chain[1], revoked)
     (known,) = shake(station_tls(store), vehicle_tls(car, revocation=revocation))
     assert known.failed is not None
     assert (known.failed.by, known.failed.alert) == ("us", "certificate_revoked")
@@ -214,7 +221,7 @@ def test_a_revocation_ends_the_handshake_whoever_says_it(store: Store, car: Stor
 def test_a_station_keeps_its_own_revocation_back(store: Store, car: Store) -> None:
     office, leaf = Office(store), store.secc.leaf
     office.revoke(leaf, NOW)
-    store.save_response(leaf, office.responder(office.issuer_of(leaf)).staple(leaf, NOW))
+    store.save_response(leaf, store.secc.chain[1], office.responder(office.issuer_of(leaf)).staple(leaf, NOW))
     (seen,) = shake(station_tls(store), vehicle_tls(car))
     assert seen.facts is not None
     assert stapled(seen.facts)["stapled"] == [False, False, False]

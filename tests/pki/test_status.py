@@ -188,7 +188,7 @@ def full_book(silence: Silence = Silence.REFUSES, bad: x509.Certificate | None =
     book = StatusBook(silence)
     for role, certificate in zip((Role.CPO_SUB2, Role.CPO_SUB1, Role.V2G_ROOT), hierarchy()[Role.SECC].chain, strict=True):
         lookup: Lookup = (lambda serial: Revocation(NOW)) if certificate == bad else (lambda serial: "good")
-        book.learn(certificate, responder(role, lookup=lookup).staple(certificate, NOW))
+        book.learn(certificate, authority(role).certificate, responder(role, lookup=lookup).staple(certificate, NOW))
     return book
 
 

@@ -70,7 +70,7 @@ def test_the_staple_is_what_the_store_keeps_for_the_leaf_while_it_is_good(store:
     leaf = store.secc.leaf
     issuing = next(one for one in SOUND.issued if one.certificate == store.secc.chain[1])
     response = Responder(issuing.certificate, issuing.certificate, issuing.key, lambda serial: "good").staple(leaf, NOW)
-    store.save_response(leaf, response)
+    store.save_response(leaf, issuing.certificate, response)
     assert staple(NOW.timestamp() + 60) == response
     assert staple(NOW.timestamp() + 86_400 * 30) is None
 

@@ -121,7 +121,7 @@ def test_a_response_that_is_old_by_the_clock_of_the_session_is_not_stapled(store
     kept = create(tmp_path / "pki", [own])
     leaf, issuer = kept.secc.leaf, kept.secc.chain[1]
     issuing = next(one for one in own.issued if one.certificate == issuer)
-    kept.save_response(leaf, Responder(issuer, issuer, issuing.key, lambda serial: "good").staple(leaf, NOW))
+    kept.save_response(leaf, issuer, Responder(issuer, issuer, issuing.key, lambda serial: "good").staple(leaf, NOW))
     soon, late = at(NOW + timedelta(minutes=1)), at(NOW + timedelta(days=60))
     came, _ = met(station_tls(kept, wall=soon), vehicle_tls(kept, wall=soon))
     assert came.facts is not None
