@@ -57,10 +57,17 @@ class Bridge:
         place.session = None
         everything = ("EVConnected", "Authorized", "PowerPathClosed", "EnergyTransfer", "DataSigned")
         transactions.ended(self.charger, place, everything, "EVDeparted", "EVDisconnected", now, "Idle")
-        tell_status(self.charger, place, "Available" if place.operative else "Unavailable", now)
+        tell_status(self.charger, place, place.resting, now)
         for key in self.charger.variables.rows:
             if key[0] == "ConnectedEV" and key[3] == evse:
                 self.charger.variables[key] = "false" if key[1] == "Available" else ""
+
+    def out_of_service(self, evse: int, reason: str, now: float) -> None:
+        """The outlet serves nobody, and why; an empty reason takes it back. Faulted is told at once, car or not."""
+        place = self._evse(evse)
+        place.faulted = reason
+        free = place.session is None and place.transaction is None
+        tell_status(self.charger, place, place.resting if reason or free else "Occupied", now)
 
     def session_ended(self, evse: int, now: float, *, how: str = "Terminate", well: bool = True) -> None:
         """The ISO session at an EVSE is over. After a pause the transaction goes on, else its authorization ends with it."""

@@ -104,7 +104,13 @@ class Evse:
     sample_due: float | None = None  # monotonic s
     next_edge: float | None = None  # epoch s, when the composite says something else
     operative: bool = True
+    faulted: str = ""  # why the outlet serves nobody
     status: str = "Available"
+
+    @property
+    def resting(self) -> str:
+        """Its connectorStatus while no car is there."""
+        return "Faulted" if self.faulted else "Available" if self.operative else "Unavailable"
 
     @property
     def gives_back(self) -> bool:

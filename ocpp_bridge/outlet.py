@@ -5,7 +5,7 @@ from typing import Protocol
 
 from ocpp_bridge.bridge import Bridge
 from ocpp_bridge.schemas import Payload
-from secc.station import Authorized, Fact, LimitsChanged, MeterRead, MeterReading, OutputMeasured, PilotIs, Tell, Want
+from secc.station import Authorized, Fact, LimitsChanged, MeterRead, MeterReading, OutOfService, OutputMeasured, PilotIs, Tell, Want
 
 
 class Outcome(Protocol):
@@ -55,6 +55,8 @@ class OutletBackend:
                 self._bridge.limited(self.evse, limits, now)
             case Authorized():
                 self._bridge.admitted(self.evse, now)
+            case OutOfService(reason):
+                self._bridge.out_of_service(self.evse, reason, now)
             case PilotIs(state):
                 self._pilot = True
                 (self._bridge.unplugged if state == "A" else self._bridge.plugged)(self.evse, now)

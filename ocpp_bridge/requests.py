@@ -263,7 +263,7 @@ def change_availability(charger: Charger, payload: Payload, now: float) -> Paylo
     for evse in chosen:
         evse.operative = payload["operationalStatus"] == "Operative"
         if evse.session is None and evse.transaction is None:
-            tell_status(charger, evse, "Available" if evse.operative else "Unavailable", now)
+            tell_status(charger, evse, evse.resting, now)
     return {"status": "Scheduled" if any(evse.transaction for evse in chosen) else "Accepted"}
 
 

@@ -18,14 +18,17 @@ from secc.station import (
     Backend,
     CheckIsolation,
     CloseContactor,
+    ConnectorLock,
     ContactorIs,
     EVReported,
     Fact,
     IsolationMeasured,
     LimitsChanged,
+    LockConnector,
     MeterRead,
     OpenContactor,
     OutletTaken,
+    OutOfService,
     OutputMeasured,
     PowerStarted,
     PowerStopped,
@@ -42,7 +45,9 @@ log = logger("v2g.secc")
 
 METER_PERIOD = 0.5  # s between two readings of the meter under power
 LIMITS_PERIOD = 1.0  # s between two looks at what the outlet can do
+OPENING_LIMIT = 2.0  # s for an opening that is under way when the session ends: a contactor takes less than 1.4 s
 SAFE_LIMIT = 5.0  # s for the hardware to become safe before it is called broken
+CLOSING_LIMIT = 2 * SAFE_LIMIT + OPENING_LIMIT  # s for all that follows a session, whatever hangs
 LATEST = (SetOutput, SetPower)  # of these only the last that waits is carried out
 
 
@@ -57,6 +62,27 @@ class Station(Protocol):
 
     def release(self, driver: "Driver") -> None:
         """Its session is over, the outlet safe."""
+
+    def unserviceable(self) -> str:
+        """Why the outlet serves nobody now; empty if it serves."""
+
+    def broken(self, driver: "Driver", why: str) -> None:
+        """Its session is over, and the outlet could not be made safe."""
+
+
+async def opened(evse: EVSE) -> str:
+    """Open the contactor: empty once the hardware says open, else why that is not known. Returns within `SAFE_LIMIT`, whatever hangs."""
+    task = asyncio.ensure_future(evse.open_contactor())
+    task.add_done_callback(lambda done: done.cancelled() or done.exception())  # one that comes too late is no news
+    done, _ = await asyncio.wait([task], timeout=SAFE_LIMIT)
+    if not done:
+        task.cancel()
+        return f"open_contactor() did not return within {SAFE_LIMIT:g} s"
+    if task.cancelled():
+        return "open_contactor() was cancelled"
+    if (error := task.exception()) is not None:
+        return f"open_contactor() failed: {error!r}"
+    return "" if task.result() else f"open_contactor() returned {task.result()!r}: the contactor is not open"
 
 
 class Driver:
@@ -83,6 +109,7 @@ class Driver:
     def receive(self, octets: bytes, now: float) -> None:
         if not self._claimed and octets:
             self.session.tell(OutletTaken(self._station.taken(self)), now)
+            self.session.tell(OutOfService(self._station.unserviceable()), now)
         self.session.receive(octets, now)
 
     def tick(self, now: float) -> None:
@@ -122,8 +149,15 @@ class Driver:
         """Wait until the outlet is safe and everything that belongs to the session has ended."""
         if self.session.ended is not None:
             self.events()  # a connection that is already gone asks for them no more, and they are what makes the outlet safe
+        clock = asyncio.get_running_loop().time
+        until = clock() + CLOSING_LIMIT + 1.0
         while tasks := [task for task in self._tasks.values() if not task.done()]:
-            await asyncio.wait(tasks)
+            if clock() >= until:
+                for task in tasks:
+                    task.cancel()
+                log.critical("%s: left behind, still running: %s", self.evse.evse_id, ", ".join(task.get_name() for task in tasks))
+                return
+            await asyncio.wait(tasks, timeout=until - clock())
 
     # --- wants ---
 
@@ -134,7 +168,7 @@ class Driver:
             case AuthorizationWanted():
                 self._start("authorization", partial(self._authorize, event))
                 return  # the backend hears it when the outlet has nobody to ask
-            case CheckIsolation() | SetOutput() | SetPower() | CloseContactor() | OpenContactor():
+            case LockConnector() | CheckIsolation() | SetOutput() | SetPower() | CloseContactor() | OpenContactor():
                 self._command(event)
             case PowerStarted():
                 self._start("meter", self._watch_meter)
@@ -209,6 +243,11 @@ class Driver:
     async def _carry_out(self, want: Want) -> None:
         evse = self.evse
         match want:
+            case LockConnector():
+                locked = await evse.lock_connector()
+                if not locked:
+                    self._commands.clear()  # nothing becomes live after this
+                self._fact(ConnectorLock(locked))
             case CheckIsolation(voltage=voltage):
                 self._start("output", self._watch_output)
                 self._fact(IsolationMeasured(await evse.check_isolation(voltage)))
@@ -263,24 +302,34 @@ class Driver:
         for name in [name for name in self._tasks if name not in ("end", "hardware", "reading")]:
             self._stop(name)
         if self._claimed:
-            try:
-                async with asyncio.timeout(SAFE_LIMIT):
-                    if (task := self._tasks.get("hardware")) is not None:
-                        await asyncio.wait([task])
-                    if not await self.evse.open_contactor():
-                        log.critical("%s: the contactor does not open", self.evse.evse_id)
-            except Exception:
-                log.critical("%s: the outlet could not be made safe", self.evse.evse_id, exc_info=True)
-            await self._closing(ended)
+            if (task := self._tasks.get("hardware")) is not None:
+                await asyncio.wait([task], timeout=OPENING_LIMIT)
+                self._stop("hardware")
+            why = await opened(self.evse)
+            if why:
+                self._station.broken(self, why)
+            await self._closing(ended, not why)
         self._station.release(self)
 
-    async def _closing(self, ended: Ended) -> None:
+    async def _closing(self, ended: Ended, safe: bool) -> None:
+        """What is left to do, each on its own: none of it may cost another."""
+        limit = SAFE_LIMIT / 2
+        await self._attempt("read_meter()", self._read_meter(), limit / 2)
+        if safe:
+            await self._attempt("unlock_connector()", self.evse.unlock_connector(), limit)
         try:
-            await self._read_meter()
             self.backend.ended(ended)
-            await self.evse.session_ended(ended)
         except Exception:
-            log.exception("%s: after the session", self.evse.evse_id)
+            log.exception("%s: the backend failed after the session", self.evse.evse_id)
+        await self._attempt("session_ended()", self.evse.session_ended(ended), limit)
+
+    async def _attempt(self, what: str, work: Coroutine[Any, Any, object], limit: float) -> None:
+        try:
+            async with asyncio.timeout(limit):
+                if await work is False:
+                    log.error("%s: %s returned False", self.evse.evse_id, what)
+        except Exception:
+            log.exception("%s: %s after the session", self.evse.evse_id, what)
 
     # --- tasks ---
 

@@ -74,8 +74,19 @@ class EVSE:
         return True
 
     async def open_contactor(self) -> bool:
-        """Make the outlet safe: no voltage, contactor open. True once the feedback says open. Called at the end of every session."""
+        """Make the outlet safe: no voltage, contactor open. True once the feedback says open. Called at the end of every session.
+
+        An outlet that does not say so within 5 s serves nobody; this is called again every ten seconds until it does.
+        """
         self._output = OutputMeasured(0.0, 0.0)
+        return True
+
+    async def lock_connector(self) -> bool:
+        """Lock the connector, before the outlet becomes live; True once it is locked. False ends the session before anything is live."""
+        return True
+
+    async def unlock_connector(self) -> bool:
+        """Unlock it, after the contactor has opened at the end of a session."""
         return True
 
     async def car_reported(self, report: EVReported) -> None:
@@ -94,7 +105,10 @@ class EVSE:
     # --- what happens by itself ---
 
     async def notices(self) -> AsyncIterator[Fact]:
-        """What the outlet has to say in a session: `StopAsked` for a button, `PauseAsked`, `PilotIs`, `RenegotiationAsked` ..."""
+        """What the outlet has to say in a session: `StopAsked` for a button, `EmergencyStop`, `PilotIs`, `ConnectorLock`, `PauseAsked` ...
+
+        State it was in before the session counts too: say it first.
+        """
         return
         yield
 

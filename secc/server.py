@@ -18,13 +18,13 @@ from typing import Any
 
 from secc.backend import Surroundings
 from secc.context import PriceSigner, Verifier
-from secc.driver import LIMITS_PERIOD, Driver
+from secc.driver import LIMITS_PERIOD, Driver, opened
 from secc.evse import EVSE
 from secc.lobby import Lobby, Welcome
 from secc.outlet import Outlet
 from secc.pause import PausedSessions
 from secc.session import SeccSession
-from secc.station import Backend, Limits
+from secc.station import Backend, Limits, OutOfService, StopAsked
 from v2g.legible import logger
 from v2g.session.admission import Stage
 from v2g.session.clock import Clock
@@ -41,6 +41,8 @@ from v2g.tasks import Fallen, Tasks
 log = logger("v2g.secc")
 
 DYNAMIC_PORTS = range(49152, 65536)
+REPAIR_PERIOD = 10.0  # s between two attempts to open a contactor that did not
+CLOSING = "the station shuts down"
 SILENCE = 2.0  # s without a request after which a car that connects anew has evidently lost its old session
 
 
@@ -85,6 +87,9 @@ class Bay:
         self._limits: Limits = place.outlet.limits
         self._drivers: dict[Driver, Link] = {}
         self._holder: Driver | None = None
+        self._why = ""  # the outlet is out of service
+        self._leaving = False  # no more cars are taken
+        self._left = asyncio.Event()  # set whenever a session has gone
         self.tasks = Tasks("v2g.secc", say)
         host = zoned(link_local(place.iface), place.iface) if place.iface else place.host
         port = place.port or (_announced() if place.iface else 0)
@@ -121,10 +126,27 @@ class Bay:
         """End every session with its outlet safe, then close."""
         drivers = list(self._drivers)
         for driver in drivers:
-            driver.abort("the station shuts down")
+            driver.abort(CLOSING)
         await asyncio.gather(*(driver.safe() for driver in drivers))
         await self.server.close()
         await self.tasks.close()
+
+    async def leave(self, grace: float) -> bool:
+        """Take no more cars, ask the one that is here to stop, and wait so many seconds. Whether it has left in order."""
+        self._leaving = True
+        holder = self._holder
+        for driver in list(self._drivers):
+            if driver is not holder:
+                driver.abort(CLOSING)  # it has not even introduced itself
+        if holder is None:
+            return True
+        holder.tell(StopAsked(CLOSING))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace):
+                while holder in self._drivers:
+                    self._left.clear()
+                    await self._left.wait()
+        return holder.ended is not None and holder.ended.well
 
     async def _look(self) -> None:
         """What the outlet can do, while nobody charges."""
@@ -167,6 +189,8 @@ class Bay:
     def welcome(self, source: str) -> Welcome:
         """How welcome a car is that asks from this address."""
         holder = self._holder
+        if self.unserviceable():
+            return Welcome.NOT
         if holder is None:
             return Welcome.FREE
         if source.startswith("fe80:") and self._drivers[holder].peer[0].partition("%")[0] == source:  # on a loopback all cars have one
@@ -200,8 +224,35 @@ class Bay:
             before.abort("its car came back on another connection")
         return before
 
+    def unserviceable(self) -> str:
+        return self._why or (CLOSING if self._leaving else "")
+
+    def broken(self, driver: Driver, why: str) -> None:
+        """The outlet may be live without a session: it serves nobody until its contactor has opened."""
+        log.critical("%s is out of service: %s", self.place.evse.evse_id, why)
+        repairing, self._why = bool(self._why), why
+        self._tell_service()
+        if self._holder is not None and self._holder is not driver:
+            self._holder.abort(f"the outlet is out of service: {why}")
+        if not repairing:
+            self.tasks.start(f"repair of {self.place.evse.evse_id}", self._repair())
+
+    async def _repair(self) -> None:
+        while self._why:
+            await asyncio.sleep(REPAIR_PERIOD)
+            self._why = await opened(self.place.evse)
+        log.warning("%s is in service again: its contactor has opened", self.place.evse.evse_id)
+        self._tell_service()
+
+    def _tell_service(self) -> None:
+        try:
+            self.place.backend.heard(OutOfService(self._why))
+        except Exception:
+            log.exception("%s: the backend failed on OutOfService", self.place.evse.evse_id)
+
     def release(self, driver: Driver) -> None:
         self._drivers.pop(driver, None)
+        self._left.set()
         if self._holder is driver:
             self._holder = None
 
@@ -262,6 +313,10 @@ class Station:
                 await bay.close()
             raise
         return self
+
+    async def leave(self, grace: float) -> bool:
+        """Ask every car to stop by EVSENotification, take no more, and wait `grace` seconds; whether all have left in order."""
+        return all(await asyncio.gather(*(bay.leave(grace) for bay in self.bays)))
 
     async def __aexit__(self, *_: object) -> None:
         self._answer_no_more()

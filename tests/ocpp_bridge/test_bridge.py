@@ -9,6 +9,7 @@ from energy.series import Series
 from ocpp_bridge import local
 from ocpp_bridge.bridge import Bridge
 from ocpp_bridge.outbox import KEPT_MAXIMUM, Call, Outbox
+from ocpp_bridge.outlet import OutletBackend
 from ocpp_bridge.rpc import Refusal
 from ocpp_bridge.schemas import check
 from ocpp_bridge.times import epoch, timestamp
@@ -24,6 +25,7 @@ from secc.station import (
     MeteringConfirmed,
     MeterReading,
     NeedsChanged,
+    OutOfService,
     PowerStarted,
     PowerStopped,
     RenegotiationAsked,
@@ -995,3 +997,21 @@ def test_two_evses_keep_their_own_stories():
     assert {e["evse"]["id"] for e in p.events} == {1, 2}
     assert len({e["transactionInfo"]["transactionId"] for e in p.events}) == 2
     assert all(e["seqNo"] == 0 for e in p.events)
+
+
+def test_an_outlet_out_of_service_is_faulted_until_it_is_back():
+    p = Played().boot()
+    outlet = OutletBackend(1, p.bridge, lambda: p.now, lambda: None)
+
+    def status():
+        return p.run().calls("StatusNotification")[-1]["connectorStatus"]
+
+    p.arrive()
+    outlet.heard(OutOfService("the contactor does not open"))
+    assert status() == "Faulted"
+    p.bridge.unplugged(1, p.now)
+    assert status() == "Faulted"
+    p.ask("ChangeAvailability", {"operationalStatus": "Operative"})
+    assert status() == "Faulted"
+    outlet.heard(OutOfService(""))
+    assert status() == "Available"

@@ -375,3 +375,21 @@ def test_a_car_that_lost_its_connection_comes_back_and_takes_over(monkeypatch: p
             lost.close()
 
     run(story)
+
+
+def test_a_silent_session_is_taken_over_by_its_own_car_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    from secc import server
+
+    async def story() -> None:
+        evse = Watching()
+        async with bench(evse=evse) as it:
+            lost = await stranded(it)
+            monkeypatch.setattr(server, "SILENCE", 0.0)
+            monkeypatch.setattr(server, "_car", lambda link: link.peer)  # by address and port: every connection is another car
+            refused = await it.visit("DC")
+            assert not refused.ended.well
+            assert Code.FAILED.value in str(refused.ended.error)
+            assert evse.heard == ["began"]
+            lost.close()
+
+    run(story)
