@@ -8,6 +8,8 @@ tls = true
 pki = "certs"
 revocation = "known"      # of the station: or "leaf", "strict", which demand OCSP responses
 name_roots = false        # in the ClientHello, with the TLS library of the system
+resume_within = 60        # s that the car tries to come back to a station that paused
+grace = 10                # s for leaving in order when a signal asks for it, then the connection is cut
 
 [wish]                    # fields of evcc.car.Wish
 services = ["DC_BPT", "DC"]
@@ -48,6 +50,8 @@ class Config:
     pki: str | None = None
     revocation: Revocation = "known"
     name_roots: bool = False
+    resume_within: float = 60.0  # s
+    grace: float = 10.0  # s
     wish: Wish = field(default_factory=Wish)
     goal: Goal = field(default_factory=Goal)
     battery: Battery = field(default_factory=Battery)
@@ -63,6 +67,10 @@ class Config:
             raise ConfigError(f"soc is {self.soc}; give 0 to 100 (%)")
         if not self.time_scale > 0:
             raise ConfigError(f"time_scale is {self.time_scale}; give the wall seconds that one second stands for, above 0")
+
+        for name in ("resume_within", "grace"):
+            if not 0 <= getattr(self, name) <= 86_400:
+                raise ConfigError(f"{name} is {getattr(self, name)}; give 0 to 86400 (s)")
 
     def car(self, clock: Clock, now: float, contract: Contract | None = None) -> Car:
         """The car as it arrives at `now` (monotonic s)."""

@@ -24,7 +24,17 @@ from v2g.messages.common_messages import AuthorizationReq, SessionSetupReq
 from v2g.messages.common_types import processingType
 from v2g.session import frames
 from v2g.session.endpoint import Ended, Event, FrameReceived, FrameSent, Noted, StateEntered
-from v2g.session.errors import ConnectionLost, FramingError, Misuse, PeerFailed, PeerMisbehaved, SessionError, TimedOut, UnknownSession
+from v2g.session.errors import (
+    ConnectionLost,
+    FramingError,
+    Misuse,
+    PeerFailed,
+    PeerMisbehaved,
+    SessionError,
+    Stopped,
+    TimedOut,
+    UnknownSession,
+)
 from v2g.session.frames import SETS, payload_type_of
 from v2g.session.sequence import State, response_to, row
 from v2g.session.timing import EVCC_COMMUNICATION_SETUP_TIMEOUT, timing
@@ -128,6 +138,12 @@ class EvccSession:
     def stop(self, reason: str) -> None:
         """The driver wants to leave: at the next turn of the charge loop the car stops in order."""
         self.car.stop_asked = reason
+
+    def abort(self, reason: str, now: float) -> None:
+        """End now, whatever the state: contactors open, nothing more is said."""
+        self.car.now = now
+        if not self.ended:
+            self._end("Error", Stopped(reason))
 
     def pilot(self, state: str, now: float) -> None:
         """What the car sees on the control pilot: A (unplugged), E or F (the station has failed) end the session at once."""

@@ -8,7 +8,7 @@ import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evcc.config import Config, parsed
 from evcc.script import Script
@@ -18,6 +18,9 @@ from lab.output import put
 from lab.parser import number, whole
 from lab.witness import add_options, witnesses
 from v2g.settings import ConfigError, text_of
+
+if TYPE_CHECKING:
+    from evcc.client import Visit
 
 WELL, NEGATIVE, USAGE = 0, 1, 2
 SCRIPTS = ("charge", "read-soc", "schedule-renegotiation", "service-renegotiation")
@@ -34,7 +37,13 @@ EPILOG = """examples:
 With --json the last line of standard output is one object: ok, ended, reason, requirement, service, control, auth, tls, loops,
 energy_charged and energy_discharged (Wh at the plug), soc_start, soc_end (%), schedule_tuple, sessions, relaxed, seconds.
 
-exit codes: 0 the session ended as the standard foresees, 1 it did not (the reason is said), 2 wrong usage or configuration
+What happens is told on standard error, a line for each phase; --quiet leaves that out.
+
+SIGTERM and Ctrl-C: the car leaves in order (PowerDelivery Stop, SessionStop) within --grace seconds, else, or when asked a second time, it
+opens its contactors and cuts the connection.
+
+exit codes: 0 the session ended as the standard foresees, also when a signal asked for it; 1 it did not (the reason is said), also when it
+was cut or there was none yet; 2 wrong usage or configuration
 """
 
 
@@ -71,6 +80,10 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     wish.add_argument("--emaid", action="append", metavar="ID", help="a contract that is wanted first; again for more")
     wish.add_argument("--loops", type=whole(0), metavar="N", help="leave after N charge loops (default: when the goal is reached)")
     wish.add_argument("--pause-after", type=whole(0), metavar="N", help="pause after N charge loops, come back, go on")
+    wish.add_argument(
+        "--resume-within", type=number(0), metavar="S", help="try so long to come back to a station that paused (default: 60)"
+    )
+    wish.add_argument("--grace", type=number(0), metavar="S", help="for leaving in order when a signal asks for it (default: 10)")
     wish.add_argument("--script", choices=SCRIPTS, default="charge", help="what the visit is (default: charge)")
     battery = parser.add_argument_group("battery and goal")
     battery.add_argument("--soc", type=number(0, most=100), metavar="PERCENT", help="on arrival (default: 20)")
@@ -88,6 +101,7 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--config", type=Path, metavar="FILE", help="a TOML file, see docs/evcc.md")
     add_options(parser)
     parser.add_argument("--json", action="store_true", help="the result as one line of JSON")
+    parser.add_argument("--quiet", action="store_true", help="tell nothing on the way")
     parser.set_defaults(func=run)
 
 
@@ -125,6 +139,7 @@ def stocktaken(config: Config, options: argparse.Namespace) -> frozenset[str]:
 
 FLAGS = {  # flag -> place in the configuration
     "connect": (), "iface": (), "tls": (), "revocation": (), "name_roots": (), "soc": (), "departure_in": (), "time_scale": (),
+    "resume_within": (), "grace": (),
     "loops": ("wish",), "pause_after": ("wish",), "install": ("wish",), "profile": ("wish",),
     "target_soc": ("goal",), "minimum_soc": ("goal",), "maximum_soc": ("goal",),
 }  # fmt: skip
@@ -159,6 +174,7 @@ async def visit(config: Config, options: argparse.Namespace) -> dict[str, Any]:
     """Find the station and drive the session; the account of it."""
     from evcc.client import Visit
     from evcc.trust import equip, vehicle_tls
+    from lab.narrator import Narrator
     from pki.store import Store
 
     store = Store(config.pki) if config.pki else None
@@ -176,13 +192,30 @@ async def visit(config: Config, options: argparse.Namespace) -> dict[str, Any]:
     if store and "PnC" in wish.authorizations:
         equip(car, store)
     with witnesses(options, "evcc", lambda at: driving.car.clock.wall(at)) as watch:
-        driving = Visit(car, script_of(options, wish.services), tls, observe=watch())
-        loop = asyncio.get_running_loop()
-        for one in (signal.SIGINT, signal.SIGTERM):
-            with contextlib.suppress(NotImplementedError):  # a platform without signals in its loop
-                loop.add_signal_handler(one, lambda: driving.stop("the driver asked"))
+        tell = Narrator(clock, lambda line: print(line, file=sys.stderr, flush=True))
+        observe = [*watch(), *([] if options.quiet else [lambda local, peer, number: tell])]
+        driving = Visit(
+            car, script_of(options, wish.services), tls, observe=observe, resume_within=config.resume_within, grace=config.grace
+        )
+        heed(driving)
         result = await (driving.at(*address(config.connect)) if config.connect else driving.on(str(config.iface)))
     return result.as_dict()
+
+
+def heed(driving: "Visit") -> None:
+    """Leave in order at the first SIGTERM or Ctrl-C, at once at the second."""
+    asked = list[str]()
+
+    def signalled(name: str) -> None:
+        asked.append(name)
+        if len(asked) == 1:
+            driving.stop(f"{name}: the driver asked")
+        else:
+            driving.abort(f"{name}: the driver asked again")
+
+    for one in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):  # a platform without signals in its loop
+            asyncio.get_running_loop().add_signal_handler(one, signalled, one.name)
 
 
 def script_of(options: argparse.Namespace, services: tuple[str, ...]) -> Script:
@@ -209,8 +242,11 @@ def address(text: str) -> tuple[str, int]:
 
 
 def told(said: dict[str, Any]) -> str:
-    """The account for people, one line."""
-    what = f"{said['service']} {said['control']} {said['auth']}, {said['loops']} loops"
-    moved = f"charged {said['energy_charged'] / 1000:.2f} kWh, discharged {said['energy_discharged'] / 1000:.2f} kWh"
-    end = said["ended"] if said["ok"] else f"failed: {said['reason']}"
-    return f"{what}, {moved}, SOC {said['soc_start']} to {said['soc_end']} %, {said['seconds']} s, {end}"
+    """The account for people, one line; why it failed comes first, and what never came about is left out."""
+    parts = [] if said["ok"] else [f"failed: {said['reason']}"]
+    if said["service"]:
+        parts.append(" ".join(said[name] for name in ("service", "control", "auth") if said[name]) + f", {said['loops']} loops")
+        parts.append(f"charged {said['energy_charged'] / 1000:.2f} kWh, discharged {said['energy_discharged'] / 1000:.2f} kWh")
+        parts.append(f"SOC {said['soc_start']} to {said['soc_end']} %")
+    parts.append(f"{said['seconds']} s")
+    return ", ".join([*parts, *([said["ended"]] if said["ok"] else [])])

@@ -82,5 +82,9 @@ class StationFailed(SessionError):
         self.code = code
 
 
+class Stopped(SessionError):
+    """This side was told to leave before the session was over; nobody is to blame."""
+
+
 class Misuse(SessionError):
     """Our own caller asked for something that cannot be; a bug on this side, not the peer's."""
