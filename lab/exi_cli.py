@@ -7,25 +7,29 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lab import exi_guess
+from lab.exi_reading import Answer, Question, answer, documents
+from lab.octet_forms import Document
 from lab.output import put
 from v2g.exi import derive, explain
 from v2g.exi import dialect as dialects
 from v2g.exi import json as exi_json
-from v2g.exi.codec import Reading, encode, encode_fragment, read, read_first
-from v2g.exi.decoder import BEHIND, Mode
+from v2g.exi.codec import encode, encode_fragment
+from v2g.exi.decoder import BEHIND
 from v2g.exi.errors import EncodeError, ExiError
 from v2g.exi.grammar import SchemaSet
 from v2g.exi.schema import declared_elements
 from v2g.messages import MODULES, schema_set
 
+MODES = ("conformance", "interop")
 DIALECTS = {d.name.lower(): d for d in dialects.DIALECTS}
 
 EXAMPLES = """examples:
   v2g exi decode 8000dbab9371d3234b71d1b981899189d191818991d26b9b3a232b30020000040040
-  v2g exi decode --set dc message.exi            a file of octets or of hex; - is standard input
+  v2g exi decode --set dc message.exi            a file; - is standard input. Octets, hex, xxd and hexdump -C, base64, arrays of C,
+                                                 lines of a log or a trace, V2GTP frames: one message or many
+  v2g exi decode --mode interop 809a...          show what real cars send though no schema has it, each with a finding
   v2g exi encode --set dc message.xml            XML in, hex out
-  v2g exi decode --jsonl < lines > xml           many at once: {"id", "set", "exi", "fragment"} -> {"id", "root", "xml"}
+  v2g exi decode --jsonl < lines > xml           many at once: {"id", "set", "exi", "fragment", "mode"} -> {"id", "root", "xml"}
   v2g exi encode --jsonl < lines > exi           {"id", "set", "xml", "fragment"} -> {"id", "exi"}
   v2g exi decode --set acdp --either 8004...     in whatever dialect it fits
   v2g exi explain --set dc 802c...               the bit stream, event by event
@@ -53,8 +57,10 @@ def register(subparsers: Any) -> None:
         verb.add_argument("--dialect", choices=tuple(DIALECTS), default="schema", help="what family of encoders the octets are for or from")
     decode.add_argument("--either", action="store_true", help="try the other dialects if this one does not fit, and say which did")
     for verb in (decode, explaining):
-        verb.add_argument("--mode", choices=("conformance", "interop"), default="conformance", help="interop tolerates values out of range")
-        verb.add_argument("--json", action="store_true", help="one JSON document for machines")
+        verb.add_argument("--mode", choices=MODES, default=MODES[0], help="interop shows values out of range and abstract elements")
+        verb.add_argument(
+            "--json", action="store_true", help="JSON for machines, one document for each message; with --jsonl messages as JSON"
+        )
     describing = verbs.add_parser("describe", help="what a type consists of", epilog=EXAMPLES)
     describing.add_argument("type", help="an element or type of the schema, such as DC_ChargeLoopReq")
     describing.add_argument("--set", choices=tuple(MODULES), help="schema set (default: all that have it)")
@@ -91,55 +97,76 @@ class UsageError(Exception):
 
 
 def _given(argument: str) -> bytes:
-    """What the argument stands for: standard input, a file, or itself."""
+    """What the argument stands for: standard input, a file, or itself. Raises ExiError for a file that cannot be read."""
     if argument == "-":
         return sys.stdin.buffer.read()
+    if not _exists(argument):
+        return argument.encode(errors="surrogateescape")
     try:
         return Path(argument).read_bytes()
-    except (OSError, ValueError):  # no file of that name, or no name at all
-        return argument.encode()
+    except OSError as error:
+        raise ExiError(f"{argument} cannot be read: {error.strerror}") from None
 
 
-def _octets(argument: str) -> bytes:
-    """The octets of a message, which may be spelled in hex."""
-    given = _given(argument)
+def _exists(argument: str) -> bool:
     try:
-        return bytes.fromhex(given.decode("ascii").strip().removeprefix("0x"))
-    except ValueError:
-        if given[:1] in (b"\x80", b"\x01"):  # EXI header, V2GTP header
-            return given
-        raise ExiError(f"{argument[:40]!r} is neither a file nor hex") from None
+        return Path(argument).exists()
+    except (OSError, ValueError):  # too long for a name, or none at all
+        return False
 
 
-def _read(options: argparse.Namespace) -> tuple[str, Reading, str]:
-    """The reading of the message given, its set, and how sure that is."""
-    octets, payload_type = exi_guess.unframe(_octets(options.message))
-    if options.set:
-        mode: Mode = getattr(options, "mode", "conformance")
-        given = DIALECTS[getattr(options, "dialect", "schema")]
-        others = [d for d in DIALECTS.values() if d is not given] if getattr(options, "either", False) else []
-        schemas = [schema_set(options.set, dialect) for dialect in (given, *others)]
-        return options.set, read_first(octets, schemas, fragment=options.fragment, mode=mode), "certain: given"
-    found = exi_guess.guess(octets, payload_type, options.phase, fragment=options.fragment)
-    return found.set, found.reading, found.sure
+def _documents(given: bytes, options: argparse.Namespace) -> list[Document]:
+    """The EXI documents that were given, in whatever form."""
+    try:
+        return documents(given)
+    except ExiError as error:
+        if options.message == "-" or _exists(options.message):
+            raise ExiError(f"{'standard input' if options.message == '-' else options.message}: {error}") from None
+        raise ExiError(f"{error}; there is no file of that name either" if "." in options.message else str(error)) from None
+
+
+def _question(options: argparse.Namespace, **said: Any) -> Question:
+    """How they are to be read; a line of JSON may say it for itself."""
+    given = DIALECTS[getattr(options, "dialect", "schema")]
+    others = [d for d in DIALECTS.values() if d is not given] if getattr(options, "either", False) else []
+    asked = {"set": options.set, "phase": options.phase, "fragment": options.fragment, "mode": getattr(options, "mode", "conformance")}
+    return Question(**{**asked, **said}, dialects=(given, *others))
+
+
+def _each(given: bytes, options: argparse.Namespace, show: Callable[[Document], int]) -> int:
+    """Show one document after the other; one that is no message never hides the next."""
+    found, worst = _documents(given, options), 0
+    for number, document in enumerate(found, 1):
+        try:
+            worst = max(worst, show(document))
+        except ExiError as error:
+            if len(found) == 1:
+                raise
+            print(f"v2g exi: message {number} of {len(found)}: {error}", file=sys.stderr)
+            worst = 1
+    return worst
 
 
 def _decode(options: argparse.Namespace) -> int:
-    from v2g.exi.xml import to_xml
-
     if options.jsonl:
-        return _stream(_decoded)
-    name, reading, sure = _read(options)
-    findings = [str(f) for f in reading.findings]
-    if options.json:
-        message = exi_json.plain(reading.message, schema_set(name), reading.name)
-        put(json.dumps({"set": name, "sure": sure, "root": reading.name.local, "findings": findings, "message": message}))
+        return _stream(lambda request: _decoded(request, options))
+    question = _question(options)
+
+    def show(document: Document) -> int:
+        told = answer(document, question)
+        if options.json:
+            facts = {"set": told.set, "sure": told.sure, "root": told.reading.name.local, "findings": told.findings}
+            put(json.dumps({**facts, "message": told.message}))
+            return 0
+        notes = told.findings if options.set else (f"set {told.set}, {told.sure}", *told.findings)
+        try:
+            put(told.xml(pretty=True), end="")
+        finally:
+            for note in notes:
+                print(f"v2g exi: {note}", file=sys.stderr)
         return 0
-    put(to_xml(reading.message, schema_set(name), reading.name, pretty=True), end="")
-    notes = findings if options.set else [f"set {name}, {sure}", *findings]
-    for note in notes:
-        print(f"v2g exi: {note}", file=sys.stderr)
-    return 0
+
+    return _each(_given(options.message), options, show)
 
 
 def _encode(options: argparse.Namespace) -> int:
@@ -164,31 +191,51 @@ def _encoded_xml(xml: str | bytes, schemas: SchemaSet, fragment: bool) -> bytes:
 
 
 def _explain(options: argparse.Namespace) -> int:
-    octets, payload_type = exi_guess.unframe(_octets(options.message))
-    name = options.set or exi_guess.guess(octets, payload_type, options.phase, fragment=options.fragment).set
+    def show(document: Document) -> int:
+        return _explained(document, options)
+
+    return _each(_given(options.message), options, show)
+
+
+def _explained(document: Document, options: argparse.Namespace) -> int:
+    octets, name, odd = document.octets, options.set, [document.remark] if document.remark else []
+    if not name:
+        told = answer(document, _question(options))
+        octets, name, odd = told.octets, told.set, [f for f in told.findings if f not in {str(r) for r in told.reading.findings}]
     schemas = schema_set(name, DIALECTS[options.dialect])
     steps, remark = explain.explain(octets, schemas, fragment=options.fragment, mode=options.mode)
+    remarks = "; ".join([*odd, *([remark] if remark else [])]) or None
     if options.json:
         rows = [{"bit": s.bit, "width": s.width, "depth": s.depth, "what": s.what, "value": explain.shown(s.value)} for s in steps]
-        put(json.dumps({"set": name, "steps": rows, "remark": remark}))
+        put(json.dumps({"set": name, "steps": rows, "remark": remarks}))
     else:
         put("\n".join(explain.table(octets, steps)))
-    if remark:
-        print(f"v2g exi: {remark}", file=sys.stderr)
+    if remarks:
+        print(f"v2g exi: {remarks}", file=sys.stderr)
     return int(not steps or steps[-1].what not in ("padding", "EE", "end of fragment", BEHIND))
 
 
 def _json(options: argparse.Namespace) -> int:
     given = _given(options.message)
-    if not given.lstrip().startswith(b"{"):
-        name, reading, _ = _read(options)
-        put(exi_json.to_json(reading.message, schema_set(name), reading.name, indent=2))
-        return 0
+    if not _is_message(given):
+        return _each(given, options, lambda document: _json_of(answer(document, _question(options))))
     if not options.set:
         raise UsageError("--set is needed to encode JSON")
     message, element = exi_json.from_json(given, schema_set(options.set), fragment=options.fragment)
     schemas = schema_set(options.set)
     put((encode_fragment(message, schemas, element) if options.fragment else encode(message, schemas)).hex())
+    return 0
+
+
+def _is_message(given: bytes) -> bool:
+    """Whether JSON is a message to be encoded: an object that holds an object. Records of a trace have octets."""
+    return given.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") and b'"exi"' not in given
+
+
+def _json_of(told: Answer) -> int:
+    put(json.dumps(told.message, indent=2, ensure_ascii=False))
+    for finding in told.findings:
+        print(f"v2g exi: {finding}", file=sys.stderr)
     return 0
 
 
@@ -242,21 +289,20 @@ def _set(request: dict[str, Any]) -> str | None:
     return name
 
 
-def _decoded(request: dict[str, Any]) -> dict[str, Any]:
-    from v2g.exi.xml import to_xml
-
-    octets, payload_type = exi_guess.unframe(bytes.fromhex(_text(request, "exi")))
-    name, fragment = _set(request), bool(request.get("fragment"))
-    extra: dict[str, Any] = {}
-    if name is None:
-        found = exi_guess.guess(octets, payload_type, fragment=fragment)
-        name, reading = found.set, found.reading
-        extra = {"set": name, "sure": found.sure}
-    else:
-        reading = read(octets, schema_set(name), fragment=fragment)
-    if reading.findings:
-        extra["findings"] = [str(f) for f in reading.findings]
-    return {"root": reading.name.local, "xml": to_xml(reading.message, schema_set(name), reading.name), **extra}
+def _decoded(request: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
+    found = documents(_text(request, "exi").encode(errors="replace"))
+    if len(found) != 1:
+        raise ExiError(f"{len(found)} messages; give one in each line")
+    mode = request.get("mode", options.mode)
+    if mode not in MODES:
+        raise ExiError(f"no mode {mode!r}; there are {', '.join(MODES)}")
+    name = _set(request) or options.set
+    told = answer(found[0], _question(options, set=name, fragment=bool(request.get("fragment", options.fragment)), mode=mode))
+    extra: dict[str, Any] = {} if name else {"set": told.set, "sure": told.sure}
+    if told.findings:
+        extra["findings"] = told.findings
+    shown = {"message": told.message} if options.json else {"xml": told.xml()}
+    return {"root": told.reading.name.local, **shown, **extra}
 
 
 def _encoded(request: dict[str, Any]) -> dict[str, Any]:

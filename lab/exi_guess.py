@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from v2g.exi.codec import Reading, encode, read
-from v2g.exi.errors import ExiError
+from v2g.exi.decoder import Mode
+from v2g.exi.errors import DecodeError, EncodeError, ExiError
 from v2g.messages import MODULES, schema_set
 
 Phase = Literal["handshake", "session"]
@@ -24,6 +25,8 @@ BY_PAYLOAD_TYPE: dict[int, tuple[str, ...]] = {
     0x8103: ("acdp",),
     0x8104: ("common",),
 }
+NEARLY = 0.9  # of the bits that make sense in another set
+SDP: dict[int | None, str] = {0x9000: "request", 0x9001: "response", 0x9002: "request (wireless)", 0x9003: "response (wireless)"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,49 +38,66 @@ class Guess:
     sure: str
 
 
-def unframe(octets: bytes) -> tuple[bytes, int | None]:
-    """The payload of a V2GTP frame and its type, or the octets as they are if they are no frame: EXI never starts with 0x01."""
-    if octets[:2] == b"\x01\xfe" and len(octets) >= 8 and int.from_bytes(octets[4:8], "big") == len(octets) - 8:
-        return octets[8:], int.from_bytes(octets[2:4], "big")
-    return octets, None
-
-
 def candidates(payload_type: int | None, phase: Phase | None) -> tuple[str, ...]:
-    """The sets that payload type and phase leave."""
+    """The sets that payload type and phase leave. Raises ExiError for a payload type of SDP."""
+    if payload_type in SDP:
+        raise ExiError(f"payload type 0x{payload_type:04X} is an SDP {SDP[payload_type]}, which is no EXI")
     sets = tuple(MODULES) if payload_type is None else BY_PAYLOAD_TYPE.get(payload_type, tuple(MODULES))
     if phase == "handshake":
         return ("app",)
     return tuple(s for s in sets if s != "app") if phase == "session" else sets
 
 
-def guess(octets: bytes, payload_type: int | None = None, phase: Phase | None = None, *, fragment: bool = False) -> Guess:
-    """The set in which the octets are a message. Raises ExiError if they are one in no set that is left."""
+def guess(
+    octets: bytes, payload_type: int | None = None, phase: Phase | None = None, *, fragment: bool = False, mode: Mode = "conformance"
+) -> Guess:
+    """The set in which the octets are a message. Raises ExiError with the reason of the likeliest if there is none."""
     tried = candidates(payload_type, phase)
-    fits = sorted((_rank(octets, name, fragment) for name in tried), key=lambda f: f[0])
-    found = [(rank, name, reading) for rank, name, reading in fits if reading is not None]
-    if not found:
-        raise ExiError(f"a message in none of the sets {', '.join(tried)}")
-    (best, name, reading), others = found[0], found[1:]
-    assert reading is not None
-    rivals = [other for rank, other, _ in others if rank == best]
+    fits, refusals = [], {}
+    for name in tried:
+        try:
+            fits.append((*_rank(octets, name, fragment, mode), name))
+        except DecodeError as refusal:
+            refusals[name] = refusal
+    if not fits:
+        raise ExiError(_likeliest(refusals))
+    best, reading, name = min(fits, key=lambda fit: fit[0])
+    rivals = [other for rank, _, other in fits if rank == best and other != name]
+    others = [other for _, _, other in fits if other != name]
     if len(tried) == 1:
         sure = "certain: payload type or phase leave no other set"
     elif not others:
         sure = f"certain: a message in no other of {len(tried)} sets"
     elif not rivals:
-        sure = f"likely: less well it would be {', '.join(other for _, other, _ in others)}"
+        sure = f"likely: less well it would be {', '.join(others)}"
     else:
         sure = f"a guess: as well it could be {', '.join(rivals)}"
     return Guess(name, reading, sure)
 
 
-def _rank(octets: bytes, name: str, fragment: bool) -> tuple[tuple[bool, bool, bool], str, Reading | None]:
-    """How well the octets fit a set, best first: a message rather than a part of one, nothing tolerated, the same octets again."""
+def _likeliest(refusals: dict[str, DecodeError]) -> str:
+    """Why the octets are no message, in the set that they are most like: the one in which most of them make sense as a message.
+
+    Octets of one set go on for a while in others, so of sets that come nearly as far the one that is met more often is meant.
+    """
+    named = [each for each in refusals if _named(refusals[each].path[:1], each)] or list(refusals)
+    furthest = max(refusals[each].bit for each in named)
+    name = next(each for each in named if refusals[each].bit >= NEARLY * furthest)
+    others = [each for each in refusals if each != name]
+    return f"most like the set {name}: {refusals[name]}" + (f"; a message in none of {', '.join(others)} either" if others else "")
+
+
+def _named(path: tuple[str, ...], name: str) -> bool:
+    """Whether an element is a message of a set, not a part of one: in -2 and DIN all are in one envelope."""
+    return path[:1] == ("V2G_Message",) if name in ("iso2", "din") else bool(path) and path[0].endswith(("Req", "Res"))
+
+
+def _rank(octets: bytes, name: str, fragment: bool, mode: Mode) -> tuple[tuple[bool, bool, bool, bool, int], Reading]:
+    """How well octets fit a set, best first: a message, nothing behind it, nothing tolerated, the same octets again. Raises DecodeError."""
     schemas = schema_set(name)
+    reading = read(octets, schemas, fragment=fragment, mode=mode)
     try:
-        reading = read(octets, schemas, fragment=fragment)
         again = fragment or encode(reading.message, schemas) == octets
-    except ExiError:
-        return (True, True, True), name, None
-    is_message = reading.name.local.endswith(("Req", "Res", "V2G_Message"))
-    return (not is_message, bool(reading.findings), not again), name, reading
+    except EncodeError:
+        again = False
+    return (not _named((reading.name.local,), name), reading.behind > 0, bool(reading.findings), not again, len(reading.findings)), reading

@@ -2,14 +2,17 @@
 
 import io
 import json
+import os
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from lab import exi_cli
-from lab.exi_guess import candidates, guess, unframe
+from lab.exi_guess import candidates, guess
+from lab.octet_forms import frames
 from v2g.exi.codec import encode, encode_fragment
 from v2g.exi.derive import least
 from v2g.exi.dialect import CBEXIGEN
@@ -154,7 +157,7 @@ def test_payload_type_and_phase_narrow_the_sets(payload_type: int, phase: Any, e
 
 def test_a_frame_gives_its_payload_type_away() -> None:
     framed = b"\x01\xfe\x80\x04" + len(CHECK_OCTETS).to_bytes(4, "big") + CHECK_OCTETS
-    octets, payload_type = unframe(framed)
+    ((octets, payload_type, *_),) = frames(framed)
     found = guess(octets, payload_type)
     assert (found.set, found.reading.message, found.sure.split(":")[0]) == ("dc", CHECK, "certain")
 
@@ -166,5 +169,38 @@ def test_what_fits_several_sets_is_called_a_guess() -> None:
     found = guess(octets)
     assert found.set in ("ac", "ac_der_iec", "ac_der_sae")
     assert not found.sure.startswith("certain")
-    with pytest.raises(ExiError, match="in none of the sets"):
+    with pytest.raises(ExiError, match=r"most like the set app: .*\(at bit 8\); a message in none of xmldsig, .* either"):
         guess(b"\x80\xff\xff")
+
+
+SHARED = Path(os.environ.get("V2GKIT_SHARED", Path(__file__).parents[3] / "shared")) / "cases" / "exi"
+
+
+def cases(name: str) -> list[list[str]]:
+    """The lines of a file of cases, cut at their bars."""
+    if not SHARED.exists():
+        pytest.skip("no folder of shared cases beside the checkout, nor named by V2GKIT_SHARED")
+    lines = (line for line in (SHARED / name).read_text().splitlines() if not line.startswith("#"))
+    return [[part.strip() for part in line.split("|")] for line in lines]
+
+
+def test_the_forms_in_which_people_hold_a_message(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for _, form, given in cases("input-forms.txt"):
+        code = run("decode", given, monkeypatch=monkeypatch)
+        output = capsys.readouterr()
+        if form == "V2GTP of SDP":
+            assert code == 1
+            assert "payload type 0x9000 is an SDP request, which is no EXI" in output.err
+        else:
+            assert code == 0, form
+            assert "<ContractAuthenticationReq" in output.out or ":ContractAuthenticationReq" in output.out
+
+
+def test_without_a_set_the_reason_is_the_one_of_the_set(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, what, given in cases("guess-hides-the-reason.txt"):
+        codes, told = [], []
+        for arguments in (("--set", name), ()):
+            codes.append(run("decode", *arguments, given, monkeypatch=monkeypatch))
+            told.append(capsys.readouterr().err.strip().removeprefix("v2g exi: "))
+        assert codes[0] == codes[1] == int("too many" not in what), what
+        assert told[0] in told[1] or told[0].split(": ", 1)[1] in told[1], what

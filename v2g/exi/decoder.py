@@ -226,13 +226,21 @@ class Decoder:
             code = self.bits.bits(state.width)
             if code >= len(state.productions):
                 return self._behind_escape(name, cls, state, slots, seen)
-            if grammar.abstract:
-                raise self._error(f"{name.local} is abstract", state.width)
+            if grammar.abstract and state is grammar.start:
+                self._headless(name, state.width)
             production = state.productions[code]
             self._note(state.width, production, code)
             if production.event is Event.END:
                 return slots.build(cls)
             state = production.next(self._event(name, production, slots))
+
+    def _headless(self, name: QName, width: int) -> None:
+        """An abstract head that stands for itself, as senders built on OpenV2G write it."""
+        members = [e.name for e in self.set.substitutes(name.local) if not self.set.grammar(e.type).abstract]
+        told = f"{name.local} is abstract" + (f", one of {', '.join(members)} belongs in its place" if members else "")
+        if self.mode == "conformance":
+            raise self._error(told, width)
+        self._tolerate(told)
 
     def _event(self, name: QName, production: Production, slots: _Slots) -> int:
         """Read what a production announces into its field; how many values the field now holds."""

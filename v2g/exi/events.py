@@ -17,12 +17,15 @@ class Occurrence(NamedTuple):
     value: Any
 
 
-def events(message: Any, cls: type[Type], schema_set: SchemaSet) -> Iterator[Occurrence]:
-    """Attributes, content and end of one element of type `cls`. Raises EncodeError where the message leaves the grammar."""
+def events(message: Any, cls: type[Type], schema_set: SchemaSet, lenient: bool = False) -> Iterator[Occurrence]:
+    """Attributes, content and end of one element of type `cls`. Raises EncodeError where the message leaves the grammar.
+
+    `lenient` shows an abstract head that stands for itself: nothing is ever written so.
+    """
     if type(message) is not cls:
         raise EncodeError(f"{message!r} is no {cls.__name__}")
     grammar = schema_set.grammar(cls)
-    if grammar.abstract:
+    if grammar.abstract and not lenient:
         raise EncodeError(f"{cls.__name__} is abstract: give one of its extensions")
     waiting = _values(message)
     state, taken = grammar.start, dict.fromkeys(waiting, 0)

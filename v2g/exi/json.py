@@ -17,9 +17,9 @@ from v2g.exi.grammar import Event, QName, SchemaSet, class_name
 from v2g.exi.schema import Field, Integer, Type, fields
 
 
-def to_json(message: Type, schema_set: SchemaSet, name: QName | None = None, *, indent: int | None = None) -> str:
-    """A message as JSON text. Raises EncodeError if it is not valid in the set."""
-    return json.dumps(plain(message, schema_set, name), indent=indent, ensure_ascii=False)
+def to_json(message: Type, schema_set: SchemaSet, name: QName | None = None, *, indent: int | None = None, lenient: bool = False) -> str:
+    """A message as JSON text. Raises EncodeError if it is not valid in the set; `lenient` shows what `interop` mode has tolerated."""
+    return json.dumps(plain(message, schema_set, name, lenient=lenient), indent=indent, ensure_ascii=False)
 
 
 def from_json(text: str | bytes, schema_set: SchemaSet, *, fragment: bool = False) -> tuple[Type, QName]:
@@ -39,19 +39,19 @@ def from_json(text: str | bytes, schema_set: SchemaSet, *, fragment: bool = Fals
     raise EncodeError(f"{local} is no {'element of complex type' if fragment else 'global element'} in the set {schema_set.name}")
 
 
-def plain(message: Type, schema_set: SchemaSet, name: QName | None = None) -> dict[str, Any]:
+def plain(message: Type, schema_set: SchemaSet, name: QName | None = None, *, lenient: bool = False) -> dict[str, Any]:
     """A message as dictionaries, lists, strings, integers and booleans."""
     name = name or element_name(message, schema_set)
-    return {name.local: _object(message, schema_set)}
+    return {name.local: _object(message, schema_set, lenient)}
 
 
-def _object(message: Type, schema_set: SchemaSet) -> dict[str, Any]:
+def _object(message: Type, schema_set: SchemaSet, lenient: bool) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for _, _, production, value in events(message, type(message), schema_set):
+    for _, _, production, value in events(message, type(message), schema_set, lenient):
         field = production.field
         if field is None:
             continue
-        shown = _object(value, schema_set) if isinstance(value, Type) else _shown(production.content, value)
+        shown = _object(value, schema_set, lenient) if isinstance(value, Type) else _shown(production.content, value, lenient)
         if isinstance(field.content, tuple):  # a repeated choice
             shown = {str(production.name and production.name.local): shown}
         key = production.name.local if production.event is Event.ELEMENT and production.name and field.reference else field.name
@@ -62,9 +62,9 @@ def _object(message: Type, schema_set: SchemaSet) -> dict[str, Any]:
     return found
 
 
-def _shown(content: Any, value: Any) -> Any:
-    values.unfit(content, value)
-    return value if isinstance(content, Integer) or content is bool else lexical.spell(content, value)
+def _shown(content: Any, value: Any, lenient: bool) -> Any:
+    values.unfit(content, value, lenient)
+    return value if isinstance(content, Integer) or content is bool else lexical.spell(content, value, lenient)
 
 
 def _message(body: Any, cls: type[Type], schema_set: SchemaSet, at: str) -> Type:

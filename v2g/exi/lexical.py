@@ -10,13 +10,14 @@ from v2g.exi.errors import EncodeError
 from v2g.exi.schema import Binary, Facets, Integer, String
 
 BLANK = " \t\r\n"
+UNWRITABLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # characters that XML 1.0 has no place for
 _NUMBER = re.compile(r"[+-]?[0-9]{1,1300}")  # digits of the longest integer the codec reads; more would cost quadratic time
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
-def spell(content: Any, value: Any) -> str:
-    """A value as text. Raises EncodeError for one that is not of the type."""
-    values.unfit(content, value)
+def spell(content: Any, value: Any, lenient: bool = False) -> str:
+    """A value as text. Raises EncodeError for one that is not of the type, or unless `lenient` beyond its facets."""
+    values.unfit(content, value, lenient)
     if content is bool:
         return "true" if value else "false"
     if isinstance(value, bytes):

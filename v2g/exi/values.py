@@ -157,7 +157,7 @@ def _shown(value: int) -> str:
     return str(value) if value.bit_length() <= 64 else f"an integer of {value.bit_length()} bits"
 
 
-def unfit(facets: Facets, value: Any) -> None:
-    """Raise `EncodeError` if the value is not one of the simple type."""
-    if wrong := misfit(facets, value):
+def unfit(facets: Facets, value: Any, lenient: bool = False) -> None:
+    """Raise `EncodeError` if the value is not one of the simple type. `lenient` lets it be beyond its facets, as interop reads it."""
+    if (wrong := misfit(facets, value)) and not (lenient and wrong == violation(facets, value)):
         raise EncodeError(wrong)

@@ -1,6 +1,5 @@
 """Messages as XML documents and back. The XML is what the schema prescribes, so any validator of the schemas can judge it."""
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,22 +12,21 @@ from v2g.exi.events import events
 from v2g.exi.grammar import Event, Production, QName, SchemaSet, State
 from v2g.exi.schema import Type
 
-_WRITABLE = re.compile("[\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*")
 INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"
 
 
 # --- message to XML ---
 
 
-def to_xml(message: Type, schema_set: SchemaSet, name: QName | None = None, *, pretty: bool = False) -> str:
-    """A message as XML text; `name` is its element where its class has several.
+def to_xml(message: Type, schema_set: SchemaSet, name: QName | None = None, *, pretty: bool = False, lenient: bool = False) -> str:
+    """A message as XML text; `name` is its element where its class has several. `lenient` shows what `interop` mode has tolerated.
 
     Raises EncodeError for a message that is not valid in the set, or holds a character that XML cannot carry.
     """
     name = name or element_name(message, schema_set)
     root = etree.Element(_tag(name), nsmap={m.PREFIX: m.NAMESPACE for m in schema_set.modules})
     try:
-        _fill(root, message, schema_set)
+        _fill(root, message, schema_set, lenient)
     except EncodeError as error:
         error.within(name.local)
         raise
@@ -36,32 +34,32 @@ def to_xml(message: Type, schema_set: SchemaSet, name: QName | None = None, *, p
     return str(etree.tostring(root, encoding="unicode", pretty_print=pretty))
 
 
-def _fill(node: Any, message: Type, schema_set: SchemaSet) -> None:
-    for _, _, production, value in events(message, type(message), schema_set):
+def _fill(node: Any, message: Type, schema_set: SchemaSet, lenient: bool) -> None:
+    for _, _, production, value in events(message, type(message), schema_set, lenient):
         match production.event:
             case Event.ATTRIBUTE:
-                node.set(_tag(production.name), _text(production.content, value))
+                node.set(_tag(production.name), _text(production.content, value, lenient))
             case Event.TEXT:
-                node.text = _text(production.content, value)
+                node.text = _text(production.content, value, lenient)
             case Event.ELEMENT:
-                _child(etree.SubElement(node, _tag(production.name)), production, value, schema_set)
+                _child(etree.SubElement(node, _tag(production.name)), production, value, schema_set, lenient)
 
 
-def _child(node: Any, production: Production, value: Any, schema_set: SchemaSet) -> None:
+def _child(node: Any, production: Production, value: Any, schema_set: SchemaSet, lenient: bool) -> None:
     try:
         if isinstance(value, Type):
-            _fill(node, value, schema_set)
+            _fill(node, value, schema_set, lenient)
         else:
-            node.text = _text(production.content, value)
+            node.text = _text(production.content, value, lenient)
     except EncodeError as error:
         assert production.name is not None
         error.within(production.name.local)
         raise
 
 
-def _text(content: Any, value: Any) -> str:
-    text = lexical.spell(content, value)
-    if not _WRITABLE.fullmatch(text):
+def _text(content: Any, value: Any, lenient: bool) -> str:
+    text = lexical.spell(content, value, lenient)
+    if lexical.UNWRITABLE.search(text):
         raise EncodeError(f"{text!r} holds a character that XML cannot carry")
     return text
 
