@@ -114,7 +114,9 @@ def tls_of(options: argparse.Namespace) -> ssl.SSLContext | None:
     for file in filter(None, (options.cert, options.key, options.client_ca)):
         file.open("rb").close()  # OpenSSL does not say which one it misses
     try:
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=options.client_ca)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)  # the default one would log its secrets wherever SSLKEYLOGFILE points
+        if options.client_ca is not None:
+            context.load_verify_locations(options.client_ca)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.load_cert_chain(options.cert, options.key)
     except ssl.SSLError as error:

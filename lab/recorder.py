@@ -23,6 +23,7 @@ from types import TracebackType
 from typing import Final, TextIO, cast
 
 from lab.output import answered, answered_by
+from lab.private import opened
 from v2g.legible import logger
 
 log = logger("v2g.recorder")
@@ -65,8 +66,8 @@ class Recorder:
 
     @classmethod
     def into(cls, path: Path, *, append: bool = False) -> "Recorder":
-        """A recorder into a file, which is made. Raises OSError when it cannot be opened: that is said to whoever asked for it."""
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | (os.O_APPEND if append else os.O_TRUNC), 0o666)
+        """A recorder into a file for its owner alone. Raises OSError when it cannot be opened: that is said to whoever asked for it."""
+        file = opened(path, append=append)
         regular = stat.S_ISREG(os.fstat(file).st_mode)
         return cls(
             str(path),

@@ -85,6 +85,7 @@ def register(subparsers: Any) -> None:
     site.add_argument("--import-limit", type=number(0), metavar="W", help="what the site may take for this car")
     site.add_argument("--export-limit", type=number(0), metavar="W", help="what the site may give back")
     site.add_argument("--ocpp", metavar="URL", help="WebSocket address of a CSMS; the station id is the EVSE id")
+    site.add_argument("--ocpp-password-file", metavar="FILE", help="its first line is the password (default: of V2G_OCPP_PASSWORD, if set)")
     how = parser.add_argument_group("how")
     how.add_argument("--once", action="store_true", help="end after one session, with its outcome as exit code")
     how.add_argument("--json", action="store_true", help="one JSON object per line on standard output")
@@ -125,7 +126,8 @@ def configured(options: argparse.Namespace) -> Config:
     """The file with the flags over it."""
     text = text_of(options.config) if options.config else ""
     flags: dict[str, Any] = {
-        name: getattr(options, name) for name in ("host", "port", "iface", "tls", "pki", "responder", "profile", "ocpp", "time_scale")
+        name: getattr(options, name)
+        for name in ("host", "port", "iface", "tls", "pki", "responder", "profile", "ocpp", "ocpp_password_file", "time_scale")
     }
     offer = {"services": options.services, "controls": options.control, "authorizations": options.auth}
     offer["certificate_installation"] = options.installation

@@ -5,11 +5,13 @@ import contextlib
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from energy.site import Site
+from lab.private import password
 from lab.staples import kept_by_csms
 from lab.wall import wall_of
 from ocpp_bridge.bridge import Bridge
@@ -36,7 +38,8 @@ async def connected(
     roots = tuple(root.public_bytes(Encoding.DER) for root in store.anchors.mo) if store is not None else ()
     owner = {"idToken": "OWNER", "type": "Local"} if config.eim.rule == "accept" else None  # asked of the CSMS for a car without contract
     try:
-        endpoint = Endpoint(str(config.ocpp), outlets[0].evse_id)
+        secret = password(None, Path(config.ocpp_password_file) if config.ocpp_password_file else None, "V2G_OCPP_PASSWORD")
+        endpoint = Endpoint(str(config.ocpp), outlets[0].evse_id, secret)
     except ValueError as error:
         raise ConfigError(f"ocpp: {error}") from None
     charger = Charger(clock, secrets.token_bytes, evses, site=site, roots=roots, owner=owner)

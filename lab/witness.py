@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from lab.cpu import Meter
 from lab.pcapng import Capture
 from lab.recorder import Recorder
+from v2g.legible import legible
 from v2g.session.endpoint import Event, Noted
 from v2g.session.link import Disconnected, KeyLog, Observe, Observer
 from v2g.session.trace import Trace, TraceWriter
@@ -44,10 +46,34 @@ Watch = Callable[..., list[Observe]]
 """Observers for the connections of one outlet or car; what is said about it (`evse="DE*V2G*E1"`) stands at the head of each trace."""
 
 
+def warned(line: str) -> None:
+    """Say it to who started this."""
+    print(f"v2g: {legible(line)}", file=sys.stderr)
+
+
+def _revealed(options: argparse.Namespace, key_log: Path | None) -> str:
+    """What of a session gets into files, in one line; empty: nothing does."""
+    told = []
+    if key_log is not None:
+        told.append(f"TLS secrets to {key_log}" + ("" if options.key_log else " (SSLKEYLOGFILE is set)"))
+    if options.capture:
+        told.append(f"TLS secrets with all octets to {options.capture}")
+    if options.trace:
+        told.append(f"names, contracts and every message to {options.trace}")
+    return f"this records {'; '.join(told)}; only you can read what is written, keep it so" if told else ""
+
+
 @contextlib.contextmanager
-def witnesses(options: argparse.Namespace, side: str, wall: Callable[[float], float]) -> Iterator[Watch]:
-    """What makes observers for what the options ask; `side` is secc or evcc, `wall` gives the epoch seconds that the session sees."""
+def witnesses(
+    options: argparse.Namespace, side: str, wall: Callable[[float], float], warn: Callable[[str], None] = warned
+) -> Iterator[Watch]:
+    """What makes observers for what the options ask; `side` is secc or evcc, `wall` gives the epoch seconds that the session sees.
+
+    `warn` is told in one line what secrets go where.
+    """
     key_log = options.key_log or (Path(os.environ["SSLKEYLOGFILE"]) if os.environ.get("SSLKEYLOGFILE") else None)
+    if revealed := _revealed(options, key_log):
+        warn(revealed)
     with contextlib.ExitStack() as stack:
         lines = stack.enter_context(Recorder.into(options.trace)) if options.trace else None
         meter = stack.enter_context(Meter()) if options.trace and options.cpu else None

@@ -28,10 +28,11 @@ from ocpp_bridge.bridge import SUPPORTED, Bridge
 from ocpp_bridge.charger import PlanWanted
 from ocpp_bridge.journal import compacted, lines, recalled
 from ocpp_bridge.link import CallFailed, Link, Trace
-from ocpp_bridge.opening import opening, plain_address
+from ocpp_bridge.opening import opening
 from ocpp_bridge.outbox import Call
 from ocpp_bridge.outlet import OutletBackend
 from ocpp_bridge.schemas import Payload, PayloadFault, Version
+from v2g.address import demand_address
 from v2g.legible import logger
 from v2g.tasks import Fallen, Tasks
 
@@ -60,7 +61,7 @@ class Endpoint:
     def __post_init__(self) -> None:
         if not 1 <= len(self.station_id) <= 48 or ":" in self.station_id:
             raise ValueError(f"the station id {self.station_id!r} is refused by OCPP: give 1 to 48 characters without a colon")
-        plain_address(self.url)
+        demand_address(self.url, "ws", "wss")
         if self.password == "":
             raise ValueError("the password is empty; leave it out where the CSMS asks for none")
         if (self.certificate or self.trust) and not self.secure:
@@ -93,7 +94,11 @@ class Endpoint:
         """TLS 1.2 or 1.3 that verifies the CSMS and its host name; made anew for each connection, so that renewed files are used."""
         if not self.secure:
             return None
-        context = ssl.create_default_context(cafile=self.trust)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # the default one would log its secrets wherever SSLKEYLOGFILE points
+        if self.trust is None:
+            context.load_default_certs()
+        else:
+            context.load_verify_locations(self.trust)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.set_ciphers(SUITES)
         if self.certificate is not None:

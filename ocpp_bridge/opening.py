@@ -1,18 +1,18 @@
 """Opening the WebSocket to a CSMS: one address, whatever a web server on the way says."""
 
 from typing import Any, Final
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import urljoin
 
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidHandshake, InvalidStatus
 from websockets.typing import Subprotocol
 
 from ocpp_bridge.link import FRAME_LIMIT
-from v2g.legible import legible, logger, masked
+from v2g.address import origin, shown
+from v2g.legible import logger
 
 OPEN_TIMEOUT: Final = 20.0  # s for TCP, TLS and the WebSocket handshake together
 REDIRECTS: Final = range(300, 400)
-PORTS: Final = {"ws": 80, "wss": 443}
 
 
 class SentElsewhere(InvalidHandshake):
@@ -33,10 +33,10 @@ class Opening(connect):
         places = exc.response.headers.get_all("Location")
         if not places:
             return exc
-        said = legible(masked(places[0]))[:200]
+        said = shown(places[0])
         try:
             target = urljoin(self.uri, places[0])
-            if _origin(target) == _origin(self.uri):
+            if origin(target) == origin(self.uri):
                 return target
         except ValueError as error:
             return SentElsewhere(f"HTTP {exc.response.status_code} redirects to {said}, which is no address: {error}")
@@ -56,28 +56,3 @@ def opening(address: str, *, versions: tuple[str, ...], headers: dict[str, str],
         proxy=None,
         logger=logger("v2g.ocpp.websocket"),
     )
-
-
-def plain_address(url: str) -> SplitResult:
-    """The parts of a WebSocket address that is fit to be configured. ValueError, without the password, for any other."""
-    shown = legible(masked(url))
-    if not url.startswith(("ws://", "wss://")):
-        raise ValueError(f"{shown} is no WebSocket address; begin it with ws:// or wss://")
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError as error:
-        raise ValueError(f"{shown} is no address: {error}") from None
-    if "@" in parts.netloc:
-        raise ValueError(f"{shown} holds credentials, which would stand in logs and process lists; give the password by a file instead")
-    if not parts.hostname:
-        raise ValueError(f"{shown} names no host")
-    return parts
-
-
-def _origin(address: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(address)
-    return parts.scheme, parts.hostname, parts.port or PORTS.get(parts.scheme)
-
-
-__all__ = ["ClientConnection", "Opening", "SentElsewhere", "opening", "plain_address"]

@@ -8,6 +8,8 @@ pki = "certs"
 responder = "http://[::1]:8888/ocsp"    # for the OCSP responses to staple, where the certificates name none
 profile = "conformance"   # or "interop": put up with named peers
 time_scale = 1            # wall seconds per second, for simulations
+ocpp = "wss://csms.example/ocpp"        # the CSMS; the station id is the EVSE id
+ocpp_password_file = "csms.password"    # its first line is the password; else the variable V2G_OCPP_PASSWORD
 
 [offer]                   # fields of secc.outlet.Outlet
 services = ["DC", "DC_BPT"]
@@ -39,6 +41,7 @@ port = 15118
 """
 
 import typing
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -47,6 +50,7 @@ from energy.site import Site
 from secc.outlet import Outlet
 from secc.simulated import AC_LIMITS, DC_LIMITS, Physics
 from secc.station import Limits
+from v2g.address import demand_address
 from v2g.session.profiles import Profile
 from v2g.settings import ConfigError, read
 
@@ -141,6 +145,7 @@ class Config:
     profile: Profile = "conformance"
     time_scale: float = 1.0
     ocpp: str | None = None
+    ocpp_password_file: str | None = None  # None: V2G_OCPP_PASSWORD of the environment, if it is set
     offer: Outlet = field(default_factory=Outlet)
     hardware: Hardware = field(default_factory=Hardware)
     site: SiteConfig = field(default_factory=SiteConfig)
@@ -162,8 +167,24 @@ class Config:
             )
         if self.cps is not None and self.ocpp is not None:
             raise ConfigError("cps and ocpp are both given; a CSMS passes requests for contracts on by itself: leave out cps")
+        if self.ocpp_password_file is not None and self.ocpp is None:
+            raise ConfigError("ocpp_password_file is given without ocpp, the address of the CSMS that asks for the password")
+        for name, url, schemes in self._addresses():
+            try:
+                demand_address(url, *schemes)
+            except ValueError as error:
+                raise ConfigError(f"{name}: {error}") from None
         if not self.tls and self.iface is None and "PnC" in self.offer.authorizations and self.pki is None:
             raise ConfigError("PnC needs trust anchors: give pki, a directory made with v2g pki create")
+
+    def _addresses(self) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+        web = ("http", "https")
+        given = (
+            ("ocpp", self.ocpp, ("ws", "wss")),
+            ("responder", self.responder, web),
+            ("cps.url", self.cps.url if self.cps else None, web),
+        )
+        yield from ((name, url, schemes) for name, url, schemes in given if url is not None)
 
     def _offer(self, outlet: "OutletConfig") -> Outlet:
         offer = outlet.offer or self.offer

@@ -13,13 +13,14 @@ MAY_IMPORT = {  # room -> what of ours it may use, besides itself
     "v2g.suggestion": (),
     "v2g.settings": ("v2g.suggestion",),
     "v2g.legible": (),
+    "v2g.address": ("v2g.legible",),
     "v2g.tasks": ("v2g.legible",),
     "v2g.session": ("v2g.exi", "v2g.messages", "v2g.legible"),
     "pki": ("v2g.exi", "v2g.messages"),
     "energy": (),
     "secc": ("v2g", "pki", "energy"),
     "evcc": ("v2g", "pki", "energy"),
-    "ocpp_bridge": ("secc.station", "energy", "pki", "v2g.legible", "v2g.tasks"),
+    "ocpp_bridge": ("secc.station", "energy", "pki", "v2g.address", "v2g.legible", "v2g.tasks"),
     "lab": ("v2g", "pki", "energy", "secc", "evcc", "ocpp_bridge"),
 }
 SHELL_MODULES = {"asyncio", "socket", "ssl", "time", "random", "os", "secrets", "subprocess", "threading", "select"}

@@ -4,11 +4,10 @@ This is what a station's backend does with `exiRequest` of OCPP's Get15118EVCert
 """
 
 import secrets
-import urllib.error
-import urllib.request
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
+from lab.pki.asking import ask
 from lab.pki.web import Answer, Asked, Route
 from pki import signature as xmldsig
 from pki.profiles import ISO20, Role, Rules
@@ -45,12 +44,4 @@ def routes(serving: ProvisioningService) -> list[Route]:
 
 def relay(url: str, exi: bytes, *, timeout: float = 5.0) -> bytes:
     """What a station does with a car's request: hand it on, hand the answer back. Raises OSError where nobody answers."""
-    asking = urllib.request.Request(url, exi, {"Content-Type": EXI})  # noqa: S310 - an address of the operator's own configuration
-    try:
-        with urllib.request.urlopen(asking, timeout=timeout) as answered:  # noqa: S310
-            octets: bytes = answered.read(MAX_RESPONSE + 1)
-            if len(octets) > MAX_RESPONSE:
-                raise OSError(f"{url} answers with more than {MAX_RESPONSE} octets")
-            return octets
-    except urllib.error.HTTPError as error:
-        raise OSError(f"{url} answers {error.code}: {error.read(200).decode(errors='replace').strip()}") from None
+    return ask(url, exi, {"Content-Type": EXI}, timeout=timeout, limit=MAX_RESPONSE)

@@ -13,8 +13,6 @@ import hmac
 import ipaddress
 import ssl
 import tempfile
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +20,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, pkcs7
 
+from lab.pki.asking import NotAnswered, ask, tls_client
 from lab.pki.office import Office
 from lab.pki.web import Answer, Asked, Route
 from pki.certificate import PARSE_ERRORS, facts
@@ -33,6 +32,7 @@ from pki.profiles import ISO20, PROFILES, Role, Rules
 from pki.request import attributes, read_attributes, read_request, renewal
 from pki.store import Credential, Store, replace_file
 from pki.verify import verify
+from v2g.address import demand_address
 
 BASE = "/.well-known/est"
 CERTIFICATES = "application/pkcs7-mime; smime-type=certs-only"
@@ -129,23 +129,21 @@ class _Client:
     """One server, trusted by the roots of the store and by nothing else."""
 
     def __init__(self, url: str, user: tuple[str, str], roots: tuple[x509.Certificate, ...]) -> None:
-        if not url.startswith("https://"):
-            raise StoreError(f"{url}: enrolment goes over https only [RFC 7030 3.3]")
+        try:
+            demand_address(url, "https")  # [RFC 7030 3.3]
+        except ValueError as error:
+            raise StoreError(f"enrolment goes over https only: {error}") from None
         self._base = url.rstrip("/") + BASE
         self._authorization = "Basic " + base64.b64encode(":".join(user).encode()).decode()
-        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        self._tls.load_verify_locations(cadata=b"".join(root.public_bytes(Encoding.PEM) for root in roots).decode())
+        self._tls = tls_client(b"".join(root.public_bytes(Encoding.PEM) for root in roots).decode())
 
     def fetch(self, operation: str, body: bytes | None = None) -> bytes:
         headers = {"Authorization": self._authorization, "Content-Type": "application/pkcs10", "Content-Transfer-Encoding": "base64"}
-        asking = urllib.request.Request(f"{self._base}/{operation}", body, headers)  # noqa: S310 - https was demanded
         try:
-            with urllib.request.urlopen(asking, timeout=10, context=self._tls) as answered:  # noqa: S310
-                return base64.b64decode(answered.read(MAX_ANSWER))
-        except urllib.error.HTTPError as error:
-            raise StoreError(f"{operation}: the server answers {error.code} {error.read(200).decode(errors='replace').strip()}") from None
-        except (urllib.error.URLError, OSError, binascii.Error) as error:
-            raise StoreError(f"{self._base}: {error}") from None
+            octets = ask(f"{self._base}/{operation}", body, headers, timeout=10, limit=MAX_ANSWER, tls=self._tls)
+            return base64.b64decode(octets)
+        except (NotAnswered, binascii.Error) as error:
+            raise StoreError(f"{operation}: {error}") from None
 
     def certificates(self, operation: str, body: bytes | None = None) -> list[x509.Certificate]:
         try:

@@ -3,14 +3,13 @@
 import base64
 import binascii
 import secrets
-import urllib.error
-import urllib.request
 from datetime import UTC, datetime
 from urllib.parse import quote, unquote
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from lab.pki import asking
 from lab.pki.office import Office
 from lab.pki.web import Answer, Asked, Route
 from pki.certificate import facts
@@ -73,15 +72,11 @@ def ask(
     place = url or next(iter(facts(certificate).ocsp_urls), None)
     if place is None:
         raise CertificateError(Kind.STATUS_UNKNOWN, "the certificate names no OCSP responder")
-    if not place.startswith(("http://", "https://")):
-        raise CertificateError(Kind.STATUS_UNKNOWN, f"{place[:80]} is no web address")
     der = request(certificate, issuer, nonce)
-    asking = urllib.request.Request(place, der, {"Content-Type": "application/ocsp-request"})  # noqa: S310 - the scheme was looked at
     try:
-        with urllib.request.urlopen(asking, timeout=timeout) as answered:  # noqa: S310
-            return bytes(answered.read(MAX_RESPONSE + 1))
-    except (urllib.error.URLError, OSError, ValueError) as error:
-        raise CertificateError(Kind.STATUS_UNKNOWN, f"{place} does not answer: {error}") from None
+        return asking.ask(place, der, {"Content-Type": "application/ocsp-request"}, timeout=timeout, limit=MAX_RESPONSE)
+    except asking.NotAnswered as error:
+        raise CertificateError(Kind.STATUS_UNKNOWN, str(error)) from None
 
 
 def refresh(store: Store, now: datetime, url: str | None = None) -> int:
