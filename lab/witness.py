@@ -72,13 +72,13 @@ def witnesses(
     `warn` is told in one line what secrets go where.
     """
     key_log = options.key_log or (Path(os.environ["SSLKEYLOGFILE"]) if os.environ.get("SSLKEYLOGFILE") else None)
-    if revealed := _revealed(options, key_log):
-        warn(revealed)
     with contextlib.ExitStack() as stack:
         lines = stack.enter_context(Recorder.into(options.trace)) if options.trace else None
         meter = stack.enter_context(Meter()) if options.trace and options.cpu else None
         packets = stack.enter_context(Recorder.into(options.capture)) if options.capture else None
         secrets = stack.enter_context(Recorder.into(key_log, append=True)) if key_log else None  # others may log there too
+        if revealed := _revealed(options, key_log):
+            warn(revealed)
         began = time.time() - time.monotonic()  # packets bear the time at which they were, not a simulated one
 
         def watch(**about: object) -> list[Observe]:
