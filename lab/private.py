@@ -8,14 +8,18 @@ from pathlib import Path
 from typing import Final
 
 MODE: Final = 0o600
+STANDARD: Final = {"/dev/stdout": 1, "/dev/stderr": 2}
 LONGEST: Final = 1024  # octets of a password's file; one beyond, and it is no password
 
 
 def opened(path: Path, *, append: bool = False) -> int:
     """A file descriptor to write to: a new file, or one of this user's own, for its owner alone; a pipe or a device as it is.
 
-    Raises OSError for a symbolic link, which may point anywhere, for a file with other names, and for a file of somebody else.
+    What whoever started this has opened already (/dev/stdout, /dev/fd/3) is taken as it is. Raises OSError for a symbolic link, which may
+    point anywhere, for a file with other names, and for a file of somebody else.
     """
+    if (number := _inherited(path)) is not None:
+        return os.dup(number)
     try:
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | (os.O_APPEND if append else 0), MODE)
     except OSError as error:
@@ -34,6 +38,12 @@ def opened(path: Path, *, append: bool = False) -> int:
         os.close(file)
         raise
     return file
+
+
+def _inherited(path: Path) -> int | None:
+    if str(path) in STANDARD:
+        return STANDARD[str(path)]
+    return int(path.name) if str(path.parent) in ("/dev/fd", "/proc/self/fd") and path.name.isdecimal() else None
 
 
 def _demand_own(path: Path, found: os.stat_result) -> None:

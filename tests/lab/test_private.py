@@ -81,6 +81,16 @@ def test_a_device_is_written_as_it_is():
     os.close(opened(Path("/dev/null")))
 
 
+@pytest.mark.parametrize("name", ["/dev/fd/{}", "/proc/self/fd/{}"])
+def test_what_is_open_already_is_taken_as_it_is(name):
+    source, sink = os.pipe()
+    with Recorder.into(Path(name.format(sink))) as recorder:
+        recorder.text("a line\n")
+    assert os.read(source, 100) == b"a line\n"
+    os.close(sink)
+    os.close(source)
+
+
 def options(**given: Path) -> argparse.Namespace:
     return argparse.Namespace(**({"trace": None, "capture": None, "key_log": None, "cpu": False} | given))
 
