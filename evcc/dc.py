@@ -110,7 +110,7 @@ class Dc(Mode):
         response = yield self._request_pre_charge(Processing.Finished)
         if not self._matched(response):  # it has moved since
             said = f"{self.inlet_voltage:g} V at the end of the pre-charge, the battery has {car.ev.voltage():g} V"
-            raise PeerUnsafe(f"the station has {said}; the contactors stay open")
+            raise PeerUnsafe(f"the station has {said}; the contactors stay open", None)
         car.close()
 
     def _pre_charge(self, response: Any) -> Type:

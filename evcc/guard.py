@@ -34,7 +34,7 @@ class Guard:
     def voltage(self, volts: float) -> None:
         """Raises PeerUnsafe for a voltage that the inlet does not bear."""
         if not -VOLTAGE_SHARE * self.own.voltage <= volts <= (1 + VOLTAGE_SHARE) * self.own.voltage:
-            raise PeerUnsafe(f"the station puts {volts:g} V on an inlet of {self.own.voltage:g} V")
+            raise PeerUnsafe(f"the station puts {volts:g} V on an inlet of {self.own.voltage:g} V", None)
 
     def measured(self, volts: float, amperes: float, now: float, below_reserve: float) -> None:
         """Judge a measurement. `below_reserve` is how far the battery is below its reserve, as a share of its capacity.
@@ -45,20 +45,20 @@ class Guard:
         self._within_own(volts, amperes)
         self._drained = self._drained + 1 if amperes < -CURRENT_ERROR and below_reserve > RESERVE_SHARE else 0
         if self._drained >= RESERVE_LOOPS:
-            raise PeerUnsafe(f"the station discharges with {-amperes:g} A a battery that is below its reserve")
+            raise PeerUnsafe(f"the station discharges with {-amperes:g} A a battery that is below its reserve", None)
         self._as_asked(amperes, now)
 
     def _within_own(self, volts: float, amperes: float) -> None:
         own, back = self.own, amperes < 0
         if back and not self.bidirectional:
             if amperes < -CURRENT_ERROR:
-                raise PeerUnsafe(f"the station discharges with {-amperes:g} A in a service that only charges")
+                raise PeerUnsafe(f"the station discharges with {-amperes:g} A in a service that only charges", None)
             return
         most, power = (own.discharge_current, own.discharge_power) if back else (own.charge_current, own.charge_power)
         if abs(amperes) > most + slack(most):
-            raise PeerUnsafe(f"{amperes:g} A flow through an inlet of {'-' if back else ''}{most:g} A")
+            raise PeerUnsafe(f"{amperes:g} A flow through an inlet of {'-' if back else ''}{most:g} A", None)
         if abs(amperes) > CURRENT_ERROR and abs(volts * amperes) > power * (1 + POWER_SHARE) + CURRENT_ERROR * own.voltage:
-            raise PeerUnsafe(f"{volts * amperes:.0f} W flow through an inlet of {'-' if back else ''}{power:g} W")
+            raise PeerUnsafe(f"{volts * amperes:.0f} W flow through an inlet of {'-' if back else ''}{power:g} W", None)
 
     def _as_asked(self, amperes: float, now: float) -> None:
         fallen = RAMP * (now - self._at) if self._at is not None else 0.0
@@ -71,7 +71,7 @@ class Guard:
         self._beyond = now if self._beyond is None else self._beyond
         if now - self._beyond >= REACTION:
             lowest, highest = self._asked
-            raise PeerUnsafe(f"{amperes:g} A flow, asked for were {lowest:g} to {highest:g} A, for {now - self._beyond:.1f} s")
+            raise PeerUnsafe(f"{amperes:g} A flow, asked for were {lowest:g} to {highest:g} A, for {now - self._beyond:.1f} s", None)
 
 
 def slack(amperes: float) -> float:

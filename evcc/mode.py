@@ -121,7 +121,7 @@ class Mode(ABC):
 def demand_order(what: str, least: float, most: float) -> None:
     """A station whose minimum is above its maximum has not said what it can do."""
     if abs(least) > abs(most):
-        raise PeerMisbehaved(f"the station's minimum {what} of {least:g} is above its maximum of {most:g}")
+        raise PeerMisbehaved(f"the station's minimum {what} of {least:g} is above its maximum of {most:g}", None)
 
 
 def demand_common(what: str, unit: str, own: tuple[float, float], station: tuple[float, float]) -> None:
@@ -129,7 +129,7 @@ def demand_common(what: str, unit: str, own: tuple[float, float], station: tuple
     demand_order(what, *station)
     if station[1] and (station[1] < own[0] or station[0] > own[1]):
         ranges = f"the car takes {own[0]:g} to {own[1]:g} {unit}, the station gives {station[0]:g} to {station[1]:g} {unit}"
-        raise PeerIncompatible(f"{what}: {ranges}")
+        raise PeerIncompatible(f"{what}: {ranges}", None)
 
 
 def answered_in_kind(said: object, expected: type) -> None:

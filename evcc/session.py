@@ -149,7 +149,7 @@ class EvccSession:
         """What the car sees on the control pilot: A (unplugged), E or F (the station has failed) end the session at once."""
         self.car.now = now
         if not self.ended and state in PILOT_FAILURES:
-            self._end("Error", PeerMisbehaved(f"the control pilot went to state {state}: {PILOT_FAILURES[state]}"))
+            self._end("Error", PeerMisbehaved(f"the control pilot went to state {state}: {PILOT_FAILURES[state]}", None))
 
     # --- the script ---
 
@@ -163,7 +163,7 @@ class EvccSession:
             except SessionError as error:
                 self._end("Error", error)
             except (ValueError, ArithmeticError) as error:  # only what the station said can be beyond what a script works with
-                self._end("Error", PeerMisbehaved(f"what the station said cannot be worked with: {error}"))
+                self._end("Error", PeerMisbehaved(f"what the station said cannot be worked with: {error}", None))
             except Exception as error:  # a bug of a script is no reason to leave contactors closed
                 self._end("Error", Misuse(f"the script failed: {error!r}"))
             else:
@@ -242,7 +242,7 @@ class EvccSession:
             reading = frames.reading(heard.payload_type, heard.payload)
         except (DecodeError, FramingError) as error:
             self._events.append(FrameReceived(now, heard.payload_type, "", heard.payload, None, since))
-            undecodable = PeerMisbehaved(f"a frame of type 0x{heard.payload_type:04X} is no message: {error}")
+            undecodable = PeerMisbehaved(f"a frame of type 0x{heard.payload_type:04X} is no message: {error}", None)
             self._end("Error", error if isinstance(error, FramingError) else undecodable)
             return
         response, name = reading.message, SETS[PayloadType(heard.payload_type)]
@@ -270,7 +270,7 @@ class EvccSession:
 
     def _unasked(self, response: Type) -> None:
         if not self._raw:
-            self._throw(PeerMisbehaved(f"the station sent {type(response).__name__} unasked"))
+            self._throw(PeerMisbehaved(f"the station sent {type(response).__name__} unasked", None))
         else:
             self._inbox.append(response)
 
@@ -282,9 +282,9 @@ class EvccSession:
         paired = response_to(type(request))
         code = getattr(response, "ResponseCode", None)
         if type(response) is paired and code is not None and code.value.startswith("FAILED"):
-            raise PeerFailed(code, f"the station refuses {_name(request)} and ends the session")
+            raise PeerFailed(code, f"the station refuses {_name(request)} and ends the session", None)
         if type(response) is not paired or payload_type != expects.payload_type:
-            raise PeerMisbehaved(f"the station answers {_name(request)} with {type(response).__name__} on 0x{payload_type:04X}")
+            raise PeerMisbehaved(f"the station answers {_name(request)} with {type(response).__name__} on 0x{payload_type:04X}", None)
         header: Any = getattr(response, "Header", None)  # supportedAppProtocolRes has none
         told = header and header.SessionID
         if isinstance(request, SessionSetupReq):

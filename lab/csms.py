@@ -283,6 +283,14 @@ class Csms:
             answer["idTokenInfo"] = {"status": status}
         return answer
 
+    def _events(self, station: Station, payload: Payload) -> Payload:
+        for event in payload["eventData"]:
+            component = event["component"]
+            place = f"EVSE {component['evse']['id']}: " if "evse" in component else ""
+            said = " ".join(str(event[name]) for name in ("techCode", "techInfo") if name in event) or event["actualValue"]
+            self._note(station, "event", f"{place}{component['name']}.{event['variable']['name']}: {said}", event)
+        return {}
+
     def _needs(self, station: Station, payload: Payload) -> Payload:
         tx, charging = station.running(payload["evseId"]), payload["chargingNeeds"]
         wish = charging["requestedEnergyTransfer"], charging.get("controlMode", "")
@@ -366,7 +374,7 @@ HANDLERS: dict[str, Handler] = {
     "Get15118EVCertificate": Csms._certificate,
     "GetCertificateStatus": Csms._status,
     "PullDynamicScheduleUpdate": Csms._pull,
-    "NotifyEvent": lambda csms, station, payload: {},
+    "NotifyEvent": Csms._events,
     "MeterValues": lambda csms, station, payload: {},
 }
 

@@ -29,8 +29,8 @@ class Narrator(Observer):
         match event:
             case Secured(facts=facts):
                 self._tell(f"TLS        {facts.version}, {facts.suite}, {facts.group}, both sides authenticated")
-            case HandshakeFailed(reason=reason):
-                self._tell(f"TLS        failed: {reason}")
+            case HandshakeFailed(reason=reason, requirement=requirement):
+                self._tell(f"TLS        failed: {reason}" + (f" [{requirement}]" if requirement else ""))
             case FrameSent(message=message):
                 self._request = message
             case FrameReceived(message=message) if message is not None:

@@ -340,14 +340,16 @@ class Teller(Observer):
         self._json, self._evse, self._number = as_json, evse, number
         self._sum: dict[str, Any] = {"service": None, "control": None, "auth": None, "loops": 0, "charged": None, "discharged": None}
         self._relaxed: list[str] = []
+        self._objected: list[dict[str, Any]] = []  # every WARNING that the car was answered
 
     def event(self, event: Event) -> None:
         """Say it, if it is worth a line."""
         match event:
             case Secured(facts=facts):
                 self._say("secured", version=facts.version, suite=facts.suite, group=facts.group)
-            case HandshakeFailed(reason=reason, by=by):
-                self._say("handshake-failed", reason=reason, by=by)
+            case HandshakeFailed():
+                facts = {"reason": event.reason, "by": event.by, "alert": event.alert, "requirement": event.requirement}
+                self._say("handshake-failed", **facts)
             case words.SessionStarted(session_id=session_id, evccid=evccid, resumed=resumed):
                 self._say("session", session_id=session_id.hex(), evccid=evccid, resumed=resumed)
             case words.AuthorizationWanted(authorization=authorization):
@@ -359,6 +361,10 @@ class Teller(Observer):
                 self._say("schedule", tuple=tuple_id)
             case words.PowerStarted() | words.PowerStopped():
                 self._say("power", state="on" if isinstance(event, words.PowerStarted) else "off")
+            case words.Objected(request=request, objection=objection):
+                about = {"code": objection.code.value, "reason": objection.reason, "requirement": objection.requirement}
+                self._objected.append(about)
+                self._say("objected", request=request, **about)
             case Relaxed(relaxation=relaxation, requirement=requirement):
                 self._relaxed.append(requirement)
                 self._say("relaxed", relaxation=relaxation, requirement=requirement)
@@ -370,9 +376,8 @@ class Teller(Observer):
                 self._ended(ended)
 
     def _ended(self, ended: Ended) -> None:
-        reason = None if ended.error is None else str(ended.error)
-        account = {"ok": ended.well, "how": ended.how, "reason": reason, "requirement": ended.requirement, **self._sum}
-        self._say("ended", **account, relaxed=self._relaxed)
+        account = {"ok": ended.well, "how": ended.how, "reason": ended.reason, "requirement": ended.requirement, **self._sum}
+        self._say("ended", **account, relaxed=self._relaxed, objected=self._objected)
 
     def _say(self, event: str, **facts: Any) -> None:
         say(self._json, event, evse=self._evse, connection=self._number, **facts)

@@ -121,7 +121,7 @@ def _alone(charger: Charger, evse: Evse, shown: Payload, now: float) -> None:
     else:
         session.authorization = None
         code = Code.WARNING_GeneralPnCAuthorizationError if contract else Code.WARNING_EIMAuthorizationFailure
-        charger.tell(evse, AuthorizationRefused(code))
+        charger.tell(evse, AuthorizationRefused(code, "the CSMS is not there, and nothing that it said before lets this token charge"))
 
 
 def _remembered(charger: Charger, evse: Evse, shown: Payload, now: float) -> bool:

@@ -14,7 +14,7 @@ from typing import Final
 
 from energy.offer import Offer
 from energy.plan import Plan
-from ocpp_bridge import authorization, certificates, charging, requests, steering, transactions
+from ocpp_bridge import authorization, certificates, charging, reasons, requests, steering, transactions
 from ocpp_bridge.charger import Charger, Evse, PlanWanted
 from ocpp_bridge.outbox import Call
 from ocpp_bridge.schemas import Payload, Version
@@ -69,7 +69,9 @@ class Bridge:
         free = place.session is None and place.transaction is None
         tell_status(self.charger, place, place.resting if reason or free else "Occupied", now)
 
-    def session_ended(self, evse: int, now: float, *, how: str = "Terminate", well: bool = True) -> None:
+    def session_ended(
+        self, evse: int, now: float, *, how: str = "Terminate", well: bool = True, reason: str | None = None, requirement: str | None = None
+    ) -> None:
         """The ISO session at an EVSE is over. After a pause the transaction goes on, else its authorization ends with it."""
         place = self._evse(evse)
         if place.session is None:
@@ -79,8 +81,15 @@ class Bridge:
         if how == "Pause":
             transactions.changed(self.charger, place, "ChargingStateChanged", now, "SuspendedEV")
             return
-        trigger, reason = ("ChargingStateChanged", "StoppedByEV") if well else ("EVCommunicationLost", "Other")
-        transactions.ended(self.charger, place, ("Authorized", "EnergyTransfer", "PowerPathClosed"), trigger, reason, now, "EVConnected")
+        if not well:
+            reasons.ended(self.charger, place, how, reason, requirement, now)
+            return
+        lost = ("Authorized", "EnergyTransfer", "PowerPathClosed")
+        transactions.ended(self.charger, place, lost, "ChargingStateChanged", "StoppedByEV", now, "EVConnected")
+
+    def hazard(self, evse: int, found: str) -> None:
+        """The hardware found what ends the session: EmergencyStop, or IsolationMeasured that is not sound."""
+        reasons.hazard(self._evse(evse), found)
 
     def metered(self, evse: int, reading: MeterReading, power: float | None = None, voltage: float | None = None) -> None:
         """The latest reading at an outlet: registers, power (W, + into the EV), voltage (V). Kept, not sent: samples are taken by time."""

@@ -25,7 +25,9 @@ def installation_wanted(charger: Charger, evse: Evse, want: CertificateInstallat
             payload["prioritizedEMAIDs"] = [emaid[:255] for emaid in want.prioritized_emaids[:8]]
     fits = len(text) <= EXI_MAXIMUM[charger.version] and charger.variables.yes("ISO15118Ctrlr.ContractCertificateInstallationEnabled")
     if not fits or not charger.call("Get15118EVCertificate", payload, evse=evse.id, about=evse.session, urgent=True):
-        charger.tell(evse, CertificateRefused())
+        charger.tell(
+            evse, CertificateRefused(reason="the CSMS cannot be asked for a contract: it is not there, or the request does not fit")
+        )
 
 
 def installation_answered(charger: Charger, evse: Evse, call: Call, response: Payload, now: float) -> None:
@@ -39,13 +41,18 @@ def installation_answered(charger: Charger, evse: Evse, call: Call, response: Pa
     if response["status"] == "Accepted" and exi:
         charger.tell(evse, CertificateReady(exi, response.get("remainingContracts", 0)))
     else:
-        charger.tell(evse, CertificateRefused())
+        charger.tell(evse, CertificateRefused(reason=f"the CSMS has no contract: {_said(response)}"))
+
+
+def _said(response: Payload) -> str:
+    info = response.get("statusInfo", {})
+    return " ".join(str(part) for part in (response["status"], info.get("reasonCode", ""), info.get("additionalInfo", "")) if part)
 
 
 def installation_failed(charger: Charger, evse: Evse, call: Call, code: str, now: float) -> None:
     """The CSMS did not answer."""
     if evse.session is not None and call.about is evse.session:
-        charger.tell(evse, CertificateRefused())
+        charger.tell(evse, CertificateRefused(reason=f"the CSMS does not answer the request for a contract: {code}"))
 
 
 def status_wanted(charger: Charger, certificate: bytes, issuer: bytes) -> bool:

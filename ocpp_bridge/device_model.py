@@ -56,6 +56,7 @@ ROWS: Final[tuple[Row, ...]] = (
     Row("ISO15118Ctrlr", "ContractValidationOffline", "true", FLAG, BOOLEAN),
     Row("ISO15118Ctrlr", "ContractCertificateInstallationEnabled", "true", FLAG, BOOLEAN),
     Row("ISO15118Ctrlr", "RequestMeteringReceipt", "false", FLAG, BOOLEAN),
+    Row("ISO15118Ctrlr", "Problem", "false", FLAG),
     Row("ISO15118Ctrlr", "MaxScheduleEntries", "1024", NUMBER),
     Row("ISO15118Ctrlr", "ServiceRenegotiationSupport", "true", FLAG),
     Row("ISO15118Ctrlr", "ProtocolSupported", "urn:iso:std:iso:15118:-20:DC,1,0", instance="1"),

@@ -290,11 +290,13 @@ def verdict(response: Payload, contract: bool, evse: int) -> Fact:
     status, certificate = response["idTokenInfo"]["status"], response.get("certificateStatus", "Accepted")
     if certificate == "Accepted" and not objection(response["idTokenInfo"], evse):
         return Authorized(energy_transfer=services(response.get("allowedEnergyTransfer", [])))
+    said = objection(response["idTokenInfo"], evse) or status
+    why = f"the CSMS answers {said}" + (f", certificate {certificate}" if "certificateStatus" in response else "")
     if not contract:
-        return AuthorizationRefused(Code.WARNING_EIMAuthorizationFailure)
+        return AuthorizationRefused(Code.WARNING_EIMAuthorizationFailure, why)
     if status == "Unknown" and certificate in ("Accepted", "ContractCancelled"):
-        return AuthorizationRefused(Code.WARNING_eMSPUnknown)
-    return AuthorizationRefused(VERDICTS.get(certificate, Code.WARNING_GeneralPnCAuthorizationError))
+        return AuthorizationRefused(Code.WARNING_eMSPUnknown, why)
+    return AuthorizationRefused(VERDICTS.get(certificate, Code.WARNING_GeneralPnCAuthorizationError), why)
 
 
 # --- meter ---

@@ -5,7 +5,20 @@ from typing import Protocol
 
 from ocpp_bridge.bridge import Bridge
 from ocpp_bridge.schemas import Payload
-from secc.station import Authorized, Fact, LimitsChanged, MeterRead, MeterReading, OutOfService, OutputMeasured, PilotIs, Tell, Want
+from secc.station import (
+    Authorized,
+    EmergencyStop,
+    Fact,
+    IsolationMeasured,
+    LimitsChanged,
+    MeterRead,
+    MeterReading,
+    OutOfService,
+    OutputMeasured,
+    PilotIs,
+    Tell,
+    Want,
+)
 
 
 class Outcome(Protocol):
@@ -18,6 +31,14 @@ class Outcome(Protocol):
     @property
     def well(self) -> bool:
         """Whether both sides finished what they began."""
+
+    @property
+    def reason(self) -> str | None:
+        """Why not, in words."""
+
+    @property
+    def requirement(self) -> str | None:
+        """The requirement that was broken, where one is known."""
 
 
 class OutletBackend:
@@ -60,6 +81,8 @@ class OutletBackend:
             case PilotIs(state):
                 self._pilot = True
                 (self._bridge.unplugged if state == "A" else self._bridge.plugged)(self.evse, now)
+            case EmergencyStop() | IsolationMeasured(sound=False):
+                self._bridge.hazard(self.evse, type(event).__name__)
             case _:
                 return
         self._wake()
@@ -67,7 +90,8 @@ class OutletBackend:
     def ended(self, ended: Outcome) -> None:
         """The session is over. Where no pilot tells, the car is taken to have left with it."""
         self._tell = None
-        self._bridge.session_ended(self.evse, self._now(), how=ended.how, well=ended.well)
+        said = {"reason": ended.reason, "requirement": ended.requirement}
+        self._bridge.session_ended(self.evse, self._now(), how=ended.how, well=ended.well, **said)
         if not self._pilot and ended.how != "Pause":
             self._bridge.unplugged(self.evse, self._now())
         self._wake()

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
-from ocpp_bridge import authorization, certificates, charging, steering, transactions
+from ocpp_bridge import authorization, certificates, charging, reasons, steering, transactions
 from ocpp_bridge.charger import Charger, Evse, Session
 from ocpp_bridge.mapping import Sample, known
 from ocpp_bridge.times import timestamp
@@ -14,6 +14,7 @@ from secc.station import (
     EVReported,
     MeteringConfirmed,
     NeedsChanged,
+    Objected,
     PowerStarted,
     PowerStopped,
     ScheduleChosen,
@@ -117,5 +118,6 @@ WANTS: Final[dict[type[Want], Callable[[Charger, Evse, Any, float], None]]] = {
     PowerStarted: _power_started,
     EVReported: _reported,
     MeteringConfirmed: _confirmed,
+    Objected: reasons.objected,
     PowerStopped: _power_stopped,
 }

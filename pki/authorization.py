@@ -96,12 +96,12 @@ def judge(
 
 def refused_chain(error: CertificateError) -> Refusal:
     """A chain that does not hold lets the car try another contract."""
-    return Refusal(CODES.get(error.kind, Code.WARNING_CertificateValidationError), str(error), error.requirement)
+    return Refusal(CODES.get(error.kind, Code.WARNING_CertificateValidationError), error.words, error.requirement)
 
 
 def refused_signature(error: SignatureError) -> Refusal:
     """A missing signature may be an oversight of the car, a wrong one is an attack or a broken key: both end the session."""
-    return Refusal(Code.FAILED_SignatureError, str(error), error.requirement or SIGNATURE_REQUIREMENT)
+    return Refusal(Code.FAILED_SignatureError, error.words, error.requirement or SIGNATURE_REQUIREMENT)
 
 
 def _account(proof: VerifiedChain, grammar: str, providers: Collection[str] | None) -> Accepted | Refusal:

@@ -29,7 +29,8 @@ class CertificateError(Exception):
         self.requirement = requirement
         where = "" if depth is None else f" (certificate {depth})"
         cited = f" [{requirement}]" if requirement else ""
-        super().__init__(f"{kind.value}{where}: {reason}{cited}")
+        self.words = f"{kind.value}{where}: {reason}"  # without the requirement, which is a field of its own
+        super().__init__(f"{self.words}{cited}")
 
 
 class Flaw(enum.Enum):
@@ -53,7 +54,8 @@ class SignatureError(Exception):
         self.reason = reason
         self.requirement = requirement
         cited = f" [{requirement}]" if requirement else ""
-        super().__init__(f"{flaw.value}: {reason}{cited}")
+        self.words = f"{flaw.value}: {reason}"  # without the requirement, which is a field of its own
+        super().__init__(f"{self.words}{cited}")
 
 
 class EnvelopeError(Exception):

@@ -139,12 +139,12 @@ class LocalBackend:
         if wanted.authorization == "PnC":
             self._say(Authorized())
         elif self.eim != "wait":
-            verdict = Authorized() if self.eim == "accept" else AuthorizationRefused(Code.WARNING_EIMAuthorizationFailure)
+            verdict = Authorized() if self.eim == "accept" else _refused()
             self._later(self.eim_delay, lambda: self._say(verdict))
 
     def _install(self, exi: bytes) -> None:
         if self.provisioning is None:
-            self._say(CertificateRefused(Code.WARNING_NoCertificateAvailable))
+            self._say(CertificateRefused(Code.WARNING_NoCertificateAvailable, "no provisioning service is configured here"))
             return
         service, now = self.provisioning, datetime.fromtimestamp(self.around.wall(), UTC)
         self._work(lambda: _provisioned(service, exi, now), self._say)
@@ -203,13 +203,17 @@ class LocalBackend:
             self._tell(fact)
 
 
+def _refused() -> AuthorizationRefused:
+    return AuthorizationRefused(Code.WARNING_EIMAuthorizationFailure, "charging without a contract is refused here by rule (eim)")
+
+
 def _provisioned(service: Provisioning, exi: bytes, now: datetime) -> CertificateReady | CertificateRefused:
     """What the service answers; where it does not, the car is told at once that there is nothing."""
     try:
         return CertificateReady(service(exi, now))
     except (OSError, DecodeError) as error:
         log.warning("no contract comes from the provisioning service: %s", error)
-        return CertificateRefused(Code.WARNING_NoCertificateAvailable)
+        return CertificateRefused(Code.WARNING_NoCertificateAvailable, f"no contract comes from the provisioning service: {error}")
 
 
 def offered(needs: Needs, site: Site, wall: float, signals: Sequence[Signal] = ()) -> tuple[Plan, Offer]:

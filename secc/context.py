@@ -22,13 +22,14 @@ from secc.station import (
     CertificateRefused,
     Limits,
     MeterReading,
+    Objection,
     OutputMeasured,
     Service,
     SetOutput,
 )
 from v2g.exi.schema import Type
 from v2g.messages.common_messages import AuthorizationReq, CertificateInstallationReq, MeteringConfirmationReq, ScheduleExchangeRes
-from v2g.messages.common_types import EVSEStatusType, MessageHeaderType, MeterInfoType, responseCodeType
+from v2g.messages.common_types import EVSEStatusType, MessageHeaderType, MeterInfoType
 from v2g.messages.xmldsig import SignatureType
 from v2g.session.endpoint import Event
 from v2g.session.errors import PeerMisbehaved, StationFailed
@@ -87,7 +88,7 @@ class Claim:
     presented: object = None  # the signed element and its signature, PnC
     emaid: str = ""
     chain: tuple[bytes, ...] = ()  # DER, leaf first
-    warning: responseCodeType | None = None  # what the station itself found wrong
+    warning: Objection | None = None  # what the station itself found wrong
     expires_soon: bool = False
     relaxed: tuple[Deviation, ...] = ()  # what the profile let pass
 
@@ -98,10 +99,10 @@ class Verifier(Protocol):
     def contract(self, request: AuthorizationReq, challenge: bytes, wall: float) -> Claim:
         """The claim of a PnC request, with what is wrong with challenge or chain. Raises Refused if the signature does not hold."""
 
-    def provisioning(self, request: CertificateInstallationReq, wall: float) -> responseCodeType | None:
-        """None, or the WARNING for its provisioning certificate. Raises Refused if the signature does not hold."""
+    def provisioning(self, request: CertificateInstallationReq, wall: float) -> Objection | None:
+        """None, or what is wrong with its provisioning certificate. Raises Refused if the signature does not hold."""
 
-    def metering(self, request: MeteringConfirmationReq, contract: bytes) -> str | None:
+    def metering(self, request: MeteringConfirmationReq, contract: bytes) -> Objection | None:
         """None, or what is wrong with the signature of the holder of this contract certificate (DER)."""
 
 
@@ -246,6 +247,7 @@ class Reply:
     known: Context
     wants: tuple[Event, ...] = ()  # and what else belongs into the trace
     how: str = ""  # how the session ends, where it leads to the end
+    objection: Objection | None = None  # why the response is a WARNING
     paused: PausedSession | None = None  # to be kept
     joined: PausedSession | None = None  # that has been come back to, and is paused no more
 

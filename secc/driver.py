@@ -51,6 +51,10 @@ CLOSING_LIMIT = 2 * SAFE_LIMIT + OPENING_LIMIT  # s for all that follows a sessi
 LATEST = (SetOutput, SetPower)  # of these only the last that waits is carried out
 
 
+def _refused() -> AuthorizationRefused:
+    return AuthorizationRefused(Code.WARNING_EIMAuthorizationFailure, "the outlet refuses the card, app or code that was shown")
+
+
 class Station(Protocol):
     """What a driver asks of the station it belongs to."""
 
@@ -220,7 +224,7 @@ class Driver:
         if verdict is None:
             self._hear(wanted)
         else:
-            self._fact(Authorized() if verdict else AuthorizationRefused(Code.WARNING_EIMAuthorizationFailure))
+            self._fact(Authorized() if verdict else _refused())
 
     # --- hardware, one command after the other ---
 

@@ -42,7 +42,7 @@ def admit(request: Type, payload_type: int, known: Context, now: float) -> tuple
     kind = type(request)
     relaxed: tuple[Relaxed, ...] = ()
     if kind not in BY_NAME.values():
-        raise PeerMisbehaved(f"{kind.__name__} is no request that a station answers")
+        raise PeerMisbehaved(f"{kind.__name__} is no request that a station answers", None)
     started = known.state not in (State.SUPPORTED_APP_PROTOCOL, State.SESSION_SETUP)
     if started and isinstance(request, V2GRequestType) and kind is not SessionSetupReq and request.Header.SessionID != known.session_id:
         raise UnknownSession(f"{kind.__name__} has SessionID {request.Header.SessionID.hex()}", "V2G20-460")
@@ -53,7 +53,7 @@ def admit(request: Type, payload_type: int, known: Context, now: float) -> tuple
     expected = frames.payload_type_of(kind)
     tolerated = kind is CertificateInstallationReq and payload_type == PayloadType.EXI
     if payload_type != expected and not tolerated:
-        raise SequenceError(f"{kind.__name__} came under payload type 0x{payload_type:04X}, its own is 0x{expected:04X}")
+        raise SequenceError(f"{kind.__name__} came under payload type 0x{payload_type:04X}, its own is 0x{expected:04X}", None)
     return known, relaxed
 
 

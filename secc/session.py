@@ -20,7 +20,7 @@ from secc.outlet import Outlet
 from secc.pause import PausedSessions
 from secc.requests import BY_NAME, admit, decoded
 from secc.services import SCHEMA_SETS
-from secc.station import Fact, OpenContactor, PowerStopped, SetOutput
+from secc.station import Fact, Objected, OpenContactor, PowerStopped, SetOutput
 from secc.supervision import FAULT_ANSWER, due, hazard
 from v2g.exi.derive import least
 from v2g.exi.errors import DecodeError
@@ -147,7 +147,7 @@ class SeccSession:
     def abort(self, reason: str, now: float) -> None:
         """End at once, without a word to the car: the hardware failed, or the station shuts down."""
         if self.ended is None:
-            self._end("aborted", StationFailed(reason), now)
+            self._end("aborted", StationFailed(reason, None), now)
 
     # --- what the verbs do, between the guard without and the supervision at the end ---
 
@@ -206,7 +206,7 @@ class SeccSession:
     def _fail(self, fault: Fault, now: float) -> None:
         """Take the power away at once; the car hears why with its next answer, for which it has a moment."""
         known = self.context
-        self._events.append(Noted(now, "fault", {"why": str(fault.error), "requirement": fault.error.requirement}))
+        self._events.append(Noted(now, "fault", {"why": fault.error.reason, "requirement": fault.error.requirement}))
         selection = known.agreement.selection
         if fault.may_stop and selection is not None and selection.dc:
             self._events.append(SetOutput(now, 0.0, 0.0))  # the contactor is left for the welding detection
@@ -265,10 +265,12 @@ class SeccSession:
         if isinstance(request, SessionSetupReq) and known.tls is not None and known.tls.peer_chain:
             former = self._paused.look(request.Header.SessionID, known.tls.peer_chain[0], wall)
         if known.stopping and type(request) in BEFORE_POWER and not known.delivering:
-            raise Refused(responseCodeType.FAILED, known.stopping)
+            raise Refused(responseCodeType.FAILED, known.stopping, None)
         seen = replace(known, now=now, wall=wall, received=asked.received, exi=asked.exi, former=former)
         answer = ANSWERS[type(request)](request, seen)
         self._events += answer.wants
+        if isinstance(answer, Reply) and answer.objection is not None:
+            self._events.append(Objected(now, type(request).__name__, answer.objection))
         if isinstance(answer, Pending):
             self.context, self._parked, self._timer = answer.known, replace(asked, until=answer.until), None
             return
@@ -338,7 +340,7 @@ class SeccSession:
         elif error.path[1:3] == ("Header", "SessionID"):
             self._refuse(request, UnknownSession(str(error), "V2G20-460"), now)
         else:
-            self._refuse(request, PeerMisbehaved(str(error)), now)
+            self._refuse(request, PeerMisbehaved(str(error), None), now)
 
     def _refuse(self, request: type[Type], refusal: PeerMisbehaved | StationFailed, now: float) -> None:
         """The smallest valid response with a FAILED code; it ends the session (-20, 8.6). Where there is EVSEStatus, it says Terminate."""
@@ -354,7 +356,7 @@ class SeccSession:
 
     def _broken(self, error: Exception, now: float) -> None:
         """Something raised: the car is answered FAILED if it waits for an answer, and the outlet made safe in any case."""
-        failed = StationFailed(f"internal error: {type(error).__name__}: {error}")
+        failed = StationFailed(f"internal error: {type(error).__name__}: {error}", None)
         failed.__cause__ = error
         waiting, self._parked = self._answering, None
         if self.ended is not None:
@@ -373,7 +375,7 @@ class SeccSession:
             self._events.append(PowerStopped(now))
         self.context = replace(known, state=State.ENDED, delivering=False, contactor_wanted=False)
         self._parked = self._timer = None
-        why = {} if error is None else {"why": str(error), "requirement": error.requirement}
+        why = {} if error is None else {"why": error.reason, "requirement": error.requirement}
         self.ended = Ended(how, error)
         self._events.append(Noted(now, "ended", {"how": how, **why, **_energies(known)}))
 

@@ -210,6 +210,23 @@ class CertificateInstallationWanted(Want):
     prioritized_emaids: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """Why a request is answered with a WARNING: `reason` in words, and the requirement that the car broke, where one is known."""
+
+    code: responseCodeType
+    reason: str
+    requirement: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Objected(Want):
+    """A request was answered with a WARNING: nothing is to be done, but whoever looks at the session is to know why."""
+
+    request: str  # name of the message
+    objection: Objection
+
+
 # --- facts: what a station tells its session ---
 
 
@@ -228,9 +245,14 @@ class Authorized(Fact):
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationRefused(Fact):
-    """The backend refuses; `code` is the WARNING_* that the car is answered. The car may try again [V2G20-2230]."""
+    """The backend refuses; `code` is the WARNING_* that the car is answered. The car may try again [V2G20-2230].
+
+    `reason` says why in words, `requirement` which requirement the car broke, if any: for the trace, the log and the CSMS.
+    """
 
     code: responseCodeType = responseCodeType.WARNING_GeneralPnCAuthorizationError
+    reason: str = "the backend refuses and does not say why"
+    requirement: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,9 +380,11 @@ class CertificateReady(Fact):
 
 @dataclass(frozen=True, slots=True)
 class CertificateRefused(Fact):
-    """The backend has no contract for this car."""
+    """The backend has no contract for this car; `reason` says why in words."""
 
     code: responseCodeType = responseCodeType.WARNING_NoContractMatchingPCIDFound
+    reason: str = "the backend has no contract for this car and does not say why"
+    requirement: str | None = None
 
 
 # --- who decides ---

@@ -35,21 +35,23 @@ PILOT = {
 def hazard(known: Context) -> Fault | None:
     """What takes the power away at once, if there is such a thing now."""
     if known.emergency:
-        return Fault(StationFailed(f"emergency stop: {known.emergency}"))
+        return Fault(StationFailed(f"emergency stop: {known.emergency}", None))
     if known.welded:
-        return Fault(StationFailed("the contactor is closed although it was told to open", code=Code.FAILED_ContactorError))
+        return Fault(
+            StationFailed("the contactor is closed although it was told to open", code=Code.FAILED_ContactorError, requirement=None)
+        )
     if not known.live:
         return None
     if known.delivering and known.contactor is False:
-        return Fault(StationFailed("the contactor opened under power", code=Code.FAILED_ContactorError))
+        return Fault(StationFailed("the contactor opened under power", code=Code.FAILED_ContactorError, requirement=None))
     if known.isolation is False:
-        return Fault(StationFailed("the isolation is faulty"))
+        return Fault(StationFailed("the isolation is faulty", None))
     if known.locked is False:
-        return Fault(StationFailed("the connector is not locked"))
+        return Fault(StationFailed("the connector is not locked", None))
     if known.pilot == "B" and known.state not in AFTER_POWER:
-        return Fault(Refused(Code.FAILED, f"the control pilot went to state B under power: {PILOT['B']}"), may_stop=True)
+        return Fault(Refused(Code.FAILED, f"the control pilot went to state B under power: {PILOT['B']}", None), may_stop=True)
     if known.pilot in ("A", "E", "F"):
-        return Fault(Refused(Code.FAILED, f"the control pilot went to state {known.pilot} under power: {PILOT[known.pilot]}"))
+        return Fault(Refused(Code.FAILED, f"the control pilot went to state {known.pilot} under power: {PILOT[known.pilot]}", None))
     return None
 
 
@@ -67,7 +69,9 @@ def _unheeded(known: Context) -> list[tuple[float, Fault]]:
     return [
         (
             notice.since + notice.delay + NOTICE_GRACE,
-            Fault(Refused(Code.FAILED, f"the car did not follow {notice.notification.value} within {notice.delay + NOTICE_GRACE:g} s")),
+            Fault(
+                Refused(Code.FAILED, f"the car did not follow {notice.notification.value} within {notice.delay + NOTICE_GRACE:g} s", None)
+            ),
         )
         for notice in notices
     ]
@@ -79,7 +83,7 @@ def _unlooped(known: Context) -> list[tuple[float, Fault]]:
         return []
     anew = known.state in RENEGOTIATING
     what = "the renegotiation of the schedule took longer than" if anew else "there was no charge loop under power for"
-    refused = Refused(Code.FAILED_ScheduleRenegotiation if anew else Code.FAILED, f"{what} {LOOPLESS:g} s")
+    refused = Refused(Code.FAILED_ScheduleRenegotiation if anew else Code.FAILED, f"{what} {LOOPLESS:g} s", None)
     return [(known.looped + LOOPLESS, Fault(refused))]
 
 
@@ -88,4 +92,4 @@ def _polled(known: Context) -> list[tuple[float, Fault]]:
     limit = STAYS.get(known.state)
     if limit is None or known.polled is None or known.delivering:
         return []
-    return [(known.polled + limit, Fault(Refused(Code.FAILED, f"the car did not finish {known.state.value} within {limit:g} s")))]
+    return [(known.polled + limit, Fault(Refused(Code.FAILED, f"the car did not finish {known.state.value} within {limit:g} s", None)))]

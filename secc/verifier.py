@@ -15,6 +15,7 @@ from pki.profiles import ISO20, Rules
 from pki.provisioning import judge_request
 from pki.verify import Anchors, Status
 from secc.context import Claim
+from secc.station import Objection
 from v2g.messages import schema_set
 from v2g.messages.common_messages import AuthorizationReq, CertificateInstallationReq, MeteringConfirmationReq
 from v2g.messages.common_types import responseCodeType as Code
@@ -61,25 +62,25 @@ class PkiVerifier:
         relaxed += ((LOOSE_CERTIFICATES,) if loose else ()) + ((ACCOUNT_FORM,) if found.doubt else ())
         return Claim("PnC", emaid=found.emaid, chain=chain, expires_soon=soon, relaxed=relaxed)
 
-    def provisioning(self, request: CertificateInstallationReq, wall: float) -> Code | None:
+    def provisioning(self, request: CertificateInstallationReq, wall: float) -> Objection | None:
         now = datetime.fromtimestamp(wall, UTC)
         found = judge_request(request, self.anchors, now, rules=self.rules, suites=self.suites, status=self.status)
         return _warning(found) if isinstance(found, Refusal) else None
 
-    def metering(self, request: MeteringConfirmationReq, contract: bytes) -> str | None:
+    def metering(self, request: MeteringConfirmationReq, contract: bytes) -> Objection | None:
         signed = request.SignedMeteringData
         try:
             xmldsig.verify(request.Header.Signature, [signed], self._key(contract), schema_set("common"), suites=self.suites)
         except (SignatureError, CertificateError) as error:
-            return str(error)
+            return Objection(Code.FAILED_MeteringSignatureNotValid, error.words, error.requirement)
         return None
 
     def _key(self, certificate: bytes) -> PublicKey:
         return cast(PublicKey, facts(read(certificate, self.rules.max_octets)).public_key)
 
 
-def _warning(refusal: Refusal) -> Code:
-    """The WARNING of a refusal. Raises Refused where it ends the session."""
+def _warning(refusal: Refusal) -> Objection:
+    """The WARNING of a refusal, with its reason. Raises Refused where it ends the session."""
     if refusal.fatal:
         raise Refused(refusal.code, refusal.reason, refusal.requirement)
-    return refusal.code
+    return Objection(refusal.code, refusal.reason, refusal.requirement)

@@ -40,7 +40,9 @@ def authorization(car: Car) -> Part[None]:
         if way == "PnC" and may_install and (yield from installation(car)) and (yield from authorized(car, way, setup, refusals)):
             return
     offered = ", ".join(service.value for service in setup.AuthorizationServices)
-    raise PeerIncompatible("authorization " + (f"was refused ({'; '.join(refusals)})" if refusals else f"is offered by {offered} only"))
+    raise PeerIncompatible(
+        "authorization " + (f"was refused ({'; '.join(refusals)})" if refusals else f"is offered by {offered} only"), None
+    )
 
 
 def authorized(car: Car, way: Authorization, setup: AuthorizationSetupRes, refusals: list[str]) -> Part[bool]:

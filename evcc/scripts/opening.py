@@ -60,7 +60,7 @@ def _joined(car: Car, code: responseCodeType, wanted: bytes) -> bool:
             raise PeerMisbehaved("the station joined a session that the car did not ask for", "V2G20-2622")
         car.authorization, car.selected, car.renegotiable = car.memory.authorization, car.memory.selection, car.memory.renegotiable
         if car.protocol is None or SCHEMA_SETS[car.selected.service] != car.protocol.schema_set:
-            raise PeerIncompatible(f"the paused session was {car.selected.service}, which the negotiated protocol does not carry")
+            raise PeerIncompatible(f"the paused session was {car.selected.service}, which the negotiated protocol does not carry", None)
         return True
     car.forget()  # a new session, wanted or not: nothing of an old one holds [V2G20-2615]
     if car.session_id == wanted:

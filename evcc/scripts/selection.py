@@ -27,5 +27,6 @@ def selection(car: Car) -> Part[Selection]:
             return fit
     wanted = " or ".join(car.wish.services)
     raise PeerIncompatible(
-        f"no {wanted} in {car.wish.control} control among the offered services {offered} over {car.protocol.schema_set.upper()}"
+        f"no {wanted} in {car.wish.control} control among the offered services {offered} over {car.protocol.schema_set.upper()}",
+        None,
     )

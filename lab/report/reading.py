@@ -315,5 +315,9 @@ def _notes(records: list[Record]) -> Iterator[tuple[float, str]]:
     for record in records:
         if record["type"] == "relaxed":
             yield record["at"] - begin, f"relaxed {record['requirement']}: {record['relaxation']}"
+        elif record["type"] == "event" and record["name"] == "Objected":
+            said = record["facts"]["objection"]
+            cited = f" [{said['requirement']}]" if said["requirement"] else ""
+            yield record["at"] - begin, f"{record['facts']['request']} was answered {said['code']}: {said['reason']}{cited}"
         elif record["type"] == "note":
             yield record["at"] - begin, f"{record['topic']}: {json.dumps(record.get('facts', {}))}"

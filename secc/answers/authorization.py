@@ -12,6 +12,7 @@ from secc.station import (
     CertificateInstallationWanted,
     CertificateReady,
     CertificateRefused,
+    Objection,
 )
 from v2g.exi.codec import decode
 from v2g.exi.derive import least
@@ -67,7 +68,9 @@ def authorization(request: AuthorizationReq, known: Context) -> Reply:
     way = request.SelectedAuthorizationService.value
     mode = "EIM" if request.PnC_AReqAuthorizationMode is None else "PnC"
     if way not in offered(known) or way != mode:
-        return _decided(known, Code.WARNING_AuthorizationSelectionInvalid)  # [V2G20-2209] [V2G20-2226]
+        asked_for = way if way == mode else f"{way} with the content of {mode}"
+        why = f"{asked_for} was asked for, offered is {', '.join(offered(known))}"
+        return _decided(known, Objection(Code.WARNING_AuthorizationSelectionInvalid, why, "V2G20-2209"))  # [V2G20-2226]
     known = _claimed(request, known)
     claim, verdict = cast(Claim, known.claim), known.verdict
     if claim.warning is not None:
@@ -75,7 +78,8 @@ def authorization(request: AuthorizationReq, known: Context) -> Reply:
     if isinstance(verdict, Authorized):
         return _granted(known, claim, verdict)
     if isinstance(verdict, AuthorizationRefused):
-        return _decided(known, verdict.code if way == "PnC" else Code.WARNING_EIMAuthorizationFailure)  # [V2G20-2219]
+        code = verdict.code if way == "PnC" else Code.WARNING_EIMAuthorizationFailure  # [V2G20-2219]
+        return _decided(known, Objection(code, verdict.reason, verdict.requirement))
     if known.asked is None:
         wanted = AuthorizationWanted(known.now, claim.authorization, known.agreement.evccid, claim.emaid, claim.chain)
         relaxed = tuple(Relaxed(known.now, deviation.name, deviation.requirement) for deviation in claim.relaxed)
@@ -83,7 +87,7 @@ def authorization(request: AuthorizationReq, known: Context) -> Reply:
         return Reply(_answered(known, Code.OK, processingType.Ongoing), State.AUTHORIZATION, asked, (wanted, *relaxed))
     if known.now - known.asked >= known.outlet.authorization_limit:
         late = Code.WARNING_GeneralPnCAuthorizationError if way == "PnC" else Code.WARNING_EIMAuthorizationFailure
-        return _decided(known, late)
+        return _decided(known, Objection(late, f"nobody decided within {known.outlet.authorization_limit:g} s", None))
     return Reply(_answered(known, Code.OK, processingType.Ongoing), State.AUTHORIZATION, known)
 
 
@@ -100,7 +104,9 @@ def _claimed(request: AuthorizationReq, known: Context) -> Context:
     assert known.verifier is not None
     judged = known.verifier.contract(request, known.challenge, known.wall)
     if judged.warning is None and known.outlet.providers and judged.emaid[:PROVIDER] not in known.outlet.providers:
-        judged = replace(judged, warning=Code.WARNING_eMSPUnknown)  # not among the SupportedProviders that the car was told
+        taken = ", ".join(known.outlet.providers)
+        why = f"provider {judged.emaid[:PROVIDER]} is none of the SupportedProviders that the car was told: {taken}"
+        judged = replace(judged, warning=Objection(Code.WARNING_eMSPUnknown, why, None))
     return replace(known, claim=replace(judged, presented=presented), asked=None, verdict=None)
 
 
@@ -108,11 +114,12 @@ def _answered(known: Context, code: Code, processing: processingType) -> Authori
     return AuthorizationRes(Header=known.header, ResponseCode=code, EVSEProcessing=processing)
 
 
-def _decided(known: Context, code: Code) -> Reply:
+def _decided(known: Context, objection: Objection) -> Reply:
     """A no: the next attempt begins from nothing."""
-    if not code.value.startswith("WARNING"):
-        raise Refused(code, "the backend refuses the session")
-    return Reply(_answered(known, code, processingType.Finished), State.AUTHORIZATION, replace(known, claim=None, asked=None, verdict=None))
+    if not objection.code.value.startswith("WARNING"):
+        raise Refused(objection.code, objection.reason, objection.requirement)
+    response = _answered(known, objection.code, processingType.Finished)
+    return Reply(response, State.AUTHORIZATION, replace(known, claim=None, asked=None, verdict=None), objection=objection)
 
 
 def _granted(known: Context, claim: Claim, verdict: Authorized) -> Reply:
@@ -136,7 +143,7 @@ def certificate_installation(request: CertificateInstallationReq, known: Context
     if known.installation_request != certificate:
         warning = known.verifier.provisioning(request, known.wall) if known.verifier is not None else None
         if warning is not None:
-            return _installation(known, warning, processingType.Finished)
+            return _no_installation(known, warning)
         wanted = CertificateInstallationWanted(
             known.now,
             known.exi,
@@ -148,10 +155,11 @@ def certificate_installation(request: CertificateInstallationReq, known: Context
     match known.installation:
         case CertificateReady(exi):
             return _installed(known, exi)
-        case CertificateRefused(code):
-            return _installation(_installation_over(known), code, processingType.Finished)
+        case CertificateRefused(code, reason, requirement):
+            return _no_installation(_installation_over(known), Objection(code, reason, requirement))
     if known.installation_asked is not None and known.now - known.installation_asked >= SECC_ONGOING_TIMEOUT:
-        return _installation(_installation_over(known), Code.WARNING_NoCertificateAvailable, processingType.Finished)
+        late = f"no contract came within {SECC_ONGOING_TIMEOUT:g} s"
+        return _no_installation(_installation_over(known), Objection(Code.WARNING_NoCertificateAvailable, late, None))
     return _installation(known, Code.OK, processingType.Ongoing)
 
 
@@ -164,16 +172,20 @@ def _installation(known: Context, code: Code, processing: processingType, wants:
     return Reply(response, State.AUTHORIZATION, known, wants)
 
 
+def _no_installation(known: Context, objection: Objection) -> Reply:
+    return replace(_installation(known, objection.code, processingType.Finished), objection=objection)
+
+
 def _installed(known: Context, exi: bytes) -> Reply:
     """The backend's response under this session's header; its signature covers SignedInstallationData and stays with it."""
     try:
         ready = decode(exi, schema_set("common"))
     except DecodeError as error:
-        raise Refused(Code.FAILED, f"the backend's response is no message: {error}") from error
+        raise Refused(Code.FAILED, f"the backend's response is no message: {error}", None) from error
     if not isinstance(ready, CertificateInstallationRes):
-        raise Refused(Code.FAILED, f"the backend answered with a {type(ready).__name__}")
+        raise Refused(Code.FAILED, f"the backend answered with a {type(ready).__name__}", None)
     if ready.ResponseCode.value.startswith("FAILED"):
-        raise Refused(ready.ResponseCode, "says the provisioning service")
+        raise Refused(ready.ResponseCode, "the provisioning service refuses the request", None)
     response = CertificateInstallationRes(
         Header=type(known.header)(SessionID=known.session_id, TimeStamp=known.header.TimeStamp, Signature=ready.Header.Signature),
         ResponseCode=ready.ResponseCode,

@@ -16,7 +16,7 @@ def waiting(known: Context, closed: bool) -> Pending:
     until = known.received + CONTACTOR_LIMIT
     if known.now >= until:
         why = f"the contactor did not {'close' if closed else 'open'} within {CONTACTOR_LIMIT:g} s"
-        raise StationFailed(why, code=Code.FAILED_ContactorError)
+        raise StationFailed(why, code=Code.FAILED_ContactorError, requirement=None)
     if known.contactor_wanted is closed:
         return Pending(known, until)
     wants: tuple[Event, ...] = (LockConnector(known.now), CloseContactor(known.now)) if closed else (OpenContactor(known.now),)

@@ -27,7 +27,7 @@ def cable_check(_: DC_CableCheckReq, known: Context) -> Reply:
     """Ongoing while the isolation is measured, at the highest voltage that both sides can have."""
     _asking(known)
     if known.isolation is False:
-        raise Refused(Code.FAILED, "the isolation is faulty")
+        raise Refused(Code.FAILED, "the isolation is faulty", None)
     if known.isolation is True:
         return Reply(_checked(known, processingType.Finished), State.DC_PRE_CHARGE, known)
     if known.isolation_asked is None:
@@ -37,14 +37,14 @@ def cable_check(_: DC_CableCheckReq, known: Context) -> Reply:
         wants = (LockConnector(known.now), CheckIsolation(known.now, voltage))
         return Reply(_checked(known, processingType.Ongoing), State.DC_CABLE_CHECK, asked, wants)
     if known.now - known.isolation_asked >= CABLE_CHECK_LIMIT:
-        raise Refused(Code.FAILED, f"the isolation was not measured within {CABLE_CHECK_LIMIT:g} s")
+        raise Refused(Code.FAILED, f"the isolation was not measured within {CABLE_CHECK_LIMIT:g} s", None)
     return Reply(_checked(known, processingType.Ongoing), State.DC_CABLE_CHECK, known)
 
 
 def _asking(known: Context) -> None:
     """Raises Refused where the pilot says that the car asks for no energy."""
     if known.pilot in ("A", "B", "E", "F"):
-        raise Refused(Code.FAILED, f"the control pilot is in state {known.pilot}, the car must ask for energy (C or D)")
+        raise Refused(Code.FAILED, f"the control pilot is in state {known.pilot}, the car must ask for energy (C or D)", None)
 
 
 def _checked(known: Context, processing: processingType) -> DC_CableCheckRes:

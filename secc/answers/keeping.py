@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from secc.answers.bounds import scheduled
 from secc.context import Context
-from secc.station import Limits
+from secc.station import Limits, Objection
 from v2g.messages.common_types import responseCodeType as Code
 from v2g.session.errors import Refused
 
@@ -38,8 +38,10 @@ class _Bound:
         return f"{power:.0f} W flow where {self.whose} {bound:.0f} W"
 
 
-def kept(stated: float, known: Context) -> tuple[Context, Code]:
+def kept(stated: float, known: Context) -> tuple[Context, Objection | None, bool]:
     """Whether car and meter stay within every bound: first time to settle, then a warning, then Refused [V2G20-1864].
+
+    The warning comes with what it is about, and with whether this is the first loop that warns of it.
 
     `stated` (W) is the car's word. What counts is the greater of it and what the outlet measures, in either direction.
     """
@@ -50,9 +52,13 @@ def kept(stated: float, known: Context) -> tuple[Context, Code]:
     if ended:  # whatever the patience was lost over: where the profile is left as well, its code says more than FAILED
         said = next((bound for bound, _ in beyond if bound.code is not Code.FAILED), ended[0])
         raise Refused(said.code, said.passed(most, least), said.requirement)
-    warned = any(known.now - since >= WARNED for _, since in beyond)
-    violating = tuple((bound.whose, since) for bound, since in beyond)
-    return replace(known, violating=violating), Code.WARNING_EVPowerProfileViolation if warned else Code.OK
+    warned = [(bound, since) for bound, since in beyond if known.now - since >= WARNED]
+    known = replace(known, violating=tuple((bound.whose, since) for bound, since in beyond))
+    if not warned:
+        return known, None, False
+    why, requirement = "; ".join(bound.passed(most, least) for bound, _ in warned), warned[0][0].requirement
+    first = any(known.looped is None or known.looped - since < WARNED for _, since in warned)
+    return known, Objection(Code.WARNING_EVPowerProfileViolation, why, requirement), first
 
 
 def _bounds(known: Context) -> Iterator[_Bound]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from secc.answers.keeping import kept
 from secc.context import Context
-from secc.station import EVReported, Limits, NeedsChanged
+from secc.station import EVReported, Limits, NeedsChanged, Objected
 from v2g.exi.schema import Type
 from v2g.messages.common_types import (
     ChargeLoopReqType,
@@ -40,7 +40,9 @@ def admitted(mode: CLReqControlModeType, modes: Modes, known: Context) -> type[C
 
 def common(request: ChargeLoopReqType, power: float, known: Context) -> tuple[dict[str, Any], Context, tuple[Event, ...]]:
     """Header, code, status and meter of the response; what is known then; what goes into the trace. `power` (W) flows at the car."""
-    known, code = kept(power, known)
+    known, objection, first = kept(power, known)
+    code = Code.OK if objection is None else objection.code
+    objected = (Objected(known.now, type(request).__name__, objection),) if objection is not None and first else ()
     asked = known.notice is not None and known.notice.notification is evseNotificationType.MeteringConfirmation
     shown = (
         meter_info(known) if request.MeterInfoRequested or asked or not known.metered else None
@@ -54,7 +56,8 @@ def common(request: ChargeLoopReqType, power: float, known: Context) -> tuple[di
     ):
         relaxed = (Relaxed(known.now, NO_DISCHARGED_ENERGY.name, NO_DISCHARGED_ENERGY.requirement),)
     fields = {"Header": known.header, "ResponseCode": code, "EVSEStatus": known.status, "MeterInfo": shown}
-    return fields, replace(known, metered=known.metered or shown is not None, meter_shown=shown or known.meter_shown), relaxed
+    known = replace(known, metered=known.metered or shown is not None, meter_shown=shown or known.meter_shown)
+    return fields, known, (*objected, *relaxed)
 
 
 def meter_info(known: Context) -> MeterInfoType | None:

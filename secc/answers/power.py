@@ -9,7 +9,7 @@ from secc.answers.bounds import bounds
 from secc.answers.contactor import CONTACTOR_LIMIT, waiting
 from secc.answers.output import output
 from secc.context import Context, Pending, Reply
-from secc.station import PowerStarted, PowerStopped, ScheduleChosen, SetOutput, SetPower
+from secc.station import Objection, PowerStarted, PowerStopped, ScheduleChosen, SetOutput, SetPower
 from v2g.messages.common_messages import (
     EVPowerProfileType,
     PowerDeliveryReq,
@@ -55,7 +55,7 @@ def power_delivery(request: PowerDeliveryReq, known: Context) -> Reply | Pending
         case chargeProgressType.Stop:
             return _stop(known)
         case chargeProgressType.Standby:
-            return Reply(_delivered(known, Code.WARNING_StandbyNotAllowed), known.state, known)
+            return _objecting(known, Code.WARNING_StandbyNotAllowed, "this outlet has no standby")
     return _renegotiate(known)
 
 
@@ -63,22 +63,26 @@ def _delivered(known: Context, code: Code = Code.OK) -> PowerDeliveryRes:
     return PowerDeliveryRes(Header=known.header, ResponseCode=code, EVSEStatus=known.status)
 
 
+def _objecting(known: Context, code: Code, reason: str) -> Reply:
+    return Reply(_delivered(known, code), known.state, known, objection=Objection(code, reason, None))
+
+
 def _start(request: PowerDeliveryReq, known: Context) -> Reply | Pending:
     then = STARTED.get(known.state)
     if then is None:
         raise SequenceError("power is asked for before the isolation was checked", "V2G20-459")
     if known.stopping and not known.delivering:
-        raise Refused(Code.FAILED_PowerDeliveryNotApplied, known.stopping)
+        raise Refused(Code.FAILED_PowerDeliveryNotApplied, known.stopping, None)
     if known.stopping:  # in the middle of a renegotiation: the car is told once more, and may stop in order
-        return Reply(_delivered(known, Code.WARNING_ScheduleRenegotiationFailed), known.state, known)
+        return _objecting(known, Code.WARNING_ScheduleRenegotiationFailed, f"the session is to end: {known.stopping}")
     if request.EVProcessing is not processingType.Finished:
         return Reply(_delivered(known), known.state, known)  # the car is not ready yet and asks again
     if request.EVPowerProfile is None:
-        raise Refused(Code.FAILED_EVPowerProfileInvalid, "there is no EVPowerProfile")
+        raise Refused(Code.FAILED_EVPowerProfileInvalid, "there is no EVPowerProfile", "V2G20-1864")
     profile, chosen, code = _profile(request.EVPowerProfile, known)
     if (unready := _unready(known)) is not None:
         if known.now >= known.received + CONTACTOR_LIMIT:
-            raise Refused(Code.FAILED_PowerDeliveryNotApplied, unready)
+            raise Refused(Code.FAILED_PowerDeliveryNotApplied, unready, None)
         return Pending(known, known.received + CONTACTOR_LIMIT)
     if known.contactor is not True:  # its state, not its edge: it may be closed already
         return waiting(known, True)
@@ -86,9 +90,12 @@ def _start(request: PowerDeliveryReq, known: Context) -> Reply | Pending:
     started = replace(known, profile=profile, agreement=replace(known.agreement, tuple_id=tuple_id), delivering=True)
     confirmed = None if code is Code.OK else code is Code.OK_PowerToleranceConfirmed
     wants: list[Event] = [ScheduleChosen(known.now, profile, tuple_id, confirmed)]
+    objection: Objection | None = None
+    if code is Code.WARNING_PowerToleranceNotConfirmed:
+        objection = Objection(code, f"the car does not confirm the power tolerance of {chosen.tolerance if chosen else 0:g} W", None)
     if not known.delivering:
         wants.append(PowerStarted(known.now))
-    return Reply(_delivered(known, code), then, started, tuple(wants))
+    return Reply(_delivered(known, code), then, started, tuple(wants), objection=objection)
 
 
 def _profile(sent: EVPowerProfileType, known: Context) -> tuple[Series, Tuple | None, Code]:
@@ -118,7 +125,7 @@ def _tolerance(mode: Scheduled_EVPPTControlModeType, offered: Tuple, known: Cont
     if mode.PowerToleranceAcceptance is powerToleranceAcceptanceType.PowerToleranceConfirmed:
         return Code.OK_PowerToleranceConfirmed
     if known.outlet.tolerance_required:
-        raise Refused(Code.FAILED_PowerToleranceNotConfirmed, f"the power tolerance of {offered.tolerance:g} W is a condition here")
+        raise Refused(Code.FAILED_PowerToleranceNotConfirmed, f"the power tolerance of {offered.tolerance:g} W is a condition here", None)
     return Code.WARNING_PowerToleranceNotConfirmed
 
 
@@ -126,7 +133,7 @@ def _unready(known: Context) -> str | None:
     """What the contactor still waits for: an AC car's pilot, the voltage of a DC output. Raises Refused for what waiting does not mend."""
     pilot, dc = known.pilot, known.agreement.selected.dc
     if pilot in ("A", "E", "F") or (pilot == "B" and dc):
-        raise Refused(Code.FAILED, f"the control pilot is in state {pilot}, the car must ask for energy (C or D)")
+        raise Refused(Code.FAILED, f"the control pilot is in state {pilot}, the car must ask for energy (C or D)", None)
     if pilot == "B":
         return f"the control pilot stayed in state B for {CONTACTOR_LIMIT:g} s, the car must ask for energy (C or D)"  # [V2G20-847]
     if dc and not known.delivering and not matched(known):
@@ -164,7 +171,7 @@ def _renegotiate(known: Context) -> Reply:
     if then is None or not known.delivering:
         raise SequenceError("a schedule is to be renegotiated that is not in use", "V2G20-459")
     if known.stopping:
-        return Reply(_delivered(known, Code.WARNING_ScheduleRenegotiationFailed), known.state, known)
+        return _objecting(known, Code.WARNING_ScheduleRenegotiationFailed, f"the session is to end: {known.stopping}")
     followed = known.intent.without(Ask.ScheduleRenegotiation)
     anew = replace(known, needs=None, offer=None, schedule_asked=None, intent=followed, output_wanted=None)
     quiet = (output(known.target_voltage, 0.0, bounds(known), known)[0],) if known.agreement.selected.dc else ()

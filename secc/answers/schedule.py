@@ -70,7 +70,7 @@ def schedule_exchange(request: ScheduleExchangeReq, known: Context) -> Reply:
     if known.offer is None:
         asked = known.now if known.schedule_asked is None else known.schedule_asked
         if known.now - asked >= SECC_ONGOING_TIMEOUT:
-            raise Refused(Code.FAILED, f"there is no schedule after {SECC_ONGOING_TIMEOUT:g} s")
+            raise Refused(Code.FAILED, f"there is no schedule after {SECC_ONGOING_TIMEOUT:g} s", None)
         return Reply(_ongoing(known), known.state, known)
     known = replace(known, offer=_kept(known.offer, known))
     return Reply(_finished(known), DONE[known.state], known)

@@ -30,7 +30,9 @@ def service_discovery(request: ServiceDiscoveryReq, known: Context) -> Reply:
     energy = [IDS[s] for s in known.outlet.services if SCHEMA_SETS[s] == known.schema_set and s in permitted]
     if not energy:
         raise Refused(
-            Code.FAILED, f"none of the services {', '.join(permitted)} of this authorization exists in the {known.schema_set} protocol"
+            Code.FAILED,
+            f"none of the services {', '.join(permitted)} of this authorization exists in the {known.schema_set} protocol",
+            None,
         )
     wanted = request.SupportedServiceIDs.ServiceID if request.SupportedServiceIDs else None
     energy = [service for service in energy if wanted is None or service in wanted] or energy

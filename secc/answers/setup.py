@@ -28,9 +28,9 @@ def supported_app_protocol(request: supportedAppProtocolReq, known: Context) -> 
 def session_setup(request: SessionSetupReq, known: Context) -> Reply:
     """A new session, or a paused one for the car that paused it, never for another [V2G20-2626] [V2G20-2627]."""
     if known.unserviceable:
-        raise Refused(Code.FAILED, f"the outlet is out of service: {known.unserviceable}")
+        raise Refused(Code.FAILED, f"the outlet is out of service: {known.unserviceable}", None)
     if known.taken:
-        raise Refused(Code.FAILED, "another session has the outlet")
+        raise Refused(Code.FAILED, "another session has the outlet", None)
     former = known.former if known.former is not None and resumable(known.former, known) else None
     if former is not None:
         selection = former.agreement.selected
@@ -73,10 +73,10 @@ def _terminate(known: Context) -> Reply:
 
 def _pause(known: Context) -> Reply:
     if known.stopping:
-        raise Refused(Code.FAILED_PauseNotAllowed, f"there will be nothing to come back to: {known.stopping}")
+        raise Refused(Code.FAILED_PauseNotAllowed, f"there will be nothing to come back to: {known.stopping}", None)
     if not known.outlet.pause or known.agreement.selection is None:
         why = "this outlet does not pause" if not known.outlet.pause else "there is nothing to come back to before a service is selected"
-        raise Refused(Code.FAILED_PauseNotAllowed, why)
+        raise Refused(Code.FAILED_PauseNotAllowed, why, None)
     leaf = known.tls.peer_chain[0] if known.tls is not None and known.tls.peer_chain else b""
     until = known.wall + known.outlet.pause_limit
     kept = PausedSession(known.session_id, binding(known.session_id, leaf), known.agreement, until, known.outlet.evse_id)
@@ -88,9 +88,9 @@ def _renegotiate(known: Context) -> Reply:
     if not known.outlet.service_renegotiation:
         raise Refused(Code.FAILED_NoServiceRenegotiationSupported, "ServiceRenegotiationSupported was false", "V2G20-1644")
     if known.stopping:
-        raise Refused(Code.FAILED, f"the session is to end, not to go on with other services: {known.stopping}")
+        raise Refused(Code.FAILED, f"the session is to end, not to go on with other services: {known.stopping}", None)
     if known.agreement.authorization is None:
-        raise Refused(Code.FAILED_NoServiceRenegotiationSupported, "there are no services before authorization")
+        raise Refused(Code.FAILED_NoServiceRenegotiationSupported, "there are no services before authorization", None)
     agreement = replace(known.agreement, selection=None, tuple_id=None)
     followed = known.intent.without(*PRIORITY)
     again = replace(known, **known.anew(), agreement=agreement, intent=followed)

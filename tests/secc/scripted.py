@@ -37,7 +37,7 @@ from v2g.messages.common_messages import (
 from v2g.messages.common_types import MessageHeaderType, RationalNumberType, processingType
 from v2g.session import frames
 from v2g.session.clock import Clock
-from v2g.session.endpoint import Event
+from v2g.session.endpoint import Event, Noted
 from v2g.session.errors import StationFailed
 from v2g.session.rational import rational
 from v2g.session.sap import PROTOCOLS
@@ -123,7 +123,22 @@ class Scripted:
         found = []
         while (got := self.reader.next()) is not None:
             found.append(frames.message(got.payload_type, got.payload))
+            self._explained(found[-1])
         return found
+
+    def _explained(self, response: Any) -> None:
+        """Every WARNING and every end before its time says why: in whatever test it happens."""
+        code = getattr(response, "ResponseCode", None)
+        if code is not None and code.value.startswith("WARNING"):
+            said = [e.objection for e in self.happened if isinstance(e, words.Objected) and e.objection.code.value == code.value]
+            assert said, f"{type(response).__name__} is a {code.value} and nobody said why"
+            assert said[-1].reason
+            assert said[-1].requirement is None or said[-1].requirement not in said[-1].reason
+        if self.session.ended is not None and self.session.ended.error is not None:
+            (ended,) = [e for e in self.happened if isinstance(e, Noted) and e.topic == "ended"]
+            assert ended.facts["why"] == self.session.ended.reason
+            assert ended.facts["requirement"] == self.session.ended.requirement
+            assert self.session.ended.reason
 
     def ask(self, cls: type[Type], **fields: Any) -> Any:
         """Send a request of that class and return the one response."""

@@ -145,7 +145,7 @@ class Answering:
 
     def tick(self, now: float) -> None:
         if self._due is not None and now >= self._due and self.ended is None:
-            self.ended = Ended("silent", TimedOut("patience", self.patience or 0.0, "nothing came"))
+            self.ended = Ended("silent", TimedOut("patience", self.patience or 0.0, "nothing came", None))
 
     def deadline(self) -> float | None:
         return self._due

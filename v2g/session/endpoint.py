@@ -30,6 +30,11 @@ class Ended:
         return self.error is None
 
     @property
+    def reason(self) -> str | None:
+        """Why it did not end well, in words; None where it did."""
+        return self.error.reason if self.error else None
+
+    @property
     def requirement(self) -> str | None:
         """The requirement id that was broken, where one is known."""
         return self.error.requirement if self.error else None

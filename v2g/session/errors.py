@@ -8,11 +8,15 @@ from v2g.messages.common_types import responseCodeType
 
 
 class SessionError(Exception):
-    """Base: every reason for which a session ends early. `requirement` is the id that the guilty side broke, where one is known."""
+    """Base: every reason for which a session ends early.
+
+    `reason` says it in words, `requirement` is the id that the guilty side broke, None where none is known; as text it is both. Whoever
+    refuses a peer must say which it is: those classes take the requirement without a default.
+    """
 
     def __init__(self, message: str, requirement: str | None = None):
         super().__init__(f"{message} [{requirement}]" if requirement else message)
-        self.requirement = requirement
+        self.reason, self.requirement = message, requirement
 
 
 class FramingError(SessionError):
@@ -23,6 +27,9 @@ class PeerMisbehaved(SessionError):
     """The peer broke the protocol; `code` is what a station answers."""
 
     code = responseCodeType.FAILED
+
+    def __init__(self, message: str, requirement: str | None):
+        super().__init__(message, requirement)
 
 
 class SequenceError(PeerMisbehaved):
@@ -44,7 +51,7 @@ class PeerUnsafe(PeerMisbehaved):
 class Refused(PeerMisbehaved):
     """A request that the station may not serve, with the response code that says why."""
 
-    def __init__(self, code: responseCodeType, message: str, requirement: str | None = None):
+    def __init__(self, code: responseCodeType, message: str, requirement: str | None):
         super().__init__(f"{code.value}: {message}", requirement)
         self.code = code
 
@@ -52,11 +59,14 @@ class Refused(PeerMisbehaved):
 class PeerIncompatible(SessionError):
     """Nothing both sides speak: no common protocol, service, authorization or control mode."""
 
+    def __init__(self, message: str, requirement: str | None):
+        super().__init__(message, requirement)
+
 
 class PeerFailed(SessionError):
     """The station answered FAILED, which ends a -20 session."""
 
-    def __init__(self, code: responseCodeType, message: str, requirement: str | None = None):
+    def __init__(self, code: responseCodeType, message: str, requirement: str | None):
         super().__init__(f"{code.value}: {message}", requirement)
         self.code = code
 
@@ -64,7 +74,7 @@ class PeerFailed(SessionError):
 class TimedOut(SessionError):
     """A timer of the standard ran out; `timer` is its name and `limit` its value in seconds."""
 
-    def __init__(self, timer: str, limit: float, message: str, requirement: str | None = None):
+    def __init__(self, timer: str, limit: float, message: str, requirement: str | None):
         super().__init__(f"{timer} of {limit:g} s ran out: {message}", requirement)
         self.timer = timer
         self.limit = limit
@@ -77,7 +87,7 @@ class ConnectionLost(SessionError):
 class StationFailed(SessionError):
     """The station's own hardware or shell ended the session; neither protocol nor peer is to blame. `code` is what the car is answered."""
 
-    def __init__(self, message: str, requirement: str | None = None, code: responseCodeType = responseCodeType.FAILED):
+    def __init__(self, message: str, requirement: str | None, code: responseCodeType = responseCodeType.FAILED):
         super().__init__(message, requirement)
         self.code = code
 

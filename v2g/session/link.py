@@ -55,6 +55,7 @@ class HandshakeFailed(Event):
     reason: str
     by: str
     alert: str | None = None
+    requirement: str | None = None  # that the peer's certificates broke, where it was they
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ def select(request: supportedAppProtocolReq, protocols: tuple[Protocol, ...]) ->
 def selected(response: supportedAppProtocolRes, request: supportedAppProtocolReq, protocols: tuple[Protocol, ...]) -> Protocol:
     """The car's reading of the answer: the protocol of the SchemaID it was given, never another [V2G20-169]."""
     if response.ResponseCode is responseCodeType.Failed_NoNegotiation:
-        raise PeerIncompatible("the station speaks none of " + ", ".join(p.namespace for p in protocols))
+        raise PeerIncompatible("the station speaks none of " + ", ".join(p.namespace for p in protocols), None)
     ids = {entry.SchemaID: protocol for entry, protocol in zip(request.AppProtocol, protocols, strict=True)}
     if response.SchemaID is None and len(protocols) == 1:
         return protocols[0]  # the element is optional, and one offer leaves no doubt

@@ -55,7 +55,12 @@ RECORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "octets_sent": "in the handshake",
         "limits": "what the standard asks and the TLS library cannot do",
     },
-    "handshake-failed": {"reason": "in words", "by": "us or peer", "alert": "the TLS alert, null: none"},
+    "handshake-failed": {
+        "reason": "in words",
+        "by": "us or peer",
+        "alert": "the TLS alert, null: none",
+        "requirement": "that the peer's certificates broke, null: none or not known",
+    },
     "frame": {
         "direction": "received or sent",
         "payload_type": "of V2GTP, 0x....",
@@ -103,6 +108,7 @@ class Trace:
         self._side, self._wall, self._connection, self._decoded = side, wall, connection, decoded
         self._timer: tuple[str, float | None] = ("", None)
         self._answered: type[Type] | None = None  # the request that was answered last: the car's time for the next one depends on it
+        self._failed: str | None = None  # the requirement for which the handshake failed
 
     def opening(self, at: float, about: Mapping[str, Any] | None = None) -> Record:
         """The first record."""
@@ -118,6 +124,10 @@ class Trace:
         else:
             facts = {f.name: _simple(getattr(event, f.name)) for f in fields(event) if f.name != "at"}
             kind, body = "event", {"name": type(event).__name__, "facts": facts}
+        if isinstance(event, HandshakeFailed):
+            self._failed = event.requirement
+        elif isinstance(event, Disconnected) and event.ended is None:
+            body["requirement"] = self._failed
         if isinstance(event, StateEntered) and event.timer:
             self._timer = (event.timer, event.limit)
         elif isinstance(event, FrameSent) and self._side == "evcc":
@@ -185,7 +195,7 @@ _MAKERS: Final[Mapping[type[Event], Callable[[Any], tuple[str, Record]]]] = {
     Connected: lambda e: ("connected", {"local": list(e.local), "peer": list(e.peer)}),
     Unprotected: lambda e: ("plain", {"requirement": e.requirement}),
     Secured: lambda e: ("tls", _tls(e.facts)),
-    HandshakeFailed: lambda e: ("handshake-failed", {"reason": e.reason, "by": e.by, "alert": e.alert}),
+    HandshakeFailed: lambda e: ("handshake-failed", {"reason": e.reason, "by": e.by, "alert": e.alert, "requirement": e.requirement}),
     StateEntered: lambda e: ("state", {"state": e.state, "timer": e.timer, "limit": e.limit}),
     Relaxed: lambda e: ("relaxed", {"relaxation": e.relaxation, "requirement": e.requirement}),
     Noted: lambda e: ("note", {"topic": e.topic, "facts": _simple(e.facts)}),

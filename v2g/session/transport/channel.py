@@ -208,9 +208,9 @@ class Channel:
     def _failure(self, error: LibraryError) -> TlsError:
         by, alert = self._alert or ("us", None)
         if self._refusal is not None:
-            refused = TlsError(f"the peer's certificate was refused: {self._refusal}", "us", alert)
-            refused.requirement = getattr(self._refusal, "requirement", None)  # which the text names already
-            return refused
+            requirement = getattr(self._refusal, "requirement", None)
+            why = getattr(self._refusal, "words", None) or str(self._refusal)  # without the requirement, which is a field of its own
+            return TlsError(f"the peer's certificate was refused: {why}", "us", alert, requirement)
         said = f"{by} sent alert {alert}" if alert else "no alert was sent"
         what = "TLS handshake failed" if self.facts is None else "TLS broke"
         return TlsError(f"{what}: {error} ({said})", by, alert)

@@ -100,7 +100,7 @@ async def run(
 
 def _ended(last: Disconnected, failed: HandshakeFailed | None) -> Ended:
     if failed is not None:
-        return Ended("no connection", TlsError(failed.reason, failed.by, failed.alert))
+        return Ended("no connection", TlsError(failed.reason, failed.by, failed.alert, failed.requirement))
     return last.ended or Ended("no session", ConnectionLost(last.reason))
 
 

@@ -374,7 +374,7 @@ class Pump(asyncio.Protocol):
         """The handshake failed, or TLS did later. In TLS 1.3 a station's verdict on a car's certificate comes after the car is done."""
         by, alert = (error.by, error.alert) if isinstance(error, TlsError) else ("us", None)
         if not self.heard:
-            self._tell(HandshakeFailed(self.loop.time(), str(error), by, alert))
+            self._tell(HandshakeFailed(self.loop.time(), error.reason, by, alert, error.requirement))
         log.info("%s: %s", self.who, error)
         if self.phase is Phase.OPEN:
             self._parted = (by, str(error))
