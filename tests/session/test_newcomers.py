@@ -278,3 +278,15 @@ def test_discovery_answers_a_car_and_not_a_shouter(monkeypatch: pytest.MonkeyPat
         assert server.ignored["more requests than a car makes"] >= 900
 
     go(scenario())
+
+
+def test_a_refused_handshake_hears_the_peer_close_and_waits_for_no_timer() -> None:
+    async def scenario() -> None:
+        station = Station()
+        own, foreign = hierarchy(), hierarchy("secp521r1", "Other")
+        async with Server(station.attend, "::1", 0, station_tls(own), limits=Limits(drain=3600.0)) as server:
+            car = await drive(server.port, car_tls(foreign, verify=judge(Role.SECC, own)))
+            assert not car.ended.well
+            await server.served.get()  # not an hour later
+
+    go(scenario())

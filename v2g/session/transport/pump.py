@@ -273,6 +273,8 @@ class Pump(asyncio.Protocol):
     def _shaken(self, outcome: bytes | Exception, octets: bytes, now: float) -> None:
         """A flight was worked on. Witnesses hear of the keys, then of what they open, then of the answer."""
         self._working = False
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()  # in any case: a connection that is refused must hear that the peer closes, too
         self._reveal()
         self._witness(False, octets, now)
         if self.phase is not Phase.HANDSHAKE or self._channel is None:
@@ -286,8 +288,6 @@ class Pump(asyncio.Protocol):
         if self._channel.facts is not None:
             self._open(self._channel.facts)
         self._pass_on(outcome, self.loop.time())
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.resume_reading()
         unread, self._unread = self._unread, b""
         if unread:
             self._take(unread, self.loop.time())
