@@ -24,6 +24,7 @@ from pki.broken_bench import Chain as Chain
 from pki.broken_bench import Extensions, lineage
 from pki.broken_bench import Variant as Variant
 from pki.broken_bench import octets as octets
+from pki.broken_bounds import BOUND_VARIANTS
 from pki.der import EXPLICIT_EXTENSIONS, INTEGER, SEQUENCE, elements, integer, resigned, wrap
 from pki.errors import Kind
 from pki.issue import issue
@@ -339,5 +340,6 @@ VARIANTS: tuple[Variant, ...] = (
     Variant("long-length-outside", "the same outside of what is signed", M, _formed(form.long_length_outside), lapses=LENGTH),
     Variant("indefinite-length", "an indefinite length, as BER has it", M, _formed(form.indefinite_length)),
     Variant("nul", "a NUL in the common name", Kind.MALFORMED, _edited(_control_character)),
+    *BOUND_VARIANTS,
 )
 # fmt: on

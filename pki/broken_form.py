@@ -5,6 +5,7 @@ from collections.abc import Callable
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import SignatureAlgorithmOID
 
 from pki.certificate import SIGNATURE_NAMES
 from pki.der import BIT_STRING, BOOLEAN, EXPLICIT_EXTENSIONS, INTEGER, OCTET_STRING, SEQUENCE, assembled, elements, read_oid, wrap
@@ -91,8 +92,10 @@ def long_length_outside(certificate: x509.Certificate, key: PrivateKey) -> bytes
     return bytes((tag, 0x83)) + len(content).to_bytes(3, "big") + content
 
 
-def other_half(certificate: x509.Certificate) -> bytes:
-    """The same certificate with its signature (r, s) as (r, n-s), which anybody can compute and which verifies as well. ECDSA only."""
+def other_half(certificate: x509.Certificate, key: PrivateKey | None = None) -> bytes:
+    """The same certificate with its signature (r, s) as (r, n-s), which anybody can compute and which verifies as well."""
+    if certificate.signature_algorithm_oid == SignatureAlgorithmOID.ED448:
+        return certificate.public_bytes(Encoding.DER)  # which knows but one signature
     ((tag, content),) = elements(certificate.public_bytes(Encoding.DER))
     r, s = decode_dss_signature(certificate.signature)
     order = ALGORITHMS[KEY_OF[SIGNATURE_NAMES[certificate.signature_algorithm_oid]]].order

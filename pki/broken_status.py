@@ -4,14 +4,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import ocsp
+
 from pki.broken import Bench
 from pki.errors import Kind
 from pki.issue import Issued
 from pki.keys import ALGORITHMS
-from pki.profiles import Role
+from pki.profiles import OCSP_SIGNING, Role
 from pki.status import MAX_VALIDITY, Lookup, Responder, Revocation
 
 DAY = timedelta(days=1)
+UNAUTHORIZED = ocsp.OCSPResponseStatus.UNAUTHORIZED
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,20 @@ def _tampered(bench: Bench) -> bytes:
     return good[:at] + bytes((good[at] ^ 1,)) + good[at + 1 :]
 
 
+def _itself(bench: Bench) -> Issued:
+    """The leaf with the purpose of a responder: the same key, issued by the authority it would speak for."""
+    return bench.again(bench.leaf, purposes=(OCSP_SIGNING,))
+
+
+def _ended_revoked(bench: Bench) -> bytes:
+    lookup: Lookup = lambda serial: Revocation(bench.now - 3 * DAY)  # noqa: E731
+    return _by(bench, _delegated(bench), lookup).staple(bench.leaf.certificate, bench.now - 2 * DAY)
+
+
+def _unsuccessful(status: ocsp.OCSPResponseStatus) -> Callable[[Bench], bytes]:
+    return lambda bench: ocsp.OCSPResponseBuilder.build_unsuccessful(status).public_bytes(Encoding.DER)
+
+
 STATUS_VARIANTS: tuple[StatusVariant, ...] = (
     StatusVariant("good", "the control: by the delegated responder", None, _saying(lambda serial: "good")),
     StatusVariant("by-authority", "by the authority itself", None, _signed_by(lambda bench: bench.sub2)),
@@ -87,5 +105,13 @@ STATUS_VARIANTS: tuple[StatusVariant, ...] = (
     StatusVariant("ended-responder", "by a responder certificate that has ended", Kind.STATUS_UNKNOWN, _signed_by(_ended_responder)),
     StatusVariant("no-purpose", "by a responder certificate not for OCSP", Kind.STATUS_UNKNOWN, _signed_by(_no_purpose)),
     StatusVariant("tampered", "one bit changed", Kind.STATUS_UNKNOWN, _tampered),
+    StatusVariant("by-itself", "by the leaf, which may sign OCSP responses too", Kind.STATUS_UNKNOWN, _signed_by(_itself)),
+    StatusVariant("ended-revoked", "revoked, and its time is over: no proof by itself", Kind.STATUS_UNKNOWN, _ended_revoked),
+    StatusVariant("ended-today", "it ends this moment", Kind.STATUS_UNKNOWN, _at(DAY)),
+    StatusVariant("of-30-days", "it lives 30 days", Kind.STATUS_UNKNOWN, _at(timedelta(0), 30 * DAY)),
+    StatusVariant("try-later", "the responder has no time", Kind.STATUS_UNKNOWN, _unsuccessful(ocsp.OCSPResponseStatus.TRY_LATER)),
+    StatusVariant("unauthorized", "the responder knows no such authority", Kind.STATUS_UNKNOWN, _unsuccessful(UNAUTHORIZED)),
+    StatusVariant("oversize", "60 000 octets", Kind.STATUS_UNKNOWN, lambda bench: bytes(60_000)),
+    StatusVariant("empty", "no octets", Kind.STATUS_UNKNOWN, lambda bench: b""),
     StatusVariant("garbage", "octets that are no response", Kind.STATUS_UNKNOWN, lambda bench: bytes(range(64))),
 )

@@ -48,6 +48,11 @@ USAGE_BITS = (
     "key_cert_sign",
     "crl_sign",
 )
+BOUNDS: dict[type, str] = {
+    x509.NameConstraints: "name constraints",
+    x509.PolicyConstraints: "policy constraints",
+    x509.InhibitAnyPolicy: "inhibitAnyPolicy",
+}
 UNDERSTOOD = (
     x509.BasicConstraints, x509.KeyUsage, x509.ExtendedKeyUsage, x509.SubjectKeyIdentifier, x509.AuthorityKeyIdentifier,
     x509.AuthorityInformationAccess, x509.CRLDistributionPoints, x509.SubjectAlternativeName, x509.CertificatePolicies, x509.OCSPNoCheck,
@@ -77,9 +82,12 @@ class Facts:
     usage: frozenset[str] | None
     usage_critical: bool
     purposes: frozenset[x509.ObjectIdentifier] | None
+    purposes_critical: bool
+    bounds: tuple[str, ...]  # extensions that narrow what is issued beneath, and that no profile of ISO 15118 knows
     unknown_critical: tuple[str, ...]
     key_identifier: bytes | None
     issuer_key_identifier: bytes | None
+    issuer_serial: int | None  # as the authority key identifier names it
     ocsp_urls: tuple[str, ...]
     lapses: frozenset[Lapse] = frozenset()  # in which ways it is not strict DER
 
@@ -149,9 +157,7 @@ class Loose:
 
     @property
     def tbs_certificate_bytes(self) -> bytes:
-        ((_, begin, end),) = spans(self.der)
-        at, _, until = next(spans(self.der[begin:end]))
-        return self.der[begin + at : begin + until]
+        return identity(self.der)
 
     def public_bytes(self, encoding: Encoding) -> bytes:
         if encoding is Encoding.DER:
@@ -164,6 +170,19 @@ class Loose:
         digest = hashes.Hash(algorithm)
         digest.update(self.der)
         return digest.finalize()
+
+
+def identity(der: bytes) -> bytes:
+    """What an issuer signed of a certificate: the same however it signed, or whoever turned its signature (r, s) into (r, n-s).
+
+    Octets that are no certificate stand for themselves.
+    """
+    try:
+        ((_, begin, end),) = spans(der)
+        at, _, until = next(spans(der[begin:end]))
+    except (ValueError, StopIteration):
+        return der
+    return der[begin + at : begin + until]
 
 
 def _loosely(der: bytes) -> Loose | None:
@@ -233,9 +252,12 @@ def _facts(certificate: x509.Certificate, original: x509.Certificate, lapses: fr
         usage=frozenset(bit for bit in USAGE_BITS if getattr(usage.value, bit)) if usage else None,
         usage_critical=usage.critical if usage else False,
         purposes=frozenset(purposes) if (purposes := _value(extensions, x509.ExtendedKeyUsage)) is not None else None,
+        purposes_critical=extensions[x509.ExtendedKeyUsage].critical if x509.ExtendedKeyUsage in extensions else False,
+        bounds=tuple(name for kind, name in BOUNDS.items() if kind in extensions),
         unknown_critical=_unknown_critical(extensions.values()),
         key_identifier=getattr(_value(extensions, x509.SubjectKeyIdentifier), "digest", None),
         issuer_key_identifier=getattr(_value(extensions, x509.AuthorityKeyIdentifier), "key_identifier", None),
+        issuer_serial=getattr(_value(extensions, x509.AuthorityKeyIdentifier), "authority_cert_serial_number", None),
         ocsp_urls=_ocsp_urls(_value(extensions, x509.AuthorityInformationAccess)),
     )
 

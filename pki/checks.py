@@ -8,10 +8,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+from unicodedata import category
+
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from pki.certificate import Facts
 from pki.errors import Kind
 from pki.profiles import Presence, Profile, Rules
+
+ANY_PURPOSE = ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE
+UNSEEN = ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp")  # control, format and bidi characters, and what is no character
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +107,9 @@ def _subject(fact: Facts, context: Context) -> str | None:
     wildcards = [name for name in (*fact.common_names, *fact.dns_names) if name.startswith("*.")]
     if wildcards:
         return f"wildcard name {wildcards[0]}"
+    unseen = sorted({f"U+{ord(one):04X}" for one in fact.name if category(one) in UNSEEN})
+    if context.rules.names and unseen:
+        return f"subject holds characters that cannot be seen: {', '.join(unseen)}"
     if context.rules.names and context.profile.bare_name and fact.other_names:
         return f"subject holds {', '.join(fact.other_names)} besides CN and O"
     return None
@@ -125,6 +134,22 @@ def _issues(fact: Facts, context: Context) -> str | None:
     if fact.usage is None or "key_cert_sign" not in fact.usage:
         return "key usage does not allow signing certificates"
     return "key usage is not critical" if context.rules.critical_usage and not fact.usage_critical else None
+
+
+def _bounded(fact: Facts, context: Context) -> str | None:
+    bounds = ", ".join(fact.bounds)
+    return f"{bounds}: it bounds what it issues in a way that is not processed here, critical or not" if bounds else None
+
+
+def _issues_for(fact: Facts, context: Context) -> str | None:
+    """Extended key usage of an authority binds what is beneath it: by what TLS asks of the role, else where it is critical."""
+    if fact.purposes is None or ANY_PURPOSE in fact.purposes:
+        return None
+    wanted = context.profile.purposes
+    if wanted:
+        missing = [purpose for purpose in wanted if purpose not in fact.purposes]
+        return f"its extended key usage lacks {_purpose_names(missing)}, so it may not issue for it" if missing else None
+    return "its critical extended key usage allows no other use than " + _purpose_names(fact.purposes) if fact.purposes_critical else None
 
 
 def _path_length(fact: Facts, context: Context) -> str | None:
@@ -153,6 +178,8 @@ CERTIFICATE_CHECKS: tuple[Check, ...] = (
     Check("domain component", Kind.WRONG_PROFILE, "leaf", _component, "Annex B", "V2G2-925"),
     Check("is a CA", Kind.WRONG_PROFILE, "authority", _authority, "RFC 5280 6.1.4"),
     Check("may issue", Kind.WRONG_PROFILE, "authority", _issues, "RFC 5280 6.1.4"),
+    Check("bounds what it issues", Kind.WRONG_PROFILE, "authority", _bounded, "RFC 5280 6.1"),
+    Check("issues for this purpose", Kind.WRONG_PROFILE, "authority", _issues_for, "RFC 5280 4.2.1.12"),
     Check("path length", Kind.WRONG_PROFILE, "authority", _path_length, "RFC 5280 6.1.4"),
     Check("begun", Kind.NOT_YET_VALID, "every", _begun),
     Check("not ended", Kind.EXPIRED, "every", _ended),

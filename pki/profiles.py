@@ -120,7 +120,8 @@ PROFILES: dict[Role, Profile] = {
         _sub(Role.CPO_SUB2, Role.CPO_SUB1, "CPO Sub-CA 2", "V2G", 0, years(2)),
         Profile(
             role=Role.SECC, issuer=Role.CPO_SUB2, common_name="{evse_id}", domain_component="CPO", domain_component_is=Presence.REQUIRED,
-            usage=AGREES, needs=SIGNS, purposes=(SERVER,), validity=timedelta(days=90), anchors=(Anchor.V2G, Anchor.PRIVATE), ordered=False,
+            usage=AGREES, needs=SIGNS, purposes=(SERVER,), refused=(OCSP_SIGNING,),
+            validity=timedelta(days=90), anchors=(Anchor.V2G, Anchor.PRIVATE), ordered=False,
             requirement="Annex B",
         ),
         _sub(Role.CPS_SUB1, Role.V2G_ROOT, "CPS Sub-CA 1", "V2G", 1, years(4)),
@@ -136,7 +137,8 @@ PROFILES: dict[Role, Profile] = {
         _sub(Role.OEM_SUB2, Role.OEM_SUB1, "OEM Sub-CA 2", "OEM", 0, years(20)),
         Profile(
             role=Role.VEHICLE, issuer=Role.OEM_SUB2, common_name="{evccid}", domain_component=None, bare_name=True, usage=SIGNS,
-            needs=SIGNS, purposes=(CLIENT,), purposes_are=Presence.REQUIRED, validity=years(10), anchors=(Anchor.OEM, Anchor.V2G),
+            needs=SIGNS, purposes=(CLIENT,), refused=(OCSP_SIGNING,),
+            purposes_are=Presence.REQUIRED, validity=years(10), anchors=(Anchor.OEM, Anchor.V2G),
             ordered=False, requirement="V2G20-2598",
         ),
         Profile(
@@ -162,7 +164,8 @@ PROFILES: dict[Role, Profile] = {
         _root(Role.PRIVATE_ROOT, "Private Root CA {curve}", "PE"),
         Profile(
             role=Role.PRIVATE_SECC, issuer=Role.PRIVATE_ROOT, common_name="{evse_id}", domain_component="CPO",
-            domain_component_is=Presence.REQUIRED, usage=AGREES, needs=SIGNS, purposes=(SERVER,), validity=years(2),
+            domain_component_is=Presence.REQUIRED, usage=AGREES, needs=SIGNS, purposes=(SERVER,), refused=(OCSP_SIGNING,),
+            validity=years(2),
             anchors=(Anchor.PRIVATE,), ordered=False, requirement="V2G20-2382",
         ),
         # --- who answers for the others: delegated by the authority whose certificates it speaks of ---

@@ -215,6 +215,8 @@ class _Inquiry:
         trusted = f"no trusted root for {self.profile.role.value} issued it ({len(roots)} held)"
         if current.issuer in [root.subject for root in roots]:
             reason, kind = "it names a trusted root, which did not sign it: a root of the same name with another key", Kind.UNTRUSTED_ROOT
+        elif any(current.issuer == one.subject and _named_otherwise(current, one) for one in rest):
+            reason, kind = "its authority key identifier names another key than that of its issuer", Kind.BROKEN_CHAIN
         elif current.subject == current.issuer or not rest:
             reason, kind = trusted, Kind.UNTRUSTED_ROOT
         elif not any(current.issuer == other.subject for other in rest):
@@ -238,6 +240,9 @@ class _Inquiry:
             return
         root = facts(self.anchor)
         dates = "expired" if self.now > root.not_after else "not yet valid" if self.now < root.not_before else None
+        if root.bounds:
+            complaint = f"{', '.join(root.bounds)}: the root bounds what is beneath it in a way that is not processed here"
+            yield Finding("root bounds nothing", len(self.path), root.name, complaint, Kind.WRONG_PROFILE, "RFC 5280 6.1")
         yield Finding("root valid", len(self.path), root.name, dates, Kind.EXPIRED if dates == "expired" else Kind.NOT_YET_VALID)
         if self.status is not None:
             yield from self._revocation()
@@ -266,8 +271,15 @@ def _weakness(fact: Facts, rules: Rules) -> str | None:
 SIGNED_WITH = {"secp521r1": "ecdsa-sha512", "ed448": "ed448", "secp256r1": "ecdsa-sha256"}
 
 
+def _named_otherwise(child: Facts, issuer: Facts) -> bool:
+    """Whether a certificate's authority key identifier names another key or certificate than this issuer's [RFC 5280 4.2.1.1]."""
+    keys = (child.issuer_key_identifier, issuer.key_identifier)
+    key = None not in keys and keys[0] != keys[1]
+    return key or child.issuer_serial not in (None, issuer.certificate.serial_number)
+
+
 def _issued(child: Facts, issuer: Facts) -> bool:
-    if child.issuer != issuer.subject or SIGNED_WITH.get(issuer.key) != child.signature:
+    if child.issuer != issuer.subject or _named_otherwise(child, issuer) or SIGNED_WITH.get(issuer.key) != child.signature:
         return False
     return _signed_by(child.certificate, issuer.certificate) if child.authority else directly_issued(child.certificate, issuer.certificate)
 

@@ -148,7 +148,7 @@ class Context:
     verdict: Authorized | AuthorizationRefused | None = None
     installation: CertificateReady | CertificateRefused | None = None
     installation_asked: float | None = None
-    installation_request: bytes = b""  # DER of the provisioning certificate the pending request is for
+    installation_request: bytes = b""  # what is signed of the provisioning certificate the pending request is for
 
     # services
     services: tuple[int, ...] = ()  # offered in this session

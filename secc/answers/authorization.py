@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import cast
 
+from pki.certificate import identity
 from secc.context import CHALLENGE_LENGTH, Claim, Context, Reply
 from secc.station import (
     Authorization,
@@ -107,7 +108,16 @@ def _claimed(request: AuthorizationReq, known: Context) -> Context:
         taken = ", ".join(known.outlet.providers)
         why = f"provider {judged.emaid[:PROVIDER]} is none of the SupportedProviders that the car was told: {taken}"
         judged = replace(judged, warning=Objection(Code.WARNING_eMSPUnknown, why, None))
-    return replace(known, claim=replace(judged, presented=presented), asked=None, verdict=None)
+    claimed = replace(judged, presented=presented)
+    if claim is not None and claim.warning is None and judged.warning is None and _same_contract(claim, judged):
+        return replace(known, claim=claimed)  # signed anew: ECDSA is random, and each copy has another form; it was verified, no more
+    return replace(known, claim=claimed, asked=None, verdict=None)
+
+
+def _same_contract(one: Claim, other: Claim) -> bool:
+    """Whether two claims, both for this session's challenge, are by the same contract, whoever turned which signature in it."""
+    chains = [tuple(identity(der) for der in claim.chain) for claim in (one, other)]
+    return one.authorization == other.authorization == "PnC" and chains[0] == chains[1]
 
 
 def _answered(known: Context, code: Code, processing: processingType) -> AuthorizationRes:
@@ -139,7 +149,7 @@ def certificate_installation(request: CertificateInstallationReq, known: Context
     """Relay a request for a contract, and the backend's response when it is there; the car polls meanwhile."""
     if not known.outlet.certificate_installation:
         raise SequenceError("CertificateInstallationService was not offered", "V2G20-459")
-    certificate = request.OEMProvisioningCertificateChain.Certificate
+    certificate = identity(request.OEMProvisioningCertificateChain.Certificate)
     if known.installation_request != certificate:
         warning = known.verifier.provisioning(request, known.wall) if known.verifier is not None else None
         if warning is not None:

@@ -30,7 +30,16 @@ from v2g.messages.common_messages import (
     SignedMeteringDataType,
     SubCertificatesType,
 )
-from v2g.messages.xmldsig import DigestMethodType, SignatureMethodType, SignatureType, TransformsType, TransformType
+from v2g.messages.xmldsig import (
+    DigestMethodType,
+    KeyInfoType,
+    KeyName,
+    ObjectType,
+    SignatureMethodType,
+    SignatureType,
+    TransformsType,
+    TransformType,
+)
 
 COMMON = schema_set("common")
 FOREIGN: dict[str, str] = json.loads((Path(__file__).parent / "data/iso15118-0.31.2.json").read_text())
@@ -328,3 +337,86 @@ def test_explain_shows_every_octet() -> None:
     assert octets["signature value"] == signature.SignatureValue.value
     assert decode_fragment(octets["SignedInfo"], COMMON) == signature.SignedInfo
     assert [step.name for step in steps].count("SignedInfo") == 2  # the stand-alone grammar was tried first
+
+
+# --- the table of forged signatures: SignedInfo and what stands around it changed without signing anew ---
+
+
+def _value(signature: SignatureType, value: bytes) -> SignatureType:
+    return changed(signature, "SignatureValue.value", value)  # type: ignore[no-any-return]
+
+
+def _turned(signature: SignatureType) -> SignatureType:
+    value, order = signature.SignatureValue.value, ALGORITHMS["secp521r1"].order
+    assert order is not None
+    return _value(signature, value[:66] + (order - int.from_bytes(value[66:], "big")).to_bytes(66, "big"))
+
+
+def _info(path: str, new: Any) -> Any:
+    return lambda signature: changed(signature, f"SignedInfo.{path}", new)
+
+
+REFERENCE = "SignedInfo.Reference.0"
+FORGED: dict[str, tuple[Any, Flaw | None]] = {
+    "untouched": (lambda signature: signature, None),
+    "(r, n-s)": (_turned, None),  # the other form of the same signature: a verifier that minds it refuses half of all signers
+    "KeyInfo added": (
+        lambda signature: changed(signature, "KeyInfo", KeyInfoType(items=(KeyName(value="somebody"),))),
+        None,
+    ),  # never looked at
+    "Object added": (lambda signature: changed(signature, "Object", (ObjectType(),)), None),  # likewise
+    "Id of the signature": (lambda signature: changed(signature, "Id", "id1"), None),  # what is signed is asked by value, not sought by Id
+    "Id of SignedInfo": (_info("Id", "id1"), Flaw.SIGNATURE),
+    "Id of the value": (lambda signature: changed(signature, "SignatureValue.Id", "id1"), None),
+    "Id of the reference": (_info("Reference.0.Id", "x"), Flaw.SIGNATURE),
+    "Type of the reference": (_info("Reference.0.Type", "http://example.org"), Flaw.SIGNATURE),
+    "no URI": (_info("Reference.0.URI", None), Flaw.REFERENCES),
+    "another URI": (_info("Reference.0.URI", "#id2"), Flaw.REFERENCES),
+    "no reference": (_info("Reference", ()), Flaw.REFERENCES),
+    "no transforms": (_info("Reference.0.Transforms", None), Flaw.SIGNATURE),
+    "another transform": (_info("Reference.0.Transforms", TransformsType(Transform=(TransformType(Algorithm="urn:x"),))), Flaw.TRANSFORM),
+    "another digest": (_info("Reference.0.DigestValue", bytes(64)), Flaw.DIGEST),
+    "digest cut": (_info("Reference.0.DigestValue", bytes(32)), Flaw.DIGEST),
+    "another digest method": (
+        _info("Reference.0.DigestMethod", DigestMethodType(Algorithm="http://www.w3.org/2001/04/xmlenc#sha256")),
+        Flaw.ALGORITHM,
+    ),
+    "suite of -2": (
+        _info("SignatureMethod", SignatureMethodType(Algorithm="http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256")),
+        Flaw.WRONG_KEY,
+    ),
+    "suite of Ed448": (
+        _info("SignatureMethod", SignatureMethodType(Algorithm="http://www.w3.org/2021/04/xmldsig-more#eddsa-ed448")),
+        Flaw.WRONG_KEY,
+    ),
+    "HMAC length": (
+        lambda signature: changed(signature, "SignedInfo.SignatureMethod.HMACOutputLength", 8),
+        Flaw.ALGORITHM,
+    ),
+    "another canonicalization": (
+        _info("CanonicalizationMethod.Algorithm", "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"),
+        Flaw.ALGORITHM,
+    ),
+    "r zero": (lambda signature: _value(signature, bytes(66) + signature.SignatureValue.value[66:]), Flaw.MALFORMED_VALUE),
+    "s zero": (lambda signature: _value(signature, signature.SignatureValue.value[:66] + bytes(66)), Flaw.MALFORMED_VALUE),
+    "r of all ones": (lambda signature: _value(signature, b"\xff" * 66 + signature.SignatureValue.value[66:]), Flaw.MALFORMED_VALUE),
+    "r and s exchanged": (
+        lambda signature: _value(signature, signature.SignatureValue.value[66:] + signature.SignatureValue.value[:66]),
+        Flaw.SIGNATURE,
+    ),
+    "value cut": (lambda signature: _value(signature, signature.SignatureValue.value[:-1]), Flaw.MALFORMED_VALUE),
+    "value longer": (lambda signature: _value(signature, signature.SignatureValue.value + b"\0"), Flaw.MALFORMED_VALUE),
+    "empty value": (lambda signature: _value(signature, b""), Flaw.MALFORMED_VALUE),
+}
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_every_forged_signature_gets_its_verdict(name: str) -> None:
+    forge, verdict = FORGED[name]
+    genuine = sign([mode()], key(), COMMON)
+    forged = forge(genuine)
+    assert (forged == genuine) is (name == "untouched")
+    if verdict is None:
+        assert verify(forged, [mode()], key().public_key(), COMMON).public_key == key().public_key()
+    else:
+        assert flaw(forged, mode()) is verdict

@@ -318,6 +318,8 @@ GENERAL = {  # what a general RFC 5280 verifier must see as we do; the rest is V
     "sub-may-not-sign", "leaf-by-leaf", "path-length", "new-key", "unknown-critical", "unknown-critical-sub", "unknown-not-critical",
     "twin-root",
     "unknown-root", "wrong-family", "self-signed", "tampered", "missing-sub2", "missing-subs", "swapped-tls", "extra", "with-root",
+    "name-constraints", "name-constraints-critical", "name-constraints-sub2", "sub-for-any-purpose", "foreign-key-identifier",
+    "foreign-key-identifier-sub", "under-the-root", "other-sub", "other-half", "other-halves",
 }  # fmt: skip
 GENERAL_CASES = [(variant, role) for variant, role in CASES if variant.name in GENERAL and role in (Role.SECC, Role.VEHICLE, Role.CONTRACT)]
 

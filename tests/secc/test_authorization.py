@@ -1,5 +1,6 @@
 """AuthorizationSetup, Authorization with EIM and with contracts, CertificateInstallation."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -9,8 +10,10 @@ from cryptography import x509
 
 from pki import signature as xmldsig
 from pki.broken import VARIANTS, Bench, Variant
+from pki.broken_form import other_half
 from pki.chains import contract_chain
 from pki.issue import Issued
+from pki.keys import ALGORITHMS
 from pki.profiles import INTEROP, ISO20, Role
 from pki.provisioning import ProvisioningService, ask
 from pki.verify import Anchors
@@ -32,6 +35,7 @@ from v2g.messages.common_messages import (
 )
 from v2g.messages.common_types import ListOfRootCertificateIDsType, MessageHeaderType, processingType
 from v2g.messages.common_types import responseCodeType as Code
+from v2g.messages.xmldsig import SignatureValueType
 from v2g.session.endpoint import Relaxed
 from v2g.session.profiles import P256_SIGNATURES
 from v2g.session.v2gtp import PayloadType
@@ -205,6 +209,70 @@ def test_polling_repeats_the_claim_and_asks_once() -> None:
         header = msgspec.structs.replace(request.Header, TimeStamp=request.Header.TimeStamp + 1)
         assert answer(car, msgspec.structs.replace(request, Header=header)).EVSEProcessing is processingType.Ongoing
     assert len(car.wants(words.AuthorizationWanted)) == 1
+
+
+def turned(request: AuthorizationReq) -> AuthorizationReq:
+    """The signature (r, s) of a request as (r, n-s), which anybody on the way can make of it."""
+    signature = request.Header.Signature
+    assert signature is not None
+    value, order = signature.SignatureValue.value, ALGORITHMS["secp521r1"].order
+    assert order is not None
+    other = value[:66] + (order - int.from_bytes(value[66:], "big")).to_bytes(66, "big")
+    signed_anew = msgspec.structs.replace(signature, SignatureValue=SignatureValueType(value=other))
+    return msgspec.structs.replace(request, Header=msgspec.structs.replace(request.Header, Signature=signed_anew))
+
+
+def with_chain(held: Issued, *places: int) -> Issued:
+    """A contract, with some signatures of its chain in their other form."""
+    one, chain = held, []
+    for place, certificate in enumerate(held.chain):
+        turn = place in places
+        chain.append(x509.load_der_x509_certificate(other_half(certificate)) if turn else certificate)
+    sub2, sub1 = (Issued(one.role, "", certificate, one.key, one.issuer) for certificate in chain[1:])
+    return Issued(held.role, held.name, chain[0], held.key, replace(sub2, issuer=replace(sub1, issuer=held.issuer.issuer.issuer)))  # type: ignore[union-attr]
+
+
+def test_a_claim_is_the_same_however_it_is_signed() -> None:
+    """A car that signs every poll anew, and copies of one poll whose signatures were turned on the way: one question for the backend."""
+    car = pnc()
+    car.auto = False
+    octets = challenge(car)
+    first = signed(car, octets)
+    copies = [signed(car, octets, with_chain(contract(), *some)) for some in ((0,), (1, 2), (0, 1, 2))]
+    polls = [first, signed(car, octets), turned(first), *copies]
+    assert len({str((poll.Header.Signature, poll.PnC_AReqAuthorizationMode)) for poll in polls}) == len(polls)
+    for poll in polls * 3:
+        car.wait(1.0)
+        assert answer(car, poll).EVSEProcessing is processingType.Ongoing
+    assert len(car.wants(words.AuthorizationWanted)) == 1
+    said = []
+    for _ in range(4):
+        car.wait(10.0)
+        said.append(answer(car, signed(car, octets)).ResponseCode)
+    assert Code.WARNING_GeneralPnCAuthorizationError in said  # and the limit is not begun anew with each
+
+
+def test_each_signature_of_a_repeated_claim_must_hold() -> None:
+    car = pnc()
+    car.auto = False
+    octets = challenge(car)
+    answer(car, signed(car, octets))
+    car.tell(words.Authorized())
+    forged = signed(car, octets, key=hierarchy()[Role.TARIFF].key)
+    assert answer(car, forged).ResponseCode is Code.FAILED_SignatureError
+    assert car.session.context.agreement.authorization is None
+
+
+def test_an_installation_is_the_same_however_its_certificate_is_signed() -> None:
+    car, requested = pnc(certificate_installation=True), []
+    challenge(car)
+    own = hierarchy()[Role.PROVISIONING]
+    for held in (own, with_chain(own, 0), with_chain(own, 0, 1, 2)):
+        request = installation(car, held)
+        requested.append(request.OEMProvisioningCertificateChain.Certificate)
+        assert answer(car, request).EVSEProcessing is processingType.Ongoing
+    assert len(set(requested)) == 2
+    assert len(car.wants(words.CertificateInstallationWanted)) == 1
 
 
 def test_a_verdict_on_one_contract_is_none_on_another() -> None:
