@@ -13,6 +13,7 @@ from energy.offer import Offer
 from energy.series import Series
 from secc.intent import Intent, Notice
 from secc.outlet import Outlet
+from secc.reserve import Reserve
 from secc.services import Selection
 from secc.station import (
     Authorization,
@@ -185,7 +186,8 @@ class Context:
     looped: float | None = None  # when the last loop was answered, or power began
     metered: bool = False  # this service session has shown the meter
     meter: MeterReading | None = None
-    meter_shown: MeterInfoType | None = None
+    meters_shown: tuple[MeterInfoType, ...] = ()  # that a confirmation was asked for and has not come: any of them may be signed
+    reserve: Reserve = field(default_factory=Reserve)
     setpoint: float | None = None  # W, Dynamic control
     setpoint_wanted: float | None = None  # W, what SetPower said last
 
@@ -198,6 +200,11 @@ class Context:
     def present_limits(self) -> Limits:
         """What the outlet can do now, within what was announced: maxima never rise, minima never fall [V2G20-2654] [V2G20-2655]."""
         return self.limits if self.announced is None else self.limits.within(self.announced)
+
+    @property
+    def net(self) -> float | None:
+        """Wh into the car less Wh out of it, by the registers of the meter; only differences of it mean something. None: no reading."""
+        return None if self.meter is None else self.meter.imported - self.meter.exported
 
     @property
     def notice(self) -> Notice | None:
@@ -234,7 +241,7 @@ OF_THE_SERVICE = (
     *("challenge", "claim", "asked", "verdict", "installation", "installation_asked", "installation_request"),
     *("services", "sets", "announced", "car", "needs", "schedule_asked", "offer", "profile", "violating", "pause_proposed", "max_points"),
     *("isolation_asked", "isolation", "output_wanted", "target_voltage"),
-    *("delivering", "looped", "polled", "metered", "meter_shown", "setpoint_wanted"),
+    *("delivering", "looped", "polled", "metered", "meters_shown", "reserve", "setpoint_wanted"),
 )
 
 

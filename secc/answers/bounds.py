@@ -21,9 +21,12 @@ class Bounds:
 
 
 def bounds(known: Context) -> Bounds:
-    """The outlet's limits; in Scheduled control within the schedule that was chosen, in Dynamic control squeezed to the setpoint."""
+    """The outlet's limits; in Scheduled control within the schedule that was chosen, in Dynamic control squeezed to the setpoint.
+
+    Nothing is discharged below the reserve that the car states.
+    """
     ours, selection = known.present_limits, known.agreement.selected
-    discharge = ours.discharge_power if selection.bidirectional else 0.0
+    discharge = ours.discharge_power if selection.bidirectional and not known.reserve.bars(known.net) else 0.0
     if selection.control == "Scheduled":
         high, low = scheduled(known)
         return Bounds(min(ours.charge_power, high), min(discharge, low), *_least(known, 0.0))

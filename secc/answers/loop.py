@@ -23,11 +23,12 @@ from v2g.session.profiles import NO_DISCHARGED_ENERGY
 from v2g.session.rational import number, optional
 
 DEPARTURE_CHANGE = 60.0  # s; a departure that moves less is the same wish, counted down
+READINGS = 512  # shown while one confirmation stands: those of four minutes; a car signs one of the last
 Modes = dict[tuple[str, bool], tuple[type[CLReqControlModeType], type[CLResControlModeType]]]
 
 
 def admitted(mode: CLReqControlModeType, modes: Modes, known: Context) -> type[CLResControlModeType]:
-    """The response mode in kind [V2G20-1600]. Raises Refused for a request of another kind than was selected,."""
+    """The response mode in kind [V2G20-1600]. Raises Refused for a request of another kind than was selected."""
     selection = known.agreement.selected
     expected, answer = modes[selection.control, selection.bidirectional]
     if type(mode) is not expected:
@@ -43,7 +44,7 @@ def common(request: ChargeLoopReqType, power: float, known: Context) -> tuple[di
     known, objection, first = kept(power, known)
     code = Code.OK if objection is None else objection.code
     objected = (Objected(known.now, type(request).__name__, objection),) if objection is not None and first else ()
-    asked = known.notice is not None and known.notice.notification is evseNotificationType.MeteringConfirmation
+    asked = known.intent.of(evseNotificationType.MeteringConfirmation) is not None
     shown = (
         meter_info(known) if request.MeterInfoRequested or asked or not known.metered else None
     )  # [V2G20-1082] [V2G20-1833] [V2G20-1083]
@@ -56,8 +57,16 @@ def common(request: ChargeLoopReqType, power: float, known: Context) -> tuple[di
     ):
         relaxed = (Relaxed(known.now, NO_DISCHARGED_ENERGY.name, NO_DISCHARGED_ENERGY.requirement),)
     fields = {"Header": known.header, "ResponseCode": code, "EVSEStatus": known.status, "MeterInfo": shown}
-    known = replace(known, metered=known.metered or shown is not None, meter_shown=shown or known.meter_shown)
+    readings = _remembered(shown, known) if asked else known.meters_shown
+    known = replace(known, metered=known.metered or shown is not None, meters_shown=readings)
     return fields, known, (*objected, *relaxed)
+
+
+def _remembered(shown: MeterInfoType | None, known: Context) -> tuple[MeterInfoType, ...]:
+    """The readings of which the car may sign any: its signature comes when further loops have shown further ones."""
+    if shown is None or shown in known.meters_shown:
+        return known.meters_shown
+    return (*known.meters_shown, shown)[-READINGS:]
 
 
 def meter_info(known: Context) -> MeterInfoType | None:
@@ -91,6 +100,15 @@ def reported(request: ChargeLoopReqType, mode: CLReqControlModeType, power: floa
         energy_maximum=optional(asked.EVMaximumEnergyRequest) if asked else None,
         energy_minimum=optional(asked.EVMinimumEnergyRequest) if asked else None,
     )
+    reserve = known.reserve.heard(
+        known.net,
+        energy=report.energy_minimum,
+        v2x_minimum=optional(getattr(mode, "EVMinimumV2XEnergyRequest", None)),
+        v2x_maximum=optional(getattr(mode, "EVMaximumV2XEnergyRequest", None)),
+        soc=report.soc,
+        minimum_soc=None if display is None else display.MinimumSOC,
+    )
+    known = replace(known, reserve=reserve)
     if not isinstance(mode, Dynamic_CLReqControlModeType) or known.needs is None:
         return known, (report,)
     departure = known.needs.departure if mode.DepartureTime is None else known.wall + mode.DepartureTime

@@ -2,33 +2,25 @@
 
 from dataclasses import replace
 
-from energy.offer import Tuple
-from energy.series import Series, Step
-from energy.setpoint import held
 from secc.answers.bounds import bounds
 from secc.answers.contactor import CONTACTOR_LIMIT, waiting
 from secc.answers.output import output
+from secc.answers.profile import announced
 from secc.context import Context, Pending, Reply
 from secc.station import Objection, PowerStarted, PowerStopped, ScheduleChosen, SetOutput, SetPower
 from v2g.messages.common_messages import (
-    EVPowerProfileType,
     PowerDeliveryReq,
     PowerDeliveryRes,
-    Scheduled_EVPPTControlModeType,
     chargeProgressType,
-    powerToleranceAcceptanceType,
 )
 from v2g.messages.common_types import evseNotificationType as Ask
 from v2g.messages.common_types import processingType
 from v2g.messages.common_types import responseCodeType as Code
 from v2g.session.endpoint import Event
 from v2g.session.errors import Refused, SequenceError
-from v2g.session.rational import number
 from v2g.session.sequence import State
 
 PRE_CHARGE_MATCH = 20.0  # V between output and target at which contactors may close [IEC 61851-23]
-CLOCK_SLACK = 30.0  # s by which a profile may lag the schedule it follows: clocks differ, and an answer takes its time
-ROUNDING = 1.0  # W that four digits of a rational number may differ
 STARTED = {
     State.AC_START: State.AC_LOOP,
     State.AC_LOOP: State.AC_LOOP,
@@ -77,9 +69,7 @@ def _start(request: PowerDeliveryReq, known: Context) -> Reply | Pending:
         return _objecting(known, Code.WARNING_ScheduleRenegotiationFailed, f"the session is to end: {known.stopping}")
     if request.EVProcessing is not processingType.Finished:
         return Reply(_delivered(known), known.state, known)  # the car is not ready yet and asks again
-    if request.EVPowerProfile is None:
-        raise Refused(Code.FAILED_EVPowerProfileInvalid, "there is no EVPowerProfile", "V2G20-1864")
-    profile, chosen, code = _profile(request.EVPowerProfile, known)
+    profile, chosen, code, relaxed = announced(request.EVPowerProfile, known)
     if (unready := _unready(known)) is not None:
         if known.now >= known.received + CONTACTOR_LIMIT:
             raise Refused(Code.FAILED_PowerDeliveryNotApplied, unready, None)
@@ -89,44 +79,13 @@ def _start(request: PowerDeliveryReq, known: Context) -> Reply | Pending:
     tuple_id = chosen.id if chosen is not None else None
     started = replace(known, profile=profile, agreement=replace(known.agreement, tuple_id=tuple_id), delivering=True)
     confirmed = None if code is Code.OK else code is Code.OK_PowerToleranceConfirmed
-    wants: list[Event] = [ScheduleChosen(known.now, profile, tuple_id, confirmed)]
+    wants: list[Event] = [*relaxed, ScheduleChosen(known.now, profile, tuple_id, confirmed)]
     objection: Objection | None = None
     if code is Code.WARNING_PowerToleranceNotConfirmed:
         objection = Objection(code, f"the car does not confirm the power tolerance of {chosen.tolerance if chosen else 0:g} W", None)
     if not known.delivering:
         wants.append(PowerStarted(known.now))
     return Reply(_delivered(known, code), then, started, tuple(wants), objection=objection)
-
-
-def _profile(sent: EVPowerProfileType, known: Context) -> tuple[Series, Tuple | None, Code]:
-    """The car's profile (W, signed), the schedule that it follows and the response code. Raises Refused for what was not offered."""
-    entries = sent.EVPowerProfileEntries.EVPowerProfileEntry
-    if any(entry.Duration == 0 for entry in entries):
-        raise Refused(Code.FAILED_EVPowerProfileInvalid, "an entry of EVPowerProfile lasts 0 s", "V2G20-1864")
-    powers = (sum(number(p) for p in (entry.Power, entry.Power_L2, entry.Power_L3) if p is not None) for entry in entries)
-    profile = Series(sent.TimeAnchor, tuple(Step(entry.Duration, power) for entry, power in zip(entries, powers, strict=True)))
-    mode, control = sent.Scheduled_EVPPTControlMode, known.agreement.selected.control
-    if (mode is not None) != (control == "Scheduled"):
-        raise Refused(Code.FAILED_EVPowerProfileInvalid, f"EVPowerProfile is not of {control} control", "V2G20-1600")
-    if mode is None:
-        return profile, None, Code.OK
-    offered = known.offer.chosen(mode.SelectedScheduleTupleID) if known.offer is not None else None
-    if offered is None:
-        raise Refused(Code.FAILED_ScheduleSelectionInvalid, f"schedule tuple {mode.SelectedScheduleTupleID} was not offered", "V2G20-1058")
-    broken = [v for v in held(profile, offered, max(offered.tolerance or 0.0, ROUNDING)) if v.duration > CLOCK_SLACK]
-    if broken:
-        raise Refused(Code.FAILED_EVPowerProfileInvalid, f"EVPowerProfile leaves its schedule: {broken[0]}", "V2G20-1864")
-    return profile, offered, _tolerance(mode, offered, known)
-
-
-def _tolerance(mode: Scheduled_EVPPTControlModeType, offered: Tuple, known: Context) -> Code:
-    if offered.tolerance is None:
-        return Code.OK
-    if mode.PowerToleranceAcceptance is powerToleranceAcceptanceType.PowerToleranceConfirmed:
-        return Code.OK_PowerToleranceConfirmed
-    if known.outlet.tolerance_required:
-        raise Refused(Code.FAILED_PowerToleranceNotConfirmed, f"the power tolerance of {offered.tolerance:g} W is a condition here", None)
-    return Code.WARNING_PowerToleranceNotConfirmed
 
 
 def _unready(known: Context) -> str | None:

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import Any
 
 from msgspec.structs import replace as replace_fields
 
@@ -10,6 +11,7 @@ from energy.offer import Offer, Tuple
 from energy.series import Series, Step
 from pki.tariff import price_schedules
 from secc.context import Context, PriceSigner, Reply
+from secc.reserve import Reserve
 from secc.station import Limits, NeedsChanged
 from v2g.exi.derive import least
 from v2g.messages.common_messages import (
@@ -49,6 +51,9 @@ NOTHING_YET = least(
         least(ScheduleTupleType, ChargingSchedule=least(ChargingScheduleType, PriceLevelSchedule=least(PriceLevelScheduleType))),
     ),
 )
+MOVING = ("energy_target", "energy_maximum", "energy_minimum", "v2x_maximum", "v2x_minimum")
+SAME_DEPARTURE = 60.0  # s by which a wish may move and be the same
+SAME_ENERGY, SAME_SHARE = 100.0, 0.01  # Wh, or a share of the energy: what a heater takes while the car polls
 DONE = {
     State.AC_SCHEDULE: State.AC_START,
     State.DC_SCHEDULE: State.DC_CABLE_CHECK,
@@ -64,24 +69,49 @@ def schedule_exchange(request: ScheduleExchangeReq, known: Context) -> Reply:
     if asked_for != selection.control or mode is None:
         raise Refused(Code.FAILED, f"{asked_for} control was asked for, {selection.control} was selected", "V2G20-1600")
     needs = needs_of(mode, request.MaximumSupportingPoints, known)
+    known = replace(known, reserve=_reserve(needs, known))
     if not _same(needs, known.needs):
-        known = replace(known, needs=needs, schedule_asked=known.now, offer=None, max_points=request.MaximumSupportingPoints)
+        asked = known.now if known.schedule_asked is None else known.schedule_asked  # needs that move do not begin the time anew
+        known = replace(known, needs=needs, schedule_asked=asked, offer=None, max_points=request.MaximumSupportingPoints)
+        _demand_patience(known)
         return Reply(_ongoing(known), known.state, known, (NeedsChanged(known.now, needs, first=not known.delivering),))
     if known.offer is None:
-        asked = known.now if known.schedule_asked is None else known.schedule_asked
-        if known.now - asked >= SECC_ONGOING_TIMEOUT:
-            raise Refused(Code.FAILED, f"there is no schedule after {SECC_ONGOING_TIMEOUT:g} s", None)
+        _demand_patience(known)
         return Reply(_ongoing(known), known.state, known)
     known = replace(known, offer=_kept(known.offer, known))
     return Reply(_finished(known), DONE[known.state], known)
 
 
+def _demand_patience(known: Context) -> None:
+    """Raises Refused once the car has polled as long as it may be kept waiting, counted from its first request."""
+    asked = known.now if known.schedule_asked is None else known.schedule_asked
+    if known.now - asked >= SECC_ONGOING_TIMEOUT:
+        raise Refused(Code.FAILED, f"there is no schedule after {SECC_ONGOING_TIMEOUT:g} s", None)
+
+
+def _reserve(needs: Needs, known: Context) -> Reserve:
+    return known.reserve.heard(
+        known.net,
+        energy=needs.energy_minimum,
+        v2x_minimum=needs.v2x_minimum,
+        v2x_maximum=needs.v2x_maximum,
+        minimum_soc=needs.minimum_soc,
+    )
+
+
 def _same(a: Needs, b: Needs | None) -> bool:
-    """Equal but for the departure, which a polling car counts down second by second."""
-    if b is None or (a.departure is None) != (b.departure is None):
+    """Equal but for the departure, which a polling car counts down second by second, and energies, which its own consumption moves."""
+    if b is None:
         return False
-    apart = 0.0 if a.departure is None or b.departure is None else abs(a.departure - b.departure)
-    return apart < 60.0 and replace(a, departure=None) == replace(b, departure=None)
+    for name in ("departure", *MOVING):
+        one, other = getattr(a, name), getattr(b, name)
+        if (one is None) != (other is None):
+            return False
+        bound = SAME_DEPARTURE if name == "departure" else max(SAME_ENERGY, SAME_SHARE * abs(other or 0.0))
+        if one is not None and abs(one - other) >= bound:
+            return False
+    without: dict[str, Any] = dict.fromkeys(("departure", *MOVING))
+    return replace(a, **without) == replace(b, **without)
 
 
 def needs_of(mode: Scheduled_SEReqControlModeType | Dynamic_SEReqControlModeType, points: int, known: Context) -> Needs:

@@ -43,11 +43,11 @@ from v2g.session.v2gtp import PayloadType
 COMMON = schema_set("common")
 
 
-def pnc(**changes: Any) -> Scripted:
+def pnc(service: str = "DC", **changes: Any) -> Scripted:
     """A station that takes contracts, and a car before AuthorizationSetup."""
     given = {"verifier": PkiVerifier(anchors()), **changes.pop("given", {})}
     car = Scripted(outlet(authorizations=("EIM", "PnC"), **changes), epoch=NOW.timestamp(), given=given)
-    car.setup()
+    car.setup(service)
     return car
 
 

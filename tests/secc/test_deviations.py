@@ -10,7 +10,7 @@ from tests.secc.scripted import Scripted, outlet
 from v2g.messages.common_types import processingType
 from v2g.messages.common_types import responseCodeType as Code
 from v2g.session.endpoint import Relaxed
-from v2g.session.profiles import PRE_CHARGE_UNFINISHED, PROFILES
+from v2g.session.profiles import PRE_CHARGE_UNFINISHED, PROFILE_ANCHOR_ZERO, PROFILE_MISSING, PROFILES
 
 
 def told(car: Scripted) -> list[str]:
@@ -49,6 +49,52 @@ def test_even_under_interop_no_contactor_closes_on_unmatched_voltages() -> None:
     car.tell(words.OutputMeasured(300.0, 0.0))
     assert car.start().ResponseCode is Code.FAILED_SequenceError
     assert told(car) == []
+
+
+@pytest.mark.parametrize("control", ["Scheduled", "Dynamic"])
+@pytest.mark.parametrize("service", ["AC", "DC_BPT"])
+def test_a_profile_anchored_at_zero_begins_now_under_interop_alone(service: str, control: str) -> None:
+    for profile in ("interop", "conformance"):
+        car = Scripted(outlet(profile=profile))
+        car.ready(service, control)
+        answer = car.deliver("Start", EVPowerProfile=car.profile(control, TimeAnchor=0))
+        if profile == "interop":
+            assert answer.ResponseCode is Code.OK
+            assert told(car)[-1] == PROFILE_ANCHOR_ZERO.name
+            (chosen,) = car.wants(words.ScheduleChosen)
+            assert chosen.profile.start == int(car.wall)
+            assert chosen.profile.at(car.wall) == 5_000
+        else:
+            assert told(car) == []
+            assert answer.ResponseCode is (Code.FAILED_EVPowerProfileInvalid if control == "Scheduled" else Code.OK)
+
+
+def test_a_profile_anchored_at_zero_is_held_against_the_schedule_all_the_same() -> None:
+    car = Scripted(outlet(profile="interop"))
+    car.ready("AC")
+    answer = car.deliver("Start", EVPowerProfile=car.profile(power=12_000, TimeAnchor=0))
+    assert answer.ResponseCode is Code.FAILED_EVPowerProfileInvalid
+
+
+@pytest.mark.parametrize("control", ["Scheduled", "Dynamic"])
+@pytest.mark.parametrize("service", ["AC", "DC_BPT"])
+def test_a_missing_profile_is_the_first_schedule_under_interop_alone(service: str, control: str) -> None:
+    for profile in ("interop", "conformance"):
+        car = Scripted(outlet(profile=profile))
+        car.ready(service, control)
+        answer = car.deliver("Start")
+        if profile == "interop":
+            assert answer.ResponseCode is Code.OK
+            assert told(car)[-1] == PROFILE_MISSING.name
+            (chosen,) = car.wants(words.ScheduleChosen)
+            assert chosen.tuple_id == (1 if control == "Scheduled" else None)
+            assert chosen.profile.at(car.wall) == 11_000
+            assert car.loop(service, control).ResponseCode is Code.OK
+        else:
+            assert answer.ResponseCode is Code.FAILED_EVPowerProfileInvalid
+            assert told(car) == []
+            assert car.session.ended is not None
+            assert car.session.ended.requirement == "V2G20-1864"
 
 
 @pytest.mark.parametrize("stage", ["placeholder", "schedule"])

@@ -20,18 +20,19 @@ from v2g.session.v2gtp import PayloadType
 COMMON = schema_set("common")
 
 
-def charging() -> Scripted:
+def charging(service: str = "DC") -> Scripted:
     """A car with a contract in the charge loop, and a meter."""
-    car = pnc()
+    car = pnc(service)
     request = signed(car, challenge(car))
     answer(car, request)
     answer(car, request)
-    car.select("DC")
-    car.parameters("DC")
+    car.select(service)
+    car.parameters(service)
     car.scheduled()
-    car.cable_check()
-    car.cable_check()
-    car.pre_charge("Finished")
+    if service == "DC":
+        car.cable_check()
+        car.cable_check()
+        car.pre_charge("Finished")
     car.start()
     car.tell(words.MeterRead(words.MeterReading("M-1", 1234.0, 0.0, EPOCH, b"x" * 64)))
     return car
@@ -64,6 +65,55 @@ def test_what_was_shown_and_signed_is_confirmed_on_its_own_stream() -> None:
     assert confirmed.valid
     assert confirmed.exi
     assert car.loop("DC").EVSEStatus is None
+
+
+def read(car: Scripted, imported: float) -> None:
+    car.tell(words.MeterRead(words.MeterReading("M-1", imported, 0.0, EPOCH + imported, b"x" * 64)))
+
+
+def test_a_signature_beside_the_loop_holds_over_any_reading_shown_since_it_was_asked_for() -> None:
+    for signed_over in (0, 1, 2):
+        car = charging()
+        shown = [asked(car)]
+        for imported in (1235.0, 1236.0):
+            read(car, imported)
+            shown.append(car.loop("DC").MeterInfo)
+        assert len({reading.ChargedEnergyReadingWh for reading in shown}) == 3
+        assert answer(car, confirmation(car, shown[signed_over])).ResponseCode is Code.OK
+        assert car.loop("DC").EVSEStatus is None
+
+
+def test_what_was_shown_before_a_confirmation_was_asked_for_or_after_it_came_is_none() -> None:
+    for once_before in (True, False):
+        car = charging()
+        early = car.loop("DC", meter=True).MeterInfo
+        read(car, 1240.0)
+        shown = asked(car)
+        if once_before:
+            assert answer(car, confirmation(car, early)).ResponseCode is Code.FAILED_MeteringSignatureNotValid
+        else:
+            assert answer(car, confirmation(car, shown)).ResponseCode is Code.OK
+            assert answer(car, confirmation(car, shown)).ResponseCode is Code.FAILED_SequenceError
+
+
+@pytest.mark.parametrize("service", ["AC", "DC"])
+def test_a_confirmation_that_crosses_the_stop_is_taken(service: str) -> None:
+    car = charging(service)
+    car.tell(words.MeteringConfirmationAsked())
+    shown = car.loop(service).MeterInfo
+    assert car.deliver("Stop").ResponseCode is Code.OK
+    assert answer(car, confirmation(car, shown)).ResponseCode is Code.OK
+    assert len(car.wants(words.MeteringConfirmed)) == 1
+    if service == "DC":
+        assert car.welding().ResponseCode is Code.OK
+    assert car.stop().ResponseCode is Code.OK
+
+
+def test_after_the_stop_too_nothing_comes_that_was_not_asked_for() -> None:
+    car = charging()
+    shown = car.loop("DC").MeterInfo
+    car.deliver("Stop")
+    assert answer(car, confirmation(car, shown)).ResponseCode is Code.FAILED_SequenceError
 
 
 def test_the_side_stream_leaves_the_timer_of_the_loop_alone() -> None:

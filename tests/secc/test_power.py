@@ -196,6 +196,32 @@ def test_a_profile_anchored_a_little_late_is_that_schedule() -> None:
     assert car.deliver("Start", EVPowerProfile=profile).ResponseCode is Code.OK
 
 
+@pytest.mark.parametrize(("length", "power"), [(30, 1e6), (1, 1e6), (29, 12_000)])
+def test_a_profile_in_slices_is_held_as_a_whole(length: int, power: float) -> None:
+    car = ready("AC")  # 11 kW were offered
+    slices = entries(*[(length, power)] * 120)
+    assert car.deliver("Start", EVPowerProfile=car.profile(EVPowerProfileEntries=slices)).ResponseCode is Code.FAILED_EVPowerProfileInvalid
+    assert "leaves its schedule" in str(car.session.ended and car.session.ended.error)
+
+
+@pytest.mark.parametrize(("late", "code"), [(30, Code.OK), (-30, Code.OK), (40, Code.FAILED_EVPowerProfileInvalid)])
+def test_a_clock_that_is_off_shifts_every_edge_and_no_more(late: int, code: Code) -> None:
+    car = Scripted(outlet())
+    car.authorized("AC")
+    car.select("AC")
+    car.parameters("AC")
+    car.auto = False
+    car.exchange()
+    start = float(int(car.wall)) - 60.0
+    steps = [(start + 60 * i, 11_000.0 * (i % 2)) for i in range(120)]  # 60 edges at which being late is too much
+    car.tell(words.ScheduleReady(Offer((Tuple(1, Series.from_pairs(steps, start + 7200)),))))
+    car.exchange()
+    car.auto = True
+    whole = entries(*[(60, 11_000 * (i % 2)) for i in range(120)])
+    profile = car.profile(TimeAnchor=int(start) + late, EVPowerProfileEntries=whole)
+    assert car.deliver("Start", EVPowerProfile=profile).ResponseCode is code
+
+
 def test_start_without_a_profile_is_invalid() -> None:
     assert ready("AC").deliver("Start").ResponseCode is Code.FAILED_EVPowerProfileInvalid
 

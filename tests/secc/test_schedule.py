@@ -102,6 +102,20 @@ def test_other_needs_are_asked_about_anew() -> None:
     assert [want.needs.energy_target for want in car.wants(words.NeedsChanged)] == [30e3, 1000]
 
 
+def test_needs_that_move_neither_ask_for_ever_nor_wait_for_ever() -> None:
+    car = before()
+    car.auto = False
+    began = car.now
+    for moved in range(600):
+        answer = car.exchange(EVTargetEnergyRequest=r(20_000 + 5 * moved))
+        if answer.ResponseCode is not Code.OK:
+            break
+        car.wait(0.5)
+    assert answer.ResponseCode is Code.FAILED
+    assert car.now - began == pytest.approx(55, abs=1)
+    assert len(car.wants(words.NeedsChanged)) <= 4
+
+
 def test_a_limit_that_a_backend_sets_for_now_is_no_need() -> None:
     """Else a CSMS that begins with a rest would be told that nothing can flow at all, and would plan that."""
     car = before()

@@ -79,6 +79,19 @@ ACCOUNT_FORM: Final = Deviation(  # no row of a profile: whether an account exis
     "ISO 15118-1 Annex H",
 )
 
+PROFILE_ANCHOR_ZERO: Final = Deviation(
+    "a TimeAnchor of 0 in an EVPowerProfile read as the present",
+    "a commercial EV simulator, the example messages of an open EXI codec",
+    "both send EVPowerProfile anchored at the beginning of 1970",
+    "V2G20-1864",
+)
+PROFILE_MISSING: Final = Deviation(
+    "PowerDeliveryReq(Start) without EVPowerProfile taken for the schedule that was recommended",
+    "foreign cars",
+    "some start without a profile, and follow what was offered first",
+    "V2G20-1864",
+)
+
 PROFILES: Final[dict[Profile, tuple[Deviation, ...]]] = {
     "conformance": (),
     "interop": (
@@ -90,5 +103,7 @@ PROFILES: Final[dict[Profile, tuple[Deviation, ...]]] = {
         NO_DISCHARGED_ENERGY,
         PRE_CHARGE_UNFINISHED,
         ANCHOR_ZERO,
+        PROFILE_ANCHOR_ZERO,
+        PROFILE_MISSING,
     ),
 }

@@ -107,6 +107,9 @@ SEQUENCE: tuple[Row, ...] = (
     Row(S.DC_RESTART, PowerDeliveryReq, (S.DC_RESTART, S.DC_LOOP, S.DC_WELDING)),
     Row(S.DC_WELDING, dc.DC_WeldingDetectionReq, (S.DC_WELDING,)),
 )
+SEQUENCE += tuple(
+    Row(s, MeteringConfirmationReq, (s,)) for s in (S.SESSION_STOP, S.DC_WELDING)
+)  # what was asked for in the loop crosses PowerDelivery(Stop): it has a stream of its own
 OPEN_STATES = tuple(s for s in State if s not in (S.SUPPORTED_APP_PROTOCOL, S.SESSION_SETUP, S.ENDED))
 SEQUENCE += tuple(
     Row(s, SessionStopReq, (S.ENDED, S.SERVICE_DISCOVERY)) for s in OPEN_STATES
