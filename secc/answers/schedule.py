@@ -73,7 +73,8 @@ def schedule_exchange(request: ScheduleExchangeReq, known: Context) -> Reply:
     if not _same(needs, known.needs):
         asked = known.now if known.schedule_asked is None else known.schedule_asked  # needs that move do not begin the time anew
         known = replace(known, needs=needs, schedule_asked=asked, offer=None, max_points=request.MaximumSupportingPoints)
-        _demand_patience(known)
+        if not known.delivering:  # under power the time without a charge loop is bounded
+            _demand_patience(known)
         return Reply(_ongoing(known), known.state, known, (NeedsChanged(known.now, needs, first=not known.delivering),))
     if known.offer is None:
         _demand_patience(known)

@@ -224,7 +224,7 @@ def test_power_without_a_loop_does_not_last(service: str, does: str) -> None:
             case "is busy":
                 car.deliver("Start", EVProcessing=processingType.Ongoing)
             case "asks for schedules":
-                car.exchange(EVTargetEnergyRequest=r(1000 + number))
+                car.exchange(EVTargetEnergyRequest=r(1000 * number))
             case "starts anew":
                 car.deliver("Start", EVPowerProfile=car.profile(power=0))
             case "stands by":
