@@ -30,7 +30,7 @@ from lab.ev_cli import address as host_port
 from lab.narrator import Narrator
 from lab.recorder import Recorder
 from lab.report.page import page
-from lab.report.reading import story
+from lab.report.reading import stories
 from lab.wall import wall_of
 from lab.witness import witnesses
 from pki.profiles import Role
@@ -349,5 +349,5 @@ def _judge_story(outcome: Outcome) -> None:
 
 def _report(plan: Plan, outcome: Outcome) -> None:
     report = plan.output / "report.html"
-    report.write_text(page(story(plan.output / "trace.jsonl")))
+    report.write_text(page(*stories(plan.output / "trace.jsonl")))
     outcome.files["report"] = str(report)

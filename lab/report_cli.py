@@ -1,4 +1,4 @@
-"""`v2g report`: one self-contained HTML page from a session's trace."""
+"""`v2g report`: one self-contained HTML page from a trace, with a verdict for every connection in it."""
 
 import argparse
 import sys
@@ -10,13 +10,13 @@ from lab.output import put
 def run(options: argparse.Namespace) -> int:
     """Write the page; 2 when the trace cannot be read."""
     from lab.report.page import page
-    from lab.report.reading import story
+    from lab.report.reading import stories
 
     target = options.output or options.trace.with_suffix(".html")
     try:
-        target.write_text(page(story(options.trace)))
+        target.write_text(page(*stories(options.trace)))
     except (ValueError, KeyError) as error:
-        print(f"v2g report: {options.trace} is no trace: {error}", file=sys.stderr)
+        print(f"v2g report: {error}", file=sys.stderr)
         return 2
     put(target)
     return 0

@@ -214,7 +214,7 @@ def stranger(pki: Path, folder: Path, roots: str) -> Path:
 
 def test_why_a_contract_was_refused_is_told_by_line_trace_and_page(pki: Path, tmp_path: Path) -> None:
     from lab.report.page import page
-    from lab.report.reading import story
+    from lab.report.reading import stories
 
     other = stranger(pki, tmp_path / "other", "mo")
     lines, car, records = visit(tmp_path, ["--pki", str(other)], ["--pki", str(pki), "--auth", "pnc"])
@@ -229,7 +229,7 @@ def test_why_a_contract_was_refused_is_told_by_line_trace_and_page(pki: Path, tm
     assert [each["reason"] for each in ended["objected"]] == [objected["reason"]]
     (kept,) = [r["facts"]["objection"] for r in records if r["type"] == "event" and r["name"] == "Objected"]
     assert (kept["reason"], kept["requirement"]) == (objected["reason"], objected["requirement"])
-    html = page(story(tmp_path / "trace.jsonl"))
+    html = page(*stories(tmp_path / "trace.jsonl"))
     assert objected["requirement"] in html
     assert "root" in html
 

@@ -1,5 +1,6 @@
 """The page: a story set in HTML. No script, no font, no picture comes from elsewhere."""
 
+from datetime import UTC, datetime
 from html import escape
 from importlib.resources import files
 from string import Template
@@ -8,12 +9,41 @@ from lab.report.chart import session_chart
 from lab.report.story import Chain, Exchange, Steps, Story, Tuple
 
 
-def page(story: Story) -> str:
-    """The whole document."""
+def page(*stories: Story) -> str:
+    """The whole document: one section per connection, none merged with another, and before several of them a list of their verdicts."""
     template = Template((files("lab.report") / "page.html").read_text())
     return template.substitute(
         style=(files("lab.report") / "style.css").read_text(),
-        title=escape(story.title),
+        title=escape(stories[0].title if len(stories) == 1 else f"{len(stories)} connections"),
+        overview=_overview(stories) if len(stories) > 1 else "",
+        connections="".join(_connection(story, number, alone=len(stories) == 1) for number, story in enumerate(stories)),
+    )
+
+
+def _overview(stories: tuple[Story, ...]) -> str:
+    well = sum(story.well for story in stories)
+    others = len(stories) - well
+    said = f"{well} of {len(stories)} connections ended as they should" + (f", {others} did not" if others else "")
+    rows = "".join(
+        f'<tr{"" if story.well else " class=bad"}><td class="num">{story.connection}</td><td>{escape(story.outlet)}</td>'
+        f"<td>{datetime.fromtimestamp(story.began, UTC):%H:%M:%S}</td>"
+        f'<td><a href="#connection-{number}">{escape(story.title)}</a></td><td>{escape(story.ended)}</td></tr>'
+        for number, story in enumerate(stories)
+    )
+    head = "<tr><th>Connection</th><th>Outlet</th><th>began (UTC)</th><th>What</th><th>How it ended</th></tr>"
+    return (
+        f'<header><h1>{len(stories)} connections</h1><p class="verdict {"badly" if others else "well"}">{said}</p></header>'
+        f"<section><table><thead>{head}</thead><tbody>{rows}</tbody></table></section>"
+    )
+
+
+def _connection(story: Story, number: int, *, alone: bool) -> str:
+    where = f"Connection {story.connection}" + (f" at {story.outlet}" if story.outlet else "")
+    template = Template((files("lab.report") / "connection.html").read_text())
+    html = template.substitute(
+        number=number,
+        level=1 if alone else 2,
+        title=escape(story.title if alone else f"{where}: {story.title}"),
         verdict="well" if story.well else "badly",
         ended=escape(story.ended),
         facts="".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in story.facts),
@@ -23,6 +53,9 @@ def page(story: Story) -> str:
         notes="".join(f"<li><time>{at:.3f} s</time> {escape(text)}</li>" for at, text in story.notes) or "<li>none</li>",
         certificates="".join(_chain(c) for c in story.chains) or "<p>The trace holds no certificates.</p>",
     )
+    for name in ("charge", "discharge"):  # ids of the picture are of the whole document
+        html = html.replace(f'id="{name}"', f'id="{name}-{number}"').replace(f"url(#{name})", f"url(#{name}-{number})")
+    return html
 
 
 def _row(exchange: Exchange) -> str:

@@ -18,8 +18,10 @@ from v2g.session.errors import FramingError
 from v2g.session.rational import number
 from v2g.session.sequence import response_to
 from v2g.session.timing import timing
+from v2g.session.trace import RECORDS, VERSION
 
 Record = dict[str, Any]
+_SHAPE: dict[str, Any] = {"connection": int, "at": int | float, "epoch": int | float}
 LOOPS = (dc.DC_ChargeLoopReq, ac.AC_ChargeLoopReq)
 
 
@@ -33,15 +35,42 @@ class Frame:
     message: Type
 
 
-def story(trace: Path) -> Story:
-    """Read a trace (JSON Lines). Raises ValueError naming the line that is no JSON."""
-    records = []
-    for place, line in enumerate(trace.read_text().splitlines(), 1):
+def stories(trace: Path) -> tuple[Story, ...]:
+    """Read a trace (JSON Lines): one story per connection, in the order in which they began. Raises ValueError for what is no trace."""
+    try:
+        text = trace.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{trace} is no trace: octet {error.start} is no UTF-8; give the JSON Lines that --trace wrote") from None
+    connections: list[list[Record]] = []
+    present: dict[int, list[Record]] = {}  # number -> its connection; a car's after a pause has the number of the one before
+    for record in _records(trace, text):
+        number = record["connection"]
+        if record["type"] == "trace" or number not in present:
+            present[number] = []
+            connections.append(present[number])
+        present[number].append(record)
+    if not connections:
+        raise ValueError(f"{trace} holds no record: nobody has connected since it was made, or it is no trace")
+    return tuple(told(records) for records in connections)
+
+
+def _records(trace: Path, text: str) -> Iterator[Record]:
+    """The records of a trace; a last line that was cut off is left out."""
+    *lines, rest = text.split("\n")
+    for place, line in enumerate([*lines, rest] if rest else lines, 1):
         try:
-            records.append(json.loads(line))
+            record = json.loads(line)
         except json.JSONDecodeError as error:
-            raise ValueError(f"{trace}, line {place} is no JSON ({error}): is this a trace?") from None
-    return told(records)
+            if place > len(lines) and place > 1:
+                return  # cut off where the disk was full, or the station lost its power
+            raise ValueError(f"{trace} is no trace: line {place} is no JSON ({error})") from None
+        if not isinstance(record, dict) or record.get("type") not in RECORDS or not _SHAPE.keys() <= record.keys():
+            raise ValueError(f"{trace} is no trace: line {place} is no record of one; give what --trace wrote") from None
+        if not all(isinstance(record[name], kind) for name, kind in _SHAPE.items()):
+            raise ValueError(f"{trace} is no trace: in line {place} {', '.join(_SHAPE)} are not what they are in one") from None
+        if place == 1 and (record["type"] != "trace" or record.get("version") != VERSION):
+            raise ValueError(f"{trace} is no trace of version {VERSION}: line 1 does not say that it is") from None
+        yield record
 
 
 def told(records: list[Record]) -> Story:
@@ -62,17 +91,17 @@ def told(records: list[Record]) -> Story:
         *_transport(records),
         ("Energy into the EV", f"{charged / 1000:.2f} kWh"),
         ("Energy out of the EV", f"{discharged / 1000:.2f} kWh"),
+        *_metered(records),
         *_money(samples, offered, _currency(pairs)),
         *_slowest(pairs),
         *_cpu(records),
         ("Messages", f"{len(decoded)} in {decoded[-1].at if decoded else 0:.2f} s"),
     ]
     well = bool(end.get("well"))
-    how = end.get("how", "the trace has no end") + (f": {end['error']}" if end.get("error") else "")
-    how = f"Ended as it should: {how}" if well else how
+    opening = next((r for r in records if r["type"] == "trace"), {})
     return Story(
         title=", ".join(x for x in (service, control, authorization) if x) or "A session that did not get far",
-        ended=how,
+        ended=_verdict(end),
         well=well,
         facts=tuple((k, v) for k, v in facts if v),
         exchanges=tuple(_folded(_exchange(*pair) for pair in pairs)),
@@ -83,7 +112,20 @@ def told(records: list[Record]) -> Story:
         notes=tuple(_notes(records)),
         currency=_currency(pairs),
         energy={"charged": charged, "discharged": discharged},
+        connection=records[0].get("connection", 0) if records else 0,
+        outlet=str(opening.get("about", {}).get("evse", "")),
+        began=records[0].get("epoch", 0.0) if records else 0.0,
     )
+
+
+def _verdict(end: Record) -> str:
+    """How it ended, and why."""
+    how = str(end.get("how", "the trace has no end"))
+    if end.get("well"):
+        return f"Ended as it should: {how}"
+    cited = f"[{end['requirement']}]" if end.get("requirement") else ""
+    said = str(end.get("error") or "")
+    return f"{how}: {said}" + (f" {cited}" if cited and cited not in said else "") if said else how
 
 
 def _frames(records: Iterable[Record]) -> Iterator[Frame]:
@@ -147,9 +189,12 @@ def _folded(exchanges: Iterable[Exchange]) -> Iterator[Exchange]:
 
 
 def _samples(pairs: list[tuple[Frame, Frame]]) -> Iterator[Sample]:
-    for request, response in ((a, b) for a, b in pairs if isinstance(a.message, LOOPS)):
-        display: Any = getattr(request.message, "DisplayParameters", None)
-        yield Sample(response.epoch, _power(request.message, response.message), display.PresentSOC if display else None)
+    for place, (request, response) in enumerate(pairs):
+        if isinstance(request.message, LOOPS):
+            display: Any = getattr(request.message, "DisplayParameters", None)
+            power = _power(request.message, response.message)
+            until = pairs[place + 1][1].epoch if place + 1 < len(pairs) else None
+            yield Sample(response.epoch, power, display.PresentSOC if display else None, until)
 
 
 def _power(request: Type, response: Type) -> float | None:
@@ -224,28 +269,32 @@ def _currency(pairs: list[tuple[Frame, Frame]]) -> str:
 
 
 def _energy(samples: tuple[Sample, ...]) -> tuple[float, float]:
-    """Wh in and out, each sample holding until the next."""
-    charged = discharged = 0.0
-    for here, there in pairwise(samples):
-        energy = (here.power or 0.0) * (there.at - here.at) / 3600
-        charged, discharged = charged + max(energy, 0.0), discharged + max(-energy, 0.0)
-    return charged, discharged
+    """Wh in and out, each sample holding until the next answer: the last until PowerDelivery(Stop), which at a time scale is much."""
+    energies = [sample.energy for sample in samples]
+    return sum(max(energy, 0.0) for energy in energies), sum(max(-energy, 0.0) for energy in energies)
 
 
 def _money(samples: tuple[Sample, ...], offered: tuple[Tuple, ...], currency: str) -> Iterator[tuple[str, str]]:
     chosen = next((t for t in offered if t.chosen), offered[0] if offered else None)
-    if chosen is None or not chosen.import_price or len(samples) < 2:
+    if chosen is None or not chosen.import_price or not samples:
         return
     cost = revenue = 0.0
-    for here, there in pairwise(samples):
-        energy = (here.power or 0.0) * (there.at - here.at) / 3.6e6
+    for sample in samples:
+        energy = sample.energy / 1000  # kWh
         if energy > 0:
-            cost += energy * _at(chosen.import_price, here.at)
+            cost += energy * _at(chosen.import_price, sample.at)
         else:
-            revenue -= energy * _at(chosen.export_price, here.at)
+            revenue -= energy * _at(chosen.export_price, sample.at)
     yield "Paid for energy in", f"{cost:.2f} {currency}"
     if chosen.export_price:
         yield "Earned with energy out", f"{revenue:.2f} {currency}"
+
+
+def _metered(records: list[Record]) -> Iterator[tuple[str, str]]:
+    """What the station's meter counted, where this is a station's trace."""
+    ended: Record = next((r["facts"] for r in records if r["type"] == "note" and r["topic"] == "ended"), {})
+    if "charged" in ended:
+        yield "By the meter", f"{ended['charged'] / 1000:.2f} kWh in, {ended.get('discharged', 0) / 1000:.2f} kWh out"
 
 
 def _at(steps: Steps, at: float) -> float:
@@ -269,8 +318,16 @@ def _choices(pairs: list[tuple[Frame, Frame]]) -> tuple[str, str, str]:
 
 def _transport(records: list[Record]) -> Iterator[tuple[str, str]]:
     tls = next((r for r in records if r["type"] == "tls"), None)
+    failed = next((r for r in records if r["type"] == "handshake-failed"), None)
+    if failed is not None:
+        cited = f" [{failed['requirement']}]" if failed.get("requirement") else ""
+        alert = f", alert {failed['alert']}" if failed.get("alert") else ""
+        yield "TLS", f"no connection: {failed['reason']}{cited} (ended by {failed['by']}{alert})"
     if tls is None:
-        yield "Transport", "plain TCP (bench override)"
+        if any(r["type"] == "plain" for r in records):
+            yield "Transport", "plain TCP (bench override) [V2G20-2356]"
+        elif failed is None:
+            yield "Transport", "nothing is known of it: the trace ends before TLS, or begins after it"
         return
     yield "TLS", f"{tls.get('version', '')} {tls.get('suite', '')}"
     yield "Key exchange", str(tls.get("group") or "")

@@ -25,11 +25,17 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One charge loop: power at the outlet and what the car says of its battery."""
+    """One charge loop: power at the outlet and what the car says of its battery. It holds until the next answer, a loop's or another's."""
 
     at: float
     power: float | None
     soc: float | None = None
+    until: float | None = None  # None: nothing is known after it
+
+    @property
+    def energy(self) -> float:
+        """Wh, negative out of the EV."""
+        return 0.0 if self.until is None else (self.power or 0.0) * (self.until - self.at) / 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +71,7 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """Everything that the page shows."""
+    """Everything that the page shows of one connection."""
 
     title: str
     ended: str
@@ -79,3 +85,6 @@ class Story:
     notes: tuple[tuple[float, str], ...] = ()
     currency: str = ""
     energy: dict[str, float] = field(default_factory=dict)  # Wh: charged, discharged
+    connection: int = 0
+    outlet: str = ""  # where the trace says it
+    began: float = 0.0  # epoch s

@@ -14,7 +14,7 @@ from evcc.client import Visit
 from evcc.trust import vehicle_tls
 from lab.cpu import CRYPTOGRAPHY, WORK, Meter
 from lab.report.page import page
-from lab.report.reading import story
+from lab.report.reading import stories
 from lab.witness import Tracer
 from pki.keys import ALGORITHMS
 from tests.conformance.harness import pki as made
@@ -79,4 +79,4 @@ def test_a_session_is_accounted_for_in_its_trace_and_its_report(tmp_path: Path) 
     assert spent["cryptography"] == pytest.approx(sum(spent[kind] for kind in CRYPTOGRAPHY), abs=1e-4)
     assert 0.02 < spent["fraction"] < 1
     assert min(spent[kind] for kind in ("TLS handshake", "TLS records", "certificate chains", "signatures", "EXI")) > 0
-    assert "% cryptography" in page(story(path))
+    assert "% cryptography" in page(*stories(path))

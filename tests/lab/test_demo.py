@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lab.report.page import page
-from lab.report.reading import story, told
+from lab.report.reading import stories, told
 
 
 def demo(output: Path, *arguments: str) -> tuple[int, dict[str, Any], str]:
@@ -64,7 +64,7 @@ def test_the_report_tells_the_whole_story_in_one_file(night: tuple[Path, dict[st
     assert "src=" not in html  # nothing comes from elsewhere
     assert "http://" not in html
     assert "https://" not in html
-    read = story(output / "trace.jsonl")
+    (read,) = stories(output / "trace.jsonl")
     assert read.well
     assert read.energy["charged"] == pytest.approx(outcome["car"]["energy_charged"], rel=0.15)
     assert read.energy["discharged"] == pytest.approx(outcome["car"]["energy_discharged"], rel=0.15)
