@@ -7,7 +7,8 @@ try:
 except ImportError:
     EXTENSIONS = []
 else:
-    WALK = Extension("v2g.exi._walk", ["v2g/exi/_walk.pyx"], extra_compile_args=["-O3"], optional=True)
-    EXTENSIONS = cythonize([WALK], build_dir="build")
+    EXTENSIONS = cythonize([Extension("v2g.exi._walk", ["v2g/exi/_walk.pyx"], extra_compile_args=["-O3"])], build_dir="build")
+    for extension in EXTENSIONS:
+        extension.optional = True  # said to Extension above, cythonize would forget it
 
 setup(ext_modules=EXTENSIONS)

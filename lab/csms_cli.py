@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import wall
+from lab.extras import missing
 from lab.output import put
 from lab.parser import number, port, whole
 
@@ -96,6 +97,8 @@ def strategy_of(options: argparse.Namespace) -> Any:
     from v2g.settings import TABLE_LIMIT, octets_of
 
     file = options.prices or Path(__file__).parent / "data" / "day_ahead.csv"
+    if options.strategy == "prices" and (lacking := missing(["energy"])):
+        raise ValueError(f"--strategy prices: {lacking}, or give another strategy")
     octets = octets_of(file, TABLE_LIMIT) if options.strategy == "prices" else None
     try:
         prices = None if octets is None else parsed(octets)

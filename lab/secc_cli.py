@@ -17,6 +17,7 @@ from typing import Any, get_args
 from energy.prices import parsed as parsed_prices
 from energy.site import Site
 from lab import wall
+from lab.extras import missing
 from lab.output import put
 from lab.parser import listed, number, port
 from lab.wall import LOCAL
@@ -296,6 +297,8 @@ def site_of(config: Config, wall: float) -> Site:
     said = config.site
     given = said.numbers()
     if said.prices is not None:
+        if config.ocpp is None and (lacking := missing(["energy"])):
+            raise ConfigError(f"site.prices: {lacking}, or leave them out: a station without prices charges at once")
         octets = octets_of(Path(said.prices), TABLE_LIMIT)
         try:
             prices = parsed_prices(octets)

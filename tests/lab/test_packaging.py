@@ -1,6 +1,10 @@
 """What is installed, built and shipped: the lock file against the declarations."""
 
 import re
+import shutil
+import subprocess
+import sys
+import tarfile
 import tomllib
 from pathlib import Path
 
@@ -46,3 +50,29 @@ def test_every_pin_is_exact_and_has_hashes() -> None:
 def test_no_index_is_named() -> None:
     """Where packages come from is decided by whoever installs."""
     assert not re.findall(r"://|--(extra-)?index|--find-links|-e |\.(org|io|com)\b", LOCK)
+
+
+def test_the_source_distribution_is_the_repository(tmp_path: Path) -> None:
+    """Who has it can test, measure and document as in a clone; built from what is committed, away from here."""
+    if shutil.which("git") is None or not (ROOT / ".git").exists():
+        pytest.skip("no git, or no clone: there is nothing to compare with")
+    files = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    for name in files:
+        (tmp_path / "clone" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / "clone" / name)
+    build = "from setuptools import build_meta; build_meta.build_sdist('../dist')"
+    subprocess.run([sys.executable, "-c", build], cwd=tmp_path / "clone", capture_output=True, check=True)
+    (archive,) = (tmp_path / "dist").glob("*.tar.gz")
+    with tarfile.open(archive) as packed:
+        held = {name.partition("/")[2] for name in packed.getnames()}
+    assert set(files) - held == set()
+    assert not [name for name in held if name.endswith((".so", ".c", ".pyc", ".pem"))]
+
+
+def test_a_compiler_is_not_demanded() -> None:
+    """`optional` must be said to what `cythonize` returns; CI installs the source distribution without a compiler."""
+    script = (
+        "import setuptools; setuptools.setup = lambda ext_modules: print(*(e.optional for e in ext_modules)); exec(open('setup.py').read())"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "True"
