@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import contextlib
-import importlib
 import json
 import secrets
 import signal
@@ -18,14 +17,14 @@ from energy.prices import parsed as parsed_prices
 from energy.site import Site
 from lab import wall
 from lab.extras import missing
+from lab.hardware import distinct, furnished
 from lab.output import put
 from lab.parser import listed, number, port
 from lab.wall import LOCAL
 from lab.witness import add_options, witnesses
 from secc import station as words
 from secc.backend import LocalBackend, Surroundings
-from secc.config import SIMULATED, Config, OutletConfig, limits_of, parsed
-from secc.evse import EVSE
+from secc.config import Config, OutletConfig, limits_of, parsed
 from v2g.messages.common_types import ChargeLoopResType
 from v2g.session.clock import Clock
 from v2g.session.endpoint import Ended, Event, FrameSent, Noted, Relaxed
@@ -157,13 +156,15 @@ async def serve(config: Config, options: argparse.Namespace) -> Ended | None:
     verifier = station_verifier(store, config.profile) if store is not None else None
     prices = price_signing(store, config.profile) if store is not None else None
     around = surroundings(clock)
-    outlets = config.outlets()
+    folder = options.config.parent if options.config else None
+    furniture = [furnished(each, clock, folder) for each in config.outlets()]
+    outlets = distinct([each for _, each in furniture])
     with contextlib.ExitStack() as stack:
         watch = stack.enter_context(witnesses(options, "secc", clock.wall))
         async with decided(config, outlets, around, clock, store, partial(told_fallen, options.json)) as backends:
             places = [
                 Place(
-                    hardware(each, clock),
+                    evse,
                     replace(each.offer, limits=limits_of(each)) if each.offer else config.offer,
                     backend,
                     each.host or config.host,
@@ -171,7 +172,7 @@ async def serve(config: Config, options: argparse.Namespace) -> Ended | None:
                     each.iface,
                     [teller(options.json, each.evse_id), *watch(evse=each.evse_id)],
                 )
-                for each, backend in zip(outlets, backends, strict=True)
+                for (evse, each), backend in zip(furniture, backends, strict=True)
             ]
             fell = partial(told_fallen, options.json)
             async with (
@@ -230,27 +231,7 @@ async def until_stopped(work: Any, stop: asyncio.Event) -> Ended | None:
     return result if isinstance(result, Ended) else None
 
 
-# --- hardware and backend ---
-
-
-def hardware(outlet: OutletConfig, clock: Clock) -> EVSE:
-    """The EVSE that a configuration names: the simulated one, or a class of the user's own."""
-    assert outlet.hardware is not None
-    if outlet.hardware.driver != SIMULATED:
-        module, _, name = outlet.hardware.driver.partition(":")
-        try:
-            made = getattr(importlib.import_module(module), name)()
-        except (ImportError, AttributeError, ValueError) as error:
-            raise ConfigError(f"hardware.driver {outlet.hardware.driver!r}: {error}; give package.module:Class") from error
-        if not isinstance(made, EVSE):
-            raise ConfigError(f"hardware.driver {outlet.hardware.driver!r} makes a {type(made).__name__}, no secc.evse.EVSE")
-        return made
-    from secc.simulated import SimulatedEVSE
-
-    now = asyncio.get_running_loop().time
-    return SimulatedEVSE(
-        now, lambda: clock.wall(now()), asyncio.sleep, evse_id=outlet.evse_id, limits=limits_of(outlet), physics=outlet.hardware.physics
-    )
+# --- backend ---
 
 
 @contextlib.asynccontextmanager

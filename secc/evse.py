@@ -18,6 +18,7 @@ the contactor. See docs/secc.md.
 
 from collections.abc import AsyncIterator
 
+from secc.outlet import EVSE_ID
 from secc.station import EVReported, Fact, Limits, MeterReading, OutputMeasured
 from v2g.session.endpoint import Ended
 
@@ -25,7 +26,7 @@ from v2g.session.endpoint import Ended
 class EVSE:
     """One outlet. Powers in W, currents in A, voltages in V; power and current are negative out of the car."""
 
-    evse_id = "DE*V2G*E1"
+    evse_id = EVSE_ID  # what the car hears
     output_period = 0.05  # s between two readings of voltage and current while the outlet is live
 
     def __init__(self) -> None:
@@ -34,7 +35,10 @@ class EVSE:
     # --- what it can do ---
 
     async def limits(self) -> Limits:
-        """What the outlet can do now. Asked before a session and about once a second in it; within a session limits only fall."""
+        """What the outlet can do now. Asked before a session and about once a second in it.
+
+        Within a session they may fall, and rise again up to what the car was told in ChargeParameterDiscovery.
+        """
         return Limits()
 
     def linked(self) -> bool | None:

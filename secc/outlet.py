@@ -7,6 +7,7 @@ from secc.station import Authorization, Control, Limits, Service
 from v2g.session.profiles import PROFILES, Deviation, Profile
 from v2g.session.timing import SECC_ONGOING_TIMEOUT
 
+EVSE_ID = "DE*V2G*E1"  # of an outlet that nobody has named
 Pricing = Literal["none", "absolute"]
 
 
@@ -18,7 +19,7 @@ class Outlet:
     carry.
     """
 
-    evse_id: str = "DE*V2G*E1"
+    evse_id: str = EVSE_ID
     services: tuple[Service, ...] = ("DC", "DC_BPT")
     controls: tuple[Control, ...] = ("Scheduled", "Dynamic")  # a station offers both [V2G20-2656]
     authorizations: tuple[Authorization, ...] = ("EIM",)

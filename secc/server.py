@@ -21,7 +21,7 @@ from secc.context import PriceSigner, Verifier
 from secc.driver import LIMITS_PERIOD, Driver, opened
 from secc.evse import EVSE
 from secc.lobby import Lobby, Welcome
-from secc.outlet import Outlet
+from secc.outlet import EVSE_ID, Outlet
 from secc.pause import PausedSessions
 from secc.session import SeccSession
 from secc.station import Backend, Limits, OutOfService, StopAsked
@@ -61,6 +61,10 @@ class Place:
     port: int = 0
     iface: str | None = None
     observe: Sequence[Observe] = ()  # who watches the connections of this outlet, besides those who watch all
+
+    def __post_init__(self) -> None:
+        if self.outlet.evse_id == EVSE_ID != self.evse.evse_id:  # the hardware has a name, the offer has not
+            object.__setattr__(self, "outlet", replace(self.outlet, evse_id=self.evse.evse_id))
 
 
 class Bay:

@@ -71,8 +71,7 @@ def test_a_station_and_the_hardware_behind_it(tmp_path: Path) -> None:
     config = tmp_path / "station.toml"
     config.write_text("tls = false\nport = 0\n[offer]\nauthorizations = ['EIM']\n[hardware]\ndriver = 'loudspeaker:Charger'\n")
     command = [sys.executable, "-c", LOUD, "secc", "--config", str(config), "--json"]
-    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:."}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as station:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as station:
         assert station.stdout is not None
         assert json.loads(station.stdout.readline())["event"] == "listening"
         station.terminate()

@@ -1,6 +1,8 @@
 """The station's file: strict, by name, with flags over it."""
 
 import re
+import tomllib
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,8 @@ import pytest
 
 from secc import config
 from secc.config import limits_of, parsed
-from secc.simulated import AC_LIMITS, DC_LIMITS
+from secc.outlet import Outlet
+from secc.simulated import AC_LIMITS, DC_LIMITS, Physics
 from secc.station import Limits
 from v2g.settings import ConfigError
 
@@ -106,11 +109,48 @@ def test_what_cannot_be_meant_is_said_by_name(text: str, said: str) -> None:
         parsed(text)
 
 
-def test_the_example_in_the_documentation_of_the_module_is_a_configuration(tmp_path: Path) -> None:
-    text = (config.__doc__ or "").partition("\n\n")[2]
-    read = parsed(text)
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "secc.md").read_text().partition("## The file of a station")[2]
+EXAMPLE = DOCUMENT.partition("```toml\n")[2].partition("```")[0]
+DECLARED = {
+    "": config.Config,
+    "offer": Outlet,
+    "hardware": config.Hardware,
+    "hardware.physics": Physics,
+    "site": config.SiteConfig,
+    "eim": config.Eim,
+    "metering": config.Metering,
+    "cps": config.Cps,
+    "outlet": config.OutletConfig,
+}
+ELSEWHERE = {"offer": {"limits", "profile"}}  # said by [hardware] and at the top
+
+
+def test_the_file_in_the_documentation_is_a_configuration() -> None:
+    read = parsed(EXAMPLE)
     (outlet,) = read.outlets()
     assert outlet.evse_id == "DE*ABC*E1"
     assert read.offer.authorizations == ("EIM", "PnC")
     flags: dict[str, Any] = {"tls": False}
-    assert parsed(text, **flags).tls is False
+    assert parsed(EXAMPLE, **flags).tls is False
+
+
+@pytest.mark.parametrize("table", DECLARED)
+def test_the_documentation_names_every_key_and_no_other(table: str) -> None:
+    """What excludes something else stands there as a comment."""
+    here, said = "", set()
+    for line in EXAMPLE.splitlines():
+        if header := re.match(r"\[+([\w.]+)\]", line):
+            here = header[1]
+        elif (key := re.match(r"#?(\w+) = ", line)) and here == table:
+            said.add(key[1])
+    tables = {name.rpartition(".")[2] for name in DECLARED if name and name.rpartition(".")[0] == table}
+    assert said | tables == {f.name for f in fields(DECLARED[table])} - ELSEWHERE.get(table, set())  # type: ignore[arg-type]
+
+
+def test_what_is_commented_out_is_known_as_well() -> None:
+    for line in re.findall(r"^#(\w+ = .*)$", EXAMPLE, re.MULTILINE):
+        assert tomllib.loads(line)
+    commented = (
+        'tls = false\nport = 0\n[[outlet]]\niface = "eth1"\noffer = { services = ["AC"] }\nhardware = { driver = "mycharger:Charger" }\n'
+    )
+    assert parsed(commented).outlets()[0].hardware == config.Hardware("mycharger:Charger")
