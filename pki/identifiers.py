@@ -40,7 +40,7 @@ def emaid(text: str) -> Emaid:
     Raises IdentifierError for another length or alphabet, or a check digit that does not fit.
     """
     plain = normalised(text)
-    if len(plain) not in (14, 15) or not BODY.fullmatch(plain[:14]) or plain[14:].strip(ALPHABET):
+    if not formed(text):
         raise IdentifierError(f"{text[:40]!r} is no eMAID: two letters, three and nine characters, and perhaps a check digit")
     found = Emaid(plain[:2], plain[2:5], plain[5:14], plain[14:] or None)
     if found.check is not None and found.check != check_digit(plain[:14]):
@@ -57,6 +57,12 @@ def same_account(left: str, right: str) -> bool:
     """Whether two eMAIDs name the same account: a missing check digit does not tell them apart."""
     left, right = normalised(left), normalised(right)
     return left == right or (len(left) != len(right) and left[:14] == right[:14] and {len(left), len(right)} == {14, 15})
+
+
+def formed(text: str) -> bool:
+    """Whether a text has the length and the letters of an eMAID, whatever its check digit."""
+    plain = normalised(text)
+    return len(plain) in (14, 15) and BODY.fullmatch(plain[:14]) is not None and not plain[14:].strip(ALPHABET)
 
 
 def doubt(text: str) -> str:

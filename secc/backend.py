@@ -14,6 +14,7 @@ from energy.setpoint import setpoint
 from energy.signal import Signal
 from energy.site import Site
 from energy.stay import stay_of
+from pki.identifiers import formed
 from secc.station import (
     AuthorizationRefused,
     AuthorizationWanted,
@@ -137,7 +138,7 @@ class LocalBackend:
 
     def _authorize(self, wanted: AuthorizationWanted) -> None:
         if wanted.authorization == "PnC":
-            self._say(Authorized())
+            self._say(Authorized() if formed(wanted.emaid) else _no_account(wanted.emaid))
         elif self.eim != "wait":
             verdict = Authorized() if self.eim == "accept" else _refused()
             self._later(self.eim_delay, lambda: self._say(verdict))
@@ -201,6 +202,15 @@ class LocalBackend:
     def _say(self, fact: Fact) -> None:
         if self._tell is not None:
             self._tell(fact)
+
+
+def _no_account(emaid: str) -> AuthorizationRefused:
+    """Nobody is there who could know an account whose name is not even of the form; a CSMS would be asked."""
+    return AuthorizationRefused(
+        Code.WARNING_GeneralPnCAuthorizationError,
+        f"{emaid[:40]!r} has not the form of an eMAID, and there is no CSMS here to ask whether the account exists",
+        "ISO 15118-1 Annex H",
+    )
 
 
 def _refused() -> AuthorizationRefused:

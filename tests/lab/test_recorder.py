@@ -240,7 +240,7 @@ def test_a_folder_that_cannot_be_written_is_said_before_anybody_comes(tmp_path: 
         with station(free_port(), option, str(tmp_path / "nowhere" / "file")) as process:
             _, err = process.communicate(timeout=TIME)
         assert process.returncode == 2
-        assert err == f"v2g secc: {tmp_path}/nowhere/file: No such file or directory\n"
+        assert err == f"v2g secc: {tmp_path}/nowhere/file: there is no such file or folder\n"
 
 
 @pytest.mark.parametrize("reader", ["stalls", "gone"])
