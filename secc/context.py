@@ -165,7 +165,8 @@ class Context:
     offer: Offer | None = None
     profile: Series | None = None  # W, what the car will follow
     violating: tuple[tuple[str, float], ...] = ()  # bounds that the power is beyond, and since when
-    pause_proposed: bool = False
+    pause_proposed: bool = False  # the next schedule says GoToPause
+    may_pause: bool = False  # the last one did: PowerDelivery(Stop) may come before Start
     max_points: int = 1024
 
     # hardware
@@ -239,7 +240,8 @@ class Context:
 
 OF_THE_SERVICE = (
     *("challenge", "claim", "asked", "verdict", "installation", "installation_asked", "installation_request"),
-    *("services", "sets", "announced", "car", "needs", "schedule_asked", "offer", "profile", "violating", "pause_proposed", "max_points"),
+    *("services", "sets", "announced", "car", "needs", "schedule_asked", "offer", "profile", "violating", "pause_proposed", "may_pause"),
+    "max_points",
     *("isolation_asked", "isolation", "output_wanted", "target_voltage"),
     *("delivering", "looped", "polled", "metered", "meters_shown", "reserve", "setpoint_wanted"),
 )

@@ -77,7 +77,7 @@ def _start(request: PowerDeliveryReq, known: Context) -> Reply | Pending:
     if known.contactor is not True:  # its state, not its edge: it may be closed already
         return waiting(known, True)
     tuple_id = chosen.id if chosen is not None else None
-    started = replace(known, profile=profile, agreement=replace(known.agreement, tuple_id=tuple_id), delivering=True)
+    started = replace(known, profile=profile, agreement=replace(known.agreement, tuple_id=tuple_id), delivering=True, may_pause=False)
     confirmed = None if code is Code.OK else code is Code.OK_PowerToleranceConfirmed
     wants: list[Event] = [*relaxed, ScheduleChosen(known.now, profile, tuple_id, confirmed)]
     objection: Objection | None = None
@@ -109,7 +109,7 @@ def matched(known: Context) -> bool:
 
 def _stop(known: Context) -> Reply | Pending:
     """Power off. An AC outlet opens its contactor; a DC outlet keeps it for the welding detection, without voltage."""
-    if not known.delivering and not known.pause_proposed:
+    if not known.delivering and not known.may_pause:
         raise SequenceError("power is to stop that never started", "V2G20-459")
     off: tuple[Event, ...] = ()
     if known.agreement.selected.dc:

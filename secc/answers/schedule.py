@@ -10,6 +10,7 @@ from energy.needs import Needs
 from energy.offer import Offer, Tuple
 from energy.series import Series, Step
 from pki.tariff import price_schedules
+from secc.answers.entries import fitted, whole
 from secc.context import Context, PriceSigner, Reply
 from secc.reserve import Reserve
 from secc.station import Limits, NeedsChanged
@@ -79,8 +80,9 @@ def schedule_exchange(request: ScheduleExchangeReq, known: Context) -> Reply:
     if known.offer is None:
         _demand_patience(known)
         return Reply(_ongoing(known), known.state, known)
-    known = replace(known, offer=_kept(known.offer, known))
-    return Reply(_finished(known), DONE[known.state], known)
+    known = replace(known, offer=_fitted(_kept(known.offer, known), known))
+    learnt = replace(known, pause_proposed=False, may_pause=known.pause_proposed)  # said once
+    return Reply(_finished(known), DONE[known.state], learnt)
 
 
 def _demand_patience(known: Context) -> None:
@@ -151,6 +153,22 @@ def _kept(offer: Offer, known: Context) -> Offer:
     if before is None or offer.chosen(before) is not None:
         return offer
     return replace(offer, tuples=(replace(offer.tuples[0], id=before), *offer.tuples[1:]))
+
+
+def _fitted(offer: Offer, known: Context) -> Offer:
+    """The offer as the car gets it, which is what its profile is held against: whole seconds, no more steps than it can hold."""
+    points = max(known.max_points, 1)
+    return replace(
+        offer,
+        tuples=tuple(
+            replace(
+                each,
+                charging=None if each.charging is None else fitted(each.charging, points),
+                discharging=None if each.discharging is None else fitted(each.discharging, points),
+            )
+            for each in offer.tuples
+        ),
+    )
 
 
 def _ongoing(known: Context) -> ScheduleExchangeRes:
@@ -227,8 +245,8 @@ def _level(power: Series, number_: int) -> PriceLevelScheduleType:
 def _power(power: Series, tolerance: float | None, known: Context) -> PowerScheduleType:
     """Charging is positive, discharging negative; rounding never offers more than was meant, in neither direction."""
     entries = [
-        PowerScheduleEntryType(Duration=max(1, round(step.duration)), Power=rational(step.value, "down" if step.value >= 0 else "up"))
-        for step in _covering(power, known).steps
+        PowerScheduleEntryType(Duration=int(step.duration), Power=rational(step.value, "down" if step.value >= 0 else "up"))
+        for step in whole(_covering(power, known)).steps
     ]
     return PowerScheduleType(
         TimeAnchor=int(power.start),
@@ -267,10 +285,10 @@ def _prices(prices: Series | None, power: Series, offer: Offer, number_: int, kn
         PriceRuleStacks=PriceRuleStackListType(
             PriceRuleStack=tuple(
                 PriceRuleStackType(
-                    Duration=max(1, round(step.duration)),
+                    Duration=int(step.duration),
                     PriceRule=(PriceRuleType(EnergyFee=rational(step.value), PowerRangeStart=rational(0)),),
                 )
-                for step in _until(covered, power.until).steps
+                for step in whole(_until(covered, power.until)).steps
             )
         ),
     )

@@ -15,6 +15,7 @@ from v2g.messages.app_protocol import supportedAppProtocolReq
 from v2g.messages.common_messages import AuthorizationSetupReq, ServiceDetailReq, ServiceDiscoveryReq, SessionSetupReq
 from v2g.messages.common_types import MessageHeaderType
 from v2g.messages.common_types import responseCodeType as Code
+from v2g.session import frames
 from v2g.session.errors import ConnectionLost, SequenceError, TimedOut, UnknownSession
 from v2g.session.sequence import REQUESTS, SEQUENCE, State, response_to, row
 
@@ -221,12 +222,25 @@ def test_a_frame_one_octet_at_a_time_is_a_frame() -> None:
         (S.SERVICE_DISCOVERY, ServiceDiscoveryReq, 0x8004),
     ],
 )
-def test_a_request_under_the_wrong_payload_type_is_not_served(state: State, kind: type[Type], payload_type: int) -> None:
+def test_a_request_that_is_no_message_of_its_payload_type_is_not_served(state: State, kind: type[Type], payload_type: int) -> None:
     car = reach(state)
     car.send(request(car, kind), payload_type)
     assert [a for a in car.answers() if a.ResponseCode is Code.OK] == []
     assert car.session.ended is not None
     assert not car.session.ended.well
+
+
+@pytest.mark.parametrize("payload_type", [0x8101, 0x8102, 0x8104])
+def test_a_request_under_the_wrong_payload_type_is_not_served(payload_type: int) -> None:
+    """These octets decode: it is the payload type alone that is wrong."""
+    car = reach(S.SERVICE_DISCOVERY)
+    asked = request(car, ServiceDiscoveryReq)
+    assert frames.message(payload_type, frames.exi(asked)) == asked
+    car.send(asked, payload_type)
+    (answer,) = car.answers()
+    assert answer.ResponseCode is Code.FAILED_SequenceError
+    assert car.session.ended is not None
+    assert f"0x{payload_type:04X}" in str(car.session.ended.error)
 
 
 def test_garbage_in_a_known_request_is_answered_before_the_end() -> None:

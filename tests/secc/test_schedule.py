@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from energy.offer import Offer, Tuple
-from energy.series import Series
+from energy.series import Series, Step
 from secc import station as words
 from tests.secc.scripted import EPOCH, LIMITS, Scripted, outlet, r
 from v2g.exi.codec import encode
@@ -167,6 +167,64 @@ def test_prices_stay_within_what_the_car_can_hold(points: int) -> None:
     assert sum(e.Duration for e in offered.ChargingSchedule.PowerSchedule.PowerScheduleEntries.PowerScheduleEntry) >= 3 * 3600
 
 
+@pytest.mark.parametrize(("points", "steps"), [(12, 200), (60, 200), (1024, 1500)])
+def test_what_a_backend_offers_beyond_what_the_car_can_hold_is_joined_and_never_more(points: int, steps: int) -> None:
+    car = before()
+    car.auto = False
+    car.exchange(points=points)
+    offered = long_offer(steps, float(int(EPOCH + car.now)))
+    back = offered.tuples[0].charging
+    assert back is not None
+    both = replace(offered.tuples[0], discharging=back.map(lambda value: -value), export_prices=back)
+    car.tell(words.ScheduleReady(replace(offered, tuples=(both,))))
+    answer = car.exchange(points=points)
+    (shown,) = answer.Scheduled_SEResControlMode.ScheduleTuple
+    for schedule, sign in ((shown.ChargingSchedule, 1), (shown.DischargingSchedule, -1)):
+        entries = schedule.PowerSchedule.PowerScheduleEntries.PowerScheduleEntry
+        assert len(entries) <= points
+        assert sum(e.Duration for e in entries) >= steps * 60
+        assert len(schedule.AbsolutePriceSchedule.PriceRuleStacks.PriceRuleStack) <= min(points, 64)
+        assert sum(s.Duration for s in schedule.AbsolutePriceSchedule.PriceRuleStacks.PriceRuleStack) >= steps * 60
+        at = schedule.PowerSchedule.TimeAnchor
+        for entry in entries:
+            meant = [v * sign for v in back.clip(at, at + entry.Duration).values]
+            assert all(abs(number(entry.Power)) <= abs(v) for v in meant) or number(entry.Power) == 0
+            at += entry.Duration
+
+
+def test_durations_that_are_not_whole_add_up_to_the_same_end() -> None:
+    car = before("DC")
+    car.auto = False
+    car.exchange()
+    start = float(int(EPOCH + car.now))
+    power = Series(start, tuple(Step(10.4, 1000.0 + i) for i in range(1000)))
+    prices = Series(start, tuple(Step(260.4, float(i)) for i in range(40)))
+    car.tell(words.ScheduleReady(Offer((Tuple(1, power, None, prices),))))
+    (shown,) = car.exchange().Scheduled_SEResControlMode.ScheduleTuple
+    entries = shown.ChargingSchedule.PowerSchedule.PowerScheduleEntries.PowerScheduleEntry
+    assert sum(e.Duration for e in entries[:1000]) == 10_400
+    assert {e.Duration for e in entries[:1000]} == {10, 11}
+    stacks = shown.ChargingSchedule.AbsolutePriceSchedule.PriceRuleStacks.PriceRuleStack
+    assert sum(s.Duration for s in stacks[:39]) == round(39 * 260.4)
+    chosen = car.session.context.offer
+    assert chosen is not None
+    assert chosen.tuples[0].charging is not None
+    assert [s.duration for s in chosen.tuples[0].charging.steps] == [e.Duration for e in entries[:1000]]
+
+
+@pytest.mark.parametrize("power", [11_000.7, 32_768.0, 49_999.9, 12_345.6])
+def test_what_does_not_fit_a_number_of_the_wire_is_offered_rounded_towards_nothing(power: float) -> None:
+    car = before()
+    car.auto = False
+    car.exchange()
+    start = float(int(EPOCH + car.now))
+    car.tell(words.ScheduleReady(Offer((Tuple(1, Series.constant(start, 3600.0, power), Series.constant(start, 3600.0, -power)),))))
+    (shown,) = car.exchange().Scheduled_SEResControlMode.ScheduleTuple
+    into, out_of = (s.PowerSchedule.PowerScheduleEntries.PowerScheduleEntry[0] for s in (shown.ChargingSchedule, shown.DischargingSchedule))
+    assert power * 0.999 < number(into.Power) <= power
+    assert -power <= number(out_of.Power) < -power * 0.999
+
+
 def test_points_outside_the_schema_end_the_session() -> None:
     car = before()
     car.octets(_frame(_with_most_points(car)))
@@ -200,6 +258,17 @@ def test_a_station_that_wants_a_pause_proposes_it() -> None:
     assert car.scheduled().GoToPause is True
     assert car.deliver("Stop").ResponseCode is Code.OK
     assert car.stop("Pause").ResponseCode is Code.OK
+
+
+def test_a_proposal_to_pause_is_made_once_and_holds_until_power_starts() -> None:
+    car = before("AC")
+    car.tell(words.PauseAsked())
+    assert car.scheduled().GoToPause is True
+    assert car.start().ResponseCode is Code.OK  # the car charges all the same
+    car.loop("AC")
+    assert car.deliver("ScheduleRenegotiation").ResponseCode is Code.OK
+    assert car.scheduled().GoToPause is None
+    assert car.session.context.may_pause is False
 
 
 def test_a_station_that_stops_says_no_before_power() -> None:
