@@ -45,7 +45,9 @@ EPILOG = """examples:
   v2g secc --pki certs --ocpp ws://localhost:9000/ocpp         let a CSMS decide
 
 The first line on standard output is `listening on [::1]:15118 ...`; with --json every line is one object with `event`, and the first
-is {"event": "listening", "address": ..., "evse": ..., "tls": ...}. A session ends with {"event": "ended", "ok": ..., "how": ..., ...}.
+is {"event": "listening", "address": ..., "evse": ..., "tls": ...}. A session ends with {"event": "ended", "ok": ..., "how": ..., ...};
+every line names its "evse" and, where there is one, its "connection". What was wrong is in "reason" and "requirement" (null: none
+is known), also where a car was answered with a WARNING: {"event": "objected", "request": ..., "code": ..., ...}.
 
 exit codes: 0 stopped by a signal, or with --once the session ended as the standard foresees; 1 with --once it did not;
 2 wrong usage, configuration or certificates, or the address cannot be had

@@ -35,11 +35,8 @@ from secc.station import (
     Tell,
 )
 from v2g.exi.errors import DecodeError
-from v2g.legible import logger
 from v2g.messages.common_types import responseCodeType as Code
 from v2g.session.endpoint import Ended, Event
-
-log = logger("v2g.secc")
 
 T = TypeVar("T")
 EIM = Literal["accept", "refuse", "wait"]
@@ -222,7 +219,6 @@ def _provisioned(service: Provisioning, exi: bytes, now: datetime) -> Certificat
     try:
         return CertificateReady(service(exi, now))
     except (OSError, DecodeError) as error:
-        log.warning("no contract comes from the provisioning service: %s", error)
         return CertificateRefused(Code.WARNING_NoCertificateAvailable, f"no contract comes from the provisioning service: {error}")
 
 

@@ -26,6 +26,7 @@ from secc.station import (
     LimitsChanged,
     LockConnector,
     MeterRead,
+    Objected,
     OpenContactor,
     OutletTaken,
     OutOfService,
@@ -132,6 +133,8 @@ class Driver:
             self._dispatch(event)
         if self.session.ended is not None and not self._finished:
             self._finished = True
+            if (error := self.session.ended.error) is not None:
+                log.warning("%s: %s: %s", self.evse.evse_id, self.session.ended.how, error)
             self._start("end", partial(self._finish, self.session.ended))
         return events
 
@@ -174,6 +177,9 @@ class Driver:
                 return  # the backend hears it when the outlet has nobody to ask
             case LockConnector() | CheckIsolation() | SetOutput() | SetPower() | CloseContactor() | OpenContactor():
                 self._command(event)
+            case Objected(request=request, objection=said):
+                cited = f" [{said.requirement}]" if said.requirement else ""
+                log.warning("%s: %s was answered %s: %s%s", self.evse.evse_id, request, said.code.value, said.reason, cited)
             case PowerStarted():
                 self._start("meter", self._watch_meter)
             case PowerStopped():

@@ -182,7 +182,8 @@ def visit(tmp_path: Path, at_station: list[str], at_car: list[str]) -> tuple[lis
     """The lines of a station, the account of its car, and the station's trace."""
     trace = tmp_path / "trace.jsonl"
     command = [*V2G, "secc", "--port", "0", "--json", "--trace", str(trace), *at_station]
-    process = subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    log = (tmp_path / "log").open("w")
+    process = subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=log, text=True)
     try:
         assert process.stdout is not None
         first = json.loads(process.stdout.readline())
@@ -193,6 +194,7 @@ def visit(tmp_path: Path, at_station: list[str], at_car: list[str]) -> tuple[lis
     finally:
         process.kill()
         process.wait()
+        log.close()
     lines = [json.loads(line) for line in out.splitlines()]
     return lines, json.loads(done.stdout), [json.loads(line) for line in trace.read_text().splitlines()]
 
@@ -229,6 +231,10 @@ def test_why_a_contract_was_refused_is_told_by_line_trace_and_page(pki: Path, tm
     assert [each["reason"] for each in ended["objected"]] == [objected["reason"]]
     (kept,) = [r["facts"]["objection"] for r in records if r["type"] == "event" and r["name"] == "Objected"]
     assert (kept["reason"], kept["requirement"]) == (objected["reason"], objected["requirement"])
+    assert (
+        f"DE*V2G*E1: AuthorizationReq was answered {objected['code']}: {objected['reason']} [{objected['requirement']}]"
+        in (tmp_path / "log").read_text()
+    )
     html = page(*stories(tmp_path / "trace.jsonl"))
     assert objected["requirement"] in html
     assert "root" in html
@@ -254,5 +260,6 @@ def test_why_a_station_was_refused_has_its_requirement_as_a_field(pki: Path, tmp
 def test_why_a_car_without_contract_was_refused_is_said(tmp_path: Path) -> None:
     lines, _, _ = visit(tmp_path, ["--no-tls", "--eim", "refuse"], ["--no-tls", "--auth", "eim"])
     (objected,) = [line for line in lines if line["event"] == "objected"]
+    assert objected["reason"] in (tmp_path / "log").read_text()
     assert "by rule" in objected["reason"]
     assert objected["evse"] == "DE*V2G*E1"
