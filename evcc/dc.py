@@ -180,10 +180,10 @@ class Dc(Mode):
         said, expected = response.CLResControlMode, LOOP[self.car.service.control, self.car.service.bidirectional][1]
         answered_in_kind(said, expected)
         volts, amperes, since = number(response.EVSEPresentVoltage), number(response.EVSEPresentCurrent), self.since
-        self.flowing = amperes * volts
-        self.account(self.flowing)
         ev = self.car.ev
         self.guard.measured(volts, amperes, self.car.now, (ev.at_soc(self.car.goal.minimum_soc) - ev.energy) / ev.battery.capacity)
+        self.flowing = amperes * volts  # what no inlet bears has not flowed
+        self.account(self.flowing)
         self.revise(
             charge_power=self.news("charge_power", optional(said.EVSEMaximumChargePower), since),
             charge_current=optional(said.EVSEMaximumChargeCurrent),

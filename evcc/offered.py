@@ -40,6 +40,11 @@ def offered(offer: ScheduleTupleType, believed: bool = True) -> Offered:
     )
 
 
+def unanchored(offer: Offered) -> bool:
+    """Whether anything in the offer begins at epoch 0."""
+    return any(one is not None and one.start == 0 for one in (offer.charge, offer.discharge, offer.buy, offer.sell))
+
+
 def moved(offer: Offered, start: float) -> Offered:
     """The same offer, with everything in it that begins at epoch 0 beginning at `start` instead."""
     series = {name: getattr(offer, name) for name in ("charge", "discharge", "buy", "sell")}

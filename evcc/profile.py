@@ -70,7 +70,10 @@ def choose(offers: Sequence[Offered], ev: Ev, goal: Goal, inlet: Inlet, wall: fl
     """
     choices = [choice for offer in offers if (choice := _followed(offer, ev, goal, inlet, wall, points, wear)) is not None]
     if not choices:
-        raise PeerIncompatible("no schedule that the station offers reaches beyond the present", None)
+        said = "no schedule that the station offers reaches beyond the present"
+        if any(offer.charge.start == 0 for offer in offers):
+            said += ": its TimeAnchor is 0, the year 1970, which the profile interop reads as the present"
+        raise PeerIncompatible(said, None)
     return min(choices, key=lambda choice: (max(0.0, choice.shortfall - NO_SHORTFALL), choice.cost))
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from evcc.car import Car
@@ -42,7 +43,8 @@ def vehicle_tls(
     in the ClientHello, which takes the TLS library of the system; Misuse where that cannot do it. The station is judged at the time of
     `wall` (epoch s), None: the machine's.
     """
-    judge = StationJudge(store.anchors, RULES[profile], revocation, by_records(store, Silence.PASSES), by_records(store, Silence.REFUSES))
+    known = _Known(store)
+    judge = StationJudge(store.anchors, RULES[profile], revocation, by_records(known, Silence.PASSES), by_records(known, Silence.REFUSES))
     roots = der((*store.anchors.v2g, *store.anchors.private)) if name_roots else ()
     return ClientTls(
         tls_credential(store.vehicle),
@@ -53,6 +55,24 @@ def vehicle_tls(
         system=name_roots,
         wall=wall,
     )
+
+
+class _Known:
+    """What a car knows of revocation from its own directory. Responses that are there for a station to staple are none of the car's.
+
+    A directory that holds a station's key is a station's too, and its responses are what that station fetched about itself: they would
+    prove good whoever stapled nothing. A car that has a directory of its own keeps whatever responses it was given.
+    """
+
+    def __init__(self, store: Store):
+        self._store, self._shared = store, bool(store.credentials(Role.SECC))
+
+    @property
+    def crls(self) -> tuple[x509.CertificateRevocationList, ...]:
+        return self._store.crls
+
+    def response(self, certificate: x509.Certificate) -> bytes | None:
+        return None if self._shared else self._store.response(certificate)
 
 
 @dataclass(slots=True)

@@ -186,8 +186,9 @@ async def party(name: str, log: Path, tell: Tell | None, *arguments: str) -> Asy
     with Recorder.into(log) as record:
         with complaints(log).open("wb") as said:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "v2g", *arguments, stdout=asyncio.subprocess.PIPE, stderr=said, env={**os.environ}
-            )
+                sys.executable, "-m", "v2g", *arguments, stdout=asyncio.subprocess.PIPE, stderr=said, env={**os.environ},
+                start_new_session=True,  # a Ctrl-C of the terminal is for the demo: the car leaves before its station does
+            )  # fmt: skip
         running = Party(name, process, log, record, tell)
         try:
             yield running
@@ -199,7 +200,10 @@ async def party(name: str, log: Path, tell: Tell | None, *arguments: str) -> Asy
 
 
 async def perform(plan: Plan, tell: Tell) -> Outcome:
-    """Run the whole story. Raises RuntimeError when a party does not start."""
+    """Run the whole story. Raises RuntimeError when a party does not start, CancelledError after SIGTERM, when all have ended in order."""
+    task = asyncio.current_task()
+    with contextlib.suppress(NotImplementedError):  # a platform without signals in its loop
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, lambda: task and task.cancel())
     plan.output.mkdir(parents=True, exist_ok=True)
     pki = plan.pki or await _certificates(plan.output / "certs", tell)
     Store(pki)  # what is wrong with it is said before anybody starts
@@ -251,13 +255,14 @@ async def _provider(plan: Plan, pki: Path, tell: Tell, stack: contextlib.AsyncEx
 
 
 def _car(plan: Plan, pki: Path) -> Store:
-    """What the car holds: all that the directory has, or what it left its factory with."""
+    """A directory of the car's own: what it left its factory with, and unless it gets one here its contracts. Nothing of the station's."""
+    own, parts = plan.output / "car", ["roots", Role.VEHICLE.value, Role.PROVISIONING.value]
     if not plan.install:
-        return Store(pki)
-    own = plan.output / "car"
+        parts += [Role.CONTRACT.value, Role.TARIFF.value, "crl"]
     shutil.rmtree(own, ignore_errors=True)
-    for part in ("roots", Role.VEHICLE.value, Role.PROVISIONING.value):
-        shutil.copytree(pki / part, own / part)
+    for part in parts:
+        if (pki / part).exists():
+            shutil.copytree(pki / part, own / part)
     return Store(own)
 
 

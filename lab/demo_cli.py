@@ -22,7 +22,10 @@ decrypts it by itself), report.html (one self-contained page), station-trace.jso
 station.jsonl (its configuration, and what it said), csms.jsonl (what the CSMS saw; cps.jsonl of a CPS), certs/ (without --pki), car/
 (with --install: what the car holds), and beside each a file .err with complaints, if there were any.
 
-exit codes: 0 everything went as it should, 1 something did not (it is said what), 2 wrong usage or a party did not start
+Ctrl-C and SIGTERM: the car leaves in order, then station and CSMS end.
+
+exit codes: 0 everything went as it should, 1 something did not (it is said what), 2 wrong usage or a party did not start, 130 after Ctrl-C,
+143 after SIGTERM
 """
 
 
@@ -56,6 +59,9 @@ def run(options: argparse.Namespace) -> int:
         return 2
     try:
         outcome = asyncio.run(perform(plan, tell))
+    except asyncio.CancelledError:
+        print("v2g demo: stopped by SIGTERM", file=sys.stderr)
+        return 143
     except (RuntimeError, StoreError) as error:
         print(f"v2g demo: {error}", file=sys.stderr)
         return 2

@@ -5,7 +5,7 @@ from typing import Any
 
 from evcc.car import Car
 from evcc.mode import Mode, departure, energies, v2x_energies
-from evcc.offered import moved, offered
+from evcc.offered import moved, offered, unanchored
 from evcc.profile import Choice, choose, unplanned
 from evcc.script import ONGOING, Part, ask, poll
 from pki.certificate import facts
@@ -31,7 +31,7 @@ def schedule(car: Car) -> Part[None]:
         raise PeerMisbehaved(f"ScheduleExchangeRes is not for {car.service.control} control", "V2G20-1600")
     believed = credible(car, response)
     car.offers = tuple(offered(offer, believed) for offer in scheduled.ScheduleTuple) if scheduled else ()
-    if any(offer.charge.start == 0 for offer in car.offers) and car.puts_up_with(ANCHOR_ZERO):
+    if any(unanchored(offer) for offer in car.offers) and car.puts_up_with(ANCHOR_ZERO):
         car.offers = tuple(moved(offer, math.floor(car.wall)) for offer in car.offers)
 
 

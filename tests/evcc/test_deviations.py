@@ -39,3 +39,22 @@ def test_under_interop_an_anchor_of_zero_is_now(at: int, told: list[str]) -> Non
     (profile,) = [r.EVPowerProfile for r in station.requests if getattr(r, "EVPowerProfile", None)]
     assert EPOCH <= profile.TimeAnchor <= EPOCH + 60
     assert car.ev.energy > 20e3
+
+
+def test_an_anchor_of_zero_anywhere_in_the_offer_is_one() -> None:
+    """Power is anchored now, its discharging half and its prices in 1970: the present for them too, and told once."""
+    charge, back = power_schedule(EPOCH, (3600, 10e3)), power_schedule(0, (3600, 5e3))
+    car = visitor("interop")
+    session = run(car, Station(tuples=(schedule_tuple(1, charge, prices(0, (3600, 0.2)), back, prices(0, (3600, 0.1))),)))
+    assert session.ended is not None
+    assert session.ended.well, session.ended
+    (offer,) = car.offers
+    assert all(series is not None and series.start >= EPOCH for series in (offer.charge, offer.discharge, offer.buy, offer.sell))
+    assert [e.relaxation for e in session.events() if isinstance(e, Relaxed) and "TimeAnchor" in e.relaxation] == [ANCHOR_ZERO.name]
+
+
+def test_the_reason_names_the_anchor_and_the_profile_that_bears_it() -> None:
+    session = run(visitor("conformance"), anchored(0))
+    assert session.ended is not None
+    assert "TimeAnchor is 0" in str(session.ended.error)
+    assert "interop" in str(session.ended.error)

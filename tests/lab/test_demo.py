@@ -1,8 +1,10 @@
 """The demo as a user runs it: three processes, a night in seconds, and everything it leaves behind."""
 
 import json
+import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,9 @@ import pytest
 
 from lab.report.page import page
 from lab.report.reading import stories, told
+from pki.issue import build
+from pki.plan import Plan
+from pki.store import create
 
 
 def demo(output: Path, *arguments: str) -> tuple[int, dict[str, Any], str]:
@@ -109,3 +114,37 @@ def test_a_car_that_comes_without_contract_gets_one_and_charges(tmp_path: Path, 
     assert outcome["car"]["installed"] == [outcome["car"]["contract"]]
     assert outcome["car"]["auth"] == "pnc"
     assert list((tmp_path / "car" / "contract").glob("*.chain.pem"))
+
+
+# --- stopped on the way ---
+
+
+@pytest.fixture(scope="module")
+def certs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return create(tmp_path_factory.mktemp("stopped") / "certs", [build(Plan(), "secp521r1", datetime.now(UTC))]).path
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_the_demo_in_order(tmp_path: Path, certs: Path, number: signal.Signals, code: int) -> None:
+    """The car leaves as it should, the station ends, and nobody sees a traceback."""
+    command = [sys.executable, "-m", "lab.cli", "demo", "--pki", str(certs), "--seconds", "600", "--output", str(tmp_path)]
+    running = subprocess.Popen([*command, "--json", "--no-ocpp"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    said = []
+    assert running.stderr is not None
+    for line in running.stderr:
+        said.append(line)
+        if line.startswith("loop "):
+            break
+    running.send_signal(number)
+    _, rest = running.communicate(timeout=90)
+    told = "".join(said) + rest
+    assert running.returncode == code, told
+    assert "Traceback" not in told
+    assert "SessionStopReq" in (tmp_path / "trace.jsonl").read_text()
+    station = [json.loads(line) for line in (tmp_path / "station.jsonl").read_text().splitlines()]
+    assert any(line.get("event") == "ended" and line.get("ok") for line in station)
+    own = tmp_path / "car"  # the car's, which holds neither the station's key nor what it keeps to staple
+    assert (own / "vehicle").is_dir()
+    assert (own / "contract").is_dir()
+    assert not (own / "secc").exists()
+    assert not (own / "responses").exists()

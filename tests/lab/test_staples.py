@@ -43,8 +43,10 @@ def store(made: Path, tmp_path: Path) -> Store:
 
 @pytest.fixture
 def car(made: Path, tmp_path: Path) -> Store:
-    """The same certificates, and nothing that the station learns."""
-    return Store(copytree(made, tmp_path / "car"))
+    """What the same hierarchy gives a car: no station's key, and nothing that a station learns."""
+    own = copytree(made, tmp_path / "car")
+    rmtree(own / Role.SECC.value)
+    return Store(own)
 
 
 class Handshake(Observer):
@@ -187,7 +189,10 @@ def test_what_is_stapled_satisfies_a_car_as_far_as_the_library_staples(store: St
 
 def test_what_the_car_itself_keeps_counts_where_nothing_is_stapled(store: Store, car: Store) -> None:
     with Site(ocsp.routes(store)) as site:
-        refresh(car, f"{site.url}/ocsp")
+        refresh(store, f"{site.url}/ocsp")
+    for certificate in store.secc.chain:
+        car.save_response(certificate, store.response(certificate) or b"")
+        store.drop_response(certificate)
     (strict,) = shake(station_tls(store), vehicle_tls(car, revocation="strict"))
     assert strict.facts is not None
     assert stapled(strict.facts)["stapled"] == [False, False, False]
@@ -200,6 +205,21 @@ def test_a_station_that_staples_nothing_is_told_of_or_refused(store: Store) -> N
     assert stapled(known.facts)["missing"] == "3 of 3 OCSP responses"
     assert leaf.failed is not None
     assert "stapled no OCSP response" in leaf.failed.reason
+
+
+def test_what_a_station_keeps_to_staple_is_not_what_the_car_knows(store: Store) -> None:
+    """One directory for both, as on a bench: the responses that the station fetched about itself do not speak for one that staples none."""
+    with Site(ocsp.routes(store)) as site:
+        refresh(store, f"{site.url}/ocsp")
+    assert store.response(store.secc.leaf) is not None
+    silent = ServerTls([tls_credential(store.secc)], lambda chain, at: True)
+    known, leaf, strict = shake(silent, *(vehicle_tls(store, revocation=one) for one in REVOCATIONS))  # type: ignore[arg-type]
+    assert known.facts is not None
+    for refused in (leaf, strict):
+        assert refused.failed is not None
+        assert "stapled no OCSP response" in refused.failed.reason
+    (stapling,) = shake(station_tls(store), vehicle_tls(store, revocation="leaf"))
+    assert stapling.facts is not None  # it is the response in the handshake that counts
 
 
 @pytest.mark.parametrize("revocation", REVOCATIONS)
