@@ -43,8 +43,8 @@ def vehicle_tls(
     in the ClientHello, which takes the TLS library of the system; Misuse where that cannot do it. The station is judged at the time of
     `wall` (epoch s), None: the machine's.
     """
-    known = _Known(store)
-    judge = StationJudge(store.anchors, RULES[profile], revocation, by_records(known, Silence.PASSES), by_records(known, Silence.REFUSES))
+    proven = by_records(_Known(store), Silence.REFUSES)
+    judge = StationJudge(store.anchors, RULES[profile], revocation, by_records(store, Silence.PASSES), proven)
     roots = der((*store.anchors.v2g, *store.anchors.private)) if name_roots else ()
     return ClientTls(
         tls_credential(store.vehicle),
@@ -58,10 +58,11 @@ def vehicle_tls(
 
 
 class _Known:
-    """What a car knows of revocation from its own directory. Responses that are there for a station to staple are none of the car's.
+    """What a car's own directory proves good. Responses that are there for a station to staple are none of the car's.
 
     A directory that holds a station's key is a station's too, and its responses are what that station fetched about itself: they would
-    prove good whoever stapled nothing. A car that has a directory of its own keeps whatever responses it was given.
+    prove good whoever stapled nothing. A car that has a directory of its own keeps whatever responses it was given. A revocation counts
+    wherever it lies.
     """
 
     def __init__(self, store: Store):
@@ -71,8 +72,8 @@ class _Known:
     def crls(self) -> tuple[x509.CertificateRevocationList, ...]:
         return self._store.crls
 
-    def response(self, certificate: x509.Certificate) -> bytes | None:
-        return None if self._shared else self._store.response(certificate)
+    def response(self, certificate: x509.Certificate, issuer: x509.Certificate) -> bytes | None:
+        return None if self._shared else self._store.response(certificate, issuer)
 
 
 @dataclass(slots=True)

@@ -2,11 +2,12 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from evcc.ev import Inlet
 from evcc.goal import Goal
-from evcc.guard import RAMP, REACTION, Guard
+from evcc.guard import REACTION, Guard
 from evcc.session import EvccSession
 from tests.evcc.scripted_station import (
     EPOCH,
@@ -16,6 +17,7 @@ from tests.evcc.scripted_station import (
     loop_dc,
     mode_of,
     ok,
+    parameters_dc,
     power_schedule,
     run,
     schedule_tuple,
@@ -136,7 +138,7 @@ def test_a_ramp_from_full_to_nothing_is_awaited() -> None:
     guard.measured(400.0, 300.0, 0.0, 0.0)
     guard.ask(0.0, 0.0)
     for tenth in range(1, 160):
-        guard.measured(400.0, max(300.0 - RAMP * tenth / 10, 0.0), tenth / 10, 0.0)
+        guard.measured(400.0, max(300.0 - 20.0 * tenth / 10, 0.0), tenth / 10, 0.0)
     guard.ask(0.0, 300.0)
     guard.measured(400.0, 300.0, 16.0, 0.0)
     guard.ask(0.0, 0.0)
@@ -196,3 +198,20 @@ def test_the_target_voltage_and_current_never_make_more_than_the_profile() -> No
     for request in station.of(dc.DC_ChargeLoopReq):
         asked = number(request.CLReqControlMode.EVTargetCurrent) * number(request.CLReqControlMode.EVTargetVoltage)
         assert 0 < asked <= promised
+
+
+@pytest.mark.parametrize("service", ["DC", "DC_BPT"])
+def test_limits_that_rise_do_not_raise_what_the_profile_promised(service: str) -> None:
+    """Dynamic: 10 kW were announced before power, the loop says 60; the car asks for the 10 kW of its profile."""
+
+    def parameters(q: Any, s: Station) -> Any:
+        said = parameters_dc(q, s)
+        mode = msgspec.structs.replace(said.DC_CPDResEnergyTransferMode, EVSEMaximumChargePower=rational(10e3))
+        return msgspec.structs.replace(said, DC_CPDResEnergyTransferMode=mode)
+
+    station = Station(answers={**SAFE, "DC_ChargeParameterDiscoveryReq": parameters})
+    session = run(car(service, "Dynamic", loops=20), station)
+    assert session.ended is not None
+    assert session.ended.well, session.ended
+    asked = [number(request.CLReqControlMode.EVMaximumChargePower) for request in station.of(dc.DC_ChargeLoopReq)]
+    assert max(asked) == 10e3

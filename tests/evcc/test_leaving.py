@@ -25,6 +25,7 @@ from tests.evcc.scripted_station import (
     schedule_tuple,
 )
 from tests.evcc.scripted_station import schedule as offer_schedule
+from tests.evcc.test_guard import told
 from tests.evcc.test_pair import car as paired_car
 from tests.evcc.test_session import DC, HEAD, MIDDLE, SAFE, asking, car, error
 from tests.evcc.virtual_pair import Pair
@@ -241,8 +242,9 @@ def test_no_schedule_at_the_start_opens_what_the_pre_charge_closed() -> None:
     station = Station(answers={**SAFE, "ScheduleExchangeReq": past})
     station.tuples = (schedule_tuple(3, power_schedule(EPOCH - 2 * HOUR, (HOUR, 40e3))),)
     visitor = car()
-    assert isinstance(error(run(visitor, station)), PeerIncompatible)
-    assert station.names()[-1] == "SessionStop"
+    session = run(visitor, station)
+    assert isinstance(error(session), PeerIncompatible)
+    assert told(session.events())[-3:] == ["contactors False", "SessionStop", "control pilot B"]  # open before it is said
     assert not visitor.closed
     assert not station.of(ac.AC_ChargeLoopReq)
 

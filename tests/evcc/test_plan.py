@@ -11,7 +11,7 @@ from evcc.ev import Battery, Ev, Inlet
 from evcc.goal import Goal
 from evcc.offered import offered
 from evcc.plan import Bounds, Slot, plan
-from evcc.profile import choose, condensed, power_profile, unplanned
+from evcc.profile import Choice, choose, condensed, power_profile, unplanned
 from tests.evcc.scripted_station import power_schedule, prices, schedule_tuple
 from v2g.session.errors import PeerIncompatible
 from v2g.session.rational import number
@@ -215,6 +215,12 @@ def test_the_profile_promises_no_more_than_inlet_and_offer_where_the_wire_rounds
     for entry, watts in zip(entries, stated, strict=True):
         assert chosen.at(at) == chosen.at(at + entry.Duration - 1) == watts  # to the last digit
         at += entry.Duration
+
+
+def test_a_profile_is_stated_towards_zero_whoever_made_it() -> None:
+    powers = Series(0.0, (Step(60.0, 43_211.7), Step(60.0, -12_345.67)))
+    entries = power_profile(Choice(powers)).EVPowerProfileEntries.EVPowerProfileEntry
+    assert [number(entry.Power) for entry in entries] == [43_210.0, -12_345.0]
 
 
 @pytest.mark.parametrize("bidirectional", [False, True])
