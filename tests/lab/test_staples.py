@@ -183,7 +183,7 @@ def test_what_is_stapled_satisfies_a_car_as_far_as_the_library_staples(store: St
             "requirement": "V2G20-2388",
         }
     assert strict.failed is not None  # the library of the station staples to the leaf only, and says so among its limits
-    assert "V2G20-2411" in strict.failed.reason
+    assert strict.failed.requirement == "V2G20-2411"
     assert (strict.failed.by, strict.failed.alert) == ("us", "bad_certificate_status_response")
 
 
