@@ -43,7 +43,7 @@ lock: build/uv/bin/uv ## renew requirements.lock: the newest versions that fit, 
 	mv build/requirements.lock requirements.lock
 
 clean:           ## what the targets above made
-	rm -rf $(VENV) .interop build demo-output *.egg-info
+	rm -rf $(VENV) .interop .newest build demo-output *.egg-info
 	find certs -mindepth 1 ! -name README.md -delete
 
 $(READY): pyproject.toml requirements.lock setup.py v2g/exi/_walk.pyx
