@@ -6,7 +6,7 @@ V2G := $(VENV)/bin/v2g
 PIP := $(VENV)/bin/pip install --quiet --disable-pip-version-check
 CERTS := certs/.ready
 
-.PHONY: help demo test check certs interop bench cover lock clean
+.PHONY: help demo test check certs interop kills bench cover lock clean
 
 help:            ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10
@@ -27,6 +27,9 @@ certs: $(CERTS)  ## the certificates of station and car, under certs/
 
 interop: $(READY) ## foreign car and foreign station against ours (needs a Java runtime)
 	$(V2G) interop --readme README.md
+
+kills: $(READY)  ## kill programs that write certificates and journals 1,000 times, and count what is broken
+	$(VENV)/bin/python -m fuzz.kills --kills 1000
 
 bench: $(READY)  ## measurements, as ratios within one run
 	$(VENV)/bin/python -m bench

@@ -19,12 +19,13 @@ from lab.pki.commands import add
 from lab.pki.office import Office
 from pki.certificate import Facts, facts
 from pki.errors import CertificateError, IdentifierError, PlanError, StoreError
+from pki.files import File, settle
 from pki.issue import build
 from pki.plan import Plan, plan
 from pki.profiles import LEAVES, PROFILES, RULES, Profile, Role
 from pki.status import check
 from pki.status_book import Silence, StatusBook, by_records
-from pki.store import Store, create, read_chain, replace_file
+from pki.store import Store, create, read_chain
 from pki.verify import Anchors, Finding, Status, explain, verify
 from v2g.settings import ConfigError, table, text_of
 
@@ -115,10 +116,11 @@ def create_store(options: argparse.Namespace) -> int:
     if options.curve:
         given["curves"] = options.curve
     wanted: Plan = plan(given)
+    settle(options.directory)
     if (options.directory / "roots").exists() and not options.force:
         raise StoreError(f"{options.directory} holds a store already; --force replaces what has the same name")
-    store = create(options.directory, [build(wanted, curve, at(options)) for curve in wanted.curves])
-    replace_file(store.path / "plan.json", msgspec.json.format(msgspec.json.encode(wanted)))
+    kept = {"plan.json": File(msgspec.json.format(msgspec.json.encode(wanted)))}
+    store = create(options.directory, [build(wanted, curve, at(options)) for curve in wanted.curves], kept)
     Office(store).staple(at(options), timedelta(days=7))
     count = sum(len(store.credentials(role)) for role in Role)
     if options.json:

@@ -32,6 +32,7 @@ from ocpp_bridge.opening import opening
 from ocpp_bridge.outbox import Call
 from ocpp_bridge.outlet import OutletBackend
 from ocpp_bridge.schemas import Payload, PayloadFault, Version
+from pki.files import replace
 from v2g.address import demand_address
 from v2g.legible import logger
 from v2g.tasks import Fallen, Tasks
@@ -124,12 +125,7 @@ class Journal:
 
     def begin(self, octets: bytes) -> None:
         """Write the file anew."""
-        fresh = self.path.with_suffix(".new")
-        with fresh.open("wb") as out:
-            out.write(octets)
-            out.flush()
-            os.fsync(out.fileno())
-        fresh.replace(self.path)
+        replace(self.path, octets, 0o600)
         self._room = JOURNAL_MAXIMUM + len(octets)
 
     def append(self, octets: bytes) -> None:

@@ -19,37 +19,41 @@ Layout, everything PEM:
     ROLE/NAME.key.uri                                                          instead of the key: a PKCS #11 URI, the key stays in hardware
     responses/*.der  crl/*.pem                                                 OCSP responses and revocation lists kept for later
 
-ROLE is a value of `pki.profiles.Role`, NAME is free (`create` takes the curve). Files are replaced atomically, keys are readable by their
-owner alone (0600). `changed()` tells a server that has it loaded to build new contexts; running sessions keep what they hold.
+ROLE is a value of `pki.profiles.Role`, NAME is free (`create` takes the curve). What is written comes by one switch (`pki.files`); folders
+are their owner's alone (0700), keys too (0600). `changed()` tells a server that has it loaded to build new contexts; running sessions keep
+what they hold.
 """
 
 import os
-import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
-from pki.certificate import PARSE_ERRORS, Loose, directly_issued, facts, read_pem
+from pki.certificate import PARSE_ERRORS, Loose, directly_issued, facts
 from pki.chains import der
 from pki.errors import CertificateError, Kind, StoreError
+from pki.files import File, settle, switch, unfinished
+from pki.files import replace as replace_file
 from pki.issue import Hierarchy, Issued
 from pki.keys import ALGORITHMS, PrivateKey, belongs, key_name
 from pki.order import arranged
+from pki.pem import demand_readable
+from pki.pem import read_chain as read_chain
+from pki.pem import read_key as read_key
 from pki.profiles import EXPIRES_SOON, PROFILES, Anchor, Role
 from pki.status import certificate_id, outweighs
-from pki.token import TokenKey, address, token_key
+from pki.token import TokenKey
 from pki.verify import Anchors
 
 RESPONSES = "responses"
-KEY_MODE, FILE_MODE, DIRECTORY_MODE = 0o600, 0o644, 0o755
+KEY_MODE, FILE_MODE = 0o600, 0o644
 PREFERENCE = tuple(ALGORITHMS)  # the curve of `store.secc` and its like, when a role has several
 ANCHOR_OF = {Role.V2G_ROOT: Anchor.V2G, Role.OEM_ROOT: Anchor.OEM, Role.MO_ROOT: Anchor.MO, Role.PRIVATE_ROOT: Anchor.PRIVATE}
 
@@ -107,6 +111,9 @@ class Store:
         self.path = Path(path)
         if not self.path.is_dir():
             raise StoreError(f"{self.path} is no directory; create one with: v2g pki create {self.path}")
+        self._settle()
+        if unfinished(self.path) and not any((self.path / place).is_dir() for place in ("roots", *(role.value for role in Role))):
+            raise StoreError(f"{self.path} is half made: its making was cut off; finish it with: v2g pki create {self.path}")
         self._seen = self._fingerprint()
 
     # --- reading ---
@@ -132,8 +139,8 @@ class Store:
         for path in sorted((self.path / role.value).glob("*.chain.pem")):
             try:
                 yield self._credential(role, path)
-            except StoreError as error:
-                yield error
+            except StoreError:
+                yield self._again(role, path)  # perhaps it was read while it was being written
 
     def roots(self, family: Anchor) -> Iterator[x509.Certificate | StoreError]:
         """Every root of a family, or what is wrong with it, file by file."""
@@ -194,6 +201,13 @@ class Store:
                     found.append(f"{credential.chain_path}: {credential.common_name} {state}")
         return tuple(found)
 
+    def _again(self, role: Role, path: Path) -> Credential | StoreError:
+        self._settle()
+        try:
+            return self._credential(role, path)
+        except StoreError as error:
+            return error
+
     # --- noticing changes ---
 
     def changed(self) -> bool:
@@ -219,28 +233,18 @@ class Store:
 
     def save_root(self, certificate: x509.Certificate, family: Anchor, name: str) -> Path:
         """Trust a root. Raises CertificateError(WRONG_PROFILE) for a certificate that is no root."""
-        demand_root(certificate)
-        path = self.root_path(family) / f"{safe_name(name)}.pem"
-        replace_file(path, certificate.public_bytes(serialization.Encoding.PEM))
+        files = files_of_root(certificate, family, name)
+        switch(self.path, files)
         self.reload()
-        return path
+        return self.path / next(iter(files))
 
     def save(self, role: Role, name: str, chain: Iterable[x509.Certificate], key: PrivateKey) -> Credential:
-        """Put a credential in place: the key first, so that no reader finds a chain without one."""
+        """Put a credential in place, key and chain by one switch: whatever ends the program, they belong to each other."""
         chain = tuple(chain)
-        if not belongs(key, chain[0].public_key()):
-            raise StoreError(f"the key given for {role.value} {name} does not belong to its certificate")
-        stem = self.path / role.value / safe_name(name)
-        chain_path = Path(f"{stem}.chain.pem")
-        if isinstance(key, TokenKey):
-            key_path = Path(f"{stem}.key.uri")
-            replace_file(key_path, f"{key.place}\n".encode(), KEY_MODE)
-        else:
-            key_path = Path(f"{stem}.key.pem")
-            private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-            replace_file(key_path, private, KEY_MODE)
-        replace_file(chain_path, b"".join(one.public_bytes(serialization.Encoding.PEM) for one in chain))
+        files = files_of(role, name, chain, key)
+        switch(self.path, files)
         self.reload()
+        chain_path, key_path, _ = (self.path / one for one in files)
         return Credential(role, name, chain, key, chain_path, key_path)
 
     def save_response(self, certificate: x509.Certificate, issuer: x509.Certificate, response: bytes) -> Path:
@@ -273,6 +277,11 @@ class Store:
         name, key, serial = certificate_id(certificate, issuer, hashes.SHA256())
         return self.path / RESPONSES / f"{name.hex()[:16]}-{key.hex()[:32]}-{serial:x}.der"
 
+    def _settle(self) -> None:
+        """Finish what a writer had switched and was cut off in; whoever may not write reads what is in place."""
+        with suppress(OSError):
+            settle(self.path)
+
     # --- one file ---
 
     def _credential(self, role: Role, chain_path: Path) -> Credential:
@@ -281,7 +290,7 @@ class Store:
         if not key_path.exists():
             key_path = chain_path.with_name(f"{name}.key.pem")
         chain, key = read_chain(chain_path), read_key(key_path)
-        _demand_readable(chain_path, chain)
+        demand_readable(chain_path, chain)
         if not belongs(key, chain[0].public_key()):
             reason = f"{key_path} is not the key of the first certificate in {chain_path}"
             raise StoreError(f"{reason}; put the right key there, and the leaf first in the chain")
@@ -296,86 +305,45 @@ def _or_raise(found: Iterable[Found | StoreError]) -> Iterator[Found]:
         yield one
 
 
-def create(path: str | os.PathLike[str], hierarchies: Iterable[Hierarchy]) -> Store:
-    """A store that holds everything issued: roots as trust anchors too, so that one directory serves both ends of a demo."""
-    Path(path).mkdir(parents=True, exist_ok=True)
-    store = Store(path)
+def create(path: str | os.PathLike[str], hierarchies: Iterable[Hierarchy], also: Mapping[str, File] | None = None) -> Store:
+    """A store that holds everything issued: roots as trust anchors too, so that one directory serves both ends of a demo.
+
+    All of it, with the files of `also`, comes by one switch: a store is made, or replaced, or it is not.
+    """
+    files: dict[str, File] = dict(also or {})
     for hierarchy in hierarchies:
         for one in hierarchy.issued:
-            _keep(store, one)
-    return store
+            files |= _files_of_issued(one)
+    switch(Path(path), files)
+    return Store(path)
 
 
-def _keep(store: Store, one: Issued) -> None:
-    if PROFILES[one.role].issuer is None and one.issuer is None:
-        store.save_root(one.certificate, ANCHOR_OF[one.role], one.name)
+def _files_of_issued(one: Issued) -> dict[str, File]:
+    anchor = PROFILES[one.role].issuer is None and one.issuer is None
     role = Role.SECC if one.role is Role.PRIVATE_SECC else one.role
     name = f"private-{one.name}" if one.role is Role.PRIVATE_SECC else one.name
-    store.save(role, name, one.chain, one.key)
+    root = files_of_root(one.certificate, ANCHOR_OF[one.role], one.name) if anchor else {}
+    return root | files_of(role, name, one.chain, one.key)
 
 
-# --- files ---
+def files_of_root(certificate: x509.Certificate, family: Anchor, name: str) -> dict[str, File]:
+    """The file of a root, by its path in a store. Raises CertificateError(WRONG_PROFILE) for a certificate that is no root."""
+    demand_root(certificate)
+    return {f"roots/{family.value}/{safe_name(name)}.pem": File(certificate.public_bytes(serialization.Encoding.PEM), FILE_MODE)}
 
 
-def read_chain(path: Path) -> tuple[x509.Certificate, ...]:
-    """All certificates of a PEM file, in order. Raises StoreError."""
-    try:
-        return read_pem(path.read_bytes())
-    except OSError as error:
-        raise StoreError(f"{path} cannot be read: {error.strerror}; put PEM certificates there, or take it away") from None
-    except CertificateError as error:
-        raise StoreError(f"{path}: {error.reason}; put PEM certificates there, or take the file away") from None
-
-
-def _demand_readable(path: Path, chain: tuple[x509.Certificate, ...]) -> None:
-    for depth, certificate in enumerate(chain):
-        try:
-            facts(certificate)
-        except CertificateError as error:
-            raise StoreError(f"{path}: certificate {depth}: {error.reason}; have it issued anew, or take the file away") from None
-
-
-def read_key(path: Path, password: bytes | None = None) -> PrivateKey:
-    """The private key of a PEM file, or the one in hardware that a `.key.uri` file points to. Raises StoreError."""
-    if path.suffix == ".uri":
-        return _token_key(path)
-    try:
-        key: PrivateKeyTypes = serialization.load_pem_private_key(path.read_bytes(), password)
-    except OSError as error:
-        raise StoreError(f"{path} cannot be read: {error.strerror}; put the key of the first certificate there") from None
-    except PARSE_ERRORS as error:
-        if isinstance(error, TypeError) and password is None:
-            raise StoreError(f"{path} is encrypted, and keys are read without a password; openssl pkey -in {path} -out KEY") from None
-        raise StoreError(f"{path} holds no usable private key ({error}); put the key of the first certificate there") from None
-    if key_name(key) not in ALGORITHMS:
-        raise StoreError(f"{path} holds a {key_name(key)} key; ISO 15118 signs with {', '.join(ALGORITHMS)}")
-    return cast(PrivateKey, key)
-
-
-def _token_key(path: Path) -> TokenKey:
-    uri = path.read_text().strip()
-    source = address(uri).pin_source
-    try:
-        return token_key(uri, Path(source).read_text().strip() if source else None)
-    except OSError as error:
-        raise StoreError(f"the PIN for {path} cannot be read from {source}: {error.strerror}") from None
-
-
-def replace_file(path: Path, content: bytes, mode: int = FILE_MODE) -> None:
-    """Write beside and rename over: a reader sees the old file or the new one. The mode is set before a secret is in it."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=DIRECTORY_MODE)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # created 0600
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            if path.exists():  # the new content must be on the disk before the old one goes
-                file.flush()
-                os.fsync(file.fileno())
-        os.chmod(temporary, mode)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+def files_of(role: Role, name: str, chain: Sequence[x509.Certificate], key: PrivateKey) -> dict[str, File]:
+    """The files of a credential, by their paths in a store: its chain, its key, and the other kind of key, which goes."""
+    if not belongs(key, chain[0].public_key()):
+        raise StoreError(f"the key given for {role.value} {name} does not belong to its certificate")
+    stem = f"{role.value}/{safe_name(name)}"
+    pem = b"".join(one.public_bytes(serialization.Encoding.PEM) for one in chain)
+    if isinstance(key, TokenKey):
+        kept, other, secret = f"{stem}.key.uri", f"{stem}.key.pem", f"{key.place}\n".encode()
+    else:
+        kept, other = f"{stem}.key.pem", f"{stem}.key.uri"
+        secret = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return {f"{stem}.chain.pem": File(pem, FILE_MODE), kept: File(secret, KEY_MODE), other: File(None)}
 
 
 def safe_name(name: str) -> str:

@@ -32,6 +32,7 @@ SHELLS = (
     "evcc/client.py",
     "ocpp_bridge/charge_point.py",
     "ocpp_bridge/link.py",
+    "pki/files.py",
     "pki/store.py",
     "lab/",
     "__main__.py",

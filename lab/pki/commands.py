@@ -21,12 +21,13 @@ from pki.broken import ROLES, VARIANTS, Bench, Variant, octets
 from pki.broken_status import STATUS_VARIANTS, StatusVariant
 from pki.certificate import facts
 from pki.errors import StoreError
+from pki.files import replace as replace_file
 from pki.issue import build
 from pki.keys import ALGORITHMS, key_name
 from pki.plan import Names, Plan
 from pki.profiles import INTEROP, ISO20, PROFILES, RULES, Role
 from pki.request import read_request, request
-from pki.store import KEY_MODE, Store, create, read_chain, read_key, replace_file
+from pki.store import KEY_MODE, Store, create, read_chain, read_key
 
 Add = Callable[[str, Callable[[argparse.Namespace], int], str], argparse.ArgumentParser]
 WELL = 0

@@ -25,12 +25,13 @@ from lab.pki.office import Office
 from lab.pki.web import Answer, Asked, Route
 from pki.certificate import PARSE_ERRORS, facts
 from pki.errors import CertificateError, Kind, StoreError
+from pki.files import replace as replace_file
 from pki.issue import extensions_of, issue
 from pki.keys import ALGORITHMS
 from pki.plan import Names
 from pki.profiles import ISO20, PROFILES, Role, Rules
 from pki.request import attributes, read_attributes, read_request, renewal
-from pki.store import Credential, Store, replace_file
+from pki.store import Credential, Store
 from pki.verify import verify
 from v2g.address import demand_address
 

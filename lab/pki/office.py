@@ -17,12 +17,13 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from pki.certificate import directly_issued
 from pki.errors import StoreError
+from pki.files import replace as replace_file
 from pki.issue import issue
 from pki.plan import Names, Plan
 from pki.profiles import PROFILES, Role
 from pki.request import demand_sound
 from pki.status import Lookup, Responder, Revocation, revocation_list
-from pki.store import Credential, Store, read_chain, replace_file
+from pki.store import Credential, Store, read_chain
 
 AUTHORITIES = tuple(role for role, profile in PROFILES.items() if profile.authority)
 A_DAY = timedelta(days=1)

@@ -164,7 +164,7 @@ def test_an_interrupted_replacement_leaves_the_old_file(store: Store, monkeypatc
     def fails(*_: object) -> None:
         raise OSError("no space")
 
-    monkeypatch.setattr("pki.store.os.replace", fails)
+    monkeypatch.setattr("pki.files.os.replace", fails)
     with pytest.raises(OSError, match="no space"):
         replace_file(store.secc.chain_path, b"new")
     assert store.secc.chain_path.read_bytes() == before
