@@ -28,6 +28,7 @@ from secc.config import Config, OutletConfig, limits_of, parsed
 from v2g.messages.common_types import ChargeLoopResType
 from v2g.session.clock import Clock
 from v2g.session.endpoint import Ended, Event, FrameSent, Noted, Relaxed
+from v2g.session.errors import StationFailed
 from v2g.session.link import Disconnected, HandshakeFailed, Observe, Observer, Secured, Unreachable, spelled
 from v2g.settings import TABLE_LIMIT, ConfigError, octets_of, text_of
 from v2g.tasks import Fallen, Tasks
@@ -49,7 +50,11 @@ is {"event": "listening", "address": ..., "evse": ..., "tls": ...}. A session en
 every line names its "evse" and, where there is one, its "connection". What was wrong is in "reason" and "requirement" (null: none
 is known), also where a car was answered with a WARNING: {"event": "objected", "request": ..., "code": ..., ...}.
 
-exit codes: 0 stopped by a signal, or with --once the session ended as the standard foresees; 1 with --once it did not;
+SIGTERM and Ctrl-C: every car is asked to stop (EVSENotification Terminate) and has --grace seconds to leave; whoever has not left then is
+ended with the contactor open. No other car is taken meanwhile. A second signal ends everything at once.
+
+exit codes: 0 stopped by a signal and every car left in order (or none was there), or with --once the session ended as the standard
+foresees; 1 with --once it did not, or after a signal a car had to be ended: it stayed too long, or a second signal came;
 2 wrong usage, configuration or certificates, or the address cannot be had
 """
 
@@ -93,6 +98,7 @@ def register(subparsers: Any) -> None:
     how.add_argument("--json", action="store_true", help="one JSON object per line on standard output")
     how.add_argument("--config", type=Path, metavar="FILE", help="a TOML file; unknown keys are errors")
     how.add_argument("--time-scale", type=number(above=0), metavar="N", help="wall seconds per second, for simulations (default 1)")
+    how.add_argument("--grace", type=float, metavar="S", help="seconds that cars have to leave after SIGTERM or Ctrl-C (default 15)")
     wall.add_options(how)
     add_options(parser)
     parser.set_defaults(func=run)
@@ -127,10 +133,8 @@ def stocktaken(config: Config, options: argparse.Namespace) -> frozenset[str]:
 def configured(options: argparse.Namespace) -> Config:
     """The file with the flags over it."""
     text = text_of(options.config) if options.config else ""
-    flags: dict[str, Any] = {
-        name: getattr(options, name)
-        for name in ("host", "port", "iface", "tls", "pki", "responder", "profile", "ocpp", "ocpp_password_file", "time_scale")
-    }
+    named = ("host", "port", "iface", "tls", "pki", "responder", "profile", "ocpp", "ocpp_password_file", "time_scale", "grace")
+    flags: dict[str, Any] = {name: getattr(options, name) for name in named}
     offer = {"services": options.services, "controls": options.control, "authorizations": options.auth}
     offer["certificate_installation"] = options.installation
     site = {"prices": options.prices, "import_limit": options.import_limit, "export_limit": options.export_limit}
@@ -150,7 +154,7 @@ async def serve(config: Config, options: argparse.Namespace) -> Ended | None:
     from secc.server import Place, Station, surroundings
     from secc.trust import price_signing, station_tls, station_verifier
 
-    stop = stopping()
+    stop, again = stopping()
     store = Store(config.pki) if config.pki else None
     clock = wall.clock_of(options, config.time_scale)
     now = wall.wall_of(clock)
@@ -188,16 +192,31 @@ async def serve(config: Config, options: argparse.Namespace) -> Ended | None:
                     tasks.keep("certificates on disk", partial(renewed, store, station, config, now))
                     if config.ocpp is None or config.responder is not None:  # else the CSMS is asked
                         tasks.keep("OCSP responses", partial(kept_fresh, store, config.responder, unstapled, wall=now))
-                return await until_stopped(station.once() if options.once else stop.wait(), stop)
+                ended = await until_stopped(station.once() if options.once else stop.wait(), stop)
+                return await left(station, config.grace, again, options.json) if stop.is_set() else ended
 
 
-def stopping() -> asyncio.Event:
-    """Set when SIGINT or SIGTERM comes."""
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+def stopping() -> tuple[asyncio.Event, asyncio.Event]:
+    """Set when SIGINT or SIGTERM comes for the first time, and when one comes again."""
+    stop, again, loop = asyncio.Event(), asyncio.Event(), asyncio.get_running_loop()
     for one in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):  # a platform without signals in its loop
-            loop.add_signal_handler(one, stop.set)
-    return stop
+            loop.add_signal_handler(one, lambda: (again if stop.is_set() else stop).set())
+    return stop, again
+
+
+async def left(station: Any, grace: float, again: asyncio.Event, as_json: bool) -> Ended | None:
+    """Ask the cars to stop and let them leave; None if all have, in order. A second signal waits no more."""
+    if station.occupied:
+        say(as_json, "stopping", grace=grace)
+    leaving, hurry = asyncio.ensure_future(station.leave(grace)), asyncio.ensure_future(again.wait())
+    await asyncio.wait((leaving, hurry), return_when=asyncio.FIRST_COMPLETED)
+    if leaving.done() and leaving.result():
+        hurry.cancel()
+        return None
+    leaving.cancel()
+    why = "a second signal came" if again.is_set() else f"a car did not leave in order within {grace:g} s"
+    return Ended("aborted", StationFailed(why, None))
 
 
 async def renewed(store: Any, station: Any, config: Config, now: Callable[[], float]) -> None:

@@ -112,6 +112,7 @@ class Config:
     responder: str | None = None  # None: whom the certificates name
     profile: Profile = "conformance"
     time_scale: float = 1.0
+    grace: float = 15.0  # s; the session itself insists after 10 s, what is left is for the car's way out
     ocpp: str | None = None
     ocpp_password_file: str | None = None  # None: V2G_OCPP_PASSWORD of the environment, if it is set
     offer: Outlet = field(default_factory=Outlet)
@@ -124,6 +125,8 @@ class Config:
 
     def __post_init__(self) -> None:
         _check_port(self.port)
+        if not 0 <= self.grace < float("inf"):
+            raise ConfigError(f"grace is {self.grace}; give the seconds that cars have to leave when the station is stopped, 0 for none")
         if not self.time_scale > 0:
             raise ConfigError(f"time_scale is {self.time_scale}; give the wall seconds that one second stands for, above 0")
         if self.tls and self.pki is None:

@@ -135,6 +135,11 @@ class Bay:
         await self.server.close()
         await self.tasks.close()
 
+    @property
+    def occupied(self) -> bool:
+        """Whether a car has the outlet."""
+        return self._holder is not None
+
     async def leave(self, grace: float) -> bool:
         """Take no more cars, ask the one that is here to stop, and wait so many seconds. Whether it has left in order."""
         self._leaving = True
@@ -317,6 +322,11 @@ class Station:
                 await bay.close()
             raise
         return self
+
+    @property
+    def occupied(self) -> bool:
+        """Whether there is a car at any outlet."""
+        return any(bay.occupied for bay in self.bays)
 
     async def leave(self, grace: float) -> bool:
         """Ask every car to stop by EVSENotification, take no more, and wait `grace` seconds; whether all have left in order."""

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -70,6 +71,71 @@ def test_a_session_that_breaks_is_exit_code_1() -> None:
         out, _ = process.communicate(timeout=20)
     assert process.returncode == 1
     assert json.loads(out.splitlines()[-1])["ok"] is False
+
+
+def wait_for(process: "subprocess.Popen[str]", event: str) -> dict[str, Any]:
+    """The first line of that event."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        said: dict[str, Any] = json.loads(line)
+        if said["event"] == event:
+            return said
+    raise AssertionError(f"the station never said {event}")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_lets_the_car_leave_in_order(number: signal.Signals, tmp_path: Path) -> None:
+    trace = tmp_path / "trace.jsonl"
+    with station("--trace", str(trace), "--grace", "40") as (process, first):
+        command = [sys.executable, "-m", "lab.cli", "ev", "--connect", first["address"], "--no-tls", "--json", "--auth", "eim"]
+        visitor = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT)
+        try:
+            while not trace.exists() or "ChargeLoopRes" not in trace.read_text():
+                time.sleep(0.05)
+            process.send_signal(number)
+            assert wait_for(process, "stopping")["grace"] == 40
+            ended = wait_for(process, "ended")
+            assert (ended["ok"], ended["how"]) == (True, "Terminate")
+            process.communicate(timeout=30)
+            assert process.returncode == 0
+            assert json.loads(visitor.communicate(timeout=30)[0].splitlines()[-1])["ok"]
+        finally:
+            visitor.kill()
+            visitor.wait()
+    assert "Terminate" in trace.read_text()
+
+
+def introduced(address: str) -> socket.socket:
+    """A car that introduces itself and says nothing more."""
+    from tests.secc.test_services import DC, entry
+    from v2g.messages.app_protocol import supportedAppProtocolReq
+    from v2g.messages.common_messages import SessionSetupReq
+    from v2g.messages.common_types import MessageHeaderType
+    from v2g.session.frames import framed
+    from v2g.session.v2gtp import FrameReader
+
+    host, _, port = address.rpartition(":")
+    connection = socket.create_connection((host.strip("[]"), int(port)))
+    connection.sendall(framed(supportedAppProtocolReq(AppProtocol=(entry(DC, 1, 1),))))
+    connection.sendall(framed(SessionSetupReq(Header=MessageHeaderType(SessionID=bytes(8), TimeStamp=1), EVCCID="SILENT")))
+    reader, answers = FrameReader(), 0
+    while answers < 2:
+        reader.feed(connection.recv(4096))
+        while reader.next() is not None:
+            answers += 1
+    return connection
+
+
+@pytest.mark.parametrize("cut", ["grace", "a second signal"])
+def test_a_car_that_does_not_leave_is_ended_and_that_is_exit_code_1(cut: str) -> None:
+    with station("--grace", "0.2" if cut == "grace" else "3600") as (process, first), introduced(first["address"]):
+        process.send_signal(signal.SIGTERM)
+        wait_for(process, "stopping")
+        if cut != "grace":
+            process.send_signal(signal.SIGINT)
+        assert wait_for(process, "ended")["how"] == "aborted"
+        process.communicate(timeout=30)
+        assert process.returncode == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
