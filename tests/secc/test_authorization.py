@@ -12,6 +12,7 @@ from pki import signature as xmldsig
 from pki.broken import VARIANTS, Bench, Variant
 from pki.broken_form import other_half
 from pki.chains import contract_chain
+from pki.identifiers import check_digit
 from pki.issue import Issued
 from pki.keys import ALGORITHMS
 from pki.profiles import INTEROP, ISO20, Role
@@ -284,6 +285,32 @@ def test_a_verdict_on_one_contract_is_none_on_another() -> None:
     car.authorize()  # the car changes its mind: another claim needs another verdict
     assert car.session.context.agreement.authorization is None
     assert len(car.wants(words.AuthorizationWanted)) == 2
+
+
+def second_contract() -> Any:
+    """Another contract by the same sub-CA, with a key of its own."""
+    from tests.pki.test_provisioning import contract as made
+
+    body = "DEV2GC00000002"
+    return made(emaid=body + check_digit(body))
+
+
+def test_a_verdict_on_one_contract_is_none_on_the_next_contract() -> None:
+    """The verdict on the first is there already when the second is shown."""
+    car = pnc()
+    car.auto = False
+    octets = challenge(car)
+    answer(car, signed(car, octets))
+    car.tell(words.Authorized())
+    other = second_contract()
+    response = answer(car, signed(car, octets, other))
+    assert response.EVSEProcessing is processingType.Ongoing
+    assert car.session.context.agreement.authorization is None
+    first, second = car.wants(words.AuthorizationWanted)
+    assert first.emaid != second.emaid
+    car.tell(words.Authorized())
+    answer(car, signed(car, octets, other))
+    assert car.session.context.agreement.emaid == second.emaid
 
 
 def test_a_wrong_challenge_is_a_warning() -> None:
