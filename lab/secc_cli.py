@@ -20,6 +20,7 @@ from lab.extras import missing
 from lab.hardware import distinct, furnished
 from lab.output import put
 from lab.parser import listed, number, port
+from lab.supervisor import Supervisor
 from lab.wall import LOCAL
 from lab.witness import add_options, witnesses
 from secc import station as words
@@ -155,6 +156,7 @@ async def serve(config: Config, options: argparse.Namespace) -> Ended | None:
     from secc.trust import price_signing, station_tls, station_verifier
 
     stop, again = stopping()
+    supervisor = Supervisor()
     store = Store(config.pki) if config.pki else None
     clock = wall.clock_of(options, config.time_scale)
     now = wall.wall_of(clock)
@@ -192,7 +194,11 @@ async def serve(config: Config, options: argparse.Namespace) -> Ended | None:
                     tasks.keep("certificates on disk", partial(renewed, store, station, config, now))
                     if config.ocpp is None or config.responder is not None:  # else the CSMS is asked
                         tasks.keep("OCSP responses", partial(kept_fresh, store, config.responder, unstapled, wall=now))
+                supervisor.tell("READY=1")
+                if supervisor.pace is not None:
+                    tasks.keep("sign of life", supervisor.alive)
                 ended = await until_stopped(station.once() if options.once else stop.wait(), stop)
+                supervisor.tell("STOPPING=1")
                 return await left(station, config.grace, again, options.json) if stop.is_set() else ended
 
 
