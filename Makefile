@@ -6,7 +6,7 @@ V2G := $(VENV)/bin/v2g
 PIP := $(VENV)/bin/pip install --quiet --disable-pip-version-check
 CERTS := certs/.ready
 
-.PHONY: help demo test check certs interop kills bench cover lock clean
+.PHONY: help demo test check certs interop kills bench siege listener cover lock clean
 
 help:            ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10
@@ -33,6 +33,13 @@ kills: $(READY)  ## kill programs that write certificates and journals 1,000 tim
 
 bench: $(READY)  ## measurements, as ratios within one run
 	$(VENV)/bin/python -m bench
+
+siege: $(READY)  ## attacks on a station beside a charging car, with and without the compiled codec (about 10 minutes)
+	$(VENV)/bin/python -m fuzz.siege
+	$(VENV)/bin/python -m fuzz.siege --pure
+
+listener: $(READY) ## a whole listener fuzzed for 10 minutes, from TCP to the sequence
+	$(VENV)/bin/python -m fuzz.listener --seconds 600
 
 cover: $(READY)  ## the tests with branch coverage
 	$(VENV)/bin/coverage run -m pytest
