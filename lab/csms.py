@@ -7,23 +7,20 @@ Every frame is validated in both directions. It is no product: nothing is stored
 """
 
 import asyncio
-import base64
-import binascii
-import hmac
 import itertools
 import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from http import HTTPStatus
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import unquote
 
 from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
+from lab.csms_door import STATIONS, Admission, Bounded, answers, station_id
 from lab.csms_steering import Steering, Strategy, needs_of, steering, within
+from lab.passwords import Door
 from ocpp_bridge.link import FRAME_LIMIT, CallFailed, Link
 from ocpp_bridge.rpc import Refusal
 from ocpp_bridge.schemas import Payload, Version
@@ -38,6 +35,7 @@ if TYPE_CHECKING:
 LOG = logger("v2g.csms")
 VERSIONS: tuple[Version, ...] = ("ocpp2.1", "ocpp2.0.1")
 TRANSFERS = ["AC_single_phase", "AC_two_phase", "AC_three_phase", "DC", "AC_BPT", "DC_BPT"]
+HANDSHAKE = 10.0  # s for TLS
 ANYBODY = "LAB-1"  # who a remote start is for, if nobody is named
 REGISTERS = {"Energy.Active.Import.Register": "imported", "Energy.Active.Export.Register": "exported"}
 
@@ -86,6 +84,7 @@ class Station:
 
     id: str
     link: Link | None = None
+    socket: ServerConnection | None = None
     version: Version = "ocpp2.1"
     status: str = ""  # of BootNotification
     connectors: dict[int, str] = field(default_factory=dict)
@@ -100,7 +99,7 @@ class Station:
 
 
 class Csms:
-    """`say` hears every entry of the story. `boot` answers BootNotification, `password` and TLS make the security profiles 1 to 3."""
+    """`say` hears every entry of the story. `boot` answers BootNotification, `door` and TLS make the security profiles 1 to 3."""
 
     def __init__(
         self,
@@ -110,7 +109,7 @@ class Csms:
         wall: Callable[[], float] = time.time,
         boot: Callable[[Payload], str] = lambda payload: "Accepted",
         interval: int = 300,
-        password: str | None = None,
+        door: Door | None = None,
         blocked: frozenset[str] = frozenset(),
         transfers: list[str] | None = None,
         sample_interval: int | None = None,
@@ -120,7 +119,7 @@ class Csms:
         self.stations: dict[str, Station] = {}
         self.blocked = blocked
         self._say, self._wall, self._boot = say or (lambda entry: None), wall, boot
-        self._interval, self._password = interval, password
+        self._interval, self.admission = interval, Admission(door)
         self._transfers = TRANSFERS if transfers is None else transfers
         self._sample_interval, self._pki = sample_interval, pki
         self.tasks = Tasks("v2g.csms")
@@ -132,9 +131,12 @@ class Csms:
             host,
             port,
             ssl=tls,
-            process_request=self._admitted,
+            process_request=self.admission,
+            create_connection=cast(Any, partial(Bounded, self.admission)),
             select_subprotocol=lambda connection, offered: next((Subprotocol(v) for v in VERSIONS if v in offered), None),
             max_size=FRAME_LIMIT,
+            logger=logger("v2g.csms.websocket"),
+            ssl_handshake_timeout=HANDSHAKE if tls is not None else None,
         )
 
     # --- to a station ---
@@ -173,37 +175,43 @@ class Csms:
 
     # --- connections ---
 
-    def _admitted(self, connection: ServerConnection, request: Request) -> Response | None:
-        """Basic authentication (security profiles 1 and 2): the user is the station, whose id ends the path."""
-        if self._password is None:
-            return None
-        scheme, _, value = request.headers.get("Authorization", "").partition(" ")
-        try:
-            user, _, password = base64.b64decode(value, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
-            user = password = ""
-        right = hmac.compare_digest(password.encode(), self._password.encode())
-        if scheme.lower() == "basic" and right and user == _station_id(request.path):
-            return None
-        return connection.respond(HTTPStatus.UNAUTHORIZED, "the password is wrong\n")
-
     async def _connected(self, socket: ServerConnection) -> None:
         assert socket.request is not None
-        id_ = _station_id(socket.request.path)
-        if socket.subprotocol not in VERSIONS or not id_:
+        id_ = station_id(socket.request.path)
+        if socket.subprotocol not in VERSIONS:
             await socket.close(1002, f"no common subprotocol; this CSMS speaks {', '.join(VERSIONS)}")
             return
+        if id_ not in self.stations and len(self.stations) >= STATIONS:
+            await socket.close(1013, "too many stations")
+            return
         station = self.stations.setdefault(id_, Station(id_))
-        if station.link is not None:
-            await station.link.close(1000, "connected anew")
+        if not await self._given_way(station):
+            self._note(station, "refused", "refused: it is connected already, and answers", {"peer": str(socket.remote_address[0])})
+            await socket.close(1008, "the station is connected already")
+            return
         version = cast(Version, socket.subprotocol)
         link = Link(socket, version, lambda action, payload: self._asked(station, action, payload), frozenset(HANDLERS))
-        station.link, station.version = link, version
+        station.link, station.socket, station.version = link, socket, version
         self._note(station, "connected", f"connected, {version}", {"version": version})
-        reason = await link.run()
-        if station.link is link:
-            station.link = None
-            self._note(station, "disconnected", f"disconnected: {reason}", {"reason": reason})
+        reason = "an error of the CSMS"
+        try:
+            reason = await link.run()
+        finally:
+            if station.link is link:
+                station.link = station.socket = None
+                self._note(station, "disconnected", f"disconnected: {reason}", {"reason": reason})
+
+    async def _given_way(self, station: Station) -> bool:
+        """Whether nobody is connected as this station any more: an established link wins, unless it is dead."""
+        while station.link is not None and station.socket is not None:
+            link, socket = station.link, station.socket
+            if await answers(socket):
+                return False
+            if station.link is link:
+                socket.transport.abort()
+                station.link = station.socket = None
+                self._note(station, "disconnected", "disconnected: it answered no ping", {"reason": "no pong"})
+        return True
 
     async def _asked(self, station: Station, action: str, payload: Payload) -> Payload:
         if station.status in ("Pending", "Rejected") and action not in ("BootNotification", "NotifyReport"):
@@ -377,10 +385,6 @@ HANDLERS: dict[str, Handler] = {
     "NotifyEvent": Csms._events,
     "MeterValues": lambda csms, station, payload: {},
 }
-
-
-def _station_id(path: str) -> str:
-    return unquote(path.partition("?")[0].rpartition("/")[2])
 
 
 def _told(tx: Transaction, event: Payload) -> str:

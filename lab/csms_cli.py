@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import json
 import logging
+import os
 import ssl
 import sys
 import threading
@@ -24,8 +25,8 @@ EPILOG = """examples:
   v2g csms --strategy setpoint --setpoint -5000                every car gives 5 kW
   v2g csms --strategy none                                     only listen: stations make their own schedules
   v2g csms --cps certs                                         cars get the contracts of this directory (Get15118EVCertificate)
-  v2g csms --password 0123456789abcdef                         security profile 1: user is the station id
-  v2g csms --cert csms.pem --key csms.key --password ...       security profile 2
+  v2g csms --passwords stations.txt                            security profile 1: each station has its own, see `v2g pki password`
+  v2g csms --cert csms.pem --key csms.key --passwords ...      security profile 2
   v2g csms --cert csms.pem --key csms.key --client-ca ca.pem   security profile 3
   v2g csms --json                                              one object for each thing that happened
 
@@ -60,7 +61,14 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="hand out the contracts of this certificate directory, judge those that cars show, answer for status",
     )
     link = parser.add_argument_group("security profiles")
-    link.add_argument("--password", help="of every station, Basic authentication (profiles 1 and 2)")
+    link.add_argument("--passwords", type=Path, metavar="FILE", help="of stations (profiles 1, 2), as `v2g pki password` writes them")
+    link.add_argument(
+        "--password",
+        action="append",
+        default=[],
+        metavar="STATION:PASSWORD",
+        help="one more, where everybody may know it (default: the lines of V2G_CSMS_PASSWORDS)",
+    )
     link.add_argument("--cert", type=Path, metavar="PEM", help="the CSMS's chain: TLS (profiles 2 and 3)")
     link.add_argument("--key", type=Path, metavar="PEM")
     link.add_argument("--client-ca", type=Path, metavar="PEM", help="stations must show a certificate of this CA (profile 3)")
@@ -129,6 +137,18 @@ def tls_of(options: argparse.Namespace) -> ssl.SSLContext | None:
     return context
 
 
+def door_of(options: argparse.Namespace) -> Any:
+    """Who is asked for a password. None: nobody is. ValueError for passwords that are none."""
+    from lab import passwords
+
+    known = passwords.read(options.passwords) if options.passwords else {}
+    spoken = options.password or os.environ.get("V2G_CSMS_PASSWORDS", "").split()
+    known |= dict(map(passwords.spoken, spoken))
+    if options.passwords and not known:
+        raise ValueError(f"--passwords: {options.passwords} is empty, and nobody could come in")
+    return passwords.Door(known) if known else None
+
+
 def pki_of(options: argparse.Namespace, time_of: Callable[[], float]) -> Any:
     """The certificates behind the CSMS. ValueError for a directory that cannot provide."""
     if options.cps is None:
@@ -156,7 +176,7 @@ async def _serve(options: argparse.Namespace) -> int:
         strategy_of(options),
         say=_print_json if options.json else _print_line,
         wall=now,
-        password=options.password,
+        door=door_of(options),
         blocked=frozenset(options.block),
         sample_interval=options.sample_interval,
         pki=pki_of(options, now),

@@ -20,7 +20,6 @@ from pki.errors import CertificateError, Kind
 from pki.lapses import Lapse
 from pki.profiles import ISO20, Role
 from pki.provisioning import ProvisioningService
-from pki.status import answer
 from pki.store import Store, read_chain
 from pki.verify import verify
 from v2g.exi.codec import decode
@@ -109,7 +108,7 @@ class LabPki:
 
     def _response(self, data: Payload) -> bytes:
         """DER of the OCSP response about a certificate known by its hashes. Raises ValueError for hashes that are none."""
-        return answer(self.office.responders(), _request(data).public_bytes(Encoding.DER), self._now())
+        return self.office.answer(_request(data).public_bytes(Encoding.DER), self._now())
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self.wall(), UTC)

@@ -3,7 +3,16 @@
 from collections.abc import Iterable
 from importlib import util
 
-EXTRAS = {"lxml": "xml", "highspy": "energy", "websockets": "ocpp", "ocpp": "ocpp", "jsonschema_rs": "ocpp", "pkcs11": "hsm"}
+EXTRAS = {
+    "lxml": "xml",
+    "highspy": "energy",
+    "websockets": "ocpp",
+    "ocpp": "ocpp",
+    "jsonschema_rs": "ocpp",
+    "starlette": "web",
+    "uvicorn": "web",
+    "pkcs11": "hsm",
+}
 
 
 def cure(module: str) -> str:

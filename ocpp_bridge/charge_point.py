@@ -248,6 +248,8 @@ class ChargePoint:
                 except Exception as error:
                     self._failure = f"{type(error).__name__}: {error}"
                     LOG.exception("the connection to %s broke", self.endpoint.address)
+                finally:
+                    socket.transport.abort()  # whatever ended this: a CSMS lets nobody in beside a connection that seems alive
             delay = self._back_off(self._failures)
             self._failures += 1
             await asyncio.sleep(delay)
@@ -277,7 +279,6 @@ class ChargePoint:
             self._failure = await self.link.run()
             LOG.warning("disconnected: %s", self._failure)
         finally:
-            socket.transport.abort()  # whoever ended this: a CSMS lets nobody in beside a connection that seems alive
             self.link = None
             self.bridge.disconnected(self.now())
             self.wake()

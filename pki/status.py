@@ -87,8 +87,11 @@ class Responder:
 
     def speaks_for(self, request: ocsp.OCSPRequest) -> bool:
         """Whether the request is about a certificate of this authority."""
-        name, key = _hashes_of(self.authority, request.hash_algorithm)
-        return (request.issuer_name_hash, request.issuer_key_hash) == (name, key)
+        return (request.issuer_name_hash, request.issuer_key_hash) == _hashes_of(self.authority, request.hash_algorithm)
+
+    def named(self, digest: str) -> tuple[bytes, bytes]:
+        """The hashes by which requests name this authority; `digest` is one of `DIGESTS`."""
+        return _hashes_of(self.authority, DIGESTS[digest]())
 
     def answer(self, request: ocsp.OCSPRequest, now: datetime) -> bytes:
         """DER of an OCSPResponse. The caller has asked `speaks_for`."""

@@ -1,7 +1,9 @@
 """`v2g pki` beyond create, verify and show: requests, signing, revocation, broken chains, and the services."""
 
 import argparse
+import getpass
 import json
+import secrets
 import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -12,10 +14,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from lab import parser as kinds
+from lab import passwords
 from lab.output import put
 from lab.pki import cps, est, ocsp
 from lab.pki.office import Office
-from lab.pki.web import Site
+from lab.pki.route import Route
+from lab.private import password
 from pki import signature as xmldsig
 from pki.broken import ROLES, VARIANTS, Bench, Variant, octets
 from pki.broken_status import STATUS_VARIANTS, StatusVariant
@@ -46,6 +50,7 @@ def add(command: Add) -> None:
     _status(command("status", status, STATUS))
     _cps(command("cps", serve_cps, CPS))
     _est(command("est", serve_est, EST))
+    _password(command("password", write_password, HASHED))
     _renew(command("renew", renew, RENEW))
 
 
@@ -245,7 +250,10 @@ def _place(parser: argparse.ArgumentParser, port: int) -> None:
     parser.add_argument("--port", type=kinds.port, default=port, help=f"default {port}; 0 takes any")
 
 
-def _serve(site: Site, options: argparse.Namespace, path: str) -> int:
+def _serve(routes: list[Route], options: argparse.Namespace, path: str, tls: ssl.SSLContext | None = None) -> int:
+    from lab.pki.web import Site
+
+    site = Site(routes, options.host, options.port, tls)
     say(options, f"serving {site.url}{path}, stop with Ctrl-C", url=f"{site.url}{path}")
     site.serve()
     return WELL
@@ -261,7 +269,7 @@ def _ocsp(parser: argparse.ArgumentParser) -> None:
 
 
 def serve_ocsp(options: argparse.Namespace) -> int:
-    return _serve(Site(ocsp.routes(Store(options.store)), options.host, options.port), options, "/ocsp")
+    return _serve(ocsp.routes(Store(options.store)), options, "/ocsp")
 
 
 STATUS = """ask an OCSP responder about a certificate
@@ -298,39 +306,88 @@ def _cps(parser: argparse.ArgumentParser) -> None:
 def serve_cps(options: argparse.Namespace) -> int:
     rules, suites = (INTEROP, xmldsig.INTEROP) if options.profile == "interop" else (ISO20, xmldsig.ISO20)
     serving = cps.service(Store(options.store), options.pcid, rules, suites)
-    return _serve(Site(cps.routes(serving), options.host, options.port), options, "/installation")
+    return _serve(cps.routes(serving), options, "/installation")
 
 
-EST = """an enrolment server (RFC 7030) for station certificates
-  v2g pki est --store certs --port 8443 --user station:secret"""
+EST = """an enrolment server (RFC 7030) for station certificates; a user is a station and gets its own name alone
+  v2g pki password stations.txt DEABCE0042                              write a secret into a file of such
+  v2g pki est --store certs --port 8443 --passwords stations.txt
+  v2g pki est --store certs --port 8443 --user DEABCE0042:secret        on a bench: the process list shows it"""
 
 
 def _est(parser: argparse.ArgumentParser) -> None:
     _place(parser, 8443)
-    parser.add_argument("--user", required=True, help="NAME:PASSWORD a station authenticates with")
+    parser.add_argument("--passwords", type=Path, metavar="FILE", help="secrets of stations, as `v2g pki password` writes them")
+    parser.add_argument("--user", action="append", default=[], metavar="NAME:PASSWORD", help="one more, where everybody may know it")
 
 
 def serve_est(options: argparse.Namespace) -> int:
     store = Store(options.store)
-    user, _, password = options.user.partition(":")
-    tls: ssl.SSLContext = est.server_tls(store, now(), options.host)
-    return _serve(Site(est.routes(store, {user: password}), options.host, options.port, tls), options, est.BASE)
+    try:
+        known = passwords.read(options.passwords) if options.passwords else {}
+        known |= dict(map(passwords.spoken, options.user))
+    except ValueError as error:
+        raise StoreError(str(error)) from None
+    if not known:
+        raise StoreError("nobody could enrol: give --passwords FILE, or --user NAME:PASSWORD")
+    return _serve(est.routes(store, passwords.Door(known)), options, est.BASE, est.server_tls(store, now(), options.host))
+
+
+HASHED = """put the secret of a station into a file, as a hash, for `v2g pki est` and `v2g csms`
+  v2g pki password stations.txt DEABCE0042                              asks for it
+  v2g pki password stations.txt DEABCE0042 --password-file secret.txt   takes it from there
+  v2g pki password stations.txt DEABCE0042 --make secret.txt            makes one, and writes it there for the station
+  V2G_PASSWORD=... v2g pki password stations.txt DEABCE0042"""
+
+
+def _password(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path)
+    parser.add_argument("name", help="the station: EVSE id, or the id at the end of its OCPP address")
+    parser.add_argument("--password-file", type=Path, metavar="FILE", help="its first line is the secret (default: of V2G_PASSWORD)")
+    parser.add_argument("--make", type=Path, metavar="FILE", help="make a random one, and write it there")
+
+
+def write_password(options: argparse.Namespace) -> int:
+    try:
+        known = passwords.read(options.file) if options.file.exists() else {}
+        given = secrets.token_urlsafe(24) if options.make else password(None, options.password_file, "V2G_PASSWORD")
+        known[options.name] = passwords.Secret.of(getpass.getpass(f"secret of {options.name}: ") if given is None else given)
+        lines = "".join(secret.line(name) for name, secret in known.items())
+    except (ValueError, EOFError) as error:
+        raise StoreError(str(error) or "no secret was given") from None
+    if options.make:
+        replace_file(options.make, f"{given}\n".encode(), KEY_MODE)
+    replace_file(options.file, lines.encode(), KEY_MODE)
+    made = {"secret": str(options.make)} if options.make else {}
+    told = f", whose secret is in {options.make}" if options.make else ""
+    say(options, f"{options.file}: {options.name}{told}", file=str(options.file), name=options.name, **made)
+    return WELL
 
 
 RENEW = """renew a station's certificate by EST; a station that runs takes it for its next session
-  v2g pki renew --store certs --url https://[::1]:8443 --user station:secret"""
+  v2g pki renew --store certs --url https://[::1]:8443 --user DEABCE0042 --password-file secret.txt
+  V2G_EST_PASSWORD=... v2g pki renew --store certs --url https://[::1]:8443"""
 
 
 def _renew(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--store", type=Path, required=True, help="the station's")
     parser.add_argument("--url", required=True)
-    parser.add_argument("--user", required=True, help="NAME:PASSWORD")
+    parser.add_argument("--user", metavar="NAME", help="default: the name in the certificate; NAME:PASSWORD shows in the process list")
+    parser.add_argument("--password-file", type=Path, metavar="FILE", help="its first line (default: of V2G_EST_PASSWORD)")
     parser.add_argument("--name", help="which secc credential; default the first")
 
 
 def renew(options: argparse.Namespace) -> int:
-    user, _, password = options.user.partition(":")
-    renewed = est.renew(Store(options.store), options.url, (user, password), now(), name=options.name)
+    store = Store(options.store)
+    user, _, given = (options.user or "").partition(":")
+    user = user or store.secc.common_name
+    try:
+        known = password(given or None, options.password_file, "V2G_EST_PASSWORD")
+    except ValueError as error:
+        raise StoreError(str(error)) from None
+    if known is None:
+        raise StoreError("no password: give --password-file FILE, or set V2G_EST_PASSWORD")
+    renewed = est.renew(store, options.url, (user, known), now(), name=options.name)
     until = facts(renewed.leaf).not_after
     say(
         options,

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
 from lab.pki.asking import ask
-from lab.pki.web import Answer, Asked, Route
+from lab.pki.route import Answer, Asked, Route
 from pki import signature as xmldsig
 from pki.profiles import ISO20, Role, Rules
 from pki.provisioning import Held, ProvisioningService

@@ -1,7 +1,6 @@
 """OCSP over HTTP [RFC 6960 Appendix A]: the lab's responder, and a client for any other."""
 
 import base64
-import binascii
 import secrets
 from datetime import UTC, datetime
 from urllib.parse import quote, unquote
@@ -11,11 +10,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from lab.pki import asking
 from lab.pki.office import Office
-from lab.pki.web import Answer, Asked, Route
+from lab.pki.route import Answer, Asked, Route
 from pki.certificate import facts
 from pki.errors import CertificateError, Kind
 from pki.profiles import ISO2, ISO20, Role
-from pki.status import MAX_RESPONSE, Good, answer, check, request
+from pki.status import MAX_RESPONSE, Good, check, request
 from pki.status_book import StatusBook
 from pki.store import Store
 from pki.verify import verify
@@ -29,12 +28,12 @@ def routes(store: Store) -> list[Route]:
     office = Office(store)
 
     def answered(der: bytes) -> Answer:
-        return Answer(answer(office.responders(), der, datetime.now(UTC)), RESPONSE)
+        return Answer(office.answer(der, datetime.now(UTC)), RESPONSE)
 
     def get(asked: Asked) -> Answer:
         try:
             return answered(base64.b64decode(unquote(asked.path), validate=True))
-        except binascii.Error:
+        except ValueError:  # no base64, or no ASCII
             return answered(b"")
 
     def crl(asked: Asked) -> Answer:

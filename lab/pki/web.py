@@ -1,118 +1,216 @@
-"""A small web server for the lab's services: bounded, loopback unless told otherwise, one thread per request."""
+"""The web server of the lab's services: HTTP by uvicorn and h11, behind a door of our own that bounds what strangers cost.
 
+    with Site(routes) as site: ... site.url ...
+
+A connection lives for `LIFETIME` at most, whatever it does: handshake, request, answer. There are `ROOM` of them; one more, and of the
+source that has most of them the oldest goes. A body is bounded before it is kept. Whatever goes wrong in a service is its log's, not the
+client's to read.
+"""
+
+import asyncio
+import contextlib
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Awaitable, Callable
 from types import TracebackType
+from typing import Any, Final
 
-MAX_BODY = 65_536  # octets of a request; the largest legal one, a CertificateInstallationReq, has about 7000
-PATIENCE = 10.0  # s a client may take to say what it wants
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+from uvicorn.config import Config
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
 
+from lab.pki.route import Answer, Asked, Route
+from v2g.legible import logger
+from v2g.session.admission import Crowd, Stage
+from v2g.session.link import spelled
+from v2g.tasks import Tasks
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """One request, as a service sees it."""
+MAX_BODY: Final = 65_536  # octets of a request; the largest legal one, a CertificateInstallationReq, has about 7000
+MAX_HEAD: Final = 16_384  # octets of its head
+LIFETIME: Final = 20.0  # s of a connection: a slow one needs less for all it may send; longer ones only hold a place
+ROOM: Final = 128  # connections at once, of 100 KB each with TLS
 
-    path: str  # behind the route
-    body: bytes
-    headers: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    body: bytes
-    kind: str = "application/octet-stream"
-    status: int = 200
-    headers: tuple[tuple[str, str], ...] = ()
-
-
-Route = tuple[str, str, Callable[[Asked], Answer]]
-"""Method, beginning of the path, and who answers."""
+log = logger("v2g.web")
 
 
 class Site:
     """A server with its routes. As a context manager it serves in the background; `url` says where."""
 
-    def __init__(self, routes: list[Route], host: str = "::1", port: int = 0, tls: ssl.SSLContext | None = None) -> None:
-        self._server = _Server((host, port), routes)
-        if tls is not None:
-            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
-        self._scheme = "https" if tls is not None else "http"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    def __init__(
+        self, routes: list[Route], host: str = "::1", port: int = 0, tls: ssl.SSLContext | None = None, *, lifetime: float = LIFETIME
+    ) -> None:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._listener = socket.create_server((host, port), family=family, backlog=64)
+        self._listener.setblocking(False)
+        self._address: tuple[str, int] = self._listener.getsockname()[:2]
+        self._routes, self._tls, self._lifetime = routes, tls, lifetime
+        self._thread = threading.Thread(target=self.serve, name="web server", daemon=True)
+        self._stop: Callable[[], object] = lambda: None
+        self._serving = threading.Event()
 
     @property
     def url(self) -> str:
-        host, port = self._server.server_address[:2]
-        name = f"[{host!s}]" if ":" in str(host) else str(host)
-        return f"{self._scheme}://{name}:{port}"
+        """Where it is."""
+        return f"{'https' if self._tls is not None else 'http'}://{spelled(self._address)}"
 
     def __enter__(self) -> "Site":
         self._thread.start()
+        self._serving.wait()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        self._stop()
         self._thread.join()
 
     def serve(self) -> None:
         """Serve in the foreground until interrupted."""
+        with contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(self._serve())
+
+    async def _serve(self) -> None:
+        loop, stop = asyncio.get_running_loop(), asyncio.Event()
+        self._stop = lambda: loop.call_soon_threadsafe(stop.set)
+        door = _Door(self._listener, _app(self._routes), self._tls, self._lifetime)
         try:
-            self._server.serve_forever()
-        except KeyboardInterrupt:
-            self._server.server_close()
+            async with Tasks("v2g.web") as tasks:
+                tasks.keep("accepting", door.accept)
+                self._serving.set()
+                await stop.wait()
+        finally:
+            door.close()
+            self._listener.close()
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
+class _Door:
+    """Accepts connections, counts them, and shows each out in time."""
 
-    def __init__(self, address: tuple[str, int], routes: list[Route]) -> None:
-        self.routes = routes
-        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-        super().__init__(address, _Handler)
+    def __init__(self, listener: socket.socket, app: Any, tls: ssl.SSLContext | None, lifetime: float) -> None:
+        self._listener, self._tls, self._lifetime = listener, tls, lifetime
+        self._config = Config(
+            app, http=H11Protocol, ws="none", lifespan="off", loop="none", log_config=None, access_log=False, proxy_headers=False,
+            server_header=False, h11_max_incomplete_event_size=MAX_HEAD, timeout_keep_alive=int(LIFETIME),
+        )  # fmt: skip
+        self._config.load()
+        self._state = ServerState()
+        self._crowd = Crowd({Stage.SILENT: ROOM})
+        self._open: dict[int, tuple[socket.socket, asyncio.TimerHandle]] = {}
+        self._count = 0
+        self._taking: set[asyncio.Task[None]] = set()
 
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that breaks off, or fails its handshake, concerns nobody else."""
+    async def accept(self) -> None:
+        """For ever."""
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                accepted, peer = await loop.sock_accept(self._listener)
+            except OSError as error:
+                log.error("cannot accept a connection: %s; %d are open", error.strerror, len(self._open))
+                await asyncio.sleep(1.0)
+                continue
+            task = loop.create_task(self._take(accepted, str(peer[0])))
+            self._taking.add(task)
+            task.add_done_callback(self._taking.discard)
+
+    async def _take(self, accepted: socket.socket, source: str) -> None:
+        """One connection, to its end or the end of its time."""
+        loop = asyncio.get_running_loop()
+        self._count += 1
+        number = self._count
+        over = loop.create_future()
+        self._open[number] = accepted, loop.call_later(self._lifetime, self._show_out, number)
+        self._crowd.put(number, source, Stage.SILENT)
+        if (surplus := self._crowd.surplus(Stage.SILENT)) is not None:
+            self._show_out(surplus)
+        limit = {"ssl_handshake_timeout": self._lifetime, "ssl_shutdown_timeout": 1.0} if self._tls is not None else {}
+        try:
+            await loop.connect_accepted_socket(lambda: _Connection(self._config, self._state, over), accepted, ssl=self._tls, **limit)
+            await over
+        except (OSError, ValueError):
+            accepted.close()  # gone, or its handshake failed: that concerns nobody else
+        finally:
+            self._crowd.forget(number)
+            if (kept := self._open.pop(number, None)) is not None:
+                kept[1].cancel()
+
+    def _show_out(self, number: int) -> None:
+        self._crowd.forget(number)
+        with contextlib.suppress(OSError):
+            self._open[number][0].shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Close what is open."""
+        for number in list(self._open):
+            self._show_out(number)
 
 
-class _Handler(BaseHTTPRequestHandler):
-    timeout = PATIENCE
-    protocol_version = "HTTP/1.1"
-    server: _Server
+class _Connection(H11Protocol):
+    """A connection that says when it is over."""
 
-    def do_GET(self) -> None:
-        self._answer(b"")
+    def __init__(self, config: Config, state: ServerState, over: "asyncio.Future[None]") -> None:
+        super().__init__(config, state, {})
+        self._over = over
 
-    def do_POST(self) -> None:
-        length = self.headers.get("Content-Length", "")
-        if not length.isdecimal() or int(length) > MAX_BODY:
-            self.close_connection = True
-            self._send(Answer(b"", status=411 if not length.isdecimal() else 413))
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if not self._over.done():
+            self._over.set_result(None)
+
+
+def _app(routes: list[Route]) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+    """The routes as an ASGI application."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        try:
+            answer = await _answered(routes, request)
+        except ClientDisconnect:
             return
-        self._answer(self.rfile.read(int(length)))
+        except Exception:
+            log.exception("%s %s could not be answered", request.method, _path(request))
+            answer = Answer(b"", status=500)
+        response = Response(answer.body, answer.status, dict(answer.headers), answer.kind)
+        if answer.status in (408, 413):
+            response.headers["Connection"] = "close"  # what was not read is not a request
+        await response(scope, receive, send)
 
-    def _answer(self, body: bytes) -> None:
-        for method, prefix, service in self.server.routes:
-            if method == self.command and (self.path == prefix or self.path.startswith(f"{prefix.rstrip('/')}/")):
-                asked = Asked(self.path[len(prefix) :].lstrip("/"), body, dict(self.headers.items()))
-                try:
-                    self._send(service(asked))
-                except Exception as error:  # one request's trouble is not the server's
-                    self._send(Answer(f"{type(error).__name__}: {error}\n".encode(), "text/plain", 500))
-                return
-        self._send(Answer(b"", status=404))
+    return app
 
-    def _send(self, answer: Answer) -> None:
-        self.send_response(answer.status)
-        self.send_header("Content-Type", answer.kind)
-        self.send_header("Content-Length", str(len(answer.body)))
-        for name, value in answer.headers:
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(answer.body)
 
-    def log_message(self, *_: object) -> None:
-        """Quiet: what matters is in the answers."""
+def _path(request: Request) -> str:
+    raw: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
+    return raw.decode("ascii", "replace")
+
+
+async def _answered(routes: list[Route], request: Request) -> Answer:
+    path = _path(request)
+    for method, prefix, service in routes:
+        if method == request.method and (path == prefix or path.startswith(f"{prefix.rstrip('/')}/")):
+            body = await _body(request)
+            if body is None:
+                return Answer(b"", status=413)
+            source = request.client.host if request.client is not None else ""
+            asked = Asked(path[len(prefix) :].lstrip("/"), body, request.headers, source)
+            if asyncio.iscoroutinefunction(service):
+                found: Answer = await service(asked)
+            else:
+                found = await run_in_threadpool(service, asked)  # type: ignore[arg-type]
+            return found
+    return Answer(b"", status=404)
+
+
+async def _body(request: Request) -> bytes | None:
+    """The body, None where it is longer than any that is due."""
+    length = request.headers.get("Content-Length", "0")
+    if not length.isdecimal() or int(length) > MAX_BODY:
+        return None
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > MAX_BODY:
+            return None
+    return body

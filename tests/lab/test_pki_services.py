@@ -19,9 +19,11 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
+from lab.passwords import Door, Secret
 from lab.pki import cps, est, ocsp
 from lab.pki.office import Office
-from lab.pki.web import MAX_BODY, Answer, Site
+from lab.pki.route import Answer
+from lab.pki.web import MAX_BODY, Site
 from lab.staples import certificates
 from pki.errors import CertificateError, Kind, StoreError
 from pki.issue import build
@@ -42,7 +44,8 @@ from v2g.messages.common_messages import CertificateInstallationReq, Certificate
 from v2g.messages.common_types import MessageHeaderType
 
 NOW = datetime.now(UTC).replace(microsecond=0)
-USERS = {"station": "secret"}
+STATION = Names().evse_id
+USERS = {STATION: Secret.of("secret")}
 
 
 @pytest.fixture(scope="module")
@@ -212,7 +215,7 @@ def test_only_named_cars_get_contracts(store: Store) -> None:
 
 @contextmanager
 def est_site(store: Store) -> Iterator[Site]:
-    with Site(est.routes(store, USERS), tls=est.server_tls(store, datetime.now(UTC))) as site:
+    with Site(est.routes(store, Door(USERS)), tls=est.server_tls(store, datetime.now(UTC))) as site:
         yield site
 
 
@@ -224,7 +227,7 @@ def test_a_station_renews_its_certificate_while_it_runs(store: Store, tmp_path: 
     running = Store(station.path)
     assert running.secc.chain == old.chain
     with est_site(store) as site:
-        renewed = est.renew(station, site.url, ("station", "secret"), datetime.now(UTC))
+        renewed = est.renew(station, site.url, (STATION, "secret"), datetime.now(UTC))
     assert renewed.leaf != old.leaf
     assert not belongs(old.key, renewed.leaf.public_key())
     assert renewed.leaf.subject == old.leaf.subject
@@ -239,7 +242,7 @@ def test_a_station_renews_its_certificate_while_it_runs(store: Store, tmp_path: 
 def test_the_wrong_password_renews_nothing(store: Store) -> None:
     before = store.secc
     with est_site(store) as site:
-        for user in (("station", "wrong"), ("nobody", "secret"), ("", "")):
+        for user in ((STATION, "wrong"), ("nobody", "secret"), ("", "")):
             with pytest.raises(StoreError, match="401"):
                 est.renew(store, site.url, user, datetime.now(UTC))
     assert store.secc.chain == before.chain
@@ -248,11 +251,11 @@ def test_the_wrong_password_renews_nothing(store: Store) -> None:
 def test_a_server_of_another_root_is_not_believed(store: Store, tmp_path: Path) -> None:
     other = create(tmp_path / "other", [build(Plan(), "secp521r1", NOW)])
     with est_site(other) as site, pytest.raises(StoreError, match="certificate verify failed"):
-        est.renew(store, site.url, ("station", "secret"), datetime.now(UTC))
+        est.renew(store, site.url, (STATION, "secret"), datetime.now(UTC))
     with pytest.raises(StoreError, match="https only"):
-        est.renew(store, "http://[::1]:1", ("station", "secret"), datetime.now(UTC))
+        est.renew(store, "http://[::1]:1", (STATION, "secret"), datetime.now(UTC))
     with pytest.raises(StoreError, match="refused"):
-        est.renew(store, "https://[::1]:1", ("station", "secret"), datetime.now(UTC))
+        est.renew(store, "https://[::1]:1", (STATION, "secret"), datetime.now(UTC))
 
 
 def test_requests_that_are_not_granted(store: Store) -> None:
@@ -271,7 +274,7 @@ def test_requests_that_are_not_granted(store: Store) -> None:
     tls.load_verify_locations(
         cadata=store.anchors.v2g[1].public_bytes(Encoding.PEM).decode() + store.anchors.v2g[0].public_bytes(Encoding.PEM).decode()
     )
-    authorization = {"Authorization": "Basic " + base64.b64encode(b"station:secret").decode()}
+    authorization = {"Authorization": "Basic " + base64.b64encode(f"{STATION}:secret".encode()).decode()}
     with est_site(store) as site:
         place = urlparse(site.url)
 
@@ -303,11 +306,11 @@ def test_a_hostile_answer_replaces_nothing(store: Store) -> None:
     other = office.sign(stranger, Role.SECC, store.credential(Role.CPO_SUB2), NOW)
     genuine = [pkcs7.serialize_certificates([one], Encoding.DER) for one in (other[0], before.leaf, store.vehicle.leaf, before.chain[1])]
     for body in (b"", b"garbage", secrets.token_bytes(300), *genuine):
-        routes = [route for route in est.routes(store, USERS) if route[0] == "GET"]
+        routes = [route for route in est.routes(store, Door(USERS)) if route[0] == "GET"]
         answer = Answer(base64.encodebytes(body), est.CERTIFICATES)
         with (
             Site([*routes, ("POST", est.BASE, lambda _, answer=answer: answer)], tls=est.server_tls(store, NOW)) as site,
             pytest.raises((CertificateError, StoreError)),
         ):
-            est.renew(store, site.url, ("station", "secret"), datetime.now(UTC))
+            est.renew(store, site.url, (STATION, "secret"), datetime.now(UTC))
     assert Store(store.path).secc.chain == before.chain

@@ -247,12 +247,13 @@ def test_a_station_takes_its_password_from_a_file_or_the_environment(tmp_path):
 
     from lab.csms import Csms
     from lab.csms_steering import Strategy
+    from lab.passwords import Door, Secret
 
     file = tmp_path / "password"
     file.write_text(f"{SECRET}\n")
 
     async def scene(arguments: list[str], environment: dict[str, str]) -> None:
-        csms = Csms(Strategy("none"), password=SECRET)
+        csms = Csms(Strategy("none"), door=Door({"DE*V2G*E1": Secret.of(SECRET)}))
         server = await csms.serve()
         url = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}/ocpp"
         command = [sys.executable, "-m", "lab.cli", "secc", "--no-tls", "--host", "127.0.0.1", "--port", "0", "--json", "--ocpp", url]

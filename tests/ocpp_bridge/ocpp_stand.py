@@ -11,6 +11,7 @@ from typing import Any
 
 from energy.needs import Needs
 from lab.csms import Csms
+from lab.passwords import Door, Secret
 from ocpp_bridge.bridge import Bridge
 from ocpp_bridge.charge_point import ChargePoint, Endpoint
 from ocpp_bridge.charger import Charger, Evse
@@ -59,6 +60,11 @@ def entropy() -> Callable[[int], bytes]:
 def charger(services: tuple = ("DC", "DC_BPT"), evses: int = 1, started: float = 0.0, **more: Any) -> Charger:
     places = {n: Evse(n, services, LIMITS, f"DE*V2G*E{n}") for n in range(1, evses + 1)}
     return Charger(Clock(WALL, started), entropy(), places, **more)
+
+
+def door(password: str, name: str = "CS-1") -> Door:
+    """The door of a CSMS that knows one station."""
+    return Door({name: Secret.of(password)})
 
 
 class Frames:

@@ -20,7 +20,7 @@ from lab.csms_steering import Strategy
 from ocpp_bridge.charge_point import ChargePoint, Endpoint
 from ocpp_bridge.link import CallFailed, Link
 from ocpp_bridge.rpc import Refusal
-from tests.ocpp_bridge.ocpp_stand import entropy, stand
+from tests.ocpp_bridge.ocpp_stand import door, entropy, stand
 
 NOW = "2026-11-22T18:00:00Z"
 EVENT = {"eventType": "Updated", "timestamp": NOW, "triggerReason": "Trigger", "seqNo": 0, "transactionInfo": {"transactionId": "t"}}
@@ -348,7 +348,7 @@ def test_a_reset_boots_anew():
 @pytest.mark.parametrize(
     ("url", "id_", "more", "reason"),
     [
-        ("http://x", "CS", {}, "no WebSocket address"),
+        ("http://x", "CS", {}, "begin it with ws:// or wss://"),
         ("ws://x", "C:S", {}, "without a colon"),
         ("ws://x", "C" * 49, {}, "1 to 48"),
         ("ws://x", "CS", {"certificate": "c.pem"}, "need wss"),
@@ -369,7 +369,7 @@ def test_the_station_id_is_percent_encoded_and_the_password_not_shown():
 def test_profile_1_lets_in_who_knows_the_password():
     async def scene():
         secret = "0123456789abcdef"
-        async with stand(Csms(password=secret), endpoint={"password": secret}) as s:
+        async with stand(Csms(door=door(secret)), endpoint={"password": secret}) as s:
             await s.until(lambda: s.csms.stations and s.station.connectors)
             port = next(iter(s.point.endpoint.url.split(":")[2].split("/")))
             for wrong in ("wrong", None):
@@ -433,7 +433,7 @@ def listening(trust, *, mutual: bool) -> ssl.SSLContext:
 def test_profiles_2_and_3_go_over_tls(trust, profile):
     async def scene():
         secret = "0123456789abcdef"
-        csms = Csms(password=secret if profile == 2 else None)
+        csms = Csms(door=door(secret) if profile == 2 else None)
         server = await csms.serve(tls=listening(trust, mutual=profile == 3))
         port = next(iter(server.sockets)).getsockname()[1]
         how = {"trust": trust["ca"][0], "url": f"wss://localhost:{port}/ocpp"}

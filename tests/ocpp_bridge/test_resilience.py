@@ -6,9 +6,10 @@ import logging
 import pytest
 
 from lab.csms import Csms
+from lab.csms_door import Admission
 from lab.csms_steering import Strategy
 from ocpp_bridge.charge_point import Endpoint
-from tests.ocpp_bridge.ocpp_stand import stand
+from tests.ocpp_bridge.ocpp_stand import door, stand
 
 REDIRECTS = [
     "http://login.example/",
@@ -72,7 +73,7 @@ def test_whatever_answers_the_station_says_why_and_is_there_when_the_csms_is(ans
             assert said["tasks"]["connection"]["restarts"] == 0  # a peer's answer is an event, not an accident
             wrong.close()
             await wrong.wait_closed()
-            csms = Csms(Strategy("none"), password=PASSWORD)
+            csms = Csms(Strategy("none"), door=door(PASSWORD))
             server = await csms.serve(port=port)
             await s.until(lambda: csms.stations and csms.stations["CS-1"].connectors)
             assert s.point.account()["failures"] == 0
@@ -106,15 +107,16 @@ def test_credentials_never_travel_to_another_origin(host):
 
 def test_a_redirect_within_the_origin_is_followed():
     async def scene():
-        class Moved(Csms):
-            def _admitted(self, connection, request):
+        class Moved(Admission):
+            async def __call__(self, connection, request):
                 if request.path.startswith("/ocpp/"):
                     response = connection.respond(307, "")
                     response.headers["Location"] = "/new/CS-1"
                     return response
-                return super()._admitted(connection, request)
+                return await super().__call__(connection, request)
 
-        csms = Moved(Strategy("none"))
+        csms = Csms(Strategy("none"))
+        csms.admission = Moved(None)
         async with stand(csms) as s:
             await s.until(lambda: csms.stations and csms.stations["CS-1"].connectors)
 
