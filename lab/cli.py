@@ -10,6 +10,7 @@ from lab.guard import told
 from lab.output import reserved
 from lab.parser import Parser, Version
 from lab.recorder import detached
+from v2g.legible import logger
 
 COMMANDS = {
     "demo": "lab.demo_cli",
@@ -23,6 +24,7 @@ COMMANDS = {
     "doctor": "lab.doctor",
     "interop": "lab.interop",
 }
+FOREIGN = ("asyncio", "websockets.client", "websockets.server", "uvicorn.error")  # loggers that repeat what strangers send
 LASTING = {"demo", "secc", "ev", "csms"}  # these carry sessions, which must not wait for whoever reads their output
 
 EPILOG = """examples:
@@ -41,6 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     named = command(arguments) if command(arguments) in COMMANDS else None
     options = None
+    for foreign in FOREIGN:
+        logger(foreign)
     try:
         with reserved():
             options = parsed(arguments)

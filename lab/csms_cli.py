@@ -15,8 +15,9 @@ from typing import Any
 
 from lab import wall
 from lab.extras import missing
-from lab.output import put
+from lab.output import complain, put
 from lab.parser import number, port, whole
+from v2g.legible import legible
 
 WELL, USAGE = 0, 2
 EPILOG = """examples:
@@ -91,7 +92,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         return asyncio.run(_serve(options))
     except ValueError as error:
-        print(f"v2g csms: {error}", file=sys.stderr)
+        complain(f"v2g csms: {error}")
         return USAGE
     except KeyboardInterrupt:
         return WELL
@@ -195,7 +196,7 @@ async def _serve(options: argparse.Namespace) -> int:
 
 
 def _print_line(entry: Any) -> None:
-    put(f"{datetime.fromtimestamp(entry.at):%H:%M:%S} {entry.station}  {entry.text}", flush=True)
+    put(f"{datetime.fromtimestamp(entry.at):%H:%M:%S} {legible(entry.station)}  {legible(entry.text)}", flush=True)
 
 
 def _print_json(entry: Any) -> None:

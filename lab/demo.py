@@ -28,6 +28,7 @@ from evcc.goal import Goal
 from evcc.trust import equip, vehicle_tls
 from lab.ev_cli import address as host_port
 from lab.narrator import Narrator
+from lab.output import complain
 from lab.recorder import Recorder
 from lab.report.page import page
 from lab.report.reading import stories
@@ -228,7 +229,7 @@ async def perform(plan: Plan, tell: Tell) -> Outcome:
     try:
         _report(plan, outcome)
     except (OSError, ValueError) as error:  # the session was what it was, with a page or without
-        print(f"v2g demo: no report: {error}", file=sys.stderr)
+        complain(f"v2g demo: no report: {error}")
     return outcome
 
 

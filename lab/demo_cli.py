@@ -3,12 +3,12 @@
 import argparse
 import asyncio
 import json
-import sys
 from pathlib import Path
 
 from lab.extras import missing
-from lab.output import put
+from lab.output import complain, put
 from lab.parser import number
+from v2g.legible import legible
 
 SHORTEST = 5  # s: an hour then takes a quarter of a second, in which a busy machine manages a loop or two
 EPILOG = """examples:
@@ -47,23 +47,23 @@ def run(options: argparse.Namespace) -> int:
 
     def tell(line: str) -> None:
         if options.json:
-            print(line, file=sys.stderr, flush=True)
+            complain(line, flush=True)
         else:
-            put(line, flush=True)
+            put(legible(line), flush=True)
 
     if plan.install and plan.authorization != "PnC":
-        print("v2g demo: --install brings a contract, which --auth eim does not use; leave out one of them", file=sys.stderr)
+        complain("v2g demo: --install brings a contract, which --auth eim does not use; leave out one of them")
         return 2
     if lacking := missing(("energy", "ocpp") if plan.ocpp else ("energy",)):
-        print(f"v2g demo: {lacking}{', or leave the CSMS out with --no-ocpp' if plan.ocpp else ''}", file=sys.stderr)
+        complain(f"v2g demo: {lacking}{', or leave the CSMS out with --no-ocpp' if plan.ocpp else ''}")
         return 2
     try:
         outcome = asyncio.run(perform(plan, tell))
     except asyncio.CancelledError:
-        print("v2g demo: stopped by SIGTERM", file=sys.stderr)
+        complain("v2g demo: stopped by SIGTERM")
         return 143
     except (RuntimeError, StoreError) as error:
-        print(f"v2g demo: {error}", file=sys.stderr)
+        complain(f"v2g demo: {error}")
         return 2
     if options.json:
         put(json.dumps({"well": outcome.well, "missed": outcome.missed, "car": outcome.car, "files": outcome.files}))
@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
     for name, path in outcome.files.items():
         put(f"{name:10} {path}")
     for line in outcome.missed:
-        put(f"not well   {line}")
+        put(f"not well   {legible(line)}")
     put("all went well" if outcome.well else "this was not as it should be")
     return 0 if outcome.well else 1
 

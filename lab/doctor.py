@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal
 
 from lab.extras import EXTRAS, cure
 from lab.output import put
+from v2g.legible import legible
 
 if TYPE_CHECKING:
     from v2g.session.tls import TlsFacts
@@ -236,7 +237,7 @@ def run(options: argparse.Namespace) -> int:
         put(json.dumps([asdict(f) for f in findings], indent=1))
     else:
         for f in findings:
-            put(f"{f.verdict:5} {f.topic:14} {f.found}" + (f"\n{'':20} {f.cure}" if f.verdict != "ok" and f.cure else ""))
+            put(f"{f.verdict:5} {f.topic:14} {legible(f.found)}" + (f"\n{'':20} {legible(f.cure)}" if f.verdict != "ok" and f.cure else ""))
     return int(any(f.verdict == "bad" for f in findings))
 
 

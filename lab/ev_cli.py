@@ -5,7 +5,6 @@ import asyncio
 import contextlib
 import json
 import signal
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,9 +13,10 @@ from evcc.config import Config, parsed
 from evcc.script import Script
 from evcc.services import IDS
 from lab import wall
-from lab.output import put
+from lab.output import complain, put
 from lab.parser import number, whole
 from lab.witness import add_options, witnesses
+from v2g.legible import legible
 from v2g.settings import ConfigError, text_of
 
 if TYPE_CHECKING:
@@ -122,9 +122,9 @@ def run(options: argparse.Namespace) -> int:
         said = asyncio.run(visit(config, options))
     except (ConfigError, StoreError, CertificateError, Misuse) as error:
         if str(error) not in already:
-            print(f"v2g ev: {error}", file=sys.stderr)
+            complain(f"v2g ev: {error}")
         return USAGE
-    put(json.dumps(said) if options.json else told(said), flush=True)
+    put(json.dumps(said) if options.json else legible(told(said)), flush=True)
     return WELL if said["ok"] else NEGATIVE
 
 
@@ -185,14 +185,14 @@ async def visit(config: Config, options: argparse.Namespace) -> dict[str, Any]:
         given: dict[str, Any] = {"revocation": config.revocation, "name_roots": config.name_roots, "wall": wall.wall_of(clock)}
         tls = vehicle_tls(store, profile, **given)
         if (at := wall.judging_at(options, clock)) is not None:
-            print(f"v2g ev: certificates are judged at {at}, not at the machine's time", file=sys.stderr)
+            complain(f"v2g ev: certificates are judged at {at}, not at the machine's time")
     if store and tls:
         wish = replace(wish, evccid=store.vehicle.common_name)  # [V2G20-2598]
     car = replace(config, wish=wish).car(clock, clock.started)
     if store and "PnC" in wish.authorizations:
         equip(car, store)
     with witnesses(options, "evcc", lambda at: driving.car.clock.wall(at)) as watch:
-        tell = Narrator(clock, lambda line: print(line, file=sys.stderr, flush=True))
+        tell = Narrator(clock, lambda line: complain(line, flush=True))
         observe = [*watch(), *([] if options.quiet else [lambda local, peer, number: tell])]
         driving = Visit(
             car, script_of(options, wish.services), tls, observe=observe, resume_within=config.resume_within, grace=config.grace

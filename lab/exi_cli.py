@@ -9,7 +9,7 @@ from typing import Any
 
 from lab.exi_reading import Answer, Question, answer, documents
 from lab.octet_forms import Document
-from lab.output import put
+from lab.output import complain, put
 from v2g.exi import derive, explain
 from v2g.exi import dialect as dialects
 from v2g.exi import json as exi_json
@@ -18,6 +18,7 @@ from v2g.exi.decoder import BEHIND
 from v2g.exi.errors import EncodeError, ExiError
 from v2g.exi.grammar import SchemaSet
 from v2g.exi.schema import declared_elements
+from v2g.legible import in_xml
 from v2g.messages import MODULES, schema_set
 
 MODES = ("conformance", "interop")
@@ -82,10 +83,10 @@ def _guarded(action: Callable[[argparse.Namespace], int], options: argparse.Name
             raise UsageError("a message, a file or - is expected, or --jsonl")
         return action(options)
     except UsageError as error:
-        print(f"v2g exi: {error}", file=sys.stderr)
+        complain(f"v2g exi: {error}")
         return 2
     except (ExiError, OSError) as error:
-        print(f"v2g exi: {error}", file=sys.stderr)
+        complain(f"v2g exi: {error}")
         return 1
 
 
@@ -142,7 +143,7 @@ def _each(given: bytes, options: argparse.Namespace, show: Callable[[Document], 
         except ExiError as error:
             if len(found) == 1:
                 raise
-            print(f"v2g exi: message {number} of {len(found)}: {error}", file=sys.stderr)
+            complain(f"v2g exi: message {number} of {len(found)}: {error}")
             worst = 1
     return worst
 
@@ -160,10 +161,10 @@ def _decode(options: argparse.Namespace) -> int:
             return 0
         notes = told.findings if options.set else (f"set {told.set}, {told.sure}", *told.findings)
         try:
-            put(told.xml(pretty=True), end="")
+            put(in_xml(told.xml(pretty=True)), end="")
         finally:
             for note in notes:
-                print(f"v2g exi: {note}", file=sys.stderr)
+                complain(f"v2g exi: {note}")
         return 0
 
     return _each(_given(options.message), options, show)
@@ -211,7 +212,7 @@ def _explained(document: Document, options: argparse.Namespace) -> int:
     else:
         put("\n".join(explain.table(octets, steps)))
     if remarks:
-        print(f"v2g exi: {remarks}", file=sys.stderr)
+        complain(f"v2g exi: {remarks}")
     return int(not steps or steps[-1].what not in ("padding", "EE", "end of fragment", BEHIND))
 
 
@@ -235,7 +236,7 @@ def _is_message(given: bytes) -> bool:
 def _json_of(told: Answer) -> int:
     put(json.dumps(told.message, indent=2, ensure_ascii=False))
     for finding in told.findings:
-        print(f"v2g exi: {finding}", file=sys.stderr)
+        complain(f"v2g exi: {finding}")
     return 0
 
 
@@ -249,7 +250,7 @@ def _describe(options: argparse.Namespace) -> int:
     for cls in found:
         put(derive.describe(cls))
     if not found:
-        print(f"v2g exi: no type or element {options.type}", file=sys.stderr)
+        complain(f"v2g exi: no type or element {options.type}")
     return 0 if found else 1
 
 

@@ -7,12 +7,12 @@ import errno
 import os
 import re
 import socket
-import sys
 import traceback
 from types import TracebackType
 from typing import Any
 
 from lab import extras
+from lab.output import complain
 
 WELL, USAGE, FAULT, INTERRUPTED = 0, 2, 70, 130  # 70: an internal fault, as sysexits has it
 TRACEBACK = "V2GKIT_TRACEBACK"
@@ -57,7 +57,7 @@ def told(error: BaseException, command: str, options: Any = None) -> int:
     message, code = words(error, options)
     if os.environ.get(TRACEBACK):
         traceback.print_exception(error)
-    print(f"{command}: {message}", file=sys.stderr)
+    complain(f"{command}: {message}")
     return code
 
 

@@ -12,13 +12,20 @@ import sys
 from collections.abc import Iterator
 from typing import TextIO
 
+from v2g.legible import legible, masked
+
 _answers: TextIO | None = None  # where `put` writes while standard output is reserved
 
 
 def put(*values: object, end: str = "\n", flush: bool = False) -> None:
     """Write to the standard output that the user reads, as `print` does. Raises OSError: the disk is full, the reader has gone."""
     with _named():
-        print(*values, end=end, flush=flush, file=answered())
+        print(*(legible(value, lines=True) for value in values), end=end, flush=flush, file=answered())
+
+
+def complain(text: object, *, flush: bool = False) -> None:
+    """Say one line on standard error: nothing from outside forges another, or shows a password."""
+    print(legible(masked(text)), file=sys.stderr, flush=flush)
 
 
 def answered() -> TextIO:

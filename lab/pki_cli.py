@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -13,7 +12,7 @@ import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
-from lab.output import put
+from lab.output import complain, put
 from lab.pki import explain as explanation
 from lab.pki.commands import add
 from lab.pki.office import Office
@@ -27,6 +26,7 @@ from pki.status import check
 from pki.status_book import Silence, StatusBook, by_records
 from pki.store import Store, create, read_chain
 from pki.verify import Anchors, Finding, Status, explain, verify
+from v2g.legible import legible
 from v2g.settings import ConfigError, table, text_of
 
 WELL, NEGATIVE, USAGE = 0, 1, 2
@@ -75,10 +75,10 @@ def guarded(run: Callable[[argparse.Namespace], int], options: argparse.Namespac
     try:
         return run(options)
     except (StoreError, PlanError, IdentifierError, ConfigError) as error:
-        print(f"{options.prog}: {error}", file=sys.stderr)
+        complain(f"{options.prog}: {error}")
         return USAGE
     except CertificateError as error:
-        print(f"{options.prog}: {error}", file=sys.stderr)
+        complain(f"{options.prog}: {error}")
         return NEGATIVE
 
 
@@ -129,7 +129,7 @@ def create_store(options: argparse.Namespace) -> int:
         put(f"{store.path}: {count} certificates with their keys on {', '.join(wanted.curves)}")
         for role in LEAVES:
             for found in store.credentials(role):
-                put(f"  {role.value:13} {found.common_name:22} until {facts(found.leaf).not_after:%Y-%m-%d}  {found.chain_path}")
+                put(f"  {role.value:13} {legible(found.common_name):22} until {facts(found.leaf).not_after:%Y-%m-%d}  {found.chain_path}")
     return WELL
 
 
@@ -238,12 +238,13 @@ def _print_verdict(
     for finding in findings if options.explain else ():
         if finding.depth != depth:
             depth = finding.depth
-            put("chain" if depth is None else f"certificate {depth}: {finding.name}")
+            put("chain" if depth is None else f"certificate {depth}: {legible(finding.name)}")
         requirement = f"  [{finding.requirement}]" if finding.requirement else ""
-        put(f"  {'ok' if finding.holds else 'NO'}  {finding.check}{f': {finding.complaint}' if finding.complaint else ''}{requirement}")
+        complaint = f": {legible(finding.complaint)}" if finding.complaint else ""
+        put(f"  {'ok' if finding.holds else 'NO'}  {finding.check}{complaint}{requirement}")
     for warning in warnings:
-        put(f"note: {warning}")
-    put(f"refused: {error}" if error else f"accepted as {options.role} by rules {options.rules}")
+        put(f"note: {legible(warning)}")
+    put(f"refused: {legible(error)}" if error else f"accepted as {options.role} by rules {options.rules}")
 
 
 # --- show ---
@@ -273,10 +274,10 @@ def show(options: argparse.Namespace) -> int:
         put(json.dumps(shown))
     else:
         for one in shown:
-            put("\n".join(f"{key:12} {value}" for key, value in one.items() if value not in (None, "")), end="\n\n")
+            put("\n".join(f"{key:12} {legible(value)}" for key, value in one.items() if value not in (None, "")), end="\n\n")
     for path in options.path:
         for warning in Store(path).warnings(datetime.now(UTC)) if path.is_dir() else ():
-            print(f"note: {warning}", file=sys.stderr)
+            complain(f"note: {warning}")
     return WELL
 
 

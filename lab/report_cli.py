@@ -1,10 +1,9 @@
 """`v2g report`: one self-contained HTML page from a trace, with a verdict for every connection in it."""
 
 import argparse
-import sys
 from pathlib import Path
 
-from lab.output import put
+from lab.output import complain, put
 
 
 def run(options: argparse.Namespace) -> int:
@@ -16,7 +15,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         target.write_text(page(*stories(options.trace)))
     except (ValueError, KeyError) as error:
-        print(f"v2g report: {error}", file=sys.stderr)
+        complain(f"v2g report: {error}")
         return 2
     put(target)
     return 0

@@ -6,7 +6,6 @@ import contextlib
 import json
 import secrets
 import signal
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -18,7 +17,7 @@ from energy.site import Site
 from lab import wall
 from lab.extras import missing
 from lab.hardware import distinct, furnished
-from lab.output import put
+from lab.output import complain, put
 from lab.parser import listed, number, port
 from lab.supervisor import Supervisor
 from lab.wall import LOCAL
@@ -26,6 +25,7 @@ from lab.witness import add_options, witnesses
 from secc import station as words
 from secc.backend import LocalBackend, Surroundings
 from secc.config import Config, OutletConfig, limits_of, parsed
+from v2g.legible import legible
 from v2g.messages.common_types import ChargeLoopResType
 from v2g.session.clock import Clock
 from v2g.session.endpoint import Ended, Event, FrameSent, Noted, Relaxed
@@ -117,7 +117,7 @@ def run(options: argparse.Namespace) -> int:
         ended = asyncio.run(serve(config, options))
     except (ConfigError, StoreError, CertificateError, Unreachable) as error:
         if str(error) not in said:
-            print(f"v2g secc: {error}", file=sys.stderr)
+            complain(f"v2g secc: {error}")
         return USAGE
     return WELL if ended is None or ended.well else NEGATIVE
 
@@ -239,13 +239,13 @@ async def renewed(store: Any, station: Any, config: Config, now: Callable[[], fl
             tls = station_tls(store, config.profile, now) if config.tls else None
             station.reload(tls, station_verifier(store, config.profile), price_signing(store, config.profile))
         except StoreError as error:
-            print(f"v2g secc: {error}; the certificates of before stay in use", file=sys.stderr)
+            complain(f"v2g secc: {error}; the certificates of before stay in use")
 
 
 def unstapled(wrong: dict[str, str]) -> None:
     """Say which certificates have no fresh OCSP response; cars may refuse a station without."""
     for name, reason in wrong.items():
-        print(f"v2g secc: no OCSP response for {name}: {reason}", file=sys.stderr)
+        complain(f"v2g secc: no OCSP response for {name}: {reason}")
 
 
 async def until_stopped(work: Any, stop: asyncio.Event) -> Ended | None:
@@ -334,7 +334,7 @@ def say(as_json: bool, event: str, **facts: Any) -> None:
         )
     else:
         about = {name: value for name, value in facts.items() if name != "connection" and value not in (None, "", [], False)}
-        told = ", ".join(f"{name} {value}" for name, value in about.items())
+        told = ", ".join(f"{name} {legible(value)}" for name, value in about.items())
         put(f"{event}: {told}" if told else event, flush=True)
 
 

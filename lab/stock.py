@@ -1,11 +1,11 @@
 """What a directory of certificates lacks, said the same way by `v2g doctor`, `v2g secc` and `v2g ev`."""
 
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from lab.output import complain
 from pki.inventory import Lack, Side, lacking
 from pki.profiles import INTEROP, ISO20, Role
 
@@ -30,5 +30,5 @@ def said_at_start(command: str, path: str, side: Side, profile: str, at: float, 
     """Say on standard error what a command will miss or refuse, one line each; gives the lines, so that none is said twice."""
     found = lacking(path, side, RULES[profile], datetime.fromtimestamp(at, UTC), **needs)
     for lack in found:
-        print(f"{command}: {'' if lack.bad else 'note: '}{lack}", file=sys.stderr)
+        complain(f"{command}: {'' if lack.bad else 'note: '}{lack}")
     return frozenset(str(lack) for lack in found)

@@ -3,12 +3,12 @@
 import argparse
 import contextlib
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from lab.cpu import Meter
+from lab.output import complain
 from lab.pcapng import Capture
 from lab.recorder import Recorder
 from v2g.legible import legible
@@ -48,7 +48,7 @@ Watch = Callable[..., list[Observe]]
 
 def warned(line: str) -> None:
     """Say it to who started this."""
-    print(f"v2g: {legible(line)}", file=sys.stderr)
+    complain(f"v2g: {legible(line)}")
 
 
 def _revealed(options: argparse.Namespace, key_log: Path | None) -> str:

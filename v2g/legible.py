@@ -1,24 +1,30 @@
-"""Text from outside, made fit for people: nothing in it can move a cursor, forge a line, turn the reading order or show a password. Pure.
+r"""Text from outside, made fit for people: nothing in it can move a cursor, forge a line, turn the reading order or show a password. Pure.
 
 Names, reasons and ids come from cars, certificates and backends, and end on a terminal, in a log or on a page. `legible` is the one door
-they pass on the way there. Machines get JSON, which says the same strings with its own escapes (`as_json`).
+they pass on the way there. It writes \u001b for what acts instead of showing, as JSON does, so that a line of JSON stays the same JSON.
 """
 
-import json
 import logging
 import re
 import traceback
 import unicodedata
-from typing import Any, Final
+from typing import Final
 
 UNSAFE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})  # control, format and bidi, lone surrogates, line and paragraph separators
+OWN: Final = "\n\t"  # what a text of ours may hold that is laid out in lines
 _USERINFO = re.compile(r"(?<=://)[^/?#@\s\"'<>]*(?=@)")  # of a URL, wherever in a text
 
 
-def legible(text: object) -> str:
-    """A text with every character that is not for reading written as its escape: one line, in one direction."""
+def legible(text: object, *, lines: bool = False) -> str:
+    """A text with every character that is not for reading written as its escape: one line, in one direction.
+
+    `lines` lets line feeds and tabs pass: for a whole text of ours, whose parts from outside have come through here before.
+    """
     said = str(text)
-    return said if said.isprintable() else "".join(escaped(each) if unsafe(each) else each for each in said)
+    if said.isprintable():
+        return said
+    kept = OWN if lines else ""
+    return "".join(_escaped(ord(each)) if each not in kept and unsafe(each) else each for each in said)
 
 
 def unsafe(character: str) -> bool:
@@ -26,32 +32,15 @@ def unsafe(character: str) -> bool:
     return unicodedata.category(character) in UNSAFE
 
 
-def escaped(character: str) -> str:
-    r"""A character as \xNN, \uNNNN or \UNNNNNNNN."""
-    return repr(character)[1:-1] if character in "\n\r\t" else _escape(ord(character))
+def _escaped(code: int) -> str:
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\u{0xD7C0 + (code >> 10):04x}\\u{0xDC00 + (code & 0x3FF):04x}"
 
 
-def _escape(code: int) -> str:
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
-
-
-def as_json(value: Any, *, separators: tuple[str, str] | None = None) -> str:
-    """A value as one line of JSON that is safe to look at: the same strings for a machine, escapes where a terminal would act."""
-    return in_json(json.dumps(value, ensure_ascii=False, separators=separators))
-
-
-def in_json(text: str) -> str:
-    """A line of JSON with escapes for what json.dumps leaves as it is: DEL, C1, format and bidi characters."""
+def in_xml(text: str) -> str:
+    """A document of ours with character references for what `legible` would escape, and which XML can say: the same document."""
     if text.isprintable():
         return text
-    return "".join(_json_escape(each) if unsafe(each) else each for each in text)
-
-
-def _json_escape(character: str) -> str:
-    code = ord(character)
-    if code < 0x10000:
-        return f"\\u{code:04x}"
-    return f"\\u{0xD7C0 + (code >> 10):04x}\\u{0xDC00 + (code & 0x3FF):04x}"
+    return "".join(f"&#x{ord(each):X};" if each not in "\r\n\t" and ord(each) > 0x1F and unsafe(each) else each for each in text)
 
 
 def masked(text: object) -> str:

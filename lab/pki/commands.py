@@ -32,6 +32,7 @@ from pki.plan import Names, Plan
 from pki.profiles import INTEROP, ISO20, PROFILES, RULES, Role
 from pki.request import read_request, request
 from pki.store import KEY_MODE, Store, create, read_chain, read_key
+from v2g.legible import legible
 
 Add = Callable[[str, Callable[[argparse.Namespace], int], str], argparse.ArgumentParser]
 WELL = 0
@@ -56,7 +57,7 @@ def add(command: Add) -> None:
 
 def say(options: argparse.Namespace, line: str, **fields: Any) -> None:
     """One line for people, or one JSON document for machines."""
-    put(json.dumps(fields) if options.json else line, flush=True)
+    put(json.dumps(fields) if options.json else legible(line), flush=True)
 
 
 def office_of(path: Path) -> Office:

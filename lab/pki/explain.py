@@ -24,6 +24,7 @@ from pki.tariff import price_schedules
 from pki.verify import verify
 from v2g.exi.codec import decode
 from v2g.exi.errors import DecodeError
+from v2g.legible import legible
 from v2g.messages import common_messages as cm
 from v2g.messages import schema_set
 from v2g.messages.iso2 import msg_body as body2
@@ -138,13 +139,13 @@ def _judged(given: argparse.Namespace, kind: Signed, chain: tuple[bytes, ...], n
 
 
 def _print(name: str, signer: str, steps: Sequence[Step], error: SignatureError | None, judged: str) -> None:
-    put(f"{name}, signed by {signer}")
+    put(f"{name}, signed by {legible(signer)}")
     for number, step in enumerate(steps, 1):
-        put(f"{number:3} {step.name}: {step.detail}")
+        put(f"{number:3} {step.name}: {legible(step.detail)}")
         for line in range(0, len(step.octets), 48):
             put(f"      {step.octets[line : line + 48].hex()}")
-    put(f"chain: {judged}")
-    put(f"refused: {error}" if error else "the signature holds")
+    put(f"chain: {legible(judged)}")
+    put(f"refused: {legible(error)}" if error else "the signature holds")
 
 
 def _json(name: str, signer: str, steps: Sequence[Step], error: SignatureError | None, judged: str, holds: bool) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from html import escape
 
 from lab.report.story import Sample, Steps, Story
+from v2g.legible import legible
 
 WIDTH, LEFT, RIGHT = 960, 64, 56
 POWER = (24, 250)  # top and height, px
@@ -86,7 +87,7 @@ def _prices(prices: tuple[Steps, Steps], x: Scale, begin: float, end: float, cur
     top, height = PRICE
     low, high = min(0.0, *values), max(0.01, *values)
     y = _linear(low, high * 1.08, top + height, top)
-    parts = [_grid(y, _ticks(low, high), f"{escape(currency)}/kWh", WIDTH, fine=True)]
+    parts = [_grid(y, _ticks(low, high), f"{escape(legible(currency))}/kWh", WIDTH, fine=True)]
     parts += [_path(steps, x, y, name) for steps, name in zip(shown, ("import", "export"), strict=True)]
     return parts
 

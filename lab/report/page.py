@@ -7,6 +7,12 @@ from string import Template
 
 from lab.report.chart import session_chart
 from lab.report.story import Chain, Exchange, Steps, Story, Tuple
+from v2g.legible import legible
+
+
+def shown(text: object) -> str:
+    """A text from outside as part of the page: neither markup nor anything that acts."""
+    return escape(legible(text))
 
 
 def page(*stories: Story) -> str:
@@ -14,7 +20,7 @@ def page(*stories: Story) -> str:
     template = Template((files("lab.report") / "page.html").read_text())
     return template.substitute(
         style=(files("lab.report") / "style.css").read_text(),
-        title=escape(stories[0].title if len(stories) == 1 else f"{len(stories)} connections"),
+        title=shown(stories[0].title if len(stories) == 1 else f"{len(stories)} connections"),
         overview=_overview(stories) if len(stories) > 1 else "",
         connections="".join(_connection(story, number, alone=len(stories) == 1) for number, story in enumerate(stories)),
     )
@@ -25,9 +31,9 @@ def _overview(stories: tuple[Story, ...]) -> str:
     others = len(stories) - well
     said = f"{well} of {len(stories)} connections ended as they should" + (f", {others} did not" if others else "")
     rows = "".join(
-        f'<tr{"" if story.well else " class=bad"}><td class="num">{story.connection}</td><td>{escape(story.outlet)}</td>'
+        f'<tr{"" if story.well else " class=bad"}><td class="num">{story.connection}</td><td>{shown(story.outlet)}</td>'
         f"<td>{datetime.fromtimestamp(story.began, UTC):%H:%M:%S}</td>"
-        f'<td><a href="#connection-{number}">{escape(story.title)}</a></td><td>{escape(story.ended)}</td></tr>'
+        f'<td><a href="#connection-{number}">{shown(story.title)}</a></td><td>{shown(story.ended)}</td></tr>'
         for number, story in enumerate(stories)
     )
     head = "<tr><th>Connection</th><th>Outlet</th><th>began (UTC)</th><th>What</th><th>How it ended</th></tr>"
@@ -43,14 +49,14 @@ def _connection(story: Story, number: int, *, alone: bool) -> str:
     html = template.substitute(
         number=number,
         level=1 if alone else 2,
-        title=escape(story.title if alone else f"{where}: {story.title}"),
+        title=shown(story.title if alone else f"{where}: {story.title}"),
         verdict="well" if story.well else "badly",
-        ended=escape(story.ended),
-        facts="".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in story.facts),
+        ended=shown(story.ended),
+        facts="".join(f"<div><dt>{shown(k)}</dt><dd>{shown(v)}</dd></div>" for k, v in story.facts),
         chart=session_chart(story) or "<p>No energy flowed and no schedule was offered.</p>",
         schedules=_schedules(story),
         sequence="".join(_row(e) for e in story.exchanges),
-        notes="".join(f"<li><time>{at:.3f} s</time> {escape(text)}</li>" for at, text in story.notes) or "<li>none</li>",
+        notes="".join(f"<li><time>{at:.3f} s</time> {shown(text)}</li>" for at, text in story.notes) or "<li>none</li>",
         certificates="".join(_chain(c) for c in story.chains) or "<p>The trace holds no certificates.</p>",
     )
     for name in ("charge", "discharge"):  # ids of the picture are of the whole document
@@ -68,7 +74,7 @@ def _row(exchange: Exchange) -> str:
     request, response = exchange.octets
     return (
         f'<tr{" class=bad" if failed or late else ""}><td class="num">{exchange.at:.3f}</td>'
-        f"<td>→ {escape(exchange.request)}{times}</td><td>← {escape(exchange.response)}</td><td>{escape(exchange.code)}</td>"
+        f"<td>→ {shown(exchange.request)}{times}</td><td>← {shown(exchange.response)}</td><td>{shown(exchange.code)}</td>"
         f'<td class="num">{request} / {response}</td><td class="num">{answered}</td>'
         f'<td class="num">{limit}</td><td class="num">{margin}</td></tr>'
     )
@@ -92,7 +98,7 @@ def _tuple(offered: Tuple) -> str:
         _range(offered.export_price),
         "chosen" if offered.chosen else "",
     )
-    return f"<tr{' class=chosen' if offered.chosen else ''}>" + "".join(f"<td>{escape(c)}</td>" for c in cells) + "</tr>"
+    return f"<tr{' class=chosen' if offered.chosen else ''}>" + "".join(f"<td>{shown(c)}</td>" for c in cells) + "</tr>"
 
 
 def _energy(steps: Steps) -> str:
@@ -109,8 +115,8 @@ def _range(steps: Steps) -> str:
 
 def _chain(chain: Chain) -> str:
     rows = "".join(
-        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in (c.subject, c.issuer, c.key, c.until, str(c.octets))) + "</tr>"
+        "<tr>" + "".join(f"<td>{shown(cell)}</td>" for cell in (c.subject, c.issuer, c.key, c.until, str(c.octets))) + "</tr>"
         for c in chain.certificates
     )
     head = "<tr><th>Subject</th><th>Issuer</th><th>Key</th><th>Valid until</th><th>Octets</th></tr>"
-    return f"<h3>{escape(chain.role)}</h3><table><thead>{head}</thead><tbody>{rows}</tbody></table>"
+    return f"<h3>{shown(chain.role)}</h3><table><thead>{head}</thead><tbody>{rows}</tbody></table>"

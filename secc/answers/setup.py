@@ -8,11 +8,13 @@ from secc.intent import PRIORITY
 from secc.pause import binding
 from secc.services import SCHEMA_SETS, selections
 from secc.station import PowerStopped, SessionStarted
+from v2g.legible import legible, unsafe
 from v2g.messages.app_protocol import supportedAppProtocolReq
 from v2g.messages.common_messages import SessionSetupReq, SessionSetupRes, SessionStopReq, SessionStopRes, chargingSessionType
 from v2g.messages.common_types import responseCodeType as Code
-from v2g.session.endpoint import Event
+from v2g.session.endpoint import Event, Relaxed
 from v2g.session.errors import Refused
+from v2g.session.profiles import EVCCID_UNSEEN
 from v2g.session.sap import PROTOCOLS, select
 from v2g.session.sequence import State
 
@@ -31,6 +33,7 @@ def session_setup(request: SessionSetupReq, known: Context) -> Reply:
         raise Refused(Code.FAILED, f"the outlet is out of service: {known.unserviceable}", None)
     if known.taken:
         raise Refused(Code.FAILED, "another session has the outlet", None)
+    odd = _unseen(request.EVCCID, known)
     former = known.former if known.former is not None and resumable(known.former, known) else None
     if former is not None:
         selection = former.agreement.selected
@@ -41,7 +44,17 @@ def session_setup(request: SessionSetupReq, known: Context) -> Reply:
         code, then = Code.OK_NewSessionEstablished, State.AUTHORIZATION_SETUP
     response = SessionSetupRes(Header=joined.header, ResponseCode=code, EVSEID=known.outlet.evse_id)
     started = SessionStarted(known.now, joined.session_id, request.EVCCID, code is Code.OK_OldSessionJoined)
-    return Reply(response, then, joined, (started,), joined=former)
+    return Reply(response, then, joined, (*odd, started), joined=former)
+
+
+def _unseen(evccid: str, known: Context) -> tuple[Event, ...]:
+    """What is put up with of an EVCCID. Raises Refused for one that acts on whoever reads it: an escape, a line, a turn of direction."""
+    if not any(map(unsafe, evccid)):
+        return ()
+    if not known.outlet.puts_up_with(EVCCID_UNSEEN):
+        reason = f"EVCCID {legible(evccid)[:80]} holds characters that cannot be seen"
+        raise Refused(Code.FAILED, reason, EVCCID_UNSEEN.requirement)
+    return (Relaxed(known.now, EVCCID_UNSEEN.name, EVCCID_UNSEEN.requirement),)
 
 
 def resumable(former: PausedSession, known: Context) -> bool:

@@ -7,10 +7,11 @@ import pytest
 
 from secc import station as words
 from tests.secc.scripted import Scripted, outlet
+from v2g.messages.common_messages import SessionSetupReq
 from v2g.messages.common_types import processingType
 from v2g.messages.common_types import responseCodeType as Code
 from v2g.session.endpoint import Relaxed
-from v2g.session.profiles import PRE_CHARGE_UNFINISHED, PROFILE_ANCHOR_ZERO, PROFILE_MISSING, PROFILES
+from v2g.session.profiles import EVCCID_UNSEEN, PRE_CHARGE_UNFINISHED, PROFILE_ANCHOR_ZERO, PROFILE_MISSING, PROFILES
 
 
 def told(car: Scripted) -> list[str]:
@@ -133,3 +134,24 @@ def test_conformance_knows_no_deviation_and_every_other_is_argued() -> None:
         assert row.peer
         assert row.evidence
         assert row.requirement
+
+
+UNSEEN = ["a\nended: ok True", "\x1b[31m", "\x9b", "\u202e", "\u200b", "\x7f", "\u2028"]
+
+
+@pytest.mark.parametrize("evccid", UNSEEN, ids=ascii)
+def test_an_evccid_that_acts_on_its_reader_passes_under_interop_alone(evccid: str) -> None:
+    for profile in ("conformance", "interop"):
+        car = Scripted(outlet(profile=profile))
+        car.sap()
+        code = car.ask(SessionSetupReq, EVCCID=f"WMI{evccid}").ResponseCode
+        assert code is (Code.OK_NewSessionEstablished if profile == "interop" else Code.FAILED)
+        assert told(car) == ([EVCCID_UNSEEN.name] if profile == "interop" else [])
+        assert len(car.wants(words.SessionStarted)) == (profile == "interop")
+
+
+@pytest.mark.parametrize("evccid", ["WMIV1234567890ABCDEX", "Wagen Ä, №1 <b>"])
+def test_an_evccid_that_can_be_read_is_taken(evccid: str) -> None:
+    car = Scripted(outlet())
+    car.sap()
+    assert car.ask(SessionSetupReq, EVCCID=evccid).ResponseCode is Code.OK_NewSessionEstablished

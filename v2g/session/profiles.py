@@ -72,6 +72,13 @@ PRE_CHARGE_UNFINISHED: Final = Deviation(
     "V2G20-459",
 )
 
+EVCCID_UNSEEN: Final = Deviation(
+    "an EVCCID with characters that cannot be seen",
+    "any car on a bench",
+    "no car was seen to send one; it is no key to anything, and people are shown its escapes",
+    "V2G20-2598",
+)
+
 ACCOUNT_FORM: Final = Deviation(  # no row of a profile: whether an account exists was never the station's to judge
     "an eMAID of another form, or with a check digit that does not fit, left to the backend",
     "contracts in the field",
@@ -103,6 +110,7 @@ PROFILES: Final[dict[Profile, tuple[Deviation, ...]]] = {
         NO_DISCHARGED_ENERGY,
         PRE_CHARGE_UNFINISHED,
         ANCHOR_ZERO,
+        EVCCID_UNSEEN,
         PROFILE_ANCHOR_ZERO,
         PROFILE_MISSING,
     ),

@@ -15,6 +15,7 @@ from typing import Any, Final
 from v2g.exi.errors import EncodeError
 from v2g.exi.json import plain
 from v2g.exi.schema import Type
+from v2g.legible import legible
 from v2g.messages import schema_set
 from v2g.session.endpoint import Event, FrameReceived, FrameSent, Noted, Relaxed, StateEntered
 from v2g.session.link import Connected, Disconnected, HandshakeFailed, Observer, Secured, Unprotected
@@ -94,7 +95,7 @@ RECORDS: Final[Mapping[str, Mapping[str, str]]] = {
 
 def line(record: Record) -> str:
     """A record as one line of JSON, with its end of line."""
-    return json.dumps(record, separators=(",", ":"), ensure_ascii=False) + "\n"
+    return legible(json.dumps(record, separators=(",", ":"), ensure_ascii=False)) + "\n"
 
 
 class Trace:

@@ -1,12 +1,12 @@
 """Everybody who watches one connection, kept apart from it: what goes wrong with them is theirs."""
 
-import logging
 from collections.abc import Callable, Sequence
 
+from v2g.legible import logger
 from v2g.session.endpoint import Event
 from v2g.session.link import Observer
 
-log = logging.getLogger("v2g.transport")
+log = logger("v2g.transport")
 
 
 class Watchers(Observer):
