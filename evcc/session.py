@@ -36,9 +36,10 @@ from v2g.session.errors import (
     UnknownSession,
 )
 from v2g.session.frames import SETS, payload_type_of
+from v2g.session.limits import ANY_OTHER, LIMITS
 from v2g.session.sequence import State, response_to, row
 from v2g.session.timing import EVCC_COMMUNICATION_SETUP_TIMEOUT, timing
-from v2g.session.v2gtp import CAR_RECEIVES, Frame, FrameReader, PayloadType, frame
+from v2g.session.v2gtp import AHEAD, CAR_RECEIVES, Frame, FrameReader, PayloadType, frame
 
 SETUP = Limit("V2G_EVCC_CommunicationSetup_Timeout", EVCC_COMMUNICATION_SETUP_TIMEOUT)
 MSG_TIMEOUT = "V2G_EVCC_Msg_Timeout"
@@ -63,7 +64,7 @@ class EvccSession:
     def __init__(self, script: Script, car: Car, now: float = 0.0):
         self.car = car
         self.ended: Ended | None = None
-        self._reader = FrameReader(CAR_RECEIVES)
+        self._reader = FrameReader(CAR_RECEIVES, ahead=AHEAD)
         self._out = bytearray()
         self._events: list[Event] = []
         self._states = frozenset({State.SUPPORTED_APP_PROTOCOL})
@@ -89,10 +90,12 @@ class EvccSession:
         if not octets:
             self._end("Error", ConnectionLost("the station closed the connection" + self._waiting_for()))
             return
+        self._reader.limit = self._most()
         self._reader.feed(octets)
         try:
             while not self.ended and (heard := self._reader.next()) is not None:
                 self._hear(heard)
+                self._reader.limit = self._most()
         except FramingError as error:
             self._end("Error", error)
 
@@ -239,7 +242,7 @@ class EvccSession:
         expects = self._aside if beside and not (self._raw and self._aside is None) else self._expects
         since = None if expects is None else now - expects.sent
         try:
-            reading = frames.reading(heard.payload_type, heard.payload)
+            reading = frames.received(heard.payload_type, heard.payload)
         except (DecodeError, FramingError) as error:
             self._events.append(FrameReceived(now, heard.payload_type, "", heard.payload, None, since))
             undecodable = PeerMisbehaved(f"a frame of type 0x{heard.payload_type:04X} is no message: {error}", None)
@@ -260,6 +263,12 @@ class EvccSession:
         if expects.payload_type < PayloadType.SCHEDULE_RENEGOTIATION:
             self._heard_at = now
             self._resume(self._send(response))
+
+    def _most(self) -> int:
+        """Octets of the largest frame that may come now: a script that speaks raw takes any."""
+        asked = [expects.request for expects in (self._expects, self._aside) if expects is not None and expects.request is not None]
+        most = [LIMITS[response_to(type(request))].octets for request in asked]
+        return CAR_RECEIVES if self._raw else max(most, default=ANY_OTHER.octets)
 
     def _answered(self, expects: Expectation) -> None:
         """This is waited for no more."""

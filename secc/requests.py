@@ -1,12 +1,14 @@
 """Whether a frame is a request that may be answered now: what it says, whose it is, whether it is its turn, on which stream it came."""
 
+from contextlib import suppress
 from dataclasses import replace
 
 from secc.answers.power import matched
 from secc.context import Context
-from v2g.exi.codec import Reading
+from v2g.exi.codec import Reading, root
 from v2g.exi.errors import DecodeError
 from v2g.exi.schema import Type
+from v2g.messages import schema_set
 from v2g.messages.common_messages import CertificateInstallationReq, PowerDeliveryReq, SessionSetupReq
 from v2g.messages.common_types import V2GRequestType
 from v2g.session import frames
@@ -25,16 +27,13 @@ def decoded(payload_type: int, exi: bytes, known: Context, now: float) -> tuple[
     Raises DecodeError or FramingError.
     """
     if payload_type == PayloadType.EXI and known.schema_set:
-        try:
-            reading: Reading | None = frames.reading(payload_type, exi, "common")
-        except DecodeError as error:
-            if error.path[:1] == (CertificateInstallationReq.__name__,):
-                raise
-            reading = None
-        if reading is not None and isinstance(reading.message, CertificateInstallationReq):
-            return "common", reading, (Relaxed(now, "CertificateInstallationReq under payload type 0x8001", "Table 12"),)
-    reading = frames.reading(payload_type, exi)
-    return frames.SETS[PayloadType(payload_type)], reading, ()
+        named = None
+        with suppress(DecodeError):
+            named = root(exi, schema_set("common")).type
+        if named is CertificateInstallationReq:
+            relaxed = Relaxed(now, "CertificateInstallationReq under payload type 0x8001", "Table 12")
+            return "common", frames.received(payload_type, exi, "common"), (relaxed,)
+    return frames.announced(payload_type), frames.received(payload_type, exi), ()
 
 
 def admit(request: Type, payload_type: int, known: Context, now: float) -> tuple[Context, tuple[Relaxed, ...]]:

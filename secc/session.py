@@ -51,11 +51,12 @@ from v2g.session.errors import (
     TimedOut,
     UnknownSession,
 )
+from v2g.session.limits import FRAMES_AT_ONCE, state_limit
 from v2g.session.profiles import PROVISIONING_AS_VEHICLE
 from v2g.session.sequence import REQUESTS, State, admitted, response_to, row
 from v2g.session.timing import SECC_COMMUNICATION_SETUP_TIMEOUT, SECC_TCP_CLOSE, timing
 from v2g.session.tls import TlsFacts
-from v2g.session.v2gtp import FrameReader, PayloadType, frame
+from v2g.session.v2gtp import AHEAD, FrameReader, PayloadType, frame
 
 CHARGE_LOOPS = (ac.AC_ChargeLoopReq, dc.DC_ChargeLoopReq)
 LOOPS = (*CHARGE_LOOPS, dc.DC_WeldingDetectionReq, MeteringConfirmationReq)
@@ -106,7 +107,7 @@ class SeccSession:
         self.context = Context(outlet, entropy, verifier, prices, tls, sets, limits=outlet.limits)
         self._clock, self._paused = clock, PausedSessions() if paused is None else paused
         self._relaxes = not secure and insecure
-        self._reader = FrameReader()
+        self._reader = FrameReader(ahead=AHEAD)
         self._out: list[bytes] = []
         self._events: list[Event] = []
         self._parked: _Parked | None = None
@@ -165,6 +166,7 @@ class SeccSession:
             how, error = (self._closing, None) if self._closing else ("closed by the car", ConnectionLost("the car closed the connection"))
             self._end(how, error, now)
         else:
+            self._reader.limit = state_limit(self.context.state)
             self._reader.feed(octets)
             self._work(now)
 
@@ -226,13 +228,21 @@ class SeccSession:
 
     def _work(self, now: float) -> None:
         """Answer whole frames in their order, until one must wait or the session is over."""
+        taken = 0
         while self.ended is None and self._parked is None and not self._closing:
+            self._reader.limit = state_limit(self.context.state)
             try:
                 received = self._reader.next()
             except FramingError as error:
                 self._end("no frame", error, now)
                 return
             if received is None:
+                return
+            taken += 1
+            if taken > FRAMES_AT_ONCE:
+                self._end(
+                    "no frame", FramingError(f"more than {FRAMES_AT_ONCE} requests at once; each waits for the answer before it", None), now
+                )
                 return
             self._take(received.payload_type, received.payload, now)
 

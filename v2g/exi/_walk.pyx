@@ -2,7 +2,7 @@
 """The quick walk over the grammar, compiled: the states and productions of `v2g.exi.grammar` as tables of C structures.
 
 Like the generated Python of `straight_reader` and `straight_writer` it knows the usual way only and raises `Unclear` for anything else: an
-undeclared event, a value out of range, a string that is not ASCII, a message that is not valid. The patient walk then decides.
+undeclared event, a value out of range, a message that is not valid. The patient walk then decides.
 
 A message is allocated empty and its slots are filled in place, which is what makes it quick: a msgspec.Struct has one slot for each field.
 """
@@ -12,11 +12,12 @@ from cpython.list cimport PyList_Append, PyList_AsTuple, PyList_GET_SIZE
 from cpython.long cimport PyLong_AsLongLong, PyLong_AsUnsignedLongLong, PyLong_CheckExact
 from cpython.object cimport PyObject, PyTypeObject
 from cpython.tuple cimport PyTuple_CheckExact, PyTuple_GET_ITEM, PyTuple_GET_SIZE
-from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy
 
 from v2g.exi import values
+from v2g.exi.bounds import Spent
 from v2g.exi.encoder import element_name
 from v2g.exi.grammar import Event, QName
 from v2g.exi.outline import Unclear
@@ -56,7 +57,9 @@ cdef extern from *:
     PyObject *v2g_get(PyObject *instance, Py_ssize_t offset)
     void v2g_put(object instance, Py_ssize_t offset, object value)
     uint64_t v2g_load(const uint8_t *at)
+    Py_ssize_t PY_SSIZE_T_MAX
     object PyUnicode_New(Py_ssize_t size, Py_UCS4 maximum)
+    object PyUnicode_FromKindAndData(int kind, const void *points, Py_ssize_t size)
     uint8_t *PyUnicode_1BYTE_DATA(object text)
     bint PyUnicode_CheckExact(object thing)
     bint PyUnicode_IS_ASCII(object text)
@@ -64,9 +67,10 @@ cdef extern from *:
     PyTypeObject *Py_TYPE(PyObject *thing)
 
 cdef enum:
-    BOOLEAN, ENUMERATION, NBIT, UNSIGNED, SIGNED, BINARY, STRING, COMPLEX, END, REFUSED
+    BOOLEAN, ENUMERATION, NBIT, UNSIGNED, SIGNED, BINARY, STRING, COMPLEX, END, REFUSED, UNBOUNDED
     MOST_FIELDS = 96
     PADDED = 8  # octets behind the end that may be loaded
+    WIDEST = 4096  # bits of an integer without bounds: values.MAX_INTEGER_BITS
 
 KINDS = {"boolean": BOOLEAN, "enumeration": ENUMERATION, "nbit": NBIT, "unsigned": UNSIGNED, "signed": SIGNED, "binary": BINARY, "string": STRING}
 
@@ -77,11 +81,14 @@ cdef struct Step:  # one production
     bint wrapped  # an element of simple type: a bit before the value and one after it
     bint repeated
     bint selective  # chosen by the class of the value
+    bint negative  # an integer without bounds has a sign
+    bint limited  # it has a minimum, `low`
     int64_t low
     uint64_t high
     Py_ssize_t minimum  # octets or characters
     Py_ssize_t maximum
     Py_ssize_t limit  # items of a list after which it is full
+    Py_ssize_t most  # values that the field may hold, -1: as many as the schema says
     PyObject *members
     PyObject *content
     PyObject *plan
@@ -161,6 +168,8 @@ cdef class Plan:
         step.slot = self.places[field.name]
         step.repeated = field.repeated
         step.limit = production.limit or 0
+        most = None if self.tables.bounds is None else self.tables.bounds.of(self.cls, field.name)
+        step.most = -1 if most is None else most
         step.content = <PyObject *>content
         self.kept.append(content)
         if values.is_complex(content):
@@ -173,7 +182,10 @@ cdef class Plan:
         step.width = shape.width
         if shape.kind in ("nbit", "unsigned", "signed"):
             if content.maximum is None or content.maximum >= 1 << 64 or (shape.kind == "signed" and content.minimum != ~content.maximum):
-                step.kind = REFUSED  # integers that do not fit a register
+                step.kind = UNBOUNDED if content.maximum is None else REFUSED  # what does not fit a register
+                step.limited = content.minimum is not None
+                step.low = content.minimum or 0
+                step.negative = shape.kind == "signed"
             else:
                 step.low = content.minimum
                 step.high = content.maximum - content.minimum if shape.kind == "nbit" else content.maximum
@@ -200,12 +212,14 @@ cdef class Tables:
     """The plans of a schema set, each made on first use, and its codes of documents and fragments."""
 
     cdef object set
+    cdef object bounds
     cdef dict plans
     cdef list roots
     cdef int width
 
-    def __init__(self, schema_set):
+    def __init__(self, schema_set, bounds=None):
         self.set = schema_set
+        self.bounds = bounds
         self.plans = {}
         self.width = schema_set.document_width
         self.roots = [(QName(e.name, e.namespace), e.type) for e in schema_set.globals]
@@ -228,6 +242,7 @@ cdef struct Source:
     const uint8_t *octets
     Py_ssize_t size  # bits
     Py_ssize_t at
+    Py_ssize_t items  # elements of complex type and items of lists that may still come
 
 
 cdef inline int missing() except -1:
@@ -245,7 +260,7 @@ cdef inline uint64_t take(Source *s, int width) except? 0xFFFFFFFFFFFFFFFF:
 
 
 cdef inline uint64_t groups(Source *s) except? 0xFFFFFFFFFFFFFFFF:
-    """An Unsigned Integer of at most 63 bits without superfluous groups."""
+    """An Unsigned Integer of at most 64 bits without superfluous groups."""
     cdef uint64_t group = take(s, 8), value
     cdef int shift = 0
     if group < 128:
@@ -254,12 +269,56 @@ cdef inline uint64_t groups(Source *s) except? 0xFFFFFFFFFFFFFFFF:
     while group >= 128:
         group = take(s, 8)
         shift += 7
-        if shift > 56:
+        if shift > 63 or (shift == 63 and group > 1):
             missing()
         value |= (group & 127) << shift
     if group == 0:
         missing()
     return value
+
+
+cdef object unbounded(Source *s, Step *step):
+    """An integer of any size up to WIDEST bits, without superfluous groups: eight groups at a time, since each piece costs the whole."""
+    cdef uint64_t sign = take(s, 1) if step.negative else 0
+    cdef uint64_t group = 128, chunk
+    cdef int shift = 0, inner
+    value = 0
+    while group >= 128:
+        chunk = 0
+        inner = 0
+        while inner < 56 and group >= 128:
+            group = take(s, 8)
+            chunk |= (group & 127) << inner
+            inner += 7
+        value |= <object>chunk << shift
+        shift += inner
+        if shift > WIDEST + 63:
+            missing()
+    if (group == 0 and shift > 7) or value.bit_length() > WIDEST or shift - 7 > WIDEST:
+        missing()
+    if sign:
+        value = ~value
+    if step.limited and value < step.low:
+        missing()
+    return value
+
+
+cdef object characters(Source *s, Py_ssize_t count):
+    """A string that has more than ASCII: each character is an Unsigned Integer of one to three groups."""
+    cdef uint64_t point
+    cdef Py_ssize_t i
+    cdef uint32_t *points = <uint32_t *>malloc(count * sizeof(uint32_t))
+    if points == NULL:
+        raise MemoryError
+    try:
+        for i in range(count):
+            point = groups(s)
+            if point > 0x10FFFF or 0xD800 <= point < 0xE000:
+                missing()
+            points[i] = <uint32_t>point
+        return PyUnicode_FromKindAndData(4, points, count)
+    finally:
+        free(points)
 
 
 cdef int copy(Source *s, uint8_t *out, Py_ssize_t count) except -1:
@@ -319,7 +378,7 @@ cdef object read_value(Source *s, Step *step):
         return -<int64_t>number - 1 if sign else <int64_t>number
     if step.kind == UNSIGNED:
         number = groups(s)
-        if number > step.high or <int64_t>number < step.low:
+        if number > step.high or number < <uint64_t>step.low:
             missing()
         return number
     if step.kind == BOOLEAN or step.kind == ENUMERATION:
@@ -337,10 +396,28 @@ cdef object read_value(Source *s, Step *step):
         if count == 0:
             return ""
         text = PyUnicode_New(count, 127)
-        if copy(s, PyUnicode_1BYTE_DATA(text), count):
-            missing()  # a character beyond ASCII takes more than one octet
+        if copy(s, PyUnicode_1BYTE_DATA(text), count):  # a character beyond ASCII takes more than one octet
+            s.at -= count * 8
+            return characters(s, count)
         return text
+    if step.kind == UNBOUNDED:
+        return unbounded(s, step)
     raise Unclear
+
+
+cdef inline int spend(Source *s) except -1:
+    """Take one of the items that may still come."""
+    s.items -= 1
+    if s.items < 0:
+        raise Spent
+    return 0
+
+
+cdef int bounded(Step *step, PyObject *held) except -1:
+    """Whether a field may hold one more value: `held` is what it has, a list if it repeats."""
+    if step.most == 0 or (held != NULL and step.repeated and PyList_GET_SIZE(<object>held) >= step.most):
+        missing()
+    return 0
 
 
 cdef object read_plan(Source *s, Plan plan):
@@ -350,6 +427,7 @@ cdef object read_plan(Source *s, Plan plan):
     cdef Py_ssize_t held, offset
     cdef PyObject *onward
     cdef int i
+    spend(s)
     message = v2g_empty(plan.cls)
     while True:
         code = take(s, node.width)
@@ -358,6 +436,11 @@ cdef object read_plan(Source *s, Plan plan):
         step = &node.steps[code]
         if step.kind == END:
             break
+        offset = plan.offsets[step.slot]
+        if step.most >= 0:
+            bounded(step, v2g_get(<PyObject *>message, offset))
+        if step.repeated and step.kind != COMPLEX:
+            spend(s)
         if step.kind == COMPLEX:
             value = read_plan(s, <Plan>(step.plan if step.plan != NULL else plan.tables.planned(step)))
         elif step.wrapped:
@@ -368,7 +451,6 @@ cdef object read_plan(Source *s, Plan plan):
                 missing()
         else:
             value = read_value(s, step)
-        offset = plan.offsets[step.slot]
         if step.repeated:
             if v2g_get(<PyObject *>message, offset) == NULL:
                 v2g_put(message, offset, [])
@@ -397,12 +479,13 @@ cdef class Readers:
 
     cdef Tables tables
 
-    def __init__(self, schema_set):
-        self.tables = Tables(schema_set)
+    def __init__(self, schema_set, bounds=None):
+        self.tables = Tables(schema_set, bounds)
 
-    def document(self, octets):
+    def document(self, octets, Py_ssize_t items=PY_SSIZE_T_MAX):
         cdef Source s
         padded = self.opened(octets, &s)
+        s.items = items
         cdef uint64_t code = take(&s, self.tables.width)
         if code >= <uint64_t>PyList_GET_SIZE(self.tables.roots):
             raise Unclear
@@ -410,9 +493,10 @@ cdef class Readers:
         message = read_plan(&s, self.tables.plan(cls))
         return name, message, self.closed(&s)
 
-    def fragment(self, octets):
+    def fragment(self, octets, Py_ssize_t items=PY_SSIZE_T_MAX):
         cdef Source s
         padded = self.opened(octets, &s)
+        s.items = items
         schema_set = self.tables.set
         names = schema_set.fragment_names
         cdef int width = schema_set.fragment_width

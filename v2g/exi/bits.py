@@ -4,14 +4,14 @@ from v2g.exi.errors import DecodeError
 
 
 class BitReader:
-    """Reads `octets` from bit `position`. Never reads beyond the end: missing bits are a `DecodeError`."""
+    """Reads `octets` from bit `position`. Never reads beyond the end, nor beyond `sight` octets: missing bits are a `DecodeError`."""
 
     __slots__ = ("octets", "overlong", "position", "size")
 
-    def __init__(self, octets: bytes, position: int = 0) -> None:
+    def __init__(self, octets: bytes, position: int = 0, sight: int | None = None) -> None:
         self.octets = octets
         self.position = position
-        self.size = len(octets) * 8
+        self.size = (len(octets) if sight is None else min(sight, len(octets))) * 8
         self.overlong = 0  # integers that were written with more groups than they need
 
     def bits(self, width: int) -> int:
@@ -19,10 +19,16 @@ class BitReader:
         start = self.position
         end = start + width
         if end > self.size:
-            raise DecodeError(f"{width} bits are wanted, {self.size - start} are left", start)
+            raise self.missing(f"{width} bits are wanted, {self.size - start} are left")
         self.position = end
         first, last = start >> 3, (end + 7) >> 3
         return int.from_bytes(self.octets[first:last], "big") >> (last * 8 - end) & ((1 << width) - 1)
+
+    def missing(self, what: str) -> DecodeError:
+        """Why reading cannot go on: the octets end, or they are not looked into any further."""
+        if self.size < len(self.octets) * 8:
+            what = f"unusual, or broken, and longer than the {self.size // 8} octets looked into"
+        return DecodeError(what, self.position)
 
     def unsigned(self, max_bits: int) -> int:
         """Unsigned Integer: groups of 7 bits, least significant first, the eighth bit says that more follow."""
@@ -41,7 +47,7 @@ class BitReader:
         """The next `length` octets. The length is checked against what is left before anything is allocated."""
         left = (self.size - self.position) // 8
         if length > left:
-            raise DecodeError(f"{length} octets are wanted, {left} are left", self.position)
+            raise self.missing(f"{length} octets are wanted, {left} are left")
         return self.bits(length * 8).to_bytes(length, "big")
 
 

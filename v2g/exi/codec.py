@@ -11,13 +11,15 @@ what gets signed.
 from collections.abc import Sequence
 
 from v2g.exi import engine
+from v2g.exi.bounds import Bounds, Spent
 from v2g.exi.decoder import Decoder, Finding, Mode, Reading, behind
 from v2g.exi.encoder import Encoder, element_name
 from v2g.exi.errors import DecodeError, EncodeError
 from v2g.exi.grammar import QName, SchemaSet
-from v2g.exi.schema import Type
+from v2g.exi.schema import Element, Type
 
 __all__ = [
+    "Bounds",
     "DecodeError",
     "EncodeError",
     "Reading",
@@ -28,6 +30,8 @@ __all__ = [
     "encode_fragment",
     "read",
     "read_first",
+    "receive",
+    "root",
 ]
 
 
@@ -80,7 +84,28 @@ def read_first(octets: bytes, schema_sets: Sequence[SchemaSet], *, fragment: boo
 def read(octets: bytes, schema_set: SchemaSet, *, fragment: bool = False, mode: Mode = "conformance") -> Reading:
     """Decode and tell what was tolerated. In `interop` mode values outside their facets are tolerated too. Raises DecodeError."""
     quick = engine.read(octets, schema_set, fragment)
-    if quick is None:
-        return Decoder(bytes(octets), schema_set, mode).read(fragment)
+    return _found(quick, octets) if quick else Decoder(bytes(octets), schema_set, mode).read(fragment)
+
+
+def _found(quick: engine.Found, octets: bytes) -> Reading:
     name, message, zeros = quick
     return Reading(message, name, (behind(name, len(octets), zeros),) if zeros else (), zeros)
+
+
+def root(octets: bytes, schema_set: SchemaSet) -> Element:
+    """The global element that a document begins with; nothing else is looked at. Raises DecodeError."""
+    return Decoder(octets, schema_set).root()
+
+
+def receive(octets: bytes, schema_set: SchemaSet, bounds: Bounds, items: int) -> Reading:
+    """Decode what a stranger sent, as `read` does, with work and memory bounded by `bounds` and by `items` elements. Raises DecodeError.
+
+    The quick way stops at the first item too many. What it does not lead through is looked into once more, and then not for long.
+    """
+    try:
+        quick = engine.read(octets, schema_set, False, bounds, items)
+        if quick is None:
+            return Decoder(octets, schema_set, bounds=bounds, items=items).read(False)
+    except Spent:
+        raise DecodeError(f"more than {items} elements: no message of this name has so many", 8, (root(octets, schema_set).name,)) from None
+    return _found(quick, octets)

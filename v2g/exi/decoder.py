@@ -1,15 +1,17 @@
 """The walk from octets to a message, step by step through the grammar, with every tolerance and, if wanted, an account of each step."""
 
+import sys
 from typing import Any, Literal
 
 import msgspec
 
 from v2g.exi import strings, values
 from v2g.exi.bits import BitReader
+from v2g.exi.bounds import Bounds, Spent
 from v2g.exi.errors import DecodeError
 from v2g.exi.grammar import AFTER_VALUE, BEFORE_VALUE, Event, Production, QName, SchemaSet, State
 from v2g.exi.relaxed import Relaxed
-from v2g.exi.schema import Field, Type
+from v2g.exi.schema import Element, Field, Type
 from v2g.exi.typenames import type_names
 
 HEADER = 0x80  # distinguishing bits 10, no options, version 1
@@ -76,10 +78,25 @@ class _Slots:
 
 
 class Decoder:
-    """One walk through one stream. `steps`, if given, receives an account of everything that is read."""
+    """One walk through one stream. `steps`, if given, receives an account of everything that is read.
 
-    def __init__(self, octets: bytes, schema_set: SchemaSet, mode: Mode = "conformance", steps: list[Step] | None = None) -> None:
-        self.bits = BitReader(octets)
+    Within `bounds` it looks at so many octets and codes of the stream, and gives up on what needs more, or has more than `items` elements.
+    """
+
+    def __init__(
+        self,
+        octets: bytes,
+        schema_set: SchemaSet,
+        mode: Mode = "conformance",
+        steps: list[Step] | None = None,
+        *,
+        bounds: Bounds | None = None,
+        items: int = sys.maxsize,
+    ) -> None:
+        self.bits = BitReader(octets, sight=bounds.unusual if bounds else None)
+        self.bounds = bounds
+        self.items = items
+        self.patience = bounds.patience if bounds else sys.maxsize
         self.set = schema_set
         self.mode = mode
         self.steps = steps
@@ -91,7 +108,6 @@ class Decoder:
     def read(self, fragment: bool) -> Reading:
         """The whole stream. Raises DecodeError with path and bit."""
         try:
-            self._header()
             name, message = self._fragment() if fragment else self._document()
             self.path = [name.local]
             left = self._padding(name)
@@ -114,18 +130,25 @@ class Decoder:
             raise self._error(f"the first octet is 0x{first:02X}, an EXI header without options is 0x{HEADER:02X}", 8)
         self._note(8, "header", first)
 
-    def _document(self) -> tuple[QName, Type]:
+    def root(self) -> Element:
+        """The global element that the stream begins with."""
+        self._header()
         roots, width = self.set.globals, self.set.document_width
         code = self.bits.bits(width)
         if code >= len(roots):
             raise self._error(f"document code {code}, the set {self.set.name} has {len(roots)} global elements", width)
-        name = QName(roots[code].name, roots[code].namespace)
-        self._note(width, f"document {name.local}", code)
-        message = self._element(name, roots[code].type)
+        self._note(width, f"document {roots[code].name}", code)
+        return roots[code]
+
+    def _document(self) -> tuple[QName, Type]:
+        found = self.root()
+        name = QName(found.name, found.namespace)
+        message = self._element(name, found.type)
         assert isinstance(message, Type)
         return name, message
 
     def _fragment(self) -> tuple[QName, Type]:
+        self._header()
         names, width = self.set.fragment_names, self.set.fragment_width
         code = self.bits.bits(width)
         if code >= len(names):
@@ -150,9 +173,10 @@ class Decoder:
             self._note(width, "padding", padding)
         if padding:
             self._tolerate("the padding bits are not zero")
-        left = self.bits.block((self.bits.size - self.bits.position) // 8)
+        left = self.bits.octets[self.bits.position // 8 :]
         if not left:
             return 0
+        self.bits.position += len(left) * 8
         finding = behind(name, len(self.bits.octets), len(left))
         if left.strip(b"\0"):
             many = f"{len(left)} octets follow" if len(left) > 1 else "an octet follows"
@@ -222,8 +246,12 @@ class Decoder:
     def _complex(self, name: QName, cls: type[Type], seen: tuple[str, ...] = ()) -> Type:
         grammar, slots = self.set.grammar(cls), _Slots()
         state = grammar.start
+        self._spend()
         while True:
             code = self.bits.bits(state.width)
+            self.patience -= 1
+            if self.patience < 0:
+                raise self._error(f"unusual, or broken, and longer than the {self.bounds and self.bounds.patience} codes looked into", 0)
             if code >= len(state.productions):
                 return self._behind_escape(name, cls, state, slots, seen)
             if grammar.abstract and state is grammar.start:
@@ -232,7 +260,7 @@ class Decoder:
             self._note(state.width, production, code)
             if production.event is Event.END:
                 return slots.build(cls)
-            state = production.next(self._event(name, production, slots))
+            state = production.next(self._event(name, cls, production, slots))
 
     def _headless(self, name: QName, width: int) -> None:
         """An abstract head that stands for itself, as senders built on OpenV2G write it."""
@@ -242,13 +270,30 @@ class Decoder:
             raise self._error(told, width)
         self._tolerate(told)
 
-    def _event(self, name: QName, production: Production, slots: _Slots) -> int:
+    def _spend(self) -> None:
+        """Take one of the elements that may still come."""
+        self.items -= 1
+        if self.items < 0:
+            raise Spent
+
+    def _bounded(self, cls: type[Type], target: Field, slots: _Slots) -> None:
+        """Whether a field may hold one more value."""
+        assert self.bounds is not None
+        most, held = self.bounds.of(cls, target.name), slots.values.get(target.name)
+        if most is not None and (len(held) if isinstance(held, list) else 0) >= most:
+            raise self._error(f"more than {most} {target.name}: no message has so many" if most else f"{target.name}: no message has it", 0)
+
+    def _event(self, name: QName, cls: type[Type], production: Production, slots: _Slots) -> int:
         """Read what a production announces into its field; how many values the field now holds."""
         target = production.field
         if target is None:
             if production.event is Event.ELEMENT:
                 raise self._error(f"one more {production}, and the list is full", 0)
             raise self._refused("element" if production.event is Event.ANY_ELEMENT else "text", 0)
+        if self.bounds is not None:
+            self._bounded(cls, target, slots)
+        if target.repeated and not values.is_complex(production.content):
+            self._spend()
         if production.event is Event.ELEMENT:
             assert production.name is not None
             return slots.put(target, self._element(production.name, production.content))
@@ -322,7 +367,7 @@ class Decoder:
                     raise self._error(f"nil, but {cls.__name__} must have content", 0)
                 return slots.build(cls)
             due = next(p.after for p in due.productions if p.name == production.name)
-            state = production.next(self._event(name, production, slots))
+            state = production.next(self._event(name, cls, production, slots))
 
     def _empty(self, shape: values.Representation) -> Any:
         """A simple element without value: an empty string or binary, as EXIficient writes it."""

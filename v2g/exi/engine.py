@@ -3,10 +3,12 @@
 All of them come to the same message, the same octets and the same errors, because whatever is unusual is left to the patient walk.
 """
 
+import sys
 from collections.abc import Callable
 from typing import Any, Protocol
 
 from v2g.exi import straight_reader, straight_writer
+from v2g.exi.bounds import Bounds
 from v2g.exi.grammar import QName, SchemaSet
 from v2g.exi.outline import Unclear
 from v2g.exi.schema import Type
@@ -22,10 +24,13 @@ Found = tuple[QName, Type, int]
 
 
 class Reads(Protocol):
-    """Octets to messages: the name, the message, the octets 0x00 behind it. Whatever is unusual raises one of the engine's `gives_up`."""
+    """Octets to messages: the name, the message, the octets 0x00 behind it.
 
-    def document(self, octets: bytes) -> Found: ...
-    def fragment(self, octets: bytes) -> Found: ...
+    Whatever is unusual raises one of the engine's `gives_up`, more than `items` elements raise `Spent`.
+    """
+
+    def document(self, octets: bytes, items: int = ...) -> Found: ...
+    def fragment(self, octets: bytes, items: int = ...) -> Found: ...
 
 
 class Writes(Protocol):
@@ -36,21 +41,25 @@ class Writes(Protocol):
 
 
 class Engine:
-    """Quick readers and writers, one for each schema set, made on first use."""
+    """Quick readers and writers, one for each schema set and bounds, made on first use."""
 
-    def __init__(self, reader: Callable[[SchemaSet], Reads], writer: Callable[[SchemaSet], Writes], *gives_up: type[Exception]) -> None:
+    def __init__(
+        self, reader: Callable[[SchemaSet, Bounds | None], Reads], writer: Callable[[SchemaSet], Writes], *gives_up: type[Exception]
+    ) -> None:
         self.reader = reader
         self.writer = writer
         self.gives_up = gives_up
-        self.readers: dict[SchemaSet, Reads] = {}
+        self.readers: dict[tuple[SchemaSet, Bounds | None], Reads] = {}
         self.writers: dict[SchemaSet, Writes] = {}
 
-    def read(self, octets: bytes, schema_set: SchemaSet, fragment: bool) -> Found | None:
-        reader = self.readers.get(schema_set)
+    def read(
+        self, octets: bytes, schema_set: SchemaSet, fragment: bool, bounds: Bounds | None = None, items: int = sys.maxsize
+    ) -> Found | None:
+        reader = self.readers.get((schema_set, bounds))
         if reader is None:
-            reader = self.readers[schema_set] = self.reader(schema_set)
+            reader = self.readers[schema_set, bounds] = self.reader(schema_set, bounds)
         try:
-            return reader.fragment(octets) if fragment else reader.document(octets)
+            return reader.fragment(octets, items) if fragment else reader.document(octets, items)
         except self.gives_up:
             return None
 
@@ -70,7 +79,7 @@ class _Patient(Engine):
     def __init__(self) -> None:
         super().__init__(straight_reader.Readers, straight_writer.Writers)
 
-    def read(self, octets: bytes, schema_set: SchemaSet, fragment: bool) -> None:
+    def read(self, octets: bytes, schema_set: SchemaSet, fragment: bool, bounds: Bounds | None = None, items: int = sys.maxsize) -> None:
         return None
 
     def write(self, message: Any, schema_set: SchemaSet, fragment: bool, element: str | QName | None = None) -> None:
@@ -96,9 +105,12 @@ def use(name: str) -> None:
     _used = name
 
 
-def read(octets: bytes, schema_set: SchemaSet, fragment: bool) -> Found | None:
-    """The name, the message and the octets 0x00 behind it, or None if there is no quick way through these octets."""
-    return ENGINES[_used].read(octets, schema_set, fragment)
+def read(octets: bytes, schema_set: SchemaSet, fragment: bool, bounds: Bounds | None = None, items: int = sys.maxsize) -> Found | None:
+    """The name, the message and the octets 0x00 behind it, or None if there is no quick way through these octets.
+
+    Raises Spent for more than `items` elements, which are counted where there are bounds.
+    """
+    return ENGINES[_used].read(octets, schema_set, fragment, bounds, items)
 
 
 def write(message: Any, schema_set: SchemaSet, fragment: bool, element: str | QName | None = None) -> bytes | None:

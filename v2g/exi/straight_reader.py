@@ -3,17 +3,19 @@
 The stream is one big integer `x` of which `p` bits are still to be read, so reading w bits is `p -= w` and `x >> p & mask`. From the states
 of a class the text of a function is written that reads field after field, many bits at a time: codes that can only be zero, values of fixed
 width and the code that follows come out of one window. Such a function knows the straight way only. Where anything unusual shows up, an
-undeclared event, a value out of range, a string that is not ASCII, it raises, and `v2g.exi.decoder` reads the octets anew with all its
+undeclared event, a value out of range, it raises, and `v2g.exi.decoder` reads the octets anew with all its
 patience and its errors. So one place says what is tolerated, and why something is refused.
 
     print(source(Readers(schema_set("dc")), RationalNumberType))
 """
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from v2g.exi import values
+from v2g.exi.bounds import Bounds, Spent
 from v2g.exi.grammar import Event, Production, QName, SchemaSet, State
 from v2g.exi.outline import Crooked, Outline, Unclear, key
 from v2g.exi.schema import Binary, Field, String, Type
@@ -52,14 +54,37 @@ def block(x: int, p: int, count: int) -> tuple[bytes, int]:
     return (x >> p & (1 << (count << 3)) - 1).to_bytes(count, "big"), p
 
 
+def text(x: int, p: int, count: int) -> tuple[str, int]:
+    """`count` characters: (string, bits left). Those beyond ASCII take two or three octets, so as many are cut out and read from there."""
+    octets, after = block(x, p, count)
+    if octets.isascii():
+        return octets.decode("ascii"), after
+    octets, _ = block(x, p, min(p >> 3, count * 3))
+    points, at = [], 0
+    for _ in range(count):
+        point, shift = octets[at] & 127, 7
+        while octets[at] > 127:
+            at += 1
+            point |= (octets[at] & 127) << shift
+            shift += 7
+        if (not octets[at] and shift > 7) or shift > 21 or 0xD800 <= point < 0xE000:
+            raise Unclear
+        points.append(chr(point))
+        at += 1
+    return "".join(points), p - at * 8
+
+
 class Readers:
     """The readers of a schema set, each written when it is first called."""
 
-    def __init__(self, schema_set: SchemaSet) -> None:
+    def __init__(self, schema_set: SchemaSet, bounds: Bounds | None = None) -> None:
         self.set = schema_set
+        self.bounds = bounds
         self.readers: list[Reader] = []
+        self.left = [0]  # elements of complex type and items of lists that may still come; not counted without bounds
         self._places: dict[type[Type], int] = {}
-        self._scope: dict[str, Any] = {"R": self.readers, "Unclear": Unclear, "more": more, "block": block}
+        self._scope: dict[str, Any] = {"R": self.readers, "Unclear": Unclear, "more": more, "block": block, "text": text}
+        self._scope |= {"left": self.left, "Spent": Spent}
 
     def place(self, cls: type[Type]) -> int:
         """Where the reader of a class is in `readers`."""
@@ -79,16 +104,18 @@ class Readers:
         self.readers[at] = self._scope["read"]
         return self.readers[at]
 
-    def document(self, octets: bytes) -> tuple[QName, Type, int]:
-        """The message of a document, and how many octets 0x00 follow it. Raises one of GIVES_UP where the straight way ends."""
+    def document(self, octets: bytes, items: int = sys.maxsize) -> tuple[QName, Type, int]:
+        """The message of a document, and how many octets 0x00 follow it. Raises one of GIVES_UP where the straight way ends, or Spent."""
+        self.left[0] = items
         x, p = self._stream(octets)
         p -= self.set.document_width
         element = self.set.globals[x >> p & (1 << self.set.document_width) - 1]
         message, p = self.readers[self.place(element.type)](x, p)
         return QName(element.name, element.namespace), message, self._end(x, p)
 
-    def fragment(self, octets: bytes) -> tuple[QName, Type, int]:
-        """The element of a fragment, and how many octets 0x00 follow it. Raises one of GIVES_UP."""
+    def fragment(self, octets: bytes, items: int = sys.maxsize) -> tuple[QName, Type, int]:
+        """The element of a fragment, and how many octets 0x00 follow it. Raises one of GIVES_UP, or Spent."""
+        self.left[0] = items
         (x, p), width = self._stream(octets), self.set.fragment_width
         names = self.set.fragment_names
         name = names[x >> (p - width) & (1 << width) - 1]
@@ -204,7 +231,9 @@ class _Text:
     def __init__(self, readers: Readers, cls: type[Type]) -> None:
         self.readers = readers
         self.outline = Outline(readers.set, cls)
-        numbered = (p for f in self.outline.fields for p in self.outline.productions(f))
+        self.most = {f.name: readers.bounds.of(cls, f.name) for f in self.outline.fields} if readers.bounds else {}
+        self.taken = [f for f in self.outline.fields if self.most.get(f.name) != 0]  # what may not come has no number
+        numbered = (p for f in self.taken for p in self.outline.productions(f))
         self.numbers = {key(p): n for n, p in enumerate(numbered)}
         self.end = len(self.numbers)
         self.known: State | None = self.outline.start
@@ -214,10 +243,11 @@ class _Text:
         self.text: list[str] = []
 
     def lines(self) -> list[str]:
+        self._spend()
         for f in self.outline.fields:
             if f.repeated or not f.minimum:
                 self._write(f"v_{f.name} = {'[]' if f.repeated else 'None'}")
-        for f in self.outline.fields:
+        for f in self.taken:
             self._field(f)
         if self.known is None:
             self._write(f"if c != {self.end}: raise Unclear")
@@ -229,6 +259,11 @@ class _Text:
         given = (f"{f.name}=tuple(v_{f.name})" if f.repeated else f"{f.name}=v_{f.name}" for f in self.outline.fields)
         self._write(f"return {self.readers.constant(self.outline.cls)}({', '.join(given)}), p")
         return self.text
+
+    def _spend(self) -> None:
+        """Count an item, where items are bounded."""
+        if self.readers.bounds is not None:
+            self._write("left[0] -= 1", "if left[0] < 0: raise Spent")
 
     # what every line goes through
 
@@ -302,6 +337,10 @@ class _Text:
         if limit:
             branches.insert(0, (f"if n >= {limit}:", productions[0].full))
         with self._under(f"while {condition}:"):
+            if most := self.most.get(field.name):
+                self._write(f"if len(v_{field.name}) >= {most}: raise Unclear")
+            if not all(values.is_complex(p.content) for p in productions):
+                self._spend()
             self._content(field, productions, "v")
             self._write(f"v_{field.name}.append(v)")
             self._write(f"if x.bit_length() - p > {READ}: x &= (1 << p) - 1")
@@ -369,9 +408,7 @@ class _Text:
         if isinstance(facets, String):
             self._write("n -= 2")  # 0 and 1 are references to earlier strings
         limits = f"n < {facets.min_length}" if facets.max_length is None else f"not {facets.min_length} <= n <= {facets.max_length}"
-        self._write(f"if {limits}: raise Unclear", f"{target}, p = block(x, p, n)")
-        if isinstance(facets, String):
-            self._write(f"{target} = {target}.decode('ascii')")
+        self._write(f"if {limits}: raise Unclear", f"{target}, p = {'text' if isinstance(facets, String) else 'block'}(x, p, n)")
 
 
 def _offset(target: str, shape: values.Representation) -> list[str]:

@@ -54,7 +54,7 @@ def literal(bits: BitReader, length: int) -> str:
     """`length` characters, each an Unsigned Integer. ASCII takes one octet each and is moved as a block."""
     left = (bits.size - bits.position) // 8
     if length > left:
-        raise DecodeError(f"a string of {length} characters is announced, {left} octets are left", bits.position)
+        raise bits.missing(f"a string of {length} characters is announced, {left} octets are left")
     start = bits.position
     block = bits.block(length)
     if block.isascii():

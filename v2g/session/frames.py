@@ -1,9 +1,11 @@
 """Between messages and V2GTP frames: which schema set a message belongs to, and which payload type announces it."""
 
-from v2g.exi.codec import Reading, encode, read
+from v2g.exi.codec import Reading, encode, read, receive, root
+from v2g.exi.errors import DecodeError
 from v2g.exi.schema import Type
 from v2g.messages import common_messages, schema_set
 from v2g.session.errors import FramingError
+from v2g.session.limits import BOUNDS, LIMITS
 from v2g.session.v2gtp import PayloadType, frame
 
 SETS: dict[PayloadType, str] = {
@@ -59,10 +61,28 @@ def message(payload_type: int, payload: bytes, expected: str = "") -> Type:
 def reading(payload_type: int, payload: bytes, expected: str = "") -> Reading:
     """The message of a frame and what was tolerated in it; `expected` overrides the set that the payload type announces.
 
-    Raises DecodeError for octets that are no message, FramingError for a payload type that carries none.
+    For octets that are ours, as those of a trace. Raises DecodeError for octets that are no message, FramingError for a payload type that
+    carries none.
     """
+    return read(payload, schema_set(expected or announced(payload_type)))
+
+
+def received(payload_type: int, payload: bytes, expected: str = "") -> Reading:
+    """As `reading`, for what a stranger sent: a message of a session, within the limits of its name. The name is the path of a refusal."""
+    schemas = schema_set(expected or announced(payload_type))
+    element = root(payload, schemas)
+    limit = LIMITS.get(element.type)
+    if limit is None:
+        raise DecodeError("no message of a session", 8, (element.name,))
+    if len(payload) > limit.octets:
+        raise DecodeError(f"{len(payload)} octets, it has at most {limit.octets}", 8, (element.name,))
+    return receive(payload, schemas, BOUNDS, limit.items)
+
+
+def announced(payload_type: int) -> str:
+    """The schema set that a payload type announces. Raises FramingError for one that carries no message."""
     if payload_type not in SETS:
         raise FramingError(
             f"payload type 0x{payload_type:04X} carries no message of a session; known are 0x8001 to 0x8006 and side streams"
         )
-    return read(payload, schema_set(expected or SETS[PayloadType(payload_type)]))
+    return SETS[PayloadType(payload_type)]

@@ -43,11 +43,15 @@ class PayloadType(IntEnum):
 STREAM_TYPES: Final = frozenset(int(t) for t in PayloadType if t < PayloadType.SDP_REQUEST)
 
 # The largest legal request is ScheduleExchangeReq with an energy offer of 1024 power entries and 1024 stacks of 8 price rules, about 115 KB
-# of EXI; CertificateInstallationReq with the longest chain is 8 KB. Twice that is room, and a station can afford it for every connection.
-STATION_RECEIVES: Final = 256 * 1024  # octets
+# of EXI. What a state takes is less: see `limits`.
+STATION_RECEIVES: Final = 128 * 1024  # octets
 # The largest legal response is ScheduleExchangeRes with 3 tuples, each with two schedules of 1024 entries and two price schedules of 1024
 # stacks of 8 rules: about 1.3 MB. A car has one connection.
 CAR_RECEIVES: Final = 2 * 1024 * 1024  # octets
+
+
+# Beside the frame that is being received a second stream may have one, and a peer that is a little hasty the next: neither is long.
+AHEAD: Final = 8 * 1024  # octets
 
 
 class Frame(NamedTuple):
@@ -85,12 +89,15 @@ class FrameReader:
         while (frame := reader.next()) is not None: ...
 
     `limit` bounds the payload (octets) and may be changed between frames; it is compared when the eighth octet is there, so a frame that is
-    too long costs its header and nothing else. `types` are the payload types that are admitted, None admits all. A frame that may not be
-    received raises FramingError, for which there is no way back: the stream has lost its rhythm, and every later `next` raises it again.
+    too long costs its header and nothing else. With `ahead` no more than one such frame and so many octets are kept: who sends on does not
+    wait for answers.
+    `types` are the payload types that are admitted, None admits all. A frame that may not be received raises FramingError, for which there
+    is no way back: the stream has lost its rhythm, and every later `next` raises it again.
     """
 
-    def __init__(self, limit: int = STATION_RECEIVES, types: frozenset[int] | None = STREAM_TYPES):
+    def __init__(self, limit: int = STATION_RECEIVES, types: frozenset[int] | None = STREAM_TYPES, ahead: int | None = None):
         self.limit = limit
+        self._ahead = ahead
         self._types = types
         self._buffer = bytearray()
         self._header: tuple[int, int] | None = None
@@ -103,6 +110,10 @@ class FrameReader:
 
     def feed(self, octets: bytes) -> None:
         """Take what came from the stream. Octets after a framing error are forgotten."""
+        waiting = len(self._buffer) + len(octets)
+        if self._failed is None and self._ahead is not None and waiting > HEADER_LENGTH + self.limit + self._ahead:
+            self._failed = f"{waiting} octets came at once, a message here has at most {self.limit} and is answered before the next"
+            self._buffer.clear()
         if self._failed is None:
             self._buffer += octets
 
@@ -117,7 +128,8 @@ class FrameReader:
         payload_type, length = self._header
         if len(self._buffer) < HEADER_LENGTH + length:
             return None
-        payload = bytes(self._buffer[HEADER_LENGTH : HEADER_LENGTH + length])
+        with memoryview(self._buffer) as view:
+            payload = bytes(view[HEADER_LENGTH : HEADER_LENGTH + length])
         del self._buffer[: HEADER_LENGTH + length]
         self._header = None
         return Frame(payload_type, payload)

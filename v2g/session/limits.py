@@ -1,0 +1,90 @@
+"""What a message may be at most, and what no message of a session carries: limits for octets that nobody has vouched for.
+
+A frame is bounded three times before anything is made of it:
+
+    its header      by the state: the largest message that may come now (`state_limit`), so a length costs eight octets and no memory
+    its first bits  by the message that they name (`LIMITS`): octets, and elements of complex type with items of lists
+    each element    by `BOUNDS`: what the schema admits in every signature and no 15118 message has
+
+The numbers are the schema's own maxima, rounded up, where it has any (`tests/session/test_limits.py` works them out). Strings without a
+maximum, such as the names of roots and the URIs of a signature, are counted with 100 characters. One octet or element more is answered like
+any other message that cannot be read: the paired response with FAILED, or the end.
+"""
+
+from typing import Final, NamedTuple
+
+from v2g.exi.codec import Bounds
+from v2g.exi.schema import Type
+from v2g.messages import xmldsig
+from v2g.messages.app_protocol import supportedAppProtocolReq
+from v2g.messages.common_messages import (
+    AuthorizationReq,
+    AuthorizationSetupRes,
+    CertificateInstallationReq,
+    CertificateInstallationRes,
+    PowerDeliveryReq,
+    ScheduleExchangeReq,
+    ScheduleExchangeRes,
+    ServiceDetailRes,
+)
+from v2g.session.sequence import REQUESTS, RESPONSES, State, admitted
+
+KIB: Final = 1024
+
+
+class Limit(NamedTuple):
+    """Of one message: octets of its EXI document, and elements of complex type with items of lists that are none."""
+
+    octets: int
+    items: int
+
+
+# Without signature no other request has more than 400 octets (MeteringConfirmationReq, with a receipt), no other response more than 533 (a
+# DC loop with one), none more than 48 elements; a signature adds about 450 octets and 20 elements. A car that fills its frames with zeros,
+# as one does up to 630 octets, is within.
+ANY_OTHER: Final = Limit(KIB, 96)
+LIMITS: Final[dict[type[Type], Limit]] = dict.fromkeys((*REQUESTS, *RESPONSES), ANY_OTHER) | {
+    # 20 protocols of 100 characters are 2.3 KiB; what cars send, three to five of 30, is a tenth of that
+    supportedAppProtocolReq: Limit(5 * KIB // 2, 24),
+    # four certificates of 1600 octets, and a signature
+    AuthorizationReq: Limit(8 * KIB, 64),
+    # the same, and the names of 20 roots with their serial numbers
+    CertificateInstallationReq: Limit(12 * KIB, 96),
+    # an energy offer of 1024 powers in three phases and 1024 stacks of 8 price rules: 115 KiB as densely as numbers go
+    ScheduleExchangeReq: Limit(128 * KIB, 27_700),
+    # a profile of 2048 powers in three phases
+    PowerDeliveryReq: Limit(68 * KIB, 8_250),
+    # 128 providers of 80 characters
+    AuthorizationSetupRes: Limit(12 * KIB, 192),
+    # eight certificates of 1600 octets and the encrypted key
+    CertificateInstallationRes: Limit(17 * KIB, 96),
+    # 32 sets of 32 parameters of 80 characters
+    ServiceDetailRes: Limit(180 * KIB, 1_100),
+    # three tuples, each with two schedules of 1024 powers and two price schedules of 1024 stacks of 8 rules
+    ScheduleExchangeRes: Limit(2 * KIB * KIB, 228_000),
+}
+NAMES: Final[dict[str, type[Type]]] = {cls.__name__: cls for cls in LIMITS}
+
+# [V2G2-771] names what a signature does not use, and -20 has kept it; four references are the most that a message of any generation signs.
+BOUNDS: Final = Bounds(
+    {
+        (xmldsig.SignatureType, "KeyInfo"): 0,
+        (xmldsig.SignatureType, "Object"): 0,
+        (xmldsig.SignedInfoType, "Reference"): 4,
+        (xmldsig.SignatureMethodType, "HMACOutputLength"): 0,
+        (xmldsig.TransformsType, "Transform"): 1,
+        (xmldsig.TransformType, "XPath"): 0,
+    },
+    # What is unusual and still a message, an undeclared end or a reference to an earlier string, comes in messages of a few hundred
+    # octets. What is broken shows where within as much. The patient walk costs 2 to 4 us for a code: 10 ms for the worst frame.
+    unusual=8 * KIB,
+    patience=2_500,
+)
+
+# A peer waits for the answer before it asks again; two streams make two frames. Whoever sends more at once wants work, not a charge.
+FRAMES_AT_ONCE: Final = 8
+
+
+def state_limit(state: State) -> int:
+    """Octets of the largest message that a station takes in a state."""
+    return max((LIMITS[request].octets for request in admitted(state)), default=ANY_OTHER.octets)
