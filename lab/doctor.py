@@ -161,8 +161,9 @@ def _sdp_port() -> Iterator[Finding]:
 
 def _certificates(folder: Path, profile: str) -> Iterator[Finding]:
     from lab.stock import lacks, sides
+    from pki.files import unfinished
 
-    if not folder.is_dir() or not any(folder.rglob("*.pem")):
+    if not folder.is_dir() or not (any(folder.rglob("*.pem")) or unfinished(folder)):
         yield Finding("certificates", "note", f"none under {folder}", f"v2g pki create {folder}")
         return
     found = list(lacks(folder, profile, time.time()))

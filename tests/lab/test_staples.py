@@ -9,6 +9,7 @@ from shutil import copytree, rmtree
 from typing import Any
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from evcc.trust import stapled, tls_credential, vehicle_tls
@@ -16,6 +17,7 @@ from lab.pki import ocsp
 from lab.pki.office import Office
 from lab.pki.web import Answer, Asked, Site
 from lab.staples import certificates, kept_fresh, refresh
+from pki.broken_form import other_half
 from pki.issue import build
 from pki.plan import Plan
 from pki.profiles import Role
@@ -282,3 +284,51 @@ def test_a_car_names_its_roots_and_still_asks_for_staples(store: Store) -> None:
     assert seen.facts.authorities_named == tuple(root.subject.public_bytes() for root in store.anchors.v2g)
     assert seen.facts.staples_asked_for
     assert seen.facts.limits == ()
+
+
+# --- what was revoked stays out, in real handshakes ---
+
+
+def _turned(store: Store, role: Role) -> None:
+    """The store shows the same certificates with their signatures in the other form, which anybody can make of them."""
+    held = store.credential(role)
+    text = b"".join(x509.load_der_x509_certificate(other_half(one)).public_bytes(Encoding.PEM) for one in held.chain)
+    held.chain_path.write_bytes(text)
+    store.reload()
+    assert store.credential(role).chain != held.chain
+
+
+def _revoked(store: Store, certificate: x509.Certificate, into: Store) -> None:
+    office = Office(store)
+    office.revoke(certificate, NOW)
+    issuer = office.issuer_of(certificate)
+    into.save_response(certificate, issuer.leaf, office.responder(issuer).staple(certificate, NOW))
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_revoked_vehicle_stays_out_under_another_signature_too(store: Store, car: Store, turned: bool) -> None:
+    if turned:
+        _turned(car, Role.VEHICLE)
+    (let_in,) = shake(station_tls(store), vehicle_tls(car))
+    assert let_in.facts is not None
+    _revoked(store, store.vehicle.leaf, store)
+    station, seen = station_tls(store), []
+
+    async def meet() -> None:
+        async with Server(lambda link: None, "::1", 0, station, observe=[lambda *_: seen.append(Handshake()) or seen[-1]]) as server:
+            async with asyncio.timeout(20):
+                await run(lambda link: None, "::1", server.port, vehicle_tls(car), observe=[lambda *_: Handshake()])
+
+    asyncio.run(meet())
+    assert seen[0].failed is not None
+    assert "revoked" in seen[0].failed.reason
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_revoked_station_stays_out_under_another_signature_too(store: Store, car: Store, turned: bool) -> None:
+    _revoked(store, store.secc.leaf, car)
+    if turned:
+        _turned(store, Role.SECC)
+    (refused,) = shake(station_tls(store), vehicle_tls(car))
+    assert refused.failed is not None
+    assert "revoked" in refused.failed.reason

@@ -203,6 +203,18 @@ def test_a_sound_directory_lacks_nothing(path: Path) -> None:
     assert lacking(path / "none", "car", ISO20, NOW)[0].bad
 
 
+def test_a_store_that_is_half_made_is_said_to_be_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "half" / ".staged").mkdir(parents=True)
+    (tmp_path / "half" / "README.md").write_text("a folder may hold other things")
+    found = doctor._certificates(tmp_path / "half", "conformance")
+    assert {(one.verdict, "is half made" in one.found, "v2g pki create" in one.cure) for one in found} == {("bad", True, True)}
+    for command in (["secc", "--port", "0"], ["ev", "--connect", "[::1]:1"]):
+        assert main([*command, "--pki", str(tmp_path / "half")]) == 2
+        assert capsys.readouterr().err.count("is half made") == 1
+    assert main(["pki", "create", str(tmp_path / "half"), "--curve", "ed448"]) == 0
+    assert lacking(tmp_path / "half", "station", ISO20, datetime.now(UTC)) == ()
+
+
 def test_only_what_is_used_is_wanted(path: Path) -> None:
     removed(chain_of(S), "roots/mo", "roots/v2g")(path)
     assert any(lack.bad for lack in lacking(path, "station", ISO20, NOW, contracts=False))
