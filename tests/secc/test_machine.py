@@ -18,6 +18,7 @@ from secc import answers, session, supervision
 from secc import station as words
 from secc.context import Context
 from secc.intent import Intent
+from secc.reserve import Reserve
 from tests.secc.scripted import LIMITS, SERVICES, Scripted, outlet, r
 from tests.secc.test_order import request
 from v2g.exi.schema import Type
@@ -29,6 +30,7 @@ from v2g.session.sequence import REQUESTS, State
 
 STEPS = 60  # of one session
 EXAMPLES = max(1, int(os.environ.get("V2GKIT_STEPS", "6000")) // STEPS)
+RESERVE = 20  # % that the car keeps for itself
 POWERS = st.sampled_from((0.0, -5e3, 8e3, 1e6, -1e6, 32767e127))
 LIVE_STATES = (
     *(State.DC_CABLE_CHECK, State.DC_PRE_CHARGE, State.DC_START, State.DC_LOOP, State.DC_RENEGOTIATION, State.DC_RESTART, State.DC_WELDING),
@@ -118,7 +120,7 @@ class Sessions(RuleBasedStateMachine):
         self.answered: list[Any] = []
         self.seen = 0  # events of the session
         self.service, self.control = "DC", "Scheduled"
-        self.reserve: float | None = None
+        self.soc: int | None = None  # % that the car has told last
 
     @initialize(
         service=st.sampled_from(sorted(SERVICES)),
@@ -129,6 +131,7 @@ class Sessions(RuleBasedStateMachine):
     def arrive(self, service: str, control: str, auto: bool, begin: str) -> None:
         self.service, self.control = service, control
         self.car, self.hardware, self.seen, self.told = Car(outlet()), Hardware(), 0, None
+        self.soc = None
         if begin == "authorized":
             self.car.authorized(service)
         elif begin == "ready":
@@ -237,8 +240,11 @@ class Sessions(RuleBasedStateMachine):
         voltage=st.sampled_from((400.0, 920.0, 1e5, 10.0, 0.0)),
         power=POWERS,
         soc=st.sampled_from((None, 5, 50, 90)),
+        setpoint=st.sampled_from((None, -8e3, 8e3)),
     )
-    def loops(self, count: int, current: float, voltage: float, power: float, soc: int | None) -> None:
+    def loops(self, count: int, current: float, voltage: float, power: float, soc: int | None, setpoint: float | None) -> None:
+        if setpoint is not None:
+            self.car.tell(words.SetpointChanged(setpoint))
         mode = self.car.loop_fields(self.service[:2], self.control, self.service.endswith("_BPT"))
         if self.control == "Scheduled" and self.service.startswith("DC"):
             mode |= {"EVTargetCurrent": r(current), "EVTargetVoltage": r(voltage)}
@@ -250,8 +256,8 @@ class Sessions(RuleBasedStateMachine):
         kind = getattr(module, f"{self.service[:2]}_ChargeLoopReq")
         fields: dict[str, Any] = {"EVPresentVoltage": r(400)} if self.service.startswith("DC") else {}
         if soc is not None:
-            fields["DisplayParameters"] = DisplayParametersType(PresentSOC=soc, MinimumSOC=20)
-        self.reserve = None if soc is None or soc > 20 else float(soc)
+            fields["DisplayParameters"] = DisplayParametersType(PresentSOC=soc, MinimumSOC=RESERVE)
+        self.soc = self.soc if soc is None else soc
         for _ in range(count):
             if self.car.session.context.state not in (State.AC_LOOP, State.DC_LOOP) or self.car.session.ended is not None:
                 return
@@ -326,6 +332,7 @@ class Sessions(RuleBasedStateMachine):
             return
         self.act(lambda: self.car.stop(way))
         if self.car.session.context.state is State.SERVICE_DISCOVERY:
+            self.soc = None
             self.act(lambda: self.car.select(self.service, 1 if self.control == "Scheduled" else 2))
 
     @alive
@@ -374,6 +381,8 @@ class Sessions(RuleBasedStateMachine):
         assert abs(output.power) <= max(LIMITS.charge_power, LIMITS.discharge_power)
         if self.service == "DC":
             assert output.current >= 0, "a plain service discharges"
+        if self.soc is not None and self.soc < RESERVE:
+            assert output.current >= 0, "discharge below the reserve of the car"
 
 
 Sessions.TestCase.settings = settings(
@@ -508,3 +517,12 @@ def test_the_machine_finds_power_after_power_delivery(monkeypatch: pytest.Monkey
     real = answers.ANSWERS[dc.DC_PreChargeReq]
     monkeypatch.setitem(answers.ANSWERS, dc.DC_PreChargeReq, generous)
     _proven("outside PowerDelivery")
+
+
+def test_the_machine_sees_a_discharge_below_the_reserve(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steps that it may take, taken on purpose: by chance they come too seldom for a test."""
+    monkeypatch.setattr(Reserve, "bars", lambda self, net: False)
+    machine = Sessions()
+    machine.arrive("DC_BPT", "Dynamic", True, "charging")
+    with pytest.raises(AssertionError, match="below the reserve"):
+        machine.loops(count=3, current=0.0, voltage=400.0, power=0.0, soc=5, setpoint=-8e3)
