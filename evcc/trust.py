@@ -13,6 +13,7 @@ from evcc.contract import Contract
 from evcc.provisioning import Provisioning
 from evcc.tariff import PriceJudge
 from pki import signature as xmldsig
+from pki.certificate import loadable
 from pki.chains import der
 from pki.errors import CertificateError, Kind, StoreError
 from pki.keys import key_name
@@ -45,7 +46,7 @@ def vehicle_tls(
     """
     proven = by_records(_Known(store), Silence.REFUSES)
     judge = StationJudge(store.anchors, RULES[profile], revocation, by_records(store, Silence.PASSES), proven)
-    roots = der((*store.anchors.v2g, *store.anchors.private)) if name_roots else ()
+    roots = tuple(loadable((*store.anchors.v2g, *store.anchors.private))) if name_roots else ()
     return ClientTls(
         tls_credential(store.vehicle),
         judge,

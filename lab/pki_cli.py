@@ -297,6 +297,7 @@ def described(certificate: x509.Certificate) -> dict[str, Any]:
         "usage": ", ".join(sorted(fact.usage or ())),
         "purposes": ", ".join(sorted(getattr(one, "_name", str(one)) for one in fact.purposes or ())),
         "ocsp": ", ".join(fact.ocsp_urls),
+        "form": "; ".join(sorted(lapse.value for lapse in fact.lapses)),  # empty: strict DER
         "octets": fact.octets,
         "sha256": certificate.fingerprint(hashes.SHA256()).hex(),
     }

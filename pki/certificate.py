@@ -8,7 +8,7 @@ import base64
 import binascii
 import re
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -170,6 +170,11 @@ class Loose:
         digest = hashes.Hash(algorithm)
         digest.update(self.der)
         return digest.finalize()
+
+
+def loadable(certificates: Iterable[x509.Certificate]) -> Iterator[bytes]:
+    """DER of those certificates that a TLS library, which reads strict DER only, can load."""
+    return (one.public_bytes(Encoding.DER) for one in certificates if not isinstance(one, Loose))
 
 
 def identity(der: bytes) -> bytes:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pki.certificate import facts
 from pki.profiles import Role
 from pki.verify import VerifiedChain
 from secc.answers import ANSWERS
@@ -52,7 +53,7 @@ from v2g.session.errors import (
     UnknownSession,
 )
 from v2g.session.limits import FRAMES_AT_ONCE, state_limit
-from v2g.session.profiles import PROVISIONING_AS_VEHICLE
+from v2g.session.profiles import LOOSE_CERTIFICATES, PROVISIONING_AS_VEHICLE
 from v2g.session.sequence import REQUESTS, State, admitted, response_to, row
 from v2g.session.timing import SECC_COMMUNICATION_SETUP_TIMEOUT, SECC_TCP_CLOSE, timing
 from v2g.session.tls import TlsFacts
@@ -337,8 +338,12 @@ class SeccSession:
         if self._relaxes:
             self._events.append(Relaxed(now, "ISO 15118-20 without TLS 1.3 (bench override)", "V2G20-2356"))
         tls = self.context.tls
-        if tls is not None and isinstance(tls.verified, VerifiedChain) and tls.verified.role is not Role.VEHICLE:
+        if tls is None or not isinstance(tls.verified, VerifiedChain):
+            return
+        if tls.verified.role is not Role.VEHICLE:
             self._events.append(Relaxed(now, PROVISIONING_AS_VEHICLE.name, PROVISIONING_AS_VEHICLE.requirement))
+        if any(facts(one).lapses for one in tls.verified.chain):
+            self._events.append(Relaxed(now, LOOSE_CERTIFICATES.name, LOOSE_CERTIFICATES.requirement))
 
     # --- the end ---
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from pki.chains import der
+from pki.certificate import loadable, read
 from pki.errors import CertificateError, StoreError
 from pki.profiles import INTEROP, ISO20, Role, Rules
 from pki.provisioning import ProvisioningService
@@ -60,7 +60,7 @@ def station_tls(store: Store, profile: Profile = "conformance", wall: Callable[[
     usable = [each for each in store.credentials(Role.SECC) if each.curve in rules.algorithms]
     if not usable:
         raise StoreError(f"{store.path} has no station certificate for the profile {profile}; make one with: v2g pki create {store.path}")
-    roots = der((*anchors.v2g, *anchors.oem))  # [V2G20-2401]
+    roots = tuple(loadable((*anchors.v2g, *anchors.oem)))  # [V2G20-2401]
     credentials = [_credential(each, store) for each in usable]
     judge = VehicleJudge(anchors, rules, station_status(store))
     return ServerTls(credentials, judge, authorities=roots, profile=PROFILES[profile], wall=wall)
@@ -83,7 +83,7 @@ class PriceSigning:
 
     def __call__(self, response: ScheduleExchangeRes, contract: bytes) -> SignatureType:
         """By the issuing sub-CA of the contract, where its key is here, else by the first tariff signer."""
-        issuer = x509.load_der_x509_certificate(contract).issuer if contract else None
+        issuer = read(contract).issuer if contract else None
         return sign_prices(response, next((one for one in self.issuers if one.leaf.subject == issuer), self.tariffs[0]).key)
 
 

@@ -7,9 +7,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from cryptography import x509
-
 from lab.report.story import Certificate, Chain, Exchange, Sample, Steps, Story, Tuple
+from pki.certificate import read
+from pki.errors import CertificateError
 from v2g.exi.errors import DecodeError
 from v2g.exi.schema import Type
 from v2g.messages import ac, common_messages, dc
@@ -357,13 +357,13 @@ def _chains(records: list[Record], decoded: list[Frame]) -> Iterator[Chain]:
 
 def _certificate(der: bytes) -> Certificate:
     try:
-        found = x509.load_der_x509_certificate(der)
+        found = read(der, len(der))
         key = found.public_key()
         name = getattr(getattr(key, "curve", None), "name", type(key).__name__.removesuffix("PublicKey").lstrip("_"))
         return Certificate(
             found.subject.rfc4514_string(), found.issuer.rfc4514_string(), name, f"{found.not_valid_after_utc:%Y-%m-%d %H:%M}", len(der)
         )
-    except ValueError as error:
+    except (CertificateError, ValueError) as error:
         return Certificate(f"unreadable: {error}", "", "", "", len(der))
 
 

@@ -1,5 +1,6 @@
 """`v2g pki` and `v2g sign` as scripts use them: exit codes, one JSON document, one line of error."""
 
+import base64
 import json
 import stat
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from lab.cli import main
 from lab.staples import certificates
 from pki.broken import VARIANTS
+from pki.broken_form import ca_false, long_length, null_parameters
 from pki.broken_status import STATUS_VARIANTS
 from pki.errors import Kind
 from pki.profiles import Role
@@ -51,6 +53,24 @@ def test_every_command_shows_examples_and_exit_codes(command: str, capsys: pytes
     assert f"v2g pki {command}" in shown.partition("examples:")[2]
     assert "exit codes: 0 well, 1" in shown
     assert "--json" in shown
+
+
+def test_show_says_in_which_way_a_certificate_is_no_strict_der(certs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sub2 = Store(certs).credentials(Role.MO_SUB2)[0]
+    contract = Store(certs).contract
+    for form, said in (
+        (ca_false, "a default value is written out"),
+        (null_parameters, "NULL parameters"),
+        (long_length, "a length in more"),
+    ):
+        text = base64.encodebytes(form(contract.leaf, sub2.key)).decode()
+        (tmp_path / "x.pem").write_text(f"-----BEGIN CERTIFICATE-----\n{text}-----END CERTIFICATE-----\n")
+        assert main(["pki", "show", str(tmp_path / "x.pem"), "--json"]) == 0
+        (shown,) = json.loads(capsys.readouterr().out)
+        assert shown["form"].startswith(said)
+        assert "CN=DEV2GC00000001G" in shown["subject"]
+    assert main(["pki", "show", str(contract.chain_path), "--json"]) == 0
+    assert {one["form"] for one in json.loads(capsys.readouterr().out)} == {""}
 
 
 def test_a_created_store_is_complete(certs: Path, capsys: pytest.CaptureFixture[str]) -> None:

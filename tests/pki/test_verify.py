@@ -115,6 +115,18 @@ def test_interop_says_what_it_relaxes() -> None:
     assert any("V2G20-2598" in warning for warning in proof.warnings)
 
 
+@pytest.mark.parametrize("critical", [False, True])
+def test_a_root_that_bounds_names_carries_nothing(critical: bool) -> None:
+    """It may have been installed before anybody looked: what it bounds is not processed, so it is not trusted beyond it."""
+    bench = Bench(hierarchy(), Role.SECC, NOW)
+    bounds = x509.NameConstraints(None, [x509.DNSName("example.org")])
+    bounded = bench.again(bench.root, extend=lambda extensions: [*extensions, (bounds, critical)]).certificate
+    with pytest.raises(CertificateError) as caught:
+        verify(hierarchy()[Role.SECC].chain, Role.SECC, Anchors(v2g=(bounded,)), NOW)
+    assert (caught.value.kind, caught.value.depth) == (Kind.WRONG_PROFILE, 3)
+    assert "name constraints" in caught.value.reason
+
+
 def test_cross_certificates_reach_both_roots() -> None:
     built = build(Plan(v2g_roots=("A", "B"), cross=(("A", "B"),)), "secp521r1", NOW)
     root_a, root_b = (one.certificate for one in built.all(Role.V2G_ROOT)[:2])

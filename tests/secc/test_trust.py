@@ -1,5 +1,7 @@
 """What a directory of certificates makes of a station: whom it lets in, whom it believes, what it staples."""
 
+import base64
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -7,6 +9,8 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from pki.broken import VARIANTS, Bench, Variant
+from pki.broken_form import null_parameters
 from pki.errors import CertificateError, Kind, StoreError
 from pki.issue import Hierarchy, build
 from pki.plan import Plan
@@ -14,9 +18,11 @@ from pki.profiles import Role
 from pki.status import Responder, Revocation, revocation_list
 from pki.store import Store, create
 from pki.tariff import Standing, judge_prices
-from secc.trust import VehicleJudge, price_signing, provisioning_service, station_status, station_tls
+from secc.trust import RULES, VehicleJudge, price_signing, provisioning_service, station_status, station_tls
+from tests.secc.scripted import Scripted, secure
 from v2g.exi.derive import least
 from v2g.messages.common_messages import AbsolutePriceScheduleType, Dynamic_SEResControlModeType, ScheduleExchangeRes
+from v2g.session.endpoint import Relaxed
 
 NOW = datetime.now(UTC)
 SOUND = build(Plan(), "secp521r1", NOW)
@@ -46,9 +52,29 @@ def test_a_vehicle_is_let_in_and_nobody_else(store: Store) -> None:
 
 
 def test_under_interop_a_provisioning_certificate_passes_for_one(store: Store) -> None:
-    from secc.trust import RULES
-
     assert VehicleJudge(store.anchors, RULES["interop"])(der(SOUND, Role.PROVISIONING), NOW.timestamp()).role is Role.PROVISIONING
+
+
+@pytest.mark.parametrize("variant", [one for one in VARIANTS if one.lapses], ids=lambda one: one.name)
+def test_under_interop_a_vehicle_that_is_not_strict_der_passes_and_is_told(store: Store, variant: Variant) -> None:
+    chain = variant.chain(Bench(SOUND, Role.VEHICLE, NOW))
+    with pytest.raises(CertificateError) as refused:
+        judge(store)(chain, NOW.timestamp())
+    assert refused.value.kind is Kind.MALFORMED
+    proof = VehicleJudge(store.anchors, RULES["interop"])(chain, NOW.timestamp())
+    car = Scripted(given={"tls": replace(secure(), verified=proof)})
+    car.setup()
+    assert [event.requirement for event in car.wants(Relaxed)] == ["RFC 5280 4.1"]
+
+
+def test_a_root_that_is_no_strict_der_keeps_nobody_from_tls(store: Store) -> None:
+    root = SOUND[Role.OEM_ROOT]
+    loose = null_parameters(root.certificate, root.key)
+    text = base64.encodebytes(loose).decode()
+    (store.path / "roots/oem/loose.pem").write_text(f"-----BEGIN CERTIFICATE-----\n{text}-----END CERTIFICATE-----\n")
+    store.reload()
+    assert len(store.anchors.oem) == 2
+    assert len(station_tls(store)._offers) == 1
 
 
 def test_a_vehicle_on_a_revocation_list_stays_outside(store: Store) -> None:

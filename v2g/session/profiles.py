@@ -41,7 +41,7 @@ P256_SIGNATURES: Final = Deviation(
     "V2G20-2674",
 )
 LOOSE_CERTIFICATES: Final = Deviation(
-    "contract chains that are not strict DER",
+    "certificates that are not strict DER",
     "contracts in the field",
     "a large PKI writes out cA FALSE in every contract; OpenSSL reads that, critical FALSE, NULL parameters and long lengths",
     "RFC 5280 4.1",
