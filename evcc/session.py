@@ -36,7 +36,7 @@ from v2g.session.errors import (
     UnknownSession,
 )
 from v2g.session.frames import SETS, payload_type_of
-from v2g.session.limits import ANY_OTHER, LIMITS
+from v2g.session.limits import ANY_OTHER, CAR_BOUNDS, LIMITS
 from v2g.session.sequence import State, response_to, row
 from v2g.session.timing import EVCC_COMMUNICATION_SETUP_TIMEOUT, timing
 from v2g.session.v2gtp import AHEAD, CAR_RECEIVES, Frame, FrameReader, PayloadType, frame
@@ -242,7 +242,7 @@ class EvccSession:
         expects = self._aside if beside and not (self._raw and self._aside is None) else self._expects
         since = None if expects is None else now - expects.sent
         try:
-            reading = frames.received(heard.payload_type, heard.payload)
+            reading = frames.received(heard.payload_type, heard.payload, bounds=CAR_BOUNDS)
         except (DecodeError, FramingError) as error:
             self._events.append(FrameReceived(now, heard.payload_type, "", heard.payload, None, since))
             undecodable = PeerMisbehaved(f"a frame of type 0x{heard.payload_type:04X} is no message: {error}", None)

@@ -13,7 +13,13 @@ from tests.session.peers import Station, car_tls, drive, go, station_tls
 from v2g.exi.codec import decode, encode
 from v2g.exi.derive import least
 from v2g.messages import schema_set
-from v2g.messages.common_messages import SessionSetupReq, SessionSetupRes
+from v2g.messages.common_messages import (
+    EVPowerProfileEntryListType,
+    EVPowerProfileType,
+    PowerDeliveryReq,
+    SessionSetupReq,
+    SessionSetupRes,
+)
 from v2g.messages.dc import DC_ChargeLoopReq, DC_ChargeLoopRes
 from v2g.session.endpoint import Ended, Event, FrameReceived, FrameSent, Noted, Relaxed, StateEntered
 from v2g.session.errors import TimedOut
@@ -153,6 +159,18 @@ def test_the_trace_of_a_real_connection_holds_the_handshake_and_no_key() -> None
     assert len(secrets) == 5
     for secret in secrets:
         assert secret.split()[-1].decode() not in "".join(lines)
+
+
+@pytest.mark.parametrize(("entries", "shown"), [(900, True), (1100, False)])
+def test_a_message_of_many_thousand_elements_is_kept_as_octets(entries: int, shown: bool) -> None:
+    """To spell it out would take longer than a car waits, and it is the car that says how many there are."""
+    entry = least(EVPowerProfileType).EVPowerProfileEntries.EVPowerProfileEntry[0]
+    profile = least(EVPowerProfileType, EVPowerProfileEntries=EVPowerProfileEntryListType(EVPowerProfileEntry=(entry,) * entries))
+    request = least(PowerDeliveryReq, EVPowerProfile=profile)
+    record = checked(trace().record(FrameReceived(2.0, 0x8002, "common", b"\x80", request)))
+    assert record["name"] == "PowerDeliveryReq"
+    assert (record["message"] is not None) == shown
+    assert record["exi"] == "80"
 
 
 def test_the_documentation_says_what_the_table_says() -> None:

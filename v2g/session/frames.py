@@ -1,6 +1,6 @@
 """Between messages and V2GTP frames: which schema set a message belongs to, and which payload type announces it."""
 
-from v2g.exi.codec import Reading, encode, read, receive, root
+from v2g.exi.codec import Bounds, Reading, encode, read, receive, root
 from v2g.exi.errors import DecodeError
 from v2g.exi.schema import Type
 from v2g.messages import common_messages, schema_set
@@ -67,7 +67,7 @@ def reading(payload_type: int, payload: bytes, expected: str = "") -> Reading:
     return read(payload, schema_set(expected or announced(payload_type)))
 
 
-def received(payload_type: int, payload: bytes, expected: str = "") -> Reading:
+def received(payload_type: int, payload: bytes, expected: str = "", bounds: Bounds = BOUNDS) -> Reading:
     """As `reading`, for what a stranger sent: a message of a session, within the limits of its name. The name is the path of a refusal."""
     schemas = schema_set(expected or announced(payload_type))
     element = root(payload, schemas)
@@ -76,7 +76,7 @@ def received(payload_type: int, payload: bytes, expected: str = "") -> Reading:
         raise DecodeError("no message of a session", 8, (element.name,))
     if len(payload) > limit.octets:
         raise DecodeError(f"{len(payload)} octets, it has at most {limit.octets}", 8, (element.name,))
-    return receive(payload, schemas, BOUNDS, limit.items)
+    return receive(payload, schemas, bounds, limit.items)
 
 
 def announced(payload_type: int) -> str:

@@ -24,6 +24,9 @@ from v2g.session.timing import timing
 from v2g.session.tls import TlsFacts
 
 VERSION: Final = 1
+# Elements of a message that is written out. A frame of the car may have 27,000, and to spell them takes half a second of the loop on which
+# other cars are answered; a ScheduleExchangeRes of three tuples with 24 steps and prices both ways has 900.
+SHOWN: Final = 2000
 Record = dict[str, Any]
 
 RECORDS: Final[Mapping[str, Mapping[str, str]]] = {
@@ -69,7 +72,7 @@ RECORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "octets": "length of the EXI document",
         "exi": "the EXI document",
         "name": "of the message, null: it could not be decoded",
-        "message": "decoded, null: it could not be, or decoding is switched off",
+        "message": "decoded, null: it could not be, it has more than 2000 elements (the octets say it all), or decoding is switched off",
         "findings": "what was tolerated in the octets received, in words",
         "gap": "s since the frame before it in the other direction, null: there was none",
         "timer": "that ran on this side while the frame was waited for, empty: none",
@@ -91,6 +94,21 @@ RECORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "reason": "for closing it",
     },
 }
+
+
+def _elements(message: Type, most: int) -> int:
+    """How many elements of complex type a message has; counting stops soon beyond `most`."""
+    found, waiting = 0, [message]
+    while waiting and found <= most:
+        one = waiting.pop()
+        found += 1
+        for name in one.__struct_fields__:
+            value = getattr(one, name)
+            if isinstance(value, Type):
+                waiting.append(value)
+            elif isinstance(value, tuple):
+                waiting += [each for each in value[: most + 1] if isinstance(each, Type)]
+    return found
 
 
 def line(record: Record) -> str:
@@ -166,7 +184,7 @@ class Trace:
         return timing(self._answered).evcc_performance if self._answered is not None else None
 
     def _shown(self, message: Type, name: str) -> Any:
-        if not self._decoded:
+        if not self._decoded or _elements(message, SHOWN) > SHOWN:
             return None
         try:
             return plain(message, schema_set(name))
