@@ -74,7 +74,7 @@ class LabPki:
         if "certificate" in asked:
             try:
                 chain = read_pem(asked["certificate"].encode(), ISO20.max_octets)
-                verify(chain, Role.CONTRACT, self.office.store.anchors, self._now(), rules=RULES)
+                verify(chain, Role.CONTRACT, self.office.store.anchors, self._now(), rules=RULES, status=self.office.status)
             except CertificateError as error:
                 return FAULTS.get(error.kind, "CertChainError")
             return "Accepted"

@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
 from lab.pki.asking import ask
+from lab.pki.office import Office
 from lab.pki.route import Answer, Asked, Route
 from pki import signature as xmldsig
 from pki.profiles import ISO20, Role, Rules
@@ -27,7 +28,7 @@ def service(
     def contracts(pcid: str) -> Sequence[Held]:
         return store.credentials(Role.CONTRACT) if not pcids or pcid in pcids else ()
 
-    return ProvisioningService(store.cps, store.anchors, contracts, secrets.token_bytes, rules=rules, suites=suites)
+    return ProvisioningService(store.cps, store.anchors, contracts, secrets.token_bytes, Office(store).status, rules, suites)
 
 
 def routes(serving: ProvisioningService) -> list[Route]:

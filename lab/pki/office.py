@@ -21,6 +21,7 @@ from pki.plan import Names, Plan
 from pki.profiles import PROFILES, Role
 from pki.request import demand_sound
 from pki.status import Responder, Revocation, revocation_list
+from pki.status_book import Silence, by_records
 from pki.store import Credential, Store
 
 
@@ -87,6 +88,13 @@ class Office:
     def revoked(self, authority: x509.Certificate) -> dict[int, Revocation]:
         """Serial numbers an authority revoked, with when and why."""
         return self.register.revoked(authority)
+
+    def status(self, certificate: x509.Certificate, issuer: x509.Certificate, now: datetime) -> str | None:
+        """Revocation as `pki.verify.verify` asks it: by the memory of the authorities here, then by what the store keeps of any."""
+        found = self.revoked(issuer).get(certificate.serial_number)
+        if found is not None:
+            return f"revoked {found.at:%Y-%m-%d %H:%M} UTC, {found.reason}"
+        return by_records(self.store, Silence.PASSES)(certificate, issuer, now)
 
     def known(self, authority: x509.Certificate) -> set[int]:
         """Serial numbers of everything in the store that an authority issued."""

@@ -59,6 +59,13 @@ def test_a_contract_in_base64(store: Store) -> None:
     assert "remainingContracts" not in LabPki.of(store).contract({"exiRequest": request(store)}, "ocpp2.0.1")
 
 
+def test_a_car_whose_provisioning_certificate_was_revoked_gets_no_contract(store: Store) -> None:
+    asked = {"exiRequest": request(store)}
+    Office(store).revoke(store.provisioning.leaf, datetime.now(UTC))
+    response: Any = decode(base64.b64decode(LabPki.of(store).contract(asked, "ocpp2.1")["exiResponse"]), COMMON)
+    assert response.ResponseCode.value == "WARNING_CertificateRevoked"
+
+
 @pytest.mark.parametrize("octets", [b"", b"garbage", bytes(200)])
 def test_what_is_no_request_fails(store: Store, octets: bytes) -> None:
     answered = LabPki.of(store).contract({"exiRequest": base64.b64encode(octets).decode()}, "ocpp2.1")

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from lab.cli import main
@@ -16,6 +17,7 @@ from lab.csms_pki import LabPki
 from lab.csms_steering import Strategy
 from lab.pki.office import Office
 from ocpp_bridge.contract import hash_data
+from pki.broken_form import other_half
 from pki.issue import build
 from pki.plan import Plan
 from pki.profiles import Role
@@ -55,6 +57,9 @@ def test_a_contract_that_was_revoked_is_refused_in_a_session(store, tmp_path):
     Office(made).revoke(made.contract.leaf, datetime.now(UTC))
     data = hashes_of(made.contract.chain, made.anchors.mo[0])
     assert LabPki.of(made).judged({"iso15118CertificateHashData": data}) == "CertificateRevoked"
+    for chain in (made.contract.chain, [x509.load_der_x509_certificate(other_half(made.contract.leaf)), *made.contract.chain[1:]]):
+        text = "".join(c.public_bytes(Encoding.PEM).decode() for c in chain)
+        assert LabPki.of(made).judged({"certificate": text}) == "CertificateRevoked"
 
     async def scene():
         chain = tuple(c.public_bytes(Encoding.DER) for c in store.contract.chain)
