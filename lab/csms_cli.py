@@ -37,6 +37,7 @@ A station connects to ws://HOST:PORT/ocpp/STATION. Commands on standard input (-
   stop STATION [TRANSACTION]        RequestStopTransaction
   setpoint STATION WATT             steer the running transaction, + into the car
   call STATION ACTION JSON          any message of the CSMS
+  tasks                             background work that failed, how often and why
   quit
 
 exit codes: 0 it was stopped, 2 wrong usage or configuration
@@ -253,7 +254,12 @@ async def _call(csms: Any, station: str, action: str, *payload: str) -> Any:
     return await csms.call(station, action, json.loads(" ".join(payload) or "{}"))
 
 
+async def _tasks(csms: Any) -> Any:
+    return csms.tasks.account()
+
+
 COMMANDS: dict[str, Callable[..., Awaitable[Any]]] = {
+    "tasks": _tasks,
     "stations": _stations,
     "start": lambda csms, station, evse="", token="": csms.remote_start(station, int(evse) if evse else None, token),
     "stop": lambda csms, station, transaction="": csms.remote_stop(station, transaction or None),
