@@ -108,7 +108,7 @@ class SeccSession:
         self.context = Context(outlet, entropy, verifier, prices, tls, sets, limits=outlet.limits)
         self._clock, self._paused = clock, PausedSessions() if paused is None else paused
         self._relaxes = not secure and insecure
-        self._reader = FrameReader(ahead=AHEAD)
+        self._reader = FrameReader(state_limit(State.SUPPORTED_APP_PROTOCOL), ahead=AHEAD)
         self._out: list[bytes] = []
         self._events: list[Event] = []
         self._parked: _Parked | None = None
@@ -167,7 +167,6 @@ class SeccSession:
             how, error = (self._closing, None) if self._closing else ("closed by the car", ConnectionLost("the car closed the connection"))
             self._end(how, error, now)
         else:
-            self._reader.limit = state_limit(self.context.state)
             self._reader.feed(octets)
             self._work(now)
 

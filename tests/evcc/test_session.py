@@ -62,6 +62,7 @@ from v2g.session.errors import (
     UnknownSession,
 )
 from v2g.session.frames import exi, payload_type_of
+from v2g.session.limits import LIMITS
 from v2g.session.rational import number, rational
 from v2g.session.sequence import REQUESTS, response_to
 from v2g.session.timing import timing
@@ -697,6 +698,22 @@ def test_octets_behind_a_response(name: str) -> None:
         assert isinstance(ended, PeerMisbehaved)
         assert "the end, not all of them 0x00" in str(ended)
         assert response_to(KINDS[name]).__name__ in str(ended)
+
+
+@pytest.mark.parametrize(
+    "name", ["supportedAppProtocolReq", "SessionSetupReq", "ServiceDetailReq", "ScheduleExchangeReq", "DC_ChargeLoopReq"]
+)
+def test_a_response_longer_than_any_of_its_name_costs_its_header(name: str) -> None:
+    kind = payload_type_of(response_to(KINDS[name]))
+    most = LIMITS[response_to(KINDS[name])].octets
+
+    def announced(length: int) -> Answer:
+        return lambda q, s: bytes((1, 0xFE)) + kind.to_bytes(2, "big") + length.to_bytes(4, "big")
+
+    ended = error(run(car(), Station(answers={name: announced(most + 1)})))
+    assert isinstance(ended, FramingError)
+    assert f"payload length is {most + 1} octets, must be 1 to {most}" in str(ended)
+    assert isinstance(error(run(car(), Station(answers={name: announced(most)}))), TimedOut)  # it waits for the rest
 
 
 def test_an_answer_nobody_asked_for() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from fuzz.siege.frames import KINDS, largest
 from tests.exi.test_engines import counted
+from tests.secc.scripted import Scripted
 from tests.secc.test_order import WAITING, reach, request
 from v2g.exi import codec, engine, values
 from v2g.exi.codec import DecodeError, encode
@@ -371,6 +372,14 @@ def test_what_waits_behind_a_parked_request_is_bounded() -> None:
         car.octets(bytes.fromhex("01fe800200000400") + bytes(1000))
         kept = max(kept, car.session._reader.pending)
     assert 0 < kept <= HEADER_LENGTH + state_limit(State.DC_START) + AHEAD
+
+
+def test_who_has_said_nothing_yet_is_kept_a_little_of() -> None:
+    for octets in (bytes(100_000), frame(PayloadType.EXI, bytes(2500)) * 30):
+        car = Scripted()
+        car.octets(octets)
+        assert car.session._reader.pending == 0
+        assert "octets came at once, a message here has at most 2560" in str(car.session.ended and car.session.ended.error)
 
 
 def test_a_reader_keeps_no_more_than_a_frame_and_a_little() -> None:
