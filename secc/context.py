@@ -172,7 +172,7 @@ class Context:
     # hardware
     emergency: str = ""  # why the outlet was stopped at once
     locked: bool | None = None  # the connector; None: not observed
-    welded: bool = False  # the contactor was seen closed after it was told to open
+    welded: bool = False  # the contactor was seen closed when nothing of this session had closed it, or after it was told to open
     pilot: str | None = None  # None: not observed
     contactor: bool | None = None  # None: not told yet
     contactor_wanted: bool | None = None

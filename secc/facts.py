@@ -30,7 +30,7 @@ def told(fact: words.Fact, known: Context) -> Context:
         case words.OutputMeasured():
             return replace(known, output=fact)
         case words.ContactorIs(closed):
-            return replace(known, contactor=closed, welded=closed and known.contactor_wanted is False)
+            return replace(known, contactor=closed, welded=closed and not _may_be_closed(known))
         case words.ConnectorLock(locked):
             return replace(known, locked=locked)
         case words.EmergencyStop(reason):
@@ -64,3 +64,8 @@ def asked(fact: words.Fact, known: Context) -> Context:
 
 def _noticed(known: Context, notification: Ask, delay: float, reason: str = "") -> Context:
     return replace(known, intent=known.intent.ask(Notice(notification, known.now, delay, reason)))
+
+
+def _may_be_closed(known: Context) -> bool:
+    """Whether anything of this session closes the contactor: a command, or the isolation test, which does so by itself."""
+    return known.contactor_wanted is True or (known.contactor_wanted is None and known.isolation_asked is not None)

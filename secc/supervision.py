@@ -38,7 +38,11 @@ def hazard(known: Context) -> Fault | None:
         return Fault(StationFailed(f"emergency stop: {known.emergency}", None))
     if known.welded:
         return Fault(
-            StationFailed("the contactor is closed although it was told to open", code=Code.FAILED_ContactorError, requirement=None)
+            StationFailed(
+                "the contactor is closed and nobody told it to close, or it was told to open",
+                code=Code.FAILED_ContactorError,
+                requirement=None,
+            )
         )
     if not known.live:
         return None

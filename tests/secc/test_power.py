@@ -12,10 +12,12 @@ from v2g.messages.common_messages import (
     EVPowerProfileEntryListType,
     PowerScheduleEntryType,
     Scheduled_EVPPTControlModeType,
+    ServiceDiscoveryReq,
     powerToleranceAcceptanceType,
 )
 from v2g.messages.common_types import evseNotificationType, processingType
 from v2g.messages.common_types import responseCodeType as Code
+from v2g.session.errors import StationFailed
 from v2g.session.rational import number
 
 
@@ -119,12 +121,16 @@ def test_the_answer_to_start_waits_for_the_contactor(service: str) -> None:
     assert len(car.wants(words.CloseContactor)) == len(car.wants(words.PowerStarted)) == len(car.wants(words.ScheduleChosen)) == 1
 
 
-def test_a_contactor_that_is_closed_already_is_closed() -> None:
-    car = ready("AC")
+@pytest.mark.parametrize("service", ["AC", "DC"])
+def test_a_contactor_that_nobody_closed_is_a_fault_and_no_start(service: str) -> None:
+    car = Scripted()
+    car.authorized(service)
     car.auto = False
     car.tell(words.ContactorIs(True))
-    assert car.start().ResponseCode is Code.OK
-    assert car.wants(words.CloseContactor) == []
+    assert len(car.wants(words.OpenContactor)) == 1
+    assert car.ask(ServiceDiscoveryReq).ResponseCode.value.startswith("FAILED")
+    assert isinstance(car.session.ended.error, StationFailed)
+    assert not car.wants(words.PowerStarted)
 
 
 @pytest.mark.parametrize("told", [(), (words.ContactorIs(False),)])
@@ -252,7 +258,7 @@ def test_a_power_tolerance_is_confirmed_or_not(required: bool, acceptance: str |
     car.tell(words.ScheduleReady(Offer((Tuple(1, Series.constant(start, 3 * 3600, 9000.0), tolerance=200.0),))))
     answer = car.exchange()
     assert number(answer.Scheduled_SEResControlMode.ScheduleTuple[0].ChargingSchedule.PowerSchedule.PowerTolerance) == 200
-    car.tell(words.ContactorIs(True))
+    car.auto = True
     mode = Scheduled_EVPPTControlModeType(
         SelectedScheduleTupleID=1, PowerToleranceAcceptance=powerToleranceAcceptanceType[acceptance] if acceptance else None
     )

@@ -254,7 +254,7 @@ def test_a_new_session_has_an_id_of_its_own() -> None:
     assert car.setup().Header.SessionID == b"random-8"  # eight zeros mean no session [V2G20-2106]
 
 
-@pytest.mark.parametrize("evccid", ["", "x", "x" * 255, "\x01\x7f\n"])
+@pytest.mark.parametrize("evccid", ["", "x", "x" * 255])
 def test_any_evccid_is_a_name(evccid: str) -> None:
     car = Scripted()
     car.sap()
