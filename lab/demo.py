@@ -12,6 +12,7 @@ import os
 import shutil
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
@@ -27,23 +28,23 @@ from evcc.config import Config
 from evcc.goal import Goal
 from evcc.trust import equip, vehicle_tls
 from lab.ev_cli import address as host_port
-from lab.narrator import Narrator
+from lab.narrator import LOOPS, Narrator
 from lab.output import complain
 from lab.recorder import Recorder
 from lab.report.page import page
 from lab.report.reading import stories
-from lab.wall import wall_of
+from lab.wall import MOMENT, Held, held, wall_of
 from lab.witness import witnesses
 from pki.profiles import Role
 from pki.store import Store
-from v2g.session.clock import Clock
+from v2g.session.endpoint import Event, FrameReceived
+from v2g.session.link import Observer
 
-READY = 2.0  # s from here until all parties are; then the night begins
-STARTING = 20.0  # s that a party may take to be ready: a cold interpreter on a busy machine needs three
-LEAVING = 3.0  # s that a car may take to leave when the demo is stopped
+STARTING = 120.0  # s that a party may take to be ready, after which it hangs: on a machine that is starved it needs thirty
+LEAVING = 15.0  # s that a party may take to leave when it is asked: on a machine that is idle it takes half a second
 STAY = timedelta(hours=21)  # until the next morning: a midday dip, an evening peak, a night
 ARRIVAL = 9.5  # h of local (here: UTC) time, on the day after tomorrow's prices are known
-SECONDS = 10.0  # s that the stay lasts for those who watch
+SECONDS = 10.0  # s that the stay lasts for those who watch, from the first power
 TOPICS = {  # of the CSMS's story -> what it did
     "boot": "received a BootNotification",
     "status": "received a StatusNotification",
@@ -89,7 +90,7 @@ class Plan:
     ocpp: bool = True
     install: bool = False  # the car comes without contract and gets one here
     soc: float = 40.0  # % on arrival
-    seconds: float = SECONDS  # real s that the stay lasts
+    seconds: float = SECONDS  # real s that the stay lasts, from the first power
 
     @property
     def scale(self) -> float:
@@ -120,6 +121,18 @@ class Outcome:
         """Note what should have been and was not."""
         if not met:
             self.missed.append(what)
+
+
+class Daybreak(Observer):
+    """Lets the clock of all parties go with the first power: until then they take the time that this machine needs."""
+
+    def __init__(self, clock: Held):
+        self._clock = clock
+
+    def event(self, event: Event) -> None:
+        """Nothing but the answer of a loop counts."""
+        if isinstance(event, FrameReceived) and isinstance(event.message, LOOPS):
+            self._clock.let_go(event.at)
 
 
 class Party:
@@ -195,7 +208,7 @@ async def party(name: str, log: Path, tell: Tell | None, *arguments: str) -> Asy
             yield running
         finally:
             if process.returncode is None:
-                await running.finish(5.0, ask=True)
+                await running.finish(LEAVING, ask=True)
             if not complaints(log).stat().st_size:
                 complaints(log).unlink()
 
@@ -208,10 +221,12 @@ async def perform(plan: Plan, tell: Tell) -> Outcome:
     plan.output.mkdir(parents=True, exist_ok=True)
     pki = plan.pki or await _certificates(plan.output / "certs", tell)
     Store(pki)  # what is wrong with it is said before anybody starts
-    clock = Clock(_arrival(datetime.now(UTC)).timestamp(), time.monotonic() + READY, plan.scale)
-    night = ["--time-scale", str(clock.scale), "--epoch", str(clock.epoch), "--epoch-at", str(clock.started)]
     outcome = Outcome()
     async with contextlib.AsyncExitStack() as stack:
+        moment = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="v2g-demo."))) / "power"
+        moment.write_bytes(MOMENT.pack(0.0))
+        clock = held(moment, _arrival(datetime.now(UTC)).timestamp(), time.monotonic(), plan.scale)
+        night = ["--time-scale", str(clock.scale), "--epoch", str(clock.epoch), "--epoch-at", str(clock.started), "--hold", str(moment)]
         arguments = ["--config", str(_station(plan)), "--pki", str(pki), "--once", "--json", *night]
         arguments += ["--trace", str(plan.output / "station-trace.jsonl")]
         csms = await _csms(plan, pki, night, tell, stack, arguments) if plan.ocpp else None
@@ -221,9 +236,9 @@ async def perform(plan: Plan, tell: Tell) -> Outcome:
         listening = await station.says(lambda line: line.get("event") == "listening", STARTING)
         tell(f"station    {listening['evse']} at {listening['address']}")
         outcome.car = await _drive(plan, _car(plan, pki), clock, host_port(listening["address"]), tell, outcome)
-        outcome.expect(await station.finish(15.0) == 0, f"the station should have ended well; see {plan.output / 'station.jsonl'}")
+        outcome.expect(await station.finish(4 * LEAVING) == 0, f"the station should have ended well; see {plan.output / 'station.jsonl'}")
         if csms is not None:
-            await csms.finish(5.0, ask=True)
+            await csms.finish(LEAVING, ask=True)
             outcome.heard = csms.said
     _judge(plan, outcome)
     try:
@@ -290,7 +305,7 @@ def _arrival(now: datetime) -> datetime:
     return (now + timedelta(days=1)).replace(hour=int(ARRIVAL), minute=int(ARRIVAL % 1 * 60), second=0, microsecond=0)
 
 
-async def _drive(plan: Plan, store: Store, clock: Clock, address: tuple[str, int], tell: Tell, outcome: Outcome) -> dict[str, Any]:
+async def _drive(plan: Plan, store: Store, clock: Held, address: tuple[str, int], tell: Tell, outcome: Outcome) -> dict[str, Any]:
     wish = Wish(
         evccid=store.vehicle.common_name,  # [V2G20-2598]
         services=(plan.service,),
@@ -306,9 +321,8 @@ async def _drive(plan: Plan, store: Store, clock: Clock, address: tuple[str, int
     outcome.files = {"trace": str(plan.output / "trace.jsonl"), "capture": str(plan.output / "session.pcapng")}
     left = argparse.Namespace(**{name: Path(path) for name, path in outcome.files.items()}, key_log=None, cpu=True)
     with witnesses(left, "evcc", clock.wall, warn=lambda line: None) as watch:  # its certificates are made up, and its files are told
-        visit = Visit(
-            car, tls=vehicle_tls(store, wall=wall_of(clock)), observe=[*watch(), lambda local, peer, number: Narrator(clock, tell)]
-        )
+        own = (lambda *_: Daybreak(clock), lambda *_: Narrator(clock, tell))
+        visit = Visit(car, tls=vehicle_tls(store, wall=wall_of(clock)), observe=[*watch(), *own])
         under_way = asyncio.create_task(visit.at(*address))
         try:
             return (await asyncio.shield(under_way)).as_dict()

@@ -1,15 +1,56 @@
 """The wall clock of a command: the machine's own, or one that is set and runs faster, the same for every party of a simulation."""
 
 import argparse
+import mmap
+import struct
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
 from typing import Any
 
 from lab.parser import number
 from v2g.session.clock import Clock
 
 LATEST = 4_102_444_800  # s since the epoch: the year 2100, beyond which no certificate and no clock of a car is good
+MOMENT = struct.Struct("=d")  # a monotonic second, as the processes of one host share it; 0: not yet
+
+
+@dataclass(frozen=True, slots=True)
+class Held(Clock):
+    """A clock that runs as in reality until it is let go, and `scale` times as fast from then on, in every process that holds `moment`.
+
+    A party takes as long to start and to agree as its machine is slow; at a scale of thousands that would be most of a day.
+    """
+
+    moment: "mmap.mmap | bytearray" = field(default_factory=lambda: bytearray(MOMENT.size))
+
+    def let_go(self, now: float) -> None:
+        """Run fast from now on (monotonic s), unless it does already."""
+        if not self._since():
+            MOMENT.pack_into(self.moment, 0, now)
+
+    def wall(self, now: float) -> float:
+        """The wall time (epoch s) at `now` (monotonic s)."""
+        since = self._since()
+        real = min(now, since) if since else now
+        return self.epoch + (real - self.started) + self.scale * (now - real)
+
+    def now(self, wall: float) -> float:
+        """The monotonic time at which the wall clock shows `wall`; as if it were never let go, until it is."""
+        since, real = self._since(), self.started + wall - self.epoch
+        return since + (real - since) / self.scale if since and real > since else real
+
+    def _since(self) -> float:
+        since: float = MOMENT.unpack_from(self.moment)[0]
+        return since
+
+
+def held(path: Path, epoch: float, started: float, scale: float) -> Held:
+    """The clock that is let go by a file of 8 octets. OSError or ValueError when there is no such file."""
+    with path.open("r+b") as file:
+        return Held(epoch, started, scale, mmap.mmap(file.fileno(), MOMENT.size))
 
 
 def add_options(group: Any) -> None:
@@ -18,6 +59,12 @@ def add_options(group: Any) -> None:
         "--epoch", type=number(0, most=LATEST), metavar="S", help="epoch seconds at which the wall clock starts (default: now)"
     )
     group.add_argument("--epoch-at", type=number(), metavar="M", help="monotonic second at which it shows them (default: the start)")
+    group.add_argument(
+        "--hold",
+        type=Path,
+        metavar="FILE",
+        help="run as in reality until this file, a float of 8 octets, holds the monotonic second from which the scale counts",
+    )
 
 
 def wall_of(clock: Clock) -> Callable[[], float]:
@@ -35,7 +82,8 @@ def judging_at(options: argparse.Namespace, clock: Clock) -> str | None:
 def clock_of(options: argparse.Namespace, scale: float) -> Clock:
     """The clock that the options set. Monotonic seconds are the same in all processes of a host, so parties started apart can agree."""
     started = time.monotonic() if options.epoch_at is None else options.epoch_at
-    return Clock(time.time() if options.epoch is None else options.epoch, started, scale)
+    epoch = time.time() if options.epoch is None else options.epoch
+    return Clock(epoch, started, scale) if options.hold is None else held(options.hold, epoch, started, scale)
 
 
 class _Local(tzinfo):

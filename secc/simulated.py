@@ -134,6 +134,7 @@ class SimulatedEVSE(EVSE):
         await self.set_output(voltage, 0.0)
         await self._sleep(self._physics.isolation)
         await self.set_output(0.0, 0.0)
+        await self._sleep(self._present[0] / self._physics.volts_per_second)  # else a car takes a falling voltage for its pre-charge
         return self._physics.sound and self.closed
 
     async def set_output(self, voltage: float, current: float, power: float | None = None) -> None:

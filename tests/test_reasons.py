@@ -22,7 +22,7 @@ from v2g.session.errors import PeerFailed, PeerIncompatible, PeerMisbehaved, Ref
 ROOT = Path(__file__).parents[1]
 V2G = (sys.executable, "-m", "v2g")
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
-TIME = 180.0  # s, generous: a loaded machine starts an interpreter in many
+TIME = 300.0  # s, generous: a loaded machine starts an interpreter in many
 
 # how many arguments come before the requirement
 ENDINGS = {

@@ -271,7 +271,7 @@ async def station(
         yield At(running, own, clock, ends)
 
 
-def run(work: Callable[[], Awaitable[Any]], limit: float = 40.0) -> Any:
+def run(work: Callable[[], Awaitable[Any]], limit: float = 300.0) -> Any:
     """A test's coroutine, never longer than that."""
 
     async def bounded() -> Any:

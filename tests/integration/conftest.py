@@ -104,7 +104,7 @@ async def meet(
     return Met(result, ends.ended[-1], evse)
 
 
-def go(work: Any, limit: float = 60.0) -> Any:
+def go(work: Any, limit: float = 300.0) -> Any:
     """Run a test's coroutine, never longer than `limit` seconds."""
 
     async def bounded() -> Any:

@@ -67,7 +67,7 @@ class Codec:
     def end(self) -> None:
         assert self.process.stdin is not None
         self.process.stdin.close()
-        self.process.wait(20)
+        self.process.wait(300)
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,7 @@ def options(*arguments: str) -> argparse.Namespace:
     return parser.parse_args(["secc", "--host", "127.0.0.1", "--port", "0", "--json", *arguments])
 
 
-async def until(true, limit: float = 30.0):
+async def until(true, limit: float = 300.0):
     async with asyncio.timeout(limit):
         while not (found := true()):  # noqa: ASYNC110 - what is waited for has no event
             await asyncio.sleep(0.01)
@@ -62,7 +62,7 @@ def test_each_task_of_a_station_that_is_killed_comes_back(store, csms, capsys):
         assert not [task for task in asyncio.all_tasks() if task.get_name() in expected]
         return expected
 
-    expected = asyncio.run(asyncio.wait_for(scene(), 120))
+    expected = asyncio.run(asyncio.wait_for(scene(), 300))
     said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     fell = {line["name"] for line in said if line["event"] == "task-fell"}
     assert expected <= fell

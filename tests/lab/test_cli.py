@@ -9,7 +9,7 @@ from lab.cli import COMMANDS
 
 
 def v2g(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "lab.cli", *arguments], capture_output=True, text=True, timeout=60)
+    return subprocess.run([sys.executable, "-m", "lab.cli", *arguments], capture_output=True, text=True, timeout=300)
 
 
 def test_the_overview_names_every_command() -> None:

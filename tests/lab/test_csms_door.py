@@ -46,7 +46,7 @@ async def status(attempt) -> int:
         return refused.response.status_code
 
 
-def run(scene, limit: float = 60.0):
+def run(scene, limit: float = 300.0):
     return asyncio.run(asyncio.wait_for(scene(), limit))
 
 
@@ -176,7 +176,7 @@ def test_many_guesses_at_once_are_many_guesses():
         assert sum(result is False for result in results) <= 8
         assert sum(isinstance(result, TooSoon) for result in results) >= 192
 
-    run(scene, 120)
+    run(scene)
 
 
 def test_a_station_that_was_right_before_comes_in_beside_a_guesser():

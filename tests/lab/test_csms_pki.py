@@ -105,7 +105,7 @@ def test_a_station_that_reaches_only_its_csms_gets_what_it_staples(store: Store)
         await asyncio.gather(*running, return_exceptions=True)
         server.close()
 
-    asyncio.run(asyncio.wait_for(story(), 20))
+    asyncio.run(asyncio.wait_for(story(), 300))
     for one, issuer in certificates(store):
         assert check(store.response(one, issuer) or b"", one, issuer, datetime.now(UTC))
 

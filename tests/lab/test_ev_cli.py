@@ -77,13 +77,13 @@ def test_a_visit_between_processes(script: str, tmp_path: Path) -> None:
             str(trace),
         ]
         done = subprocess.run(
-            [sys.executable, "-m", "lab.cli", "ev", *asked, "--json"], cwd=ROOT, capture_output=True, text=True, timeout=30
+            [sys.executable, "-m", "lab.cli", "ev", *asked, "--json"], cwd=ROOT, capture_output=True, text=True, timeout=300
         )
         assert done.returncode == 0, done.stdout + done.stderr
         said = json.loads(done.stdout.splitlines()[-1])
         assert (said["service"], said["control"], said["auth"], said["ended"]) == ("DC", "scheduled", "eim", "Terminate")
         assert said["loops"] == (1 if script == "read-soc" else 5)
-        assert station.wait(20) == 0
+        assert station.wait(300) == 0
         records = [json.loads(line) for line in trace.read_text().splitlines()]
         assert records[0]["type"] == "trace"
         assert records[-1]["type"] == "end"
@@ -128,7 +128,7 @@ def test_a_signal_ends_the_charge_in_order_at_both_ends(number: signal.Signals) 
         car = driving(address, "--json")
         until_told(car, "loop ")
         car.send_signal(number)
-        out, err = car.communicate(timeout=60)
+        out, err = car.communicate(timeout=300)
         assert car.returncode == 0, err
         said = json.loads(out.splitlines()[-1])
         assert (said["ok"], said["ended"]) == (True, "Terminate")
@@ -147,7 +147,7 @@ def test_a_signal_before_there_is_a_session_is_an_outcome_and_no_traceback() -> 
     while car.poll() is None and not int(re.findall(r"SigCgt:\s*(\w+)", caught.read_text())[0], 16) & term:
         time.sleep(0.05)  # until it hears signals
     car.send_signal(signal.SIGTERM)
-    out, err = car.communicate(timeout=60)
+    out, err = car.communicate(timeout=300)
     assert car.returncode == 1, err
     assert "before there was a session" in json.loads(out)["reason"]
     assert "Traceback" not in err
@@ -164,13 +164,13 @@ def test_an_early_failure_says_why_first_and_nothing_that_never_was(capsys: pyte
 def test_the_way_is_told_by_phase_and_quiet_tells_nothing() -> None:
     with station() as (_, address):
         loud = driving(address, "--loops", "2")
-        _, told = loud.communicate(timeout=60)
+        _, told = loud.communicate(timeout=300)
         assert loud.returncode == 0
         phases = [line.split()[1] for line in told.splitlines() if line.startswith("message")]
         assert list(dict.fromkeys(phases))[:3] == ["supportedAppProtocol", "SessionSetup", "AuthorizationSetup"]
         assert "SessionStop" in phases
         quiet = driving(address, "--loops", "2", "--quiet")
-        out, told = quiet.communicate(timeout=60)
+        out, told = quiet.communicate(timeout=300)
         assert quiet.returncode == 0, told
         assert told.count("\n") == 1  # the bench override is said aloud all the same
         assert "V2G20-2356" in told

@@ -23,7 +23,7 @@ XML = "<a/>"
 
 
 def without(absent: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", WITHOUT, absent, *arguments], capture_output=True, text=True, timeout=60)
+    return subprocess.run([sys.executable, "-c", WITHOUT, absent, *arguments], capture_output=True, text=True, timeout=300)
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def station(site: Path, text: str) -> Iterator[tuple[subprocess.Popen[str], list
             yield process, [json.loads(process.stdout.readline()) for _ in range(outlets)]
         finally:
             process.terminate()
-            process.communicate(timeout=60)
+            process.communicate(timeout=300)
         assert process.returncode == 0
 
 
@@ -104,7 +104,7 @@ def heard(address: str) -> dict[str, Any]:
         "2",
         "--json",
     ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     said = json.loads(done.stdout)
     assert said["ok"], said
     return said  # type: ignore[no-any-return]
@@ -154,7 +154,7 @@ hardware = { driver = "charger:Chosen", options = { relay = "K3", name = "DE*ABC
 def test_what_cannot_be_meant_is_one_line(text: str, said: str, site: Path) -> None:
     (site / "station.toml").write_text(STATION + text)
     command = [sys.executable, "-m", "v2g", "secc", "--config", str(site / "station.toml"), "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 2, done.stdout
     assert said in done.stderr
     assert len([line for line in done.stderr.splitlines() if not line.startswith("made with")]) == 1, done.stderr

@@ -173,7 +173,7 @@ class Running:
 
 
 def run(scene: Any) -> Any:
-    return asyncio.run(asyncio.wait_for(scene, 120))
+    return asyncio.run(asyncio.wait_for(scene, 300))
 
 
 async def car(port: int, evccid: str) -> Any:

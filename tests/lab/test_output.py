@@ -43,7 +43,7 @@ with reserved():
 
 
 def loudly(*arguments: str, **given: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", LOUD, *arguments], capture_output=True, text=True, timeout=120, **given)  # type: ignore[call-overload,no-any-return]
+    return subprocess.run([sys.executable, "-c", LOUD, *arguments], capture_output=True, text=True, timeout=300, **given)  # type: ignore[call-overload,no-any-return]
 
 
 @pytest.mark.parametrize(
@@ -75,14 +75,14 @@ def test_a_station_and_the_hardware_behind_it(tmp_path: Path) -> None:
         assert station.stdout is not None
         assert json.loads(station.stdout.readline())["event"] == "listening"
         station.terminate()
-        rest, told = station.communicate(timeout=60)
+        rest, told = station.communicate(timeout=300)
         assert [json.loads(line) for line in rest.splitlines()] == []
         assert "BANNER of a driver" in told
 
 
 def test_help_and_version_are_answers() -> None:
     for arguments in (("--help",), ("--version",), ("secc", "--help")):
-        done = subprocess.run([sys.executable, "-m", "v2g", *arguments], capture_output=True, text=True, timeout=60)
+        done = subprocess.run([sys.executable, "-m", "v2g", *arguments], capture_output=True, text=True, timeout=300)
         assert (done.returncode, done.stderr) == (0, "")
         assert "v2g" in done.stdout
 
@@ -98,7 +98,7 @@ def test_standard_streams_may_be_closed(closed: str, tmp_path: Path) -> None:
         shell=True,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         env={**os.environ, "PYTHONPATH": "."},
     )
     assert done.returncode == 0, done.stderr
@@ -108,7 +108,7 @@ def test_standard_streams_may_be_closed(closed: str, tmp_path: Path) -> None:
 
 def test_a_name_that_is_no_text_is_shown(tmp_path: Path) -> None:
     script = QUIET.format(before="", after="").replace('"answer"', r'"no text: \udcff"')
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=60, env={**os.environ, "PYTHONPATH": "."})
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=300, env={**os.environ, "PYTHONPATH": "."})
     assert done.stdout == b"no text: \\udcff\n"
 
 

@@ -137,5 +137,5 @@ def _tshark(file: Path, port: int, *wanted: str) -> str:
         "fields",
         *wanted,
     ]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
     return result.stdout

@@ -46,7 +46,7 @@ def servers() -> Iterator[list[subprocess.Popen[str]]]:
     yield running
     for server in running:
         server.terminate()
-        server.wait(10)
+        server.wait(300)
 
 
 def commands() -> list[str]:

@@ -162,7 +162,7 @@ def test_the_server_outlives_its_clients(store: Store) -> None:
             b"POST /ocsp HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n",
             b"GET /no HTTP/1.1\r\n\r\n",
         ):
-            with socket.create_connection((place.hostname or "", place.port or 0), timeout=5) as raw:
+            with socket.create_connection((place.hostname or "", place.port or 0), timeout=300) as raw:
                 raw.sendall(octets)
                 raw.shutdown(socket.SHUT_WR)
                 while raw.recv(4096):
@@ -172,7 +172,7 @@ def test_the_server_outlives_its_clients(store: Store) -> None:
             ("GET", "/nothing", None, 404),
             ("GET", "/boom", None, 500),
         ):
-            connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=5)
+            connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=300)
             connection.request(method, path, body)
             assert connection.getresponse().status == status
             connection.close()
@@ -279,7 +279,7 @@ def test_requests_that_are_not_granted(store: Store) -> None:
         place = urlparse(site.url)
 
         def status(body: bytes, headers: dict[str, str]) -> int:
-            connection = http.client.HTTPSConnection(place.hostname or "", place.port, timeout=10, context=tls)
+            connection = http.client.HTTPSConnection(place.hostname or "", place.port, timeout=300, context=tls)
             connection.request("POST", f"{est.BASE}/simpleenroll", base64.encodebytes(body), headers)
             found = connection.getresponse().status
             connection.close()

@@ -276,4 +276,4 @@ def test_a_station_takes_its_password_from_a_file_or_the_environment(tmp_path):
             server.close()
 
     for arguments, environment in ((["--ocpp-password-file", str(file)], {}), ([], {"V2G_OCPP_PASSWORD": SECRET})):
-        asyncio.run(asyncio.wait_for(scene(arguments, environment), 120))
+        asyncio.run(asyncio.wait_for(scene(arguments, environment), 300))

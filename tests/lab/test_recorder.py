@@ -16,12 +16,13 @@ from typing import Any
 import pytest
 
 from lab.recorder import ROOM, Recorder
+from tests.starved import again, heed
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 V2G = (sys.executable, "-m", "lab.cli")
 DC = ("--no-tls", "--service", "DC", "--auth", "eim", "--json")
-TIME = 180.0  # s, generous: a loaded machine starts an interpreter in many
+TIME = 300.0  # s, generous: a loaded machine starts an interpreter in many
 
 
 # --- the recorder alone ---
@@ -143,7 +144,9 @@ def drive(port: int, *arguments: str, command: tuple[str, ...] = V2G, **streams:
     wait_for(port)
     asked = [*command, "ev", "--connect", f"127.0.0.1:{port}", *DC, *arguments]
     streams = streams or {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.run(asked, cwd=ROOT, text=True, env=ENVIRONMENT, timeout=TIME, check=False, **streams)
+    done = subprocess.run(asked, cwd=ROOT, text=True, env=ENVIRONMENT, timeout=TIME, check=False, **streams)
+    heed(done.stdout, done.stderr)
+    return done
 
 
 def wait_for(port: int) -> None:
@@ -192,12 +195,14 @@ def full(folder: Path) -> tuple[tuple[str, ...], list[str]]:
     return (), ["--trace", "/dev/full", "--capture", "/dev/full", "--key-log", "/dev/full"]
 
 
+@again
 def test_a_full_disk_at_the_station_costs_no_session(tmp_path: Path) -> None:
     prefix, left = full(tmp_path)
     port = free_port()
     with station(port, *left, prefix=prefix) as process:
         car = drive(port, "--loops", "60")
         out, err = process.communicate(timeout=TIME)
+    heed(out, err)
     said = json.loads(car.stdout.splitlines()[-1])
     assert (said["ok"], said["loops"]) == (True, 60), car.stderr
     assert json.loads(out.splitlines()[-1])["loops"] == 60
@@ -208,18 +213,20 @@ def test_a_full_disk_at_the_station_costs_no_session(tmp_path: Path) -> None:
     assert err.count("No space left") == 2, err  # once each, though hundreds of records came after
 
 
+@again
 def test_a_full_disk_at_the_car_costs_no_session(tmp_path: Path) -> None:
     prefix, left = full(tmp_path)
     port = free_port()
     with station(port) as process:
         car = drive(port, "--loops", "60", *left, command=(*prefix, *V2G))
-        process.communicate(timeout=TIME)
+        heed(*process.communicate(timeout=TIME))
     assert json.loads(car.stdout.splitlines()[-1])["loops"] == 60
     assert (car.returncode, process.returncode) == (0, 0)
     assert "Traceback" not in car.stderr
     assert car.stderr.count("No space left") == 2, car.stderr
 
 
+@again
 def test_a_folder_that_is_removed_in_mid_charge_is_said_and_costs_no_session(tmp_path: Path) -> None:
     port, folder = free_port(), tmp_path / "records"
     folder.mkdir()
@@ -229,7 +236,8 @@ def test_a_folder_that_is_removed_in_mid_charge_is_said_and_costs_no_session(tmp
             file.unlink()
         folder.rmdir()
         car = drive(port, "--loops", "5")
-        _, err = process.communicate(timeout=TIME)
+        out, err = process.communicate(timeout=TIME)
+    heed(out, err)
     assert car.returncode == 0, car.stderr
     assert process.returncode == 0
     assert err.count("the file was removed") == 2, err
@@ -245,6 +253,7 @@ def test_a_folder_that_cannot_be_written_is_said_before_anybody_comes(tmp_path: 
 
 @pytest.mark.parametrize("reader", ["stalls", "gone"])
 @pytest.mark.parametrize("which", ["stdout", "stderr", "trace"])
+@again
 def test_no_reader_of_a_station_costs_a_session(reader: str, which: str, tmp_path: Path) -> None:
     port = free_port()
     with pipe(reader) as sink:
@@ -253,7 +262,8 @@ def test_no_reader_of_a_station_costs_a_session(reader: str, which: str, tmp_pat
         arguments = ("--trace", f"/dev/fd/{sink}") if which == "trace" and reader == "stalls" else ()
         with station(port, *arguments, **streams) as process:
             car = drive(port, "--loops", "30")
-            _, err = process.communicate(timeout=TIME)
+            out, err = process.communicate(timeout=TIME)
+    heed(out, err)
     assert json.loads(car.stdout.splitlines()[-1])["loops"] == 30, car.stderr
     assert process.returncode == 0, err
     if which == "stdout":
@@ -261,17 +271,20 @@ def test_no_reader_of_a_station_costs_a_session(reader: str, which: str, tmp_pat
 
 
 @pytest.mark.parametrize("reader", ["stalls", "gone"])
+@again
 def test_no_reader_of_a_car_costs_a_session(reader: str) -> None:
     port = free_port()
     with pipe(reader) as sink, station(port) as process:
         car = drive(port, "--loops", "30", stdout=sink, stderr=subprocess.PIPE)
-        out, _ = process.communicate(timeout=TIME)
+        out, err = process.communicate(timeout=TIME)
+    heed(out, err)
     assert json.loads(out.splitlines()[-1])["loops"] == 30
     assert car.returncode == 0
     assert car.stderr.count("standard output: its reader") == 1
 
 
 @pytest.mark.parametrize("reader", ["stalls", "gone"])
+@again
 def test_no_reader_of_a_csms_costs_a_session(reader: str) -> None:
     port, csms_port = free_port(), free_port()
     with pipe(reader) as sink:
@@ -281,7 +294,8 @@ def test_no_reader_of_a_csms_costs_a_session(reader: str) -> None:
             wait_for(csms_port)
             with station(port, "--ocpp", f"ws://127.0.0.1:{csms_port}/ocpp") as process:
                 car = drive(port, "--loops", "10")
-                _, err = process.communicate(timeout=TIME)
+                out, err = process.communicate(timeout=TIME)
+            heed(out, err)
             assert csms.poll() is None
         finally:
             csms.kill()
@@ -291,14 +305,17 @@ def test_no_reader_of_a_csms_costs_a_session(reader: str) -> None:
 
 
 @pytest.mark.parametrize("reader", ["stalls", "gone"])
+@again
 def test_no_reader_of_the_demo_costs_a_session(reader: str, tmp_path: Path) -> None:
     with pipe(reader) as sink:
         command = [*V2G, "demo", "--no-ocpp", "--service", "AC", "--auth", "eim", "--seconds", "9", "--output", str(tmp_path)]
         done = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, stdout=sink, stderr=subprocess.PIPE, timeout=TIME, check=False, text=True)
+    heed(done.stderr, *((each.read_text(errors="replace")) for each in tmp_path.glob("*.jsonl") if done.returncode))
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("standard output: its reader") == 1
 
 
+@again
 def test_a_full_disk_costs_the_demo_no_session(tmp_path: Path) -> None:
     small, pki = tmp_path / "small", tmp_path / "pki"
     small.mkdir()
@@ -307,6 +324,7 @@ def test_a_full_disk_costs_the_demo_no_session(tmp_path: Path) -> None:
     subprocess.run([*V2G, "pki", "create", str(pki)], cwd=ROOT, env=ENVIRONMENT, check=True, capture_output=True, timeout=TIME)
     command = [*prefix, *V2G, "demo", "--no-ocpp", "--pki", str(pki), "--seconds", "9", "--output", str(small), "--json"]
     done = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, timeout=TIME, check=False, text=True)
+    heed(done.stdout, done.stderr)
     said = json.loads(done.stdout)
     assert (done.returncode, said["well"]) == (0, True), done.stdout + done.stderr
     assert done.stderr.count("trace.jsonl: No space left on device") == 1

@@ -23,7 +23,7 @@ from v2g.session.trace import Trace, TraceWriter
 ROOT = Path(__file__).parents[2]
 V2G = (sys.executable, "-m", "v2g")
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
-TIME = 180.0  # s, generous: a loaded machine starts an interpreter in many
+TIME = 300.0  # s, generous: a loaded machine starts an interpreter in many
 HERE, THERE = ("::1", 15118), ("::1", 50000)
 
 

@@ -18,11 +18,11 @@ def test_a_session_under_a_csms(tmp_path: Path) -> None:
         with station("--once", "--services", "AC", "--trace", str(trace), "--ocpp", f"ws://127.0.0.1:{port}/ocpp") as (process, first):
             assert "accepted" in json.loads(csms.stdout.readline() and csms.stdout.readline())["text"].lower()
             result = car(first["address"], "--service", "AC", "--control", "dynamic", "--loops", "20")
-            process.communicate(timeout=20)
+            process.communicate(timeout=300)
         assert result["ok"], result
         assert process.returncode == 0
         csms.terminate()
-        said = [json.loads(line) for line in csms.communicate(timeout=20)[0].splitlines()]
+        said = [json.loads(line) for line in csms.communicate(timeout=300)[0].splitlines()]
     finally:
         csms.kill()
         csms.wait()

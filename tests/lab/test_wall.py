@@ -1,7 +1,9 @@
 """The zone of this machine: the offset of each instant, not that of now."""
 
+import argparse
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -10,7 +12,7 @@ import pytest
 
 from lab.csms_steering import Strategy
 from lab.secc_cli import site_of
-from lab.wall import LOCAL
+from lab.wall import LOCAL, MOMENT, Held, add_options, clock_of, held
 from secc.config import Config, SiteConfig
 
 ROWS = "".join(f"{hour:02}:00,{0.6 if hour == 18 else 0.1},0.05\n" for hour in range(24))
@@ -50,3 +52,38 @@ def test_a_station_and_a_csms_have_their_peak_at_18_whenever_they_were_started(
             evening = (noon + timedelta(days=ahead)).replace(hour=18)
             assert site.import_prices.at(evening.timestamp()) == 0.6
             assert site.import_prices.at(evening.timestamp() - 1) == site.import_prices.at(evening.timestamp() + 3600) == 0.1
+
+
+# --- a clock that is held until power flows ---
+
+
+def moment(path: Path) -> Path:
+    path.write_bytes(MOMENT.pack(0.0))
+    return path
+
+
+def test_a_held_clock_runs_as_in_reality_until_it_is_let_go_and_then_fast_for_everybody(tmp_path: Path) -> None:
+    file = moment(tmp_path / "moment")
+    one, other = (held(file, 1000.0, 50.0, 60.0) for _ in range(2))
+    assert [one.wall(now) for now in (50.0, 57.0)] == [1000.0, 1007.0]
+    assert one.now(1007.0) == 57.0
+    one.let_go(60.0)
+    for clock in (one, replace(other, epoch=1000.0)):
+        assert [clock.wall(now) for now in (50.0, 60.0, 61.0)] == [1000.0, 1010.0, 1070.0]
+        assert [clock.now(clock.wall(now)) for now in (55.0, 60.0, 61.5)] == [55.0, 60.0, 61.5]
+    other.let_go(70.0)
+    assert other.wall(61.0) == 1070.0  # once is enough
+
+
+def test_the_option_holds_the_clock_of_a_command(tmp_path: Path) -> None:
+    parser = argparse.ArgumentParser()
+    add_options(parser)
+    options = parser.parse_args(["--epoch", "1000", "--epoch-at", "50", "--hold", str(moment(tmp_path / "moment"))])
+    clock = clock_of(options, 60.0)
+    assert clock.wall(51.0) == 1001.0
+    assert isinstance(clock, Held)
+    clock.let_go(51.0)
+    assert clock.wall(52.0) == 1061.0
+    (tmp_path / "moment").write_bytes(b"")
+    with pytest.raises(ValueError):
+        clock_of(options, 60.0)

@@ -56,13 +56,13 @@ def place(site: Site) -> tuple[str, int]:
 
 def talk(site: Site, octets: bytes) -> bytes:
     """What comes back until the server closes."""
-    with socket.create_connection(place(site), timeout=60) as raw:
+    with socket.create_connection(place(site), timeout=300) as raw:
         raw.sendall(octets)
         return b"".join(iter(lambda: raw.recv(65536), b""))
 
 
 def get(site: Site, path: str) -> http.client.HTTPResponse:
-    connection = http.client.HTTPConnection(*place(site), timeout=60)
+    connection = http.client.HTTPConnection(*place(site), timeout=300)
     connection.request("GET", path)
     return connection.getresponse()
 
@@ -116,7 +116,7 @@ DRIPS = [b"", b"POST /ocsp HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n"
 @pytest.mark.parametrize("first", DRIPS, ids=["silent", "body", "head"])
 def test_an_octet_now_and_then_keeps_no_place(store: Store, first: bytes, tls: bool) -> None:
     context = est.server_tls(store, NOW) if tls else None
-    with Site(ocsp.routes(store), tls=context, lifetime=1.0) as site, socket.create_connection(place(site), timeout=60) as raw:
+    with Site(ocsp.routes(store), tls=context, lifetime=1.0) as site, socket.create_connection(place(site), timeout=300) as raw:
         drip(raw, first)
 
 
@@ -136,11 +136,11 @@ def drip(raw: socket.socket, first: bytes) -> None:
 def test_connections_are_bounded_and_a_crowd_shuts_nobody_out(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(web, "ROOM", 8)
     with Site(ocsp.routes(store)) as site:
-        crowd = [socket.create_connection(place(site), timeout=60) for _ in range(40)]
+        crowd = [socket.create_connection(place(site), timeout=300) for _ in range(40)]
         assert get(site, "/ocsp/").status == 200
         gone = 0
         for each in crowd[:30]:  # all but the last were shown out
-            each.settimeout(60)
+            each.settimeout(300)
             with contextlib.suppress(OSError):
                 gone += each.recv(1) == b""
         assert gone >= 30
@@ -297,7 +297,7 @@ class Enrolment:
         headers = {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
         if proof is not None:
             headers[est.PROOF] = proof
-        connection = http.client.HTTPSConnection(*self.place, timeout=60, context=self._tls)
+        connection = http.client.HTTPSConnection(*self.place, timeout=300, context=self._tls)
         connection.request("POST", f"{est.BASE}/{operation}", base64.encodebytes(csr.public_bytes(Encoding.DER)), headers)
         self.said = connection.getresponse()
         self.text = self.said.read()

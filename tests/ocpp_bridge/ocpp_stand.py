@@ -118,7 +118,7 @@ class Stand:
     def transaction(self):
         return next(reversed(self.station.transactions.values()))
 
-    async def until(self, true: Callable[[], Any], limit: float = 10.0) -> Any:
+    async def until(self, true: Callable[[], Any], limit: float = 300.0) -> Any:
         """Wait until something is true; the event loop is let run, no time is slept away."""
         end = time.monotonic() + limit
         while not (found := true()):

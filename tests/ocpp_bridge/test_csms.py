@@ -71,7 +71,7 @@ def test_a_contract_that_was_revoked_is_refused_in_a_session(store, tmp_path):
                 assert "certificate" in s.frames.calls("Authorize")[0]
         assert verdict.code is responseCodeType.WARNING_CertificateValidationError
 
-    asyncio.run(asyncio.wait_for(scene(), 30))
+    asyncio.run(asyncio.wait_for(scene(), 300))
 
 
 SPELLINGS = ["DEV2GC00000001G", "DE-V2G-C00000001-G", "dev2gc00000001g", "DEV2GC00000001", "DE*V2G*C00000001"]
@@ -127,7 +127,7 @@ def test_commands_on_standard_input_reach_the_stations():
 
         async def line(true) -> dict:
             while True:
-                said = json.loads(await asyncio.wait_for(process.stdout.readline(), 20))
+                said = json.loads(await asyncio.wait_for(process.stdout.readline(), 300))
                 heard.append(said)
                 if true(said):
                     return said
@@ -153,9 +153,9 @@ def test_commands_on_standard_input_reach_the_stations():
             assert (await say("stop CS-1"))["status"] == "Accepted"
             assert {entry["topic"] for entry in heard if "topic" in entry} >= {"connected", "boot", "status", "transaction"}
         process.stdin.write(b"quit\n")
-        assert await asyncio.wait_for(process.wait(), 20) == 0
+        assert await asyncio.wait_for(process.wait(), 300) == 0
 
-    asyncio.run(asyncio.wait_for(scene(), 60))
+    asyncio.run(asyncio.wait_for(scene(), 300))
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_a_port_in_use_is_said():
         server = await Csms().serve()
         port = next(iter(server.sockets)).getsockname()[1]
         command = [sys.executable, "-m", "lab.cli", "csms", "--port", str(port)]
-        done = await asyncio.to_thread(subprocess.run, command, cwd=ROOT, capture_output=True, text=True, timeout=30)
+        done = await asyncio.to_thread(subprocess.run, command, cwd=ROOT, capture_output=True, text=True, timeout=300)
         server.close()
         assert done.returncode == 2
         return done.stderr

@@ -97,10 +97,10 @@ def played(scene, kind=Theirs, subprotocol="ocpp2.1"):
 
         server = await serve(accept, "127.0.0.1", 0, subprotocols=[subprotocol])
         async with stand(port=next(iter(server.sockets)).getsockname()[1]) as s:
-            await scene(s, await asyncio.wait_for(theirs, 5))
+            await scene(s, await asyncio.wait_for(theirs, 300))
         server.close()
 
-    asyncio.run(asyncio.wait_for(run(), 60))
+    asyncio.run(asyncio.wait_for(run(), 300))
 
 
 def test_a_foreign_csms_hears_the_story_and_steers_the_car():

@@ -103,4 +103,4 @@ def test_a_station_that_restarts_delivers_what_it_owed(tmp_path):
             assert not s.frames.calls("TransactionEvent")
         server.close()
 
-    asyncio.run(asyncio.wait_for(scene(), 60))
+    asyncio.run(asyncio.wait_for(scene(), 300))

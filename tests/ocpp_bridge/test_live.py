@@ -29,7 +29,7 @@ class Process:
 
     async def says(self, true) -> dict:
         while True:
-            line = await asyncio.wait_for(self.process.stdout.readline(), 30)
+            line = await asyncio.wait_for(self.process.stdout.readline(), 300)
             assert line, f"{self.said[-3:]}"
             self.said.append(json.loads(line))
             if true(self.said[-1]):
@@ -39,7 +39,7 @@ class Process:
         self.process.stdin.write(text.encode() + b"\n")
 
     async def rest(self) -> list[dict]:
-        out, _ = await asyncio.wait_for(self.process.communicate(), 30)
+        out, _ = await asyncio.wait_for(self.process.communicate(), 300)
         self.said += [json.loads(line) for line in out.splitlines()]
         return self.said
 
@@ -75,7 +75,7 @@ def test_a_csms_that_changes_its_mind_reaches_the_car_in_its_charge_loop(control
         assert ended["ok"], ended
         judge(control, trace, csms.said)
 
-    asyncio.run(asyncio.wait_for(scene(), 90))
+    asyncio.run(asyncio.wait_for(scene(), 300))
 
 
 def judge(control: str, trace: Path, said: list[dict]) -> None:

@@ -80,7 +80,7 @@ def test_whatever_answers_the_station_says_why_and_is_there_when_the_csms_is(ans
             server.close()
 
     with caplog.at_level(logging.WARNING, logger="v2g.ocpp"):
-        asyncio.run(asyncio.wait_for(scene(), 60))
+        asyncio.run(asyncio.wait_for(scene(), 300))
     assert "no connection to ws://127.0.0.1" in caplog.text
     assert PASSWORD not in caplog.text
     assert "\x1b" not in caplog.text
@@ -102,7 +102,7 @@ def test_credentials_never_travel_to_another_origin(host):
         for server in (elsewhere, portal):
             server.close()
 
-    asyncio.run(asyncio.wait_for(scene(), 60))
+    asyncio.run(asyncio.wait_for(scene(), 300))
 
 
 def test_a_redirect_within_the_origin_is_followed():
@@ -120,7 +120,7 @@ def test_a_redirect_within_the_origin_is_followed():
         async with stand(csms) as s:
             await s.until(lambda: csms.stations and csms.stations["CS-1"].connectors)
 
-    asyncio.run(asyncio.wait_for(scene(), 60))
+    asyncio.run(asyncio.wait_for(scene(), 300))
 
 
 def test_every_task_of_a_charge_point_that_is_killed_comes_back(tmp_path):
@@ -144,7 +144,7 @@ def test_every_task_of_a_charge_point_that_is_killed_comes_back(tmp_path):
             kept = (tmp_path / "journal").read_bytes()
             assert all(tx.encode() in kept for tx in s.station.transactions)
 
-    asyncio.run(asyncio.wait_for(scene(), 60))
+    asyncio.run(asyncio.wait_for(scene(), 300))
 
 
 @pytest.mark.parametrize("where", ["_carry", "_converse", "_keep", "_open"])
@@ -169,7 +169,7 @@ def test_a_fault_of_our_own_is_said_and_got_over(where, tmp_path, monkeypatch, c
             assert not faults
 
     with caplog.at_level(logging.WARNING, logger="v2g.ocpp"):
-        asyncio.run(asyncio.wait_for(scene(), 60))
+        asyncio.run(asyncio.wait_for(scene(), 300))
     assert "a fault" in caplog.text
 
 
@@ -202,7 +202,7 @@ def test_a_full_disk_costs_no_line_of_the_journal(tmp_path, monkeypatch):
         assert not [call for call in kept if call.payload.get("eventType") != "Ended"]
         assert (tmp_path / "journal").read_bytes().count(b'"TransactionEvent"') == len(s.transaction.events)
 
-    asyncio.run(asyncio.wait_for(scene(), 60))
+    asyncio.run(asyncio.wait_for(scene(), 300))
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ async def bench(store: Store | None = None, evse: EVSE | None = None, **changes:
 
 def run(work: Callable[[], Awaitable[None]]) -> None:
     async def bounded() -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(300):
             await work()
 
     asyncio.run(bounded())

@@ -31,7 +31,7 @@ HELLO, BYE = frame(PayloadType.EXI, b"hello"), frame(PayloadType.EXI, b"bye")
 T = TypeVar("T")
 
 
-def go(work: Awaitable[T], limit: float = 20.0) -> T:
+def go(work: Awaitable[T], limit: float = 300.0) -> T:
     """Run one test's coroutine, never longer than `limit` seconds."""
 
     async def bounded() -> T:

@@ -38,7 +38,7 @@ def met(station: Any, car: Any) -> tuple[Drive, Any]:
             await server.served.get()
         return came, attending
 
-    return go(scenario(), 60.0)
+    return go(scenario())
 
 
 def test_a_car_of_another_year_refuses_a_station_that_has_expired_by_then() -> None:

@@ -9,7 +9,7 @@ import pytest
 from v2g.tasks import Fallen, Tasks
 
 
-async def _until(true, limit: float = 20.0):
+async def _until(true, limit: float = 300.0):
     async with asyncio.timeout(limit):
         while not true():  # noqa: ASYNC110 - what is waited for has no event
             await asyncio.sleep(0.005)

@@ -1,0 +1,54 @@
+"""Sessions in real time on a machine that has no processor to spare.
+
+Between processes and real sockets the timers of the standard run: 0.5 s for an answer in the loop. A machine that gives nobody a processor
+for that long ends the session, rightly, and says nothing about what a test proves. Such a test is made again, and only then: its failure
+must itself name one of these timers: `heed` looks for them in what the parties said.
+"""
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+TIMERS = ("V2G_EVCC_Msg_Timeout", "V2G_SECC_Sequence_Timeout")
+ATTEMPTS = 6
+HANG = 300.0  # s after which something hangs: nothing is measured by it, and a machine under load is slow
+
+
+def missed(*said: object) -> bool:
+    """Whether one of the timers ended it, by what the parties said."""
+    return any(timer in str(text) for text in said for timer in TIMERS)
+
+
+def heed(*said: object) -> None:
+    """Fail as starved when what the parties said names one of the timers; before anything is asked of a session between processes."""
+    assert not missed(*said), "\n".join(map(str, said))
+
+
+def attempts(run: Callable[[int], Any]) -> Any:
+    """What `run` returns, given the number of the attempt; the last failure when every attempt missed a timer, any other at once."""
+    for number in range(ATTEMPTS - 1):
+        try:
+            return run(number)
+        except AssertionError as error:
+            if not missed(error):
+                raise
+    return run(ATTEMPTS - 1)
+
+
+def again(test: Callable[..., None]) -> Callable[..., None]:
+    """A test that is made again when it says that a timer was missed, each time in a folder of its own."""
+
+    @functools.wraps(test)
+    def run(*args: Any, **kwargs: Any) -> None:
+        def attempt(number: int) -> None:
+            if number and "tmp_path" in kwargs:
+                own: Path = kwargs["tmp_path"] / f"again{number}"
+                own.mkdir()
+                test(*args, **{**kwargs, "tmp_path": own})
+            else:
+                test(*args, **kwargs)
+
+        attempts(attempt)
+
+    return run
