@@ -15,6 +15,7 @@ import pytest
 from lab.csms import Csms
 from secc.station import AuthorizationRefused, Authorized, EmergencyStop, IsolationMeasured, Objected, Objection
 from tests.ocpp_bridge.ocpp_stand import WALL, Stand, stand
+from tests.starved import again, heed
 from v2g.messages.common_types import responseCodeType as Code
 from v2g.session.endpoint import Ended
 from v2g.session.errors import PeerFailed, PeerIncompatible, PeerMisbehaved, Refused, SequenceError, StationFailed, TimedOut, UnknownSession
@@ -195,6 +196,7 @@ def visit(tmp_path: Path, at_station: list[str], at_car: list[str]) -> tuple[lis
         process.kill()
         process.wait()
         log.close()
+    heed(out, done.stdout)
     lines = [json.loads(line) for line in out.splitlines()]
     return lines, json.loads(done.stdout), [json.loads(line) for line in trace.read_text().splitlines()]
 
@@ -214,6 +216,7 @@ def stranger(pki: Path, folder: Path, roots: str) -> Path:
     return folder
 
 
+@again
 def test_why_a_contract_was_refused_is_told_by_line_trace_and_page(pki: Path, tmp_path: Path) -> None:
     from lab.report.page import page
     from lab.report.reading import stories
@@ -240,6 +243,7 @@ def test_why_a_contract_was_refused_is_told_by_line_trace_and_page(pki: Path, tm
     assert "root" in html
 
 
+@again
 def test_why_a_vehicle_was_refused_has_its_requirement_as_a_field(pki: Path, tmp_path: Path) -> None:
     other = stranger(pki, tmp_path / "other", "oem")
     lines, car, records = visit(tmp_path, ["--pki", str(other)], ["--pki", str(pki), "--auth", "eim"])
@@ -251,12 +255,14 @@ def test_why_a_vehicle_was_refused_has_its_requirement_as_a_field(pki: Path, tmp
     assert by_type["handshake-failed"]["requirement"] == by_type["end"]["requirement"] == "V2G20-2331"
 
 
+@again
 def test_why_a_station_was_refused_has_its_requirement_as_a_field(pki: Path, tmp_path: Path) -> None:
     other = stranger(pki, tmp_path / "other", "v2g")
     _, car, _ = visit(tmp_path, ["--pki", str(pki)], ["--pki", str(other), "--auth", "eim"])
     assert (car["ok"], car["requirement"]) == (False, "V2G20-2331")
 
 
+@again
 def test_why_a_car_without_contract_was_refused_is_said(tmp_path: Path) -> None:
     lines, _, _ = visit(tmp_path, ["--no-tls", "--eim", "refuse"], ["--no-tls", "--auth", "eim"])
     (objected,) = [line for line in lines if line["event"] == "objected"]

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from lab.cli import main
+from tests.starved import again, heed
 
 ROOT = Path(__file__).parents[2]
 
@@ -52,6 +53,7 @@ def test_nobody_there_is_a_negative_outcome(capsys: pytest.CaptureFixture[str]) 
 
 
 @pytest.mark.parametrize("script", ["charge", "read-soc"])
+@again
 def test_a_visit_between_processes(script: str, tmp_path: Path) -> None:
     station = subprocess.Popen(
         [sys.executable, "-m", "lab.cli", "secc", "--no-tls", "--host", "127.0.0.1", "--port", "0", "--once", "--json"],
@@ -79,6 +81,7 @@ def test_a_visit_between_processes(script: str, tmp_path: Path) -> None:
         done = subprocess.run(
             [sys.executable, "-m", "lab.cli", "ev", *asked, "--json"], cwd=ROOT, capture_output=True, text=True, timeout=300
         )
+        heed(done.stdout, done.stderr)
         assert done.returncode == 0, done.stdout + done.stderr
         said = json.loads(done.stdout.splitlines()[-1])
         assert (said["service"], said["control"], said["auth"], said["ended"]) == ("DC", "scheduled", "eim", "Terminate")
@@ -123,12 +126,14 @@ def until_told(car: subprocess.Popen[str], wanted: str) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@again
 def test_a_signal_ends_the_charge_in_order_at_both_ends(number: signal.Signals) -> None:
     with station("--once") as (secc, address):
         car = driving(address, "--json")
         until_told(car, "loop ")
         car.send_signal(number)
         out, err = car.communicate(timeout=300)
+        heed(out, err)
         assert car.returncode == 0, err
         said = json.loads(out.splitlines()[-1])
         assert (said["ok"], said["ended"]) == (True, "Terminate")
@@ -161,16 +166,19 @@ def test_an_early_failure_says_why_first_and_nothing_that_never_was(capsys: pyte
     assert "loops" not in told
 
 
+@again
 def test_the_way_is_told_by_phase_and_quiet_tells_nothing() -> None:
     with station() as (_, address):
         loud = driving(address, "--loops", "2")
         _, told = loud.communicate(timeout=300)
-        assert loud.returncode == 0
+        heed(told)
+        assert loud.returncode == 0, told
         phases = [line.split()[1] for line in told.splitlines() if line.startswith("message")]
         assert list(dict.fromkeys(phases))[:3] == ["supportedAppProtocol", "SessionSetup", "AuthorizationSetup"]
         assert "SessionStop" in phases
         quiet = driving(address, "--loops", "2", "--quiet")
         out, told = quiet.communicate(timeout=300)
+        heed(out, told)
         assert quiet.returncode == 0, told
         assert told.count("\n") == 1  # the bench override is said aloud all the same
         assert "V2G20-2356" in told

@@ -14,6 +14,7 @@ import pytest
 from lab.cli import main
 from lab.report.page import page
 from lab.report.reading import stories
+from tests.starved import again, heed
 from v2g.messages.common_types import responseCodeType
 from v2g.session.endpoint import Ended, Event
 from v2g.session.errors import Refused
@@ -151,11 +152,13 @@ def night(tmp_path: Path, service: str, *at_station: str) -> tuple[dict[str, Any
     finally:
         process.kill()
         process.wait()
+    heed(out, done.stdout, done.stderr)
     ended = [json.loads(line) for line in out.splitlines() if '"ended"' in line]
     return ended[-1], json.loads(done.stdout.splitlines()[-1])
 
 
 @pytest.mark.parametrize("service", ["AC", "DC"])
+@again
 def test_report_station_and_car_agree_on_the_energy_of_a_fast_night(service: str, tmp_path: Path) -> None:
     """At a time scale one loop is minutes: the last one counts, too. A stranger came before and has a section of his own."""
     station, visitor = night(tmp_path, service)

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from lab.cli import main
+from tests.starved import again, heed
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -36,10 +37,12 @@ def station(*arguments: str) -> Iterator[tuple["subprocess.Popen[str]", dict[str
 def car(address: str, *arguments: str) -> dict[str, Any]:
     command = [sys.executable, "-m", "lab.cli", "ev", "--connect", address, "--no-tls", "--json", "--auth", "eim", *arguments]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, env=ENVIRONMENT, check=False)
+    heed(done.stdout, done.stderr)
     said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return said
 
 
+@again
 def test_one_session_told_in_lines_and_in_the_exit_code(tmp_path: Path) -> None:
     trace = tmp_path / "trace.jsonl"
     with station("--once", "--services", "AC,AC_BPT", "--trace", str(trace)) as (process, first):
@@ -56,6 +59,7 @@ def test_one_session_told_in_lines_and_in_the_exit_code(tmp_path: Path) -> None:
     assert {"frame", "state", "end"} <= {record["type"] for record in records}
 
 
+@again
 def test_a_car_that_is_refused_and_leaves_in_order_is_a_session_that_ended_well() -> None:
     with station("--once", "--eim", "refuse") as (process, first):
         assert not car(first["address"], "--service", "DC", "--loops", "1")["ok"]
@@ -84,6 +88,7 @@ def wait_for(process: "subprocess.Popen[str]", event: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@again
 def test_a_signal_lets_the_car_leave_in_order(number: signal.Signals, tmp_path: Path) -> None:
     trace = tmp_path / "trace.jsonl"
     with station("--trace", str(trace), "--grace", "40") as (process, first):
@@ -91,11 +96,13 @@ def test_a_signal_lets_the_car_leave_in_order(number: signal.Signals, tmp_path: 
         visitor = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT)
         try:
             while not trace.exists() or "ChargeLoopRes" not in trace.read_text():
+                assert visitor.poll() is None, visitor.communicate()
                 time.sleep(0.05)
             process.send_signal(number)
             assert wait_for(process, "stopping")["grace"] == 40
             ended = wait_for(process, "ended")
-            assert (ended["ok"], ended["how"]) == (True, "Terminate")
+            heed(ended)
+            assert (ended["ok"], ended["how"]) == (True, "Terminate"), ended
             process.communicate(timeout=300)
             assert process.returncode == 0
             assert json.loads(visitor.communicate(timeout=300)[0].splitlines()[-1])["ok"]
@@ -183,6 +190,7 @@ def test_hardware_of_ones_own_must_be_an_evse(tmp_path: Path, capsys: pytest.Cap
         assert f"hardware.driver '{driver}'" in capsys.readouterr().err
 
 
+@again
 def test_the_clock_that_is_set_judges_certificates_at_both_ends_and_is_said(tmp_path: Path) -> None:
     """A station of today and a car of 2060: neither is what it says in the other's year."""
     pki = tmp_path / "pki"
@@ -206,6 +214,7 @@ def test_the_clock_that_is_set_judges_certificates_at_both_ends_and_is_said(tmp_
         finally:
             process.kill()
             process.wait()
+        heed(done.stdout)
         said = json.loads(done.stdout)
         assert said["ok"] is well, said
         assert ("judged_at" in first) == bool(at_station)

@@ -6,8 +6,10 @@ import sys
 from pathlib import Path
 
 from tests.lab.test_secc_cli import ENVIRONMENT, ROOT, car, station
+from tests.starved import again
 
 
+@again
 def test_a_session_under_a_csms(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "lab.cli", "csms", "--port", "0", "--json", "--strategy", "setpoint", "--setpoint", "6000"]
     csms = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=ENVIRONMENT)

@@ -17,6 +17,7 @@ from secc.lobby import PROMISE, Lobby, Welcome
 from secc.outlet import Outlet
 from secc.server import Place, Station, wall_clock
 from tests.secc.test_server import bench, run
+from tests.starved import again, heed
 from v2g.settings import ConfigError
 
 ROOT = Path(__file__).parents[2]
@@ -64,9 +65,9 @@ def test_two_cars_at_once_are_sent_to_two_outlets_and_each_hears_the_same_again(
     lobby = Lobby([Door(), Door()])
     first, second = lobby.chosen("fe80::1", 0.0), lobby.chosen("fe80::2", 0.1)
     assert {first, second} == {0, 1}
-    for again in range(1, 8):
-        assert lobby.chosen("fe80::1", 0.25 * again) == first
-        assert lobby.chosen("fe80::2", 0.25 * again) == second
+    for number in range(1, 8):
+        assert lobby.chosen("fe80::1", 0.25 * number) == first
+        assert lobby.chosen("fe80::2", 0.25 * number) == second
 
 
 def test_who_asks_and_never_comes_shuts_nobody_out() -> None:
@@ -160,6 +161,8 @@ for _ in range(2):
         lines.append(json.loads(station.stdout.readline()))
         if lines[-1]["event"] == "power":
             break
+        if lines[-1]["event"] == "ended":
+            sys.exit(f"a car was not served: {lines}")
 said = [json.loads(car.communicate(timeout=300)[0]) for car in cars]
 station.terminate()
 lines += [json.loads(line) for line in station.stdout]
@@ -167,6 +170,7 @@ print(json.dumps({"cars": said, "station": lines}))
 """
 
 
+@again
 def test_two_cars_on_one_interface_charge_at_two_outlets_and_every_line_says_at_which(tmp_path: Path) -> None:
     prefix = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
     try:
@@ -179,6 +183,7 @@ def test_two_cars_on_one_interface_charge_at_two_outlets_and_every_line_says_at_
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [*prefix, sys.executable, "-c", CARS, str(tmp_path / "station.toml")]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    heed(done.stdout, done.stderr)
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
     assert [car["ok"] for car in said["cars"]] == [True, True], said["cars"]
