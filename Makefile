@@ -15,7 +15,7 @@ demo: $(CERTS)   ## a whole Plug & Charge session: charge, discharge, OCPP, repo
 	$(V2G) demo --pki certs
 
 test: $(READY)   ## the tests
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest --numprocesses auto --maxprocesses 8 --dist worksteal
 
 check: $(READY)  ## format, lint, types, layers
 	$(VENV)/bin/ruff format --check .

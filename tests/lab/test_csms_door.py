@@ -204,7 +204,7 @@ def test_sources_are_remembered_in_bounded_memory():
         for n in range(passwords.SOURCES + 50):
             door._charged(f"source {n}")
         assert len(door._guesses) == passwords.SOURCES
-        assert time.monotonic() - began < 60
+        assert time.monotonic() - began < 300
 
     run(scene)
 
