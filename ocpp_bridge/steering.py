@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 from itertools import pairwise
+from math import inf
 from typing import Final
 
+from energy.needs import Needs
 from energy.series import Series
-from energy.setpoint import setpoint
+from energy.setpoint import limits, setpoint
 from energy.signal import Kind, Signal
 from ocpp_bridge import transactions
 from ocpp_bridge.charger import Charger, ChargingState, Evse
@@ -13,7 +15,7 @@ from ocpp_bridge.mapping import HORIZON
 from ocpp_bridge.profiles import Composite, Period
 from secc.station import LimitsChanged, SetpointChanged
 
-LOOK_AGAIN: Final = 1.0  # s between two looks at a local plan in Dynamic control: the battery may be full or the reserve reached
+LOOK_AGAIN: Final = 1.0  # s between two looks at a plan or setpoint in Dynamic control: the battery may be full or the reserve reached
 
 
 def composite(charger: Charger, evse: Evse, now: float, until: float, alternative: int = 0) -> Composite:
@@ -53,6 +55,9 @@ def steer(charger: Charger, evse: Evse, now: float) -> None:
     wish, dynamic = period.clamped(), session.selected.control == "Dynamic" and session.offer is not None
     if session.plan is not None and dynamic:
         wish = setpoint(session.plan, session.needs, charger.site, wall - charger.skew, signals_of(said, -charger.skew))
+    elif wish is not None and dynamic:
+        wish = _borne(wish, charger, session.needs, wall - charger.skew)
+    if wish is not None and dynamic:
         session.steer_due = now + LOOK_AGAIN
     evse.next_edge = min(edges, default=None)
     _limit(charger, evse, period)
@@ -60,6 +65,16 @@ def steer(charger: Charger, evse: Evse, now: float) -> None:
         session.steered = (wish,)
         charger.tell(evse, SetpointChanged(wish))
     _tell_change(charger, evse, period, now)
+
+
+def _borne(wish: float, charger: Charger, needs: Needs, wall: float) -> float:
+    """A setpoint of the CSMS (W, signed) as far as the battery bears it: nothing out of the car's reserve, nothing into a full one.
+
+    It is only ever brought nearer to 0: what else to do with a car below its reserve is for the CSMS to say, which was told its needs. What
+    the connection bears is in the profiles of the CSMS; it may allow to feed in where a station that plans by itself may not.
+    """
+    bounds = limits(needs, replace(charger.site, import_limit=inf, export_limit=inf), wall)
+    return min(max(wish, 0.0 - bounds.discharge), bounds.charge)
 
 
 def _limit(charger: Charger, evse: Evse, period: Period) -> None:

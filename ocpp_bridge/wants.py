@@ -96,7 +96,8 @@ def _reported(charger: Charger, evse: Evse, want: EVReported, now: float) -> Non
     told = evse.session.steered if evse.session else ()
     evse.sample = replace(evse.sample, report=want, setpoint=told[0] if told else None)
     if evse.session is not None and evse.session.needs is not None:  # in Dynamic control a car tells its needs anew in every loop
-        said = {name: getattr(want, name) for name in ("soc", "energy_target", "energy_maximum", "energy_minimum")}
+        told_anew = ("soc", "energy_target", "energy_maximum", "energy_minimum", "v2x_maximum", "v2x_minimum")
+        said = {name: getattr(want, name) for name in told_anew}
         evse.session.needs = replace(evse.session.needs, **known(said))
     if want.soc is not None:
         charger.variables["ConnectedEV", "StateOfCharge", "", evse.id] = f"{want.soc:g}"

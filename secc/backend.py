@@ -166,6 +166,8 @@ class LocalBackend:
                 "energy_target": report.energy_target,
                 "energy_maximum": report.energy_maximum,
                 "energy_minimum": report.energy_minimum,
+                "v2x_maximum": report.v2x_maximum,
+                "v2x_minimum": report.v2x_minimum,
                 "soc": report.soc,
             }
             self._needs = replace(self._needs, **{name: value for name, value in said.items() if value is not None})

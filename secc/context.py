@@ -162,7 +162,8 @@ class Context:
     # schedule
     needs: Needs | None = None
     schedule_asked: float | None = None
-    offer: Offer | None = None
+    offer: Offer | None = None  # as the car was shown it, once it was
+    coming: tuple[Offer, Needs] | None = None  # told while another offer binds, and for which needs: for the next exchange
     profile: Series | None = None  # W, what the car will follow
     violating: tuple[tuple[str, float], ...] = ()  # bounds that the power is beyond, and since when
     pause_proposed: bool = False  # the next schedule says GoToPause
@@ -240,8 +241,8 @@ class Context:
 
 OF_THE_SERVICE = (
     *("challenge", "claim", "asked", "verdict", "installation", "installation_asked", "installation_request"),
-    *("services", "sets", "announced", "car", "needs", "schedule_asked", "offer", "profile", "violating", "pause_proposed", "may_pause"),
-    "max_points",
+    *("services", "sets", "announced", "car", "needs", "schedule_asked", "offer", "coming", "profile", "violating", "pause_proposed"),
+    *("may_pause", "max_points"),
     *("isolation_asked", "isolation", "output_wanted", "target_voltage"),
     *("delivering", "looped", "polled", "metered", "meters_shown", "reserve", "setpoint_wanted"),
 )

@@ -2,13 +2,16 @@
 
 from dataclasses import replace
 
+from energy.offer import Offer
 from secc import station as words
 from secc.context import Context
 from secc.intent import Notice
 from v2g.messages.common_types import evseNotificationType as Ask
+from v2g.session.sequence import State
 from v2g.session.timing import PAUSE_NOTIFICATION_MAX_DELAY
 
 RENEGOTIATIONS = {"Schedule": Ask.ScheduleRenegotiation, "Service": Ask.ServiceRenegotiation}
+EXCHANGES = (State.AC_SCHEDULE, State.DC_SCHEDULE, State.DC_RENEGOTIATION)
 GENTLE_DELAY = PAUSE_NOTIFICATION_MAX_DELAY  # s that a car may take for what is no hurry
 
 
@@ -20,7 +23,7 @@ def told(fact: words.Fact, known: Context) -> Context:
         case words.CertificateReady() | words.CertificateRefused():
             return replace(known, installation=fact)
         case words.ScheduleReady(offer):
-            return replace(known, offer=offer)
+            return _offered(offer, known)
         case words.SetpointChanged(power):
             return replace(known, setpoint=power)
         case words.LimitsChanged(limits):
@@ -60,6 +63,17 @@ def asked(fact: words.Fact, known: Context) -> Context:
         case words.MeteringConfirmationAsked() if known.delivering and known.agreement.contract:
             return _noticed(known, Ask.MeteringConfirmation, GENTLE_DELAY)
     return known
+
+
+def _offered(offer: Offer, known: Context) -> Context:
+    """An offer answers the exchange that is under way. One that a car in Scheduled control was shown binds until another is negotiated."""
+    if known.coming is not None and known.needs is None:  # the renegotiation has not named its needs yet: the newest counts
+        return replace(known, coming=(offer, known.coming[1]))
+    binds = known.offer is not None and known.state not in EXCHANGES and known.agreement.selected.control == "Scheduled"
+    if not binds or known.needs is None:
+        return replace(known, offer=offer)
+    known = replace(known, coming=(offer, known.needs))
+    return asked(words.RenegotiationAsked("Schedule"), known)  # without power yet: once it begins
 
 
 def _noticed(known: Context, notification: Ask, delay: float, reason: str = "") -> Context:

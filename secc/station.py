@@ -184,13 +184,15 @@ class PowerStopped(Want):
 
 @dataclass(frozen=True, slots=True)
 class EVReported(Want):
-    """What the car told in the charge loop: present power at the EV (W), SOC (%), energies still requested (Wh)."""
+    """What the car told in the charge loop: present power at the EV (W), SOC (%), energies still requested (Wh), as in `Needs`."""
 
     power: float | None = None
     soc: float | None = None
     energy_target: float | None = None
     energy_maximum: float | None = None
     energy_minimum: float | None = None
+    v2x_maximum: float | None = None
+    v2x_minimum: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +259,11 @@ class AuthorizationRefused(Fact):
 
 @dataclass(frozen=True, slots=True)
 class ScheduleReady(Fact):
-    """The offer for the car. In Dynamic control only its prices and departure reach the car; the power comes by `SetpointChanged`."""
+    """The offer for the car. In Dynamic control only its prices and departure reach the car; the power comes by `SetpointChanged`.
+
+    Told without `NeedsChanged`, while a Scheduled car follows another, it waits for the renegotiation that the car is then asked for. That
+    exchange asks for no other, unless the car wishes something else by then.
+    """
 
     offer: Offer
 

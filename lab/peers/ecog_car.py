@@ -25,6 +25,7 @@ from iso15118.shared.security import get_ssl_context
 from iso15118.shared.settings import load_shared_settings
 
 BATTERY = 400  # V
+SOC = 50  # %; the package's car begins at 10 and says MinimumSOC 30: nobody may discharge that one
 V2X = {"ev_max_v2x_energy_request": 20e3, "ev_min_v2x_energy_request": -20e3}  # Wh: within these the station may trade
 CONTROL = {"scheduled": 1, "dynamic": 2}
 
@@ -34,7 +35,7 @@ class Car(SimEVController):
 
     def __init__(self, config: EVCCConfig, wish: argparse.Namespace):
         super().__init__(config)
-        self.wish, self.loops = wish, 0
+        self.wish, self.loops, self._soc = wish, 0, SOC
         self.power = -11e3 if wish.service.endswith("_BPT") else 11e3  # W: what flows, until a schedule says otherwise
 
     async def select_energy_service_v20(self, services: list[Any]) -> Any:
@@ -149,7 +150,7 @@ class Car(SimEVController):
     async def continue_charging(self) -> bool:
         """Asked once after every charge-loop response."""
         self.loops += 1
-        self._soc = min(99, 20 + self.loops)
+        self._soc = min(99, SOC + self.loops)
         return self.loops < int(self.wish.loops)
 
     async def charge_loop_delay(self) -> Any:

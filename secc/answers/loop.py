@@ -99,12 +99,14 @@ def reported(request: ChargeLoopReqType, mode: CLReqControlModeType, power: floa
         energy_target=optional(asked.EVTargetEnergyRequest) if asked else None,
         energy_maximum=optional(asked.EVMaximumEnergyRequest) if asked else None,
         energy_minimum=optional(asked.EVMinimumEnergyRequest) if asked else None,
+        v2x_maximum=optional(getattr(mode, "EVMaximumV2XEnergyRequest", None)),
+        v2x_minimum=optional(getattr(mode, "EVMinimumV2XEnergyRequest", None)),
     )
     reserve = known.reserve.heard(
         known.net,
         energy=report.energy_minimum,
-        v2x_minimum=optional(getattr(mode, "EVMinimumV2XEnergyRequest", None)),
-        v2x_maximum=optional(getattr(mode, "EVMaximumV2XEnergyRequest", None)),
+        v2x_minimum=report.v2x_minimum,
+        v2x_maximum=report.v2x_maximum,
         soc=report.soc,
         minimum_soc=None if display is None else display.MinimumSOC,
     )

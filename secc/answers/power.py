@@ -7,7 +7,8 @@ from secc.answers.contactor import CONTACTOR_LIMIT, waiting
 from secc.answers.output import output
 from secc.answers.profile import announced
 from secc.context import Context, Pending, Reply
-from secc.station import Objection, PowerStarted, PowerStopped, ScheduleChosen, SetOutput, SetPower
+from secc.facts import asked
+from secc.station import Objection, PowerStarted, PowerStopped, RenegotiationAsked, ScheduleChosen, SetOutput, SetPower
 from v2g.messages.common_messages import (
     PowerDeliveryReq,
     PowerDeliveryRes,
@@ -85,6 +86,8 @@ def _start(request: PowerDeliveryReq, known: Context) -> Reply | Pending:
         objection = Objection(code, f"the car does not confirm the power tolerance of {chosen.tolerance if chosen else 0:g} W", None)
     if not known.delivering:
         wants.append(PowerStarted(known.now))
+    if known.coming is not None:  # another offer came after this one was shown
+        started = asked(RenegotiationAsked("Schedule"), started)
     return Reply(_delivered(known, code), then, started, tuple(wants), objection=objection)
 
 

@@ -73,10 +73,12 @@ def schedule_exchange(request: ScheduleExchangeReq, known: Context) -> Reply:
     known = replace(known, reserve=_reserve(needs, known))
     if not _same(needs, known.needs):
         asked = known.now if known.schedule_asked is None else known.schedule_asked  # needs that move do not begin the time anew
-        known = replace(known, needs=needs, schedule_asked=asked, offer=None, max_points=request.MaximumSupportingPoints)
+        offer, points = _waiting(needs, known), request.MaximumSupportingPoints
+        known = replace(known, needs=needs, schedule_asked=asked, offer=offer, coming=None, max_points=points)
         if not known.delivering:  # under power the time without a charge loop is bounded
             _demand_patience(known)
-        return Reply(_ongoing(known), known.state, known, (NeedsChanged(known.now, needs, first=not known.delivering),))
+        if offer is None:
+            return Reply(_ongoing(known), known.state, known, (NeedsChanged(known.now, needs, first=not known.delivering),))
     if known.offer is None:
         _demand_patience(known)
         return Reply(_ongoing(known), known.state, known)
@@ -100,6 +102,15 @@ def _reserve(needs: Needs, known: Context) -> Reserve:
         v2x_maximum=needs.v2x_maximum,
         minimum_soc=needs.minimum_soc,
     )
+
+
+def _waiting(needs: Needs, known: Context) -> Offer | None:
+    """The offer that came while another bound the car; None if the car wishes something else by now. Energies move with the charge."""
+    if known.coming is None:
+        return None
+    offer, before = known.coming
+    energies: dict[str, Any] = {name: getattr(needs, name) for name in MOVING}
+    return offer if _same(needs, replace(before, **energies)) else None
 
 
 def _same(a: Needs, b: Needs | None) -> bool:
@@ -150,7 +161,7 @@ def needs_of(mode: Scheduled_SEReqControlModeType | Dynamic_SEReqControlModeType
 def _kept(offer: Offer, known: Context) -> Offer:
     """The offer, in which a schedule that was chosen before a pause keeps its id [V2G20-1058]."""
     before = known.agreement.tuple_id
-    if before is None or offer.chosen(before) is not None:
+    if before is None or known.delivering or offer.chosen(before) is not None:  # under power another is negotiated
         return offer
     return replace(offer, tuples=(replace(offer.tuples[0], id=before), *offer.tuples[1:]))
 

@@ -464,7 +464,7 @@ def test_each_of_these_can_fail(fault: str, monkeypatch: pytest.MonkeyPatch) -> 
         run_state_machine_as_test(
             CarAtAStation,
             settings=settings(
-                max_examples=400, stateful_step_count=30, deadline=None, suppress_health_check=HEALTH,
+                max_examples=4000, stateful_step_count=30, deadline=None, suppress_health_check=HEALTH,
                 phases=(Phase.generate,), derandomize=True, database=None,
             ),
         )  # fmt: skip

@@ -743,6 +743,42 @@ def test_a_local_plan_steers_a_dynamic_session():
     assert p.facts(SetpointChanged)[-1].power == 0.0
 
 
+BELOW_RESERVE, BELOW_V2X = {"energy_minimum": 5_000.0}, {"v2x_minimum": 5_000.0, "v2x_maximum": 40_000.0}
+ABOVE_V2X = {"v2x_minimum": -5_000.0, "v2x_maximum": -1_000.0}
+DISCHARGE = SETPOINT | {"setpoint": -20_000.0}
+
+
+@pytest.mark.parametrize("said", [BELOW_RESERVE, {"energy_minimum": 0.0}, BELOW_V2X, ABOVE_V2X, BELOW_RESERVE | BELOW_V2X])
+@pytest.mark.parametrize("service", ["DC_BPT", "AC_BPT"])
+def test_a_setpoint_of_the_csms_takes_nothing_from_the_reserve(service, said):
+    """Whether the car says so before its schedule, or in the loop."""
+    early = Played(services=("DC_BPT", "AC_BPT")).boot().arrive(control="Dynamic", service=service, needs=replace(NEEDS, **said))
+    early.install(DISCHARGE)
+    assert early.facts(ScheduleReady)
+    assert [fact.power for fact in early.facts(SetpointChanged)] == [0.0]
+
+    late = Played(services=("DC_BPT", "AC_BPT")).boot().arrive(control="Dynamic", service=service)
+    late.install(DISCHARGE)
+    late.want(PowerStarted(0.0))
+    assert late.facts(SetpointChanged)[-1].power == -11_000.0  # what the car can give
+    late.want(EVReported(0.0, **said))
+    late.run(1.0)
+    assert late.facts(SetpointChanged)[-1].power == 0.0
+    late.want(EVReported(0.0, energy_minimum=-5_000.0, v2x_minimum=-5_000.0, v2x_maximum=40_000.0))
+    late.run(1.0)
+    assert late.facts(SetpointChanged)[-1].power == -11_000.0
+
+
+def test_a_setpoint_of_the_csms_puts_nothing_into_a_full_battery():
+    p = Played().boot().arrive(control="Dynamic")
+    p.install(SETPOINT | {"setpoint": 8_000.0})
+    p.want(PowerStarted(0.0))
+    assert p.facts(SetpointChanged)[-1].power == 8_000.0
+    p.want(EVReported(0.0, soc=100.0, energy_target=0.0, energy_maximum=0.0))
+    p.run(1.0)
+    assert p.facts(SetpointChanged)[-1].power == 0.0
+
+
 def test_profiles_end_with_their_transaction():
     p = Played().boot().arrive()
     p.install(SETPOINT)

@@ -264,7 +264,7 @@ class Scripted:
         energies = {"EVTargetEnergyRequest": r(30e3), "EVMaximumEnergyRequest": r(40e3), "EVMinimumEnergyRequest": r(-20e3)}
         if control == "Scheduled":
             mode: dict[str, Any] = {
-                "Scheduled_SEReqControlMode": Scheduled_SEReqControlModeType(DepartureTime=3 * 3600, **{**energies, **changes})
+                "Scheduled_SEReqControlMode": Scheduled_SEReqControlModeType(**{"DepartureTime": 3 * 3600, **energies, **changes})
             }
         else:
             mode = {"Dynamic_SEReqControlMode": Dynamic_SEReqControlModeType(**{"DepartureTime": 3 * 3600, **energies, **changes})}

@@ -382,3 +382,86 @@ def test_a_renegotiation_that_was_asked_for_is_told_and_then_forgotten() -> None
     car.scheduled()
     car.start()
     assert car.loop("DC").EVSEStatus is None
+
+
+# --- another offer while one binds ---
+
+
+def other(car: Scripted, power: float = 3_000.0, tuple_id: int = 7) -> words.ScheduleReady:
+    """An offer of one tuple, under an id that the first offer has not."""
+    return words.ScheduleReady(Offer((Tuple(tuple_id, Series.constant(float(int(car.wall)), 3 * 3600, power)),)))
+
+
+def commanded(car: Scripted, service: str) -> float:
+    """W that may flow now."""
+    car.loop(service)
+    return car.wants(words.SetPower)[-1].power if service.startswith("AC") else car.wants(words.SetOutput)[-1].power
+
+
+@pytest.mark.parametrize("service", ["AC", "AC_BPT", "DC", "DC_BPT"])
+def test_an_offer_in_the_loop_waits_for_a_renegotiation(service: str) -> None:
+    car = ready(service)
+    car.start()
+    before = commanded(car, service)
+    assert before > 0
+    questions = len(car.wants(words.NeedsChanged))
+    car.tell(other(car, 9_000.0), other(car))
+    answer = car.loop(service)
+    assert answer.EVSEStatus.EVSENotification is evseNotificationType.ScheduleRenegotiation
+    assert commanded(car, service) == before  # neither nothing, nor what nobody agreed to
+    car.now += 50
+    assert car.deliver("ScheduleRenegotiation").ResponseCode is Code.OK
+    answer = car.exchange(EVTargetEnergyRequest=r(20e3), DepartureTime=3 * 3600 - 50)  # it has charged meanwhile, and leaves when it said
+    assert answer.EVSEProcessing is processingType.Finished
+    (offered,) = answer.Scheduled_SEResControlMode.ScheduleTuple
+    assert offered.ScheduleTupleID == 7
+    assert number(offered.ChargingSchedule.PowerSchedule.PowerScheduleEntries.PowerScheduleEntry[0].Power) == 3_000
+    assert len(car.wants(words.NeedsChanged)) == questions  # the station has said what it wants
+    assert car.deliver("Start", EVPowerProfile=car.profile(power=3_000.0, tuple_id=7)).ResponseCode is Code.OK
+    assert car.loop(service).EVSEStatus is None
+    assert 0 < commanded(car, service) <= 3_000
+
+
+@pytest.mark.parametrize("service", ["AC_BPT", "DC_BPT"])
+def test_an_offer_between_exchange_and_start_does_not_replace_the_one_that_was_shown(service: str) -> None:
+    car = ready(service)
+    car.tell(other(car))
+    assert car.start().ResponseCode is Code.OK
+    assert car.loop(service).EVSEStatus.EVSENotification is evseNotificationType.ScheduleRenegotiation
+    car.deliver("ScheduleRenegotiation")
+    (offered,) = car.scheduled().Scheduled_SEResControlMode.ScheduleTuple
+    assert offered.ScheduleTupleID == 7
+
+
+@pytest.mark.parametrize("service", ["AC", "DC"])
+def test_the_newest_offer_counts_until_a_renegotiation_names_its_needs(service: str) -> None:
+    car = ready(service)
+    car.start()
+    car.loop(service)
+    car.tell(other(car))
+    car.deliver("ScheduleRenegotiation")
+    car.tell(other(car, tuple_id=8))
+    (offered,) = car.exchange().Scheduled_SEResControlMode.ScheduleTuple
+    assert offered.ScheduleTupleID == 8
+
+
+@pytest.mark.parametrize("service", ["AC", "DC"])
+def test_an_offer_that_waits_is_not_for_a_car_that_wishes_something_else(service: str) -> None:
+    car = ready(service)
+    car.start()
+    car.loop(service)
+    car.tell(other(car))
+    car.deliver("ScheduleRenegotiation")
+    questions = len(car.wants(words.NeedsChanged))
+    assert car.exchange(DepartureTime=3600).EVSEProcessing is processingType.Ongoing
+    assert len(car.wants(words.NeedsChanged)) == questions + 1
+    (offered,) = car.exchange(DepartureTime=3600).Scheduled_SEResControlMode.ScheduleTuple
+    assert offered.ScheduleTupleID == 1
+
+
+@pytest.mark.parametrize("service", ["AC_BPT", "DC_BPT"])
+def test_an_offer_in_a_dynamic_loop_asks_the_car_nothing(service: str) -> None:
+    car = ready(service, "Dynamic")
+    car.start("Dynamic")
+    car.tell(other(car))
+    assert car.loop(service, "Dynamic").EVSEStatus is None

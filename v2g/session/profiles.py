@@ -88,14 +88,14 @@ ACCOUNT_FORM: Final = Deviation(  # no row of a profile: whether an account exis
 
 PROFILE_ANCHOR_ZERO: Final = Deviation(
     "a TimeAnchor of 0 in an EVPowerProfile read as the present",
-    "a commercial EV simulator, the example messages of an open EXI codec",
-    "both send EVPowerProfile anchored at the beginning of 1970",
+    "the EV simulator in dspace-group/dsV2Gshark's example ISO-20_BPT_AC; the PowerDeliveryReq of EVerest/cbexigen 31 (versions not stated)",
+    "both recordings anchor EVPowerProfile at the beginning of 1970; the first was replayed against this station",
     "V2G20-1864",
 )
 PROFILE_MISSING: Final = Deviation(
     "PowerDeliveryReq(Start) without EVPowerProfile taken for the schedule that was recommended",
-    "foreign cars",
-    "some start without a profile, and follow what was offered first",
+    "none known by name or version",
+    "no recording of a car that sends none: the schema makes it optional, and such a car is taken to follow what was offered first",
     "V2G20-1864",
 )
 
