@@ -88,7 +88,7 @@ ACCOUNT_FORM: Final = Deviation(  # no row of a profile: whether an account exis
 
 PROFILE_ANCHOR_ZERO: Final = Deviation(
     "a TimeAnchor of 0 in an EVPowerProfile read as the present",
-    "the EV simulator in dspace-group/dsV2Gshark's example ISO-20_BPT_AC; the PowerDeliveryReq of EVerest/cbexigen 31 (versions not stated)",
+    "the EV simulator of dspace-group/dsV2Gshark, ISO-20_BPT_AC; the PowerDeliveryReq of EVerest/cbexigen 31 (versions not stated)",
     "both recordings anchor EVPowerProfile at the beginning of 1970; the first was replayed against this station",
     "V2G20-1864",
 )
