@@ -57,6 +57,7 @@ def test_each_station_has_a_password_of_its_own():
             assert await status(dial(port, "CS-2", "secret of CS-2", user="CS-2")) == 101
             assert await status(dial(port, "CS-2", "secret of CS-1")) == 401  # who knows one secret is one station
             assert await status(dial(port, "CS-2", "secret of CS-1", user="CS-2")) == 401
+            assert await status(dial(port, "CS-1", "secret of CS-1", user="CS-2")) == 401
             assert await status(dial(port, "CS-1")) == 401
 
     run(scene)
