@@ -1,0 +1,49 @@
+"""What is made again when a machine is starved, and what is not."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.starved import ATTEMPTS, again, heed
+
+MISSED = "V2G_EVCC_Msg_Timeout of 0.5 s ran out: no answer to DC_ChargeLoopReq [V2G20-436]"
+
+
+def test_a_timer_that_was_missed_is_tried_again_in_a_folder_of_its_own(tmp_path: Path) -> None:
+    seen: list[Path] = []
+
+    @again
+    def session(tmp_path: Path) -> None:
+        seen.append(tmp_path)
+        heed("loop 1", MISSED if len(seen) < 3 else "all went well")
+
+    session(tmp_path=tmp_path)
+    assert seen == [tmp_path, tmp_path / "again1", tmp_path / "again2"]
+
+
+@pytest.mark.parametrize(("said", "times"), [(MISSED, ATTEMPTS), ("V2G_SECC_CommunicationSetup_Timeout", 1), ("a contactor is closed", 1)])
+def test_nothing_else_is_forgiven_and_nothing_for_ever(said: str, times: int) -> None:
+    made: list[str] = []
+
+    @again
+    def session() -> None:
+        made.append(said)
+        heed(said)
+        raise AssertionError(said)
+
+    with pytest.raises(AssertionError, match=said.split(" ")[0]):
+        session()
+    assert len(made) == times
+
+
+def test_an_exception_is_no_missed_timer() -> None:
+    made: list[int] = []
+
+    @again
+    def session() -> None:
+        made.append(1)
+        raise ValueError(MISSED)
+
+    with pytest.raises(ValueError):
+        session()
+    assert made == [1]
