@@ -6,7 +6,7 @@ V2G := $(VENV)/bin/v2g
 PIP := $(VENV)/bin/pip install --quiet --disable-pip-version-check
 CERTS := certs/.ready
 
-.PHONY: help demo test check certs interop kills bench siege listener cover lock clean
+.PHONY: help demo test check certs interop kills mutants bench siege listener cover lock clean
 
 help:            ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10
@@ -30,6 +30,9 @@ interop: $(READY) ## foreign car and foreign station against ours (needs a Java 
 
 kills: $(READY)  ## kill programs that write certificates and journals 1,000 times, and count what is broken
 	$(VENV)/bin/python -m fuzz.kills --kills 1000
+
+mutants: $(READY) ## break one guarded behaviour at a time in a copy, and see that a test notices (about 6 minutes)
+	$(VENV)/bin/python -m fuzz.mutants
 
 bench: $(READY)  ## measurements, as ratios within one run
 	$(VENV)/bin/python -m bench

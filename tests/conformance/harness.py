@@ -55,6 +55,7 @@ NOW = datetime.now(UTC)
 QUICK = Physics(contactor=0.01, isolation=0.02, volts_per_second=40_000, amperes_per_second=20_000)
 PLAN = Plan(emaids=("DEV2GC00000001G", "DEV2GC00000002D"))
 CLOSED = "closed"
+POLLS = 10_000  # at 20 ms: more than three minutes
 
 
 @dataclass(frozen=True)
@@ -152,6 +153,7 @@ def forging(pki: Pki, forge: Forge, seen: Seen, kind: type[Type] = Authorization
             if getattr(seen.response, "EVSEProcessing", processingType.Finished) is processingType.Finished:
                 break
             seen.polls += 1
+            assert seen.polls < POLLS, f"{seen.code} and Ongoing for ever"
             yield Wait(0.02)
         after = yield Raw(car.stamped(ServiceDiscoveryReq(Header=request.Header)), within=10.0)
         seen.then = after.ResponseCode.value

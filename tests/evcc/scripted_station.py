@@ -3,7 +3,7 @@
 It is not our SECC, so that no rule is tested against itself.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,6 +33,7 @@ from v2g.session.v2gtp import FrameReader, frame
 Code, Processing = responseCodeType, processingType
 SESSION = bytes.fromhex("0102030405060708")
 EPOCH = 1_700_000_000
+STEPS = 50_000  # of a session in virtual time: more than any test takes
 Answer = Callable[[Any, "Station"], Any]
 
 
@@ -303,11 +304,22 @@ def restamped(message: Any, **header: Any) -> Any:
     return msgspec.structs.replace(message, Header=msgspec.structs.replace(message.Header, **header))
 
 
+def going(session: EvccSession) -> Iterator[None]:
+    """The steps of a session until it has ended; one that does not end is a failure, not a test that hangs."""
+    for _ in range(STEPS):
+        if session.ended is not None:
+            return
+        yield
+    raise AssertionError(f"the session has not ended after {STEPS} steps")
+
+
 def run(car: Car, station: Station, script: Script = charge, latency: float = 0.005, until: float = 1e6) -> EvccSession:
     """A session in virtual time: octets arrive after `latency`, timers fire when they are due."""
     now = car.now
     session = EvccSession(script, car, now)
-    while session.ended is None and now < until:
+    for _ in going(session):
+        if now >= until:
+            break
         octets = session.octets_to_send()
         answer = station.hear(octets) if octets else b""
         if answer:

@@ -72,10 +72,10 @@ def test_the_driver_leaves_in_a_renegotiation_too(name: str, service: str) -> No
 
 
 @pytest.mark.parametrize("notification", ["ScheduleRenegotiation", "ServiceRenegotiation", "MeteringConfirmation", "Pause"])
-@pytest.mark.parametrize("stopped", [True, False])
-def test_no_notification_keeps_a_car_that_wants_to_leave(notification: str, stopped: bool) -> None:
+@pytest.mark.parametrize("loops", [None, 5, 9])
+def test_no_notification_keeps_a_car_that_wants_to_leave(notification: str, loops: int | None) -> None:
     """Neither its driver nor its number of loops waits for a station that asks for something in every loop."""
-    visitor = car("AC", loops=None if stopped else 9)
+    stopped, visitor = loops is None, car("AC", loops=loops)
     station = Station(answers=SAFE, notify=dict.fromkeys(range(5, 3_000), notification))
     station.answers["AC_ChargeLoopReq"] = asking(visitor, 5 if stopped else 10_000, loop_ac)
     session = run(visitor, station, until=2_000.0)
@@ -84,7 +84,7 @@ def test_no_notification_keeps_a_car_that_wants_to_leave(notification: str, stop
     if notification == "Pause" and not stopped:
         assert (session.ended.how, visitor.loops) == ("Pause", 5)
     else:
-        assert (session.ended.how, visitor.loops) == ("Terminate", 5 if stopped else 9)
+        assert (session.ended.how, visitor.loops) == ("Terminate", loops or 5)
 
 
 @pytest.mark.parametrize("notification", ["ScheduleRenegotiation", "ServiceRenegotiation"])

@@ -1,5 +1,6 @@
 """A car and a station's surroundings in virtual time: scripted requests in, decoded responses and wants out."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,6 +67,18 @@ def outlet(**changes: Any) -> Outlet:
 
 def r(value: float) -> RationalNumberType:
     return rational(value)
+
+
+POLLS = 100  # more than any answer of a scripted station takes: a step that goes on is a failure, not a test that hangs
+STILL = 100  # ticks in a row at which no time passes
+
+
+def polled(ask: Callable[[], Any]) -> Any:
+    """Ask until the answer is Finished."""
+    for _ in range(POLLS):
+        if (answer := ask()).EVSEProcessing is processingType.Finished:
+            return answer
+    raise AssertionError(f"{type(answer).__name__} is Ongoing for ever")
 
 
 @dataclass
@@ -151,8 +164,10 @@ class Scripted:
 
     def wait(self, seconds: float) -> None:
         """Let time pass; the session is ticked at its deadlines."""
-        end = self.now + seconds
+        end, still = self.now + seconds, 0
         while (due := self.session.deadline()) is not None and due <= end:
+            still = still + 1 if due <= self.now else 0
+            assert still < STILL, f"nothing comes of the deadline at {due} s"
             self.now = max(self.now, due)
             self.session.tick(self.now)
             self.settle()
@@ -226,8 +241,7 @@ class Scripted:
     def authorized(self, service: str = "DC") -> None:
         self.setup(service)
         self.ask(AuthorizationSetupReq)
-        while self.authorize().EVSEProcessing is not processingType.Finished:
-            pass
+        polled(self.authorize)
 
     def select(self, service: str = "DC", parameter_set: int = 1) -> Any:
         self.ask(ServiceDiscoveryReq)
@@ -271,9 +285,7 @@ class Scripted:
         return self.ask(ScheduleExchangeReq, MaximumSupportingPoints=points, **mode)
 
     def scheduled(self, control: str = "Scheduled") -> Any:
-        while (answer := self.exchange(control)).EVSEProcessing is not processingType.Finished:
-            pass
-        return answer
+        return polled(lambda: self.exchange(control))
 
     def profile(self, control: str = "Scheduled", power: float = 5_000.0, tuple_id: int = 1, **changes: Any) -> EVPowerProfileType:
         """The first hour at that power, then nothing."""
@@ -327,6 +339,9 @@ class Scripted:
     def cable_check(self) -> Any:
         return self.ask(dc.DC_CableCheckReq)
 
+    def isolated(self) -> Any:
+        return polled(self.cable_check)
+
     def pre_charge(self, processing: str = "Ongoing", target: float = 400.0, present: float = 0.0) -> Any:
         return self.ask(dc.DC_PreChargeReq, EVProcessing=processingType[processing], EVPresentVoltage=r(present), EVTargetVoltage=r(target))
 
@@ -345,8 +360,7 @@ class Scripted:
         self.parameters(service)
         self.scheduled(control)
         if service.startswith("DC"):
-            while self.cable_check().EVSEProcessing is not processingType.Finished:
-                pass
+            self.isolated()
             self.pre_charge()
             self.pre_charge("Finished")
 

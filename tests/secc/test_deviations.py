@@ -25,8 +25,7 @@ def pre_charging(profile: str, **changes: Any) -> Scripted:
     car.select("DC")
     car.parameters("DC")
     car.scheduled()
-    while car.cable_check().EVSEProcessing is not processingType.Finished:
-        pass
+    car.isolated()
     car.pre_charge()
     car.pre_charge()
     return car

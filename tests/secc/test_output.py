@@ -8,7 +8,6 @@ import pytest
 from secc import station as words
 from tests.secc.scripted import LIMITS, Scripted, outlet, r
 from v2g.messages import dc
-from v2g.messages.common_types import processingType
 from v2g.messages.common_types import responseCodeType as Code
 
 SMALL = {"EVMaximumVoltage": r(450), "EVMaximumChargeCurrent": r(10), "EVMaximumChargePower": r(3000)}
@@ -21,8 +20,7 @@ def precharging(service: str = "DC", control: str = "Scheduled", limits: words.L
     scripted.select(service, 1 if control == "Scheduled" else 2)
     scripted.parameters(service, **car)
     scripted.scheduled(control)
-    while scripted.cable_check().EVSEProcessing is not processingType.Finished:
-        pass
+    scripted.isolated()
     return scripted
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import fields, replace
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -45,12 +46,13 @@ def opened(car: Scripted) -> int:
 
 
 def test_the_most_urgent_wish_is_shown_and_none_is_lost_to_another() -> None:
-    intent = Intent()
-    for kind in reversed(PRIORITY):
-        intent = intent.ask(Notice(kind, since=float(PRIORITY.index(kind))))
-        assert intent.notice is not None
-        assert intent.notice.notification is kind
-    assert [notice.notification for notice in intent.asked] == list(PRIORITY)
+    for order in permutations(PRIORITY):
+        intent = Intent()
+        for number, kind in enumerate(order, 1):
+            intent = intent.ask(Notice(kind, since=float(number)))
+            assert intent.notice is not None
+            assert intent.notice.notification is min(order[:number], key=PRIORITY.index)
+        assert [notice.notification for notice in intent.asked] == list(PRIORITY)
 
 
 def test_a_wish_that_is_repeated_keeps_its_time() -> None:

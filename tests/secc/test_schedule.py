@@ -8,6 +8,7 @@ import pytest
 from energy.offer import Offer, Tuple
 from energy.series import Series, Step
 from secc import station as words
+from secc.answers.schedule import STACKS
 from tests.secc.scripted import EPOCH, LIMITS, Scripted, outlet, r
 from v2g.exi.codec import encode
 from v2g.messages import schema_set
@@ -76,6 +77,7 @@ def test_without_an_offer_it_is_ongoing_and_asked_once_then_failed() -> None:
     car.auto = False
     seconds = 0
     while (answer := car.exchange()).EVSEProcessing is processingType.Ongoing and answer.ResponseCode is Code.OK:
+        assert seconds <= 60, "it is Ongoing for ever"
         car.wait(1)
         seconds += 1
     assert 54 <= seconds <= 60
@@ -154,16 +156,16 @@ def long_offer(steps: int, start: float) -> Offer:
     return Offer((Tuple(1, hours, None, hours, None),))
 
 
-@pytest.mark.parametrize("points", [12, 60])
-def test_prices_stay_within_what_the_car_can_hold(points: int) -> None:
+@pytest.mark.parametrize(("points", "steps"), [(12, 12), (12, 200), (60, 200), (1024, 200)])
+def test_prices_stay_within_what_the_car_can_hold(points: int, steps: int) -> None:
     car = before()
     car.auto = False
     car.exchange(points=points)
-    car.tell(words.ScheduleReady(long_offer(points, float(int(EPOCH + car.now)))))
+    car.tell(words.ScheduleReady(long_offer(steps, float(int(EPOCH + car.now)))))
     answer = car.exchange(points=points)
     (offered,) = answer.Scheduled_SEResControlMode.ScheduleTuple
     assert len(offered.ChargingSchedule.PowerSchedule.PowerScheduleEntries.PowerScheduleEntry) <= points
-    assert len(offered.ChargingSchedule.AbsolutePriceSchedule.PriceRuleStacks.PriceRuleStack) <= points
+    assert len(offered.ChargingSchedule.AbsolutePriceSchedule.PriceRuleStacks.PriceRuleStack) <= min(points, STACKS)
     assert sum(e.Duration for e in offered.ChargingSchedule.PowerSchedule.PowerScheduleEntries.PowerScheduleEntry) >= 3 * 3600
 
 
