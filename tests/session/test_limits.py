@@ -148,8 +148,8 @@ def test_the_largest_message_of_the_schema_is_within_its_limit(cls: type[Type]) 
 
 def test_what_each_state_takes() -> None:
     assert state_limit(State.SUPPORTED_APP_PROTOCOL) == 2560
-    assert state_limit(State.SESSION_SETUP) == state_limit(State.AUTHORIZATION_SETUP) == 1024
-    assert state_limit(State.AUTHORIZATION) == 12 * 1024
+    assert state_limit(State.SESSION_SETUP) == 1024
+    assert state_limit(State.AUTHORIZATION_SETUP) == state_limit(State.AUTHORIZATION) == state_limit(State.SESSION_STOP) == 12 * 1024
     assert {state for state in WAITING if state_limit(state) > 68 * 1024} == {State.AC_SCHEDULE, State.DC_SCHEDULE, State.DC_RENEGOTIATION}
     assert max(map(state_limit, WAITING)) == 128 * 1024
     assert all(LIMITS[request].octets <= state_limit(state) for state in WAITING for request in admitted(state))
@@ -332,6 +332,20 @@ def test_a_request_too_long_for_its_name_is_answered_before_it_is_read(quick: st
             assert type(answer) is response_to(kind)
             assert answer.ResponseCode is (sapCodeType.Failed_NoNegotiation if kind is supportedAppProtocolReq else Code.FAILED)
             assert f"{kind.__name__}: {limit + 1} octets, it has at most {limit}" in str(car.session.ended and car.session.ended.error)
+
+
+@pytest.mark.parametrize("state", [state for state in WAITING if CertificateInstallationReq not in admitted(state)], ids=lambda s: s.value)
+def test_a_long_request_out_of_its_turn_has_its_answer(state: State) -> None:
+    """Once a session is set up: before, nobody has a reason to send certificates."""
+    car = reach(state)
+    if state_limit(state) < LIMITS[CertificateInstallationReq].octets:
+        assert state in (State.SUPPORTED_APP_PROTOCOL, State.SESSION_SETUP)
+        return
+    message, _ = filled(CertificateInstallationReq)
+    car.send(msgspec.structs.replace(message, Header=car.header()))
+    (answer,) = car.answers()
+    assert type(answer) is response_to(CertificateInstallationReq)
+    assert answer.ResponseCode is Code.FAILED_SequenceError
 
 
 def test_an_element_that_is_no_message_is_not_read(quick: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,14 +63,13 @@ LIMITS: Final[dict[type[Type], Limit]] = dict.fromkeys((*REQUESTS, *RESPONSES), 
     # three tuples, each with two schedules of 1024 powers and two price schedules of 1024 stacks of 8 rules
     ScheduleExchangeRes: Limit(2 * KIB * KIB, 228_000),
 }
-NAMES: Final[dict[str, type[Type]]] = {cls.__name__: cls for cls in LIMITS}
 
-# [V2G2-771] names what a signature does not use, and -20 has kept it; four references are the most that a message of any generation signs.
+# [V2G2-771] names what a signature does not use, and -20 has kept it; an HMACOutputLength costs nothing and is left to the verifier. Four
+# references are the most that a message of any generation signs.
 MOST: Final[dict[tuple[type[Type], str], int]] = {
     (xmldsig.SignatureType, "KeyInfo"): 0,
     (xmldsig.SignatureType, "Object"): 0,
     (xmldsig.SignedInfoType, "Reference"): 4,
-    (xmldsig.SignatureMethodType, "HMACOutputLength"): 0,
     (xmldsig.TransformsType, "Transform"): 1,
     (xmldsig.TransformType, "XPath"): 0,
 }
@@ -85,6 +84,14 @@ CAR_BOUNDS: Final = Bounds(MOST, unusual=2 * KIB * KIB, patience=200_000)
 FRAMES_AT_ONCE: Final = 8
 
 
+OUT_OF_TURN: Final = LIMITS[CertificateInstallationReq].octets
+
+
 def state_limit(state: State) -> int:
-    """Octets of the largest message that a station takes in a state."""
-    return max((LIMITS[request].octets for request in admitted(state)), default=ANY_OTHER.octets)
+    """Octets of the largest message that a station takes in a state.
+
+    Once a session is set up that is what a car may send by mistake, too: out of its turn it has its answer, FAILED_SequenceError
+    [V2G20-459], unless it is one of the two that may be longer.
+    """
+    mistaken = 0 if state in (State.SUPPORTED_APP_PROTOCOL, State.SESSION_SETUP) else OUT_OF_TURN
+    return max(mistaken, *(LIMITS[request].octets for request in admitted(state)), 0)
