@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.starved import ATTEMPTS, again, heed
 
@@ -47,3 +48,9 @@ def test_an_exception_is_no_missed_timer() -> None:
     with pytest.raises(ValueError):
         session()
     assert made == [1]
+
+
+def test_no_example_of_hypothesis_has_a_deadline() -> None:
+    """Its default is 200 ms for an example, which a starved machine passes with the first."""
+    assert settings().deadline is None
+    assert HealthCheck.too_slow in settings().suppress_health_check
