@@ -44,6 +44,8 @@ STARTING = 120.0  # s that a party may take to be ready, after which it hangs: o
 LEAVING = 15.0  # s that a party may take to leave when it is asked: on a machine that is idle it takes half a second
 STAY = timedelta(hours=21)  # until the next morning: a midday dip, an evening peak, a night
 ARRIVAL = 9.5  # h of local (here: UTC) time, on the day after tomorrow's prices are known
+PATIENCE = 2.0  # an idle machine has power after three seconds, a starved one after thirty, and its loops take as much longer
+SLOWEST = 60.0  # s of preparation, beyond which it is not the machine
 SECONDS = 10.0  # s that the stay lasts for those who watch, from the first power
 TOPICS = {  # of the CSMS's story -> what it did
     "boot": "received a BootNotification",
@@ -90,7 +92,7 @@ class Plan:
     ocpp: bool = True
     install: bool = False  # the car comes without contract and gets one here
     soc: float = 40.0  # % on arrival
-    seconds: float = SECONDS  # real s that the stay lasts, from the first power
+    seconds: float = SECONDS  # real s that the stay lasts, from the first power; more on a slow machine
 
     @property
     def scale(self) -> float:
@@ -124,7 +126,10 @@ class Outcome:
 
 
 class Daybreak(Observer):
-    """Lets the clock of all parties go with the first power: until then they take the time that this machine needs."""
+    """Lets the clock of all parties go with the first power: until then they take the time that this machine needs.
+
+    How long that was says how much a second is worth here: the stay lasts at least `PATIENCE` times as long.
+    """
 
     def __init__(self, clock: Held):
         self._clock = clock
@@ -132,7 +137,8 @@ class Daybreak(Observer):
     def event(self, event: Event) -> None:
         """Nothing but the answer of a loop counts."""
         if isinstance(event, FrameReceived) and isinstance(event.message, LOOPS):
-            self._clock.let_go(event.at)
+            preparation = min(event.at - self._clock.started, SLOWEST)
+            self._clock.let_go(event.at, STAY.total_seconds() / (PATIENCE * preparation))
 
 
 class Party:
@@ -224,7 +230,7 @@ async def perform(plan: Plan, tell: Tell) -> Outcome:
     outcome = Outcome()
     async with contextlib.AsyncExitStack() as stack:
         moment = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="v2g-demo."))) / "power"
-        moment.write_bytes(MOMENT.pack(0.0))
+        moment.write_bytes(MOMENT.pack(0.0, 0.0))
         clock = held(moment, _arrival(datetime.now(UTC)).timestamp(), time.monotonic(), plan.scale)
         night = ["--time-scale", str(clock.scale), "--epoch", str(clock.epoch), "--epoch-at", str(clock.started), "--hold", str(moment)]
         arguments = ["--config", str(_station(plan)), "--pki", str(pki), "--once", "--json", *night]

@@ -14,41 +14,41 @@ from lab.parser import number
 from v2g.session.clock import Clock
 
 LATEST = 4_102_444_800  # s since the epoch: the year 2100, beyond which no certificate and no clock of a car is good
-MOMENT = struct.Struct("=d")  # a monotonic second, as the processes of one host share it; 0: not yet
+MOMENT = struct.Struct("=dd")  # a monotonic second, as the processes of one host share it, and the scale from then on; 0: not yet
 
 
 @dataclass(frozen=True, slots=True)
 class Held(Clock):
-    """A clock that runs as in reality until it is let go, and `scale` times as fast from then on, in every process that holds `moment`.
+    """Runs as in reality until it is let go, and at most `scale` times as fast from then on, in every process that holds `moment`.
 
     A party takes as long to start and to agree as its machine is slow; at a scale of thousands that would be most of a day.
     """
 
     moment: "mmap.mmap | bytearray" = field(default_factory=lambda: bytearray(MOMENT.size))
 
-    def let_go(self, now: float) -> None:
-        """Run fast from now on (monotonic s), unless it does already."""
-        if not self._since():
-            MOMENT.pack_into(self.moment, 0, now)
+    def let_go(self, now: float, scale: float | None = None) -> None:
+        """Run fast from now on (monotonic s), this much where it is given, unless it does already."""
+        if not self._gone()[0]:
+            MOMENT.pack_into(self.moment, 0, now, self.scale if scale is None else min(scale, self.scale))
 
     def wall(self, now: float) -> float:
         """The wall time (epoch s) at `now` (monotonic s)."""
-        since = self._since()
+        since, scale = self._gone()
         real = min(now, since) if since else now
-        return self.epoch + (real - self.started) + self.scale * (now - real)
+        return self.epoch + (real - self.started) + scale * (now - real)
 
     def now(self, wall: float) -> float:
         """The monotonic time at which the wall clock shows `wall`; as if it were never let go, until it is."""
-        since, real = self._since(), self.started + wall - self.epoch
-        return since + (real - since) / self.scale if since and real > since else real
+        (since, scale), real = self._gone(), self.started + wall - self.epoch
+        return since + (real - since) / scale if since and real > since else real
 
-    def _since(self) -> float:
-        since: float = MOMENT.unpack_from(self.moment)[0]
-        return since
+    def _gone(self) -> tuple[float, float]:
+        since, scale = MOMENT.unpack_from(self.moment)
+        return since, scale
 
 
 def held(path: Path, epoch: float, started: float, scale: float) -> Held:
-    """The clock that is let go by a file of 8 octets. OSError or ValueError when there is no such file."""
+    """The clock that is let go by a file of 16 octets. OSError or ValueError when there is no such file."""
     with path.open("r+b") as file:
         return Held(epoch, started, scale, mmap.mmap(file.fileno(), MOMENT.size))
 
@@ -63,7 +63,7 @@ def add_options(group: Any) -> None:
         "--hold",
         type=Path,
         metavar="FILE",
-        help="run as in reality until this file, a float of 8 octets, holds the monotonic second from which the scale counts",
+        help="run as in reality until this file holds two floats of 8 octets: the monotonic second of the change, the scale from then on",
     )
 
 

@@ -58,7 +58,7 @@ def test_a_station_and_a_csms_have_their_peak_at_18_whenever_they_were_started(
 
 
 def moment(path: Path) -> Path:
-    path.write_bytes(MOMENT.pack(0.0))
+    path.write_bytes(MOMENT.pack(0.0, 0.0))
     return path
 
 
@@ -73,6 +73,14 @@ def test_a_held_clock_runs_as_in_reality_until_it_is_let_go_and_then_fast_for_ev
         assert [clock.now(clock.wall(now)) for now in (55.0, 60.0, 61.5)] == [55.0, 60.0, 61.5]
     other.let_go(70.0)
     assert other.wall(61.0) == 1070.0  # once is enough
+
+
+def test_a_slow_machine_lets_it_go_more_slowly_and_none_faster(tmp_path: Path) -> None:
+    for asked, wall in ((30.0, 1030.0), (90.0, 1060.0)):
+        clock = held(moment(tmp_path / "moment"), 1000.0, 50.0, 60.0)
+        clock.let_go(50.0, asked)
+        assert clock.wall(51.0) == wall
+        assert clock.now(wall) == 51.0
 
 
 def test_the_option_holds_the_clock_of_a_command(tmp_path: Path) -> None:
