@@ -31,7 +31,7 @@ interop: $(READY) ## foreign car and foreign station against ours (needs a Java 
 kills: $(READY)  ## kill programs that write certificates and journals 1,000 times, and count what is broken
 	$(VENV)/bin/python -m fuzz.kills --kills 1000
 
-mutants: $(READY) ## break one guarded behaviour at a time in a copy, and see that a test notices (about 6 minutes)
+mutants: $(READY) ## break one guarded behaviour at a time in a copy, and see that a test notices (about 7 minutes)
 	$(VENV)/bin/python -m fuzz.mutants
 
 bench: $(READY)  ## measurements, as ratios within one run

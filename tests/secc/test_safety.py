@@ -285,14 +285,15 @@ def test_a_lost_pilot_takes_the_power_away_at_once(state: State, pilot: Any) -> 
     assert f"state {pilot}" in str(car.session.ended.error)
 
 
-@pytest.mark.parametrize("service", ["AC", "DC"])
-def test_a_lost_pilot_ends_the_session_of_a_car_that_is_not_heard_of_again(service: str) -> None:
-    car = charging(service)
+@pytest.mark.parametrize("state", LIVE, ids=lambda s: s.value)
+def test_a_lost_pilot_ends_the_session_of_a_car_that_is_not_heard_of_again(state: State) -> None:
+    car = reach(state)
+    before = opened(car)
     car.tell(words.PilotIs("A"))
     car.wait(FAULT_ANSWER)
     assert car.session.ended is not None
     assert isinstance(car.session.ended.error, Refused)
-    assert opened(car) == 1
+    assert opened(car) == before + 1
 
 
 def test_the_loop_says_terminate_when_it_refuses_for_a_fault() -> None:
