@@ -75,7 +75,7 @@ def test_the_table_is_what_is_declared() -> None:
     extras = DECLARED["project"]["optional-dependencies"]
     names = {"python-pkcs11": "pkcs11", "jsonschema-rs": "jsonschema_rs"}
     declared = {}
-    for extra in ("xml", "energy", "ocpp", "hsm"):
+    for extra in ("xml", "energy", "ocpp", "web", "hsm"):
         for requirement in extras[extra]:
             name = requirement.partition(">")[0]
             declared[names.get(name, name)] = extra
