@@ -13,7 +13,6 @@ from energy.signal import Signal
 from energy.site import Site
 from energy.stay import TOLERANCE, Interval, Stay, stay_of
 
-FULL = 50.0  # Wh above its V2X range that a car charged to its end may be, by rounding or a last loop: a battery knows itself no better
 PERIOD = 1.0  # s; how long a setpoint is assumed to stand until the next one. Power falls to what the battery can take or give in that time
 
 
@@ -68,7 +67,7 @@ def _limits(stay: Stay, interval: Interval, period: float) -> Limits:
     if (room := stay.metered(stay.ceiling, hours)) < charge:
         charge, charge_by = room, ("ev.energy_maximum",)
     discharge, discharge_by = interval.discharge_cap, interval.discharge_by
-    barred = stay.v2x_lower > 0 or stay.v2x_upper < -FULL
+    barred = stay.v2x_lower > 0 or stay.v2x_upper < 0
     if (room := 0.0 if barred else -stay.metered(stay.lower, hours)) < discharge:
         discharge, discharge_by = room, ("ev.v2x_range",) if barred else ("ev.energy_minimum",)
     charge, discharge = stay.feasible(charge, 0.0, charge), -stay.feasible(-discharge, -discharge, 0.0)

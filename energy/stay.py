@@ -56,7 +56,7 @@ class Stay:
     lower: float  # <= 0, never crossed
     floor: float  # where > 0: to be reached as fast as possible and kept from then on
     v2x_lower: float  # only from this upwards may be discharged; -inf where `lower` says it all
-    v2x_upper: float  # only from this downwards
+    v2x_upper: float  # only from this downwards; inf where it is where the battery is full: out is the way back from overfull
     charge_minimum: float  # W; with this or not at all
     discharge_minimum: float  # W
     efficiency_charge: float
@@ -160,6 +160,7 @@ def stay_of(needs: Needs, site: Site, now: float, signals: Sequence[Signal] = ()
     stay of no intervals. Prices are needed on both sides: without import prices neither counts, and money decides nothing.
     """
     start = float(math.floor(now))
+    full = needs.v2x_maximum is not None and needs.energy_maximum is not None and needs.v2x_maximum >= needs.energy_maximum
     imports = site.import_prices or Series(start)
     exports = site.export_prices if site.import_prices and site.export_prices else Series(start)
     until = _end(needs, imports, start)
@@ -172,7 +173,7 @@ def stay_of(needs: Needs, site: Site, now: float, signals: Sequence[Signal] = ()
         lower=_bounded(needs.lower),
         floor=_bounded(needs.floor),
         v2x_lower=_bounded(needs.v2x_minimum) if needs.v2x_minimum is not None and needs.v2x_minimum > 0 else -math.inf,
-        v2x_upper=_bounded(needs.v2x_maximum) if needs.v2x_maximum is not None else math.inf,
+        v2x_upper=_bounded(needs.v2x_maximum) if needs.v2x_maximum is not None and not full else math.inf,
         charge_minimum=max(needs.charge_minimum, 0.0),
         discharge_minimum=max(needs.discharge_minimum, 0.0),
         efficiency_charge=site.efficiency_charge,

@@ -36,7 +36,8 @@ def always(power: float) -> Series:
         (-5e3, {"v2x_minimum": 100.0}, 0.0),  # below its V2X range
         (-5e3, {"v2x_maximum": -100.0}, 0.0),  # above it
         (-5e3, {"v2x_minimum": -100.0, "v2x_maximum": 100.0}, -5e3),
-        (-5e3, {"energy_maximum": -5.9, "v2x_maximum": -5.9}, -5e3),  # charged to the end of it and a last loop more
+        (-5e3, {"energy_maximum": -110.0, "v2x_maximum": -110.0}, -5e3),  # charged to the end of it and a last loop more
+        (-5e3, {"energy_maximum": -110.0, "v2x_maximum": -200.0}, 0.0),  # the range ends below
         (1e3, {"charge_minimum": 1400.0}, 0.0),
         (-1e3, {"discharge_minimum": 1400.0}, 0.0),
         (2e3, {"charge_minimum": 10.5e3}, 0.0),  # the site gives less than the car can take
