@@ -162,9 +162,9 @@ def wait_for(port: int) -> None:
     pytest.fail(f"nobody listens on port {port}")
 
 
-def small_disk(folder: Path) -> tuple[str, ...] | None:
-    """A prefix for a command that makes it see a file system of 32 KB in this folder; None where that takes rights we do not have."""
-    prefix = ("unshare", "--mount", "sh", "-c", f'mount -t tmpfs -o size=32k small "{folder}" && exec "$@"', "sh")
+def small_disk(folder: Path, size: str = "32k") -> tuple[str, ...] | None:
+    """A prefix for a command that makes it see a file system of this size in this folder; None where that takes rights we do not have."""
+    prefix = ("unshare", "--mount", "sh", "-c", f'mount -t tmpfs -o size={size} small "{folder}" && exec "$@"', "sh")
     try:
         able = subprocess.run([*prefix, "true"], capture_output=True, timeout=TIME, check=False).returncode == 0
     except OSError:
@@ -319,7 +319,7 @@ def test_no_reader_of_the_demo_costs_a_session(reader: str, tmp_path: Path) -> N
 def test_a_full_disk_costs_the_demo_no_session(tmp_path: Path) -> None:
     small, pki = tmp_path / "small", tmp_path / "pki"
     small.mkdir()
-    if (prefix := small_disk(small)) is None:
+    if (prefix := small_disk(small, "256k")) is None:
         pytest.skip("a small file system takes the right to mount one")
     subprocess.run([*V2G, "pki", "create", str(pki)], cwd=ROOT, env=ENVIRONMENT, check=True, capture_output=True, timeout=TIME)
     command = [*prefix, *V2G, "demo", "--no-ocpp", "--pki", str(pki), "--seconds", "9", "--output", str(small), "--json"]
