@@ -7,13 +7,21 @@ import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
+import msgspec
+
+from evcc.car import Car
+from evcc.script import Part, Raw
+from evcc.scripts.misbehaving import upto
 from evcc.trust import vehicle_tls
 from fuzz.siege.frames import largest
+from fuzz.siege.guests import visit_of
 from pki.store import Store
 from v2g.exi.codec import encode
 from v2g.messages import schema_set
+from v2g.messages.common_messages import ScheduleExchangeReq
+from v2g.messages.common_types import RationalNumberType
 from v2g.session import sdp
 from v2g.session.errors import SessionError
 from v2g.session.sap import PROTOCOLS, offer
@@ -262,6 +270,24 @@ async def _dripping(target: Target) -> None:
             await asyncio.sleep(1)
 
 
+async def _changing_needs(target: Target) -> None:
+    """An authorized car that asks for a schedule again and again, each time for other needs."""
+
+    def script(car: Car) -> Part[str]:
+        request: Any = yield from upto(car, ScheduleExchangeReq)
+        mode = request.Dynamic_SEReqControlMode
+        while not target.over:
+            wh = RationalNumberType(Exponent=0, Value=1000 + 50 * (target.counts.get("requests", 0) % 600))
+            wanted = msgspec.structs.replace(mode, EVTargetEnergyRequest=wh)
+            yield Raw(car.stamped(msgspec.structs.replace(request, Dynamic_SEReqControlMode=wanted)))
+            target.count("requests")
+        return "over"
+
+    while not target.over:
+        await visit_of(target.store, None, script).at(target.host, target.port)
+        await asyncio.sleep(0.1)
+
+
 ATTACKS: Final[Mapping[str, Attack]] = MappingProxyType(
     {
         "none": _nothing,
@@ -281,6 +307,7 @@ ATTACKS: Final[Mapping[str, Attack]] = MappingProxyType(
         "500 idle connections": _idle,
         "400 idle connections per second": lambda target: idle_stream(target, 400),
         "whole mutual handshakes, 10 at a time": _times(10, _shake_hands),
+        "ScheduleExchangeReq with other needs, without a pause": _changing_needs,
         "discovery requests, half of them nonsense": _discovery,
     }
 )

@@ -8,6 +8,8 @@ from typing import Any
 from evcc.car import Car, Wish
 from evcc.client import Visit
 from evcc.ev import AC_INLET, Battery, Ev, Inlet
+from evcc.script import Script
+from evcc.scripts.charge import charge
 from evcc.trust import equip, vehicle_tls
 from pki.store import Store
 from v2g.session.clock import Clock
@@ -33,19 +35,26 @@ class _Answers(Observer):
                 self.times.append(event.since_previous)
 
 
-def _visit(store: Store, answers: _Answers, loops: int | None) -> Visit:
+def visit_of(store: Store, loops: int | None, script: Script = charge) -> Visit:
+    """A car with the certificates of the store, in Dynamic control, a loop every 0.1 s."""
     now = asyncio.get_running_loop().time()
     wish = Wish(evccid=store.vehicle.common_name, services=("DC_BPT",), control="Dynamic", loops=loops, pace=0.1)
     battery = Battery()
     car = Car(Ev(battery, Inlet(), AC_INLET, energy=0.2 * battery.capacity), wish=wish, clock=Clock(time.time(), now), now=now)
     equip(car, store)
-    return Visit(car, tls=vehicle_tls(store), observe=[lambda *_: answers])
+    return Visit(car, script, vehicle_tls(store))
+
+
+def _seen(store: Store, answers: _Answers, loops: int | None) -> Visit:
+    visit = visit_of(store, loops)
+    visit.observe = [lambda *_: answers]
+    return visit
 
 
 async def charging(host: str, port: int, store: Store, seconds: float) -> dict[str, Any]:
     """Charge for so long, a loop every 0.1 s, with Plug & Charge; what the car saw."""
     answers = _Answers()
-    visit = _visit(store, answers, None)
+    visit = _seen(store, answers, None)
     loop = asyncio.get_running_loop()
     begun = loop.time()
     leave = loop.call_later(seconds, visit.stop, "the siege is over")
@@ -66,7 +75,7 @@ async def charging(host: str, port: int, store: Store, seconds: float) -> dict[s
 async def served(host: str, port: int, store: Store) -> float | None:
     """Seconds until a good car has its session set up, None: it does not get that far."""
     answers, begun = _Answers(), time.monotonic()
-    await _visit(store, answers, 1).at(host, port)
+    await _seen(store, answers, 1).at(host, port)
     return None if answers.served is None else answers.served - begun
 
 
