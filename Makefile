@@ -5,8 +5,9 @@ READY := $(VENV)/.ready
 V2G := $(VENV)/bin/v2g
 PIP := $(VENV)/bin/pip install --quiet --disable-pip-version-check
 CERTS := certs/.ready
+SITE := build/docs
 
-.PHONY: help demo test check certs interop kills mutants bench siege listener cover lock clean
+.PHONY: help demo test check certs tables site interop kills mutants bench siege listener soak cover dist sbom lock clean
 
 help:            ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10
@@ -14,18 +15,25 @@ help:            ## list the targets
 demo: $(CERTS)   ## a whole Plug & Charge session: charge, discharge, OCPP, report
 	$(V2G) demo --pki certs
 
-test: $(READY)   ## the tests
-	$(VENV)/bin/python -m pytest --numprocesses auto --maxprocesses 8 --dist worksteal
+test: $(READY)   ## the tests, two at a time for each processor: half of what they do is wait
+	$(VENV)/bin/python -m pytest --numprocesses $$($(PYTHON) -c 'import os; print(min(2 * (os.cpu_count() or 1), 8))') --dist worksteal
 
-check: $(READY)  ## format, lint, types, layers
+check: $(READY)  ## format, lint, types, layers, docstrings, tables of the documents
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
-	$(VENV)/bin/python -m pytest tests/test_layers.py
+	$(VENV)/bin/python -m pytest tests/test_layers.py tests/test_docstrings.py tests/test_documents.py
 
 certs: $(CERTS)  ## the certificates of station and car, under certs/
 
+tables: $(READY) ## print the tables of the documents from the code
+	$(VENV)/bin/python -m docs.tables
+
+site: $(SITE)/.ready ## the documentation under build/site: links checked, notebooks run, nothing loaded from elsewhere
+	NO_MKDOCS_2_WARNING=1 PYTHONPATH=. $(SITE)/bin/mkdocs build --strict --clean --quiet
+
 interop: $(READY) ## foreign car and foreign station against ours (needs a Java runtime)
+	$(VENV)/bin/python -m v2gkit.peers.pyslac_setup .interop
 	$(V2G) interop --readme README.md
 
 kills: $(READY)  ## kill programs that write certificates and journals 1,000 times, and count what is broken
@@ -44,9 +52,20 @@ siege: $(READY)  ## attacks on a station beside a charging car, with and without
 listener: $(READY) ## a whole listener fuzzed for 10 minutes, from TCP to the sequence
 	$(VENV)/bin/python -m fuzz.listener --seconds 600
 
+soak: $(READY)   ## 10,000 sessions with random faults at one station: leaks, stuck contactors, dead listeners (about an hour)
+	$(VENV)/bin/python -m fuzz.soak --sessions 10000
+
 cover: $(READY)  ## the tests with branch coverage
 	$(VENV)/bin/coverage run -m pytest
 	$(VENV)/bin/coverage report --skip-covered --sort=cover
+
+dist: $(READY)   ## the source distribution and the wheel that fits every system, in dist/
+	V2GKIT_PURE=1 $(VENV)/bin/python -c 'from setuptools import build_meta as b; b.build_sdist("dist"); b.build_wheel("dist")' >/dev/null
+
+sbom: $(READY)   ## the bill of materials of requirements.lock (CycloneDX), in dist/; the same octets for the same lock
+	mkdir -p dist
+	$(VENV)/bin/python -W ignore -m cyclonedx_py requirements requirements.lock --pyproject pyproject.toml --short-PURLs \
+	  --output-reproducible --validate --output-file dist/v2gkit.cdx.json
 
 lock: build/uv/bin/uv ## renew requirements.lock: the newest versions that fit, with hashes, for every platform
 	printf '%s\n' '# What make installs, made by: make lock' > build/requirements.lock
@@ -54,9 +73,13 @@ lock: build/uv/bin/uv ## renew requirements.lock: the newest versions that fit, 
 	| build/uv/bin/uv pip compile pyproject.toml - --extra all --extra dev --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-header --no-annotate --quiet >> build/requirements.lock
 	mv build/requirements.lock requirements.lock
+	printf '%s\n' '# What make site installs, made by: make lock' > build/docs.lock
+	build/uv/bin/uv pip compile pyproject.toml --extra all --group docs --constraint requirements.lock --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet >> build/docs.lock
+	mv build/docs.lock docs/requirements.lock
 
 clean:           ## what the targets above made
-	rm -rf $(VENV) .interop .newest build demo-output *.egg-info
+	rm -rf $(VENV) .interop .newest build dist demo-output *.egg-info
 	find certs -mindepth 1 ! -name README.md -delete
 
 $(READY): pyproject.toml requirements.lock setup.py v2g/exi/_walk.pyx
@@ -66,10 +89,15 @@ $(READY): pyproject.toml requirements.lock setup.py v2g/exi/_walk.pyx
 	$(PIP) --no-deps --no-build-isolation --editable .
 	touch $@
 
+$(SITE)/.ready: docs/requirements.lock
+	$(PYTHON) -m venv $(SITE)
+	$(SITE)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement docs/requirements.lock
+	touch $@
+
 build/uv/bin/uv:
 	$(PYTHON) -m venv build/uv
 	build/uv/bin/pip install --quiet --disable-pip-version-check uv
 
-$(CERTS): $(READY)
+$(CERTS): | $(READY) # once: a renewed environment is no reason to issue others
 	$(V2G) pki create certs
 	touch $@

@@ -7,21 +7,21 @@ from dataclasses import replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from energy.needs import Needs
-from energy.offer import offer
-from energy.prices import parsed
-from energy.program import Program, Solution
-from energy.scheduler import plan
-from energy.site import Site
+from v2g.energy.needs import Needs
+from v2g.energy.offer import offer
+from v2g.energy.prices import parse_prices
+from v2g.energy.program import Program, Solution
+from v2g.energy.scheduler import plan
+from v2g.energy.site import Site
 
-PRICES = Path(__file__).parent.parent / "lab" / "data" / "day_ahead.csv"
+PRICES = Path(__file__).parent.parent / "v2gkit" / "lab" / "data" / "day_ahead.csv"
 NOON = 1_795_345_200.0  # 22 Nov 2026, 11:00 UTC
 RUNS = 15
 
 
 def run() -> None:
     """Print CPU time in ms, median of `RUNS`: one car, 96 quarter hours, as it comes and with minimum powers."""
-    prices = parsed(PRICES.read_text()).upcoming(NOON, ZoneInfo("Europe/Berlin"))
+    prices = parse_prices(PRICES.read_text()).upcoming(NOON, ZoneInfo("Europe/Berlin"))
     site = Site(11_000.0, 11_000.0, prices.imports, prices.exports, wear_cost=0.02)
     car = Needs(NOON + 86_400.0, 20_000.0, 35_000.0, -15_000.0, charge_maximum=11_000.0, discharge_maximum=11_000.0, bidirectional=True)
     print(f"{'ms CPU':32} {'HiGHS alone':>12} {'plan':>8} {'ratio':>6} {'offer, 96':>10} {'offer, 6':>10}")

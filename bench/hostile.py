@@ -9,6 +9,7 @@ from fuzz.siege.frames import KINDS, largest
 from v2g.exi import engine
 from v2g.exi.codec import DecodeError, encode
 from v2g.exi.derive import least
+from v2g.iso20 import frames
 from v2g.messages import schema_set
 from v2g.messages.common_messages import (
     EVEnergyOfferType,
@@ -20,7 +21,6 @@ from v2g.messages.common_messages import (
     ScheduleExchangeReq,
 )
 from v2g.messages.common_types import RationalNumberType
-from v2g.session import frames
 from v2g.session.v2gtp import HEADER_LENGTH, PayloadType
 
 ROUNDS = 5  # the best counts
@@ -82,7 +82,7 @@ def run() -> None:
         row = f"{kind:28} {len(octets):8}"
         for name in engine.names():
             engine.use(name)
-            whole, cut = (_cost(each, lambda o: frames.received(PayloadType.COMMON, o)) for each in (octets, octets[:-TAIL]))
+            whole, cut = (_cost(each, lambda o: frames.read_bounded(PayloadType.COMMON, o)) for each in (octets, octets[:-TAIL]))
             row += f" {whole * 1e3 / len(octets):16.1f} {cut * 1e3 / len(octets):8.1f} {cut / whole:9.2f}x"
             most[name] = max(most[name][0], whole), max(most[name][1], cut)
         print(row)

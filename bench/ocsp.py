@@ -10,7 +10,6 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from lab.pki.office import Office
 from pki import keys
 from pki.issue import build
 from pki.keys import ALGORITHMS
@@ -19,6 +18,7 @@ from pki.profiles import PROFILES, Role
 from pki.request import request
 from pki.status import request as ocsp_request
 from pki.store import create
+from v2gkit.authorities.office import Office
 
 QUESTIONS = 300
 

@@ -15,16 +15,18 @@ from evcc.car import Wish
 from evcc.client import Visit
 from evcc.config import Config
 from evcc.trust import equip, vehicle_tls
-from lab.cpu import WORK, Meter
 from pki.issue import Hierarchy, build
 from pki.plan import Plan
 from pki.profiles import Role
 from pki.store import Store, create
 from secc.backend import LocalBackend
+from secc.bay import Place
 from secc.outlet import Outlet
-from secc.server import Place, Station, surroundings, wall_clock
+from secc.server import Station, surroundings, wall_clock
 from secc.simulated import DC_LIMITS, SimulatedEVSE
 from secc.trust import price_signing, station_tls, station_verifier
+from v2g.iso20.services import DC_BPT
+from v2gkit.insight.cpu import WORK, Meter
 
 LOOPS = (10, 110)  # two sessions that differ by a hundred charge loops
 
@@ -56,11 +58,11 @@ def _session(store: Store, loops: int) -> tuple[float, dict[str, float]]:
 async def _visited(store: Store, loops: int) -> tuple[float, dict[str, float]]:
     clock, loop = wall_clock(), asyncio.get_running_loop()
     evse = SimulatedEVSE(loop.time, lambda: clock.wall(loop.time()), asyncio.sleep)
-    outlet = Outlet(services=("DC_BPT",), authorizations=("PnC",), limits=DC_LIMITS)
+    outlet = Outlet(services=(DC_BPT.name,), authorizations=("PnC",), limits=DC_LIMITS)
     place = Place(evse, outlet, LocalBackend(surroundings(clock)))
     tls, verifier, prices = station_tls(store), station_verifier(store), price_signing(store)
     async with Station([place], tls, clock=clock, verifier=verifier, prices=prices) as station:
-        wish = Wish(store.vehicle.common_name, ("DC_BPT",), authorizations=("PnC",), loops=loops, pace=0.02)
+        wish = Wish(store.vehicle.common_name, (DC_BPT.name,), authorizations=("PnC",), loops=loops, pace=0.02)
         car = Config(soc=30.0, wish=wish, departure_in=36_000.0).car(clock, loop.time())
         equip(car, store)
         with Meter() as meter:

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 ROUNDS = 5
-COMMAND = [sys.executable, "-m", "lab.cli"]
+COMMAND = [sys.executable, "-m", "v2gkit"]
 
 
 def run() -> None:

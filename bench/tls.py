@@ -17,6 +17,7 @@ from pki.profiles import Role
 from pki.verify import Anchors, verify
 from v2g.session import transport
 from v2g.session.endpoint import Ended, Event
+from v2g.session.errors import SessionError
 from v2g.session.link import Link
 from v2g.session.tls import CONFORMANCE, Credential
 from v2g.session.transport import ClientTls, Server, ServerTls
@@ -174,6 +175,9 @@ class _Echo:
             self.ended = Ended("over")
         else:
             self._out = octets
+
+    def lost(self, error: SessionError, now: float) -> None:
+        self.ended = Ended("over")
 
     def tick(self, now: float) -> None:
         pass

@@ -1,4 +1,4 @@
-"""The car's shell: finds a station, connects, and drives a session to its end, and another after each pause."""
+"""The car's shell: finds a station, connects, and drives one session to its end, and another one after each pause."""
 
 import asyncio
 import time
@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from evcc.car import Car
+from evcc.conduct import Conduct
+from evcc.engine import EvccSession
+from evcc.generations import CONDUCTS
+from evcc.opening import usual
 from evcc.result import Result, Start
 from evcc.script import Script
-from evcc.scripts.charge import charge
-from evcc.session import EvccSession
-from evcc.trust import stapled
+from evcc.trust import staple_facts
 from v2g.session.clock import Clock
 from v2g.session.endpoint import Ended, Endpoint, Event, Relaxed
 from v2g.session.errors import ConnectionLost, SessionError, Stopped
@@ -26,7 +28,7 @@ CUT: Final = object()  # instead of an outcome: the wait was cut short
 
 
 def wall_clock(scale: float = 1.0, epoch: float | None = None) -> Clock:
-    """The clock of this machine, `scale` times as fast, and set to `epoch` where given."""
+    """A wall clock from this machine's, `scale` times as fast, and set to `epoch` (epoch s) where given."""
     return Clock(time.time() if epoch is None else epoch, time.monotonic(), scale)
 
 
@@ -38,16 +40,20 @@ class Visit:
     """One stay of a car at a station: one session, and one more for every pause, `rest` real seconds later.
 
     A station that is not there when the car comes back is tried again for `resume_within` s. A car that is told to leave does so in order
-    within `grace` s, else the connection is cut.
+    within `grace` s, else the connection is cut. `script` is what it does in each session, in the first of `conducts`; None: what is
+    usual in the one of them that the station selects.
     """
 
-    car: Car
-    script: Script = charge
+    car: Car[Any]
+    script: Script | None = None
     tls: ClientTls | None = None
     observe: Sequence[Observe] = ()
     rest: float = 1.0
     resume_within: float = 60.0
     grace: float = 10.0
+    returning: Callable[[Ended], float | None] | None = None  # s until the car comes back after a session, None: it does not
+    join: Callable[[], Coroutine[Any, Any, object]] | None = None  # makes the data link, before a station is looked for; raises Unreachable
+    conducts: Sequence[Conduct] = CONDUCTS
     session: EvccSession | None = None
     link: Link | None = None
     sessions: int = 0
@@ -57,7 +63,7 @@ class Visit:
     _resting: bool = False  # between two sessions
 
     async def at(self, host: str, port: int) -> Result:
-        """Drive to the end at a known address. Nothing is raised for what a station or a network does."""
+        """Visit the station at a known address, and return what came of it. Nothing is raised for what a station or a network does."""
 
         async def known() -> tuple[str, int]:
             return host, port
@@ -65,7 +71,10 @@ class Visit:
         return await self._drive(known)
 
     async def on(self, interface: str) -> Result:
-        """Find the station by SDP on an interface, every time anew, and drive to the end. What is found without TLS is not believed."""
+        """Find the station by SDP on an interface, anew for each session, visit it, and return what came of it.
+
+        A station that answers without TLS is not used, unless the car itself asks without.
+        """
         security = Security.NONE if self.tls is None else Security.TLS
 
         async def found() -> tuple[str, int]:
@@ -78,17 +87,23 @@ class Visit:
         loop = asyncio.get_running_loop()
         start = Start.of(self.car, loop.time())
         ended = await self._connection(find)
-        while ended.well and ended.how == "Pause" and self._asked is None:
-            back = await self._back(find)
+        while self._asked is None and (rest := self._rests(ended)) is not None:
+            back = await self._back(find, rest)
             if back is None:
                 break  # the driver left while the session was paused: that is how it ended
             ended = back
         return Result(self.car, start, ended, loop.time(), self.sessions, tuple(self.relaxed))
 
-    async def _back(self, find: Find) -> Ended | None:
+    def _rests(self, ended: Ended) -> float | None:
+        """Seconds until the car comes back after a session; None when it does not."""
+        if self.returning is not None:
+            return self.returning(ended)
+        return self.rest if ended.well and ended.how == "Pause" else None
+
+    async def _back(self, find: Find, rest: float) -> Ended | None:
         """Come back after a pause: again and again while the station is not there. None when the driver leaves before it is."""
         loop = asyncio.get_running_loop()
-        rest, until = self.rest, loop.time() + self.rest + self.resume_within
+        until = loop.time() + rest + self.resume_within
         while True:
             self._resting = True
             cut = await self._wait(asyncio.sleep(rest)) is CUT
@@ -115,6 +130,7 @@ class Visit:
 
         async def session() -> Ended:
             try:
+                await self._join()
                 return await run(self._attend, *await find(), self.tls, observe=[*self.observe, self._witness])
             except SessionError as error:  # nobody answered
                 return Ended("no connection", error)
@@ -122,6 +138,12 @@ class Visit:
         ended = await self._wait(session())
         self.sessions += 1
         return Ended("no session", Stopped(f"{self._asked}, before there was a session")) if ended is CUT else ended
+
+    async def _join(self) -> None:
+        """Make the data link, once: it outlasts a pause."""
+        if self.join is not None:
+            await self.join()
+            self.join = None
 
     async def _wait(self, work: Coroutine[Any, Any, Any]) -> Any:
         """What the work brings; CUT where the car is told to leave before there is a session."""
@@ -140,7 +162,7 @@ class Visit:
             self._waiting = None
 
     def stop(self, reason: str) -> None:
-        """Leave in order: PowerDelivery(Stop) where power flows, SessionStop, within `grace` seconds. At once where there is no session."""
+        """Leave in order: PowerDelivery(Stop) where power flows, then SessionStop, within `grace` s. At once where there is no session."""
         if self._asked is None:
             asyncio.get_running_loop().call_later(self.grace, self.abort, f"the car did not get away within {self.grace:g} s: {reason}")
         self._asked = self.car.stop_asked = reason
@@ -167,9 +189,9 @@ class Visit:
 
     def _attend(self, link: Link) -> Endpoint:
         self.link = self.car.link = link
-        self.session = EvccSession(self.script, self.car, link.opened)
+        self.session = EvccSession(self.script or usual(self.conducts), self.car, link.opened, self.conducts[0])
         if link.tls is not None:
-            self.car.note("revocation", **stapled(link.tls))
+            self.car.note("revocation", **staple_facts(link.tls))
         return self.session
 
     def _witness(self, local: tuple[str, int], peer: tuple[str, int], number: int) -> Observer:

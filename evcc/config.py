@@ -1,4 +1,4 @@
-"""A car from one strict TOML file: what is not known is refused by name, what is not said has its default.
+"""The configuration of a car from one strict TOML file: an unknown key is refused by its name, an absent key has its default.
 
 soc = 35                  # % on arrival
 departure_in = 28800      # s after arrival; absent: the car leaves when it is full enough
@@ -18,8 +18,12 @@ control = "Scheduled"
 target_soc = 80
 [battery]                 # fields of evcc.ev.Battery
 capacity = 77000
-[dc]                      # fields of evcc.ev.Inlet, also [ac]
+[dc]                      # fields of evcc.ev.Inlet, also [ac], [mcs] and [acdp]
 charge_power = 150000
+[inverter]                # fields of evcc.inverter.Rating, for AC_DER
+power = 11000             # VA
+[grid]                    # what it measures
+frequency = 50
 """
 
 from dataclasses import asdict, dataclass, field, replace
@@ -27,25 +31,29 @@ from pathlib import Path
 from typing import Any
 
 from evcc.car import Car, Wish
-from evcc.contract import Contract
-from evcc.ev import AC_INLET, Battery, Ev, Inlet
+from evcc.credentials import Contract
+from evcc.ev import AC_INLET, ACDP_INLET, MCS_INLET, Battery, Ev, Inlet
+from evcc.generations import CONDUCTS
 from evcc.goal import Goal
-from evcc.services import IDS
+from evcc.inverter import Rating
 from pki.status_book import Revocation
-from v2g import suggestion
+from v2g.energy.der import Grid
 from v2g.session.clock import Clock
-from v2g.settings import ConfigError, read
+from v2g.settings import suggestion
+from v2g.settings.strict import ConfigError, read
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Everything that a file can say."""
+    """The whole configuration of a car: every key of its file."""
 
+    about: str = ""  # a line for people
     soc: float = 20.0  # %
     departure_in: float | None = None  # s
     time_scale: float = 1.0
     connect: str | None = None
     iface: str | None = None
+    slac: str | None = None  # interface of the power line modem, to match on first
     tls: bool = True
     pki: str | None = None
     revocation: Revocation = "known"
@@ -57,35 +65,37 @@ class Config:
     battery: Battery = field(default_factory=Battery)
     dc: Inlet = field(default_factory=Inlet)
     ac: Inlet = AC_INLET
+    mcs: Inlet = MCS_INLET
+    acdp: Inlet = ACDP_INLET
+    inverter: Rating = field(default_factory=Rating)
+    grid: Grid = field(default_factory=Grid)
 
     def __post_init__(self) -> None:
-        for service in self.wish.services:
-            if service not in IDS:
-                given = f"wish.services is {list(self.wish.services)}: {service!r} is none of the choices"
-                raise ConfigError(f"{given}; {suggestion.cure(service, IDS)}", ("wish", "services"))
         if not 0 <= self.soc <= 100:
             raise ConfigError(f"soc is {self.soc}; give 0 to 100 (%)")
         if not self.time_scale > 0:
             raise ConfigError(f"time_scale is {self.time_scale}; give the wall seconds that one second stands for, above 0")
-
+        suggestion.demand("quirks", self.wish.quirks, [quirk for conduct in CONDUCTS for quirk in conduct.quirks])
         for name in ("resume_within", "grace"):
             if not 0 <= getattr(self, name) <= 86_400:
                 raise ConfigError(f"{name} is {getattr(self, name)}; give 0 to 86400 (s)")
 
-    def car(self, clock: Clock, now: float, contract: Contract | None = None) -> Car:
-        """The car as it arrives at `now` (monotonic s)."""
+    def car(self, clock: Clock, now: float, contract: Contract | None = None) -> Car[Any]:
+        """The car as it arrives at `now` (monotonic s), with a contract if it has one."""
         goal = self.goal
         if self.departure_in is not None:
             goal = replace(goal, departure=clock.wall(now) + self.departure_in)
-        ev = Ev(self.battery, self.dc, self.ac, energy=self.soc / 100.0 * self.battery.capacity)
+        ev = Ev(
+            self.battery, self.dc, self.ac, self.mcs, self.acdp, self.inverter, self.grid, energy=self.soc / 100.0 * self.battery.capacity
+        )
         return Car(ev, goal, self.wish, clock, contract, now=now)
 
 
-def parsed(text: str, file: Path | None = None) -> Config:
-    """The configuration in a TOML text, which stands in `file`. Raises ConfigError."""
+def parse(text: str, file: Path | None = None) -> Config:
+    """The configuration in a TOML text that came from `file`. Raises ConfigError."""
     return read(Config, text, file)
 
 
-def described(config: Config) -> dict[str, Any]:
-    """The whole configuration, defaults included, as plain values."""
+def as_dict(config: Config) -> dict[str, Any]:
+    """The whole configuration, defaults included, as dictionaries and plain values."""
     return asdict(config)

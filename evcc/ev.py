@@ -6,16 +6,45 @@ Energy is counted in the battery, power at the plug: what flows in loses `1 - ch
 
 import math
 from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Protocol
 
+from evcc.inverter import Rating
+from v2g.energy.der import Grid
+from v2g.session.service import Plug
+
+STRIDE = 100  # that a simulated car comes nearer to its place between two messages
 SECONDS_PER_HOUR = 3600.0
+MOST_POINTS = 64  # of a curve: finer than any that a maker publishes; it is walked in every step of a plan
+Point = tuple[float, float]
+
+
+def between(points: tuple[Point, ...], at: float) -> float:
+    """The value at place `at` of the line through `points` (place, value) with ascending places; the line goes on beyond its ends."""
+    last = len(points) - 1
+    right = next((number for number in range(1, last) if at <= points[number][0]), last)
+    (x0, y0), (x1, y1) = points[right - 1], points[right]
+    return y0 + (at - x0) / (x1 - x0) * (y1 - y0)
+
+
+def demand_points(name: str, points: tuple[Point, ...]) -> None:
+    """Raise ValueError unless both places and values of the points ascend; `name` is the setting that the message names."""
+    if len(points) > MOST_POINTS:
+        raise ValueError(f"battery.{name} has {len(points) - 2} points; give at most {MOST_POINTS - 2}")
+    for (x0, y0), (x1, y1) in pairwise(points):
+        if not (x0 < x1 and y0 <= y1):
+            here = f"[{x0:g}, {abs(y0):g}] and [{x1:g}, {abs(y1):g}]"
+            way = "shares of capacity must ascend, and " + ("powers fall" if name == "taper" else "voltages rise")
+            raise ValueError(f"battery.{name}: between {here} {way}")
 
 
 @dataclass(frozen=True, slots=True)
 class Battery:
-    """What a battery is, seen from its terminals.
+    """The properties of a battery, seen from its terminals.
 
-    Above `taper_from` the power it takes falls in a straight line to `taper_to` of its maximum when full, as cells at their voltage limit
-    ask. The open-circuit voltage rises in a straight line with the state of charge.
+    Above `taper_from` the power it takes falls to `taper_to` of its maximum when full, as cells at their voltage limit ask. The
+    open-circuit voltage rises from `voltage_empty` to `voltage_full`. Both in a straight line, or through the points of `taper` (share of
+    capacity, share of charge_power) and `curve` (share of capacity, V).
     """
 
     capacity: float = 77_000.0  # Wh between empty and full
@@ -28,6 +57,8 @@ class Battery:
     voltage_empty: float = 330.0  # V
     voltage_full: float = 420.0  # V
     resistance: float = 0.05  # Ohm
+    curve: tuple[Point, ...] = ()  # (share of capacity, V) between empty and full
+    taper: tuple[Point, ...] = ()  # (share of capacity, share of charge_power) between taper_from and full
 
     def __post_init__(self) -> None:
         for name in ("capacity", "charge_efficiency", "discharge_efficiency", "taper_from", "voltage_empty"):
@@ -38,6 +69,11 @@ class Battery:
                 raise ValueError(f"battery.{name} is {getattr(self, name)}; give a share from 0 to 1")
         if self.voltage_full < self.voltage_empty:
             raise ValueError(f"battery.voltage_full is {self.voltage_full} V, below voltage_empty of {self.voltage_empty} V")
+        if not 0 <= self.resistance <= 10:
+            raise ValueError(f"battery.resistance is {self.resistance}; give 0 to 10 (Ohm)")
+        demand_points("curve", ((0.0, self.voltage_empty), *self.curve, (1.0, self.voltage_full)))
+        falling = ((self.taper_from, -1.0), *((share, -power) for share, power in self.taper), (1.0, -self.taper_to))
+        demand_points("taper", falling if self.taper or self.taper_from < 1 else ())
 
     def ceiling(self, energy: float) -> float:
         """The greatest power (W, >= 0) that the battery takes when it holds `energy` (Wh)."""
@@ -46,8 +82,7 @@ class Battery:
             return 0.0
         if share <= self.taper_from:
             return self.charge_power
-        along = (share - self.taper_from) / (1.0 - self.taper_from)
-        return self.charge_power * (1.0 - along * (1.0 - self.taper_to))
+        return self.charge_power * between(((self.taper_from, 1.0), *self.taper, (1.0, self.taper_to)), share)
 
     def floor(self, energy: float) -> float:
         """The greatest power (W, as a negative number) that the battery gives when it holds `energy` (Wh)."""
@@ -69,13 +104,13 @@ class Battery:
 
     def voltage(self, energy: float, current: float = 0.0) -> float:
         """Terminal voltage (V) at a current (A, positive charges)."""
-        share = energy / self.capacity
-        return self.voltage_empty + share * (self.voltage_full - self.voltage_empty) + current * self.resistance
+        resting = between(((0.0, self.voltage_empty), *self.curve, (1.0, self.voltage_full)), energy / self.capacity)
+        return resting + current * self.resistance
 
 
 @dataclass(frozen=True, slots=True)
 class Inlet:
-    """What one way into the car can carry. Magnitudes; currents and voltages matter for DC, phases for AC."""
+    """The limits of one way into the car, DC or AC, as magnitudes; currents and voltages matter for DC, phases for AC."""
 
     charge_power: float = 150_000.0  # W
     charge_power_minimum: float = 0.0
@@ -104,24 +139,91 @@ AC_INLET = Inlet(
     discharge_current=16.0,
     voltage=230.0,
 )
+ACDP_INLET = Inlet(
+    charge_power=450_000.0,
+    discharge_power=150_000.0,
+    charge_current=600.0,
+    discharge_current=200.0,
+    voltage=1_000.0,
+)
+MCS_INLET = Inlet(
+    charge_power=1_500_000.0,
+    discharge_power=1_500_000.0,
+    charge_current=3_000.0,
+    discharge_current=3_000.0,
+    voltage=1_250.0,
+)
+
+
+class EV(Protocol):
+    """The interface of a session to the car's hardware; `Ev` is a simulated one. No method may wait.
+
+    `battery` says what the battery can take and give, `energy` (Wh) what it holds now; of a car that feeds the grid (AC_DER) `inverter`
+    says what its inverter can do, `grid` what that measures now.
+    """
+
+    battery: Battery
+    inverter: Rating
+    grid: Grid
+    energy: float  # Wh
+    charged: float  # Wh metered at the plug
+    discharged: float  # Wh metered at the plug
+    travelled: int  # how far it has come to its place since it checked in (VehicleTravel), in the unit of the station's TargetDistance
+
+    @property
+    def soc(self) -> float:
+        """State of charge in %."""
+
+    def inlet(self, plug: Plug) -> Inlet:
+        """The limits of the inlet for a plug."""
+
+    def at_soc(self, soc: float) -> float:
+        """The energy (Wh) at a state of charge (%)."""
+
+    def voltage(self, current: float = 0.0) -> float:
+        """Present voltage of the battery (V) at a current (A)."""
+
+    def current(self, power: float) -> float:
+        """The current (A) at which the battery takes a power (W); negative: gives it."""
+
+    def take(self, power: float, seconds: float) -> None:
+        """Called with the power (W at the plug) that has flowed for `seconds` of wall time."""
+
+    def drive(self, distance: int) -> None:
+        """Drive on towards the place, which the station says is `distance` away; negative: back."""
+
+    def contactors(self, closed: bool) -> None:
+        """Close or open the car's own contactors. An exception at closing ends the session."""
+
+    def pilot(self, state: str) -> None:
+        """Show a state on the control pilot: B (connected) or C (wants power)."""
 
 
 @dataclass(slots=True)
 class Ev:
-    """A car with its present state. `take` is the only thing that changes it."""
+    """A simulated car with its present state. `take` is the only thing that changes it; override what your car knows better."""
 
     battery: Battery = field(default_factory=Battery)
     dc: Inlet = field(default_factory=Inlet)
     ac: Inlet = AC_INLET
+    mcs: Inlet = MCS_INLET
+    acdp: Inlet = ACDP_INLET
+    inverter: Rating = field(default_factory=Rating)
+    grid: Grid = field(default_factory=Grid)  # what the inverter measures: set it, and it answers in the next loop
     energy: float = math.nan  # Wh; 20 % unless given
     charged: float = 0.0  # Wh metered at the plug
     discharged: float = 0.0  # Wh metered at the plug
+    travelled: int = 0  # towards its place
 
     def __post_init__(self) -> None:
         if math.isnan(self.energy):
             self.energy = 0.2 * self.battery.capacity
         if not 0 <= self.energy <= self.battery.capacity:
             raise ValueError(f"the battery holds {self.energy} Wh; give 0 to its capacity of {self.battery.capacity} Wh")
+
+    def inlet(self, plug: Plug) -> Inlet:
+        """The limits of the inlet for a plug."""
+        return {"ac": self.ac, "dc": self.dc, "mcs": self.mcs, "acdp": self.acdp}[plug]
 
     @property
     def soc(self) -> float:
@@ -137,10 +239,20 @@ class Ev:
         return self.battery.voltage(self.energy, current)
 
     def current(self, power: float) -> float:
-        """The current (A) at which the battery takes a power (W), or gives it: the root of `power = current * voltage(current)`."""
+        """The current (A) at which the battery takes a power (W, negative: gives it): the root of `power = current * voltage(current)`."""
         open_voltage = self.voltage()
         root = open_voltage**2 + 4 * self.battery.resistance * power  # below 0 no current gives so much; the one that gives most
         return 2 * power / (open_voltage + math.sqrt(max(root, 0.0)))
+
+    def drive(self, distance: int) -> None:
+        """Come at most `STRIDE` nearer to the place."""
+        self.travelled += min(max(distance, -STRIDE), STRIDE)
+
+    def contactors(self, closed: bool) -> None:
+        """Close or open the car's own contactors; a simulated car has none."""
+
+    def pilot(self, state: str) -> None:
+        """Show a state on the control pilot; a simulated car has none."""
 
     def take(self, power: float, seconds: float) -> None:
         """Let `power` (W) flow for `seconds`. The meter at the plug counts it all; the battery stops at empty and at full."""

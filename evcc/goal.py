@@ -1,8 +1,8 @@
-"""What a car wants from its stay: how full, how full at least, until when; and when that is reached."""
+"""The goal of a car's stay: how full, how full at least, until when; and whether it is reached."""
 
 from dataclasses import dataclass
 
-from evcc.ev import Ev, Inlet
+from evcc.ev import EV, Inlet
 
 CLOSE_ENOUGH = 0.001  # of the capacity; a tenth of the last digit that a car shows, and more than what rounding on the wire costs
 LOOK_AHEAD = 2.0  # steps; the next loop may take longer than the last, and what was asked before still flows at its beginning
@@ -11,9 +11,10 @@ CARRIED_OUT = 0.02  # of the capacity; a plan that is followed in steps, with ra
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """SOC in %. Below `minimum_soc` the car charges at once and never gives; from there to `maximum_soc` it may be discharged and charged.
+    """The states of charge (%) that a car wants, and its departure (epoch s).
 
-    Without `departure` (epoch s) the car leaves when it has reached its target; with one, and bidirectional, it stays until then.
+    Below `minimum_soc` the car charges at once and never discharges; from there to `maximum_soc` it may do both. Without `departure` it
+    leaves when it has reached its target; with one, and in a bidirectional service, it stays until then.
     """
 
     target_soc: float = 80.0
@@ -26,27 +27,27 @@ class Goal:
             given = f"minimum_soc {self.minimum_soc}, target_soc {self.target_soc}, maximum_soc {self.maximum_soc}"
             raise ValueError(f"goal: {given} must ascend from 0 to 100")
 
-    def still(self, ev: Ev, soc: float) -> float:
-        """Energy (Wh in the battery) until that SOC; negative when the car is above it."""
+    def still(self, ev: EV, soc: float) -> float:
+        """The energy (Wh in the battery) from the present state to `soc` (%); negative when the car is above it."""
         return ev.at_soc(soc) - ev.energy
 
-    def reached(self, ev: Ev) -> bool:
-        """True when the target is."""
+    def reached(self, ev: EV) -> bool:
+        """Whether the car has reached its target."""
         return self.still(ev, self.target_soc) <= CLOSE_ENOUGH * ev.battery.capacity
 
-    def nearly(self, ev: Ev) -> bool:
-        """True when nothing is left to plan for."""
+    def nearly(self, ev: EV) -> bool:
+        """Whether the car is so close to its target that nothing is left to plan for."""
         return self.still(ev, self.target_soc) <= CARRIED_OUT * ev.battery.capacity
 
     def remaining(self, wall: float) -> int:
-        """Whole seconds until departure; a day when the car did not say."""
+        """Whole seconds from `wall` (epoch s) to the departure; a day where the goal has none."""
         return 86_400 if self.departure is None else max(0, round(self.departure - wall))
 
 
-def span(ev: Ev, goal: Goal, inlet: Inlet, bidirectional: bool, step: float) -> tuple[float, float]:
+def span(ev: EV, goal: Goal, inlet: Inlet, bidirectional: bool, step: float) -> tuple[float, float]:
     """The powers (W) that the car accepts now, as (lowest, highest); lowest is 0 or negative.
 
-    `step` is how long (s of wall time) the next power will hold: near a bound the car asks for no more than what takes it there.
+    `step` is how long (s of wall time) the next power will hold: near full or empty the car asks for no more than takes it there.
     """
     battery = ev.battery
     highest = min(inlet.charge_power, battery.ceiling(ev.energy))

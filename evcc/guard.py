@@ -1,7 +1,7 @@
-"""What a car lets a DC station do: every measurement is held against the car's limits, its reserve, and what it asked for.
+"""What a car tolerates of a DC station: every measurement is compared with the car's limits, its reserve, and what it asked for.
 
-Beyond its own limits, or backwards in a service that only charges, nothing is tolerated but the error of an instrument. Beyond what was
-asked for a station gets the time of a ramp: it may give less, as its limits and its schedule say, but not more and not the other way.
+Beyond the car's limits, or in reverse in a service that only charges, nothing is tolerated but the error of an instrument. A current above
+the one asked for is tolerated for the time of a ramp; a station may always give less, as its limits and schedule demand.
 """
 
 from evcc.ev import Inlet
@@ -16,7 +16,7 @@ RESERVE_LOOPS = 3  # in a row; the first two may show what flowed before the car
 
 
 class Guard:
-    """Judges one energy service. Currents in A, positive into the car."""
+    """Checks the measurements of one DC energy service. Currents in A, positive into the car."""
 
     def __init__(self, own: Inlet, bidirectional: bool):
         self.own, self.bidirectional = own, bidirectional
@@ -27,19 +27,19 @@ class Guard:
         self._drained = 0  # loops in a row in which a battery below its reserve was discharged
 
     def ask(self, lowest: float, highest: float) -> None:
-        """From now the station may give currents between these."""
+        """Note that from now on the station may give currents (A) from `lowest` to `highest`."""
         self._asked = min(lowest, 0.0), max(highest, 0.0)
         self.lowest, self.highest = min(self.lowest, self._asked[0]), max(self.highest, self._asked[1])
 
     def voltage(self, volts: float) -> None:
-        """Raises PeerUnsafe for a voltage that the inlet does not bear."""
+        """Raise PeerUnsafe for a voltage (V) that is too high for the inlet."""
         if not -VOLTAGE_SHARE * self.own.voltage <= volts <= (1 + VOLTAGE_SHARE) * self.own.voltage:
             raise PeerUnsafe(f"the station puts {volts:g} V on an inlet of {self.own.voltage:g} V", None)
 
     def measured(self, volts: float, amperes: float, now: float, below_reserve: float) -> None:
-        """Judge a measurement. `below_reserve` is how far the battery is below its reserve, as a share of its capacity.
+        """Check a measurement at `now` (s). Raises PeerUnsafe where the station gives too much, or too long what the car did not ask for.
 
-        Raises PeerUnsafe.
+        `below_reserve` is how far the battery is below its reserve, as a share of its capacity.
         """
         self.voltage(volts)
         self._within_own(volts, amperes)
@@ -75,5 +75,5 @@ class Guard:
 
 
 def slack(amperes: float) -> float:
-    """How far (A) a measured current may be from one that is meant."""
+    """The error (A) that is allowed between a measured current and the one that was meant."""
     return max(CURRENT_ERROR, CURRENT_SHARE * abs(amperes))

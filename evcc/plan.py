@@ -1,4 +1,4 @@
-"""The cheapest way for one battery through limits and prices: exact, by slopes, without a solver.
+"""The cheapest plan for one battery within limits and prices over time: exact, without a solver.
 
 The least cost of holding an energy at the end of a slot is a convex polyline over energy. A slot adds two pieces to it (charging at its
 buying price, discharging at its selling price) and keeps them sorted by slope; the bounds of the battery cut it at both ends. What lies
@@ -18,7 +18,7 @@ REFINEMENTS = 4  # each moves energy out of slots that the taper shortens; more 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A time with constant limits (W, magnitudes) and prices (currency/kWh)."""
+    """A span of time with constant limits (W, magnitudes) and prices (currency/kWh)."""
 
     start: float  # epoch s
     until: float
@@ -29,13 +29,13 @@ class Slot:
 
     @property
     def seconds(self) -> float:
-        """Length of the slot."""
+        """The length of the slot (s)."""
         return self.until - self.start
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Energies (Wh in the battery) between which a plan stays, and where it should end."""
+    """The energies (Wh in the battery) between which a plan stays, and the one at which it should end."""
 
     bottom: float
     top: float
@@ -44,7 +44,7 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What each slot does (W, negative discharges), what it costs, the energy (Wh) it ends with."""
+    """The power of each slot (W, negative discharges), the cost of all, and the energy (Wh in the battery) at the end."""
 
     powers: tuple[float, ...]
     cost: float  # currency
@@ -95,7 +95,7 @@ class _Polyline:
 
 
 def plan(slots: list[Slot], battery: Battery, energy: float, bounds: Bounds, wear: float = 0.0) -> Plan:
-    """The cheapest powers from `energy` (Wh) to the target, or as near to it as the slots allow.
+    """The cheapest plan from `energy` (Wh in the battery) to the target, or as near to it as the slots allow.
 
     Below `bounds.bottom` the battery is charged as fast as the slots allow. `wear` is the cost of a kWh discharged.
     """

@@ -1,4 +1,4 @@
-"""What a visit came to, as one JSON-able account."""
+"""The result of a visit, JSON-able: how it ended, energies, costs."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,7 +9,7 @@ from v2g.session.endpoint import Ended
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What to remember of a car when it arrives, for the account when it leaves."""
+    """The state of a car when it arrives, to be compared when it leaves."""
 
     soc: float  # %
     charged: float  # Wh
@@ -17,8 +17,8 @@ class Start:
     now: float  # s
 
     @classmethod
-    def of(cls, car: Car, now: float) -> "Start":
-        """The car as it is."""
+    def of(cls, car: Car[Any], now: float) -> "Start":
+        """The state of a car at `now` (monotonic s)."""
         return cls(car.ev.soc, car.ev.charged, car.ev.discharged, now)
 
 
@@ -26,7 +26,7 @@ class Start:
 class Result:
     """How a visit ended and what it brought. `sessions` counts the connections, more than one after a pause."""
 
-    car: Car
+    car: Car[Any]
     start: Start
     ended: Ended
     until: float  # s
@@ -34,16 +34,18 @@ class Result:
     relaxed: tuple[str, ...] = field(default=())
 
     def as_dict(self) -> dict[str, Any]:
-        """Energies in Wh at the plug, SOC in %, `seconds` of real time."""
+        """The result as plain values: energies in Wh at the plug, SOC in %, `seconds` of real time."""
         car, tls = self.car, self.car.link.tls if self.car.link else None
-        error = self.ended.error
+        error, came = self.ended.error, self.car.outcome()
         return {
             "ok": self.ended.well,
             "ended": self.ended.how,
             "reason": f"{type(error).__name__}: {error}" if error else "",
             "requirement": self.ended.requirement,
-            "service": car.selected.service if car.selected else None,
-            "control": car.selected.control.lower() if car.selected else None,
+            "service": came.service,
+            "internet": came.internet,
+            "parking": list(came.parking),
+            "control": came.control.lower() if came.control else None,
             "auth": car.authorization.lower() if car.authorization else None,
             "contract": car.contract.emaid if car.contract and car.authorization == "PnC" else None,
             "installed": list(car.installed),
@@ -54,7 +56,9 @@ class Result:
             "energy_discharged": round(car.ev.discharged - self.start.discharged, 1),
             "soc_start": round(self.start.soc, 2),
             "soc_end": round(car.ev.soc, 2),
-            "schedule_tuple": car.choice.tuple_id if car.choice else None,
+            "schedule_tuple": came.schedule,
+            "cost": came.cost,
+            "currency": came.currency,
             "evse_id": car.evse_id or None,
             "session_id": car.session_id.hex() if any(car.session_id) else None,
             "sessions": self.sessions,

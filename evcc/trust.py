@@ -1,4 +1,4 @@
-"""From a directory of certificates to what a car needs: its TLS, its judge of stations, its contracts, and how it gets more of them."""
+"""Makes what a car needs from a folder of certificates: TLS, the judge of station chains, contracts, and the way to new contracts."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,9 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from evcc.car import Car
-from evcc.contract import Contract
-from evcc.provisioning import Provisioning
-from evcc.tariff import PriceJudge
+from evcc.credentials import Contract, PriceTrust, Provisioning
 from pki import signature as xmldsig
 from pki.certificate import loadable
 from pki.chains import der
@@ -37,18 +35,19 @@ def vehicle_tls(
     revocation: Revocation = "known",
     name_roots: bool = False,
     wall: Callable[[], float] | None = None,
+    vehicle: Credential | None = None,
 ) -> ClientTls:
     """TLS with the vehicle certificate of a store, trusting its V2G roots, its private ones too [V2G20-2339] [V2G20-1006].
 
     The station is always asked for OCSP responses [V2G20-2372]; see `StationJudge` for `revocation`. `name_roots` names the trusted roots
-    in the ClientHello, which takes the TLS library of the system; Misuse where that cannot do it. The station is judged at the time of
-    `wall` (epoch s), None: the machine's.
+    in the ClientHello, for which the system's TLS library is used; Misuse where that cannot do it. The station is judged at the time of
+    `wall` (epoch s), None: the machine's. `vehicle` is the credential to use, where the store has several.
     """
     proven = by_records(_Known(store), Silence.REFUSES)
     judge = StationJudge(store.anchors, RULES[profile], revocation, by_records(store, Silence.PASSES), proven)
     roots = tuple(loadable((*store.anchors.v2g, *store.anchors.private))) if name_roots else ()
     return ClientTls(
-        tls_credential(store.vehicle),
+        tls_credential(vehicle or store.vehicle),
         judge,
         check_staples=judge.staples,
         profile=PROFILES[profile],
@@ -81,10 +80,10 @@ class _Known:
 class StationJudge:
     """Verifies the chain that a station shows, and the OCSP responses stapled to it.
 
-    A response that is there and does not prove its certificate good refuses the station, a revocation above all [V2G20-2413]. What an
-    absent one means is `revocation`: `known` lets it pass and says so, `leaf` demands that the station's certificate is known to be good,
-    `strict` demands it of the whole chain [V2G20-1240] [V2G20-2409]. `status` and `proven` know what the car itself keeps: the one passes
-    what nobody speaks of, the other refuses it.
+    A station is refused where a response does not prove its certificate good, above all where it is revoked [V2G20-2413]. `revocation` says
+    what an absent response means: `known` lets it pass and notes it in the trace, `leaf` demands that the station's certificate is known to
+    be good, `strict` demands it of the whole chain [V2G20-1240] [V2G20-2409]. `status` and `proven` give the status by the responses and
+    lists that the car keeps: `status` accepts a certificate of which they say nothing, `proven` refuses it.
     """
 
     anchors: Anchors
@@ -100,7 +99,7 @@ class StationJudge:
         return proof
 
     def staples(self, chain: tuple[bytes, ...], staples: tuple[bytes | None, ...], at: float) -> None:
-        """Judge what was stapled, one place per certificate as they were sent. Raises CertificateError."""
+        """Judge the stapled OCSP responses, one place per certificate of the chain, at `at` (epoch s). Raises CertificateError."""
         proof = self._last[1] if self._last is not None and self._last[0] == chain else self(chain, at)
         now, sent = datetime.fromtimestamp(at, UTC), dict(zip(chain, staples, strict=False))
         found = check_staples(proof.chain, proof.anchor, tuple(sent.get(one) for one in der(proof.chain)), now)
@@ -119,21 +118,21 @@ class StationJudge:
             raise CertificateError(error.kind, reason, depth=depth, requirement="V2G20-2411") from None
 
 
-def stapled(facts: TlsFacts) -> dict[str, Any]:
-    """What the trace is told of revocation: which certificates came with an OCSP response, all of them good, and what was missing."""
+def staple_facts(facts: TlsFacts) -> dict[str, Any]:
+    """Facts for the trace about revocation: which certificates came with an OCSP response, and which without."""
     places = [staple is not None for staple in facts.staples] or [False] * len(facts.peer_chain)
     missing = {"missing": f"{places.count(False)} of {len(places)} OCSP responses", "requirement": "V2G20-2388"}
     return {"stapled": places, **(missing if False in places else {})}
 
 
 def tls_credential(credential: Credential) -> TlsCredential:
-    """A credential of the store as the transport takes it."""
+    """A credential of the store in the form that the transport takes."""
     key = credential.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     return TlsCredential(credential.for_tls(), key)
 
 
 def contract_of(store: Store) -> Contract:
-    """The contract of a store, the preferred curve first. Raises StoreError when there is none."""
+    """The contract of a store; of several, one on the preferred curve. Raises StoreError when there is none."""
     return _contract(store.contract)
 
 
@@ -141,18 +140,18 @@ def _contract(held: Credential) -> Contract:
     return Contract(der(held.chain), held.key, held.common_name)
 
 
-def equip(car: Car, store: Store) -> None:
-    """Give a car the contracts of its store that its profile lets sign, what it takes to get others, and whom to believe about prices."""
+def equip(car: Car[Any], store: Store) -> None:
+    """Give a car the contracts of a store that its profile allows, its provisioning credential, and whose prices it believes."""
     rules = RULES[car.wish.profile]
     held = [one for one in store.contracts if one.curve in rules.algorithms] or store.contracts
     car.prefer(*map(_contract, held))
     car.provisioning = provisioning_of(store, car.wish.profile)
     tariffs = tuple(der(one.chain) for one in store.credentials(Role.TARIFF))
-    car.prices = PriceJudge(store.anchors, tariffs, rules, SUITES[car.wish.profile])
+    car.prices = PriceTrust(store.anchors, tariffs, rules, SUITES[car.wish.profile])
 
 
 def provisioning_of(store: Store, profile: str = "conformance") -> Provisioning | None:
-    """The provisioning credential of a store, with which contracts come into that store; None where there is none that agrees on keys."""
+    """The provisioning credential of a store; contracts got with it are kept there. None where its key cannot be used for key agreement."""
     found = next((one for one in store.credentials(Role.PROVISIONING) if one.curve in ISO20.algorithms), None)
     if found is None or not store.anchors.v2g:
         return None

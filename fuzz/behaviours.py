@@ -29,27 +29,28 @@ def evcc(module: str, *tests: str) -> tuple[str, ...]:
     return tuple(f"tests/evcc/test_{module}.py::test_{test}" for test in tests) or (f"tests/evcc/test_{module}.py",)
 
 
-ANSWERS = "secc/answers/"
-SUPERVISION, DRIVER, SERVER, SESSION = "secc/supervision.py", "secc/driver.py", "secc/server.py", "secc/session.py"
+ANSWERS = "secc/iso20/"
+SUPERVISION, DRIVER, BAY, SESSION = "secc/iso20/supervision.py", "secc/driver.py", "secc/bay.py", "secc/engine.py"
+OPENING = "secc/opening.py"
 OUTPUT, KEEPING, POWER, SETUP = ANSWERS + "output.py", ANSWERS + "keeping.py", ANSWERS + "power.py", ANSWERS + "setup.py"
 SCHEDULE, START, LOOP = ANSWERS + "schedule.py", ANSWERS + "dc_start.py", ANSWERS + "dc_loop.py"
-GUARD, DELIVERY, PROFILE = "evcc/guard.py", "evcc/scripts/delivery.py", "evcc/profile.py"
+GUARD, DELIVERY, PROFILE = "evcc/guard.py", "evcc/iso20/delivery.py", "evcc/iso20/profile.py"
 
 LIVED = (
     Mutant(
         "the next contract is granted by the verdict on the one before",
         "S19",
         ANSWERS + "authorization.py",
-        "return replace(known, claim=claimed, asked=None, verdict=None)",
-        "return replace(known, claim=claimed, asked=None)",
+        "    return known.with_service(attempt=Attempt(claim=claimed))",
+        "    return known.with_attempt(claim=claimed, asked=None)",
         secc("authorization", "a_verdict_on_one_contract_is_none_on_the_next_contract"),
         "a verdict on one contract is taken for another",
     ),
     Mutant(
         "prices longer than the car can hold",
         "S36",
-        SCHEDULE,
-        "most = min(STACKS, known.max_points)",
+        ANSWERS + "prices.py",
+        "most = max(1, min(STACKS, points))",
         "most = 100_000",
         secc("schedule", "prices_stay_within_what_the_car_can_hold"),
         "a price schedule has more entries than the car announced",
@@ -58,7 +59,7 @@ LIVED = (
         "powers longer than the car can hold",
         "S36",
         SCHEDULE,
-        "points = max(known.max_points, 1)",
+        "points = max(known.service.exchange.max_points, 1)",
         "points = 100_000",
         secc("schedule", "what_a_backend_offers_beyond_what_the_car_can_hold_is_joined_and_never_more"),
         "a power schedule has more entries than the car announced",
@@ -76,8 +77,8 @@ LIVED = (
         "the power profile is rounded up",
         "E17",
         PROFILE,
-        "from v2g.session.rational import inward, number",
-        "from v2g.session.rational import number, rational\n\n\ndef inward(x):\n    return rational(x, 'up' if x > 0 else 'down')",
+        "from v2g.iso20.rational import inward, number",
+        "from v2g.iso20.rational import number, rational\n\n\ndef inward(x):\n    return rational(x, 'up' if x > 0 else 'down')",
         evcc(
             "plan", "the_profile_on_the_wire_rounds_towards_zero_and_holds_the_points", "a_profile_is_stated_towards_zero_whoever_made_it"
         ),
@@ -125,13 +126,13 @@ LIVED = (
         "secc/trust.py",
         "authorities=roots",
         "authorities=()",
-        ("tests/session/test_judged_time.py::test_the_roots_of_a_directory_are_those_that_its_station_names",),
+        ("tests/v2g/session/test_judged_time.py::test_the_roots_of_a_directory_are_those_that_its_station_names",),
         "CertificateRequest names nobody",
     ),
     Mutant(
         "any car takes over a silent session",
         "T08",
-        SERVER,
+        BAY,
         "return not (self._silent(holder) and _car(self._drivers[holder]) == _car(self._drivers[driver]))",
         "return not self._silent(holder)",
         secc("server", "a_silent_session_is_taken_over_by_its_own_car_alone"),
@@ -141,7 +142,7 @@ LIVED = (
         "a service renegotiation that was not announced is obeyed",
         "X19",
         DELIVERY,
-        "if notification is Notification.ServiceRenegotiation and not car.renegotiable:",
+        "if notification is Notification.ServiceRenegotiation and not car.known.renegotiable:",
         "if False:",
         evcc("leaving", "a_service_renegotiation_that_was_not_announced_is_not_obeyed"),
         "the car goes back to services that cannot be renegotiated",
@@ -149,34 +150,34 @@ LIVED = (
     Mutant(
         "discovery is asked at another pace",
         "X01",
-        "v2g/session/timing.py",
-        "SDP_RETRY = 0.25",
-        "SDP_RETRY = 0.5",
-        ("tests/session/test_ports.py::test_a_car_asks_fifty_times_a_quarter_of_a_second_apart",),
+        "v2g/session/sdp.py",
+        "RETRY: Final = 0.25",
+        "RETRY: Final = 0.5",
+        ("tests/v2g/session/test_ports.py::test_a_car_asks_fifty_times_a_quarter_of_a_second_apart",),
         "requests of discovery are too far apart",
     ),
     Mutant(
         "discovery gives up early",
         "X02",
-        "v2g/session/timing.py",
-        "SDP_ATTEMPTS = 50",
-        "SDP_ATTEMPTS = 20",
-        ("tests/session/test_ports.py::test_a_car_asks_fifty_times_a_quarter_of_a_second_apart",),
+        "v2g/session/sdp.py",
+        "ATTEMPTS: Final = 50",
+        "ATTEMPTS: Final = 20",
+        ("tests/v2g/session/test_ports.py::test_a_car_asks_fifty_times_a_quarter_of_a_second_apart",),
         "discovery ends before 50 requests",
     ),
     Mutant(
         "a handshake may take a minute",
         "X03",
-        "v2g/session/transport/pump.py",
+        "v2g/session/transport/connection.py",
         "handshake: float = 9.0",
         "handshake: float = 60.0",
-        ("tests/session/test_ports.py::test_a_handshake_has_nine_seconds_at_the_car",),
+        ("tests/v2g/session/test_ports.py::test_a_handshake_has_nine_seconds_at_the_car",),
         "a station that says nothing holds the car",
     ),
     Mutant(
         "any payload type is served",
         "",
-        "secc/requests.py",
+        "secc/iso20/requests.py",
         "if payload_type != expected and not tolerated:",
         "if False:",
         secc("order", "a_request_under_the_wrong_payload_type_is_not_served"),

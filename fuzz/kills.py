@@ -22,9 +22,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ocpp_bridge.charge_point import Journal
-from ocpp_bridge.journal import lines, recalled
+from ocpp_bridge.journal import lines, undelivered
 from ocpp_bridge.outbox import Call
-from pki.broken_bench import Bench
 from pki.errors import CertificateError, StoreError
 from pki.files import STAGED, SWITCHED, TEMPORARY, File, switch
 from pki.issue import build
@@ -34,6 +33,7 @@ from pki.profiles import Role
 from pki.status import Responder, check
 from pki.store import Store, create
 from pki.verify import verify
+from v2gkit.authorities.broken_bench import Bench
 
 NOW = datetime.now(UTC)
 SHOWN = (Role.SECC, Role.VEHICLE, Role.CONTRACT)
@@ -159,7 +159,7 @@ class Writers:
     def note_broken(self, path: Path, done: int) -> str:
         file = path / "journal.jsonl"
         try:
-            found = {call.payload["timestamp"] for call in recalled(file.read_bytes() if file.exists() else b"", NOW.timestamp())}
+            found = {call.payload["timestamp"] for call in undelivered(file.read_bytes() if file.exists() else b"", NOW.timestamp())}
         except ValueError as error:
             return f"the journal cannot be read: {error}"
         lost = [number for number in range(1, done + 1) if str(number) not in found]

@@ -28,11 +28,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from evcc.car import Car, Wish
+from evcc.car import Wish
 from evcc.client import Visit
 from evcc.ev import AC_INLET, Battery, Ev, Inlet
+from evcc.iso20.charge import charge
+from evcc.iso20.known import Car
 from evcc.script import Part, Raw, Script, Wait
-from evcc.scripts.charge import charge
 from evcc.trust import equip, vehicle_tls
 from fuzz.accidents import accident
 from fuzz.seeds import Seed, seeds
@@ -40,12 +41,14 @@ from pki.issue import build
 from pki.plan import Plan
 from pki.store import Store, create
 from secc.backend import LocalBackend
+from secc.bay import Place
 from secc.outlet import Outlet
-from secc.server import Place, Station, surroundings, wall_clock
+from secc.server import Station, surroundings, wall_clock
 from secc.simulated import DC_LIMITS, Physics, SimulatedEVSE
 from secc.trust import station_tls, station_verifier
 from v2g.exi.schema import Type
-from v2g.session import frames
+from v2g.iso20 import frames
+from v2g.iso20.services import DC, DC_BPT
 from v2g.session.errors import SessionError
 from v2g.session.v2gtp import PayloadType, frame
 
@@ -165,7 +168,7 @@ async def _stranger(address: tuple[str, int], store: Store, chance: random.Rando
 
 def _visit(store: Store, script: Script, loops: int) -> Visit:
     now = asyncio.get_running_loop().time()
-    wish = Wish(evccid=store.vehicle.common_name, services=("DC_BPT",), loops=loops, pace=0.0)
+    wish = Wish(evccid=store.vehicle.common_name, services=(DC_BPT.name,), loops=loops, pace=0.0)
     car = Car(Ev(Battery(), Inlet(), AC_INLET, energy=0.3 * Battery().capacity), wish=wish, clock=wall_clock(), now=now)
     equip(car, store)
     return Visit(car, script, vehicle_tls(store))
@@ -227,7 +230,7 @@ async def fuzz(store: Store, seconds: float, seed: str, findings: Findings) -> C
         SimulatedEVSE(loop.time, wall, asyncio.sleep, evse_id=f"DE*V2G*E{k + 1}", limits=DC_LIMITS, physics=QUICK) for k in range(OUTLETS)
     ]
     outlets = [
-        Outlet(evse_id=evse.evse_id, services=("DC", "DC_BPT"), limits=DC_LIMITS, authorizations=("EIM", "PnC")) for evse in hardware
+        Outlet(evse_id=evse.evse_id, services=(DC.name, DC_BPT.name), limits=DC_LIMITS, authorizations=("EIM", "PnC")) for evse in hardware
     ]
     places = [Place(evse, outlet, LocalBackend(surroundings(clock))) for evse, outlet in zip(hardware, outlets, strict=True)]
     async with Station(places, station_tls(store), clock=clock, verifier=station_verifier(store)) as station:

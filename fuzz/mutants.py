@@ -1,4 +1,4 @@
-"""Break one behaviour at a time and see that a test notices: the tables are behaviours.py, safeguards.py and restraints.py here.
+"""Break one behaviour at a time and see that a test notices: the tables beside this say which.
 
     python -m fuzz.mutants                       # all of it; exit code 1 when a mutant lived, or the table does not fit the code
     python -m fuzz.mutants --only pilot --only 7 # those whose name or whose place in the table of faults is that
@@ -24,10 +24,13 @@ from queue import SimpleQueue
 from typing import NamedTuple
 
 from fuzz.behaviours import LIVED, Mutant
+from fuzz.fairness import LEGAL
+from fuzz.feeding import GRID
 from fuzz.restraints import BOUNDS, CAR
 from fuzz.safeguards import STATION
+from fuzz.streams import STREAMS
 
-MUTANTS = (*LIVED, *STATION, *BOUNDS, *CAR)
+MUTANTS = (*LIVED, *STATION, *BOUNDS, *CAR, *GRID, *LEGAL, *STREAMS)
 ROOT = Path(__file__).parents[1]
 NOT_COPIED = ("*.egg-info", ".*", "build", "certs", "demo-output")
 LIMIT = 120.0  # s for the targets of one mutant: many times what the slowest takes

@@ -7,10 +7,11 @@ from typing import Literal
 
 from v2g.exi import engine
 from v2g.exi.codec import DecodeError, EncodeError, Reading, encode, encode_fragment, read
-from v2g.exi.decoder import Decoder, Mode, behind
+from v2g.exi.decoder import Decoder
 from v2g.exi.explain import explain
 from v2g.exi.grammar import SchemaSet
 from v2g.exi.json import from_json, to_json
+from v2g.exi.reading import Mode, behind
 from v2g.exi.xml import from_xml, to_xml
 
 # a message; one with something to report; one for a lenient reader only; none

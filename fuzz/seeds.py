@@ -8,9 +8,10 @@ from functools import cache
 import msgspec
 
 from v2g.exi.codec import encode, encode_fragment
-from v2g.exi.decoder import Decoder, Step
+from v2g.exi.decoder import Decoder
 from v2g.exi.derive import least
 from v2g.exi.grammar import QName, SchemaSet
+from v2g.exi.reading import Step
 from v2g.exi.sample import inhabited, sample
 from v2g.exi.schema import Type, fields
 from v2g.messages import schema_set

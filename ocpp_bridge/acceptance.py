@@ -1,4 +1,4 @@
-"""Which charging profiles a station accepts: one table, and the first row that finds fault gives OCPP's reasonCode (K01)."""
+"""Which charging profiles a station accepts: a table of checks, of which the first that fails gives OCPP's reasonCode (K01)."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ NUMBER_MAXIMUM: Final = 1e10  # of W, A or s in a profile: 300 years, 10 GW. Bey
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A profile before its judges."""
+    """A charging profile to be checked, with the EVSEs and the profiles of the station."""
 
     evse: int
     profile: Payload
@@ -28,27 +28,27 @@ class Case:
 
     @property
     def kind(self) -> str:
-        """Its chargingProfileKind."""
+        """The chargingProfileKind of the profile."""
         return str(self.profile["chargingProfileKind"])
 
     @property
     def purpose(self) -> str:
-        """Its chargingProfilePurpose."""
+        """The chargingProfilePurpose of the profile."""
         return str(self.profile["chargingProfilePurpose"])
 
     @property
     def schedules(self) -> list[Payload]:
-        """Its one to three schedules."""
+        """The one to three schedules of the profile."""
         return list(self.profile["chargingSchedule"])
 
     @property
     def periods(self) -> list[Payload]:
-        """The periods of all its schedules."""
+        """The periods of all schedules of the profile."""
         return [period for schedule in self.schedules for period in schedule["chargingSchedulePeriod"]]
 
     @property
     def touched(self) -> list[Outlet]:
-        """The EVSEs it applies to."""
+        """The EVSEs that the profile applies to."""
         return [outlet for outlet in self.outlets.values() if self.evse in (0, outlet.evse)]
 
 

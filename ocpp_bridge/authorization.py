@@ -1,21 +1,25 @@
-"""May this car charge: the CSMS is asked (C01, C07, C08), and where it cannot be, the variables say what holds."""
+"""Authorization of a car: the CSMS is asked (C01, C07, C08); where it cannot be, variables of the device model decide."""
+
+from dataclasses import replace
 
 from ocpp_bridge import transactions
 from ocpp_bridge.charger import Charger, Evse
 from ocpp_bridge.contract import proof, token
-from ocpp_bridge.mapping import Code, objection, verdict
+from ocpp_bridge.mapping import objection, verdict
 from ocpp_bridge.outbox import Call
 from ocpp_bridge.schemas import Payload
 from ocpp_bridge.times import epoch
 from secc.station import AuthorizationRefused, AuthorizationWanted, Authorized, Service
+from v2g.reasons import Reason
+from v2g.services import SERVICES
 
 BRIEFLY = 60.0  # s; a CSMS that is away no longer than this may be back in a moment
 HOLD = 5.0  # s that a car is then held; its patience is 60 s
 NOBODY: Payload = {"idToken": "", "type": "NoAuthorization"}
 
 
-def wanted(charger: Charger, evse: Evse, want: AuthorizationWanted, now: float) -> None:
-    """A session asks. With a contract the CSMS is asked at once, else a token must be there, or come."""
+def authorize(charger: Charger, evse: Evse, want: AuthorizationWanted, now: float) -> None:
+    """Handle the session's question whether its car may charge: with a contract ask the CSMS at once, else wait for a token."""
     assert evse.session is not None
     evse.session.authorization = want
     if want.authorization == "PnC":
@@ -30,7 +34,7 @@ def wanted(charger: Charger, evse: Evse, want: AuthorizationWanted, now: float) 
 
 
 def proceed(charger: Charger, evse: Evse, now: float) -> None:
-    """Use what there is: a token that was presented, or a RequestStartTransaction."""
+    """Authorize a waiting car by a token that was presented or a RequestStartTransaction, if there is one."""
     if evse.session is None or evse.session.authorization is None:
         return
     if evse.remote is not None:
@@ -63,7 +67,7 @@ def ask(charger: Charger, evse: Evse, shown: Payload, now: float) -> None:
 
 
 def release(charger: Charger, evse: Evse, now: float) -> None:
-    """Go on with what was held: the CSMS is there again, or will not come in time."""
+    """Go on with a token that waits for the connection: it is back, or will not come back in time."""
     session = evse.session
     if session is not None and session.held is not None and (charger.accepted or now >= session.held[0]):
         shown = session.held[1]
@@ -73,8 +77,8 @@ def release(charger: Charger, evse: Evse, now: float) -> None:
         session.held = None
 
 
-def answered(charger: Charger, evse: Evse, call: Call, response: Payload, now: float) -> None:
-    """The CSMS has decided."""
+def take_verdict(charger: Charger, evse: Evse, call: Call, response: Payload, now: float) -> None:
+    """Take the AuthorizeResponse of the CSMS, and tell the session its verdict."""
     shown, info = call.payload["idToken"], response["idTokenInfo"]
     charger.remember(shown, info)
     session = evse.session
@@ -88,23 +92,23 @@ def answered(charger: Charger, evse: Evse, call: Call, response: Payload, now: f
         session.authorization = None
         said = f"{objection(info, evse.id) or info['status']} {response.get('certificateStatus', '')}".rstrip()
         charger.note(f"EVSE {evse.id}: the CSMS refuses, {said}")
-        charger.tell(evse, fact)
+        charger.tell(evse, replace(fact, about=call.about.number))
 
 
-def failed(charger: Charger, evse: Evse, call: Call, code: str, now: float) -> None:
-    """The CSMS did not answer: as offline."""
+def go_without_verdict(charger: Charger, evse: Evse, call: Call, code: str, now: float) -> None:
+    """Decide without the CSMS, as offline, because its answer did not come."""
     if evse.session is not None and evse.session.authorization is call.about and call.about is not None:
         charger.note(f"EVSE {evse.id}: Authorize failed with {code}, the station decides alone")
         _alone(charger, evse, call.payload["idToken"], now)
 
 
 def grant(charger: Charger, evse: Evse, shown: Payload, fact: Authorized, now: float) -> None:
-    """Let the car charge, and say on whose account."""
+    """Let the car charge (`fact`), and put the token `shown` on the transaction."""
     assert evse.session is not None
-    evse.session.authorization, evse.session.token = None, shown
-    charger.tell(evse, fact)
+    want, evse.session.authorization, evse.session.token = evse.session.authorization, None, shown
+    charger.tell(evse, fact if want is None else replace(fact, about=want.number))
     trigger = "RemoteStart" if evse.session.remote else "Authorized"
-    transactions.began(charger, evse, ("Authorized",), trigger, now, token=shown)
+    transactions.begin(charger, evse, ("Authorized",), trigger, now, token=shown)
 
 
 def _alone(charger: Charger, evse: Evse, shown: Payload, now: float) -> None:
@@ -119,9 +123,10 @@ def _alone(charger: Charger, evse: Evse, shown: Payload, now: float) -> None:
     if may and (cached or variables.yes("AuthCtrlr.OfflineTxForUnknownIdEnabled")):
         grant(charger, evse, shown, Authorized(energy_transfer=_services(charger, evse, None)), now)
     else:
-        session.authorization = None
-        code = Code.WARNING_GeneralPnCAuthorizationError if contract else Code.WARNING_EIMAuthorizationFailure
-        charger.tell(evse, AuthorizationRefused(code, "the CSMS is not there, and nothing that it said before lets this token charge"))
+        about, session.authorization = session.authorization.number, None
+        kind = Reason.CONTRACT_REFUSED if contract else Reason.CARD_REFUSED
+        why = "the CSMS is not there, and nothing that it said before lets this token charge"
+        charger.tell(evse, AuthorizationRefused(kind, why, about=about))
 
 
 def _remembered(charger: Charger, evse: Evse, shown: Payload, now: float) -> bool:
@@ -139,4 +144,4 @@ def _services(charger: Charger, evse: Evse, allowed: list[str] | None) -> tuple[
     """What the car may choose where the CSMS named nothing we know: charging, but discharging only with leave [Q01]."""
     if allowed is None and charger.v2x_unasked:
         return ()
-    return tuple(service for service in evse.services if not service.endswith("BPT"))
+    return tuple(service for service in evse.services if not SERVICES[service].bidirectional)

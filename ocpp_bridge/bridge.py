@@ -1,4 +1,4 @@
-"""The bridge between sessions and a CSMS: wants and OCPP messages in, OCPP calls and facts out. No socket, no clock.
+"""The bridge between sessions and a CSMS: takes wants and OCPP messages, gives OCPP calls and facts. No socket, no clock.
 
     want(evse, want, now)        what a session asks          calls(now)  what to send to the CSMS, in this order
     asked(action, payload, now)  what the CSMS asks           facts()     what to tell the sessions
@@ -12,15 +12,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from energy.offer import Offer
-from energy.plan import Plan
 from ocpp_bridge import authorization, certificates, charging, reasons, requests, steering, transactions
 from ocpp_bridge.charger import Charger, Evse, PlanWanted
 from ocpp_bridge.outbox import Call
 from ocpp_bridge.schemas import Payload, Version
 from ocpp_bridge.times import epoch, timestamp
-from ocpp_bridge.wants import WANTS, connected, stop_power, tell_status
+from ocpp_bridge.wants import WANTS, note_car, stop_power, tell_status
 from secc.station import Fact, Limits, MeterReading, Want
+from v2g.energy.offer import Offer
+from v2g.energy.plan import Plan
 
 BOOT_RETRY: Final = 30.0  # s; a BootNotification that failed, or a CSMS that leaves the interval to us
 CLOCK_TOLERANCE: Final = 2.0  # s that clocks may differ and be called the same
@@ -34,7 +34,7 @@ MAY_SAY: Final[dict[str, Callable[[Call], bool]]] = {  # by what the CSMS said t
 
 
 class Bridge:
-    """One station. The shell calls these verbs one at a time."""
+    """The bridge of one station. The shell calls its methods one at a time; `now` is monotonic s."""
 
     def __init__(self, charger: Charger) -> None:
         self.charger = charger
@@ -42,66 +42,72 @@ class Bridge:
     # --- sessions and hardware ---
 
     def want(self, evse: int, want: Want, now: float) -> None:
-        """Something that the session at an EVSE wants or did; what is not for a CSMS is ignored."""
+        """Take a want of the session at an EVSE; one that does not concern a CSMS is ignored."""
         handler = WANTS.get(type(want))
         if handler is not None:
             handler(self.charger, self._evse(evse), want, now)
 
-    def plugged(self, evse: int, now: float) -> None:
-        """A cable was plugged in."""
-        connected(self.charger, self._evse(evse), "CablePluggedIn", now)
+    def plug_in(self, evse: int, now: float) -> None:
+        """Note that a cable was plugged in at an EVSE."""
+        note_car(self.charger, self._evse(evse), "CablePluggedIn", now)
 
-    def unplugged(self, evse: int, now: float) -> None:
-        """The cable is out: session and transaction are over."""
+    def unplug(self, evse: int, now: float) -> None:
+        """Note that the cable is out: session and transaction are over."""
         place = self._evse(evse)
         place.session = None
         everything = ("EVConnected", "Authorized", "PowerPathClosed", "EnergyTransfer", "DataSigned")
-        transactions.ended(self.charger, place, everything, "EVDeparted", "EVDisconnected", now, "Idle")
+        transactions.end(self.charger, place, everything, "EVDeparted", "EVDisconnected", now, "Idle")
         tell_status(self.charger, place, place.resting, now)
         for key in self.charger.variables.rows:
             if key[0] == "ConnectedEV" and key[3] == evse:
                 self.charger.variables[key] = "false" if key[1] == "Available" else ""
 
     def out_of_service(self, evse: int, reason: str, now: float) -> None:
-        """The outlet serves nobody, and why; an empty reason takes it back. Faulted is told at once, car or not."""
+        """Note why the outlet serves nobody, empty: it serves again. The CSMS is told (Faulted) at once, whether a car is there or not."""
         place = self._evse(evse)
         place.faulted = reason
         free = place.session is None and place.transaction is None
         tell_status(self.charger, place, place.resting if reason or free else "Occupied", now)
 
-    def session_ended(
+    def end_session(
         self, evse: int, now: float, *, how: str = "Terminate", well: bool = True, reason: str | None = None, requirement: str | None = None
     ) -> None:
-        """The ISO session at an EVSE is over. After a pause the transaction goes on, else its authorization ends with it."""
+        """Note how the session at an EVSE ended. After a pause the transaction goes on, else its authorization ends with it."""
         place = self._evse(evse)
-        if place.session is None:
+        if place.session is None:  # the cable was out before: the transaction is over, its reason is still to be said
+            if not well:
+                reasons.problem(self.charger, place, how, reason or how, requirement, now)
             return
         stop_power(place)
         place.session = None
         if how == "Pause":
-            transactions.changed(self.charger, place, "ChargingStateChanged", now, "SuspendedEV")
+            transactions.update(self.charger, place, "ChargingStateChanged", now, "SuspendedEV")
             return
         if not well:
-            reasons.ended(self.charger, place, how, reason, requirement, now)
+            reasons.end_badly(self.charger, place, how, reason, requirement, now)
             return
         lost = ("Authorized", "EnergyTransfer", "PowerPathClosed")
-        transactions.ended(self.charger, place, lost, "ChargingStateChanged", "StoppedByEV", now, "EVConnected")
+        transactions.end(self.charger, place, lost, "ChargingStateChanged", "StoppedByEV", now, "EVConnected")
 
     def hazard(self, evse: int, found: str) -> None:
-        """The hardware found what ends the session: EmergencyStop, or IsolationMeasured that is not sound."""
+        """Note a danger that ends the session, by the name of its fact: EmergencyStop, or IsolationMeasured with a bad result."""
         reasons.hazard(self._evse(evse), found)
 
-    def metered(self, evse: int, reading: MeterReading, power: float | None = None, voltage: float | None = None) -> None:
-        """The latest reading at an outlet: registers, power (W, + into the EV), voltage (V). Kept, not sent: samples are taken by time."""
+    def stop_asked(self, evse: int) -> None:
+        """Note that the outlet or its station, not the CSMS, asks the car to stop: the transaction ends with that as its reason."""
+        reasons.local(self._evse(evse))
+
+    def take_reading(self, evse: int, reading: MeterReading, power: float | None = None, voltage: float | None = None) -> None:
+        """Keep the latest reading at an outlet: registers, power (W, + into the EV), voltage (V). It is sent with the next sample."""
         place = self._evse(evse)
         place.sample = replace(place.sample, reading=reading, power=power, voltage=voltage)
 
-    def admitted(self, evse: int, now: float) -> None:
-        """Someone at the outlet let the car charge: the CSMS is told that nobody was asked."""
-        transactions.began(self.charger, self._evse(evse), ("Authorized",), "Authorized", now, token=authorization.NOBODY)
+    def admit(self, evse: int, now: float) -> None:
+        """Note that the outlet itself let the car charge: the transaction gets a token of type NoAuthorization."""
+        transactions.begin(self.charger, self._evse(evse), ("Authorized",), "Authorized", now, token=authorization.NOBODY)
 
-    def limited(self, evse: int, limits: Limits, now: float) -> None:
-        """What the hardware can do has changed; what profiles take off it is said anew."""
+    def take_limits(self, evse: int, limits: Limits, now: float) -> None:
+        """Take changed limits of the hardware; the session is told the limits under the present profiles."""
         place = self._evse(evse)
         if limits != place.limits:
             place.limits = limits
@@ -109,24 +115,24 @@ class Bridge:
                 place.session.limits = None
             steering.steer(self.charger, place, now)
 
-    def presented(self, evse: int, token: Payload, now: float) -> None:
-        """Someone showed a token ({"idToken", "type"}) at an EVSE."""
+    def take_token(self, evse: int, token: Payload, now: float) -> None:
+        """Take a token ({"idToken", "type"}) that someone showed at an EVSE."""
         place = self._evse(evse)
         place.presented = token
         authorization.proceed(self.charger, place, now)
 
-    def planned(self, wanted: PlanWanted, offer: Offer, plan: Plan | None, now: float) -> None:
-        """A schedule that was wanted from us is made."""
-        charging.planned(self.charger, self._evse(wanted.evse), wanted.number, offer, plan, now)
+    def take_plan(self, wanted: PlanWanted, offer: Offer, plan: Plan | None, now: float) -> None:
+        """Take the offer and plan for a `PlanWanted`."""
+        charging.take_plan(self.charger, self._evse(wanted.evse), wanted.number, offer, plan, now)
 
     # --- the CSMS ---
 
-    def asked(self, action: str, payload: Payload, now: float) -> Payload:
-        """The result of a CALL of the CSMS. Raises `rpc.Refusal`."""
+    def answer(self, action: str, payload: Payload, now: float) -> Payload:
+        """The result of a CALL of the CSMS, carried out. Raises `rpc.Refusal` where it must be refused."""
         return requests.answer(self.charger, action, payload, now)
 
-    def connected(self, version: Version, now: float) -> None:
-        """A connection is open. Only a station that was not accepted yet introduces itself."""
+    def go_online(self, version: Version, now: float) -> None:
+        """Note that a connection is open, with its version. A station that was not accepted yet sends BootNotification."""
         charger = self.charger
         away = charger.offline(now)
         charger.version, charger.online, charger.offline_since = version, True, None
@@ -144,13 +150,13 @@ class Bridge:
         return self.charger.staples.get(certificate)
 
     def alarm(self, kind: str, text: str, now: float) -> None:
-        """A critical security event: kept until the CSMS has it, and not said twice meanwhile."""
+        """Report a critical security event: it is kept until the CSMS has it, and not queued twice."""
         if not any(call.payload.get("type") == kind for call in self.charger.outbox.kept):
             payload = {"type": kind, "timestamp": timestamp(self.charger.wall(now)), "techInfo": text[:255]}
             self.charger.call("SecurityEventNotification", payload, kept=True)
 
-    def disconnected(self, now: float) -> None:
-        """The connection is gone: what needs the CSMS goes on without it."""
+    def go_offline(self, now: float) -> None:
+        """Note that the connection is lost: whatever waits for the CSMS goes on without it."""
         charger = self.charger
         if not charger.online:
             return
@@ -159,22 +165,22 @@ class Bridge:
             self._failed(call, "ConnectionLost", now)
         self._steer(now)
 
-    def answered(self, call: Call, response: Payload, now: float) -> None:
-        """The result of a call of ours."""
+    def take_result(self, call: Call, response: Payload, now: float) -> None:
+        """Take the result of one of our calls."""
         self.charger.outbox.settled(None, now)
         handler = ANSWERS.get(call.action)
         if handler is not None:
             handler(self, call, response, now)
 
-    def failed(self, call: Call, code: str, now: float) -> None:
-        """A call of ours has no result; `code` is OCPP's, or Timeout or ConnectionLost."""
+    def take_failure(self, call: Call, code: str, now: float) -> None:
+        """Note that one of our calls has no result; `code` is OCPP's, or Timeout or ConnectionLost."""
         if self.charger.outbox.settled(code, now) is not None:
             self._failed(call, code, now)
 
     # --- time ---
 
     def deadline(self) -> float | None:
-        """When `tick` must be called at the latest (monotonic s)."""
+        """The time (monotonic s) at which `tick` must be called at the latest; None: nothing is due."""
         charger = self.charger
         moments: list[float | None] = [self._offline_edge(), charger.boot.due if charger.online else None]
         moments += [charger.boot.heartbeat_due, charger.outbox.deadline()] if charger.accepted else []
@@ -186,7 +192,7 @@ class Bridge:
         return min((moment for moment in moments if moment is not None), default=None)
 
     def tick(self, now: float) -> None:
-        """Do what is due."""
+        """Act on every timer that is due at `now`."""
         charger = self.charger
         wall = charger.wall(now)
         if not charger.online and charger.offline_since is None:
@@ -205,7 +211,7 @@ class Bridge:
         charger, session = self.charger, evse.session
         authorization.release(charger, evse, now)
         if evse.transaction is not None and evse.sample_due is not None and now >= evse.sample_due:
-            transactions.sampled(charger, evse, now)
+            transactions.sample(charger, evse, now)
         if session is not None and session.patience is not None and now >= session.patience:
             charger.note(f"EVSE {evse.id}: no profile of the CSMS within {charger.patience:g} s, the station goes on without")
             charging.fall_back(charger, evse, now)
@@ -222,7 +228,7 @@ class Bridge:
     # --- what comes out ---
 
     def calls(self, now: float) -> list[Call]:
-        """The call to send now, if none is under way: one at a time keeps the order."""
+        """Take the call to send now; empty while one is under way: one at a time keeps their order."""
         charger = self.charger
         call = charger.outbox.next(now, MAY_SAY[charger.boot.status]) if charger.online else None
         return [call] if call is not None else []
@@ -233,31 +239,31 @@ class Bridge:
         return facts
 
     def plans(self) -> list[PlanWanted]:
-        """Take the schedules that must be made here; answer each with `planned`."""
+        """Take the schedules that the station must make itself; answer each by `take_plan`."""
         plans, self.charger.plans = self.charger.plans, []
         return plans
 
     def news(self) -> list[Call | int]:
-        """Take what the journal must keep: calls to be delivered, numbers of calls that are over."""
+        """Take the changes for the journal: calls that must be delivered, numbers of calls that are over."""
         news, self.charger.outbox.news = self.charger.outbox.news, []
         return news
 
     def recall(self, calls: list[Call]) -> None:
-        """Take up what a journal kept, before anything new."""
+        """Queue calls that a journal kept, before anything new."""
         self.charger.outbox.recall(calls)
 
     def notes(self) -> list[str]:
-        """Take the lines for people."""
+        """Take the lines for the log."""
         notes, self.charger.notes = self.charger.notes, []
         return notes
 
     @property
     def resetting(self) -> bool:
-        """The CSMS asked for a reset, and nothing is left that would be cut off by it."""
+        """Whether the CSMS asked for a reset, and no transaction is left that it would cut off."""
         return bool(self.charger.reset) and not any(evse.transaction for evse in self.charger.evses.values())
 
-    def restarted(self, now: float) -> None:
-        """The reset is done: introduce the station anew."""
+    def restart(self, now: float) -> None:
+        """Note that the reset is done: BootNotification is sent anew."""
         self.charger.reset = ""
         self.charger.boot.status, self.charger.boot.reason, self.charger.boot.due = "", "RemoteReset", now
 
@@ -314,7 +320,7 @@ class Bridge:
         """Profiles may hold or not hold with the connection."""
         self.charger.offline_checked = now
         for evse in self.charger.evses.values():
-            charging.applied(self.charger, evse, now)
+            charging.apply_profiles(self.charger, evse, now)
 
     def _offline_edge(self) -> float | None:
         """When the next profile ends because the CSMS is away (monotonic s)."""
@@ -365,7 +371,7 @@ def _of_evse(handler: Callable[[Charger, Evse, Call, Payload, float], None]) -> 
 
 
 def _event_answered(bridge: Bridge, call: Call, response: Payload, now: float) -> None:
-    transactions.answered(bridge.charger, bridge.charger.evses[call.evse], call.about, response, now)
+    transactions.take_answer(bridge.charger, bridge.charger.evses[call.evse], call.about, response, now)
 
 
 ANSWERS: Final[dict[str, Callable[[Bridge, Call, Payload, float], None]]] = {
@@ -373,13 +379,13 @@ ANSWERS: Final[dict[str, Callable[[Bridge, Call, Payload, float], None]]] = {
     "Heartbeat": Bridge._set_clock,
     "PullDynamicScheduleUpdate": Bridge._pulled,
     "TransactionEvent": _event_answered,
-    "Authorize": _of_evse(authorization.answered),
+    "Authorize": _of_evse(authorization.take_verdict),
     "NotifyEVChargingNeeds": _of_evse(charging.needs_answered),
     "Get15118EVCertificate": _of_evse(certificates.installation_answered),
     "GetCertificateStatus": lambda bridge, call, response, now: certificates.status_answered(bridge.charger, call, response),
 }
 FAILURES: Final[dict[str, Callable[[Charger, Evse, Call, str, float], None]]] = {
-    "Authorize": authorization.failed,
+    "Authorize": authorization.go_without_verdict,
     "NotifyEVChargingNeeds": charging.needs_failed,
     "Get15118EVCertificate": certificates.installation_failed,
 }

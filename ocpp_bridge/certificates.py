@@ -1,4 +1,4 @@
-"""Certificates that a CSMS fetches for the station: contracts for cars (M01), and the status of the station's own chain (M06)."""
+"""Certificates that the CSMS gets for the station: contracts for cars (M01), and the status of the station's own chain (M06)."""
 
 import base64
 import binascii
@@ -11,37 +11,38 @@ from ocpp_bridge.schemas import Payload, Version
 from pki.certificate import facts, read
 from secc.station import CertificateInstallationWanted, CertificateReady, CertificateRefused
 
-NAMESPACE: Final = "urn:iso:std:iso:15118:-20:CommonMessages"
 EXI_MAXIMUM: Final[dict[Version, int]] = {"ocpp2.1": 11_000, "ocpp2.0.1": 5_600}  # characters of exiRequest
 
 
 def installation_wanted(charger: Charger, evse: Evse, want: CertificateInstallationWanted, now: float) -> None:
-    """Pass the car's request on, as it came: the signature in it is over its own octets."""
+    """Pass the car's request for a contract to the CSMS with its octets unchanged, since its signature is over them."""
+    if evse.session is not None:
+        evse.session.installation = want
     text = base64.b64encode(want.exi).decode()
-    payload: Payload = {"iso15118SchemaVersion": NAMESPACE, "action": "Install", "exiRequest": text}
+    payload: Payload = {"iso15118SchemaVersion": want.namespace, "action": "Install", "exiRequest": text}
     if charger.version == "ocpp2.1":
         payload["maximumContractCertificateChains"] = want.maximum_chains
         if want.prioritized_emaids:
             payload["prioritizedEMAIDs"] = [emaid[:255] for emaid in want.prioritized_emaids[:8]]
     fits = len(text) <= EXI_MAXIMUM[charger.version] and charger.variables.yes("ISO15118Ctrlr.ContractCertificateInstallationEnabled")
-    if not fits or not charger.call("Get15118EVCertificate", payload, evse=evse.id, about=evse.session, urgent=True):
-        charger.tell(
-            evse, CertificateRefused(reason="the CSMS cannot be asked for a contract: it is not there, or the request does not fit")
-        )
+    if not fits or not charger.call("Get15118EVCertificate", payload, evse=evse.id, about=want, urgent=True):
+        why = "the CSMS cannot be asked for a contract: it is not there, or the request does not fit"
+        charger.tell(evse, CertificateRefused(reason=why, about=want.number))
 
 
 def installation_answered(charger: Charger, evse: Evse, call: Call, response: Payload, now: float) -> None:
-    """The contract, or none."""
-    if evse.session is None or call.about is not evse.session:
-        return
+    """Take the CSMS's answer to the car's request: tell the session the contract, or that there is none."""
+    want = evse.session.installation if evse.session is not None else None
+    if want is None or call.about is not want:
+        return  # another car by now, or another request
     try:
         exi = base64.b64decode(response["exiResponse"], validate=True)
     except binascii.Error:
         exi = b""
     if response["status"] == "Accepted" and exi:
-        charger.tell(evse, CertificateReady(exi, response.get("remainingContracts", 0)))
+        charger.tell(evse, CertificateReady(exi, response.get("remainingContracts", 0), want.number))
     else:
-        charger.tell(evse, CertificateRefused(reason=f"the CSMS has no contract: {_said(response)}"))
+        charger.tell(evse, CertificateRefused(reason=f"the CSMS has no contract: {_said(response)}", about=want.number))
 
 
 def _said(response: Payload) -> str:
@@ -50,13 +51,15 @@ def _said(response: Payload) -> str:
 
 
 def installation_failed(charger: Charger, evse: Evse, call: Call, code: str, now: float) -> None:
-    """The CSMS did not answer."""
-    if evse.session is not None and call.about is evse.session:
-        charger.tell(evse, CertificateRefused(reason=f"the CSMS does not answer the request for a contract: {code}"))
+    """Tell the session that there is no contract, because the CSMS did not answer."""
+    want = evse.session.installation if evse.session is not None else None
+    if want is not None and call.about is want:
+        why = f"the CSMS does not answer the request for a contract: {code}"
+        charger.tell(evse, CertificateRefused(reason=why, about=want.number))
 
 
 def status_wanted(charger: Charger, certificate: bytes, issuer: bytes) -> bool:
-    """Ask for the OCSP response of a certificate of the station (both DER), to be found in `Charger.staples`. False: nobody to ask."""
+    """Ask for the OCSP response for a certificate of the station (both DER); it comes into `Charger.staples`. False: nobody to ask."""
     urls = facts(read(certificate)).ocsp_urls
     if not urls:
         return False
@@ -65,7 +68,7 @@ def status_wanted(charger: Charger, certificate: bytes, issuer: bytes) -> bool:
 
 
 def status_answered(charger: Charger, call: Call, response: Payload) -> None:
-    """Keep the response, to be stapled to the station's TLS handshakes."""
+    """Keep the OCSP response for the station's TLS handshakes."""
     if response["status"] == "Accepted" and "ocspResult" in response:
         try:
             charger.staples[call.about] = base64.b64decode(response["ocspResult"], validate=True)

@@ -1,4 +1,4 @@
-"""The shell of a station's OCPP: one WebSocket to its CSMS, kept for ever, and the time.
+"""The shell of a station's OCPP: one WebSocket to its CSMS, opened anew whenever it is lost, and the clock.
 
 charge_point = ChargePoint(Endpoint("ws://csms:9000/ocpp", "CS-1", password="..."), bridge)
 backend = charge_point.outlet(1)          # the `secc.station.Backend` of EVSE 1
@@ -21,12 +21,10 @@ from urllib.parse import quote
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import InvalidStatus
 
-from energy.offer import Offer
-from energy.plan import Plan
 from ocpp_bridge import local
 from ocpp_bridge.bridge import SUPPORTED, Bridge
 from ocpp_bridge.charger import PlanWanted
-from ocpp_bridge.journal import compacted, lines, recalled
+from ocpp_bridge.journal import compacted, lines, undelivered
 from ocpp_bridge.link import CallFailed, Link, Trace
 from ocpp_bridge.opening import opening
 from ocpp_bridge.outbox import Call
@@ -34,6 +32,8 @@ from ocpp_bridge.outlet import OutletBackend
 from ocpp_bridge.schemas import Payload, PayloadFault, Version
 from pki.files import replace
 from v2g.address import demand_address
+from v2g.energy.offer import Offer
+from v2g.energy.plan import Plan
 from v2g.legible import logger
 from v2g.tasks import Fallen, Tasks
 
@@ -46,7 +46,7 @@ Scheduler = Callable[[PlanWanted], tuple[Offer, Plan | None]]
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """How to reach the CSMS. The security profile follows: ws:// is 1, wss:// 2, wss:// with a client certificate 3.
+    """The address of the CSMS and the credentials there. They decide the security profile: ws:// is 1, wss:// 2, with a certificate 3.
 
     ValueError for a station id that no CSMS takes, or credentials that do not fit the transport.
     """
@@ -70,29 +70,29 @@ class Endpoint:
 
     @property
     def secure(self) -> bool:
-        """Whether there is TLS."""
+        """Whether the connection uses TLS."""
         return self.url.startswith("wss://")
 
     @property
     def profile(self) -> int:
-        """OCPP's security profile; 0 is a bench without any authentication."""
+        """OCPP's security profile, 1 to 3; 0: no authentication at all, for a bench."""
         if not self.secure:
             return 1 if self.password is not None else 0
         return 3 if self.certificate is not None else 2
 
     @property
     def address(self) -> str:
-        """The address of this station."""
+        """The URL of the WebSocket, with the station id."""
         return f"{self.url.rstrip('/')}/{quote(self.station_id, safe='')}"
 
     def headers(self) -> dict[str, str]:
-        """Basic authentication, unless a certificate speaks for the station."""
+        """The HTTP headers: Basic authentication where there is a password; none where a certificate authenticates."""
         if self.password is None or self.profile == 3:
             return {}
         return {"Authorization": "Basic " + base64.b64encode(f"{self.station_id}:{self.password}".encode()).decode()}
 
     def tls(self) -> ssl.SSLContext | None:
-        """TLS 1.2 or 1.3 that verifies the CSMS and its host name; made anew for each connection, so that renewed files are used."""
+        """A fresh context for TLS 1.2 or 1.3 that verifies the CSMS and its host name; None for ws://. Files are read anew each time."""
         if not self.secure:
             return None
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # the default one would log its secrets wherever SSLKEYLOGFILE points
@@ -108,28 +108,28 @@ class Endpoint:
 
 
 class Journal:
-    """The file behind `ocpp_bridge.journal`. Its methods block on the disk: call them off the event loop."""
+    """The file of the journal (`ocpp_bridge.journal`). Its methods block on the disk: call them off the event loop."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._room = JOURNAL_MAXIMUM
 
     def read(self, wall: float) -> list[Call]:
-        """What is left from before; a file that is no journal is moved aside."""
+        """The calls that a former run left undelivered; a file that is no journal is moved aside. `wall` is epoch s."""
         try:
-            return recalled(self.path.read_bytes(), wall) if self.path.exists() else []
+            return undelivered(self.path.read_bytes(), wall) if self.path.exists() else []
         except ValueError as error:
             aside = self.path.rename(self.path.with_suffix(".unreadable"))
             LOG.error("%s: %s; it was moved to %s", self.path, error, aside)
             return []
 
     def begin(self, octets: bytes) -> None:
-        """Write the file anew."""
+        """Write the file anew with these octets."""
         replace(self.path, octets, 0o600)
         self._room = JOURNAL_MAXIMUM + len(octets)
 
     def append(self, octets: bytes) -> None:
-        """Add lines; a file that grew by `JOURNAL_MAXIMUM` is written anew without what is over."""
+        """Append lines; a file that grew by `JOURNAL_MAXIMUM` is written anew without calls that are over."""
         if not octets:
             return
         with self.path.open("ab", buffering=0) as out:
@@ -152,10 +152,10 @@ def _all_written(file: int, octets: bytes) -> int:
 
 
 class ChargePoint:
-    """Runs a bridge: connects, reconnects, calls, answers.
+    """Runs the bridge of a station: connects, reconnects, sends calls, answers calls.
 
     `scheduler` makes local schedules, in a thread of its own. `journal` is a file that keeps undelivered events over a restart.
-    `say` hears of a task that fell; it begins again by itself.
+    `say` is called when a background task failed; it begins again by itself.
     """
 
     def __init__(
@@ -183,7 +183,7 @@ class ChargePoint:
         bridge.charger.variables["SecurityCtrlr.SecurityProfile"] = str(endpoint.profile)
 
     def outlet(self, evse: int) -> OutletBackend:
-        """The backend of an EVSE: what its driver speaks to."""
+        """The backend for an EVSE, which decides for its sessions."""
         return self._outlets[evse]
 
     def now(self) -> float:
@@ -191,15 +191,15 @@ class ChargePoint:
         return time.monotonic()
 
     def wake(self) -> None:
-        """Something happened that the bridge may want to act upon."""
+        """Make the shell look at the bridge at once, because something changed."""
         self._changed.set()
 
     def account(self) -> dict[str, Any]:
-        """How it stands with the connection and the tasks behind it (JSON)."""
+        """The state of the connection and of the tasks behind it, JSON-able."""
         return {"connected": self.link is not None, "failures": self._failures, "reason": self._failure, "tasks": self.tasks.account()}
 
     async def run(self) -> None:
-        """Serve until cancelled. Sessions are served from the first moment on, whether there is a connection or not."""
+        """Serve until cancelled. Sessions are served from the beginning, whether there is a connection or not."""
         if self._journal is not None:
             if not self._recalled:
                 self.bridge.recall(await asyncio.to_thread(self._journal.read, self.bridge.charger.wall(self.now())))
@@ -273,21 +273,21 @@ class ChargePoint:
         version = cast(Version, socket.subprotocol)
         self.link = Link(socket, version, self._asked, SUPPORTED, self._trace)
         LOG.info("connected to %s, %s, security profile %d", self.endpoint.address, version, self.endpoint.profile)
-        self.bridge.connected(version, self.now())
+        self.bridge.go_online(version, self.now())
         self.wake()
         try:
             self._failure = await self.link.run()
             LOG.warning("disconnected: %s", self._failure)
         finally:
             self.link = None
-            self.bridge.disconnected(self.now())
+            self.bridge.go_offline(self.now())
             self.wake()
         return self._reset()
 
     def _reset(self) -> bool:
         if not self.bridge.resetting:
             return False
-        self.bridge.restarted(self.now())
+        self.bridge.restart(self.now())
         return True
 
     def _refused(self, error: Exception) -> None:
@@ -310,7 +310,7 @@ class ChargePoint:
 
     async def _asked(self, action: str, payload: Payload) -> Payload:
         try:
-            return self.bridge.asked(action, payload, self.now())
+            return self.bridge.answer(action, payload, self.now())
         finally:
             self.wake()
 
@@ -344,22 +344,22 @@ class ChargePoint:
 
     def _call(self, call: Call) -> None:
         if self.link is None:
-            self.bridge.failed(call, "ConnectionLost", self.now())
+            self.bridge.take_failure(call, "ConnectionLost", self.now())
             return
         limit = self.bridge.charger.variables.number("OCPPCommCtrlr.MessageTimeout[Default]")
         try:
             self.link.call(call.action, call.payload, limit).add_done_callback(lambda result: self._settled(call, result))
         except PayloadFault as fault:
             LOG.error("not sent: %s", fault)
-            self.bridge.failed(call, fault.code, self.now())
+            self.bridge.take_failure(call, fault.code, self.now())
             self.wake()
 
     def _settled(self, call: Call, result: asyncio.Future[Payload]) -> None:
         error = None if result.cancelled() else result.exception()
         if isinstance(error, CallFailed) or result.cancelled():
-            self.bridge.failed(call, error.code if isinstance(error, CallFailed) else "ConnectionLost", self.now())
+            self.bridge.take_failure(call, error.code if isinstance(error, CallFailed) else "ConnectionLost", self.now())
         else:
-            self.bridge.answered(call, result.result(), self.now())
+            self.bridge.take_result(call, result.result(), self.now())
         self.wake()
 
     async def _plan(self, wanted: PlanWanted) -> None:
@@ -368,5 +368,5 @@ class ChargePoint:
         except (ValueError, ArithmeticError) as error:
             LOG.error("EVSE %d: no schedule can be made: %s", wanted.evse, error)
             return
-        self.bridge.planned(wanted, *made, self.now())
+        self.bridge.take_plan(wanted, *made, self.now())
         self.wake()

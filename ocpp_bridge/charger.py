@@ -1,7 +1,7 @@
-"""What a charging station knows while it speaks OCPP: its EVSEs with their sessions and transactions, its profiles, variables and calls.
+"""The state of a charging station that speaks OCPP: its EVSEs with their sessions and transactions, profiles, variables and calls.
 
-A `Charger` is the state that `bridge` moves; it decides nothing. `now` is the shell's monotonic time. Wall times here are those of the
-CSMS, for what it means by a time is what counts: the station's own plus `skew`. Where sessions are spoken to they are turned back.
+A `Charger` is the state that `bridge` and its functions change; it decides nothing. `now` is the shell's monotonic time (s). Wall times
+here are by the clock of the CSMS: the station's own plus `skew`. They are turned back where sessions are told.
 """
 
 import math
@@ -10,18 +10,28 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
-from energy.needs import Needs
-from energy.offer import Offer
-from energy.plan import Plan
-from energy.signal import Signal
-from energy.site import Site
 from ocpp_bridge.device_model import DeviceModel
-from ocpp_bridge.mapping import Sample, transfer
+from ocpp_bridge.mapping import Sample, transfers
 from ocpp_bridge.outbox import Call, Outbox
 from ocpp_bridge.profiles import MODES, Composite, Outlet, Period, Profiles
+from ocpp_bridge.ration import Ration
 from ocpp_bridge.schemas import Payload, Version
 from ocpp_bridge.times import Clock
-from secc.station import AuthorizationWanted, Fact, Limits, ScheduleChosen, Service, ServiceSelected
+from secc.station import (
+    AuthorizationWanted,
+    CertificateInstallationWanted,
+    Fact,
+    Limits,
+    ScheduleChosen,
+    Service,
+    ServiceSelected,
+)
+from v2g.energy.needs import Needs
+from v2g.energy.offer import Offer
+from v2g.energy.plan import Plan
+from v2g.energy.signal import Signal
+from v2g.energy.site import Site
+from v2g.services import SERVICES
 
 ChargingState = Literal["EVConnected", "Charging", "SuspendedEV", "SuspendedEVSE", "Idle"]
 CACHE_MAXIMUM: Final = 1000  # tokens
@@ -29,7 +39,7 @@ CACHE_MAXIMUM: Final = 1000  # tokens
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What BootNotification says of the station."""
+    """The station's model, vendor, serial number and firmware, for BootNotification."""
 
     model: str = "v2gkit"
     vendor: str = "v2gkit"
@@ -55,10 +65,11 @@ class Transaction:
 
 @dataclass(slots=True)
 class Session:
-    """What the present car at an EVSE has said, and what it was answered."""
+    """What the bridge knows of the present session at an EVSE: what the car asked, and what it was answered."""
 
     evccid: str = ""
     authorization: AuthorizationWanted | None = None  # waiting for a verdict
+    installation: CertificateInstallationWanted | None = None  # the last request for a contract
     remote: bool = False  # a RequestStartTransaction let it charge
     held: tuple[float, Payload] | None = None  # until when (monotonic s) a token waits for the CSMS to come back
     token: Payload | None = None  # idToken it was authorized with
@@ -87,7 +98,7 @@ class Session:
 
 @dataclass(slots=True)
 class Evse:
-    """One EVSE: fixed are its id, services and limits."""
+    """One EVSE: its id, services and limits are fixed, everything else is its present state."""
 
     id: int
     services: tuple[Service, ...]
@@ -109,29 +120,29 @@ class Evse:
 
     @property
     def resting(self) -> str:
-        """Its connectorStatus while no car is there."""
+        """The connectorStatus of the EVSE while no car is there."""
         return "Faulted" if self.faulted else "Available" if self.operative else "Unavailable"
 
     @property
     def gives_back(self) -> bool:
         """Whether a car may discharge here by any of its services."""
-        return any(service.endswith("BPT") for service in self.services)
+        return any(SERVICES[service].bidirectional for service in self.services)
 
     @property
     def dc(self) -> bool:
-        """Whether it gives direct current."""
-        return any(service.startswith("DC") for service in self.services)
+        """Whether the EVSE gives direct current."""
+        return any(SERVICES[service].dc for service in self.services)
 
     @property
     def outlet(self) -> Outlet:
-        """It, as profiles see it."""
+        """The EVSE as charging profiles need it: AC or DC, phases, voltage, transaction."""
         tx = self.transaction
         return Outlet(self.id, self.dc, self.limits.phases, self.limits.nominal_voltage, tx.id if tx else None, tx.started if tx else 0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class PlanWanted:
-    """A schedule that the station must make itself, without holding up anything: answer with `Bridge.planned`."""
+    """The request for a schedule that the station makes itself, on another thread; the answer goes to `Bridge.planned`."""
 
     evse: int
     number: int
@@ -143,7 +154,7 @@ class PlanWanted:
 
 @dataclass(slots=True)
 class Boot:
-    """Where the station stands with its CSMS."""
+    """The state of the station's registration at its CSMS."""
 
     status: Literal["", "Pending", "Accepted", "Rejected"] = ""
     reason: str = "PowerUp"
@@ -153,7 +164,7 @@ class Boot:
 
 @dataclass(slots=True)
 class Charger:
-    """The whole station. `entropy(n)` gives n random octets."""
+    """The state of the whole station. `entropy(n)` gives n random octets."""
 
     clock: Clock
     entropy: Callable[[int], bytes]
@@ -169,6 +180,10 @@ class Charger:
     profiles: Profiles = field(default_factory=Profiles)
     outbox: Outbox = field(default_factory=Outbox)
     boot: Boot = field(default_factory=Boot)
+    # A car that tries for ever makes one event a minute, for the same words are told once. A flood of strangers must be no flood of events,
+    # nor take the room of what is told of sessions; its queue is full after ten minutes offline, with 100 KB.
+    strangers: Ration = field(default_factory=lambda: Ration(10, 100, "cars that were turned away"))
+    problems: Ration = field(default_factory=lambda: Ration(60, 400, "problems of sessions"))
     online: bool = False
     offline_since: float | None = None  # monotonic s
     offline_checked: float = 0.0  # monotonic s, up to when profiles that end while offline have been seen to
@@ -184,15 +199,15 @@ class Charger:
     def __post_init__(self) -> None:
         self.variables = DeviceModel(tuple(self.evses))
         for evse in self.evses.values():
-            modes = ",".join(transfer(service, evse.limits.phases) for service in evse.services)
+            modes = ",".join(transfers(evse.services, evse.limits.phases, self.version))
             for name, value in (
                 ("V2XChargingCtrlr.SupportedEnergyTransferModes", modes),
                 ("V2XChargingCtrlr.SupportedOperationModes", ",".join(MODES)),
-                ("V2XChargingCtrlr.Available", "true" if "BPT" in modes else "false"),
+                ("V2XChargingCtrlr.Available", "true" if evse.gives_back else "false"),
                 ("EVSE.ISO15118EvseId", evse.evse_id),
                 ("EVSE.SupplyPhases", str(evse.limits.phases)),
                 ("EVSE.Power", f"{evse.limits.charge_power:.0f}"),
-                ("EVSE.DischargePower", f"{evse.limits.discharge_power:.0f}" if "BPT" in modes else "0"),
+                ("EVSE.DischargePower", f"{evse.limits.discharge_power:.0f}" if evse.gives_back else "0"),
             ):
                 self.variables[DeviceModel.key(name, evse.id)] = value
         if all(evse.dc for evse in self.evses.values()):
@@ -200,7 +215,7 @@ class Charger:
         self.configure()
 
     def configure(self) -> None:
-        """Let the variables take effect that others hold a copy of."""
+        """Copy the variables that the outbox holds into it, after one has changed."""
         self.outbox.attempts = int(self.variables.number("OCPPCommCtrlr.MessageAttempts[TransactionEvent]"))
         self.outbox.interval = self.variables.number("OCPPCommCtrlr.MessageAttemptInterval[TransactionEvent]")
 
@@ -210,7 +225,7 @@ class Charger:
         return self.online and self.boot.status == "Accepted"
 
     def call(self, action: str, payload: Payload, **how: Any) -> bool:
-        """Say something, with the fields of `Call`; False if nobody would hear it and it need not be kept."""
+        """Queue a call, with fields of `Call`; False, and nothing is queued, while there is no connection and it need not be kept."""
         call = Call(action, payload, **how)
         pending = call.solicited and self.online and self.boot.status == "Pending"
         if not (call.kept or self.accepted or pending or action == "BootNotification"):
@@ -219,37 +234,37 @@ class Charger:
         return True
 
     def tell(self, evse: Evse, fact: Fact) -> None:
-        """Tell the session at an EVSE."""
+        """Queue a fact for the session at an EVSE."""
         self.facts.append((evse.id, fact))
 
     def note(self, text: str) -> None:
-        """A line for people."""
+        """Queue a line for the log."""
         self.notes.append(text)
 
     def wall(self, now: float) -> float:
-        """Epoch seconds, up to the next millisecond: at the moment of an edge the edge is never still ahead by a rounding error."""
+        """The CSMS's wall time (epoch s) at `now`, rounded up to a millisecond, so that an edge that is due is never still ahead."""
         return math.ceil((self.clock.wall(now) + self.skew) * 1000.0) / 1000.0
 
     def moment(self, wall: float) -> float:
-        """The monotonic time at which `wall` shows that."""
+        """The monotonic time (s) at which the CSMS's clock shows `wall` (epoch s)."""
         return self.clock.now(wall - self.skew)
 
     def uuid(self) -> str:
-        """A new random id."""
+        """A new random id (UUID)."""
         return str(uuid.UUID(bytes=self.entropy(16), version=4))
 
     def number(self) -> int:
-        """A new number, from 1."""
+        """The next number, counted from 1."""
         self.numbers += 1
         return self.numbers
 
     def offline(self, now: float) -> float:
-        """For how many seconds the CSMS has been away; at least a moment while it is."""
+        """How long (s) the connection has been lost; 0 while there is one, above 0 otherwise."""
         return 0.0 if self.online else max(now - (now if self.offline_since is None else self.offline_since), 1e-3)
 
     @property
     def whole(self) -> Evse:
-        """The station as if it were one EVSE, 0: what its grid connection may draw."""
+        """The station's grid connection as EVSE 0, for profiles of the whole station."""
         places = list(self.evses.values())
         services = tuple(dict.fromkeys(service for place in places for service in place.services))
         power = sum(place.limits.charge_power for place in places), sum(place.limits.discharge_power for place in places)
@@ -257,11 +272,11 @@ class Charger:
         return Evse(0, services, limits)
 
     def of_transaction(self, id_: str) -> Evse | None:
-        """The EVSE at which it runs."""
+        """The EVSE at which the transaction with that id runs, None: none."""
         return next((evse for evse in self.evses.values() if evse.transaction and evse.transaction.id == id_), None)
 
     def remember(self, token: Payload, info: Payload) -> None:
-        """Keep what the CSMS said of a token, for when it cannot be asked."""
+        """Keep the idTokenInfo of a token in the cache, for times without connection."""
         if self.variables.yes("AuthCacheCtrlr.Enabled"):
             self.cache.pop(token["idToken"], None)
             self.cache[token["idToken"]] = info

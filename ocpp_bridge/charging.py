@@ -11,10 +11,6 @@ import math
 from dataclasses import replace
 from typing import Any, Final
 
-from energy.needs import Needs
-from energy.offer import Offer, Tuple
-from energy.plan import Plan
-from energy.series import Series
 from ocpp_bridge import steering, transactions
 from ocpp_bridge.acceptance import judge
 from ocpp_bridge.charger import Charger, Evse, PlanWanted
@@ -24,6 +20,11 @@ from ocpp_bridge.profiles import TX, Composite, Rejected
 from ocpp_bridge.schemas import Payload
 from ocpp_bridge.times import timestamp
 from secc.station import NeedsChanged, RenegotiationAsked, ScheduleChosen, ScheduleReady
+from v2g.energy.needs import Needs
+from v2g.energy.offer import Offer, Tuple
+from v2g.energy.plan import Plan
+from v2g.energy.series import Series
+from v2g.services import SERVICES
 
 DEPARTURE_CHANGE: Final = 60.0  # s; less is the rounding of a car that counts down in seconds
 NEEDS_AGAIN: Final = 60.0  # s between two NotifyEVChargingNeeds of a charge loop: a car may change its mind every 250 ms
@@ -33,8 +34,8 @@ REACH: Final = 2 * HORIZON  # s; a composite looks no further, however late the 
 # --- needs ---
 
 
-def wanted(charger: Charger, evse: Evse, want: NeedsChanged, now: float) -> None:
-    """The car's needs: for a schedule, or anew in the loop."""
+def take_needs(charger: Charger, evse: Evse, want: NeedsChanged, now: float) -> None:
+    """Handle the car's needs: before power a schedule is wanted, in the loop the needs have changed."""
     session = evse.session
     if session is None or session.selected is None:
         return
@@ -67,7 +68,7 @@ def _ask(charger: Charger, evse: Evse, now: float, *, again: bool) -> None:
 
 
 def fall_back(charger: Charger, evse: Evse, now: float) -> None:
-    """Offer what there is: the profile of the CSMS, else a schedule of our own."""
+    """Offer the car a schedule without waiting longer: by the profile of the CSMS, else one made by the station."""
     if _tx_schedules(charger, evse):
         ready(charger, evse, now)
     else:
@@ -75,7 +76,7 @@ def fall_back(charger: Charger, evse: Evse, now: float) -> None:
 
 
 def alike(before: Needs, after: Needs, wall: float) -> bool:
-    """Whether needs are the same for the CSMS. Energies do not count, they shrink with every Wh; nor does a twentieth of the stay."""
+    """Whether the CSMS need not be told of changed needs: energies do not count, nor does 5 % of the stay. `wall` is epoch s."""
     if (before.departure is None) != (after.departure is None):
         return False
     if before.departure is not None and after.departure is not None:
@@ -104,19 +105,20 @@ def _tell_needs(charger: Charger, evse: Evse, now: float, since: float | None = 
 
 
 def tell_again(charger: Charger, evse: Evse, now: float) -> None:
-    """After a time offline: needs that the CSMS has not heard of."""
+    """Send needs that the CSMS was not told, after the connection is back."""
     session = evse.session
     if session is not None and session.needs is not None and session.selected is not None and session.told_needs is None:
         _tell_needs(charger, evse, now, session.needs_at)
 
 
 def needs_answered(charger: Charger, evse: Evse, call: Call, response: Payload, now: float) -> None:
-    """Whether a profile will come."""
+    """Take the NotifyEVChargingNeedsResponse: it says whether a profile will come."""
     session = evse.session
     if session is None or call.about is not session:
         return
     status = response["status"]
-    if status == "Rejected" and charger.version == "ocpp2.1" and session.selected and session.selected.service.endswith("BPT"):
+    both = session.selected is not None and SERVICES[session.selected.service].bidirectional
+    if status == "Rejected" and charger.version == "ocpp2.1" and both:
         transactions.stop(charger, evse, "ReqEnergyTransferRejected", "AbnormalCondition", "the CSMS does not allow this energy transfer")
     elif not session.asked:
         return
@@ -127,7 +129,7 @@ def needs_answered(charger: Charger, evse: Evse, call: Call, response: Payload, 
 
 
 def needs_failed(charger: Charger, evse: Evse, call: Call, code: str, now: float) -> None:
-    """The CSMS does not answer: go on without it."""
+    """Go on without the CSMS, because NotifyEVChargingNeeds was not answered."""
     session = evse.session
     if session is not None and call.about is session:
         session.told_needs = None
@@ -140,24 +142,24 @@ def needs_failed(charger: Charger, evse: Evse, call: Call, code: str, now: float
 
 
 def install(charger: Charger, evse: int, profile: Payload, now: float) -> None:
-    """Hold a profile for an EVSE (0: all) and let it take effect. Raises `Rejected`, or ValueError for prices that cannot be read."""
+    """Install a profile for an EVSE (0: all) and let it take effect. Raises `Rejected`, or ValueError for prices that cannot be read."""
     judge(evse, profile, {each.id: each.outlet for each in charger.evses.values()}, charger.profiles)
     for schedule in profile["chargingSchedule"]:
         prices_of(schedule, 0.0, 1.0)
     charger.profiles.install(evse, profile, charger.wall(now))
-    touched(charger, evse, now)
+    profiles_changed(charger, evse, now)
 
 
-def touched(charger: Charger, evse: int, now: float) -> None:
-    """Profiles of an EVSE (0: all) came, changed or went."""
+def profiles_changed(charger: Charger, evse: int, now: float) -> None:
+    """Let a change in the profiles of an EVSE (0: all) take effect on its session."""
     charger.variables["SmartChargingCtrlr.Entries[ChargingProfiles]"] = str(len(charger.profiles.held))
     for each in charger.evses.values():
         if evse in (0, each.id):
-            applied(charger, each, now)
+            apply_profiles(charger, each, now)
 
 
 def bring(charger: Charger, evse: Evse, now: float) -> None:
-    """Install what a RequestStartTransaction brought, once there is a transaction."""
+    """Install the profile that came with a RequestStartTransaction, once there is a transaction."""
     if evse.brought is None or evse.transaction is None:
         return
     profile, evse.brought = evse.brought | {"transactionId": evse.transaction.id}, None
@@ -187,7 +189,7 @@ def _end(charger: Charger, needs: Needs, wall: float) -> float:
 
 
 def ready(charger: Charger, evse: Evse, now: float) -> None:
-    """Offer the car what the CSMS sent."""
+    """Offer the car the schedules that the CSMS sent."""
     session = evse.session
     assert session is not None
     assert session.needs is not None
@@ -207,7 +209,7 @@ def _shifted(offered: Tuple, seconds: float) -> Tuple:
 
 
 def locally(charger: Charger, evse: Evse, now: float) -> None:
-    """Have a schedule made here, within what profiles there are."""
+    """Have the station make a schedule itself, within the present profiles."""
     session = evse.session
     assert session is not None
     assert session.needs is not None
@@ -219,8 +221,8 @@ def locally(charger: Charger, evse: Evse, now: float) -> None:
     )
 
 
-def planned(charger: Charger, evse: Evse, number: int, offer: Offer, plan: Plan | None, now: float) -> None:
-    """The local schedule is made; it is of use if nothing better came meanwhile."""
+def take_plan(charger: Charger, evse: Evse, number: int, offer: Offer, plan: Plan | None, now: float) -> None:
+    """Take the schedule that the station made; it is offered unless the CSMS has sent one meanwhile."""
     session = evse.session
     if session is None or session.planning != number:
         return
@@ -239,8 +241,8 @@ def _offered(charger: Charger, evse: Evse, offer: Offer, now: float, *, by_csms:
     steering.steer(charger, evse, now)
 
 
-def chosen(charger: Charger, evse: Evse, want: ScheduleChosen, now: float) -> None:
-    """The car has chosen; the CSMS hears of it once power flows."""
+def take_schedule(charger: Charger, evse: Evse, want: ScheduleChosen, now: float) -> None:
+    """Keep the car's choice of a schedule; the CSMS is told once power flows."""
     session = evse.session
     if session is None:
         return
@@ -253,7 +255,7 @@ def chosen(charger: Charger, evse: Evse, want: ScheduleChosen, now: float) -> No
 
 
 def tell_chosen(charger: Charger, evse: Evse, now: float) -> None:
-    """NotifyEVChargingSchedule: in Dynamic control the CSMS's own schedule, for the car's profile binds nobody there (K19)."""
+    """Send NotifyEVChargingSchedule: the car's profile; in Dynamic control the CSMS's schedule, since no profile binds there (K19)."""
     session = evse.session
     if session is None or session.chosen is None:
         return
@@ -278,8 +280,8 @@ def _followed(said: Composite, evse: Evse) -> Series:
 # --- profiles that come or go, and time that passes ---
 
 
-def applied(charger: Charger, evse: Evse, now: float) -> None:
-    """The profiles of an EVSE changed: let the car know in the way its control mode allows."""
+def apply_profiles(charger: Charger, evse: Evse, now: float) -> None:
+    """Let changed profiles of an EVSE reach the car in the way that its control mode allows."""
     session = evse.session
     if session is None or session.needs is None or session.selected is None:
         evse.next_edge = None

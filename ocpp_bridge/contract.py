@@ -1,4 +1,4 @@
-"""What a CSMS is told of a contract: token, certificate hash data for OCSP, or the certificates themselves (C07)."""
+"""The parts of Authorize that describe a contract: token, hash data of its certificates for OCSP, or the certificates (C07)."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -19,7 +19,7 @@ CHAIN_MAXIMUM: Final = 4
 
 
 def token(kind: str, text: str, version: Version, evccid: str = "") -> Payload:
-    """An idToken. With V2X the CSMS also wants to know the car (Q01.FR.02), which 2.0.1 has no room for."""
+    """An idToken of a type and text; in 2.1 with the car's EVCCID, for V2X (Q01.FR.02)."""
     said: Payload = {"idToken": text[: TOKEN_MAXIMUM[version]], "type": kind}
     if evccid and version == "ocpp2.1":
         said["additionalInfo"] = [{"additionalIdToken": evccid[:255], "type": "EVCCID"}]
@@ -27,7 +27,7 @@ def token(kind: str, text: str, version: Version, evccid: str = "") -> Payload:
 
 
 def hash_data(certificate: x509.Certificate, issuer: x509.Certificate, url: str) -> Payload:
-    """OCSPRequestData of a certificate: the CertID of RFC 6960 with SHA-256, and where to ask."""
+    """OCSPRequestData of a certificate: its CertID (RFC 6960, SHA-256), and the URL of the responder."""
     name, key, serial = certificate_id(certificate, issuer, hashes.SHA256())
     return {
         "hashAlgorithm": "SHA256",
@@ -39,9 +39,9 @@ def hash_data(certificate: x509.Certificate, issuer: x509.Certificate, url: str)
 
 
 def chain_hash_data(chain: Sequence[bytes], roots: Sequence[bytes], version: Version) -> list[Payload] | None:
-    """OCSPRequestData of every certificate of a chain (DER, leaf first), or None if that cannot be said of all.
+    """OCSPRequestData of every certificate of a chain (DER, leaf first); None if it cannot be made for all.
 
-    It needs the issuer of each, the last one's among `roots`, and where to ask: a certificate that names no OCSP responder has no status.
+    It needs the issuer of each (the last one's among `roots`) and the OCSP responder that each certificate names.
     """
     try:
         certificates = [read(der) for der in chain]

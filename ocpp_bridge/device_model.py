@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ocpp_bridge.schemas import Payload
+from v2g.services import PROTOCOLS
 
 Key = tuple[str, str, str, int]  # component, variable, instance of the variable, EVSE (0: the station)
 
@@ -31,7 +32,7 @@ def list_of(words: Iterable[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One variable as it is made. `rule` is the pattern of what may be set; without one it is read-only."""
+    """The declaration of a variable. `rule` is the pattern of values that may be set; without it the variable is read-only."""
 
     component: str
     variable: str
@@ -44,7 +45,7 @@ class Row:
     secret: bool = False  # may be set, never read
 
     def at(self, evse: int) -> Key:
-        """Its key at that EVSE."""
+        """The key of the variable at an EVSE."""
         return self.component, self.variable, self.instance, evse
 
 
@@ -59,8 +60,7 @@ ROWS: Final[tuple[Row, ...]] = (
     Row("ISO15118Ctrlr", "Problem", "false", FLAG),
     Row("ISO15118Ctrlr", "MaxScheduleEntries", "1024", NUMBER),
     Row("ISO15118Ctrlr", "ServiceRenegotiationSupport", "true", FLAG),
-    Row("ISO15118Ctrlr", "ProtocolSupported", "urn:iso:std:iso:15118:-20:DC,1,0", instance="1"),
-    Row("ISO15118Ctrlr", "ProtocolSupported", "urn:iso:std:iso:15118:-20:AC,1,0", instance="2"),
+    *(Row("ISO15118Ctrlr", "ProtocolSupported", each, instance=str(number)) for number, each in enumerate(PROTOCOLS, 1)),
     Row("V2XChargingCtrlr", "Available", "true", FLAG, each=True),
     Row("V2XChargingCtrlr", "Enabled", "true", FLAG, BOOLEAN, each=True),
     Row("V2XChargingCtrlr", "SupportedEnergyTransferModes", "", LIST, each=True),
@@ -140,11 +140,11 @@ class DeviceModel:
         self.values = {key: row.value for key, row in self.rows.items()}
 
     def __getitem__(self, key: str | Key) -> str:
-        """A value by `Component.Variable`, `Component.Variable[Instance]` or its key. KeyError: there is no such variable."""
+        """The value of a variable, by `Component.Variable`, `Component.Variable[Instance]` or its key. KeyError for an unknown one."""
         return self.values[self.key(key) if isinstance(key, str) else key]
 
     def __setitem__(self, key: str | Key, value: str) -> None:
-        """Set by the station itself, without asking `rule`."""
+        """Set a variable from within the station, without checking its `rule`."""
         place = self.key(key) if isinstance(key, str) else key
         if place not in self.rows:
             raise KeyError(place)
@@ -152,27 +152,27 @@ class DeviceModel:
 
     @staticmethod
     def key(text: str, evse: int = 0) -> Key:
-        """`Component.Variable[Instance]` as a key."""
+        """The key of a variable from the text `Component.Variable[Instance]`."""
         component, _, rest = text.partition(".")
         variable, _, instance = rest.rstrip("]").partition("[")
         return component, variable, instance, evse
 
     def yes(self, text: str) -> bool:
-        """Whether a flag is set."""
+        """Whether a boolean variable is true."""
         return self[text] == "true"
 
     def number(self, text: str) -> float:
-        """The value of a number."""
+        """The value of a numeric variable as a float."""
         return float(self[text])
 
     def words(self, text: str) -> tuple[str, ...]:
-        """The members of a list."""
+        """The members of a variable that is a comma-separated list."""
         return tuple(filter(None, self[text].split(",")))
 
     # --- the CSMS reads and sets ---
 
     def read(self, asked: Payload) -> Payload:
-        """One getVariableResult for one getVariableData."""
+        """The getVariableResult to one getVariableData."""
         status, key = self._found(asked)
         result = _echo(asked) | {"attributeStatus": status}
         if key is not None and self.rows[key].secret:
@@ -180,7 +180,7 @@ class DeviceModel:
         return result | {"attributeValue": self.values[key]} if key is not None else result
 
     def write(self, asked: Payload) -> Payload:
-        """One setVariableResult for one setVariableData, with its effect."""
+        """Set a variable as one setVariableData asks, and return the setVariableResult."""
         status, key = self._found(asked)
         if key is not None:
             rule = self.rows[key].rule
@@ -205,7 +205,7 @@ class DeviceModel:
         return ("UnknownVariable" if known and "instance" not in component else "UnknownComponent"), None
 
     def report(self, settable_only: bool) -> Iterator[Payload]:
-        """reportData of every variable, or of those that can be set."""
+        """The reportData of every variable, or of those alone that may be set."""
         for key, row in self.rows.items():
             if settable_only and row.rule is None:
                 continue

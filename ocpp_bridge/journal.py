@@ -1,9 +1,9 @@
-"""What survives a restart: the events that the CSMS does not have yet, as lines of JSON, and how they come back.
+"""The journal: events that the CSMS does not have yet, as lines of JSON that survive a restart.
 
     {"call": 7, "action": "TransactionEvent", "evse": 1, "about": "<transaction>", "payload": {...}}      to be delivered
     {"over": 7}                                                                                          delivered, or given up
 
-A transaction without an Ended event was cut off by the restart. Its end is told on coming back, with the number that follows its last.
+A transaction without an Ended event was cut off by the restart; its Ended event is made on coming back, with the next number.
 """
 
 from typing import Any, Final
@@ -18,7 +18,7 @@ SHAPES: Final = ({"over"}, {"call", "action", "evse", "about", "payload"})
 
 
 def lines(news: list[Call | int]) -> bytes:
-    """Lines for what is new."""
+    """The lines of the journal for new calls, and for numbers of calls that are over."""
     return b"".join(msgspec.json.encode(_line(each)) + b"\n" for each in news)
 
 
@@ -28,10 +28,10 @@ def _line(each: Call | int) -> dict[str, Any]:
     return {"call": each.number, "action": each.action, "evse": each.evse, "about": each.about, "payload": each.payload}
 
 
-def recalled(octets: bytes, wall: float) -> list[Call]:
+def undelivered(octets: bytes, wall: float) -> list[Call]:
     """The calls that are still to be delivered, and an Ended event for each transaction that was cut off, in order.
 
-    A last line that was cut off by the loss of power is left out. ValueError for a file that is no journal.
+    `octets` is the journal, `wall` the present time (epoch s). A last line that a power loss cut off is ignored. ValueError for no journal.
     """
     left, events = _open(_read(octets))
     cut = [line for line in events if line["payload"]["eventType"] != "Ended"]
@@ -40,7 +40,7 @@ def recalled(octets: bytes, wall: float) -> list[Call]:
 
 
 def compacted(octets: bytes) -> bytes:
-    """The journal without what is over. The last event of a transaction that is not settled stays: it knows the next number."""
+    """The journal without calls that are over; the last event of an open transaction stays, because it has the next number."""
     said = _read(octets)
     left, events = _open(said)
     owed, ours = {line["call"] for line in left}, {line["about"] for line in left}

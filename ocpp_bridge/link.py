@@ -26,11 +26,11 @@ class Socket(Protocol):
         """Write one text message."""
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Close the connection."""
+        """Close the WebSocket with a code and a reason."""
 
 
 class CallFailed(Exception):
-    """A CALL has no result: `code` is OCPP's, or `Timeout` or `ConnectionLost`."""
+    """A CALL got no result: `code` is that of the peer's CALLERROR, or `Timeout` or `ConnectionLost`."""
 
     def __init__(self, action: str, code: str, text: str) -> None:
         super().__init__(f"{action}: {code}: {text}" if text else f"{action}: {code}")
@@ -39,9 +39,9 @@ class CallFailed(Exception):
 
 
 class Link:
-    """Calls the peer, and serves its calls as tasks of their own, so that neither side ever waits for itself.
+    """Sends CALLs to the peer, and serves the peer's CALLs in tasks of their own, so that two sides never block each other.
 
-    `handler` serves a CALL. It starts in the order in which CALLs came; what it does before its first await keeps that order.
+    `handler` serves a CALL. Handlers start in the order in which CALLs came, and run in that order up to their first await.
     """
 
     def __init__(self, socket: Socket, version: Version, handler: Handler, supported: frozenset[str], trace: Trace | None = None) -> None:
@@ -56,7 +56,7 @@ class Link:
         self._closed = False
 
     def call(self, action: str, payload: Payload, timeout: float = 30.0) -> asyncio.Future[Payload]:
-        """Call the peer: the place in the order is taken now, the future is for the result or `CallFailed`.
+        """Send a CALL in its turn; the future gives the result, or `CallFailed` after `timeout` (s).
 
         Raises `PayloadFault` for a payload that breaks the schema.
         """
@@ -69,7 +69,7 @@ class Link:
         return result
 
     def send(self, action: str, payload: Payload) -> None:
-        """Send without answer (2.1)."""
+        """Send a SEND frame, which has no answer (2.1)."""
         self._exchange.send(action, payload)
         self._changed.set()
 

@@ -1,12 +1,12 @@
-"""The schedule that a station makes itself when no CSMS does."""
+"""Makes a schedule at the station, where the CSMS sends none."""
 
-from energy.offer import Offer, Tuple, offer
-from energy.plan import Plan
-from energy.program import SolverMissing
-from energy.scheduler import cheapest, immediate
-from energy.stay import stay_of
 from ocpp_bridge.charger import PlanWanted
-from ocpp_bridge.mapping import joined
+from ocpp_bridge.mapping import in_fewer_steps
+from v2g.energy.offer import Offer, Tuple, offer
+from v2g.energy.plan import Plan
+from v2g.energy.program import SolverMissing
+from v2g.energy.scheduler import cheapest, immediate
+from v2g.energy.stay import stay_of
 
 
 def schedule(wanted: PlanWanted) -> tuple[Offer, Plan]:
@@ -20,5 +20,5 @@ def schedule(wanted: PlanWanted) -> tuple[Offer, Plan]:
         return offer(plan, wanted.needs, site), plan
     except SolverMissing:
         plan = immediate(stay)
-        only = Tuple(1, joined(plan.power, wanted.needs.max_points), name="at once", plan=plan)
-        return Offer((only,), site.currency, stay.until, stay.priced_until), plan
+        only = Tuple(1, in_fewer_steps(plan.power, wanted.needs.max_points), name="at once", plan=plan)
+        return Offer((only,), site.currency, stay.until, stay.priced_until, site.tariff), plan

@@ -1,18 +1,15 @@
-"""Two vocabularies, one table for each message: what a session says and is told, and what OCPP calls it.
+"""Translates between the station's words and the fields of OCPP's messages, by one table for each message.
 
 Units: OCPP counts in W, Wh, V and A like we do. Signs: + is into the EV on both sides, but `*Discharge*` of NotifyEVChargingNeeds are
 magnitudes and `dischargeLimit` is not above 0.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
 
-from energy.needs import Needs
-from energy.offer import Offer, Tuple
-from energy.series import Series
 from ocpp_bridge.profiles import Composite, Period
 from ocpp_bridge.schemas import Payload, Version
 from ocpp_bridge.times import epoch, timestamp
@@ -21,42 +18,35 @@ from secc.station import (
     Authorized,
     Control,
     EVReported,
-    Fact,
     Limits,
     MeterReading,
     ScheduleChosen,
     Service,
     ServiceSelected,
-    responseCodeType,
 )
+from v2g.energy.needs import Needs
+from v2g.energy.offer import Offer, Tuple
+from v2g.energy.series import Series
+from v2g.reasons import Reason
+from v2g.services import SERVICES, services_of
 
-Code = responseCodeType
 HORIZON: Final = 86_400.0  # s; how far an offer reaches for a car that names no departure
 WIRE_PERIODS: Final = 1024  # of a chargingSchedule
 
 # --- energy transfer ---
 
-TRANSFERS: Final[dict[str, Service]] = {
-    "AC_single_phase": "AC",
-    "AC_two_phase": "AC",
-    "AC_three_phase": "AC",
-    "DC": "DC",
-    "AC_BPT": "AC_BPT",
-    "DC_BPT": "DC_BPT",
-}
-PHASES: Final = {1: "AC_single_phase", 2: "AC_two_phase", 3: "AC_three_phase"}
 CONTROLS: Final[dict[Control, str]] = {"Scheduled": "ScheduledControl", "Dynamic": "DynamicControl"}
 NEEDS_MODES: Final = {"EVCC": "EVCC", "SECC": "EVCC_SECC"}
 
 
-def transfer(service: Service, phases: int) -> str:
-    """OCPP's name of a service: charging with AC names the phases."""
-    return PHASES[phases] if service == "AC" else service
+def transfers(names: Iterable[Service], phases: int, version: Version) -> list[str]:
+    """The names that a version of OCPP has for services, each once; two services may share a name."""
+    return list(dict.fromkeys(SERVICES[name].transfer(phases, version) for name in names))
 
 
-def services(transfers: list[str]) -> tuple[Service, ...]:
-    """The services that OCPP's names stand for; those of other generations are left out."""
-    return tuple(dict.fromkeys(TRANSFERS[name] for name in transfers if name in TRANSFERS))
+def services(names: list[str]) -> tuple[Service, ...]:
+    """The services that OCPP's names may stand for; names of other generations are ignored."""
+    return tuple(dict.fromkeys(row.name for name in names for row in services_of(name)))
 
 
 # --- needs ---
@@ -88,13 +78,13 @@ V2X: Final[tuple[tuple[str, Callable[[Needs, Limits], float | None]], ...]] = ( 
 
 
 def rounded(value: float) -> float:
-    """A quantity for the wire: a thousandth is finer than any meter, and no reader stumbles over 0.30000000000000004."""
+    """A quantity rounded to a thousandth for a message, finer than any meter."""
     return round(value, 3)
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What NotifyEVChargingNeeds is made of."""
+    """What NotifyEVChargingNeeds is made from: the car's needs, its selected service, the outlet's limits and services."""
 
     needs: Needs
     selected: ServiceSelected
@@ -103,15 +93,15 @@ class Wish:
 
 
 def needs_of(evse: int, wish: Wish, version: Version) -> Payload:
-    """NotifyEVChargingNeeds. On a 2.0.1 link a bidirectional wish shrinks to charging: that version cannot say more."""
+    """The payload of NotifyEVChargingNeeds. In 2.0.1 a bidirectional wish becomes charging alone: it has no more."""
     needs, limits = wish.needs, wish.limits
-    charging: Payload = {"requestedEnergyTransfer": transfer(wish.selected.service, limits.phases)}
+    charging: Payload = {"requestedEnergyTransfer": SERVICES[wish.selected.service].transfer(limits.phases, version)}
     if needs.departure is not None:
         charging["departureTime"] = timestamp(needs.departure)
     if version == "ocpp2.1":
         said = {name: value(needs, limits) for name, value in V2X}
         charging |= {
-            "availableEnergyTransfer": [transfer(service, limits.phases) for service in wish.available],
+            "availableEnergyTransfer": transfers(wish.available, limits.phases, version),
             "controlMode": CONTROLS[wish.selected.control],
             "mobilityNeedsMode": NEEDS_MODES[wish.selected.mobility_needs],
             "v2xChargingParameters": {name: rounded(value) for name, value in said.items() if value is not None},
@@ -126,26 +116,24 @@ def _parameters_201(wish: Wish) -> Payload:
     needs, limits = wish.needs, wish.limits
     power = min(needs.charge_maximum, limits.charge_power)
     energy = max(round(_least(needs.target, needs.energy_maximum, 1e6) or 0.0), 0)
-    if wish.selected.service.startswith("AC"):
+    if not SERVICES[wish.selected.service].dc:
         volts = limits.nominal_voltage
         current = {
             "evMaxCurrent": int(power / volts / limits.phases),
             "evMinCurrent": math.ceil(needs.charge_minimum / volts / limits.phases),
         }
         return {
-            "requestedEnergyTransfer": PHASES[limits.phases],
             "acChargingParameters": current | {"energyAmount": energy, "evMaxVoltage": round(volts)},
         }
-    known = {"stateOfCharge": needs.soc, "evEnergyCapacity": needs.capacity}
+    battery = {"stateOfCharge": needs.soc, "evEnergyCapacity": needs.capacity}
     return {
-        "requestedEnergyTransfer": "DC",
         "dcChargingParameters": {
             "evMaxCurrent": int(limits.charge_current),
             "evMaxVoltage": int(limits.voltage),
             "evMaxPower": int(power),
             "energyAmount": energy,
         }
-        | {name: round(value) for name, value in known.items() if value is not None},
+        | {name: round(value) for name, value in battery.items() if value is not None},
     }
 
 
@@ -153,8 +141,8 @@ def _parameters_201(wish: Wish) -> Payload:
 
 
 def chosen_of(evse: int, chosen: ScheduleChosen, schedule_id: int | None, wall: float, version: Version) -> Payload:
-    """NotifyEVChargingSchedule: the car's own profile; `schedule_id` is the CSMS's schedule it follows, if it is one of those."""
-    steps = [(start - chosen.profile.start, value) for start, _, value in joined(chosen.profile, WIRE_PERIODS).spans()]
+    """The payload of NotifyEVChargingSchedule: the car's profile; `schedule_id` is that of the CSMS's schedule it follows, if any."""
+    steps = [(start - chosen.profile.start, value) for start, _, value in in_fewer_steps(chosen.profile, WIRE_PERIODS).spans()]
     schedule: Payload = {
         "id": schedule_id or 0,
         "startSchedule": timestamp(chosen.profile.start),
@@ -178,8 +166,8 @@ def _power(value: float, version: Version) -> Payload:
     return {"limit": 0.0, "dischargeLimit": rounded(value), "setpoint": rounded(value), "operationMode": "CentralSetpoint"}
 
 
-def joined(series: Series, points: int) -> Series:
-    """The series in at most `points` steps. Neighbours become one step with the lower magnitude, those first that lose the least energy."""
+def in_fewer_steps(series: Series, points: int) -> Series:
+    """A series of powers in at most `points` steps: neighbours are joined at the lower magnitude, first those that lose least energy."""
     steps = [[end - start, value] for start, end, value in series.merged().spans()]
     while len(steps) > points:
         losses = [abs(a[1] - b[1]) * (a[0] if abs(a[1]) > abs(b[1]) else b[0]) for a, b in pairwise(steps)]
@@ -193,21 +181,21 @@ def joined(series: Series, points: int) -> Series:
 
 
 def tuple_of(id_: int, composite: Composite, schedule: Payload | None, needs: Needs, limits: Limits) -> Tuple:
-    """A schedule of the CSMS as the car is offered it: within the composite, the EVSE and what the car can hold.
+    """The tuple to offer a car for a schedule of the CSMS: within the composite, the EVSE's limits and the steps that the car can hold.
 
-    A setpoint is offered as the most that the car may draw, or give, and nothing the other way.
+    A setpoint becomes the most that the car may draw (or give), with nothing in the other direction.
     """
     bound = Period(limit=limits.charge_power, discharge=limits.discharge_power if needs.bidirectional else 0.0)
     periods = [(start, period.bounded(bound)) for start, period in composite.periods]
     charge = [(start, period.limit if (p := period.clamped()) is None else max(p, 0.0)) for start, period in periods]
     discharge = [(start, -period.discharge if (p := period.clamped()) is None else min(p, 0.0)) for start, period in periods]
     imports, exports = prices_of(schedule or {}, composite.start, composite.until)
-    giving = joined(Series.from_pairs(discharge, composite.until), needs.max_points)
+    giving = in_fewer_steps(Series.from_pairs(discharge, composite.until), needs.max_points)
     gives = any(giving.values)
     return Tuple(
         id=id_,
         name=f"CSMS schedule {schedule['id']}" if schedule else "limits of the CSMS",
-        charging=joined(Series.from_pairs(charge, composite.until), needs.max_points),
+        charging=in_fewer_steps(Series.from_pairs(charge, composite.until), needs.max_points),
         discharging=giving if gives else None,
         import_prices=imports,
         export_prices=exports if gives else None,
@@ -216,7 +204,7 @@ def tuple_of(id_: int, composite: Composite, schedule: Payload | None, needs: Ne
 
 
 def offer_of(tuples: list[Tuple], schedules: list[Payload], needs: Needs, until: float) -> Offer:
-    """The offer of these tuples, in the currency of the prices that came with them."""
+    """The offer of tuples, in the currency of the prices in `schedules`; the stay ends at `until` (epoch s)."""
     currencies = [schedule["absolutePriceSchedule"]["currency"] for schedule in schedules if "absolutePriceSchedule" in schedule]
     return Offer(tuple(tuples), currency=currencies[0] if currencies else "EUR", departure=needs.departure, priced_until=until)
 
@@ -267,36 +255,36 @@ def number(rational: Payload) -> float:
 
 # --- authorization ---
 
-VERDICTS: Final[dict[str, Code]] = {  # certificateStatus other than Accepted
-    "CertificateExpired": Code.WARNING_CertificateExpired,
-    "CertificateRevoked": Code.WARNING_CertificateRevoked,
-    "CertChainError": Code.WARNING_CertificateValidationError,
-    "SignatureError": Code.WARNING_CertificateValidationError,  # deprecated, and still sent
-    "NoCertificateAvailable": Code.WARNING_NoCertificateAvailable,  # likewise
-    "ContractCancelled": Code.WARNING_GeneralPnCAuthorizationError,
+VERDICTS: Final[dict[str, Reason]] = {  # certificateStatus other than Accepted
+    "CertificateExpired": Reason.CERTIFICATE_EXPIRED,
+    "CertificateRevoked": Reason.CERTIFICATE_REVOKED,
+    "CertChainError": Reason.WRONG_CERTIFICATE,
+    "SignatureError": Reason.WRONG_CERTIFICATE,  # deprecated, and still sent
+    "NoCertificateAvailable": Reason.NO_CERTIFICATE,  # likewise
+    "ContractCancelled": Reason.CONTRACT_REFUSED,
 }
 
 
 def objection(info: Payload, evse: int) -> str:
-    """Why an idTokenInfo does not let its token charge at an EVSE; empty where it does. `evseId` names where it is good."""
+    """The reason why an idTokenInfo does not let its token charge at an EVSE; empty where it does."""
     if info["status"] != "Accepted":
         return str(info["status"])
     elsewhere = info.get("evseId") and evse not in info["evseId"]
     return f"Accepted for EVSE {', '.join(map(str, info['evseId']))} only" if elsewhere else ""
 
 
-def verdict(response: Payload, contract: bool, evse: int) -> Fact:
-    """What a session at an EVSE is told of an AuthorizeResponse."""
+def verdict(response: Payload, contract: bool, evse: int) -> Authorized | AuthorizationRefused:
+    """The fact to tell a session at an EVSE after an AuthorizeResponse; `contract`: it was about a contract."""
     status, certificate = response["idTokenInfo"]["status"], response.get("certificateStatus", "Accepted")
     if certificate == "Accepted" and not objection(response["idTokenInfo"], evse):
         return Authorized(energy_transfer=services(response.get("allowedEnergyTransfer", [])))
     said = objection(response["idTokenInfo"], evse) or status
     why = f"the CSMS answers {said}" + (f", certificate {certificate}" if "certificateStatus" in response else "")
     if not contract:
-        return AuthorizationRefused(Code.WARNING_EIMAuthorizationFailure, why)
+        return AuthorizationRefused(Reason.CARD_REFUSED, why)
     if status == "Unknown" and certificate in ("Accepted", "ContractCancelled"):
-        return AuthorizationRefused(Code.WARNING_eMSPUnknown, why)
-    return AuthorizationRefused(VERDICTS.get(certificate, Code.WARNING_GeneralPnCAuthorizationError), why)
+        return AuthorizationRefused(Reason.UNKNOWN_PROVIDER, why)
+    return AuthorizationRefused(VERDICTS.get(certificate, Reason.CONTRACT_REFUSED), why)
 
 
 # --- meter ---
@@ -304,7 +292,7 @@ def verdict(response: Payload, contract: bool, evse: int) -> Fact:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What is known at the outlet at one time."""
+    """The measurements and reports at an outlet at one time, as far as they are known."""
 
     reading: MeterReading | None = None
     power: float | None = None  # W at the outlet
@@ -319,7 +307,7 @@ def _of(value: float | None, sign: int) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Measurand:
-    """Where a measurand comes from, and in which unit and place it is measured. `since` is the first version that knows it."""
+    """A measurand: how it is computed from a sample, its unit and location, and the first version of OCPP that has it (`since`)."""
 
     value: Callable[[Sample], float | None]
     unit: str = "W"
@@ -342,7 +330,7 @@ MEASURANDS: Final[dict[str, Measurand]] = {
 
 
 def meter_value(sample: Sample, names: tuple[str, ...], context: str, wall: float, version: Version) -> list[Payload]:
-    """meterValue with those of the measurands that are known; empty if none is."""
+    """The meterValue of a sample with the named measurands, as far as they are known; empty if none is."""
     sampled: list[Payload] = []
     for name in names:
         measurand = MEASURANDS[name]
@@ -353,6 +341,6 @@ def meter_value(sample: Sample, names: tuple[str, ...], context: str, wall: floa
     return [{"timestamp": timestamp(wall), "sampledValue": sampled}] if sampled else []
 
 
-def known(values: dict[str, Any]) -> Payload:
-    """The entries that are not None: in OCPP what is absent is left out, never null."""
+def present(values: dict[str, Any]) -> Payload:
+    """The entries whose value is not None: OCPP leaves out what is absent."""
     return {name: value for name, value in values.items() if value is not None}

@@ -1,4 +1,4 @@
-"""Opening the WebSocket to a CSMS: one address, whatever a web server on the way says."""
+"""Opens the WebSocket to a CSMS, and follows no redirect to another host."""
 
 from typing import Any, Final
 from urllib.parse import urljoin
@@ -8,7 +8,7 @@ from websockets.exceptions import InvalidHandshake, InvalidStatus
 from websockets.typing import Subprotocol
 
 from ocpp_bridge.link import FRAME_LIMIT
-from v2g.address import origin, shown
+from v2g.address import origin, public_url
 from v2g.legible import logger
 
 OPEN_TIMEOUT: Final = 20.0  # s for TCP, TLS and the WebSocket handshake together
@@ -16,24 +16,24 @@ REDIRECTS: Final = range(300, 400)
 
 
 class SentElsewhere(InvalidHandshake):
-    """The answer is a redirect that is not followed: it leads to another origin, or nowhere."""
+    """The server answered with a redirect that is not followed: to another origin, or without an address."""
 
 
 class Opening(connect):
     """A connection attempt that follows a redirect within its origin only.
 
-    A captive portal answers for every host; a CSMS that moves is configured anew. So neither credentials nor the station's own data ever
-    go where nobody has told it to go, whatever version of the library strips what.
+    A captive portal answers for every host, and a CSMS that moves is configured anew. So neither credentials nor the station's data ever go
+    to an address that nobody configured, whatever the WebSocket library does with redirects.
     """
 
     def process_redirect(self, exc: Exception) -> Exception | str:
-        """The address to go on with, or what is wrong with it."""
+        """The address of a redirect that may be followed; else the exception to raise."""
         if not (isinstance(exc, InvalidStatus) and exc.response.status_code in REDIRECTS):
             return exc
         places = exc.response.headers.get_all("Location")
         if not places:
             return exc
-        said = shown(places[0])
+        said = public_url(places[0])
         try:
             target = urljoin(self.uri, places[0])
             if origin(target) == origin(self.uri):
@@ -44,7 +44,7 @@ class Opening(connect):
 
 
 def opening(address: str, *, versions: tuple[str, ...], headers: dict[str, str], tls: Any, ping: float | None) -> connect:
-    """An attempt to connect, to be awaited. It raises whatever the network, TLS or the library finds wrong."""
+    """An attempt to connect, to be awaited; it raises the errors of network, TLS and library. `ping` is the interval in s."""
     return Opening(
         address,
         subprotocols=[Subprotocol(version) for version in versions],

@@ -1,7 +1,8 @@
-"""What the station has to say, in the order in which it happened.
+"""The queue of calls from the station to the CSMS, in the order in which things happened.
 
 A call that must arrive (`kept`: TransactionEvent, critical SecurityEventNotification) waits while there is no connection and is sent again
-when it fails; whatever else is said is about the present and is dropped with the connection. One call is under way at a time.
+when it fails. A NotifyEvent is kept over a lost connection, too, but any answer settles it: a CSMS that does not know it must not hold up
+the transactions behind it. Whatever else is said is about the present and is dropped with the connection. One call is under way at a time.
 """
 
 from collections import deque
@@ -12,12 +13,13 @@ from typing import Any, Final
 from ocpp_bridge.rpc import CONNECTION_LOST
 from ocpp_bridge.schemas import Payload
 
+ONCE: Final = frozenset({"NotifyEvent"})  # kept, but not sent again once the CSMS had it in whatever way
 KEPT_MAXIMUM: Final = 20_000  # about 20 MB of events: weeks offline. Beyond it, Updated events are thinned out from the middle
 
 
 @dataclass(slots=True, eq=False)
 class Call:
-    """One CALL of the station. `about` is what its answer needs to be understood."""
+    """One CALL of the station. `about` is kept for whoever handles its answer, such as a transaction id."""
 
     action: str
     payload: Payload
@@ -56,13 +58,13 @@ class Outbox:
         self.waiting.insert(place, call)
 
     def recall(self, calls: list[Call]) -> None:
-        """Put kept calls of former days before everything else."""
+        """Queue kept calls of a former run before everything else."""
         for call in calls:
             self._note(call)
         self.waiting.extendleft(reversed(calls))
 
     def next(self, now: float, may: Callable[[Call], bool]) -> Call | None:
-        """Take the call to send now, of those that may be sent, if none is under way."""
+        """Take the first call for which `may` is true, to be sent at `now` (monotonic s); None while one is under way or none may go."""
         if self.under_way is not None:
             return None
         held = False  # behind a kept call that waits for its next attempt no kept call passes, so that seqNo stays in order
@@ -79,7 +81,7 @@ class Outbox:
         return None
 
     def deadline(self) -> float | None:
-        """When a call that failed may be sent again."""
+        """The time (monotonic s) at which a call that failed may be sent again; None: there is no such call."""
         if self.under_way is not None:
             return None
         return next((call.due for call in self.waiting if call.kept), None)  # the others wait behind it
@@ -94,7 +96,7 @@ class Outbox:
             return call
         if code == CONNECTION_LOST:
             call.attempts -= 1  # being offline is no attempt
-        elif call.attempts >= self.attempts:
+        elif call.action in ONCE or call.attempts >= self.attempts:
             self.discarded += 1
             self.news.append(call.number)
             return call
@@ -104,7 +106,7 @@ class Outbox:
         return None
 
     def offline(self) -> list[Call]:
-        """Drop what is about the present; returns it, so that whoever waits for an answer can go on without."""
+        """Drop the calls that need not arrive, and return them, so that those who wait for an answer go on without."""
         dropped = [call for call in self.waiting if not call.kept]
         self.waiting = deque(call for call in self.waiting if call.kept)
         return dropped

@@ -1,4 +1,4 @@
-"""One EVSE of the bridge as its driver sees it: a `secc.station.Backend`."""
+"""The `secc.station.Backend` of one EVSE, which decides by the bridge to the CSMS."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -16,6 +16,7 @@ from secc.station import (
     OutOfService,
     OutputMeasured,
     PilotIs,
+    StopAsked,
     Tell,
     Want,
 )
@@ -26,7 +27,7 @@ class Outcome(Protocol):
 
     @property
     def how(self) -> str:
-        """Terminate, Pause, or what went wrong."""
+        """Terminate, Pause, or the kind of failure."""
 
     @property
     def well(self) -> bool:
@@ -34,15 +35,15 @@ class Outcome(Protocol):
 
     @property
     def reason(self) -> str | None:
-        """Why not, in words."""
+        """Why the session did not end well, in words; None where it did."""
 
     @property
     def requirement(self) -> str | None:
-        """The requirement that was broken, where one is known."""
+        """The id of the requirement that was broken, where one is known."""
 
 
 class OutletBackend:
-    """Hears sessions and hardware for the bridge and tells what it has decided. Nothing here waits for the CSMS."""
+    """Passes the events of sessions and hardware to the bridge, and its decisions to the session. Nothing here waits for the CSMS."""
 
     def __init__(self, evse: int, bridge: Bridge, now: Callable[[], float], wake: Callable[[], None]) -> None:
         self.evse = evse
@@ -55,11 +56,11 @@ class OutletBackend:
     # --- secc.station.Backend ---
 
     def began(self, tell: Tell) -> None:
-        """A session has its first car."""
+        """Called when a session begins; `tell` passes facts to it."""
         self._tell = tell
 
     def heard(self, event: object) -> None:
-        """A want of the session, or a fact of the hardware."""
+        """Called with every want of the session and every fact of the hardware."""
         now = self._now()
         match event:
             case Want():
@@ -73,14 +74,16 @@ class OutletBackend:
                 self._metered()
                 return
             case LimitsChanged(limits):
-                self._bridge.limited(self.evse, limits, now)
+                self._bridge.take_limits(self.evse, limits, now)
             case Authorized():
-                self._bridge.admitted(self.evse, now)
+                self._bridge.admit(self.evse, now)
             case OutOfService(reason):
                 self._bridge.out_of_service(self.evse, reason, now)
             case PilotIs(state):
                 self._pilot = True
-                (self._bridge.unplugged if state == "A" else self._bridge.plugged)(self.evse, now)
+                (self._bridge.unplug if state == "A" else self._bridge.plug_in)(self.evse, now)
+            case StopAsked():
+                self._bridge.stop_asked(self.evse)
             case EmergencyStop() | IsolationMeasured(sound=False):
                 self._bridge.hazard(self.evse, type(event).__name__)
             case _:
@@ -88,27 +91,27 @@ class OutletBackend:
         self._wake()
 
     def ended(self, ended: Outcome) -> None:
-        """The session is over. Where no pilot tells, the car is taken to have left with it."""
+        """Called when the session is over. Where no pilot is observed, the car is taken to have left with it."""
         self._tell = None
         said = {"reason": ended.reason, "requirement": ended.requirement}
-        self._bridge.session_ended(self.evse, self._now(), how=ended.how, well=ended.well, **said)
+        self._bridge.end_session(self.evse, self._now(), how=ended.how, well=ended.well, **said)
         if not self._pilot and ended.how != "Pause":
-            self._bridge.unplugged(self.evse, self._now())
+            self._bridge.unplug(self.evse, self._now())
         self._wake()
 
     # --- from the bridge, and from people ---
 
     def tell(self, fact: Fact) -> None:
-        """Tell the session, if there still is one."""
+        """Pass a fact to the session, if there still is one."""
         if self._tell is not None:
             self._tell(fact)
 
     def presented(self, token: str, kind: str = "ISO14443") -> None:
-        """Someone showed a card, or entered a code."""
+        """Take a token that someone showed (a card) or entered (a code); `kind` is OCPP's idToken type."""
         shown: Payload = {"idToken": token, "type": kind}
-        self._bridge.presented(self.evse, shown, self._now())
+        self._bridge.take_token(self.evse, shown, self._now())
         self._wake()
 
     def _metered(self) -> None:
         if self._reading is not None:
-            self._bridge.metered(self.evse, self._reading, self._output.watts, self._output.voltage or None)
+            self._bridge.take_reading(self.evse, self._reading, self._output.watts, self._output.voltage or None)

@@ -1,6 +1,6 @@
-"""Charging profiles: what the CSMS may install, and the composite of all that holds at a time.
+"""Charging profiles: those that the CSMS installed, and the composite that they make at any time.
 
-The composite follows OCPP: for each purpose the highest stack level that has something to say wins; a TxProfile replaces TxDefaultProfiles;
+The composite follows OCPP: for each purpose the highest stack level that has a period wins; a TxProfile replaces TxDefaultProfiles;
 over the purposes the lowest limit holds. Powers are in W, + into the EV; amperes become watts with nominal voltage and phases of the EVSE.
 """
 
@@ -32,7 +32,7 @@ class Rejected(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Outlet:
-    """What profiles need to know of one EVSE. `transaction` is the running one, `started` its start (epoch s)."""
+    """An EVSE as charging profiles need it. `transaction` is the id of the running one, `started` its start (epoch s)."""
 
     evse: int
     dc: bool
@@ -44,7 +44,7 @@ class Outlet:
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """What the composite says at one instant, in W. `discharge` is a magnitude; infinite means that no profile says anything."""
+    """The limits and setpoint of the composite at one instant, in W. `discharge` is a magnitude; infinite: no profile limits it."""
 
     limit: float = math.inf
     discharge: float = math.inf
@@ -52,11 +52,11 @@ class Period:
     mode: str = "ChargingOnly"
 
     def bounded(self, other: "Period") -> "Period":
-        """This period under the limits of another."""
+        """This period with its limits cut to those of another."""
         return replace(self, limit=min(self.limit, other.limit), discharge=min(self.discharge, other.discharge))
 
     def clamped(self) -> float | None:
-        """The setpoint within the limits; 0 in Idle mode."""
+        """The setpoint (W), cut to the limits; 0 in Idle mode; None without one."""
         if self.mode == "Idle":
             return 0.0
         return None if self.setpoint is None else min(max(self.setpoint, -self.discharge), self.limit)
@@ -71,22 +71,22 @@ class Composite:
     periods: tuple[tuple[float, Period], ...]
 
     def at(self, wall: float) -> Period:
-        """What holds at that time; no limit outside."""
+        """The period at a time (epoch s); one without limits outside of the composite."""
         return next((period for begin, period in reversed(self.periods) if begin <= wall < self.until), Period())
 
     def from_(self, wall: float) -> tuple[tuple[float, Period], ...]:
-        """The periods that are still to come, the present one beginning at `wall`."""
+        """The periods from `wall` (epoch s) on, with their starts; the present one begins at `wall`."""
         return ((wall, self.at(wall)), *((begin, period) for begin, period in self.periods if begin > wall))
 
     @property
     def silent(self) -> bool:
-        """Whether no profile says anything."""
+        """Whether no profile limits or sets anything in this composite."""
         return all(period == Period() for _, period in self.periods)
 
 
 @dataclass(slots=True)
 class Held:
-    """A profile as it is held. `updated` is when it came or was last updated (epoch s)."""
+    """An installed profile. `updated` is when it came or was last updated (epoch s)."""
 
     profile: Payload
     evse: int
@@ -97,11 +97,11 @@ class Held:
 
     @property
     def purpose(self) -> str:
-        """Its chargingProfilePurpose."""
+        """The chargingProfilePurpose of the profile."""
         return str(self.profile["chargingProfilePurpose"])
 
     def spans(self, start: float, until: float, outlet: Outlet, alternative: int = 0) -> list[tuple[float, float, Payload, str]]:
-        """(begin, end, period, unit) of what the profile says within [start, until)."""
+        """The periods of the profile within [start, until) (epoch s), each as (begin, end, period, unit)."""
         schedules = self.profile["chargingSchedule"]
         schedule = schedules[min(alternative, len(schedules) - 1)]
         low = max(start, epoch(self.profile["validFrom"]) if "validFrom" in self.profile else -math.inf)
@@ -133,7 +133,7 @@ class Held:
         return [(origin, origin + duration)]
 
     def offline(self, seconds: float) -> bool:
-        """Whether a connection lost for that long makes it void; for good if the profile says so."""
+        """Whether the profile is invalid after so many seconds without connection; invalid for good where it says so."""
         limit = self.profile.get("maxOfflineDuration")
         over = limit is not None and seconds > 0 and seconds >= limit
         self.dead |= over and self.profile.get("invalidAfterOfflineDuration", False)
@@ -147,10 +147,10 @@ def beyond(period: Payload) -> bool:
 
 
 def watts(period: Payload, unit: str, outlet: Outlet) -> Period:
-    """A period of the wire in W.
+    """A period of a message, in W.
 
-    A value of each phase is turned into what a car that loads all phases alike may draw: the tightest phase times their number. A negative
-    limit, as older systems write it, is a discharge to be followed.
+    Values for each phase become what a car that loads all phases alike may draw: the tightest phase times their number. A negative limit,
+    as older systems write it, is a setpoint to discharge.
     """
     phases = min(period.get("numberPhases", 3), outlet.phases) or 1
     factor = 1.0 if unit == "W" else outlet.voltage
@@ -178,17 +178,17 @@ def watts(period: Payload, unit: str, outlet: Outlet) -> Period:
 
 @dataclass(slots=True)
 class Profiles:
-    """The profiles of a station, by id."""
+    """The installed profiles of a station, by id."""
 
     held: dict[int, Held] = field(default_factory=dict)
 
     def install(self, evse: int, profile: Payload, wall: float) -> Held:
-        """Hold a profile that was accepted, in place of the one with its id."""
+        """Install a profile that was accepted, in place of one with the same id."""
         made = self.held[profile["id"]] = Held(profile, evse, wall)
         return made
 
     def update(self, id_: int, change: Payload, wall: float) -> Held:
-        """Change the values of a dynamic profile; an empty change only says that they still hold. Raises `Rejected`."""
+        """Change the values of a dynamic profile; an empty change confirms them. Raises `Rejected`."""
         held = self.held.get(id_)
         if held is None or held.profile["chargingProfileKind"] != "Dynamic":
             raise Rejected("InvalidProfile", f"no dynamic profile has the id {id_}")
@@ -201,7 +201,7 @@ class Profiles:
         return held
 
     def clear(self, id_: int | None = None, **criteria: Any) -> list[Held]:
-        """Forget the profile with that id, or all that fit `evse`, `purpose` and `stack`, external constraints excepted."""
+        """Remove the profile with that id, or all that fit `evse`, `purpose` and `stack`, except external constraints; returns them."""
         gone = [held for held in self.select([id_] if id_ is not None else None, **criteria) if held.purpose != EXTERNAL]
         for held in gone:
             del self.held[held.profile["id"]]
@@ -222,15 +222,16 @@ class Profiles:
         ]
 
     def forget(self, transaction: str) -> None:
-        """Its TxProfiles end with a transaction."""
+        """Remove the TxProfiles of a transaction that has ended."""
         self.held = {id_: held for id_, held in self.held.items() if held.profile.get("transactionId") != transaction}
 
     def composite(
         self, outlet: Outlet, start: float, until: float, *, alternative: int = 0, offline: float = 0.0, sharing: int = 1
     ) -> Composite:
-        """What holds at an EVSE. `alternative` is which of up to three schedules, `offline` for how long (s) the CSMS is away.
+        """The composite at an EVSE from `start` to `until` (epoch s).
 
-        What is set for the whole station (EVSE 0) is divided by `sharing`, the number of EVSEs that draw on it.
+        `alternative` is which of up to three schedules of a profile, `offline` for how long (s) the connection is lost. Limits for the
+        whole station (EVSE 0) are divided by `sharing`, the number of EVSEs that draw on it.
         """
         window = (start, until)
         layers = [self._layer(outlet, window, purpose, alternative, offline, sharing) for purpose in (TX, DEFAULT, STATION, EXTERNAL)]

@@ -1,4 +1,4 @@
-"""What a CSMS may ask of the station: one function for each action, and the table of them."""
+"""The actions that a CSMS may call at the station: one function for each, and the table of them."""
 
 import math
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from typing import Final
 
 from ocpp_bridge import authorization, charging, steering, transactions
 from ocpp_bridge.charger import Charger, Evse
-from ocpp_bridge.mapping import known, rounded, services
+from ocpp_bridge.mapping import present, rounded, services
 from ocpp_bridge.profiles import TX, Held, Period, Rejected
 from ocpp_bridge.rpc import Refusal
 from ocpp_bridge.schemas import Payload
@@ -28,6 +28,7 @@ def _no(reason: str, text: str = "", status: str = "Rejected") -> Payload:
 
 
 def set_charging_profile(charger: Charger, payload: Payload, now: float) -> Payload:
+    """SetChargingProfile: install a profile and let it reach the car, or say by OCPP's reason why not."""
     profile, evse = payload["chargingProfile"], payload["evseId"]
     try:
         charging.install(charger, evse, profile, now)
@@ -37,15 +38,17 @@ def set_charging_profile(charger: Charger, payload: Payload, now: float) -> Payl
 
 
 def update_dynamic_schedule(charger: Charger, payload: Payload, now: float) -> Payload:
+    """UpdateDynamicSchedule: give a dynamic profile new values, which hold at once."""
     try:
         held = charger.profiles.update(payload["chargingProfileId"], payload["scheduleUpdate"], charger.wall(now))
     except Rejected as rejected:
         return _no(rejected.reason, str(rejected))
-    charging.touched(charger, held.evse, now)
+    charging.profiles_changed(charger, held.evse, now)
     return {"status": "Accepted"}
 
 
 def clear_charging_profile(charger: Charger, payload: Payload, now: float) -> Payload:
+    """ClearChargingProfile: remove the profiles that fit the criteria; Unknown where none does."""
     wanted = payload.get("chargingProfileCriteria", {})
     gone = charger.profiles.clear(
         payload.get("chargingProfileId"),
@@ -54,11 +57,12 @@ def clear_charging_profile(charger: Charger, payload: Payload, now: float) -> Pa
         stack=wanted.get("stackLevel"),
     )
     for evse in {held.evse for held in gone}:
-        charging.touched(charger, evse, now)
+        charging.profiles_changed(charger, evse, now)
     return {"status": "Accepted"} if gone else _no("NoProfile", status="Unknown")
 
 
 def get_charging_profiles(charger: Charger, payload: Payload, now: float) -> Payload:
+    """GetChargingProfiles: answer whether any fits, and report those that do."""
     wanted = payload["chargingProfile"]
     found = [
         held
@@ -91,6 +95,7 @@ def get_charging_profiles(charger: Charger, payload: Payload, now: float) -> Pay
 
 
 def get_composite_schedule(charger: Charger, payload: Payload, now: float) -> Payload:
+    """GetCompositeSchedule: what all profiles together allow an EVSE, or the station, for the time asked."""
     unit, duration = payload.get("chargingRateUnit", "W"), min(payload["duration"], COMPOSITE_MAXIMUM)
     evse = charger.evses.get(payload["evseId"]) if payload["evseId"] else charger.whole
     if evse is None or duration <= 0:
@@ -121,7 +126,7 @@ def _said(period: Period, evse: Evse, divisor: float, version: str) -> Payload:
     gives = evse.gives_back and period.mode != "ChargingOnly"
     discharge = min(period.discharge, limits.discharge_power) if gives else 0.0
     setpoint = period.clamped()
-    return known(
+    return present(
         {
             "limit": limit,
             "dischargeLimit": rounded(-discharge / divisor) if discharge else None,
@@ -135,6 +140,7 @@ def _said(period: Period, evse: Evse, divisor: float, version: str) -> Payload:
 
 
 def request_start(charger: Charger, payload: Payload, now: float) -> Payload:
+    """RequestStartTransaction: let a waiting car charge, or the next one that comes to a free EVSE."""
     free = [evse for evse in charger.evses.values() if evse.operative and evse.remote is None and not (evse.session and evse.session.token)]
     waiting = sorted(free, key=lambda evse: evse.session is None or evse.session.authorization is None)
     asked = [evse for evse in waiting if payload.get("evseId") in (None, evse.id)]
@@ -147,10 +153,11 @@ def request_start(charger: Charger, payload: Payload, now: float) -> Payload:
     evse.brought = profile
     charging.bring(charger, evse, now)
     authorization.proceed(charger, evse, now)
-    return {"status": "Accepted"} | known({"transactionId": evse.transaction.id if evse.transaction else None})
+    return {"status": "Accepted"} | present({"transactionId": evse.transaction.id if evse.transaction else None})
 
 
 def request_stop(charger: Charger, payload: Payload, now: float) -> Payload:
+    """RequestStopTransaction: end the session of a transaction, then the transaction."""
     evse = charger.of_transaction(payload["transactionId"])
     if evse is None:
         return _no("TxNotFound")
@@ -159,6 +166,7 @@ def request_stop(charger: Charger, payload: Payload, now: float) -> Payload:
 
 
 def transaction_status(charger: Charger, payload: Payload, now: float) -> Payload:
+    """GetTransactionStatus: whether a transaction goes on, and whether messages about it still wait to be sent."""
     id_ = payload.get("transactionId")
     queued = [call for call in charger.outbox.kept if id_ in (None, call.about)]
     ongoing = {} if id_ is None else {"ongoingIndicator": charger.of_transaction(id_) is not None}
@@ -166,6 +174,7 @@ def transaction_status(charger: Charger, payload: Payload, now: float) -> Payloa
 
 
 def cost_updated(charger: Charger, payload: Payload, now: float) -> Payload:
+    """CostUpdated: keep what a transaction has cost so far, and tell people."""
     evse = charger.of_transaction(payload["transactionId"])
     if evse is not None and evse.transaction is not None:
         evse.transaction.cost = payload["totalCost"]
@@ -174,7 +183,7 @@ def cost_updated(charger: Charger, payload: Payload, now: float) -> Payload:
 
 
 def allowed_energy_transfer(charger: Charger, payload: Payload, now: float) -> Payload:
-    """The CSMS lets the car do more, or less, than it chose (Q02): choose again."""
+    """NotifyAllowedEnergyTransfer (Q02): the allowed services changed, so the car is asked to choose again."""
     evse = charger.of_transaction(payload["transactionId"])
     if evse is None or evse.session is None:
         return _no("InvalidValue", "no such transaction runs")
@@ -189,16 +198,19 @@ def allowed_energy_transfer(charger: Charger, payload: Payload, now: float) -> P
 
 
 def get_variables(charger: Charger, payload: Payload, now: float) -> Payload:
+    """GetVariables: the values of variables of the device model."""
     return {"getVariableResult": [charger.variables.read(asked) for asked in payload["getVariableData"]]}
 
 
 def set_variables(charger: Charger, payload: Payload, now: float) -> Payload:
+    """SetVariables: write variables of the device model, and take what they change into use."""
     results = [charger.variables.write(asked) for asked in payload["setVariableData"]]
     charger.configure()
     return {"setVariableResult": results}
 
 
 def get_base_report(charger: Charger, payload: Payload, now: float) -> Payload:
+    """GetBaseReport: send the device model as reports of a page each."""
     if payload["reportBase"] == "SummaryInventory":
         return {"status": "NotSupported"}
     data = list(charger.variables.report(settable_only=payload["reportBase"] == "ConfigurationInventory"))
@@ -219,6 +231,7 @@ def get_base_report(charger: Charger, payload: Payload, now: float) -> Payload:
 
 
 def trigger_message(charger: Charger, payload: Payload, now: float) -> Payload:
+    """TriggerMessage: send the message that is asked for, for one EVSE or all."""
     wanted = payload["requestedMessage"]
     chosen = [evse for evse in charger.evses.values() if payload.get("evse", {}).get("id", 0) in (0, evse.id)]
     if not chosen:
@@ -242,7 +255,7 @@ def trigger_message(charger: Charger, payload: Payload, now: float) -> Payload:
 
 
 def reset(charger: Charger, payload: Payload, now: float) -> Payload:
-    """The whole station: every session is asked to end; the shell starts anew once all transactions are over."""
+    """Reset of the whole station: every session is asked to end; the shell starts anew once all transactions are over."""
     if payload.get("evseId"):
         return _no("UnsupportedParam", "only the station as a whole can be reset")
     if payload["type"] == "ImmediateAndResume":
@@ -256,6 +269,7 @@ def reset(charger: Charger, payload: Payload, now: float) -> Payload:
 
 
 def change_availability(charger: Charger, payload: Payload, now: float) -> Payload:
+    """ChangeAvailability: take EVSEs out of service or back; one with a transaction follows when that ends."""
     id_ = payload.get("evse", {}).get("id", 0)
     chosen = [evse for evse in charger.evses.values() if id_ in (0, evse.id)]
     if not chosen:
@@ -268,6 +282,7 @@ def change_availability(charger: Charger, payload: Payload, now: float) -> Paylo
 
 
 def clear_cache(charger: Charger, payload: Payload, now: float) -> Payload:
+    """ClearCache: forget every verdict about a token that was kept."""
     charger.cache.clear()
     return {"status": "Accepted"}
 
@@ -295,7 +310,7 @@ REQUESTS: Final[dict[str, Request]] = {
 
 
 def answer(charger: Charger, action: str, payload: Payload, now: float) -> Payload:
-    """The result of a CALL of the CSMS. Raises `Refusal`; a number or time that nobody can reckon with is the CSMS's fault."""
+    """The result of a CALL of the CSMS, by the function of its action. Raises `Refusal`, also for unusable numbers and times."""
     if charger.boot.status == "Rejected":
         raise Refusal("SecurityError", "the station is not accepted")
     try:

@@ -34,7 +34,7 @@ TIMEOUT, CONNECTION_LOST = "Timeout", "ConnectionLost"
 
 
 class Refusal(Exception):
-    """Answer a CALL with CALLERROR `code`."""
+    """Raised by a handler to answer a CALL with the CALLERROR `code`."""
 
     def __init__(self, code: str, text: str = "") -> None:
         super().__init__(text)
@@ -42,7 +42,7 @@ class Refusal(Exception):
 
 
 class FrameFault(Exception):
-    """Text that is no OCPP frame. `id` and `code` are what to answer; an empty code means that no answer is allowed."""
+    """A text is no OCPP frame. `id` and `code` are for the CALLERROR to answer; an empty code means that no answer is allowed."""
 
     def __init__(self, id_: str, code: str, text: str) -> None:
         super().__init__(text)
@@ -52,7 +52,7 @@ class FrameFault(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One frame as read: `fields` is what follows the id."""
+    """One frame that was read: type, id, and the fields that follow the id."""
 
     type: int
     id: str
@@ -64,7 +64,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The peer's CALL: answer it with `Exchange.answer` or `Exchange.refuse`."""
+    """A CALL of the peer came: answer it by `Exchange.answer` or `Exchange.refuse`."""
 
     id: str
     action: str
@@ -73,7 +73,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Streamed:
-    """The peer's SEND."""
+    """A SEND of the peer came, which has no answer."""
 
     action: str
     payload: Payload
@@ -81,7 +81,7 @@ class Streamed:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The result of our CALL."""
+    """The result of one of our CALLs came."""
 
     id: str
     action: str
@@ -90,7 +90,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Our CALL has no result: the peer's error code, `TIMEOUT`, `CONNECTION_LOST`, or the code of the fault in its result."""
+    """One of our CALLs has no result: `code` is the peer's, `TIMEOUT`, `CONNECTION_LOST`, or that of the fault in the result."""
 
     id: str
     action: str
@@ -100,7 +100,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """A frame that has no effect; worth a line in the log."""
+    """A frame came that has no effect; `reason` is for the log."""
 
     reason: str
 
@@ -143,7 +143,7 @@ class _Call:
 
 
 class Exchange:
-    """One connection's frames, seen from one side. `entropy(n)` gives n random octets for message ids.
+    """The frames of one connection, seen from one side. `entropy(n)` gives n random octets for message ids.
 
     `supported` are the actions this side answers: another known one is refused as NotSupported, an unknown one as NotImplemented.
     """
@@ -167,7 +167,7 @@ class Exchange:
         return call.id
 
     def send(self, action: str, payload: Payload) -> None:
-        """Queue a SEND (2.1 only), which overtakes CALLs that wait."""
+        """Queue a SEND (2.1 only), which goes before CALLs that wait. Raises `PayloadFault` if the payload breaks the schema."""
         if self.version != "ocpp2.1":
             raise PayloadFault("MessageTypeNotSupported", f"{self.version} has no SEND, which {action} needs")
         self._frames.append(self._written(SEND, self._id(), action, "", payload))
@@ -199,18 +199,18 @@ class Exchange:
     # --- time ---
 
     def deadline(self) -> float | None:
-        """When `tick` must be called at the latest."""
+        """The time (monotonic s) at which `tick` must be called at the latest; None: no CALL is open."""
         return self._open.due if self._open else None
 
     def tick(self, now: float) -> list[Happening]:
-        """Give up a CALL whose answer did not come in time."""
+        """Give up a CALL whose answer did not come in time; returns its `Failed`."""
         if self._open is None or now < self._open.due:
             return []
         late, self._open = self._open, None
         return [Failed(late.id, late.action, TIMEOUT, f"{late.action} was not answered within {late.timeout:g} s")]
 
     def lost(self) -> list[Happening]:
-        """The connection is gone: everything that still hoped for an answer fails, in order."""
+        """Note that the connection is lost: returns a `Failed` for every CALL without answer, in order."""
         calls = [*([self._open] if self._open else []), *self._waiting]
         self._open = None
         self._waiting.clear()
@@ -221,7 +221,7 @@ class Exchange:
     # --- the peer's ---
 
     def receive(self, text: str | bytes) -> list[Happening]:
-        """Take one frame. Faulty ones are answered as OCPP-J says; what it means for the owner is returned."""
+        """Take one frame, and return what it means. Faulty frames are answered as OCPP-J prescribes."""
         try:
             frame = read(text, self.version)
         except FrameFault as fault:

@@ -1,4 +1,4 @@
-"""The official JSON schemas of OCPP, and what a payload that breaks one is answered.
+"""Validates payloads against the official JSON schemas of OCPP, with the error code to answer a faulty one.
 
 The files are those inside the PyPI package `ocpp`. Only its data is read: its classes guess names (`limit_L2`, `prioritizedEMAIDs` and 52
 more come out wrong), so payloads are plain dicts under the names of the wire.
@@ -27,7 +27,7 @@ VIOLATIONS: Final = {  # JSON schema keyword -> OCPP error code
 
 
 class PayloadFault(Exception):
-    """A payload breaks its schema. `code` is OCPP's; the text names the field and never repeats its value (it may be a token)."""
+    """A payload breaks its schema. `code` is OCPP's; the text names the field but never its value, which may be a token."""
 
     def __init__(self, code: str, text: str) -> None:
         super().__init__(text)
@@ -36,7 +36,7 @@ class PayloadFault(Exception):
 
 @cache
 def actions(version: Version) -> frozenset[str]:
-    """Every action that this version of OCPP knows: what is not among them is answered NotImplemented."""
+    """Every action of a version of OCPP; any other is answered NotImplemented."""
     names = (entry.name for entry in (files("ocpp") / FOLDERS[version] / "schemas").iterdir())
     requests = {name.removesuffix("Request.json") for name in names if name.endswith("Request.json")}
     return frozenset(requests | (SENDS if version == "ocpp2.1" else set()))

@@ -1,32 +1,34 @@
-"""What holds for a car now: the composite of the profiles as limits and setpoint, and what the CSMS hears when that changes."""
+"""The composite of the profiles as limits and setpoint for the session at this moment, and the events when they change."""
 
 from dataclasses import replace
 from itertools import pairwise
 from math import inf
 from typing import Final
 
-from energy.needs import Needs
-from energy.series import Series
-from energy.setpoint import limits, setpoint
-from energy.signal import Kind, Signal
 from ocpp_bridge import transactions
 from ocpp_bridge.charger import Charger, ChargingState, Evse
 from ocpp_bridge.mapping import HORIZON
 from ocpp_bridge.profiles import Composite, Period
 from secc.station import LimitsChanged, SetpointChanged
+from v2g.energy.needs import Needs
+from v2g.energy.plan import Plan
+from v2g.energy.series import Series
+from v2g.energy.setpoint import limits, setpoint
+from v2g.energy.signal import Kind, Signal
 
 LOOK_AGAIN: Final = 1.0  # s between two looks at a plan or setpoint in Dynamic control: the battery may be full or the reserve reached
+PAUSE: Final = 0.02  # s between two of them at least, where time runs fast and a plan changes more often
 
 
 def composite(charger: Charger, evse: Evse, now: float, until: float, alternative: int = 0) -> Composite:
-    """What the profiles say of an EVSE from now on."""
+    """The composite of the profiles at an EVSE from `now` (monotonic s) to `until` (epoch s)."""
     drawing = sum(1 for other in charger.evses.values() if other.transaction is not None)
     sharing, away = max(drawing, 1) if evse.id else 1, charger.offline(now)
     return charger.profiles.composite(evse.outlet, charger.wall(now), until, alternative=alternative, offline=away, sharing=sharing)
 
 
 def signals_of(said: Composite, shift: float) -> tuple[Signal, ...]:
-    """Profiles as the scheduler hears them, by its clock: caps, and setpoints where there are some."""
+    """A composite as signals for the scheduler: caps, and setpoints where there are some; moved by `shift` (s) to the station's clock."""
     if said.silent:
         return ()
     said = Composite(said.start + shift, said.until + shift, tuple((begin + shift, period) for begin, period in said.periods))
@@ -43,7 +45,7 @@ def signals_of(said: Composite, shift: float) -> tuple[Signal, ...]:
 
 
 def steer(charger: Charger, evse: Evse, now: float) -> None:
-    """Tell the session what holds now: limits, and in Dynamic control the setpoint. Remember when that changes."""
+    """Tell the session the present limits and, in Dynamic control, the setpoint; and note when they change next."""
     session = evse.session
     if session is None or session.needs is None or session.selected is None or session.asked:
         return
@@ -58,13 +60,20 @@ def steer(charger: Charger, evse: Evse, now: float) -> None:
     elif wish is not None and dynamic:
         wish = _borne(wish, charger, session.needs, wall - charger.skew)
     if wish is not None and dynamic:
-        session.steer_due = now + LOOK_AGAIN
+        session.steer_due = _next_look(charger, session.plan, now)
     evse.next_edge = min(edges, default=None)
     _limit(charger, evse, period)
     if dynamic and session.steered != (wish,):
         session.steered = (wish,)
         charger.tell(evse, SetpointChanged(wish))
     _tell_change(charger, evse, period, now)
+
+
+def _next_look(charger: Charger, plan: Plan | None, now: float) -> float:
+    """When the setpoint is looked at anew (monotonic s): when the plan changes, and in any case soon."""
+    wall = charger.wall(now) - charger.skew
+    changes = [charger.clock.now(edge) for edge in plan.power.edges() if edge > wall] if plan is not None else []
+    return max(min([now + LOOK_AGAIN, *changes]), now + PAUSE)
 
 
 def _borne(wish: float, charger: Charger, needs: Needs, wall: float) -> float:
@@ -100,11 +109,11 @@ def _tell_change(charger: Charger, evse: Evse, period: Period, now: float) -> No
     before, tx.told = tx.told, period
     held: ChargingState = "SuspendedEVSE" if (period.limit == 0 and period.discharge == 0) or period.clamped() == 0 else "Charging"
     if held != tx.state and tx.state in ("Charging", "SuspendedEVSE"):
-        transactions.changed(charger, evse, "ChargingStateChanged", now, held)
+        transactions.update(charger, evse, "ChargingStateChanged", now, held)
     if before is not None and before.mode != period.mode and charger.version == "ocpp2.1":
-        transactions.changed(charger, evse, "OperationModeChanged", now, info={"operationMode": period.mode})
+        transactions.update(charger, evse, "OperationModeChanged", now, info={"operationMode": period.mode})
     elif before is not None and _significant(charger, before, period):
-        transactions.changed(charger, evse, "ChargingRateChanged", now)
+        transactions.update(charger, evse, "ChargingRateChanged", now)
 
 
 def _significant(charger: Charger, before: Period, after: Period) -> bool:

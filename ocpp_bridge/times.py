@@ -1,4 +1,4 @@
-"""Times as OCPP writes them (RFC 3339) and as we count them (epoch s)."""
+"""Times in OCPP's form (RFC 3339) to and from epoch seconds."""
 
 from datetime import UTC, datetime
 from typing import Protocol
@@ -15,7 +15,7 @@ class Clock(Protocol):
 
 
 def epoch(text: str) -> float:
-    """Epoch seconds of an RFC 3339 time. Raises ValueError for what is none, or names no offset."""
+    """The epoch seconds of an RFC 3339 time. Raises ValueError for text that is none, or has no offset."""
     moment = datetime.fromisoformat(text.upper())
     if moment.tzinfo is None:
         raise ValueError(f"{text} names no offset from UTC; append Z or +hh:mm")
@@ -23,7 +23,7 @@ def epoch(text: str) -> float:
 
 
 def timestamp(seconds: float) -> str:
-    """RFC 3339 in UTC with milliseconds. Raises ValueError outside the years 1 to 9999."""
+    """Epoch seconds as RFC 3339 text in UTC with milliseconds. Raises ValueError outside the years 1 to 9999."""
     try:
         return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     except (OverflowError, OSError) as error:

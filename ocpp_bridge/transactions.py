@@ -1,4 +1,4 @@
-"""Transactions: when they begin and end, and the event that each happening becomes.
+"""Transactions: when they begin and end, and their TransactionEvents.
 
 A transaction begins with the first true condition of TxStartPoint and ends with the first lost one of TxStopPoint. Its events are numbered
 without gaps and are kept until the CSMS has them; what happened while it was away is marked as such.
@@ -8,7 +8,7 @@ import base64
 from typing import Any, Final
 
 from ocpp_bridge.charger import Charger, ChargingState, Evse, Transaction
-from ocpp_bridge.mapping import known, meter_value, objection
+from ocpp_bridge.mapping import meter_value, objection, present
 from ocpp_bridge.schemas import Payload
 from ocpp_bridge.times import timestamp
 from secc.station import StopAsked
@@ -16,10 +16,10 @@ from secc.station import StopAsked
 SAMPLING_PAUSE: Final = 0.5  # s of real time between two samples at least, for a wall clock that runs faster
 
 
-def began(
+def begin(
     charger: Charger, evse: Evse, conditions: tuple[str, ...], trigger: str, now: float, state: ChargingState | None = None, **extra: Any
 ) -> None:
-    """Conditions became true: the transaction starts, or goes on."""
+    """Note conditions of TxStartPoint that became true: the transaction starts, or goes on; the CSMS is told."""
     fresh = not evse.conditions.issuperset(conditions)
     evse.conditions |= set(conditions)
     starts = set(conditions) & set(charger.variables.words("TxCtrlr.TxStartPoint"))
@@ -30,11 +30,11 @@ def began(
         _arm_sampling(charger, evse, now)
         event(charger, evse, "Started", trigger, now, context="Transaction.Begin", **extra)
     elif evse.transaction is not None and (fresh or extra):
-        changed(charger, evse, trigger, now, state, **extra)
+        update(charger, evse, trigger, now, state, **extra)
 
 
-def ended(charger: Charger, evse: Evse, conditions: tuple[str, ...], trigger: str, reason: str, now: float, state: ChargingState) -> None:
-    """Conditions ceased to be true: the transaction ends, or goes on without them."""
+def end(charger: Charger, evse: Evse, conditions: tuple[str, ...], trigger: str, reason: str, now: float, state: ChargingState) -> None:
+    """Note conditions that ceased to be true: the transaction ends, or goes on without them; the CSMS is told."""
     lost = [condition for condition in conditions if condition in evse.conditions]
     evse.conditions -= set(conditions)
     tx = evse.transaction
@@ -42,7 +42,7 @@ def ended(charger: Charger, evse: Evse, conditions: tuple[str, ...], trigger: st
         return
     if not any(condition in charger.variables.words("TxCtrlr.TxStopPoint") for condition in lost):
         if lost:
-            changed(charger, evse, trigger, now, state)
+            update(charger, evse, trigger, now, state)
         return
     tx.state = state
     event(
@@ -58,15 +58,15 @@ def ended(charger: Charger, evse: Evse, conditions: tuple[str, ...], trigger: st
     evse.transaction, evse.sample_due = None, None
 
 
-def changed(charger: Charger, evse: Evse, trigger: str, now: float, state: ChargingState | None = None, **extra: Any) -> None:
-    """Something changed in a running transaction."""
+def update(charger: Charger, evse: Evse, trigger: str, now: float, state: ChargingState | None = None, **extra: Any) -> None:
+    """Send an Updated event for a change in a running transaction; nothing where none runs."""
     if evse.transaction is not None:
         evse.transaction.state = state or evse.transaction.state
         event(charger, evse, "Updated", trigger, now, **extra)
 
 
-def sampled(charger: Charger, evse: Evse, now: float, trigger: str = "MeterValuePeriodic", context: str = "Sample.Periodic") -> None:
-    """The periodic reading of a running transaction."""
+def sample(charger: Charger, evse: Evse, now: float, trigger: str = "MeterValuePeriodic", context: str = "Sample.Periodic") -> None:
+    """Send an Updated event with the meter reading of a running transaction."""
     event(charger, evse, "Updated", trigger, now, context=context)
     _arm_sampling(charger, evse, now)
 
@@ -92,7 +92,7 @@ def event(
     info: Payload | None = None,
     signed: bytes | None = None,
 ) -> None:
-    """Keep one TransactionEvent. With `context` it carries a meter reading, with `signed` what the car signed."""
+    """Queue one TransactionEvent, kept until delivered. With `context` it carries a meter reading, with `signed` the car's signature."""
     tx = evse.transaction
     assert tx is not None, "an event belongs to a transaction"
     wall = charger.wall(now)
@@ -112,16 +112,18 @@ def event(
         "timestamp": timestamp(wall),
         "triggerReason": trigger,
         "seqNo": tx.seq,
-        "transactionInfo": known({"transactionId": tx.id, "chargingState": tx.state, "remoteStartId": tx.remote_start_id, **(info or {})}),
+        "transactionInfo": present(
+            {"transactionId": tx.id, "chargingState": tx.state, "remoteStartId": tx.remote_start_id, **(info or {})}
+        ),
         "evse": {"id": evse.id, "connectorId": 1},
     }
-    payload |= known({"offline": True if not charger.online else None, "meterValue": values or None, "idToken": token})
+    payload |= present({"offline": True if not charger.online else None, "meterValue": values or None, "idToken": token})
     tx.seq += 1
     charger.call("TransactionEvent", payload, evse=evse.id, kept=True, about=tx.id)
 
 
-def answered(charger: Charger, evse: Evse, transaction: str, response: Payload, now: float) -> None:
-    """What a TransactionEventResponse says: a cost, or that the token is not accepted any more."""
+def take_answer(charger: Charger, evse: Evse, transaction: str, response: Payload, now: float) -> None:
+    """Take a TransactionEventResponse: a cost, or that the token is no longer accepted."""
     tx = evse.transaction
     if tx is None or tx.id != transaction:
         return
@@ -132,7 +134,7 @@ def answered(charger: Charger, evse: Evse, transaction: str, response: Payload, 
 
 
 def stop(charger: Charger, evse: Evse, reason: str, trigger: str, text: str) -> None:
-    """Ask the session to end; its end then ends the transaction, for this reason."""
+    """Ask the session to end; its end then ends the transaction, with `reason` as stoppedReason. `text` is for the session."""
     if evse.transaction is not None:
         evse.transaction.stopping, evse.transaction.stop_trigger = reason, trigger
     charger.tell(evse, StopAsked(text))

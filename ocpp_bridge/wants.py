@@ -1,4 +1,4 @@
-"""What a session wants, or did, as it moves the station: one function for each kind of want, and the table of them."""
+"""What the bridge does about each want of a session: one function for each class of want, and the table of them."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from ocpp_bridge import authorization, certificates, charging, reasons, steering, transactions
 from ocpp_bridge.charger import Charger, Evse, Session
-from ocpp_bridge.mapping import Sample, known
+from ocpp_bridge.mapping import Sample, present
 from ocpp_bridge.times import timestamp
 from secc.station import (
     AuthorizationWanted,
@@ -20,19 +20,21 @@ from secc.station import (
     ScheduleChosen,
     ServiceSelected,
     SessionStarted,
+    StoodBy,
+    TurnedAway,
     Want,
 )
 
 
-def connected(charger: Charger, evse: Evse, trigger: str, now: float) -> None:
-    """A car is there, whoever noticed first: the cable or the session."""
+def note_car(charger: Charger, evse: Evse, trigger: str, now: float) -> None:
+    """Note that a car is there, by its cable or by its session, whichever came first."""
     if "EVConnected" not in evse.conditions or evse.transaction is None:
-        transactions.began(charger, evse, ("EVConnected",), trigger, now, "EVConnected")
+        transactions.begin(charger, evse, ("EVConnected",), trigger, now, "EVConnected")
         tell_status(charger, evse, "Occupied", now)
 
 
 def tell_status(charger: Charger, evse: Evse, status: str, now: float, *, solicited: bool = False) -> None:
-    """StatusNotification of an EVSE's connector, which has this status now."""
+    """Send StatusNotification with the present status of an EVSE's connector."""
     evse.status = status
     payload = {"timestamp": timestamp(charger.wall(now)), "connectorStatus": status, "evseId": evse.id, "connectorId": 1}
     charger.call("StatusNotification", payload, evse=evse.id, solicited=solicited)
@@ -40,7 +42,7 @@ def tell_status(charger: Charger, evse: Evse, status: str, now: float, *, solici
 
 def _session_started(charger: Charger, evse: Evse, want: SessionStarted, now: float) -> None:
     evse.session = Session(evccid=want.evccid)
-    connected(charger, evse, "CablePluggedIn", now)
+    note_car(charger, evse, "CablePluggedIn", now)
     evse.sample = Sample(evse.sample.reading, evse.sample.power, evse.sample.voltage)
     for name, value in (("Available", "true"), ("VehicleId", want.evccid)):
         charger.variables["ConnectedEV", name, "", evse.id] = value
@@ -51,8 +53,7 @@ def _service_selected(charger: Charger, evse: Evse, want: ServiceSelected, now: 
         session = evse.session
         session.selected, session.asked, session.planning, session.patience = want, False, 0, None
         session.offer, session.told_needs, session.renegotiating = None, None, False  # a new service is a new negotiation
-        agreed = f"urn:iso:std:iso:15118:-20:{want.service[:2]},1,0"
-        charger.variables["ConnectedEV", "ProtocolAgreed", "", evse.id] = agreed
+        charger.variables["ConnectedEV", "ProtocolAgreed", "", evse.id] = want.protocol
 
 
 def _needs(charger: Charger, evse: Evse, want: NeedsChanged, now: float) -> None:
@@ -67,13 +68,13 @@ def _needs(charger: Charger, evse: Evse, want: NeedsChanged, now: float) -> None
         charger.variables["ConnectedEV", name, "", evse.id] = "" if value is None else f"{value:g}"
     leaving = "" if needs.departure is None else timestamp(needs.departure + charger.skew)
     charger.variables["ConnectedEV", "DepartureTime", "", evse.id] = leaving
-    charging.wanted(charger, evse, want, now)
+    charging.take_needs(charger, evse, want, now)
 
 
 def _power_started(charger: Charger, evse: Evse, want: PowerStarted, now: float) -> None:
     if evse.session is not None:
         evse.session.delivering = True
-    transactions.began(charger, evse, ("PowerPathClosed", "EnergyTransfer"), "ChargingStateChanged", now, "Charging")
+    transactions.begin(charger, evse, ("PowerPathClosed", "EnergyTransfer"), "ChargingStateChanged", now, "Charging")
     charging.tell_chosen(charger, evse, now)
     steering.steer(charger, evse, now)
 
@@ -82,11 +83,17 @@ def _power_stopped(charger: Charger, evse: Evse, want: PowerStopped, now: float)
     if evse.session is not None and evse.session.delivering:
         stop_power(evse)
         lost = ("EnergyTransfer", "PowerPathClosed")
-        transactions.ended(charger, evse, lost, "ChargingStateChanged", "StoppedByEV", now, "EVConnected")
+        transactions.end(charger, evse, lost, "ChargingStateChanged", "StoppedByEV", now, "EVConnected")
+
+
+def _stood_by(charger: Charger, evse: Evse, want: StoodBy, now: float) -> None:
+    """A transaction that outlives the energy goes on, suspended by its car."""
+    if evse.transaction is not None:
+        transactions.update(charger, evse, "ChargingStateChanged", now, "SuspendedEV")
 
 
 def stop_power(evse: Evse) -> None:
-    """No power flows any more."""
+    """Note that no power flows any more at an EVSE."""
     if evse.session is not None:
         evse.session.delivering = False
     evse.sample = replace(evse.sample, power=0.0)
@@ -98,7 +105,7 @@ def _reported(charger: Charger, evse: Evse, want: EVReported, now: float) -> Non
     if evse.session is not None and evse.session.needs is not None:  # in Dynamic control a car tells its needs anew in every loop
         told_anew = ("soc", "energy_target", "energy_maximum", "energy_minimum", "v2x_maximum", "v2x_minimum")
         said = {name: getattr(want, name) for name in told_anew}
-        evse.session.needs = replace(evse.session.needs, **known(said))
+        evse.session.needs = replace(evse.session.needs, **present(said))
     if want.soc is not None:
         charger.variables["ConnectedEV", "StateOfCharge", "", evse.id] = f"{want.soc:g}"
 
@@ -106,19 +113,21 @@ def _reported(charger: Charger, evse: Evse, want: EVReported, now: float) -> Non
 def _confirmed(charger: Charger, evse: Evse, want: MeteringConfirmed, now: float) -> None:
     if want.valid:
         context = {"context": "Other", "signed": want.exi}
-        transactions.changed(charger, evse, "SignedDataReceived", now, None, **context)
+        transactions.update(charger, evse, "SignedDataReceived", now, None, **context)
 
 
 WANTS: Final[dict[type[Want], Callable[[Charger, Evse, Any, float], None]]] = {
     SessionStarted: _session_started,
-    AuthorizationWanted: authorization.wanted,
+    AuthorizationWanted: authorization.authorize,
     CertificateInstallationWanted: certificates.installation_wanted,
     ServiceSelected: _service_selected,
     NeedsChanged: _needs,
-    ScheduleChosen: charging.chosen,
+    ScheduleChosen: charging.take_schedule,
     PowerStarted: _power_started,
     EVReported: _reported,
     MeteringConfirmed: _confirmed,
-    Objected: reasons.objected,
+    Objected: reasons.note_objection,
+    TurnedAway: reasons.turned_away,
     PowerStopped: _power_stopped,
+    StoodBy: _stood_by,
 }

@@ -1,7 +1,7 @@
-"""DER in, facts out: everything a verdict needs of one certificate, read once, under one guard.
+"""Reads a certificate from DER, and everything that a verifier needs of it, once and safely.
 
-Whatever octets a peer sends, `read` gives a certificate or a CertificateError, and a certificate that `facts` has passed holds no surprise:
-every field a check looks at has been parsed.
+Whatever octets a peer sends, `read` gives a certificate or a CertificateError; `facts` parses every field that a check looks at, so that no
+check can fail on a malformed one.
 """
 
 import base64
@@ -25,7 +25,7 @@ from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID, Signat
 from pki.der import spans
 from pki.errors import CertificateError, Kind
 from pki.keys import key_name, signed_as
-from pki.lapses import Lapse, strict
+from pki.lapses import Lapse, strict_form
 
 # it warns of serial numbers that are not positive; those are refused here, and a peer shall not write into our log
 warnings.filterwarnings("ignore", category=CryptographyDeprecationWarning, module=__name__)
@@ -61,7 +61,7 @@ UNDERSTOOD = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Facts:
-    """What a certificate says, in the words the checks use."""
+    """The fields of a certificate as the checks of a verifier use them."""
 
     certificate: x509.Certificate
     octets: int  # of its DER
@@ -93,11 +93,12 @@ class Facts:
 
     @property
     def common_name(self) -> str:
-        """The one common name; empty when there is none or several."""
+        """The common name of the subject; empty when there is none or several."""
         return self.common_names[0] if len(self.common_names) == 1 else ""
 
     @property
     def public_key(self) -> PublicKeyTypes:
+        """The public key of the certificate."""
         return cast(PublicKeyTypes, self.certificate.public_key())
 
 
@@ -120,7 +121,7 @@ def read(der: bytes, limit: int = 1600) -> x509.Certificate:
 
 
 def read_pem(octets: bytes, limit: int = OWN_LIMIT) -> tuple[x509.Certificate, ...]:
-    """All certificates of PEM, in order; whatever stands around them is left aside. Raises CertificateError, naming the wrong one."""
+    """All certificates in PEM, in order; other text and keys are ignored. Raises CertificateError, naming the wrong one."""
     found = []
     for number, (block, end) in enumerate(PEM.findall(octets), 1):
         if not end:
@@ -138,9 +139,9 @@ def read_pem(octets: bytes, limit: int = OWN_LIMIT) -> tuple[x509.Certificate, .
 
 
 class Loose:
-    """A certificate that is not strict DER: says what its strict form says, but its octets and what is signed of them are its own.
+    """A certificate that is not strict DER: its fields are those of its strict form, its octets and the signed part are the original ones.
 
-    It stands wherever a `x509.Certificate` does (that class cannot be subclassed), except in what the library builds.
+    It may be used in place of a `x509.Certificate` (which cannot be subclassed), but not as an argument of the library's builders.
     """
 
     def __init__(self, der: bytes, form: x509.Certificate, lapses: frozenset[Lapse]) -> None:
@@ -157,9 +158,11 @@ class Loose:
 
     @property
     def tbs_certificate_bytes(self) -> bytes:
+        """The DER octets of the certificate that the issuer signed."""
         return identity(self.der)
 
     def public_bytes(self, encoding: Encoding) -> bytes:
+        """The certificate as DER or PEM, with the octets as they were received."""
         if encoding is Encoding.DER:
             return self.der
         text = base64.b64encode(self.der)
@@ -167,6 +170,7 @@ class Loose:
         return b"-----BEGIN CERTIFICATE-----\n" + lines + b"\n-----END CERTIFICATE-----\n"
 
     def fingerprint(self, algorithm: hashes.HashAlgorithm) -> bytes:
+        """The digest of the certificate's octets as they were received."""
         digest = hashes.Hash(algorithm)
         digest.update(self.der)
         return digest.finalize()
@@ -178,9 +182,10 @@ def loadable(certificates: Iterable[x509.Certificate]) -> Iterator[bytes]:
 
 
 def identity(der: bytes) -> bytes:
-    """What an issuer signed of a certificate: the same however it signed, or whoever turned its signature (r, s) into (r, n-s).
+    """The part of a certificate that its issuer signed, to compare certificates by: it does not depend on the signature.
 
-    Octets that are no certificate stand for themselves.
+    Anyone can turn an ECDSA signature (r, s) into (r, n-s), so the octets of a signature identify nothing. Octets that are no certificate
+    are returned as they are.
     """
     try:
         ((_, begin, end),) = spans(der)
@@ -193,14 +198,14 @@ def identity(der: bytes) -> bytes:
 def _loosely(der: bytes) -> Loose | None:
     """What is not strict DER, read by its strict form; None where that cannot be read either."""
     try:
-        form, lapses = strict(der)
+        form, lapses = strict_form(der)
         return Loose(der, x509.load_der_x509_certificate(form), lapses) if lapses else None
     except PARSE_ERRORS:
         return None
 
 
 def directly_issued(child: x509.Certificate, issuer: x509.Certificate) -> bool:
-    """Whether `issuer` is named by a certificate and its key signed it. What either may do is not asked."""
+    """Whether `child` names `issuer` and is signed by its key. Whether `issuer` may issue certificates is not checked."""
     try:
         if not isinstance(child, Loose) and not isinstance(issuer, Loose):
             child.verify_directly_issued_by(issuer)

@@ -1,7 +1,7 @@
-"""What a verifier demands of each certificate on a path, one row per rule.
+"""The checks of a verifier for each certificate on a path, one row per rule.
 
-A check is a name, the kind of error it gives, the requirement it serves, where on the path it applies, and a function from facts to a
-complaint or None.
+A check has a name, the kind of error it gives, the requirement it serves, the certificates it applies to, and a function from a
+certificate's facts to a complaint or None.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ UNSEEN = ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp")  # control, format and bidi 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a certificate is judged against."""
+    """What a certificate is checked against: the row of its role, the rules, the time, its place on the path."""
 
     profile: Profile
     rules: Rules
@@ -33,6 +33,8 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Check:
+    """One rule of chain verification: the certificates it applies to, its complaint, and the requirement behind it."""
+
     name: str
     kind: Kind
     where: Literal["leaf", "authority", "every"]
@@ -41,10 +43,11 @@ class Check:
     in_iso2: str | None = None  # where -2 says it elsewhere
 
     def cited(self, rules: Rules) -> str:
-        """The requirement in the words of the generation that judges."""
+        """The requirement id by the generation whose rules apply; empty where none is known."""
         return self.in_iso2 if rules.name == "iso2" and self.in_iso2 is not None else self.requirement
 
     def applies(self, depth: int) -> bool:
+        """Whether the rule applies to a certificate at a depth of the chain (0: the leaf)."""
         return self.where == "every" or (self.where == "leaf") == (depth == 0)
 
 

@@ -1,4 +1,4 @@
-"""One curve in two forms: the X448 key that an Ed448 key is, so that a certificate for signing also serves a key agreement.
+"""Converts Ed448 keys to X448 keys, so that a certificate for signatures can also be used for a key agreement.
 
 edwards448 is 4-isogenous to curve448 by (x, y) -> u = y² / x², which takes base point to base point [RFC 7748 4.2]; the secret scalar of
 both is made from the same octets by the same clamping [RFC 8032 5.2.5, RFC 7748 5].
@@ -22,7 +22,7 @@ def agreement_key(key: ed448.Ed448PrivateKey) -> x448.X448PrivateKey:
 
 
 def agreement_public_key(key: ed448.Ed448PublicKey) -> x448.X448PublicKey:
-    """The X448 public key of an Ed448 one. Raises ValueError for the points that have none."""
+    """The X448 public key for an Ed448 one. Raises ValueError for the few points that have none."""
     y = int.from_bytes(key.public_bytes(Encoding.Raw, PublicFormat.Raw)[:X448_OCTETS], "little")
     y2 = y * y % PRIME
     if y >= PRIME or (y2 - 1) % PRIME == 0:

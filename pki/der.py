@@ -1,4 +1,4 @@
-"""As much DER as is needed to take a certificate apart and put it together differently: tag, length, value."""
+"""Reads and writes DER elements (tag, length, value), as far as certificates need it."""
 
 from collections.abc import Callable, Iterator
 
@@ -12,7 +12,7 @@ EXPLICIT_EXTENSIONS = 0xA3  # [3] in TBSCertificate
 
 
 def wrap(tag: int, content: bytes) -> bytes:
-    """One element with its header."""
+    """A DER element: tag, length and content."""
     length = len(content)
     if length < 0x80:
         return bytes((tag, length)) + content
@@ -21,12 +21,15 @@ def wrap(tag: int, content: bytes) -> bytes:
 
 
 def elements(octets: bytes) -> Iterator[tuple[int, bytes]]:
-    """Tag and content of each element in a row. Raises ValueError where the octets end early or a length is not definite."""
+    """Tag and content of each of several consecutive elements. Raises ValueError where octets end early or a length is indefinite."""
     return ((octets[at], octets[begin:end]) for at, begin, end in spans(octets))
 
 
 def spans(octets: bytes) -> Iterator[tuple[int, int, int]]:
-    """Where each element in a row begins, where its content does, and where it ends. Raises as `elements`."""
+    """The offsets of each of several consecutive elements: of its start, its content, its end.
+
+    Raises ValueError where octets end early or a length is indefinite.
+    """
     at = 0
     while at < len(octets):
         if at + 2 > len(octets):
@@ -44,22 +47,24 @@ def spans(octets: bytes) -> Iterator[tuple[int, int, int]]:
         at += length
 
 
-def resigned(certificate: x509.Certificate, key: PrivateKey, edit: Callable[[list[tuple[int, bytes]]], list[tuple[int, bytes]]]) -> bytes:
-    """DER of a certificate whose TBS fields went through `edit`, signed anew: for what no certificate builder would write."""
+def signed_anew(
+    certificate: x509.Certificate, key: PrivateKey, edit: Callable[[list[tuple[int, bytes]]], list[tuple[int, bytes]]]
+) -> bytes:
+    """A certificate (DER) with its TBS fields changed by `edit` and signed anew by `key`: for what no certificate builder would write."""
     ((_, content),) = elements(certificate.tbs_certificate_bytes)
     fields = edit(list(elements(content)))
     tbs = wrap(SEQUENCE, b"".join(wrap(tag, value) for tag, value in fields))
     algorithm = next(wrap(tag, value) for tag, value in elements(content) if tag == SEQUENCE)
-    return assembled(tbs, algorithm, key)
+    return signed_structure(tbs, algorithm, key)
 
 
-def assembled(tbs: bytes, algorithm: bytes, key: PrivateKey) -> bytes:
-    """A signed structure: what is signed, by which algorithm, the signature. Certificates, requests and responses are all of this shape."""
+def signed_structure(tbs: bytes, algorithm: bytes, key: PrivateKey) -> bytes:
+    """A signed DER structure (certificate, request, OCSP response, CRL): the octets `tbs`, the algorithm, the signature by `key`."""
     return wrap(SEQUENCE, tbs + algorithm + wrap(BIT_STRING, b"\x00" + der_signature(key, tbs)))
 
 
 def der_signature(key: PrivateKey, octets: bytes) -> bytes:
-    """A signature as X.509 carries it: r and s in a SEQUENCE for ECDSA."""
+    """The signature over octets in the form of X.509: for ECDSA a SEQUENCE of r and s."""
     raw = keys.sign(key, octets)
     if algorithm_of(key).order is None:
         return raw
@@ -69,19 +74,19 @@ def der_signature(key: PrivateKey, octets: bytes) -> bytes:
 
 
 def integer(number: int) -> bytes:
-    """An INTEGER element, in as few octets as DER demands: -128 is one."""
+    """A DER element INTEGER, in as few octets as possible: -128 takes one."""
     magnitude = number if number >= 0 else ~number
     return wrap(INTEGER, number.to_bytes(magnitude.bit_length() // 8 + 1, "big", signed=True))
 
 
 def oid(dotted: str) -> bytes:
-    """An OBJECT IDENTIFIER element."""
+    """A DER element OBJECT IDENTIFIER, from the dotted form."""
     first, second, *arcs = (int(arc) for arc in dotted.split("."))
     return wrap(OID, b"".join(_base128(arc) for arc in (40 * first + second, *arcs)))
 
 
 def read_oid(content: bytes) -> str:
-    """The dotted form of an OBJECT IDENTIFIER's content. Raises ValueError where it is none."""
+    """The dotted form of the content of an OBJECT IDENTIFIER. Raises ValueError for content that is none."""
     if not content or content[-1] & 0x80:
         raise ValueError("an object identifier ends early")
     arcs, arc = [], 0

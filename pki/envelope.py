@@ -1,8 +1,7 @@
-"""How a contract key travels to its car: agreed with the car's provisioning key, sealed, opened, held against its certificate.
+"""Encrypts a contract key for a car, by a key agreed with the car's provisioning key, and decrypts it there.
 
-What is certain of -20 are the sizes: a public key of 133 octets, an encrypted key of 94 (secp521r1) or 84 (x448) octets. Every point that
-no open source settles is a constant here, so that whoever holds the standard corrects one line. -2 is settled: two independent stacks
-agree.
+Certain for -20 are the sizes: a public key of 133 octets, an encrypted key of 94 (secp521r1) or 84 (x448) octets. Every point that no open
+source settles is a constant here, so that it is corrected in one line. For -2 two independent stacks agree with this.
 """
 
 from collections.abc import Callable
@@ -43,14 +42,14 @@ OTHER_INFO_2 = bytes((0x01, 0x55, 0x56))  # -2: algorithm, sender U, receiver V 
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """A contract key on its way: the ephemeral public key it was agreed with, and the key itself, encrypted."""
+    """An encrypted contract key, and the ephemeral public key by which its holder finds the decryption key."""
 
     agreement: Literal["SECP521", "X448"]
     public_key: bytes  # DHPublicKey, 133 octets
     encrypted: bytes  # 94 or 84 octets, by the curve of the contract key
 
     def curve(self) -> str:
-        """Curve of the contract key inside. Raises EnvelopeError for a length that is neither's."""
+        """The curve of the encrypted contract key, told by its length. Raises EnvelopeError for another length."""
         for curve, length in LENGTHS.items():
             if len(self.encrypted) == length:
                 return curve
@@ -58,7 +57,7 @@ class Sealed:
 
 
 def new_contract_key(curve: str) -> PrivateKey:
-    """A contract key that fits its field."""
+    """A new contract key on a curve whose encrypted form fits the field of the message."""
     key = ALGORITHMS[curve].generate()
     if isinstance(key, ed448.Ed448PrivateKey):
         seed = key.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
@@ -87,7 +86,7 @@ def seal(key: PrivateKey, contract: x509.Certificate, provisioning: x509.Certifi
 
 
 def unseal(sealed: Sealed, key: PrivateKey, contract: x509.Certificate, provisioning: x509.Certificate) -> PrivateKey:
-    """The contract key, decrypted by the provisioning key and found to belong to the contract certificate. Raises EnvelopeError."""
+    """The contract key, decrypted by the provisioning key `key`. Raises EnvelopeError, also where it is not the contract certificate's."""
     curve = sealed.curve()
     cipher, aad = _agreed(_secret(sealed, key), contract, provisioning)
     octets = sealed.encrypted
@@ -158,7 +157,10 @@ def _belonging(key: PrivateKey, contract: x509.Certificate) -> PrivateKey:
 
 
 def seal2(key: ec.EllipticCurvePrivateKey, receiver: ec.EllipticCurvePublicKey, entropy: Entropy) -> tuple[bytes, bytes]:
-    """DHpublickey (65 octets) and the encrypted contract key (IV ‖ 32 octets) for a provisioning or, in an update, a contract key."""
+    """Encrypt a contract key for -2: DHpublickey (65 octets) and the encrypted key (IV ‖ 32 octets).
+
+    `receiver` is the car's provisioning key or, in an update, its contract key.
+    """
     ephemeral = ec.generate_private_key(ec.SECP256R1())
     iv = entropy(16)
     encryptor = Cipher(algorithms.AES128(_key2(ephemeral.exchange(ec.ECDH(), receiver))), modes.CBC(iv)).encryptor()
@@ -167,7 +169,7 @@ def seal2(key: ec.EllipticCurvePrivateKey, receiver: ec.EllipticCurvePublicKey, 
 
 
 def unseal2(public_key: bytes, encrypted: bytes, key: ec.EllipticCurvePrivateKey, contract: x509.Certificate) -> PrivateKey:
-    """The contract key of -2. CBC carries no proof of its own: the match with the certificate is the proof. Raises EnvelopeError."""
+    """The contract key of -2, decrypted. Raises EnvelopeError where it does not belong to the contract certificate: CBC proves nothing."""
     if len(encrypted) != 48:
         raise EnvelopeError(f"{len(encrypted)} octets of encrypted key where 48 are due")
     try:

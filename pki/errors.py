@@ -1,4 +1,4 @@
-"""Why a certificate, a signature or an envelope is refused."""
+"""The errors by which certificates, signatures, encrypted keys, identifiers and stores are refused."""
 
 import enum
 
@@ -63,7 +63,7 @@ class EnvelopeError(Exception):
 
 
 class IdentifierError(ValueError):
-    """An eMAID, PCID, EVCCID or EVSEID does not have the form of one."""
+    """A text does not have the form of the eMAID, PCID, EVCCID or EVSEID that it should be."""
 
 
 class PlanError(ValueError):

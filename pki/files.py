@@ -1,23 +1,24 @@
-"""Files that are written whole or not at all, whatever ends the program: one alone, or many by one switch. A shell.
+"""Writes files whole or not at all, even if the program is killed: one file, or many in one step. A shell.
 
     replace(path, content, 0o600)                                   # one file
     switch(folder, {"secc/a.key.pem": File(key, 0o600),             # all of these, or none
                     "secc/a.chain.pem": File(chain)})
-    settle(folder)                                                  # whoever opens a folder: finish what was switched
+    settle(folder)                                                  # when opening a folder: finish a switch that was cut off
 
-What is written lies beside first, under a name with a dot, and is on the disk before anything is renamed. For many files the one switch is
-a rename of the folder they wait in: `.staged` is thrown away by the next who writes, `.switched` moved into place by the next who opens.
+A file is first written beside its place, under a name with a dot, and is on the disk before it is renamed. For many files the one step is a
+rename of the folder they wait in: `.staged` is deleted by the next writer, `.switched` is moved into place by whoever opens next.
 Writers of a folder wait for each other (flock); the lock goes with its process.
 """
 
-import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+
+from pki.system import create, locked, set_mode, sync
 
 FOLDER_MODE = 0o700  # keys lie within; who serves the roots to others gives leave by himself
 STAGED, SWITCHED, LIST = ".staged", ".switched", "list"
@@ -26,16 +27,16 @@ TEMPORARY = ".tmp"  # of `.NAME.tmp`, the file that is to become NAME
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """What a file shall hold, and its mode; None: it shall go."""
+    """The content that a file shall get, and its mode; content None: the file shall be deleted."""
 
     content: bytes | None
     mode: int = 0o644
 
 
 def replace(path: Path, content: bytes, mode: int = 0o644) -> None:
-    """Write beside and rename over: a reader, and a machine that loses its power, has the old file or the new one."""
+    """Write a file so that a reader, even after a power loss, has the old content or the new one. Raises OSError."""
     make_folder(path.parent)
-    with _locked(path.parent):
+    with locked(path.parent):
         temporary = path.with_name(f".{path.name}{TEMPORARY}")
         try:
             _write(temporary, content, mode)
@@ -44,13 +45,13 @@ def replace(path: Path, content: bytes, mode: int = 0o644) -> None:
             with suppress(OSError):
                 os.unlink(temporary)
             raise
-        _sync(path.parent)
+        sync(path.parent)
 
 
 def switch(folder: Path, files: Mapping[str, File]) -> None:
-    """Write many files, by their paths within a folder, all or none. What is private is private before it is written."""
+    """Write many files, by their paths within a folder, all or none. A file gets its mode before its content. Raises OSError."""
     make_folder(folder)
-    with _locked(folder):
+    with locked(folder):
         _finish(folder)
         sweep(folder)
         staged = folder / STAGED
@@ -60,25 +61,25 @@ def switch(folder: Path, files: Mapping[str, File]) -> None:
             shutil.rmtree(staged, ignore_errors=True)
             raise
         os.rename(staged, folder / SWITCHED)  # the one switch
-        _sync(folder)
+        sync(folder)
         _finish(folder)
 
 
 def settle(folder: Path) -> bool:
-    """Move into place what was switched and not finished; whether there was anything. OSError where that is not allowed."""
+    """Finish a `switch` that was cut off halfway; True if there was one. Raises OSError."""
     if not (folder / SWITCHED).exists():
         return False
-    with _locked(folder):
+    with locked(folder):
         return _finish(folder)
 
 
 def unfinished(folder: Path) -> bool:
-    """Whether writing into a folder was cut off before its switch: what it was to hold is lost, what it held is not."""
+    """Whether a `switch` into a folder was cut off before it took effect: the new files are lost, the old ones are there."""
     return (folder / STAGED).exists()
 
 
 def sweep(folder: Path) -> None:
-    """Take away what writers left that were cut off. The caller is the one who writes."""
+    """Delete what writers left that were cut off. Only for the holder of the folder's lock."""
     shutil.rmtree(folder / STAGED, ignore_errors=True)
     for left in folder.rglob(f".*{TEMPORARY}"):
         with suppress(OSError):
@@ -86,14 +87,14 @@ def sweep(folder: Path) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """A folder with those above it that are missing, for their owner alone under any umask."""
+    """Make a folder and its missing parents, each accessible to its owner alone (0700), whatever the umask is."""
     if path.is_dir():
         return
     make_folder(path.parent)
     with suppress(FileExistsError):
         os.mkdir(path, FOLDER_MODE)
         os.chmod(path, FOLDER_MODE)
-        _sync(path.parent)
+        sync(path.parent)
 
 
 def _stage(staged: Path, files: Mapping[str, File]) -> None:
@@ -106,7 +107,7 @@ def _stage(staged: Path, files: Mapping[str, File]) -> None:
             _write(staged / str(number), file.content, file.mode)
         listed.append([name, file.content is not None])
     _write(staged / LIST, json.dumps(listed).encode(), 0o600)
-    _sync(staged)
+    sync(staged)
 
 
 def _finish(folder: Path) -> bool:
@@ -125,9 +126,9 @@ def _finish(folder: Path) -> bool:
                 os.unlink(target)
         touched.add(target.parent)
     for place in sorted(touched):
-        _sync(place)
+        sync(place)
     shutil.rmtree(switched)
-    _sync(folder)
+    sync(folder)
     return True
 
 
@@ -142,30 +143,12 @@ def _write(path: Path, content: bytes, mode: int) -> None:
     """A new file, never through a link, with its mode before its content, and on the disk when this returns."""
     with suppress(FileNotFoundError):
         os.unlink(path)
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    file = create(path, 0o600, flags=os.O_EXCL)
     try:
-        os.fchmod(file, mode)
+        set_mode(file, mode)
         at = 0
         while at < len(content):
             at += os.write(file, content[at:])
         os.fsync(file)
-    finally:
-        os.close(file)
-
-
-def _sync(folder: Path) -> None:
-    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
     finally:
         os.close(file)

@@ -1,4 +1,4 @@
-"""The names people and things go by: eMAID, PCID, EVCCID, EVSEID, and the check digit of the first.
+"""The identifiers of contracts, cars and stations: eMAID, PCID, EVCCID, EVSEID; and the check digit of an eMAID.
 
 The check digit is the matrix code of ISO 15118-1 Annex H: a character is a number below 36, split into two digits of base 2 and two of
 base 3; each pair is summed over the positions, multiplied by growing powers of a fixed matrix. One wrong character, two swapped neighbours
@@ -49,7 +49,7 @@ def emaid(text: str) -> Emaid:
 
 
 def normalised(text: str) -> str:
-    """The form eMAIDs are compared in: no separators, capitals."""
+    """An eMAID in the form in which eMAIDs are compared: without separators, in capitals."""
     return text.translate(SEPARATORS).upper()
 
 
@@ -66,7 +66,7 @@ def formed(text: str) -> bool:
 
 
 def doubt(text: str) -> str:
-    """Why an account is no well-formed eMAID; empty where it is one. Only its provider can say whether it exists all the same."""
+    """What is wrong with the form of an eMAID; empty where nothing is. Only its provider can tell whether the account exists."""
     try:
         emaid(text)
     except IdentifierError as error:
@@ -89,7 +89,7 @@ def check_digit(body: str) -> str:
 
 
 def identifier(text: str) -> str:
-    """An EVCCID, PCID or EVSEID that a certificate can be named by. Raises IdentifierError."""
+    """An EVCCID, PCID or EVSEID in the form that the common name of a certificate has. Raises IdentifierError."""
     if not 1 <= len(text) <= MAX_IDENTIFIER or not text.isprintable():
         raise IdentifierError(f"{text[:40]!r} is no identifier: 1 to {MAX_IDENTIFIER} printable characters")
     return text

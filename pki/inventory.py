@@ -1,4 +1,4 @@
-"""What a directory of certificates lacks for a station or a car, file by file, each with its cure.
+"""Finds what a folder of certificates lacks for a station or a car, file by file, each with the cure.
 
     for lack in lacking("certs", "station", ISO20, now):
         print(lack)                      # certs/roots/oem: no OEM root, ...; put the roots there, one PEM file each
@@ -24,7 +24,7 @@ MAKE = "v2g pki create makes a whole set for a laboratory"
 
 @dataclass(frozen=True, slots=True)
 class Lack:
-    """One thing that is missing or wrong. `bad`: this end, or every peer of the kind it is for, will refuse; else it is worth knowing."""
+    """One thing that is missing or wrong. `bad`: this end or its peers will refuse because of it; else it is a warning."""
 
     text: str  # names the file or folder
     cure: str = ""
@@ -32,7 +32,7 @@ class Lack:
 
     @classmethod
     def of(cls, error: StoreError) -> "Lack":
-        """What a store refuses to read; its reason ends with the cure."""
+        """The lack that a StoreError tells of; the error's text ends with the cure."""
         text, _, cure = str(error).rpartition("; ")
         return cls(text, cure)
 
@@ -42,7 +42,7 @@ class Lack:
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
-    """What one role is for at one end: shown to a peer, and whether nothing goes without it."""
+    """What the credential of a role is for, at a station or a car: who is shown it, and what is impossible without it."""
 
     role: Role
     shown: str  # to whom, for people; empty: only read here
@@ -70,7 +70,7 @@ SHOWN_IN_TLS = (Role.SECC, Role.VEHICLE)
 
 
 def lacking(path: str | Path, side: Side, rules: Rules, now: datetime, *, tls: bool = True, contracts: bool = True) -> tuple[Lack, ...]:
-    """Everything that is amiss, the worst first. Without `tls` or `contracts` what only they need is left out."""
+    """Everything that is missing or wrong, the worst first. Without `tls` or `contracts`, what only they need is left out."""
     try:
         store = Store(path)
     except StoreError as error:

@@ -1,4 +1,4 @@
-"""Hierarchies from the table: a plan in, keys and certificates out. No file is touched here.
+"""Issues certificates and whole hierarchies from the table of profiles. No file is touched here.
 
     hierarchy = build(Plan(), "secp521r1", now)     # everything a demo needs
     hierarchy[Role.SECC].chain                      # leaf first, without root
@@ -28,17 +28,20 @@ BACKDATED = timedelta(hours=1)  # peers' clocks run late, and a car's more than 
 
 
 class Authority(Protocol):
-    """Who can sign certificates: one of `Issued`, or a credential of a store."""
+    """A holder of a CA certificate and its key, who can sign certificates: an `Issued`, or a credential of a store."""
 
     @property
-    def certificate(self) -> x509.Certificate: ...
+    def certificate(self) -> x509.Certificate:
+        """The CA certificate of the authority."""
+
     @property
-    def key(self) -> PrivateKey: ...
+    def key(self) -> PrivateKey:
+        """The private key that the authority signs with."""
 
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """A certificate with its key and who signed it."""
+    """An issued certificate with its private key and its issuer."""
 
     role: Role
     name: str  # tells it from others of its role: the curve, and where there are several, the root or the eMAID
@@ -48,12 +51,13 @@ class Issued:
 
     @property
     def chain(self) -> tuple[x509.Certificate, ...]:
-        """Leaf first, as far as the child of the root; a root is its own chain."""
+        """The certificates from this one up to the child of the root; of a root, itself alone."""
         above = self.issuer.chain if self.issuer and self.issuer.issuer else ()
         return (self.certificate, *above)
 
     @property
     def root(self) -> x509.Certificate:
+        """The certificate at the top of the chain."""
         return self.issuer.root if self.issuer else self.certificate
 
 
@@ -69,7 +73,7 @@ def issue(
     subject: x509.Name | None = None,
     extensions: Iterable[tuple[x509.ExtensionType, bool]] | None = None,
 ) -> x509.Certificate:
-    """A certificate by a row of the table. Without `issuer` it is self-signed by `key`.
+    """A new certificate by a row of the table. Without `issuer` it is self-signed by `key`.
 
     Validity, subject and extensions are those of the row unless given.
     """
@@ -95,7 +99,7 @@ def issue(
 
 
 def subject_of(profile: Profile, names: Names) -> x509.Name:
-    """CN and O always; C and DC unless the row asks for the bare name [V2G20-2598]."""
+    """The subject of a certificate by its row: CN and O; also C and DC unless the row asks for a bare name [V2G20-2598]."""
     common_name = profile.common_name.format_map({slot: getattr(names, slot) for slot in Names.__struct_fields__})
     attributes = [(NameOID.COMMON_NAME, common_name), (NameOID.ORGANIZATION_NAME, names.organization)]
     if not profile.bare_name:
@@ -108,7 +112,7 @@ def subject_of(profile: Profile, names: Names) -> x509.Name:
 def extensions_of(
     profile: Profile, issuer: Authority | None, names: Names, public_key: PublicKey
 ) -> Iterator[tuple[x509.ExtensionType, bool]]:
-    """The extensions of a row, each with whether it is critical."""
+    """The extensions of a certificate by its row, each with whether it is critical."""
     yield x509.BasicConstraints(ca=profile.authority, path_length=profile.path_length), True
     yield x509.KeyUsage(**{bit: bit in profile.usage for bit in USAGE_BITS}, encipher_only=False, decipher_only=False), True
     yield x509.SubjectKeyIdentifier.from_public_key(public_key), False
@@ -136,16 +140,17 @@ PRIVATE = (Role.PRIVATE_ROOT, Role.PRIVATE_SECC)
 
 
 class Hierarchy:
-    """Everything built on one curve."""
+    """All certificates of a plan on one curve, with their keys."""
 
     def __init__(self, issued: Sequence[Issued]) -> None:
         self.issued = tuple(issued)
 
     def __getitem__(self, role: Role) -> Issued:
-        """The first of a role. Raises KeyError."""
+        """The first certificate of a role. Raises KeyError where none was issued."""
         return self.all(role)[0]
 
     def all(self, role: Role) -> tuple[Issued, ...]:
+        """Every certificate of a role. Raises KeyError where none was issued."""
         found = tuple(one for one in self.issued if one.role is role)
         if not found:
             raise KeyError(role)
@@ -153,7 +158,7 @@ class Hierarchy:
 
 
 def build(plan: Plan, curve: str, now: datetime) -> Hierarchy:
-    """All a plan asks for on one of its curves."""
+    """Issue everything that a plan asks for, on one of its curves, valid around `now`."""
     builder = _Builder(plan, curve, now)
     for index, root in enumerate(plan.v2g_roots):
         label = curve if index == 0 else f"{root}-{curve}"

@@ -60,7 +60,7 @@ def key_name(key: AnyKey) -> str:
 
 
 def algorithm_of(key: PrivateKey | PublicKey) -> Algorithm:
-    """The algorithm of a key. Raises ValueError for a key no generation signs with."""
+    """The algorithm of a key. Raises ValueError for a key that no generation of the standard signs with."""
     name = key_name(key)
     if name not in ALGORITHMS:
         raise ValueError(f"a {name} key signs nothing in ISO 15118; use one of {', '.join(ALGORITHMS)}")
@@ -68,7 +68,7 @@ def algorithm_of(key: PrivateKey | PublicKey) -> Algorithm:
 
 
 def sign(key: PrivateKey, octets: bytes) -> bytes:
-    """Raw signature over octets: r‖s of fixed length for ECDSA, the 114 octets of RFC 8032 for Ed448."""
+    """The raw signature over octets: r‖s of fixed length for ECDSA, the 114 octets of RFC 8032 for Ed448."""
     algorithm = algorithm_of(key)
     if isinstance(key, ed448.Ed448PrivateKey):
         return key.sign(octets)
@@ -79,7 +79,7 @@ def sign(key: PrivateKey, octets: bytes) -> bytes:
 
 
 def verify(key: PublicKey, signature: bytes, octets: bytes) -> bool:
-    """Whether a raw signature of the right length is one of this key over these octets."""
+    """Whether a raw signature is one by this key over these octets; False also for a signature of another length."""
     algorithm = algorithm_of(key)
     try:
         if isinstance(key, ed448.Ed448PublicKey):
@@ -95,7 +95,7 @@ def verify(key: PublicKey, signature: bytes, octets: bytes) -> bool:
 
 
 def signed_as(name: str, key: PublicKeyTypes, signature: bytes, octets: bytes) -> bool:
-    """Whether a signature, as X.509 carries it, by the algorithm of this name is one of this key over these octets."""
+    """Whether a signature in the form of X.509, by the algorithm of that name, is one by this key over these octets."""
     if isinstance(key, ed448.Ed448PublicKey) and name == "ed448":
         key.verify(signature, octets)
     elif isinstance(key, ec.EllipticCurvePublicKey) and name in ECDSA_HASHES:
@@ -106,10 +106,10 @@ def signed_as(name: str, key: PublicKeyTypes, signature: bytes, octets: bytes) -
 
 
 def raw_public(key: PublicKeyTypes) -> bytes:
-    """DER of the public key: equal octets are the same key."""
+    """The DER of a public key, by which keys are compared."""
     return key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
 def belongs(key: PrivateKey, public: PublicKeyTypes) -> bool:
-    """Whether a private key is the one of this public key."""
+    """Whether a private key belongs to this public key."""
     return raw_public(cast(PublicKeyTypes, key.public_key())) == raw_public(public)

@@ -1,4 +1,4 @@
-"""Certificates that are not strict DER: what is amiss, and the strict form that says the same.
+"""Certificates that are not strict DER: what is wrong with them, and a strict form with the same content.
 
 CAs in the field write out default values or NULL parameters, and OpenSSL reads that and more. Such a certificate is read by its strict
 form, while its signature stays over the octets as they came; which lapse passes is for the rules to say (`pki.profiles.Rules.lapses`).
@@ -19,7 +19,7 @@ READ_INSIDE = ("2.5.29.", "1.3.6.1.5.5.7.1.")  # extensions whose value is DER t
 
 
 class Lapse(enum.Enum):
-    """One way not to be strict DER. The value is said to people."""
+    """One way in which a certificate is not strict DER. The value is a text for people."""
 
     DEFAULT = "a default value is written out"  # [X.690 11.5]
     PARAMETERS = "NULL parameters where the algorithm has none"
@@ -28,8 +28,8 @@ class Lapse(enum.Enum):
     TRUTH = "TRUE written as something else than ff"  # [X.690 11.1]
 
 
-def strict(octets: bytes) -> tuple[bytes, frozenset[Lapse]]:
-    """DER that says what a certificate says, and what had to be put right for it. Raises ValueError where there is no such form."""
+def strict_form(octets: bytes) -> tuple[bytes, frozenset[Lapse]]:
+    """The strict DER of a certificate, and the lapses corrected for it. Raises ValueError where there is no strict form."""
     found: set[Lapse] = set()
     ((tag, content),) = elements(_rewritten(octets, found, DEPTH))
     signed, algorithm, (last, signature) = elements(content)

@@ -1,4 +1,4 @@
-"""A chain as it came against the path it holds: out of order, doubled, with a root or with strangers. What is served is the path."""
+"""Puts the certificates of a chain in order, and says what was not in order: swapped, doubled, with the root, with foreign ones."""
 
 from collections.abc import Sequence
 
@@ -7,10 +7,10 @@ from cryptography import x509
 from pki.certificate import directly_issued
 
 
-def arranged(chain: Sequence[x509.Certificate]) -> tuple[tuple[x509.Certificate, ...], tuple[str, ...]]:
-    """A chain whose first certificate is the leaf in the order leaf to root, each one once and without its root; and what was not so.
+def in_order(chain: Sequence[x509.Certificate]) -> tuple[tuple[x509.Certificate, ...], tuple[str, ...]]:
+    """A chain, whose first certificate is the leaf, in the order leaf to root, each once and without root; and what was not in order.
 
-    What does not belong to the path follows it: a cross certificate may serve another peer.
+    Certificates that are not on the path follow it: a cross certificate may be needed by another peer.
     """
     path, rest = [chain[0]], list(chain[1:])
     while (above := next((one for one in rest if one not in path and not _root(one) and directly_issued(path[-1], one)), None)) is not None:
@@ -20,7 +20,7 @@ def arranged(chain: Sequence[x509.Certificate]) -> tuple[tuple[x509.Certificate,
 
 
 def remarks(sent: Sequence[x509.Certificate], path: Sequence[x509.Certificate]) -> tuple[str, ...]:
-    """What was not in order in a chain that holds this path; certificates are counted from the leaf, 0."""
+    """What was not in order in a chain, `sent`, that contains `path`; certificates are counted from the leaf, 0."""
     found = []
     places = [sent.index(one) for one in path]
     if places != sorted(places):

@@ -1,4 +1,4 @@
-"""Certificates and keys from PEM files: what is there, or a StoreError that names the file and the cure."""
+"""Reads certificates and keys from PEM files; what cannot be read is a StoreError with the file and the cure."""
 
 from pathlib import Path
 from typing import cast
@@ -14,7 +14,7 @@ from pki.token import TokenKey, address, token_key
 
 
 def read_chain(path: Path) -> tuple[x509.Certificate, ...]:
-    """All certificates of a PEM file, in order. Raises StoreError."""
+    """All certificates of a PEM file, in order. Raises StoreError where there is none or one cannot be read."""
     try:
         return read_pem(path.read_bytes())
     except OSError as error:
@@ -24,7 +24,7 @@ def read_chain(path: Path) -> tuple[x509.Certificate, ...]:
 
 
 def demand_readable(path: Path, chain: tuple[x509.Certificate, ...]) -> None:
-    """Raises StoreError for the first certificate of a file whose fields cannot be read."""
+    """Raise StoreError for the first certificate of a file whose fields cannot be read."""
     for depth, certificate in enumerate(chain):
         try:
             facts(certificate)

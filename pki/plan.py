@@ -1,4 +1,4 @@
-"""What `create` builds: a plan, as fields here or as a TOML file with the same keys.
+"""A plan of the certificates that `v2g pki create` makes, as fields here or as a TOML file with the same keys.
 
     curves = ["secp521r1", "ed448"]
     emaids = ["DEV2GC00000001G", "DEV2GC00000002D"]
@@ -29,7 +29,7 @@ FAMILIES = {"oem": Role.OEM_ROOT, "mo": Role.MO_ROOT}  # the root a family has o
 
 
 class Names(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the templates of the table are filled with, and where revocation is answered."""
+    """The values for the name templates of the table, and the URLs at which revocation is answered."""
 
     organization: str = "v2gkit"
     country: str = "DE"
@@ -45,7 +45,7 @@ class Names(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What `create` builds. Every key of a TOML plan is a field here or, under [names], of `Names`."""
+    """The certificates to make. Every key of a TOML plan is a field here or, under [names], of `Names`."""
 
     curves: tuple[str, ...] = ("secp521r1",)  # one whole hierarchy each
     names: Names = Names()

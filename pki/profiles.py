@@ -1,4 +1,4 @@
-"""THE TABLE: which certificates exist, who issues them, what they must say, and what each generation tolerates.
+"""The table of certificates: which roles exist, who issues them, what they must contain, and what each generation tolerates.
 
 `issue` builds certificates from a row, `verify` judges a chain by the row of its leaf, `v2g pki show` prints it. Sources: the profiles of
 ISO 15118-20 Annex B and ISO 15118-2 Annex F as far as open implementations agree on them. Path lengths and lifetimes of what we issue are
@@ -16,7 +16,7 @@ from pki.lapses import Lapse
 
 
 class Role(enum.Enum):
-    """What a certificate is for. The value is its name on the command line and in the store."""
+    """The role of a certificate. The value is its name on the command line and in the store."""
 
     V2G_ROOT = "v2g-root"
     CPO_SUB1 = "cpo-sub1"
@@ -50,7 +50,7 @@ class Anchor(enum.Enum):
 
 
 class Presence(enum.Enum):
-    """What a verifier makes of something a certificate may say."""
+    """How a verifier treats a part that a certificate may have: demanded, checked if present, or ignored."""
 
     REQUIRED = "required"
     IF_PRESENT = "if present"
@@ -68,12 +68,13 @@ AGREES = frozenset({"digital_signature", "key_agreement"})
 
 
 def years(count: int) -> timedelta:
+    """A lifetime of so many years, leap days counted."""
     return timedelta(days=365 * count + count // 4)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """One row. `None` and empty mean: says nothing and demands nothing."""
+    """One row of the table: the certificates of a role. None or empty: nothing is written and nothing is demanded."""
 
     role: Role
     issuer: Role | None  # who signs it; None: itself
@@ -180,7 +181,7 @@ PROFILES: dict[Role, Profile] = {
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What a generation, or a named relaxation of it, accepts of any certificate."""
+    """What a generation of the standard, or a named relaxation of it, accepts of any certificate."""
 
     name: str
     algorithms: frozenset[str]  # of keys, `pki.keys.ALGORITHMS`

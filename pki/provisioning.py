@@ -5,8 +5,8 @@
     response = deliver(request, contract, cps, remaining, now=..., ...)    # service: CertificateInstallationRes, signed
     installed = accept(response, provisioning, anchors, now)               # car: Installed(chain, key, emaid, remaining), or an error
 
-What the car takes is proven in this order: the service is one of the V2G root, it signed these very octets, the key opens with the car's
-own key, and it is the key of the contract beside it. An error names the first that fails, and nothing is installed.
+The car verifies in this order: the service's chain ends at a V2G root, the service signed these octets, the contract key can be decrypted
+with the car's own key, and it belongs to the contract certificate. An error names the first failure; then nothing is installed.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -29,6 +29,7 @@ from pki.verify import Anchors, Status, VerifiedChain, verify
 from v2g.exi.codec import decode, encode
 from v2g.exi.derive import least
 from v2g.exi.errors import DecodeError
+from v2g.iso20.refusals import code_of, warning_of
 from v2g.messages import schema_set
 from v2g.messages.common_messages import (
     CertificateInstallationReq,
@@ -40,24 +41,28 @@ from v2g.messages.common_messages import (
 from v2g.messages.common_types import MessageHeaderType, processingType
 from v2g.messages.common_types import responseCodeType as Code
 from v2g.messages.xmldsig import SignatureType
+from v2g.reasons import Reason
 
 FIELDS = {"secp521r1": "SECP521_EncryptedPrivateKey", "ed448": "X448_EncryptedPrivateKey"}  # by the curve of the contract key
 
 
 class Held(Protocol):
-    """A chain with the key of its leaf: a `store.Credential`, or what stands in for one."""
+    """A certificate chain with the private key of its leaf, such as a `store.Credential`."""
 
     @property
-    def chain(self) -> tuple[x509.Certificate, ...]: ...
+    def chain(self) -> tuple[x509.Certificate, ...]:
+        """The certificates, leaf first, without the root."""
+
     @property
-    def key(self) -> PrivateKey: ...
+    def key(self) -> PrivateKey:
+        """The private key of the leaf."""
 
 
 # --- the car asks ---
 
 
 def ask(provisioning: Held, identifier: str = "id1") -> tuple[SignedCertificateChainType, SignatureType]:
-    """The provisioning chain for the request, and the signature over it for the header."""
+    """The provisioning chain for CertificateInstallationReq, and the signature over it for the header."""
     chain = signed_chain(identifier, provisioning.chain)
     return chain, xmldsig.sign([chain], provisioning.key, schema_set("common"))
 
@@ -67,7 +72,7 @@ def ask(provisioning: Held, identifier: str = "id1") -> tuple[SignedCertificateC
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A genuine request: who asks, by the common name of the provisioning certificate."""
+    """A verified request: `pcid`, the common name of the provisioning certificate, says which car asks."""
 
     pcid: str
     proof: VerifiedChain
@@ -82,7 +87,7 @@ def judge_request(
     suites: Collection[str] = xmldsig.ISO20,
     status: Status | None = None,
 ) -> Asked | Refusal:
-    """Whether a request is signed by the key of a provisioning certificate that we trust."""
+    """The verdict on a request: `Asked` where a trusted provisioning certificate signed it, else the `Refusal` to answer."""
     chain = request.OEMProvisioningCertificateChain
     try:
         leaf = facts(read(chain.Certificate, rules.max_octets))
@@ -121,10 +126,9 @@ def deliver(
 
 
 def refuse(request: CertificateInstallationReq, refusal: Refusal, now: datetime) -> CertificateInstallationRes:
-    """The response that carries nothing: schema-valid, and no credential of anybody [V2G20-736]."""
-    return least(
-        CertificateInstallationRes, Header=_header(request, now, None), ResponseCode=refusal.code, EVSEProcessing=processingType.Finished
-    )
+    """The response that refuses: valid by the schema, without anybody's credential in it [V2G20-736]."""
+    code = warning_of(refusal.kind) or code_of(refusal.kind)
+    return least(CertificateInstallationRes, Header=_header(request, now, None), ResponseCode=code, EVSEProcessing=processingType.Finished)
 
 
 def _header(request: CertificateInstallationReq, now: datetime, signature: SignatureType | None) -> MessageHeaderType:
@@ -133,10 +137,10 @@ def _header(request: CertificateInstallationReq, now: datetime, signature: Signa
 
 @dataclass
 class ProvisioningService:
-    """A service that holds contracts by PCID and hands them out one by one, as often as the car comes back for the rest.
+    """A provisioning service that gives a car its contracts, one with each request.
 
-    `contracts` gives what is ready for a PCID, in the provider's own order; the car's PrioritizedEMAIDs go first. A car gets at most
-    MaximumContractCertificateChains in a session, RemainingContractCertificateChains counts what is left of those.
+    `contracts` gives the contracts for a PCID, in the provider's order; those of the car's PrioritizedEMAIDs go first. A car gets at most
+    MaximumContractCertificateChains in a session; RemainingContractCertificateChains counts how many of those are left.
     """
 
     cps: Held
@@ -151,7 +155,7 @@ class ProvisioningService:
     MEMORY = 256  # sessions remembered; a car that comes back after as many others begins again
 
     def answer_exi(self, octets: bytes, now: datetime) -> bytes:
-        """The same as EXI documents: what a backend is given (`exiRequest`) and gives back. Raises DecodeError for anything else."""
+        """Answer a CertificateInstallationReq (EXI) by a response (EXI), as OCPP's `exiRequest` has it. Raises DecodeError."""
         request = decode(octets, schema_set("common"))
         if not isinstance(request, CertificateInstallationReq):
             raise DecodeError(f"{type(request).__name__} where a CertificateInstallationReq is due")
@@ -165,19 +169,19 @@ class ProvisioningService:
         try:
             return self._next(request, asked, now)
         except EnvelopeError as error:
-            return refuse(request, Refusal(Code.WARNING_CertificateValidationError, str(error)), now)
+            return refuse(request, Refusal(Reason.WRONG_CERTIFICATE, str(error)), now)
 
     def _next(self, request: CertificateInstallationReq, asked: Asked, now: datetime) -> CertificateInstallationRes:
         held = list(self.contracts(asked.pcid))
         if not held:
             reason = f"no contract is known for {asked.pcid}"
-            return refuse(request, Refusal(Code.WARNING_NoContractMatchingPCIDFound, reason), now)
+            return refuse(request, Refusal(Reason.NO_CONTRACT, reason), now)
         ready = _prioritized(held, request)[: request.MaximumContractCertificateChains]
         session = (request.Header.SessionID, asked.pcid)
         delivered = self._delivered.pop(session, 0)
         if delivered >= len(ready):
             reason = f"all {len(ready)} contracts were delivered in this session"
-            return refuse(request, Refusal(Code.WARNING_NoCertificateAvailable, reason), now)
+            return refuse(request, Refusal(Reason.NO_CERTIFICATE, reason), now)
         if len(self._delivered) >= self.MEMORY:
             del self._delivered[next(iter(self._delivered))]
         self._delivered[session] = delivered + 1
@@ -198,7 +202,7 @@ def _place(emaid: str, wanted: list[str]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """A contract a car may use from now on."""
+    """A verified contract that a car may use from now on."""
 
     emaid: str
     chain: tuple[x509.Certificate, ...]
@@ -218,7 +222,7 @@ def accept(
     suites: Collection[str] = xmldsig.ISO20,
     status: Status | None = None,
 ) -> Installed:
-    """The contract in a response, proven. Raises CertificateError, SignatureError or EnvelopeError; then nothing may be installed.
+    """The contract in a response, verified. Raises CertificateError, SignatureError or EnvelopeError; then nothing may be installed.
 
     The contract's own chain is verified where the car holds an MO root (or the contract hangs under a V2G root it holds).
     """

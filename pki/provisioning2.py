@@ -1,4 +1,4 @@
-"""CertificateInstallation and CertificateUpdate of -2, both ends, as primitives: bodies and signatures; sessions put them into messages.
+"""CertificateInstallation and CertificateUpdate of ISO 15118-2, both ends: the bodies and signatures, which sessions put into messages.
 
     body, signature = ask_installation(provisioning, roots)                  # car, signed with the provisioning key
     body, signature = ask_update(contract, emaid, roots)                     # car, signed with the contract key that is about to end
@@ -51,14 +51,14 @@ CODES = {
 
 
 def code_of(error: CertificateError | SignatureError) -> responseCodeType:
-    """The response code of -2 for what `judge_request` raised."""
+    """The response code of ISO 15118-2 for an error that `judge_request` raised."""
     if isinstance(error, SignatureError):
         return responseCodeType.FAILED_SignatureError
     return CODES.get(error.kind, responseCodeType.FAILED_CertChainError)
 
 
 def root_ids(roots: Iterable[x509.Certificate]) -> ListOfRootCertificateIDsType:
-    """The roots a car holds, by issuer name and serial number."""
+    """The element that lists the roots a car holds, by issuer name and serial number."""
     ids = [X509IssuerSerialType(X509IssuerName=root.issuer.rfc4514_string(), X509SerialNumber=root.serial_number) for root in roots]
     return ListOfRootCertificateIDsType(RootCertificateID=tuple(ids))
 
@@ -67,14 +67,14 @@ def root_ids(roots: Iterable[x509.Certificate]) -> ListOfRootCertificateIDsType:
 
 
 def ask_installation(provisioning: Held, roots: Iterable[x509.Certificate]) -> tuple[CertificateInstallationReq, SignatureType]:
-    """The request for a first contract; the whole body is signed."""
+    """The body of the request for a first contract, and the signature over all of it by the provisioning key."""
     leaf = provisioning.chain[0].public_bytes(Encoding.DER)
     body = CertificateInstallationReq(Id="id1", OEMProvisioningCert=leaf, ListOfRootCertificateIDs=root_ids(roots))
     return body, xmldsig.sign([body], provisioning.key, schema_set("iso2"))
 
 
 def ask_update(contract: Held, emaid: str, roots: Iterable[x509.Certificate]) -> tuple[CertificateUpdateReq, SignatureType]:
-    """The request to follow a contract that is about to end."""
+    """The body of the request to replace a contract that is about to end, and the signature over it by the contract key."""
     body = CertificateUpdateReq(
         Id="id1", ContractSignatureCertChain=chain2(contract.chain), eMAID=emaid, ListOfRootCertificateIDs=root_ids(roots)
     )
@@ -87,7 +87,7 @@ def ask_update(contract: Held, emaid: str, roots: Iterable[x509.Certificate]) ->
 def judge_request(
     body: Request, signature: SignatureType | None, anchors: Anchors, now: datetime, *, subs: Sequence[x509.Certificate] = ()
 ) -> VerifiedChain:
-    """The proof of who asks. Raises SignatureError or CertificateError; `code_of` has the response code."""
+    """The verified chain of the car that asks. Raises SignatureError or CertificateError; `code_of` gives the response code."""
     if isinstance(body, CertificateInstallationReq):
         role = Role.PROVISIONING
         octets: tuple[bytes, ...] = (body.OEMProvisioningCert,)
@@ -118,7 +118,7 @@ def deliver(
 
 
 def signed_parts(body: CertificateInstallationRes | CertificateUpdateRes) -> tuple[Element, ...]:
-    """The four elements a response is signed over."""
+    """The four elements of a response that its signature covers."""
     return (
         Named(body.ContractSignatureCertChain, "ContractSignatureCertChain"),
         Named(body.ContractSignatureEncryptedPrivateKey, "ContractSignatureEncryptedPrivateKey"),
@@ -133,7 +133,7 @@ def signed_parts(body: CertificateInstallationRes | CertificateUpdateRes) -> tup
 def accept(
     body: CertificateInstallationRes | CertificateUpdateRes, signature: SignatureType | None, asker: Held, anchors: Anchors, now: datetime
 ) -> Installed:
-    """The contract in a response, proven as in -20. Raises CertificateError, SignatureError or EnvelopeError."""
+    """The contract in a response, verified: service, signature, key. Raises CertificateError, SignatureError or EnvelopeError."""
     service = verify(octets_of(body.SAProvisioningCertificateChain), Role.CPS, anchors, now, rules=ISO2)
     key = cast(Any, service.leaf.public_key())
     xmldsig.verify(signature, signed_parts(body), key, schema_set("iso2"), suites=xmldsig.ISO2)

@@ -1,4 +1,4 @@
-"""Certificate signing requests: made for a role, held against it, and the attributes an enrolment server asks for.
+"""Certificate signing requests: made for a role, checked against it; and the attributes that an enrolment server asks for.
 
 csr = request(PROFILES[Role.SECC], names, key)
 public_key = demand_sound(csr, PROFILES[Role.SECC], authority.key)         # or CertificateError
@@ -26,12 +26,12 @@ SIGNATURES = {"secp521r1": "1.2.840.10045.4.3.4", "secp256r1": "1.2.840.10045.4.
 
 
 def request(profile: Profile, names: Names, key: PrivateKey) -> x509.CertificateSigningRequest:
-    """A request for a certificate of a role, named by its row, signed by the key it is for."""
+    """A request for a certificate of the role of `profile`, with the names it prescribes, signed by the key it is for."""
     return x509.CertificateSigningRequestBuilder().subject_name(subject_of(profile, names)).sign(key, algorithm_of(key).hash)
 
 
 def renewal(certificate: x509.Certificate, key: PrivateKey) -> x509.CertificateSigningRequest:
-    """A request for the same name as a certificate that is about to end, on a fresh key."""
+    """A request for a successor of a certificate: the same name, for a fresh key, which signs it."""
     return x509.CertificateSigningRequestBuilder().subject_name(certificate.subject).sign(key, algorithm_of(key).hash)
 
 
@@ -47,7 +47,7 @@ def read_request(octets: bytes) -> x509.CertificateSigningRequest:
 
 
 def demand_sound(csr: x509.CertificateSigningRequest, profile: Profile, authority: PrivateKey) -> PublicKey:
-    """The key a request is for. Raises CertificateError unless it signed the request, fits the authority, and its name fits the role."""
+    """The public key of a request. Raises CertificateError unless it signed the request, is on the authority's curve, and the name fits."""
     try:
         key: Any = csr.public_key()
         if key_name(key) != key_name(authority):
@@ -73,20 +73,20 @@ def demand_sound(csr: x509.CertificateSigningRequest, profile: Profile, authorit
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Attributes a server asks for: the curve a key must have, and everything else by its object identifier."""
+    """What an enrolment server asks for: the curve that the key must have, and other attributes by their object identifiers."""
 
     curve: str | None
     oids: tuple[str, ...]
 
 
 def attributes(curve: str) -> bytes:
-    """DER of CsrAttrs that ask for a key on a curve and a request signed with its hash."""
+    """CsrAttrs (DER) that ask for a key on a curve, and a request signed with the hash that goes with it."""
     key = wrap(SEQUENCE, oid(EC_KEY) + wrap(SET, oid(CURVES[curve]))) if curve in CURVES else b""
     return wrap(SEQUENCE, key + oid(SIGNATURES[curve]))
 
 
 def read_attributes(der: bytes) -> Wanted:
-    """What CsrAttrs ask for: SEQUENCE OF (OBJECT IDENTIFIER or attribute). Raises CertificateError(MALFORMED)."""
+    """What CsrAttrs (DER) ask for. Raises CertificateError(MALFORMED) for octets that are none."""
     try:
         ((tag, content),) = elements(der)
         if tag != SEQUENCE:

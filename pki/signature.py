@@ -1,4 +1,4 @@
-"""XML signatures over EXI: what a car signs and a station verifies, and the other way round.
+"""XML signatures over EXI, made and verified: for requests that a car signs and responses that others sign.
 
     signature = sign([request.PnC_AReqAuthorizationMode], contract.key, schema_set("common"))
     verified = verify(header.Signature, [request.PnC_AReqAuthorizationMode], leaf.public_key(), schema_set("common"))
@@ -7,8 +7,8 @@ Each signed element has an Id; its digest is over its schema-informed EXI fragme
 r‖s for ECDSA. SignedInfo has two grammars in the field: most stacks encode it with the stand-alone XMLDSig schema ("xmldsig"), some with
 the combined schema of the message ("message"). We write the first unless told otherwise and verify under both.
 
-What a signature covers is what the caller asks about: every given element is referenced exactly once, by its Id, and nothing else is. So an
-element that was moved, doubled or swapped for another never passes.
+A signature is valid only if it references every given element exactly once, by its Id, and nothing else. So an element that was moved,
+doubled or swapped for another never passes.
 """
 
 import hashlib
@@ -43,7 +43,7 @@ GRAMMARS: tuple[Grammar, ...] = ("xmldsig", "message")  # in the order they are 
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """A signature algorithm with the digest that goes with it."""
+    """A signature algorithm with its digest algorithm, by their URIs in XML signatures."""
 
     uri: str
     digest_uri: str
@@ -81,7 +81,7 @@ INTEROP: frozenset[str] = ISO20 | ISO2  # for peers that sign -20 messages with 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """An element whose class does not tell its name, because several elements have that class."""
+    """An element with its name, for a class that several elements have."""
 
     element: Type
     name: str
@@ -92,7 +92,7 @@ Element = Type | Named
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a verification, for people: what was looked at and the octets it gave."""
+    """One step of a verification, for people: what was computed and the octets it gave."""
 
     name: str
     detail: str
@@ -101,7 +101,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class VerifiedSignature:
-    """Proof that the elements asked about are what the holder of the key signed."""
+    """Proof that a signature over the given elements was verified with `public_key`."""
 
     suite: Suite
     grammar: Grammar
@@ -128,14 +128,14 @@ def sign(elements: Sequence[Element], key: PrivateKey, schemas: SchemaSet, *, gr
 
 
 def fragment(element: Element, schemas: SchemaSet) -> bytes:
-    """The octets an element is digested as."""
+    """The octets over which the digest of an element is computed: its EXI fragment."""
     if isinstance(element, Named):
         return encode_fragment(element.element, schemas, name=element.name)
     return encode_fragment(element, schemas)
 
 
 def signed_info_octets(info: SignedInfoType, schemas: SchemaSet, grammar: Grammar) -> bytes:
-    """The octets a signature is made over, in one of the two grammars."""
+    """The octets over which a signature is computed: SignedInfo as EXI fragment, by one of the two grammars."""
     return encode_fragment(info, schema_set("xmldsig") if grammar == "xmldsig" else schemas)
 
 
@@ -172,9 +172,9 @@ def verify(
     *,
     suites: Collection[str] = ISO20,
 ) -> VerifiedSignature:
-    """The proof that exactly these elements are signed by this key, or SignatureError with the first thing that is wrong.
+    """The proof that this key signed exactly these elements. Raises SignatureError with the first thing that is wrong.
 
-    `suites` are names in `SUITES`; one that is not among them is refused before anything is computed.
+    `suites` are the names (in `SUITES`) of the accepted algorithms; another one is refused before anything is computed.
     """
     walk = _walk(signature, elements, public_key, schemas, suites)
     while True:
@@ -193,7 +193,7 @@ def explain(
     *,
     suites: Collection[str] = ISO20,
 ) -> tuple[tuple[Step, ...], SignatureError | None]:
-    """Every step of a verification as far as it goes, and the error that stopped it."""
+    """Every step of a verification, for people, and the error that stopped it, None: the signature is valid."""
     steps: list[Step] = []
     try:
         for step in _walk(signature, elements, public_key, schemas, suites):
@@ -236,7 +236,8 @@ def _suite(info: SignedInfoType, key: PublicKey, allowed: Collection[str]) -> Su
     suite = next((suite for suite in SUITES.values() if suite.uri == uri), None)
     if suite is None or suite.algorithm.name not in allowed or info.SignatureMethod.HMACOutputLength is not None:
         names = ", ".join(SUITES[name].uri.rpartition("#")[2] for name in SUITES if name in allowed)
-        raise SignatureError(Flaw.ALGORITHM, f"signature method {uri[:80]!r}; allowed: {names}")
+        pinned = None if ISO2.intersection(allowed) else "V2G20-2674"
+        raise SignatureError(Flaw.ALGORITHM, f"signature method {uri[:80]!r}; allowed: {names}", requirement=pinned)
     if key_name(key) != suite.algorithm.name:
         raise SignatureError(Flaw.WRONG_KEY, f"signature method {uri} with a {key_name(key)} key")
     return suite

@@ -1,11 +1,11 @@
-"""Revocation: OCSP requests, answers and verdicts, revocation lists, and what was learnt of either. Pure; `lab` carries it over HTTP.
+"""Revocation: OCSP requests, responses and verdicts, and revocation lists. Pure; HTTP is in `v2gkit.authorities`.
 
     der = request(certificate, issuer)                                  # what to send to a responder
     status = check(response, certificate, issuer, now)                  # Good until `next_update`, or CertificateError
     responder = Responder(authority, signer, lookup); responder.answer(der, now)
 
-A response counts when the authority itself or a responder it delegated signed it, it speaks of this very certificate, and it is in time.
-One that lives longer than a week is refused [V2G20-1021].
+A response counts when the issuing authority or a responder it delegated signed it, it is about this certificate, and it is in time. One
+that is valid for longer than a week is refused [V2G20-1021].
 """
 
 from collections.abc import Callable, Iterable
@@ -42,7 +42,7 @@ DIGESTS: dict[str, Callable[[], hashes.HashAlgorithm]] = {
 
 @dataclass(frozen=True, slots=True)
 class Good:
-    """A certificate is not revoked, as far as its authority knew at `this_update`."""
+    """The verdict that a certificate is not revoked, as its authority stated at `this_update`."""
 
     this_update: datetime
     next_update: datetime
@@ -50,21 +50,21 @@ class Good:
 
 @dataclass(frozen=True, slots=True)
 class Revocation:
-    """A certificate was revoked, when and why (a value of `x509.ReasonFlags`)."""
+    """The revocation of a certificate: when and why (a value of `x509.ReasonFlags`)."""
 
     at: datetime
     reason: str = "unspecified"
 
 
 Lookup = Callable[[int], Revocation | Literal["good", "unknown"]]
-"""What an authority knows of a serial number."""
+"""Gives what an authority knows of a serial number."""
 
 
 # --- asking ---
 
 
 def request(certificate: x509.Certificate, issuer: x509.Certificate, nonce: bytes | None = None) -> bytes:
-    """DER of an OCSPRequest for one certificate. `nonce` (1 to 32 octets) makes a replayed answer visible; staples go without."""
+    """An OCSPRequest (DER) for one certificate. A `nonce` (1 to 32 octets) detects replayed responses; for stapling there is none."""
     named = certificate_id(certificate, issuer, hashes.SHA256())
     builder = ocsp.OCSPRequestBuilder().add_certificate_by_hash(*named, hashes.SHA256())
     if nonce is not None:
@@ -77,7 +77,7 @@ def request(certificate: x509.Certificate, issuer: x509.Certificate, nonce: byte
 
 @dataclass(frozen=True, slots=True)
 class Responder:
-    """One authority's voice: answers with its own key, or with that of a responder certificate it issued."""
+    """Answers OCSP requests for one authority, with the authority's own key or that of a responder certificate it issued."""
 
     authority: x509.Certificate
     certificate: x509.Certificate  # of the signer; the authority's own, or delegated
@@ -90,15 +90,15 @@ class Responder:
         return (request.issuer_name_hash, request.issuer_key_hash) == _hashes_of(self.authority, request.hash_algorithm)
 
     def named(self, digest: str) -> tuple[bytes, bytes]:
-        """The hashes by which requests name this authority; `digest` is one of `DIGESTS`."""
+        """The hashes of name and key by which requests name this authority; `digest` is one of `DIGESTS`."""
         return _hashes_of(self.authority, DIGESTS[digest]())
 
     def answer(self, request: ocsp.OCSPRequest, now: datetime) -> bytes:
-        """DER of an OCSPResponse. The caller has asked `speaks_for`."""
+        """An OCSPResponse (DER) to a request for which `speaks_for` is true."""
         return self._signed(request.serial_number, request.hash_algorithm, now, _nonce(request))
 
     def staple(self, certificate: x509.Certificate, now: datetime) -> bytes:
-        """The response for one certificate without a request: what a station staples."""
+        """An OCSPResponse (DER) about one certificate, without a request: for a station to staple."""
         return self._signed(certificate.serial_number, hashes.SHA256(), now, None)
 
     def _signed(self, serial: int, algorithm: hashes.HashAlgorithm, now: datetime, nonce: bytes | None) -> bytes:
@@ -124,7 +124,7 @@ class Responder:
 
 
 def answer(responders: Iterable[Responder], der: bytes, now: datetime) -> bytes:
-    """DER of the OCSPResponse to any octets: by whoever speaks for the authority asked about, else unauthorized or malformedRequest."""
+    """The OCSPResponse (DER) to any octets, by the responder for the authority asked about; else unauthorized or malformedRequest."""
     try:
         asked = ocsp.load_der_ocsp_request(der)
         speaking = next((responder for responder in responders if responder.speaks_for(asked)), None)
@@ -140,7 +140,7 @@ def answer(responders: Iterable[Responder], der: bytes, now: datetime) -> bytes:
 
 
 def check(der: bytes, certificate: x509.Certificate, issuer: x509.Certificate, now: datetime, *, nonce: bytes | None = None) -> Good:
-    """The good status a response states. Raises CertificateError: REVOKED, or STATUS_UNKNOWN for a response that proves nothing."""
+    """The status "good" by an OCSP response (DER). Raises CertificateError: REVOKED, or STATUS_UNKNOWN for one that proves nothing."""
     try:
         if len(der) > MAX_RESPONSE:
             raise ValueError(f"{len(der)} octets of response, more than {MAX_RESPONSE}")
@@ -180,7 +180,7 @@ def _check(
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What a genuine response says of a certificate, however old it is by now."""
+    """What a genuine OCSP response states about a certificate, even if the response is out of date now."""
 
     this_update: datetime
     good: bool
@@ -188,9 +188,9 @@ class Statement:
 
 
 def statement(der: bytes, certificate: x509.Certificate, issuer: x509.Certificate) -> Statement | None:
-    """What a response says, judged at the time it was made; None for one that is not genuine or speaks of another certificate.
+    """What an OCSP response (DER) states, judged at the time it was made; None for one that is not genuine or about another certificate.
 
-    A response ends so that its "good" is renewed. Its "revoked" does not end with it: a revocation is for ever.
+    The end of a response limits its "good" only: a revocation is for ever.
     """
     try:
         response = ocsp.load_der_ocsp_response(der)
@@ -207,7 +207,7 @@ def statement(der: bytes, certificate: x509.Certificate, issuer: x509.Certificat
 
 
 def outweighs(fresh: bytes, held: bytes, certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    """Whether a response may take the place of the one that is kept: a revocation yields only to a later word of the authority."""
+    """Whether the response `fresh` may replace `held` (both DER): a revocation is replaced only by a later response of the authority."""
     kept = statement(held, certificate, issuer)
     if kept is None or kept.revoked is None:
         return True
@@ -261,7 +261,7 @@ def _signed_by(response: ocsp.OCSPResponse, signer: x509.Certificate) -> bool:
 
 
 def raw_signature(key: ec.EllipticCurvePublicKey | ed448.Ed448PublicKey, der: bytes) -> bytes:
-    """The raw form of a signature as X.509 structures carry it."""
+    """The raw form (r‖s for ECDSA) of a signature in the form of X.509."""
     length = algorithm_of(key).signature_length
     if isinstance(key, ed448.Ed448PublicKey):
         return der
@@ -314,7 +314,7 @@ def _unknown(reason: str, requirement: str | None = None) -> CertificateError:
 def revocation_list(
     authority: x509.Certificate, key: PrivateKey, revoked: dict[int, Revocation], now: datetime, validity: timedelta = MAX_VALIDITY
 ) -> x509.CertificateRevocationList:
-    """A CRL of an authority: serial numbers with when and why."""
+    """A CRL of an authority, signed by its key; `revoked` are revocations by serial number."""
     builder = x509.CertificateRevocationListBuilder().issuer_name(authority.subject).last_update(now).next_update(now + validity)
     for serial, revocation in sorted(revoked.items()):
         entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(revocation.at)
@@ -325,13 +325,14 @@ def revocation_list(
 
 
 def check_list(crl: x509.CertificateRevocationList, certificate: x509.Certificate, issuer: x509.Certificate, now: datetime) -> Good:
-    """As `check`, by a revocation list instead of a response. A list that has ended still revokes whom it names."""
+    """The status "good" by a revocation list. Raises CertificateError: REVOKED, even by an outdated list, or STATUS_UNKNOWN."""
     key = cast(Any, issuer.public_key())
     if crl.issuer != issuer.subject or key_name(key) not in ALGORITHMS or not crl.is_signature_valid(key):
         raise _unknown("the revocation list is not signed by this authority")
     entry = crl.get_revoked_certificate_by_serial_number(certificate.serial_number)
     if entry is not None:
-        raise CertificateError(Kind.REVOKED, f"revoked {entry.revocation_date_utc:%Y-%m-%d %H:%M} UTC, says the revocation list")
+        reason = f"revoked {entry.revocation_date_utc:%Y-%m-%d %H:%M} UTC, says the revocation list"
+        raise CertificateError(Kind.REVOKED, reason, requirement="V2G20-2413")
     if any(extension.critical for extension in crl.extensions):  # it may be a part of the list only
         raise _unknown("the revocation list has a critical extension that is not understood")
     if not current(crl, now):
@@ -341,5 +342,5 @@ def check_list(crl: x509.CertificateRevocationList, certificate: x509.Certificat
 
 
 def current(crl: x509.CertificateRevocationList, now: datetime) -> bool:
-    """Whether a list is of now."""
+    """Whether a revocation list is valid at `now`."""
     return crl.next_update_utc is not None and crl.last_update_utc - CLOCK_SKEW <= now < crl.next_update_utc

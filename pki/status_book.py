@@ -1,4 +1,4 @@
-"""What is known of the revocation of certificates, and what silence means: the `status` that `pki.verify.verify` asks.
+"""Keeps what is known about the revocation of certificates, and decides where nothing is: the `status` that `pki.verify.verify` asks.
 
 book = StatusBook(crls=store.crls)
 book.learn(certificate, issuer, response)
@@ -25,7 +25,7 @@ Name = tuple[bytes, bytes, int]  # OCSP's CertID: never the certificate's own ha
 
 
 class Silence(Enum):
-    """What it means when nobody says anything about a certificate."""
+    """Whether a certificate of whose revocation nothing is known is accepted or refused."""
 
     REFUSES = "refuses"  # [V2G20-2409] the letter of the standard
     PASSES = "passes"  # where no responder can be reached and the operator accepts that
@@ -33,12 +33,12 @@ class Silence(Enum):
 
 Revocation = Literal["known", "leaf", "strict"]
 DEMANDED: dict[Revocation, int | None] = {"known": 0, "leaf": 1, "strict": None}
-"""What a verifier demands of a chain: how many certificates, from the leaf, must be known to be good. None: all of them."""
+"""How many certificates of a chain, from the leaf on, must be known to be good. None: all of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A revocation with when it was said, and whether that word is still in time."""
+    """A revocation, with the time at which it was stated, and whether that statement is still in time."""
 
     error: CertificateError
     said: datetime
@@ -49,7 +49,7 @@ Word = Good | Refused | CertificateError  # what one source says of a certificat
 
 
 class StatusBook:
-    """Responses and lists. All are asked, and whoever says "revoked" is believed: for ever, unless a newer word says good."""
+    """OCSP responses and revocation lists. A certificate that any of them calls revoked is, unless a newer one calls it good."""
 
     def __init__(self, silence: Silence = Silence.REFUSES, crls: Iterable[x509.CertificateRevocationList] = ()) -> None:
         self.silence = silence
@@ -57,7 +57,7 @@ class StatusBook:
         self._responses: dict[Name, bytes] = {}  # DER of the response
 
     def learn(self, certificate: x509.Certificate, issuer: x509.Certificate, response: bytes) -> None:
-        """Keep a response, unless one is kept that it does not outweigh; it is judged when it is asked for. The oldest goes first."""
+        """Keep an OCSP response (DER) for a certificate, unless it may not replace a kept one. The book has a limit: the oldest goes."""
         name = certificate_id(certificate, issuer, hashes.SHA256())
         held = self._responses.get(name)
         if held is not None and not outweighs(response, held, certificate, issuer):
@@ -117,15 +117,18 @@ class StatusBook:
 
 
 class Records(Protocol):
-    """Where responses and lists are kept: a `store.Store`."""
+    """A place where OCSP responses and revocation lists are kept, such as a `store.Store`."""
 
     @property
-    def crls(self) -> tuple[x509.CertificateRevocationList, ...]: ...
-    def response(self, certificate: x509.Certificate, issuer: x509.Certificate) -> bytes | None: ...
+    def crls(self) -> tuple[x509.CertificateRevocationList, ...]:
+        """Every revocation list that is kept."""
+
+    def response(self, certificate: x509.Certificate, issuer: x509.Certificate) -> bytes | None:
+        """The OCSP response (DER) that is kept for a certificate, None: there is none."""
 
 
 def by_records(records: Records, silence: Silence = Silence.REFUSES) -> Status:
-    """Revocation by the responses that are kept now, read anew each time, and the lists that were kept when this was made."""
+    """The status function by the records of a store: its responses, read anew each time, and its lists as they are now."""
     book = StatusBook(silence, records.crls)
 
     def status(certificate: x509.Certificate, issuer: x509.Certificate, now: datetime) -> str | None:
@@ -140,7 +143,7 @@ def by_records(records: Records, silence: Silence = Silence.REFUSES) -> Status:
 def check_staples(
     chain: tuple[x509.Certificate, ...], anchor: x509.Certificate, staples: tuple[bytes | None, ...], now: datetime
 ) -> tuple[Good | None, ...]:
-    """What the responses stapled to a verified chain say, one place per certificate; None where none came.
+    """The status of each certificate of a verified chain by the OCSP response stapled to it; None where none came.
 
     Raises CertificateError, with the depth, for a response that is there and does not prove its certificate good [V2G20-2413].
     """

@@ -1,4 +1,4 @@
-"""The directory of certificates and keys. A shell: it reads and writes files, everything else in this package does not.
+"""A folder of certificates and keys. A shell: it reads and writes files.
 
     store = Store("certs")
     store.anchors                     # Anchors(v2g, oem, mo, private)
@@ -43,7 +43,7 @@ from pki.files import File, settle, switch, unfinished
 from pki.files import replace as replace_file
 from pki.issue import Hierarchy, Issued
 from pki.keys import ALGORITHMS, PrivateKey, belongs, key_name
-from pki.order import arranged
+from pki.order import in_order
 from pki.pem import demand_readable
 from pki.pem import read_chain as read_chain
 from pki.pem import read_key as read_key
@@ -60,7 +60,7 @@ ANCHOR_OF = {Role.V2G_ROOT: Anchor.V2G, Role.OEM_ROOT: Anchor.OEM, Role.MO_ROOT:
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A chain with the key of its leaf."""
+    """A certificate chain with the private key of its leaf, and the files they come from."""
 
     role: Role
     name: str
@@ -72,15 +72,16 @@ class Credential:
 
     @property
     def leaf(self) -> x509.Certificate:
+        """The first certificate of the chain."""
         return self.chain[0]
 
     @property
     def certificate(self) -> x509.Certificate:
-        """The same: as an authority, it signs by this one."""
+        """The leaf, under the name that it has in `issue.Authority`: a CA signs certificates by it."""
         return self.chain[0]
 
     def for_tls(self) -> tuple[bytes, ...]:
-        """DER of the chain, as a TLS library serves it. Raises StoreError for what no TLS library loads."""
+        """The chain (DER) for a TLS library. Raises StoreError for certificates that no TLS library loads."""
         loose = next((depth for depth, one in enumerate(self.chain) if isinstance(one, Loose)), None)
         if loose is not None:
             amiss = "; ".join(sorted(lapse.value for lapse in facts(self.chain[loose]).lapses))
@@ -90,11 +91,12 @@ class Credential:
 
     @property
     def curve(self) -> str:
+        """The algorithm of the key: secp521r1, ed448 or secp256r1."""
         return key_name(self.key)
 
     @property
     def common_name(self) -> str:
-        """EVCCID, PCID, eMAID or EVSEID, as the role has it."""
+        """The common name of the leaf: EVCCID, PCID, eMAID or EVSEID, by its role."""
         return facts(self.leaf).common_name
 
 
@@ -120,7 +122,7 @@ class Store:
 
     @cached_property
     def anchors(self) -> Anchors:
-        """The trusted roots by family. A certificate that is no self-signed CA is refused, not trusted."""
+        """The trusted roots by family. Raises StoreError for a certificate that is no self-signed CA."""
         return Anchors(**{family.value: tuple(_or_raise(self.roots(family))) for family in Anchor})
 
     @cached_property
@@ -135,7 +137,7 @@ class Store:
         return self._by_role[role]
 
     def held(self, role: Role) -> Iterator[Credential | StoreError]:
-        """Every credential of a role, or what is wrong with it, file by file."""
+        """Every credential of a role, file by file; in place of one that cannot be used, the StoreError."""
         for path in sorted((self.path / role.value).glob("*.chain.pem")):
             try:
                 yield self._credential(role, path)
@@ -143,7 +145,7 @@ class Store:
                 yield self._again(role, path)  # perhaps it was read while it was being written
 
     def roots(self, family: Anchor) -> Iterator[x509.Certificate | StoreError]:
-        """Every root of a family, or what is wrong with it, file by file."""
+        """Every root of a family, file by file; in place of one that cannot be used, the StoreError."""
         for path in sorted(self.root_path(family).glob("*.pem")):
             try:
                 for certificate in read_chain(path):
@@ -155,7 +157,7 @@ class Store:
                 yield StoreError(f"{path}: {error.reason}; remove it, or put it where it belongs")
 
     def credential(self, role: Role, curve: str | None = None) -> Credential:
-        """The first of a role, or of a role on a curve."""
+        """The first credential of a role, of those on `curve` where given. Raises StoreError where there is none."""
         for found in self.credentials(role):
             if curve in (None, found.curve):
                 return found
@@ -164,10 +166,12 @@ class Store:
 
     @property
     def secc(self) -> Credential:
+        """The station's chain and key for TLS. Raises StoreError where there is none."""
         return self.credential(Role.SECC)
 
     @property
     def vehicle(self) -> Credential:
+        """The car's chain and key for TLS. Raises StoreError where there is none."""
         return self.credential(Role.VEHICLE)
 
     @property
@@ -180,18 +184,20 @@ class Store:
 
     @property
     def contracts(self) -> tuple[Credential, ...]:
+        """Every contract of the store, chain and key."""
         return self.credentials(Role.CONTRACT)
 
     @property
     def cps(self) -> Credential:
+        """Chain and key of the provisioning service. Raises StoreError where there is none."""
         return self.credential(Role.CPS)
 
     def root_path(self, family: Anchor) -> Path:
-        """Directory of the PEM files of one family of roots."""
+        """The folder with the PEM files of a family of roots."""
         return self.path / "roots" / family.value
 
     def warnings(self, now: datetime) -> tuple[str, ...]:
-        """One line for every credential that has ended or soon will."""
+        """One line for every credential that is out of date at `now` or soon will be."""
         found = []
         for role in Role:
             for credential in self.credentials(role):
@@ -211,11 +217,11 @@ class Store:
     # --- noticing changes ---
 
     def changed(self) -> bool:
-        """Whether any file was replaced, added or removed since this store was opened or last reloaded; responses are read anew anyway."""
+        """Whether any file was replaced, added or removed since this store was opened or last reloaded; OCSP responses do not count."""
         return self._fingerprint() != self._seen
 
     def reload(self) -> None:
-        """Forget what was read. Credentials already handed out stay valid: they are values."""
+        """Forget what was read, so that files are read anew. Credentials that were returned before stay as they are."""
         self.__dict__.pop("anchors", None)
         self.__dict__.pop("_by_role", None)
         self._seen = self._fingerprint()
@@ -232,14 +238,14 @@ class Store:
     # --- writing ---
 
     def save_root(self, certificate: x509.Certificate, family: Anchor, name: str) -> Path:
-        """Trust a root. Raises CertificateError(WRONG_PROFILE) for a certificate that is no root."""
+        """Write a root to the trusted roots of a family. Raises CertificateError(WRONG_PROFILE) for a certificate that is no root."""
         files = files_of_root(certificate, family, name)
         switch(self.path, files)
         self.reload()
         return self.path / next(iter(files))
 
     def save(self, role: Role, name: str, chain: Iterable[x509.Certificate], key: PrivateKey) -> Credential:
-        """Put a credential in place, key and chain by one switch: whatever ends the program, they belong to each other."""
+        """Write a credential to the store, key and chain in one step, so that they always belong to each other."""
         chain = tuple(chain)
         files = files_of(role, name, chain, key)
         switch(self.path, files)
@@ -248,14 +254,14 @@ class Store:
         return Credential(role, name, chain, key, chain_path, key_path)
 
     def save_response(self, certificate: x509.Certificate, issuer: x509.Certificate, response: bytes) -> Path:
-        """Keep an OCSP response (DER) for a certificate, unless a revocation is kept that it does not outweigh."""
+        """Write an OCSP response (DER) for a certificate to the store, unless a revocation there may not be replaced by it."""
         path, held = self.response_path(certificate, issuer), self.response(certificate, issuer)
         if held is None or outweighs(response, held, certificate, issuer):
             replace_file(path, response)
         return path
 
     def response(self, certificate: x509.Certificate, issuer: x509.Certificate) -> bytes | None:
-        """The OCSP response kept for a certificate, read anew each time: somebody renews it. None when there is none."""
+        """The OCSP response (DER) in the store for a certificate, read anew each time; None when there is none."""
         try:
             return self.response_path(certificate, issuer).read_bytes()
         except FileNotFoundError:
@@ -263,7 +269,7 @@ class Store:
 
     @property
     def crls(self) -> tuple[x509.CertificateRevocationList, ...]:
-        """The revocation lists kept in the store."""
+        """The revocation lists in the store."""
         found = []
         for path in sorted((self.path / "crl").glob("*.pem")):
             try:
@@ -273,7 +279,7 @@ class Store:
         return tuple(found)
 
     def response_path(self, certificate: x509.Certificate, issuer: x509.Certificate) -> Path:
-        """Where the response for a certificate lies: by OCSP's CertID, since the octets of its signature name nothing."""
+        """The path of the OCSP response for a certificate, which is named by OCSP's CertID."""
         name, key, serial = certificate_id(certificate, issuer, hashes.SHA256())
         return self.path / RESPONSES / f"{name.hex()[:16]}-{key.hex()[:32]}-{serial:x}.der"
 
@@ -294,7 +300,7 @@ class Store:
         if not belongs(key, chain[0].public_key()):
             reason = f"{key_path} is not the key of the first certificate in {chain_path}"
             raise StoreError(f"{reason}; put the right key there, and the leaf first in the chain")
-        served, remarks = arranged(chain)
+        served, remarks = in_order(chain)
         return Credential(role, name, served, key, chain_path, key_path, remarks)
 
 
@@ -306,9 +312,9 @@ def _or_raise(found: Iterable[Found | StoreError]) -> Iterator[Found]:
 
 
 def create(path: str | os.PathLike[str], hierarchies: Iterable[Hierarchy], also: Mapping[str, File] | None = None) -> Store:
-    """A store that holds everything issued: roots as trust anchors too, so that one directory serves both ends of a demo.
+    """Write a store that holds everything issued, with its roots as trust anchors, so that one folder serves station and car.
 
-    All of it, with the files of `also`, comes by one switch: a store is made, or replaced, or it is not.
+    All files, with those of `also`, are written in one step: the store is made or replaced as a whole, or not at all.
     """
     files: dict[str, File] = dict(also or {})
     for hierarchy in hierarchies:
@@ -333,7 +339,7 @@ def files_of_root(certificate: x509.Certificate, family: Anchor, name: str) -> d
 
 
 def files_of(role: Role, name: str, chain: Sequence[x509.Certificate], key: PrivateKey) -> dict[str, File]:
-    """The files of a credential, by their paths in a store: its chain, its key, and the other kind of key, which goes."""
+    """The files of a credential, by their paths in a store: chain and key; and the deletion of a key of the other kind (file or URI)."""
     if not belongs(key, chain[0].public_key()):
         raise StoreError(f"the key given for {role.value} {name} does not belong to its certificate")
     stem = f"{role.value}/{safe_name(name)}"
@@ -347,7 +353,7 @@ def files_of(role: Role, name: str, chain: Sequence[x509.Certificate], key: Priv
 
 
 def safe_name(name: str) -> str:
-    """A name that is one path component. An eMAID comes from a peer: it may not choose where its file lies."""
+    """A name as one component of a path: an eMAID from a peer must not choose the folder of its file."""
     plain = "".join(character if character.isalnum() or character in "-_." else "_" for character in name).strip(".")
     if not plain:
         raise StoreError(f"{name!r} gives no file name")
@@ -355,7 +361,7 @@ def safe_name(name: str) -> str:
 
 
 def demand_root(certificate: x509.Certificate) -> None:
-    """Raises CertificateError(WRONG_PROFILE) unless this is a self-signed CA certificate."""
+    """Raise CertificateError(WRONG_PROFILE) unless this is a self-signed CA certificate."""
     fact = facts(certificate)
     if not fact.authority or fact.subject != fact.issuer:
         raise CertificateError(Kind.WRONG_PROFILE, f"{fact.name} is no root: a trust anchor is a self-signed CA certificate")

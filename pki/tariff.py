@@ -1,4 +1,4 @@
-"""Signed prices: what a provider signs, and what a car makes of it before it decides by price.
+"""Signed prices: a provider signs them, a car verifies them before it decides by price.
 
     signature = sign_prices(response, tariff.key)                        # provider: for the header of ScheduleExchangeRes
     verdict = judge_prices(response, signers(contract.chain, held))      # car: GENUINE, UNSIGNED or WRONG, and whose
@@ -24,7 +24,7 @@ from v2g.messages.xmldsig import SignatureType
 
 
 class Standing(enum.Enum):
-    """What prices are worth to a car."""
+    """Whether prices are genuine, unsigned or wrongly signed."""
 
     GENUINE = "genuine"
     UNSIGNED = "unsigned"  # no Signature in the header: the station's own word
@@ -33,6 +33,8 @@ class Standing(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class PriceVerdict:
+    """The verdict on the prices of a response: their standing, who signed them, and the reason where they are wrong."""
+
     standing: Standing
     signer: x509.Certificate | None = None
     reason: str = ""
@@ -54,14 +56,14 @@ def sign_prices(response: ScheduleExchangeRes, key: PrivateKey) -> SignatureType
 
 
 def signers(contract: Sequence[x509.Certificate], held: Sequence[x509.Certificate] = ()) -> tuple[x509.Certificate, ...]:
-    """Who may sign prices for the holder of a contract: tariff signers it trusts, and the sub-CAs above the contract that may sign."""
+    """The certificates by which prices for the holder of a contract may be signed: tariff signers, and sub-CAs above the contract."""
     return (*held, *(one for one in contract[1:] if "digital_signature" in (facts(one).usage or ())))
 
 
 def judge_prices(
     response: ScheduleExchangeRes, known: Sequence[x509.Certificate], *, suites: Collection[str] = xmldsig.ISO20
 ) -> PriceVerdict:
-    """Whether all prices of a response are signed by one of the known certificates, which the caller has verified."""
+    """The verdict on all prices of a response, by certificates that the caller has verified."""
     prices = tuple(price_schedules(response))
     if response.Header.Signature is None or not prices:
         return PriceVerdict(Standing.UNSIGNED)

@@ -1,4 +1,4 @@
-"""Keys that never leave a hardware module, behind the interface every key here has.
+"""Private keys in a hardware module (PKCS #11), with the interface of a key in memory.
 
     key = token_key("pkcs11:token=car;object=contract?module-path=/usr/lib/softhsm/libsofthsm2.so", pin="1234")
     sign([element], key, schemas); unseal(sealed, key, ...); issue(profile, authority_with(key), ...)
@@ -25,7 +25,7 @@ CURVES: dict[str, ec.EllipticCurve] = {curve.name: curve for curve in (ec.SECP52
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a key lies: the parts of a PKCS #11 URI [RFC 7512] that name it."""
+    """The place of a key in a hardware module: the parts of a PKCS #11 URI [RFC 7512] that name it."""
 
     module: str  # path of the module's library
     token: str
@@ -51,7 +51,7 @@ def address(uri: str) -> Address:
 
 
 class TokenKey(ec.EllipticCurvePrivateKey):
-    """A private key on a curve of ISO 15118, used where it lies."""
+    """A private key on a curve of ISO 15118 that stays in its hardware module."""
 
     def __init__(self, handle: Any, public_key: ec.EllipticCurvePublicKey, place: Address) -> None:
         self._handle, self._public, self.place = handle, public_key, place
@@ -68,7 +68,7 @@ class TokenKey(ec.EllipticCurvePrivateKey):
         return self._public
 
     def sign(self, data: Any, signature_algorithm: ec.EllipticCurveSignatureAlgorithm) -> bytes:
-        """The DER signature, as every ECDSA key gives it. The module signs a digest; it is made here."""
+        """The DER signature over `data`; the digest is computed here, the module signs it."""
         from pkcs11 import Mechanism
 
         algorithm = signature_algorithm.algorithm
@@ -79,7 +79,7 @@ class TokenKey(ec.EllipticCurvePrivateKey):
         return encode_dss_signature(int.from_bytes(raw[:half], "big"), int.from_bytes(raw[half:], "big"))
 
     def exchange(self, algorithm: ec.ECDH, peer_public_key: ec.EllipticCurvePublicKey) -> bytes:
-        """The shared secret of ECDH, derived inside and read out."""
+        """The shared secret of ECDH with a peer's public key, computed in the module."""
         from pkcs11 import KDF, Attribute, KeyType
 
         if peer_public_key.curve.name != self.curve.name:
@@ -118,7 +118,7 @@ def token_key(uri: str, pin: str | None = None) -> TokenKey:
 
 
 def new_token_key(uri: str, curve: str, pin: str) -> TokenKey:
-    """Make a key pair inside the module, to be found at the URI from now on. Raises StoreError."""
+    """Make a key pair inside the module, under the label of the URI. Raises StoreError."""
     place = address(uri)
     with _told(place):
         from pkcs11 import Attribute, KeyType, MechanismFlag

@@ -1,11 +1,11 @@
-"""One verifier for every chain of the V2G world: TLS, contract, provisioning, provisioning service, tariff.
+"""The one verifier of certificate chains: TLS, contract, provisioning, provisioning service, tariff.
 
     anchors = Anchors(v2g=(root,), oem=(oem_root,), mo=(mo_root,))
     proof = verify(chain, Role.CONTRACT, anchors, now)       # raises CertificateError
     proof.leaf, proof.common_name, proof.warnings
 
-`chain` is leaf first, without or with its root; certificates or DER octets. A peer's root never makes itself trusted: a path ends at an
-anchor of a family the role accepts, or nowhere. Checks go from cheap to dear, and an authentic path comes before what it says: octets,
+`chain` is leaf first, without or with its root; certificates or DER octets. A root that a peer sends is never trusted for that: a path must
+end at an anchor of a family that the role accepts. Cheap checks come first, and a path is authentic before its contents count: octets,
 algorithms, path, profile of each certificate, validity, revocation. `explain` runs them all and says what each one found.
 
 `now` must be aware (UTC). Holding a `VerifiedChain` is the proof that the verdict was reached; nothing else constructs one.
@@ -30,7 +30,7 @@ EXTRA_CERTIFICATES = 2  # a peer may send its root and one cross certificate bey
 
 @dataclass(frozen=True, slots=True)
 class Anchors:
-    """Trust anchors by family. A root is trusted for what it was installed for, whatever it calls itself."""
+    """Trust anchors by family. A root is trusted for the family it was installed in, whatever its name says."""
 
     v2g: tuple[x509.Certificate, ...] = ()
     oem: tuple[x509.Certificate, ...] = ()
@@ -38,11 +38,12 @@ class Anchors:
     private: tuple[x509.Certificate, ...] = ()
 
     def of(self, family: Anchor) -> tuple[x509.Certificate, ...]:
+        """The roots of one family."""
         found: tuple[x509.Certificate, ...] = getattr(self, family.value)
         return found
 
     def trusted_for(self, role: Role) -> tuple[x509.Certificate, ...]:
-        """The roots a chain of this role may end at."""
+        """The roots at which a chain of this role may end."""
         return tuple(root for family in PROFILES[role].anchors for root in self.of(family))
 
 
@@ -60,17 +61,18 @@ class VerifiedChain:
 
     @property
     def leaf(self) -> x509.Certificate:
+        """The first certificate of the chain, whose role was verified."""
         return self.chain[0]
 
     @property
     def common_name(self) -> str:
-        """EVCCID, PCID, eMAID or EVSEID, as the role has it."""
+        """The common name of the leaf: EVCCID, PCID, eMAID or EVSEID, by its role."""
         return facts(self.leaf).common_name
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check found. `depth` counts from the leaf (0); None is the chain as a whole."""
+    """The outcome of one check. `depth` counts from the leaf (0); None is the chain as a whole."""
 
     check: str
     depth: int | None
@@ -81,9 +83,11 @@ class Finding:
 
     @property
     def holds(self) -> bool:
+        """Whether the certificate passed this check."""
         return self.complaint is None
 
     def error(self) -> CertificateError:
+        """The complaint as an error, with the depth of the certificate and the requirement."""
         return CertificateError(self.kind, self.complaint or "", depth=self.depth, requirement=self.requirement or None)
 
 
@@ -100,9 +104,9 @@ def verify(
     rules: Rules = ISO20,
     status: Status | None = None,
 ) -> VerifiedChain:
-    """The proof, or CertificateError with the first check that failed.
+    """The proof that a chain is valid for a role. Raises CertificateError with the first check that failed.
 
-    `status` is asked about every certificate below the anchor; without it revocation is not checked. ValueError for a role that is no leaf.
+    `status` is asked about every certificate below the anchor; without it revocation is not checked. ValueError for the role of a CA.
     """
     inquiry = _Inquiry(chain, role, anchors, now, rules, status)
     for finding in inquiry.findings():
@@ -120,7 +124,7 @@ def explain(
     rules: Rules = ISO20,
     status: Status | None = None,
 ) -> tuple[Finding, ...]:
-    """Every check with what it found, for people. Goes on after a failure as far as the chain can be read."""
+    """Every check with its outcome, for people. Goes on after a failure as far as the chain can be read."""
     return tuple(_Inquiry(chain, role, anchors, now, rules, status).findings())
 
 

@@ -1,46 +1,57 @@
-"""The built-in backend: decides by itself, from a site with its prices and the trust that the session has established."""
+"""The built-in backend, for a station without CSMS: it decides by its settings, the site's prices and what the session has verified."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from math import inf
 from typing import Any, Literal, TypeVar, cast
 
-from energy.needs import Needs
-from energy.offer import Offer, Tuple, offer
-from energy.plan import Plan
-from energy.program import SolverMissing
-from energy.scheduler import immediate, plan
-from energy.setpoint import setpoint
-from energy.signal import Signal
-from energy.site import Site
-from energy.stay import stay_of
 from pki.identifiers import formed
 from secc.station import (
     AuthorizationRefused,
     AuthorizationWanted,
     Authorized,
+    Backend,
     CertificateInstallationWanted,
     CertificateReady,
     CertificateRefused,
     EVReported,
+    ExitStandbyAsked,
     Fact,
+    GridControlChanged,
+    Limits,
+    LimitsChanged,
     MeteringConfirmationAsked,
+    MobilityNeedsSet,
     NeedsChanged,
     PowerStarted,
     PowerStopped,
     ScheduleChosen,
     ScheduleReady,
     ServiceSelected,
+    SessionStarted,
     SetpointChanged,
+    StoodBy,
     Tell,
 )
+from v2g.energy.der import GridControl
+from v2g.energy.needs import Needs
+from v2g.energy.offer import Offer, Tuple, offer
+from v2g.energy.plan import Plan
+from v2g.energy.program import SolverMissing
+from v2g.energy.scheduler import immediate, plan
+from v2g.energy.setpoint import setpoint
+from v2g.energy.signal import Signal
+from v2g.energy.site import Site
+from v2g.energy.stay import stay_of
 from v2g.exi.errors import DecodeError
-from v2g.messages.common_types import responseCodeType as Code
+from v2g.reasons import Reason
 from v2g.session.endpoint import Ended, Event
 
 T = TypeVar("T")
 EIM = Literal["accept", "refuse", "wait"]
-STEERING_PERIOD = 1.0  # real s between two looks at the setpoint
+STEERING_PERIOD = 1.0  # real s between two looks at the setpoint, at most: where time runs fast, a plan changes more often
+STEERING_PAUSE = 0.02  # real s, at least
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +61,7 @@ class Surroundings:
     wall: Callable[[], float]  # epoch s
     later: Callable[[float, Callable[[], None]], Callable[[], None]]  # (real s, call) -> cancel
     work: "Work"
+    until: Callable[[float], float] = lambda wall: inf  # real s until the wall clock shows that (epoch s)
 
 
 Work = Callable[[Callable[[], object], Callable[[object], None]], None]
@@ -58,9 +70,26 @@ Provisioning = Callable[[bytes, datetime], bytes]
 """(request, now) -> response, both EXI: a provisioning service. May wait; raises OSError where nobody answers."""
 
 
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """How long and how full a car stays that leaves it to the station: seconds from its arrival, SOC in %. None leaves it to the car."""
+
+    seconds: float | None = None
+    minimum_soc: float | None = None
+    target_soc: float | None = None
+
+    def __post_init__(self) -> None:
+        MobilityNeedsSet(None, self.minimum_soc, self.target_soc)  # says what is out of range
+        if self.seconds is not None and not 0 <= self.seconds <= 4_294_967_295:
+            raise ValueError(f"seconds is {self.seconds}; give 0 to 4294967295 (DepartureTime)")
+
+
 @dataclass
 class LocalBackend:
-    """Authorizes EIM by a rule and Plug & Charge by the station's trust anchors; plans by `energy`; steers Dynamic control by the plan."""
+    """Authorizes EIM by a rule, and Plug & Charge where the session verified it; plans by `v2g.energy`; steers Dynamic control by the plan.
+
+    Each backend decides for one outlet.
+    """
 
     around: Surroundings
     site: Site = field(default_factory=Site)
@@ -69,26 +98,31 @@ class LocalBackend:
     eim_delay: float = 0.0  # real s until a person has shown a card
     provisioning: Provisioning | None = None  # None: no contracts to install
     confirm_every: float = 0.0  # real s between two meter readings that a car with a contract is asked to sign; 0: never
+    stay: Stay = field(default_factory=Stay)  # of cars that leave their mobility needs to the station
+    grid: GridControl | None = None  # what the grid asks of cars that feed it; `ask_of_cars` changes it
 
     def __post_init__(self) -> None:
         self._tell: Tell | None = None
         self._needs: Needs | None = None
         self._plan: Plan | None = None
-        self._dynamic = self._delivering = False
+        self._dynamic = self._delivering = self._powered = self._standing = False
+        self._planning = False  # a plan is being made, for this visit or the last
+        self._next: Needs | None = None  # for the plan after it
         self._visit = 0  # answers that come after their session are thrown away
         self._said: float | None = None
+        self._limits: Limits | None = None  # of the outlet, as far as it has told them
         self._asking: Callable[[], None] | None = None  # cancels what will be asked next
 
     # --- Backend ---
 
     def began(self, tell: Tell) -> None:
         self._tell = tell
-        self._needs = self._plan = self._said = None
-        self._dynamic = self._delivering = False
+        self._needs = self._plan = self._said = self._limits = self._next = None
+        self._dynamic = self._delivering = self._powered = self._standing = False
         self._visit += 1
 
     def ended(self, ended: Ended) -> None:
-        self._tell = None
+        self._tell = self._next = None
         self._stopped()
         self._visit += 1
 
@@ -96,8 +130,11 @@ class LocalBackend:
         match event:
             case AuthorizationWanted():
                 self._authorize(event)
-            case CertificateInstallationWanted(exi=exi):
-                self._install(exi)
+            case CertificateInstallationWanted():
+                self._install(event)
+            case SessionStarted():
+                self._ask_of_car()
+                self._set_needs()
             case ServiceSelected(control=control):
                 self._dynamic = control == "Dynamic"
             case NeedsChanged(needs=needs):
@@ -111,9 +148,15 @@ class LocalBackend:
                 self._started()
             case PowerStopped():
                 self._stopped()
+            case LimitsChanged(limits):
+                self._limits = limits
+            case StoodBy():
+                self._standing = True
+                self._await_power(self._visit, idle=False)
 
     def _started(self) -> None:
         self._stopped()
+        self._powered = True
         if self._dynamic:
             self._delivering = True
             self._steer(self._visit)
@@ -121,7 +164,7 @@ class LocalBackend:
             self._confirm()
 
     def _stopped(self) -> None:
-        self._delivering = False
+        self._standing = self._delivering = self._powered = False
         if self._asking is not None:
             self._asking()
             self._asking = None
@@ -131,33 +174,76 @@ class LocalBackend:
         self._say(MeteringConfirmationAsked())
         self._asking = self.around.later(self.confirm_every, self._confirm)
 
+    # --- what the grid asks ---
+
+    def ask_of_cars(self, control: GridControl | None) -> None:
+        """From now on the grid asks this of cars that feed it (AC_DER), the one that is here included; None asks nothing."""
+        self.grid = control
+        self._say(GridControlChanged(control or GridControl()))
+
+    def _set_needs(self) -> None:
+        """Departure and SOC for a car that leaves them to the station, counted from its arrival."""
+        said = self.stay
+        if said != Stay():
+            departure = None if said.seconds is None else self.around.wall() + said.seconds
+            self._say(MobilityNeedsSet(departure, said.minimum_soc, said.target_soc))
+
+    def _ask_of_car(self) -> None:
+        if self.grid is not None:
+            self._say(GridControlChanged(self.grid))
+
     # --- authorization ---
 
     def _authorize(self, wanted: AuthorizationWanted) -> None:
         if wanted.authorization == "PnC":
-            self._say(Authorized() if formed(wanted.emaid) else _no_account(wanted.emaid))
+            self._say(replace(Authorized() if formed(wanted.emaid) else _no_account(wanted.emaid), about=wanted.number))
         elif self.eim != "wait":
-            verdict = Authorized() if self.eim == "accept" else _refused()
+            verdict = replace(Authorized() if self.eim == "accept" else _refused(), about=wanted.number)
             self._later(self.eim_delay, lambda: self._say(verdict))
 
-    def _install(self, exi: bytes) -> None:
+    def _install(self, wanted: CertificateInstallationWanted) -> None:
         if self.provisioning is None:
-            self._say(CertificateRefused(Code.WARNING_NoCertificateAvailable, "no provisioning service is configured here"))
+            none = CertificateRefused(Reason.NO_CERTIFICATE, "no provisioning service is configured here")
+            self._say(replace(none, about=wanted.number))
             return
         service, now = self.provisioning, datetime.fromtimestamp(self.around.wall(), UTC)
-        self._work(lambda: _provisioned(service, exi, now), self._say)
+        self._work(lambda: replace(_provisioned(service, wanted.exi, now), about=wanted.number), self._say)
 
     # --- schedules ---
 
     def _schedule(self, needs: Needs) -> None:
+        """Plan for these needs. One plan is made at a time, whatever a car asks meanwhile: of the needs that wait only the newest count."""
+        if self._planning:
+            self._next = needs
+            return
+        self._planning = True
         wall, signals = self.around.wall(), tuple(self.signals)
-        site = self.site.at(wall)
+        needs, site = within(needs, self._limits), self.site.at(wall)
 
-        def done(result: tuple[Plan, Offer]) -> None:
-            self._plan = result[0]
-            self._say(ScheduleReady(result[1]))
+        visit = self._visit
 
-        self._work(lambda: offered(needs, site, wall, signals), done)
+        def done(result: object) -> None:
+            self._planning, newest, self._next = False, self._next, None
+            if newest is not None:
+                self._schedule(newest)
+            if isinstance(result, Exception):
+                raise result
+            if visit == self._visit:
+                self._plan, shown = cast("tuple[Plan, Offer]", result)
+                self._say(ScheduleReady(shown))
+
+        self.around.work(lambda: _tried(lambda: offered(needs, site, wall, signals)), done)
+
+    def follow(self, signals: Sequence[Signal]) -> None:
+        """Plan and steer by these signals from now on, in place of those before.
+
+        A car in Dynamic control hears of it with its next loop; one in Scheduled control gets another schedule, for which it is asked.
+        """
+        self.signals = signals
+        if self._dynamic and self._delivering:
+            self._set()
+        elif self._powered and self._needs is not None:
+            self._schedule(self._needs)
 
     def _follow(self, report: EVReported) -> None:
         """In Dynamic control a car tells its needs anew in every loop."""
@@ -176,13 +262,36 @@ class LocalBackend:
         """Tell the setpoint when it has changed, and look again."""
         if visit != self._visit or not self._delivering:
             return
-        if self._needs is not None:
-            wall = self.around.wall()
-            power = setpoint(self._plan, self._needs, self.site.at(wall), wall, self.signals)
-            if power != self._said:
-                self._said = power
-                self._say(SetpointChanged(power))
-        self.around.later(STEERING_PERIOD, lambda: self._steer(visit))
+        self._set()
+        self.around.later(self._next_look(), lambda: self._steer(visit))
+
+    def _next_look(self) -> float:
+        """Real seconds until the setpoint is looked at anew: when the plan changes, and in any case soon."""
+        changes = self._plan.power.edges() if self._plan is not None else ()
+        wall = self.around.wall()
+        soonest = min((self.around.until(edge) for edge in changes if edge > wall), default=inf)
+        return max(min(soonest, STEERING_PERIOD), STEERING_PAUSE)
+
+    def _set(self) -> None:
+        """Tell the setpoint of this moment, if it is another than was told."""
+        if self._needs is None:
+            return
+        wall = self.around.wall()
+        power = setpoint(self._plan, self._needs, self.site.at(wall), wall, self.signals)
+        if power != self._said:
+            self._said = power
+            self._say(SetpointChanged(power))
+
+    def _await_power(self, visit: int, idle: bool) -> None:
+        """While a car stands by: ask it back once power is wanted that was not wanted before (`idle`), and look again."""
+        if visit != self._visit or not self._standing:
+            return
+        wall = self.around.wall()
+        wanted = None if self._needs is None else setpoint(self._plan, self._needs, self.site.at(wall), wall, self.signals)
+        if idle and wanted:
+            self._say(ExitStandbyAsked())
+            return
+        self.around.later(self._next_look(), lambda: self._await_power(visit, idle or not wanted))
 
     # --- speaking ---
 
@@ -203,17 +312,55 @@ class LocalBackend:
             self._tell(fact)
 
 
+def within(needs: Needs, limits: Limits | None) -> Needs:
+    """The needs, as far as an outlet goes along with its limits of the moment."""
+    if limits is None:
+        return needs
+    charge, discharge = min(needs.charge_maximum, limits.charge_power), min(needs.discharge_maximum, limits.discharge_power)
+    return replace(
+        needs,
+        charge_maximum=charge,
+        charge_minimum=min(needs.charge_minimum, charge),
+        discharge_maximum=discharge,
+        discharge_minimum=min(needs.discharge_minimum, discharge),
+    )
+
+
+@dataclass
+class UnderGridCodes:
+    """Another backend, and what the grid asks of cars that feed it, told to each session."""
+
+    backend: Backend
+    grid: GridControl
+
+    def __post_init__(self) -> None:
+        self._tell: Tell | None = None
+
+    def began(self, tell: Tell) -> None:
+        self._tell = tell
+        self.backend.began(tell)
+
+    def heard(self, event: Event | Fact) -> None:
+        if isinstance(event, SessionStarted) and self._tell is not None:
+            self._tell(GridControlChanged(self.grid))
+        self.backend.heard(event)
+
+    def ended(self, ended: Ended) -> None:
+        self._tell = None
+        self.backend.ended(ended)
+
+
 def _no_account(emaid: str) -> AuthorizationRefused:
     """Nobody is there who could know an account whose name is not even of the form; a CSMS would be asked."""
     return AuthorizationRefused(
-        Code.WARNING_GeneralPnCAuthorizationError,
+        Reason.CONTRACT_REFUSED,
         f"{emaid[:40]!r} has not the form of an eMAID, and there is no CSMS here to ask whether the account exists",
         "ISO 15118-1 Annex H",
     )
 
 
 def _refused() -> AuthorizationRefused:
-    return AuthorizationRefused(Code.WARNING_EIMAuthorizationFailure, "charging without a contract is refused here by rule (eim)")
+    return AuthorizationRefused(Reason.CARD_REFUSED, "charging without a contract is refused here by rule (eim)")
 
 
 def _provisioned(service: Provisioning, exi: bytes, now: datetime) -> CertificateReady | CertificateRefused:
@@ -221,15 +368,25 @@ def _provisioned(service: Provisioning, exi: bytes, now: datetime) -> Certificat
     try:
         return CertificateReady(service(exi, now))
     except (OSError, DecodeError) as error:
-        return CertificateRefused(Code.WARNING_NoCertificateAvailable, f"no contract comes from the provisioning service: {error}")
+        return CertificateRefused(Reason.NO_CERTIFICATE, f"no contract comes from the provisioning service: {error}")
+
+
+def _tried(job: Callable[[], object]) -> object:
+    """The result of a job, or the exception that it raised: whoever waits for it must hear of either."""
+    try:
+        return job()
+    except Exception as error:
+        return error
 
 
 def offered(needs: Needs, site: Site, wall: float, signals: Sequence[Signal] = ()) -> tuple[Plan, Offer]:
-    """The cheapest plan and the offer made of it; without the solver, charging at once."""
+    """The cheapest plan from `wall` (epoch s) on, and the offer made of it; where no solver is installed, charging at once."""
     try:
         best = plan(needs, site, wall, signals)
         return best, offer(best, needs, site)
     except SolverMissing:
         stay = stay_of(needs, site, wall, signals)
         soon = immediate(stay)
-        return soon, Offer((Tuple(1, soon.power.merged(), name="at once", plan=soon),), site.currency, stay.until, stay.priced_until)
+        return soon, Offer(
+            (Tuple(1, soon.power.merged(), name="at once", plan=soon),), site.currency, stay.until, stay.priced_until, site.tariff
+        )

@@ -1,4 +1,4 @@
-"""A station from one strict TOML file: what is not known is refused by name, what is not said has its default.
+"""The configuration of a station from one strict TOML file: an unknown key is refused by its name, an absent key has its default.
 
 Every key stands in docs/secc.md, in a file that the tests read.
 """
@@ -9,13 +9,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from energy.site import Site
-from secc.outlet import EVSE_ID, Outlet
-from secc.simulated import AC_LIMITS, DC_LIMITS, Physics
-from secc.station import Limits
+from secc.backend import Stay
+from secc.evse import EVSE_ID
+from secc.outlet import Outlet
+from secc.simulated import LIMITS, Physics
+from secc.station import Authorization, Limits
 from v2g.address import demand_address
+from v2g.energy.der import GridControl
+from v2g.energy.site import Site
+from v2g.energy.tariff import Tariff
+from v2g.services import SERVICES
 from v2g.session.profiles import Profile
-from v2g.settings import ConfigError, read
+from v2g.settings.strict import ConfigError, read
 
 SIMULATED = "simulated"
 PORT = 15118
@@ -23,7 +28,7 @@ PORT = 15118
 
 @dataclass(frozen=True, slots=True)
 class Hardware:
-    """What stands behind an outlet. Without `limits` a simulated one has those of its first service."""
+    """The hardware behind an outlet. Without `limits` a simulated one has default limits that fit its first service."""
 
     driver: str = SIMULATED
     limits: Limits | None = None
@@ -37,7 +42,7 @@ class Hardware:
 
 @dataclass(frozen=True, slots=True)
 class SiteConfig:
-    """The connection of the site. Powers in W; the price file is read by `energy.prices`."""
+    """The connection of the site. Powers in W; the price file is read by `v2g.energy.prices`."""
 
     import_limit: float | None = None  # None: no limit of its own
     export_limit: float | None = None  # None: as much as the outlet gives back
@@ -46,20 +51,26 @@ class SiteConfig:
     efficiency_charge: float = 0.95
     efficiency_discharge: float = 0.95
     wear_cost: float = 0.0  # currency per kWh out
+    tariff: Tariff = field(default_factory=Tariff)  # taxes and fees besides the prices
 
     def __post_init__(self) -> None:
         Site(**self.numbers())  # says what is out of range
 
     def numbers(self) -> dict[str, Any]:
-        """What it says for `energy.site.Site`, without the prices."""
+        """The arguments for `v2g.energy.site.Site` that are numbers, by name; prices are not among them."""
         said = {"import_limit": self.import_limit, "export_limit": self.export_limit}
         shares = {"efficiency_charge": self.efficiency_charge, "efficiency_discharge": self.efficiency_discharge}
-        return {**{name: float("inf") if limit is None else limit for name, limit in said.items()}, **shares, "wear_cost": self.wear_cost}
+        return {
+            **{name: float("inf") if limit is None else limit for name, limit in said.items()},
+            **shares,
+            "wear_cost": self.wear_cost,
+            "tariff": self.tariff,
+        }
 
 
 @dataclass(frozen=True, slots=True)
 class Eim:
-    """Who may charge with EIM where the hardware has nobody to ask."""
+    """Whether cars may charge with EIM where neither the hardware nor a CSMS decides."""
 
     rule: typing.Literal["accept", "refuse", "wait"] = "accept"
     delay: float = 0.0  # s
@@ -67,14 +78,14 @@ class Eim:
 
 @dataclass(frozen=True, slots=True)
 class Metering:
-    """What a car is asked to sign of its meter readings, where no CSMS decides."""
+    """How often a car is asked to sign the meter reading, where no CSMS decides."""
 
     confirm_every: float = 0.0  # s
 
 
 @dataclass(frozen=True, slots=True)
 class Cps:
-    """A certificate provisioning service: takes the EXI of a car's request by POST, gives that of the response."""
+    """The address of a certificate provisioning service, which takes a car's request (EXI) by POST and returns the response (EXI)."""
 
     url: str
     timeout: float = 5.0  # s
@@ -87,12 +98,13 @@ def _check_port(port: int | None) -> None:
 
 @dataclass(frozen=True, slots=True)
 class OutletConfig:
-    """One outlet; what it does not say is said by the file's own tables."""
+    """One outlet of several; a key that is absent here has the value of the same key or table at the top of the file."""
 
     evse_id: str = EVSE_ID
     host: str | None = None
     port: int | None = None
     iface: str | None = None
+    slac: str | None = None  # interface of its power line modem
     offer: Outlet | None = None
     hardware: Hardware | None = None
 
@@ -102,17 +114,19 @@ class OutletConfig:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Everything that a file can say."""
+    """The whole configuration of a station: every key of its file."""
 
     host: str = "::1"
     port: int | None = None  # None: 15118, or with iface a random one
     iface: str | None = None
+    slac: str | None = None  # interface of the power line modem, on which cars are matched; of one outlet
     tls: bool = True
     pki: str | None = None
     responder: str | None = None  # None: whom the certificates name
     profile: Profile = "conformance"
     time_scale: float = 1.0
     grace: float = 15.0  # s; the session itself insists after 10 s, what is left is for the car's way out
+    state: str | None = None  # folder in which paused sessions outlive the station; None: they do not
     ocpp: str | None = None
     ocpp_password_file: str | None = None  # None: V2G_OCPP_PASSWORD of the environment, if it is set
     offer: Outlet = field(default_factory=Outlet)
@@ -121,6 +135,8 @@ class Config:
     eim: Eim = field(default_factory=Eim)
     metering: Metering = field(default_factory=Metering)
     cps: Cps | None = None
+    stay: Stay = field(default_factory=Stay)  # of cars that leave departure and SOC to the station
+    der: GridControl | None = None  # what the grid asks of cars that feed it (AC_DER)
     outlet: tuple[OutletConfig, ...] = ()
 
     def __post_init__(self) -> None:
@@ -134,6 +150,11 @@ class Config:
         # a driver of one's own may name its outlet: then it is compared when it is made
         own = {each for each, outlet in enumerate(self.outlet) if (outlet.hardware or self.hardware).driver != SIMULATED}
         ids = [each.evse_id for number, each in enumerate(self.outlet) if each.evse_id != EVSE_ID or number not in own]
+        modems = [each.slac or self.slac for each in self.outlet if each.slac or self.slac]
+        if shared := next((one for one in modems if modems.count(one) > 1), None):
+            raise ConfigError(
+                f"{modems.count(shared)} outlets match on {shared!r}; a modem serves one cable: give each outlet its own slac"
+            )
         if twice := next((one for one in ids if ids.count(one) > 1), None):
             raise ConfigError(
                 f"{ids.count(twice)} outlets have evse_id {twice!r}; give each its own, by which cars and logs tell them apart"
@@ -169,14 +190,15 @@ class Config:
         return given if given is not None else 0 if outlet.iface or self.iface else PORT
 
     def outlets(self) -> tuple[OutletConfig, ...]:
-        """Every outlet, complete."""
+        """Every outlet, with absent keys filled in from the top of the file; one outlet where the file lists none."""
         given = self.outlet or (OutletConfig(self.offer.evse_id),)
         return tuple(
             OutletConfig(
                 evse_id=each.evse_id,
                 host=each.host or self.host,
                 port=self._port(each),
-                iface=each.iface or self.iface,
+                iface=each.iface or each.slac or self.iface or self.slac,
+                slac=each.slac or self.slac,
                 offer=self._offer(each),
                 hardware=each.hardware or self.hardware,
             )
@@ -185,14 +207,29 @@ class Config:
 
 
 def limits_of(outlet: OutletConfig) -> Limits:
-    """What the hardware of a complete outlet can do, where the file says it or it is simulated."""
+    """The limits of an outlet of `Config.outlets`: those of the file, else the simulated hardware's defaults for its first service."""
     assert outlet.hardware is not None
     assert outlet.offer is not None
     if outlet.hardware.limits is not None:
         return outlet.hardware.limits
-    return AC_LIMITS if outlet.offer.services[0].startswith("AC") else DC_LIMITS
+    return LIMITS[SERVICES[outlet.offer.services[0]].plug]
 
 
-def parsed(text: str, file: Path | None = None, /, **flags: Any) -> Config:
-    """The configuration in a TOML text, which stands in `file`, overruled by flags: nested dictionaries. Raises ConfigError."""
+def taking_contracts(config: Config, said: dict[str, Any]) -> Config:
+    """The configuration with PnC added for every outlet whose `authorizations` are not in the file; `said` is the file's table."""
+    both: tuple[Authorization, ...] = ("EIM", "PnC")
+
+    def completed(offer: Outlet, table: dict[str, Any]) -> Outlet:
+        return offer if "authorizations" in table else replace(offer, authorizations=both)
+
+    tables = said.get("outlet", [])
+    outlets = tuple(
+        replace(each, offer=completed(each.offer, table["offer"])) if each.offer is not None and "offer" in table else each
+        for each, table in zip(config.outlet, tables, strict=True)
+    )
+    return replace(config, offer=completed(config.offer, said.get("offer", {})), outlet=outlets)
+
+
+def parse(text: str, file: Path | None = None, /, **flags: Any) -> Config:
+    """The configuration in a TOML text that came from `file`; `flags` (nested dictionaries) overrule it. Raises ConfigError."""
     return read(Config, text, file, **flags)

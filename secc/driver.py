@@ -1,97 +1,92 @@
-"""Binds a session to its surroundings: wants become calls of hardware and backend, what comes of them is told to the session.
+"""Connects a session with hardware and backend: its wants become calls, and their outcomes are told to the session as facts.
 
-A driver is the endpoint that the transport pumps: it hands octets through and reads the events on their way out. The session never waits
-for it; what takes time runs in tasks.
+A driver is the endpoint that the transport pumps: it hands octets through and acts on the events on their way out. No session waits.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol
 
+from secc.engine import SeccSession
 from secc.evse import EVSE
-from secc.session import SeccSession
+from secc.opening import HOMING_LIMIT, SAFE_LIMIT, open_outlet, send_home
 from secc.station import (
+    Arrival,
     AuthorizationRefused,
     AuthorizationWanted,
     Authorized,
     Backend,
+    CheckedOut,
+    CheckInReported,
     CheckIsolation,
+    CheckOutReported,
     CloseContactor,
+    ConnectDevice,
     ConnectorLock,
     ContactorIs,
+    Departure,
+    Device,
+    DeviceIs,
+    DisconnectDevice,
     EVReported,
     Fact,
     IsolationMeasured,
     LimitsChanged,
     LockConnector,
-    MeterRead,
     Objected,
     OpenContactor,
     OutletTaken,
     OutOfService,
     OutputMeasured,
+    PlaceIs,
+    PositionIs,
     PowerStarted,
     PowerStopped,
+    ServiceSelected,
     SessionStarted,
     SetOutput,
     SetPower,
+    StoodBy,
     Want,
 )
+from secc.watches import Watches
 from v2g.legible import logger
-from v2g.messages.common_types import responseCodeType as Code
+from v2g.reasons import Reason
+from v2g.services import SERVICES
 from v2g.session.endpoint import Ended, Event
+from v2g.session.errors import SessionError
 
 log = logger("v2g.secc")
 
-METER_PERIOD = 0.5  # s between two readings of the meter under power
-LIMITS_PERIOD = 1.0  # s between two looks at what the outlet can do
 OPENING_LIMIT = 2.0  # s for an opening that is under way when the session ends: a contactor takes less than 1.4 s
-SAFE_LIMIT = 5.0  # s for the hardware to become safe before it is called broken
 CLOSING_LIMIT = 2 * SAFE_LIMIT + OPENING_LIMIT  # s for all that follows a session, whatever hangs
 LATEST = (SetOutput, SetPower)  # of these only the last that waits is carried out
-
-
-def _refused() -> AuthorizationRefused:
-    return AuthorizationRefused(Code.WARNING_EIMAuthorizationFailure, "the outlet refuses the card, app or code that was shown")
+REFUSED = AuthorizationRefused(Reason.CARD_REFUSED, "the outlet refuses the card, app or code that was shown")
 
 
 class Station(Protocol):
-    """What a driver asks of the station it belongs to."""
+    """The outlet that a driver belongs to, as far as it shares it with other sessions."""
 
     def taken(self, driver: "Driver") -> bool:
-        """Whether another session has the outlet and keeps it."""
+        """Whether another session than that of `driver` has the outlet and keeps it."""
 
     def claim(self, driver: "Driver") -> "Driver | None":
-        """The outlet is this driver's from now on; the driver that has lost it, if any."""
+        """Give the outlet to a driver; returns the driver that has lost it, None if nobody had it."""
 
     def release(self, driver: "Driver") -> None:
-        """Its session is over, the outlet safe."""
+        """Called when a driver's session is over and the outlet safe: it is free again."""
 
     def unserviceable(self) -> str:
-        """Why the outlet serves nobody now; empty if it serves."""
+        """The reason why the outlet serves nobody now; empty if it serves."""
 
-    def broken(self, driver: "Driver", why: str) -> None:
-        """Its session is over, and the outlet could not be made safe."""
-
-
-async def opened(evse: EVSE) -> str:
-    """Open the contactor: empty once the hardware says open, else why that is not known. Returns within `SAFE_LIMIT`, whatever hangs."""
-    task = asyncio.ensure_future(evse.open_contactor())
-    task.add_done_callback(lambda done: done.cancelled() or done.exception())  # one that comes too late is no news
-    done, _ = await asyncio.wait([task], timeout=SAFE_LIMIT)
-    if not done:
-        task.cancel()
-        return f"open_contactor() did not return within {SAFE_LIMIT:g} s"
-    if task.cancelled():
-        return "open_contactor() was cancelled"
-    if (error := task.exception()) is not None:
-        return f"open_contactor() failed: {error!r}"
-    return "" if task.result() else f"open_contactor() returned {task.result()!r}: the contactor is not open"
+    def broken(self, driver: "Driver", why: str, docked: bool) -> None:
+        """Called when a driver's session is over and the outlet is not safe, because of `why`; `docked`: a device may be down."""
 
 
 class Driver:
-    """One session with its hardware and backend. `now` gives real seconds; `nudge` makes the pump look at the session again."""
+    """One session with its hardware and backend. `now` gives the monotonic time (s); `nudge` makes the pump look at the session again."""
 
     def __init__(
         self, session: SeccSession, evse: EVSE, backend: Backend, station: Station, now: Callable[[], float], nudge: Callable[[], None]
@@ -102,8 +97,15 @@ class Driver:
         self._commands: list[Want] = []
         self._present: Want | None = None  # the command that is being carried out
         self._claimed = self._finished = False
+        self._docked = False  # a service of ACDP was selected: its device goes home at the end
         self._held: list[Event | Fact] | None = None  # what the backend hears once the outlet is free
         self._seen: dict[type[Fact], Fact] = {}
+        self._arrival: Arrival | None = None  # what a vehicle that checks in said last
+
+    @property
+    def _watch(self) -> Watches:
+        """The watches over the outlet, made when they are asked for: kept, they and this would hold each other."""
+        return Watches(self.evse, self._fact)
 
     # --- Endpoint ---
 
@@ -117,6 +119,9 @@ class Driver:
             self.session.tell(OutOfService(self._station.unserviceable()), now)
         self.session.receive(octets, now)
 
+    def lost(self, error: SessionError, now: float) -> None:
+        self.session.lost(error, now)
+
     def tick(self, now: float) -> None:
         self.session.tick(now)
 
@@ -127,27 +132,38 @@ class Driver:
         return self.session.octets_to_send()
 
     def events(self) -> list[Event]:
-        """What happened; on the way every want is set going."""
+        """Take what happened since the last call; every want among it is carried out."""
         events = self.session.events()
         for event in events:
             self._dispatch(event)
         if self.session.ended is not None and not self._finished:
             self._finished = True
-            if (error := self.session.ended.error) is not None:
-                log.warning("%s: %s: %s", self.evse.evse_id, self.session.ended.how, error)
+            self._say(self.session.ended)
             self._start("end", partial(self._finish, self.session.ended))
         return events
+
+    def _say(self, ended: Ended) -> None:
+        """One line of the log for an end before its time, or that was asked for."""
+        asked = f" (the car was asked to stop: {ended.asked})" if ended.asked else ""
+        if ended.error is not None:
+            log.warning("%s: %s: %s%s", self.evse.evse_id, ended.how, ended.error, asked)
+        elif asked:
+            log.info("%s: %s%s", self.evse.evse_id, ended.how, asked)
 
     # --- from outside ---
 
     def tell(self, fact: Fact) -> None:
-        """Tell the session and everybody who listens."""
+        """Tell a fact to the session and to the backend."""
         if self.session.ended is None:
             self.session.tell(fact, self._now())
             self._nudge()
 
+    def decided(self, fact: Fact) -> None:
+        """Tell session and backend a fact that the station itself decided, such as a stop at shutdown."""
+        self._fact(fact)
+
     def abort(self, reason: str) -> None:
-        """End the session now, whatever the car thinks of it."""
+        """End the session now, without an answer to the car; the outlet is made safe."""
         if self.session.ended is None:
             self.session.abort(reason, self._now())
             self._nudge()
@@ -157,7 +173,7 @@ class Driver:
         if self.session.ended is not None:
             self.events()  # a connection that is already gone asks for them no more, and they are what makes the outlet safe
         clock = asyncio.get_running_loop().time
-        until = clock() + CLOSING_LIMIT + 1.0
+        until = clock() + CLOSING_LIMIT + (HOMING_LIMIT if self._docked else 0.0) + 1.0
         while tasks := [task for task in self._tasks.values() if not task.done()]:
             if clock() >= until:
                 for task in tasks:
@@ -177,14 +193,28 @@ class Driver:
                 return  # the backend hears it when the outlet has nobody to ask
             case LockConnector() | CheckIsolation() | SetOutput() | SetPower() | CloseContactor() | OpenContactor():
                 self._command(event)
-            case Objected(request=request, objection=said):
+            case ConnectDevice() | DisconnectDevice():
+                self._command(event)
+            case Objected(request=request, code=code, objection=said):
                 cited = f" [{said.requirement}]" if said.requirement else ""
-                log.warning("%s: %s was answered %s: %s%s", self.evse.evse_id, request, said.code.value, said.reason, cited)
-            case PowerStarted():
-                self._start("meter", self._watch_meter)
+                log.warning("%s: %s was answered %s: %s%s", self.evse.evse_id, request, code, said.reason, cited)
+            case PowerStarted() | StoodBy():
+                self._start("meter", self._watch.meter)
             case PowerStopped():
                 self._stop("meter")
-                self._start("reading", self._read_meter)
+                self._start("reading", self._watch.read_meter)
+            case ServiceSelected():
+                self._docked |= SERVICES[event.service].docked
+                if SERVICES[event.service].docked:
+                    self._start("position", self._watch.position)
+                self._start("selection", partial(self.evse.service_selected, event))
+            case CheckInReported(arrival=arrival):
+                self._arrival = arrival
+                self._seen.pop(PlaceIs, None)  # it waits for an answer, be it the same
+                self._keep("place", partial(self._watch.place, lambda: self._arrival))
+            case CheckOutReported(departure=departure):
+                self._stop("place")
+                self._keep("check-out", partial(self._check_out, departure))
             case EVReported():
                 self._start("report", partial(self.evse.car_reported, event))
         if isinstance(event, Want):
@@ -207,10 +237,10 @@ class Driver:
         held, self._held = self._held or [], None
         for event in held:
             self._hear(event)
-        self._start("notices", self._listen)
-        self._start("limits", self._watch_limits)
+        self._start("notices", self._watch.notices)
+        self._start("limits", self._watch.limits)
         await self.evse.session_began(evccid)
-        await self._read_meter()
+        await self._watch.read_meter()
         if self._commands:
             self._start("hardware", self._work)
 
@@ -230,7 +260,7 @@ class Driver:
         if verdict is None:
             self._hear(wanted)
         else:
-            self._fact(Authorized() if verdict else _refused())
+            self._fact(replace(Authorized() if verdict else REFUSED, about=wanted.number))
 
     # --- hardware, one command after the other ---
 
@@ -259,47 +289,38 @@ class Driver:
                     self._commands.clear()  # nothing becomes live after this
                 self._fact(ConnectorLock(locked))
             case CheckIsolation(voltage=voltage):
-                self._start("output", self._watch_output)
+                self._start("output", self._watch.output)
                 self._fact(IsolationMeasured(await evse.check_isolation(voltage)))
             case SetOutput(voltage=voltage, current=current, power=power):
                 await evse.set_output(voltage, current, power)
             case SetPower(power=power):
                 await evse.set_power(power)
             case CloseContactor():
-                self._start("output", self._watch_output)
+                self._start("output", self._watch.output)
                 self._fact(ContactorIs(await evse.close_contactor()))
             case OpenContactor():
                 self._fact(ContactorIs(not await evse.open_contactor()))
+            case ConnectDevice():
+                await self._move_device(evse.connect_device, "EndPosition")
+                self._stop("position")
+            case DisconnectDevice():
+                await self._move_device(evse.disconnect_device, "Home")
 
-    # --- what is watched ---
+    async def _check_out(self, departure: Departure) -> None:
+        if await self.evse.check_out(departure):
+            self._fact(CheckedOut())
 
-    async def _watch_output(self) -> None:
-        while True:
-            self._fact(await self.evse.read_output())
-            await asyncio.sleep(self.evse.output_period)
-
-    async def _watch_meter(self) -> None:
-        while True:
-            await self._read_meter()
-            await asyncio.sleep(METER_PERIOD)
-
-    async def _read_meter(self) -> None:
-        reading = await self.evse.read_meter()
-        if reading is not None:
-            self._fact(MeterRead(reading))
-
-    async def _watch_limits(self) -> None:
-        while True:
-            await asyncio.sleep(LIMITS_PERIOD)
-            self._fact(LimitsChanged(await self.evse.limits()))
-
-    async def _listen(self) -> None:
-        async for fact in self.evse.notices():
-            self._fact(fact)
+    async def _move_device(self, move: Callable[[], Awaitable[bool]], there: Device) -> None:
+        """A device that does not say it has arrived counts as moving, and nothing becomes live under one."""
+        self._fact(DeviceIs("Moving"))
+        if await move():
+            self._fact(DeviceIs(there))
+        else:
+            log.error("%s: the device did not reach %s", self.evse.evse_id, there)
 
     def _fact(self, fact: Fact) -> None:
         """Tell what the hardware found, unless it is what it found before."""
-        repeated = isinstance(fact, OutputMeasured | LimitsChanged) and self._seen.get(type(fact)) == fact
+        repeated = isinstance(fact, OutputMeasured | LimitsChanged | PlaceIs | PositionIs) and self._seen.get(type(fact)) == fact
         if not repeated:
             self._seen[type(fact)] = fact
             self._hear(fact)
@@ -315,17 +336,19 @@ class Driver:
             if (task := self._tasks.get("hardware")) is not None:
                 await asyncio.wait([task], timeout=OPENING_LIMIT)
                 self._stop("hardware")
-            why = await opened(self.evse)
+            why = await open_outlet(self.evse)
             if why:
-                self._station.broken(self, why)
+                self._station.broken(self, why, self._docked)
             await self._closing(ended, not why)
         self._station.release(self)
 
     async def _closing(self, ended: Ended, safe: bool) -> None:
         """What is left to do, each on its own: none of it may cost another."""
         limit = SAFE_LIMIT / 2
-        await self._attempt("read_meter()", self._read_meter(), limit / 2)
+        await self._attempt("read_meter()", self._watch.read_meter(), limit / 2)
         if safe:
+            if self._docked and (why := await send_home(self.evse)):
+                self._station.broken(self, why, self._docked)
             await self._attempt("unlock_connector()", self.evse.unlock_connector(), limit)
         try:
             self.backend.ended(ended)
@@ -347,6 +370,12 @@ class Driver:
         """Run something beside the session; what ran under that name before is cancelled."""
         self._stop(name)
         self._tasks[name] = asyncio.create_task(self._guarded(name, work), name=f"{self.evse.evse_id} {name}")
+
+    def _keep(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run something beside the session, unless it runs already."""
+        task = self._tasks.get(name)
+        if task is None or task.done():
+            self._start(name, work)
 
     def _stop(self, name: str) -> None:
         task = self._tasks.pop(name, None)

@@ -10,21 +10,44 @@
             await gpio.write(RELAY, 1)
             return await gpio.read(FEEDBACK) == 1
 
-Override what your hardware has; every method has a default that does nothing and believes itself. Methods are called from one event loop
-and may await; the session with the car never waits for them, it answers Ongoing or its last value meanwhile. Commands come one after the
+Override what your hardware has; every other method has a default that does nothing and reports success. Methods are called from one
+event loop and may await; the session never waits for them, it answers Ongoing or its last value meanwhile. Commands come one after the
 other, in order; only `open_contactor` overtakes, and whatever it interrupts is cancelled. A method that raises ends the session and opens
 the contactor. See docs/secc.md.
 """
 
 from collections.abc import AsyncIterator
+from typing import Protocol
 
-from secc.outlet import EVSE_ID
-from secc.station import EVReported, Fact, Limits, MeterReading, OutputMeasured
+from secc.station import (
+    Arrival,
+    Departure,
+    EVReported,
+    Fact,
+    Limits,
+    MeterReading,
+    OutputMeasured,
+    ParkingPlace,
+    Position,
+    ServiceSelected,
+)
 from v2g.session.endpoint import Ended
+
+EVSE_ID = "DE*V2G*E1"  # of an outlet that nobody has named
+
+
+class DataLink(Protocol):
+    """Reports the state of an outlet's data link, where something other than its hardware knows it: matching on the power line."""
+
+    def linked(self) -> bool | None:
+        """Whether the link to a car stands; None where that cannot be told. Must not wait."""
+
+    def session_over(self, ended: Ended) -> None:
+        """Called when a session is over and the contactor open. Unless the session is paused, its car must leave the link."""
 
 
 class EVSE:
-    """One outlet. Powers in W, currents in A, voltages in V; power and current are negative out of the car."""
+    """Base of the hardware of one outlet. Powers in W, currents in A, voltages in V; power and current are negative out of the car."""
 
     evse_id = EVSE_ID  # what the car hears
     output_period = 0.05  # s between two readings of voltage and current while the outlet is live
@@ -42,45 +65,75 @@ class EVSE:
         return Limits()
 
     def linked(self) -> bool | None:
-        """Whether the data link to a car stands (SLAC has matched), for discovery: no car is sent to an outlet without. Must not wait.
+        """Whether the data link to a car stands (SLAC has matched). Must not wait.
 
-        None where the outlet cannot tell; behind one interface an outlet that says True is preferred to those.
+        Discovery sends no car to an outlet that says False. None: the outlet cannot tell; one that says True is preferred to it.
         """
         return None
+
+    def unserviceable(self) -> str:
+        """The reason why the outlet serves nobody now; empty while it serves. Cars are then sent elsewhere or refused. Must not wait."""
+        return ""
 
     # --- who may charge ---
 
     async def authorize(self, evccid: str) -> bool | None:
-        """With EIM (card, app, button): may this car charge? None leaves it to the backend. May take as long as a person does."""
+        """EIM (card, app, button): True or False decides whether the car may charge, None leaves it to the backend. May take minutes."""
         return None
 
     # --- power ---
 
     async def check_isolation(self, voltage: float) -> bool:
-        """DC: connect the outlet, measure the isolation at that voltage, switch the voltage off again; True if it is sound."""
+        """DC: connect the outlet, measure the isolation at `voltage` (V), switch the voltage off again; True if the isolation is sound."""
         return True
 
     async def set_output(self, voltage: float, current: float, power: float) -> None:
-        """DC: bring the output to this voltage (V) and current (A); their product must never pass `power` (W), signed like the current.
+        """DC: bring the output to `voltage` (V) and `current` (A); their product must never exceed `power` (W), signed like the current.
 
-        All three bind: the current was made from the voltage that was there, and the voltage may rise to the commanded one before the next
-        command. Called with 2 A to match voltages, with zeros to switch off, and with every change between.
+        All three are limits: the current was computed from the present voltage, which may rise to the commanded one before the next
+        command. Called with 2 A in pre-charge, with zeros to switch off, and with every change in between.
         """
         within = abs(voltage * current) <= abs(power)
         self._output = OutputMeasured(voltage, current if within else power / voltage)  # as far as nothing is measured
 
+    async def read_position(self) -> Position | None:
+        """ACDP: where the vehicle stands under the device, several times a second until the device is down; None: not observed."""
+        return Position(reachable=True)
+
+    async def connect_device(self) -> bool:
+        """ACDP: bring the device down to the vehicle; True once it is in its end position. Called while the outlet is dead."""
+        return True
+
+    async def disconnect_device(self) -> bool:
+        """ACDP: bring the device home; True once it is there. Called with the contactor open, at the latest after the session.
+
+        An outlet that does not return True within 20 s after a session serves nobody; this is called again every ten seconds until it does.
+        """
+        return True
+
+    async def read_place(self, arrival: Arrival) -> ParkingPlace | None:
+        """ParkingStatus: the place of a vehicle that checks in, several times a second from then on; None leaves it to the backend.
+
+        `arrival` is what the vehicle said last. Once it is seen there, an `occupied` of False takes its power away.
+        """
+        return ParkingPlace(occupied=arrival.status == "Completed")
+
+    async def check_out(self, departure: Departure) -> bool | None:
+        """ParkingStatus: let the vehicle leave, whose outlet is dead; True once it may. None leaves it to the backend. May take long."""
+        return True
+
     async def set_power(self, power: float) -> None:
-        """AC: the power that the car is told to take. It moves the power itself; an outlet may supervise it."""
+        """AC: the power (W) that the car is told to take. The car controls the power itself; an outlet may supervise it."""
         self._output = OutputMeasured(0.0, 0.0, power)
 
     async def close_contactor(self) -> bool:
-        """Connect the car; True once the feedback says closed. The car is answered within 1.4 s."""
+        """Connect the car; True once the contactor's feedback says closed. It has 1.4 s, by when the car must be answered."""
         return True
 
     async def open_contactor(self) -> bool:
-        """Make the outlet safe: no voltage, contactor open. True once the feedback says open. Called at the end of every session.
+        """Make the outlet safe: no voltage, contactor open. True once its feedback says open. Called at the end of every session.
 
-        An outlet that does not say so within 5 s serves nobody; this is called again every ten seconds until it does.
+        An outlet that does not return True within 5 s serves nobody; this is called again every ten seconds until it does.
         """
         self._output = OutputMeasured(0.0, 0.0)
         return True
@@ -90,34 +143,37 @@ class EVSE:
         return True
 
     async def unlock_connector(self) -> bool:
-        """Unlock it, after the contactor has opened at the end of a session."""
+        """Unlock the connector, after the contactor has opened at the end of a session; True once it is unlocked."""
         return True
 
+    async def service_selected(self, selected: ServiceSelected) -> None:
+        """What the car has chosen, again after a service renegotiation: with `added` it wants, say, the Internet until the session ends."""
+
     async def car_reported(self, report: EVReported) -> None:
-        """What the car tells in each loop: its power, SOC, energies still wanted; for displays and supervision."""
+        """Called with what the car tells in each charge loop: its power, SOC, energies still wanted; for displays and supervision."""
 
     # --- measurement ---
 
     async def read_output(self) -> OutputMeasured:
-        """Present voltage and current, several times a second while the outlet is live."""
+        """The present voltage (V) and current (A). Called several times a second while the outlet is live."""
         return self._output
 
     async def read_meter(self) -> MeterReading | None:
-        """The meter, about once a second under power; None where there is none."""
+        """A reading of the meter; None where there is no meter. Called about once a second under power."""
         return None
 
     # --- what happens by itself ---
 
     async def notices(self) -> AsyncIterator[Fact]:
-        """What the outlet has to say in a session: `StopAsked` for a button, `EmergencyStop`, `PilotIs`, `ConnectorLock`, `PauseAsked` ...
+        """Yields the facts that the outlet reports in a session: `StopAsked` for a button, `EmergencyStop`, `PilotIs`, `DeviceIs`, ...
 
-        State it was in before the session counts too: say it first.
+        Begin with the present state (pilot, lock), which may be older than the session.
         """
         return
         yield
 
     async def session_began(self, evccid: str) -> None:
-        """A car has introduced itself."""
+        """Called when a car has introduced itself by SessionSetup; `evccid` is the id it gave."""
 
     async def session_ended(self, ended: Ended) -> None:
-        """Its session is over, the contactor is open."""
+        """Called when the session of the car is over and the contactor is open."""

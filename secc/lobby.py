@@ -1,4 +1,4 @@
-"""Several outlets behind one discovery: which of them a car that asks is sent to (pure)."""
+"""Chooses, among several outlets behind one SDP responder, the outlet that a car is sent to (pure)."""
 
 from collections.abc import Sequence
 from enum import IntEnum
@@ -19,24 +19,24 @@ class Welcome(IntEnum):
 
 
 class Door(Protocol):
-    """One outlet, asked at the moment of a request."""
+    """An outlet, as discovery asks it at the moment of a car's request."""
 
     def welcome(self, source: str) -> Welcome:
-        """How welcome the car at this address is."""
+        """How welcome the car at the address `source` is at this outlet."""
 
     def linked(self) -> bool | None:
         """Whether the data link to a car stands at this outlet; None where the outlet cannot tell."""
 
 
 class Lobby:
-    """Chooses an outlet for each request; keeps one promise per outlet and nothing else of whoever asks."""
+    """Chooses an outlet for each request. It remembers to which address each outlet was last promised, and nothing else."""
 
     def __init__(self, doors: Sequence[Door]):
         self._doors = tuple(doors)
         self._promised: dict[int, tuple[str, float]] = {}  # outlet -> to whom, and when
 
     def chosen(self, source: str, now: float) -> int | None:
-        """The outlet (its place among the doors) for the car at this address, None: there is none, it is to ask again."""
+        """The index of the outlet for the car at address `source`, None: there is none, the car must ask again. `now` in s."""
         welcome = {place: each for place, door in enumerate(self._doors) if (each := door.welcome(source)) is not Welcome.NOT}
         links = {place: self._doors[place].linked() for place in welcome}
         possible = [place for place in welcome if links[place]] or [place for place in welcome if links[place] is None]

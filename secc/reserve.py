@@ -1,14 +1,14 @@
-"""The energy that a car keeps for itself. Whoever plans or steers, below it a session lets nothing out of the battery."""
+"""The energy reserve that a car keeps for itself: below it a session discharges nothing, whatever plan or setpoint says."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Reserve:
-    """What a car said last, None where it said nothing. Energies (Wh) are those still requested: negative is what may be taken.
+    """The reserve as a car stated it last; None where it stated nothing. Energies (Wh) are those still requested; negative: may be taken.
 
-    `counted` is the meter (Wh, net into the car) to which the energies belong: what has flowed since is taken off, so that a car that says
-    them once, as Scheduled control allows, is kept from its reserve too. The losses between battery and meter are its own margin.
+    `counted` is the meter (Wh, net into the car) at that time: energy that has flowed since is subtracted, so that the reserve holds also
+    for a car that states it once, as Scheduled control allows. The losses between battery and meter are the car's own margin.
     """
 
     energy: float | None = None  # EVMinimumEnergyRequest
@@ -28,7 +28,7 @@ class Reserve:
         soc: float | None = None,
         minimum_soc: float | None = None,
     ) -> "Reserve":
-        """With what the car says now; `net` (Wh) is the meter now, None without one. What it does not say again stands."""
+        """The reserve after the car stated new values; None keeps the former one. `net` (Wh) is the meter now, None without a meter."""
         gone = 0.0 if net is None or self.counted is None else net - self.counted
         return Reserve(
             _newer(energy, self.energy, gone),
@@ -40,7 +40,7 @@ class Reserve:
         )
 
     def bars(self, net: float | None) -> bool:
-        """Whether nothing may be discharged; `net` (Wh) is the meter now."""
+        """Whether the reserve forbids to discharge; `net` (Wh) is the meter now, None without a meter."""
         now = self.heard(net)
         if now.energy is not None and now.energy >= 0:
             return True

@@ -13,8 +13,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from secc.evse import EVSE
-from secc.station import EVReported, Limits, MeterReading, OutputMeasured
+from secc.station import Arrival, EVReported, Limits, MeterReading, OutputMeasured, ParkingPlace, Position, ServiceSelected
 from v2g.session.endpoint import Ended
+from v2g.session.service import Plug
 
 DC_LIMITS = Limits(
     charge_power=60_000,
@@ -25,6 +26,23 @@ DC_LIMITS = Limits(
     voltage_minimum=150,
 )
 AC_LIMITS = Limits(charge_power=22_080, discharge_power=22_080, charge_current=96, discharge_current=96, phases=3)
+ACDP_LIMITS = Limits(
+    charge_power=600_000,
+    discharge_power=300_000,
+    charge_current=750,
+    discharge_current=400,
+    voltage=1_000,
+    voltage_minimum=150,
+)
+MCS_LIMITS = Limits(
+    charge_power=3_750_000,
+    discharge_power=3_750_000,
+    charge_current=3_000,
+    discharge_current=3_000,
+    voltage=1_250,
+    voltage_minimum=150,
+)
+LIMITS: dict[Plug, Limits] = {"ac": AC_LIMITS, "dc": DC_LIMITS, "mcs": MCS_LIMITS, "acdp": ACDP_LIMITS}
 SECONDS_PER_HOUR = 3600.0
 
 
@@ -33,6 +51,10 @@ class Physics:
     """How the simulated hardware behaves, in real seconds; the ramp of the current in wall seconds."""
 
     contactor: float = 0.15  # s to close or open
+    parking: float = 0.3  # s until a vehicle that has selected ACDP stands under the device
+    lane: int = 300  # what a vehicle travels to its place, as it counts that itself (VehicleTravel)
+    space: int = 1  # the number of that place (ParkingSpace)
+    device: float = 0.5  # s for that to come down, or to go home
     isolation: float = 0.5  # s to measure
     volts_per_second: float = 2_000.0
     amperes_per_second: float = 400.0
@@ -44,7 +66,7 @@ class Physics:
 class Meter:
     """Counts import and export, and signs what it shows: ECDSA over P-256 and SHA-256, r and s of 32 octets each.
 
-    What is signed are the ASCII octets of `text`: id, Wh into the car, Wh out of it (of this session, whole), epoch seconds.
+    The signature is over the ASCII octets of `text`: id, Wh into the car, Wh out of it (of this session, whole), epoch seconds.
     """
 
     meter_id: str = "V2GKIT-SIM-1"
@@ -55,7 +77,7 @@ class Meter:
     exported_before: float = 0.0
 
     def count(self, power: float, seconds: float) -> None:
-        """Power (W) for some wall seconds."""
+        """Count a power (W, signed) that flowed for `seconds` (wall time, s)."""
         energy = power * seconds / SECONDS_PER_HOUR
         if energy > 0:
             self.imported += energy
@@ -63,11 +85,11 @@ class Meter:
             self.exported -= energy
 
     def begin(self) -> None:
-        """A session begins: its energies count from here."""
+        """Begin a session: its energies count from the present registers."""
         self.imported_before, self.exported_before = self.imported, self.exported
 
     def read(self, wall: float) -> MeterReading:
-        """A signed reading."""
+        """A reading of the present registers at `wall` (epoch s), signed by the meter."""
         plain = MeterReading(
             self.meter_id,
             self.imported,
@@ -84,7 +106,7 @@ class Meter:
 
     @property
     def public_key(self) -> bytes:
-        """PEM, for whoever verifies readings."""
+        """The meter's public key (PEM), by which readings can be verified."""
         return self.key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
@@ -94,7 +116,7 @@ def text(reading: MeterReading) -> bytes:
 
 
 class SimulatedEVSE(EVSE):
-    """An outlet of which only the software is real. `now` gives real seconds, `wall` epoch seconds, `sleep` waits real seconds."""
+    """A simulated outlet. `now` gives monotonic seconds, `wall` epoch seconds, `sleep` waits real seconds."""
 
     output_period = 0.01  # s; a night of ten seconds has minutes in each of them
 
@@ -113,6 +135,8 @@ class SimulatedEVSE(EVSE):
         self.evse_id = evse_id
         self.meter = meter or Meter()
         self.closed = False
+        self.device_down = False  # ACDP
+        self._parked: float | None = None  # real s at which the vehicle stands under the device; None: it has not chosen to
         self.authorized: bool | None = None
         self._now, self._wall, self._sleep = now, wall, sleep
         self._limits, self._physics = limits, physics or Physics()
@@ -145,6 +169,31 @@ class SimulatedEVSE(EVSE):
     async def set_power(self, power: float) -> None:
         self._move()
         self._power = power
+
+    async def service_selected(self, selected: ServiceSelected) -> None:
+        self._parked = self._now() + self._physics.parking
+
+    async def read_position(self) -> Position:
+        if self._parked is None:
+            return Position()
+        left = max(self._parked - self._now(), 0.0) / (self._physics.parking or 1.0)
+        return Position(round(50 * left), round(10 * left), 10, 10, reachable=left == 0)
+
+    async def read_place(self, arrival: Arrival) -> ParkingPlace:
+        """A vehicle that does not count its way is believed; one that does stands there when it has come all of it."""
+        left = 0 if arrival.travel is None else self._physics.lane - arrival.travel
+        return ParkingPlace(self._physics.space, None, max(min(left, 32_767), -32_768), left == 0 and arrival.status == "Completed")
+
+    async def connect_device(self) -> bool:
+        await self._sleep(self._physics.device)
+        self.device_down = True
+        return True
+
+    async def disconnect_device(self) -> bool:
+        if self.device_down:
+            await self._sleep(self._physics.device)
+        self.device_down = False
+        return True
 
     async def car_reported(self, report: EVReported) -> None:
         if self._power is not None and report.power is not None:

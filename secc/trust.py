@@ -1,12 +1,14 @@
-"""From a directory of certificates to what a station needs: its TLS, its judge of vehicles, its verifier of contracts."""
+"""Makes what a station needs from a folder of certificates: TLS, the judge of vehicle chains, the verifier of what cars sign."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from pki import signature as xmldsig
 from pki.certificate import loadable, read
 from pki.errors import CertificateError, StoreError
 from pki.profiles import INTEROP, ISO20, Role, Rules
@@ -16,22 +18,24 @@ from pki.status_book import Silence, by_records
 from pki.store import Credential, Store
 from pki.tariff import sign_prices
 from pki.verify import Anchors, Status, VerifiedChain, verify
-from secc.verifier import SUITES, PkiVerifier
-from v2g.messages.common_messages import ScheduleExchangeRes
-from v2g.messages.xmldsig import SignatureType
+from secc.claims import Claim, Trust, Verifier
+from secc.conduct import Conduct
+from secc.generations import CONDUCTS
+from secc.station import Objection
 from v2g.session.profiles import Profile
 from v2g.session.tls import PROFILES
 from v2g.session.tls import Credential as TlsCredential
 from v2g.session.transport import ServerTls
 
 RULES: dict[Profile, Rules] = {"conformance": ISO20, "interop": INTEROP}
+SUITES: dict[Profile, Collection[str]] = {"conformance": xmldsig.ISO20, "interop": xmldsig.INTEROP}
 
 
 @dataclass(frozen=True, slots=True)
 class VehicleJudge:
     """Verifies the chain that a car shows in TLS: a vehicle certificate below an OEM or V2G root [V2G20-2331] [V2G20-2339].
 
-    Under the interop profile an OEM provisioning certificate passes too; the session says so.
+    Under the interop profile an OEM provisioning certificate is accepted too, and the trace says so.
     """
 
     anchors: Anchors
@@ -50,12 +54,12 @@ class VehicleJudge:
 
 
 def station_status(store: Store) -> Status:
-    """Revocation by the responses and lists that the store holds; where they say nothing a certificate passes [V2G20-2409]."""
+    """Revocation status by the OCSP responses and CRLs in the store; a certificate of which they say nothing is accepted [V2G20-2409]."""
     return by_records(store, Silence.PASSES)
 
 
 def station_tls(store: Store, profile: Profile = "conformance", wall: Callable[[], float] | None = None) -> ServerTls:
-    """TLS with every station credential of a store, which judges cars at the time of `wall` (epoch s). StoreError when there is none."""
+    """TLS with every station credential of a store; cars are judged at the time of `wall` (epoch s). StoreError without a credential."""
     rules, anchors = RULES[profile], store.anchors
     usable = [each for each in store.credentials(Role.SECC) if each.curve in rules.algorithms]
     if not usable:
@@ -66,29 +70,46 @@ def station_tls(store: Store, profile: Profile = "conformance", wall: Callable[[
     return ServerTls(credentials, judge, authorities=roots, profile=PROFILES[profile], wall=wall)
 
 
-def station_verifier(store: Store, profile: Profile = "conformance") -> PkiVerifier:
-    """The verifier of what cars sign, with the roots of a store."""
-    return PkiVerifier(store.anchors, RULES[profile], SUITES[profile], status=station_status(store))
+class Verifiers:
+    """The verifiers of all generations in one `Verifier`: each judges its own messages. KeyError for a message that no generation has."""
+
+    def __init__(self, trust: Trust, conducts: Sequence[Conduct] = CONDUCTS):
+        made = [(conduct.verifier(trust), conduct.generation) for conduct in conducts]
+        self._of: dict[Any, Verifier] = {request: verifier for verifier, generation in made for request in generation.responses}
+
+    def contract(self, request: Any, challenge: bytes, wall: float) -> Claim:
+        return self._of[type(request)].contract(request, challenge, wall)
+
+    def provisioning(self, request: Any, wall: float) -> Objection | None:
+        return self._of[type(request)].provisioning(request, wall)
+
+    def metering(self, request: Any, contract: bytes) -> None:
+        self._of[type(request)].metering(request, contract)
+
+
+def station_verifier(store: Store, profile: Profile = "conformance") -> Verifier:
+    """The verifier for what cars sign, with the roots of a store as trust anchors."""
+    return Verifiers(Trust(store.anchors, RULES[profile], SUITES[profile], status=station_status(store)))
 
 
 @dataclass(frozen=True, slots=True)
 class PriceSigning:
-    """Signs prices for those who can verify it: the holder of a contract knows who issued it, others may hold a tariff signer's.
+    """Signs prices with a key whose certificate the car can verify: the issuer of its contract, else a tariff signer.
 
-    A station in the field holds neither key; a laboratory's has those of the provider too.
+    A station in the field has neither key; a laboratory's store has those of the provider too.
     """
 
     issuers: tuple[Credential, ...]
     tariffs: tuple[Credential, ...]
 
-    def __call__(self, response: ScheduleExchangeRes, contract: bytes) -> SignatureType:
-        """By the issuing sub-CA of the contract, where its key is here, else by the first tariff signer."""
+    def __call__(self, response: Any, contract: bytes) -> Any:
+        """The signature over all prices of a response, by the issuer of `contract` (DER), else by the first tariff signer."""
         issuer = read(contract).issuer if contract else None
         return sign_prices(response, next((one for one in self.issuers if one.leaf.subject == issuer), self.tariffs[0]).key)
 
 
 def price_signing(store: Store, profile: Profile = "conformance") -> PriceSigning | None:
-    """Who signs prices by this store, None: nobody. Named peers are not sent what they may not read."""
+    """The signer of prices with the keys of a store; None where it has none, or the profile is of peers that cannot read signed prices."""
     held = {role: tuple(c for c in store.credentials(role) if c.curve in ISO20.algorithms) for role in (Role.MO_SUB2, Role.TARIFF)}
     if profile != "conformance" or not held[Role.TARIFF]:
         return None
@@ -96,9 +117,9 @@ def price_signing(store: Store, profile: Profile = "conformance") -> PriceSignin
 
 
 def provisioning_service(store: Store, profile: Profile, entropy: Callable[[int], bytes]) -> ProvisioningService | None:
-    """A laboratory's provisioning service: whoever proves its provisioning certificate gets the contracts of the store.
+    """A laboratory's provisioning service: a car that proves its provisioning certificate gets the contracts of the store.
 
-    None where the store has no provisioning service or no contract.
+    None where the store has no credential of a provisioning service, or no contract.
     """
     if not store.credentials(Role.CPS) or not store.contracts:
         return None
@@ -113,14 +134,14 @@ def _credential(credential: Credential, store: Store) -> TlsCredential:
 
 
 def issuer_of(credential: Credential, store: Store) -> x509.Certificate | None:
-    """Who issued a station's certificate: the next of its chain, or the root it hangs under."""
+    """The certificate of the issuer of a station's certificate: the next of its chain, or its root; None where the store lacks it."""
     above = (*credential.chain[1:2], *store.anchors.private, *store.anchors.v2g)
     return next((one for one in above if one.subject == credential.leaf.issuer), None)
 
 
 @dataclass(slots=True)
 class Staple:
-    """The OCSP response that the store keeps for a station's certificate, as long as it is good [V2G20-2388]; judged once."""
+    """Gives the OCSP response in the store for a station's certificate, as long as it is valid and good [V2G20-2388]."""
 
     store: Store
     leaf: x509.Certificate
@@ -128,7 +149,7 @@ class Staple:
     _judged: tuple[bytes, Good] | None = None
 
     def __call__(self, at: float) -> bytes | None:
-        """What to staple now (epoch s). A response that does not say "good" is worse than none: it is kept back."""
+        """The OCSP response (DER) to staple at `at` (epoch s); None where there is none that is valid and says "good"."""
         now = datetime.fromtimestamp(at, UTC)
         response = None if self.issuer is None else self.store.response(self.leaf, self.issuer)
         if response is None or self.issuer is None:

@@ -12,13 +12,24 @@ from typing import Any
 
 import pytest
 
-from lab.csms import Csms
 from secc.station import AuthorizationRefused, Authorized, EmergencyStop, IsolationMeasured, Objected, Objection
 from tests.ocpp_bridge.ocpp_stand import WALL, Stand, stand
 from tests.starved import again, heed
+from tests.unrequired import UNREQUIRED
 from v2g.messages.common_types import responseCodeType as Code
+from v2g.reasons import Reason
 from v2g.session.endpoint import Ended
-from v2g.session.errors import PeerFailed, PeerIncompatible, PeerMisbehaved, Refused, SequenceError, StationFailed, TimedOut, UnknownSession
+from v2g.session.errors import (
+    PeerFailed,
+    PeerIncompatible,
+    PeerMisbehaved,
+    Refused,
+    SequenceError,
+    StationFailed,
+    TimedOut,
+    UnknownSession,
+)
+from v2gkit.csms.server import Csms
 
 ROOT = Path(__file__).parents[1]
 V2G = (sys.executable, "-m", "v2g")
@@ -43,6 +54,63 @@ def endings() -> list[tuple[str, str, ast.Call]]:
     return found
 
 
+# who refuses, in whatever room: how many arguments come before the requirement, and which of them is the reason
+REFUSALS = {name: (before, before - 1) for name, before in ENDINGS.items()} | {
+    "AuthorizationRefused": (2, 1), "CertificateRefused": (2, 1), "TurnedAway": (3, 2), "ConnectionLost": (1, 0), "FramingError": (1, 0),
+    "TlsError": (3, 0), "CertificateError": (9, 1), "SignatureError": (9, 1),
+}  # fmt: skip
+
+
+def beginning(said: ast.expr) -> str:
+    """The reason as the table writes it."""
+    if isinstance(said, ast.Constant):
+        return str(said.value)
+    if isinstance(said, ast.JoinedStr):
+        return "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in said.values)
+    return f"<{ast.unparse(said)}>"
+
+
+def without_requirement(room: str) -> list[tuple[str, int, str]]:
+    """File, line and reason of every refusal there that cites no requirement."""
+    found = []
+    for path in sorted((ROOT / room).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and (name := ast.unparse(node.func).rpartition(".")[2]) in REFUSALS:
+                before, at = REFUSALS[name]
+                named = {keyword.arg: keyword.value for keyword in node.keywords}
+                cited = node.args[before] if len(node.args) > before else named.get("requirement")
+                if cited is None or (isinstance(cited, ast.Constant) and cited.value is None):
+                    said = node.args[at] if len(node.args) > at else named.get("reason", named.get("message"))
+                    assert said is not None, f"{path}:{node.lineno}: no reason"
+                    found.append((path.relative_to(ROOT).as_posix(), node.lineno, beginning(said)))
+    return found
+
+
+def fits(row: tuple[str, str], file: str, reason: str) -> bool:
+    return file == row[0] and (row[1] == "*" or reason.startswith(row[1]))
+
+
+ROWS = [row for rows in UNREQUIRED.values() for row in rows]
+BARE = [each for room in ("secc", "evcc", "ocpp_bridge", "v2g", "pki") for each in without_requirement(room)]
+
+
+@pytest.mark.parametrize(("file", "line", "reason"), BARE, ids=[f"{file}:{line}" for file, line, _ in BARE])
+def test_a_refusal_without_a_requirement_says_why_no_text_has_one(file: str, line: int, reason: str) -> None:
+    assert any(fits(row, file, reason) for row in ROWS), (
+        f"{file}:{line} cites no requirement: {reason!r}. Name the one that was broken, or give it a row in tests/unrequired.py"
+    )
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[" ".join(row) for row in ROWS])
+def test_a_row_without_a_requirement_is_of_a_refusal_that_is_there(row: tuple[str, str]) -> None:
+    assert any(fits(row, file, reason) for file, _, reason in BARE), "strike it from tests/unrequired.py"
+
+
+def test_no_row_is_there_twice_and_every_reason_says_something() -> None:
+    assert len(ROWS) == len(set(ROWS))
+    assert all(len(why) > 20 for why in UNREQUIRED)
+
+
 @pytest.mark.parametrize(("place", "name", "call"), endings(), ids=lambda value: value if isinstance(value, str) else "")
 def test_every_refusal_names_its_reason_and_its_requirement(place: str, name: str, call: ast.Call) -> None:
     before = ENDINGS[name]
@@ -57,19 +125,19 @@ def test_the_walk_sees_them() -> None:
     places = [place for place, *_ in endings()]
     assert len(places) > 90
     assert {place.split(":")[0] for place in places} >= {
-        "secc/answers/power.py",
-        "secc/answers/authorization.py",
-        "secc/verifier.py",
-        "secc/supervision.py",
-        "secc/session.py",
-        "evcc/session.py",
-        "evcc/scripts/opening.py",
+        "secc/iso20/power.py",
+        "secc/iso20/authorization.py",
+        "secc/iso20/verifier.py",
+        "secc/iso20/supervision.py",
+        "secc/engine.py",
+        "evcc/engine.py",
+        "evcc/iso20/setup.py",
     }
 
 
 def test_every_warning_of_the_station_goes_with_its_objection() -> None:
     """A WARNING that is put into a response by hand is one whose reason is dropped."""
-    for room in ("secc/answers", "secc", "ocpp_bridge"):
+    for room in ("secc/iso20", "secc", "ocpp_bridge"):
         for path in (ROOT / room).glob("*.py"):
             tree = ast.parse(path.read_text())
             for node in ast.walk(tree):
@@ -84,7 +152,7 @@ def test_every_warning_of_the_station_goes_with_its_objection() -> None:
         (PeerMisbehaved("a", "V2G20-1"), "a"),
         (SequenceError("a", "V2G20-1"), "a"),
         (UnknownSession("a", "V2G20-1"), "a"),
-        (Refused(Code.FAILED, "a", "V2G20-1"), "FAILED: a"),
+        (Refused(Reason.OTHER, "a", "V2G20-1"), "a"),
         (PeerFailed(Code.FAILED, "a", "V2G20-1"), "FAILED: a"),
         (PeerIncompatible("a", "V2G20-1"), "a"),
         (StationFailed("a", "V2G20-1"), "a"),
@@ -123,9 +191,10 @@ def test_a_csms_hears_why_a_car_was_answered_with_a_warning() -> None:
         async with stand(Heard()) as at:
             await at.until(lambda: at.point.bridge.charger.accepted)
             at.arrive()
-            at.hear(Objected(0.0, "AuthorizationReq", Objection(Code.WARNING_CertificateRevoked, "the contract is revoked", "V2G20-2407")))
+            code = "WARNING_CertificateRevoked"
+            at.hear(Objected(0.0, "AuthorizationReq", code, Objection(Reason.CERTIFICATE_REVOKED, "the contract is revoked", "V2G20-2407")))
             (said,) = await at.until(lambda: events(at))
-            assert said["techCode"] == "WARNING_CertificateRevoked"
+            assert said["techCode"] == code
             assert said["techInfo"] == "AuthorizationReq: the contract is revoked [V2G20-2407]"
             assert said["component"] == {"name": "ISO15118Ctrlr", "evse": {"id": 1}}
 
@@ -138,7 +207,7 @@ def test_a_csms_hears_why_a_car_was_answered_with_a_warning() -> None:
         (None, Ended("timed out", TimedOut("V2G_SECC_Sequence_Timeout", 60.0, "no DC_ChargeLoopReq", "V2G20-443")), "Timeout"),
         (EmergencyStop("the button"), Ended("failed", StationFailed("emergency stop: the button", None)), "EmergencyStop"),
         (IsolationMeasured(False), Ended("failed", StationFailed("the isolation is faulty", None)), "GroundFault"),
-        (None, Ended("refused", Refused(Code.FAILED, "x" * 700, "V2G20-459")), "Other"),
+        (None, Ended("refused", Refused(Reason.OTHER, "x" * 700, "V2G20-459")), "Other"),
     ],
 )
 def test_a_csms_hears_why_a_session_ended_before_its_time(fact: Any, ended: Ended, stopped: str) -> None:
@@ -218,8 +287,8 @@ def stranger(pki: Path, folder: Path, roots: str) -> Path:
 
 @again
 def test_why_a_contract_was_refused_is_told_by_line_trace_and_page(pki: Path, tmp_path: Path) -> None:
-    from lab.report.page import page
-    from lab.report.reading import stories
+    from v2gkit.insight.report.page import page
+    from v2gkit.insight.report.reading import stories
 
     other = stranger(pki, tmp_path / "other", "mo")
     lines, car, records = visit(tmp_path, ["--pki", str(other)], ["--pki", str(pki), "--auth", "pnc"])

@@ -2,7 +2,7 @@
 
 import sys
 
-from lab.cli import main
+from v2gkit.start import main
 
 if __name__ == "__main__":
     sys.exit(main())

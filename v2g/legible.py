@@ -1,7 +1,7 @@
-r"""Text from outside, made fit for people: nothing in it can move a cursor, forge a line, turn the reading order or show a password. Pure.
+r"""Text from strangers, made safe to show: nothing in it can move a cursor, forge a line, turn the reading order or show a password. Pure.
 
-Names, reasons and ids come from cars, certificates and backends, and end on a terminal, in a log or on a page. `legible` is the one door
-they pass on the way there. It writes \u001b for what acts instead of showing, as JSON does, so that a line of JSON stays the same JSON.
+Names, reasons and ids come from cars, certificates and backends, and end on a terminal, in a log or on a page; all of them go through
+`legible`. A character that acts instead of showing becomes an escape (\u001b), as JSON writes it, so that a line of JSON stays the same.
 """
 
 import logging
@@ -18,7 +18,7 @@ _USERINFO = re.compile(r"(?<=://)[^/?#@\s\"'<>]*(?=@)")  # of a URL, wherever in
 def legible(text: object, *, lines: bool = False) -> str:
     """A text with every character that is not for reading written as its escape: one line, in one direction.
 
-    `lines` lets line feeds and tabs pass: for a whole text of ours, whose parts from outside have come through here before.
+    `lines` lets line feeds and tabs pass: for a whole text of ours, whose parts from outside were made legible before.
     """
     said = str(text)
     if said.isprintable():
@@ -37,14 +37,14 @@ def _escaped(code: int) -> str:
 
 
 def in_xml(text: str) -> str:
-    """A document of ours with character references for what `legible` would escape, and which XML can say: the same document."""
+    """An XML document with a character reference in place of each character that `legible` would escape; its content stays the same."""
     if text.isprintable():
         return text
     return "".join(f"&#x{ord(each):X};" if each not in "\r\n\t" and ord(each) > 0x1F and unsafe(each) else each for each in text)
 
 
 def masked(text: object) -> str:
-    """A text with the user and password of every URL in it left out."""
+    """A text without the user and password of any URL in it."""
     return _USERINFO.sub("***", str(text))
 
 
@@ -52,7 +52,7 @@ class Legible(logging.Filter):
     """Makes every record of a logger legible, with its traceback, whoever formats it; passwords in URLs are masked."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Let everything pass, cleaned."""
+        """Make the record legible, and return True, so that it is logged."""
         record.msg, record.args = legible(masked(record.getMessage())), None
         if record.exc_info and record.exc_info[1] is not None:
             lines = "".join(traceback.format_exception(record.exc_info[1])).splitlines()
@@ -61,7 +61,7 @@ class Legible(logging.Filter):
 
 
 def logger(name: str) -> logging.Logger:
-    """The logger of a name, with its records made legible."""
+    """The logger of that name, with a filter that makes its records legible."""
     found = logging.getLogger(name)
     if not any(isinstance(each, Legible) for each in found.filters):
         found.addFilter(Legible())

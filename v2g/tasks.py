@@ -1,9 +1,9 @@
-"""Background tasks that never end in silence. A shell: it belongs to the event loop.
+"""Background tasks whose end is always reported. A shell: it belongs to the event loop.
 
     tasks = Tasks("v2g.ocpp")
-    tasks.keep("connection", self._connect)      # for ever: whatever ends it is said, and it begins again
-    tasks.start("plan", self._plan(wanted))      # once: a failure is said
-    tasks.account()                              # what runs, how often it fell, why: JSON-able
+    tasks.keep("connection", self._connect)      # for ever: whatever ends it is reported, and it begins again
+    tasks.start("plan", self._plan(wanted))      # once: a failure is reported
+    tasks.account()                              # what runs, how often it failed, why: JSON-able
     await tasks.close()
 
 A task that is kept may fail, return, or be cancelled by a stranger: only `close` ends it. The wait before it begins again doubles with each
@@ -22,12 +22,15 @@ FIRST: Final = 0.1  # s before a task that fell begins again
 LONGEST: Final = 60.0  # s between two beginnings of a task that falls at once: a line a minute in the log, and no load
 SOUND: Final = 60.0  # s a task has to run for its failures to be forgotten
 
+Account = Callable[[], dict[str, dict[str, Any]]]
+"""Gives, for each background task by name, whether it runs and how often it failed, as `Tasks.account` does."""
+
 Work = Callable[[], Coroutine[Any, Any, object]]
 
 
 @dataclass(frozen=True, slots=True)
 class Fallen:
-    """A task ended although nobody had ended it."""
+    """The report that a background task ended by itself: its name, the reason, and whether it begins again."""
 
     name: str
     reason: str
@@ -36,7 +39,7 @@ class Fallen:
 
     @property
     def text(self) -> str:
-        """In words."""
+        """The report as a sentence for people."""
         return f"{self.name} ended: {self.reason}" + ("" if self.again is None else f"; it begins again in {self.again:g} s")
 
 
@@ -65,10 +68,10 @@ class _Kept:
 
 
 class Tasks:
-    """The tasks of one owner. `say` hears of each that fell, besides the log of that name."""
+    """The background tasks of one owner. Each that fails is logged to the logger `name`, and `say` is called with its `Fallen`."""
 
     def __init__(self, log: str, say: Callable[[Fallen], None] | None = None, *, first: float = FIRST, longest: float = LONGEST) -> None:
-        self._log, self._say = logger(log), say
+        self._log, self.say = logger(log), say
         self._first, self._longest = first, longest
         self._kept: dict[str, _Kept] = {}
         self._once: set[asyncio.Task[object]] = set()
@@ -76,7 +79,7 @@ class Tasks:
         self._closed = False
 
     def keep(self, name: str, work: Work) -> None:
-        """Run work for ever. A task of that name that is kept already stays; after `close` it begins anew."""
+        """Run `work` for ever. Does nothing where a task of that name is kept already; may be called again after `close`."""
         self._closed = False
         kept = self._kept.setdefault(name, _Kept(name, work))
         if kept.idle:
@@ -84,7 +87,7 @@ class Tasks:
             self._begin(kept)
 
     def start(self, name: str, work: Coroutine[Any, Any, object]) -> None:
-        """Run work once."""
+        """Run `work` once, in the background, and report its failure."""
         if self._closed:
             work.close()
             return
@@ -93,13 +96,13 @@ class Tasks:
         task.add_done_callback(partial(self._ran, name))
 
     def account(self) -> dict[str, dict[str, Any]]:
-        """Of each task: whether it runs, how often it began anew or failed, and the last reason."""
+        """For each task by name: whether it runs, how often it began anew or failed, and the last reason. JSON-able."""
         kept = {each.name: {"running": each.running, "restarts": each.restarts, "reason": each.reason} for each in self._kept.values()}
         once = {name: {"failures": count, "reason": reason} for name, (count, reason) in self._failed.items()}
         return {**once, **kept}
 
     def running(self) -> "list[asyncio.Task[object]]":
-        """The tasks that run now, by their own names."""
+        """The asyncio tasks that run now."""
         return [each.task for each in self._kept.values() if each.task is not None and not each.task.done()] + list(self._once)
 
     async def __aenter__(self) -> "Tasks":
@@ -109,7 +112,7 @@ class Tasks:
         await self.close()
 
     async def close(self) -> None:
-        """End all of them, and wait until they have."""
+        """Cancel all tasks, and wait until they have ended."""
         self._closed = True
         for each in self._kept.values():
             if each.again is not None:
@@ -153,9 +156,9 @@ class Tasks:
 
     def _tell(self, fallen: Fallen, error: BaseException | None) -> None:
         self._log.error("%s", fallen.text, exc_info=error)
-        if self._say is not None:
+        if self.say is not None:
             try:
-                self._say(fallen)
+                self.say(fallen)
             except Exception:
                 self._log.exception("nobody could be told that %s", fallen.text)
 

@@ -27,13 +27,15 @@ from typing import Any
 
 from fuzz.siege.attacks import ATTACKS, Target, idle_stream, slow_car
 from fuzz.siege.guests import charging, served
+from fuzz.siege.states import BY_STATE
 from pki.issue import build
 from pki.plan import Plan
 from pki.store import Store, create
 
+EVERY = {**ATTACKS, **BY_STATE}
 P99, RSS, NEXT = 50.0, 150.0, 2.0  # ms, MB, s
 PAUSES = (0.02, 0.3, 1.0, 2.0)  # s that a slow controller takes for each flight
-COMPILED, PURE = "from lab.cli import main", "import sys; sys.modules['v2g.exi._walk'] = None; from lab.cli import main"
+COMPILED, PURE = "from v2gkit.cli.main import main", "import sys; sys.modules['v2g.exi._walk'] = None; from v2gkit.cli.main import main"
 CONFIG = """
 host = "::1"
 pki = {pki}
@@ -161,7 +163,7 @@ async def _part(arguments: Sequence[str]) -> dict[str, Any]:
         tries = {pause: await asyncio.gather(*(slow_car(target, pause) for _ in range(3))) for pause in PAUSES}
         return {str(pause): sum(got) for pause, got in tries.items()}
     target = Target("::1", port, pki, loop.time() + float(arguments[3]))
-    await (idle_stream(target, 400) if what == "idle" else ATTACKS[arguments[4]](target))
+    await (idle_stream(target, 400) if what == "idle" else EVERY[arguments[4]](target))
     return target.counts
 
 
@@ -201,7 +203,7 @@ def _siege(where: Station, pki: Path, options: argparse.Namespace) -> int:
     print(f"{'pure Python' if options.pure else 'compiled'} codec, {options.seconds:g} s each; times in ms, RSS in MB, CPU and next in s")
     print(HEAD)
     all_held = all_kept = True
-    for name in ATTACKS:
+    for name in EVERY:
         if options.only and options.only not in name:
             continue
         line, held, kept = row(play(name, where, pki, options.seconds))

@@ -11,20 +11,21 @@ from typing import Any, Final
 
 import msgspec
 
-from evcc.car import Car
+from evcc.iso20.known import Car
+from evcc.iso20.misbehaving import upto
 from evcc.script import Part, Raw
-from evcc.scripts.misbehaving import upto
 from evcc.trust import vehicle_tls
 from fuzz.siege.frames import largest
 from fuzz.siege.guests import visit_of
 from pki.store import Store
 from v2g.exi.codec import encode
+from v2g.iso20.services import PROTOCOLS
 from v2g.messages import schema_set
 from v2g.messages.common_messages import ScheduleExchangeReq
 from v2g.messages.common_types import RationalNumberType
 from v2g.session import sdp
 from v2g.session.errors import SessionError
-from v2g.session.sap import PROTOCOLS, offer
+from v2g.session.sap import offer
 from v2g.session.sdp import PORT, Request, Security
 from v2g.session.transport import ClientTls
 from v2g.session.transport.channel import Channel
@@ -80,7 +81,7 @@ def _reset(sock: socket.socket) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _secured(target: Target, pause: float = 0.0) -> AsyncIterator[tuple[Channel, socket.socket]]:
+async def secured(target: Target, pause: float = 0.0) -> AsyncIterator[tuple[Channel, socket.socket]]:
     """A whole handshake, with `pause` seconds before each flight."""
     loop, channel = asyncio.get_running_loop(), target.tls.channel()
     sock = await _connect(target)
@@ -100,7 +101,8 @@ async def _secured(target: Target, pause: float = 0.0) -> AsyncIterator[tuple[Ch
         _reset(sock)
 
 
-async def _said(channel: Channel, sock: socket.socket, octets: bytes, answer: bool = True) -> bytes:
+async def speak(channel: Channel, sock: socket.socket, octets: bytes, answer: bool = True) -> bytes:
+    """Send octets; what comes back first, b"" where nothing is waited for or the station closed."""
     loop = asyncio.get_running_loop()
     channel.send(octets)
     await loop.sock_sendall(sock, channel.octets_to_send())
@@ -126,7 +128,8 @@ async def _many(count: int, attack: Attack, target: Target) -> None:
             group.create_task(again())
 
 
-def _times(count: int, attack: Attack) -> Attack:
+def times(count: int, attack: Attack) -> Attack:
+    """An attack by so many at once."""
     return lambda target: _many(count, attack, target)
 
 
@@ -214,15 +217,15 @@ async def idle_stream(target: Target, rate: float) -> None:
 
 
 async def _shake_hands(target: Target) -> None:
-    async with _secured(target):
+    async with secured(target):
         target.count("handshakes")
 
 
 async def slow_car(target: Target, pause: float) -> bool:
     """A good car whose controller takes so long for each flight; whether it got an answer to its first message."""
     try:
-        async with asyncio.timeout(15), _secured(target, pause) as (channel, sock):
-            return bool(await _said(channel, sock, HELLO))
+        async with asyncio.timeout(15), secured(target, pause) as (channel, sock):
+            return bool(await speak(channel, sock, HELLO))
     except (OSError, SessionError, TimeoutError):
         return False
 
@@ -246,12 +249,12 @@ async def _discovery(target: Target) -> None:
 
 def _large(kind: str, cut: bool) -> Attack:
     async def attack(target: Target) -> None:
-        async with _secured(target) as (channel, sock):
-            await _said(channel, sock, HELLO)
+        async with secured(target) as (channel, sock):
+            await speak(channel, sock, HELLO)
             octets = largest(kind, cut)
             for at in range(0, len(octets), 16_000):
-                await _said(channel, sock, octets[at : at + 16_000], answer=False)
-            await _said(channel, sock, b"", answer=True)
+                await speak(channel, sock, octets[at : at + 16_000], answer=False)
+            await speak(channel, sock, b"", answer=True)
             target.count("frames")
 
     return attack
@@ -259,14 +262,14 @@ def _large(kind: str, cut: bool) -> Attack:
 
 async def _dripping(target: Target) -> None:
     """A frame whose last octets come one by one."""
-    async with _secured(target) as (channel, sock):
-        await _said(channel, sock, HELLO)
+    async with secured(target) as (channel, sock):
+        await speak(channel, sock, HELLO)
         octets = largest("Objects")
         for at in range(0, len(octets) - 6_000, 16_000):
-            await _said(channel, sock, octets[at : at + 16_000], answer=False)
+            await speak(channel, sock, octets[at : at + 16_000], answer=False)
         target.count("connections")
         while not target.over:
-            await _said(channel, sock, octets[:1], answer=False)
+            await speak(channel, sock, octets[:1], answer=False)
             await asyncio.sleep(1)
 
 
@@ -291,22 +294,22 @@ async def _changing_needs(target: Target) -> None:
 ATTACKS: Final[Mapping[str, Attack]] = MappingProxyType(
     {
         "none": _nothing,
-        "one malformed frame of 256 KiB at a time, 1 connection": _times(1, _large("Objects", True)),
-        "the same, 10 connections": _times(10, _large("Objects", True)),
-        "malformed References, 10 connections": _times(10, _large("References", True)),
-        "valid X509IssuerSerials, 1 connection": _times(1, _large("X509IssuerSerials", False)),
-        "valid KeyNames of 4-octet characters, 10 connections": _times(10, _large("KeyNames of 4-octet characters", False)),
-        "valid KeyNames, 10 connections": _times(10, _large("KeyNames", False)),
-        "valid References, 10 connections": _times(10, _large("References", False)),
-        "valid empty Objects, 40 connections": _times(40, _large("Objects", False)),
-        "frames of 256 KiB that never end, 40 connections": _times(40, _dripping),
+        "one malformed frame of 256 KiB at a time, 1 connection": times(1, _large("Objects", True)),
+        "the same, 10 connections": times(10, _large("Objects", True)),
+        "malformed References, 10 connections": times(10, _large("References", True)),
+        "valid X509IssuerSerials, 1 connection": times(1, _large("X509IssuerSerials", False)),
+        "valid KeyNames of 4-octet characters, 10 connections": times(10, _large("KeyNames of 4-octet characters", False)),
+        "valid KeyNames, 10 connections": times(10, _large("KeyNames", False)),
+        "valid References, 10 connections": times(10, _large("References", False)),
+        "valid empty Objects, 40 connections": times(40, _large("Objects", False)),
+        "frames of 256 KiB that never end, 40 connections": times(40, _dripping),
         "500 ClientHellos at once, then silence": _hellos_at_once,
-        "ClientHellos, 128 at a time": _times(128, _hello_once),
-        "connect and reset": _times(8, _touch),
-        "25 octets of garbage and reset": _times(8, _garbage),
+        "ClientHellos, 128 at a time": times(128, _hello_once),
+        "connect and reset": times(8, _touch),
+        "25 octets of garbage and reset": times(8, _garbage),
         "500 idle connections": _idle,
         "400 idle connections per second": lambda target: idle_stream(target, 400),
-        "whole mutual handshakes, 10 at a time": _times(10, _shake_hands),
+        "whole mutual handshakes, 10 at a time": times(10, _shake_hands),
         "ScheduleExchangeReq with other needs, without a pause": _changing_needs,
         "discovery requests, half of them nonsense": _discovery,
     }

@@ -5,13 +5,15 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from evcc.car import Car, Wish
+from evcc.car import Control, Wish
 from evcc.client import Visit
 from evcc.ev import AC_INLET, Battery, Ev, Inlet
+from evcc.iso20.charge import charge
+from evcc.iso20.known import Car
 from evcc.script import Script
-from evcc.scripts.charge import charge
 from evcc.trust import equip, vehicle_tls
 from pki.store import Store
+from v2g.iso20.services import DC_BPT
 from v2g.session.clock import Clock
 from v2g.session.endpoint import Event, FrameReceived
 from v2g.session.link import Observer
@@ -35,10 +37,10 @@ class _Answers(Observer):
                 self.times.append(event.since_previous)
 
 
-def visit_of(store: Store, loops: int | None, script: Script = charge) -> Visit:
-    """A car with the certificates of the store, in Dynamic control, a loop every 0.1 s."""
+def visit_of(store: Store, loops: int | None, script: Script = charge, control: Control = "Dynamic") -> Visit:
+    """A car with the certificates of the store, a loop every 0.1 s."""
     now = asyncio.get_running_loop().time()
-    wish = Wish(evccid=store.vehicle.common_name, services=("DC_BPT",), control="Dynamic", loops=loops, pace=0.1)
+    wish = Wish(evccid=store.vehicle.common_name, services=(DC_BPT.name,), control=control, loops=loops, pace=0.1)
     battery = Battery()
     car = Car(Ev(battery, Inlet(), AC_INLET, energy=0.2 * battery.capacity), wish=wish, clock=Clock(time.time(), now), now=now)
     equip(car, store)

@@ -15,28 +15,30 @@ from typing import Any
 
 import msgspec
 
-from energy.series import Series
-from energy.site import Site
 from evcc.car import Car, Wish
 from evcc.client import Visit
 from evcc.config import Config
-from evcc.contract import Contract
+from evcc.credentials import Contract
+from evcc.iso20.charge import charge
+from evcc.iso20.contract import signed_authorization
+from evcc.iso20.misbehaving import upto
+from evcc.iso20.requests import UNSTAMPED
 from evcc.result import Result
-from evcc.script import UNSTAMPED, Raw, Script, Wait
-from evcc.scripts.charge import charge
-from evcc.scripts.misbehaving import upto
+from evcc.script import Raw, Script, Wait
 from evcc.trust import equip, vehicle_tls
-from pki.broken import VARIANTS, Bench
 from pki.issue import Hierarchy, build
 from pki.plan import Plan
 from pki.profiles import Anchor, Role
 from pki.store import Store, create
 from secc.backend import LocalBackend, Provisioning
-from secc.context import PriceSigner
+from secc.bay import Place
+from secc.claims import PriceSigner
 from secc.outlet import Outlet
-from secc.server import Place, Station, surroundings, wall_clock
+from secc.server import Station, surroundings, wall_clock
 from secc.simulated import DC_LIMITS, Physics, SimulatedEVSE
 from secc.trust import station_tls, station_verifier
+from v2g.energy.series import Series
+from v2g.energy.site import Site
 from v2g.exi.schema import Type
 from v2g.messages.common_messages import (
     AuthorizationReq,
@@ -50,11 +52,14 @@ from v2g.messages.xmldsig import SignatureType
 from v2g.session.clock import Clock
 from v2g.session.endpoint import Ended, Event, FrameReceived, Noted
 from v2g.session.link import Disconnected, Observer
+from v2gkit.authorities.broken import VARIANTS, Bench
 
 NOW = datetime.now(UTC)
 QUICK = Physics(contactor=0.01, isolation=0.02, volts_per_second=40_000, amperes_per_second=20_000)
 PLAN = Plan(emaids=("DEV2GC00000001G", "DEV2GC00000002D"))
 CLOSED = "closed"
+FATAL = ("FAILED_SignatureError", CLOSED)
+WARNED = "FAILED_SequenceError"  # what a car gets that goes on without being authorized
 POLLS = 10_000  # at 20 ms: more than three minutes
 
 
@@ -113,6 +118,20 @@ class Moment:
 
 
 Forge = Callable[[Moment], Any]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One fault: what it is, how it is made, and what it brings."""
+
+    id: str
+    about: str
+    forge: Forge
+    code: str
+    then: str = WARNED
+
+    def __str__(self) -> str:
+        return f"{self.id} {self.about}"
 
 
 def genuine(at: Moment) -> Any:
@@ -288,7 +307,7 @@ def run(work: Callable[[], Awaitable[Any]], limit: float = 300.0) -> Any:
 
 def signed(chain: tuple[bytes, ...], key: Any, challenge: bytes) -> AuthorizationReq:
     """A PnC request by any chain (DER) and key."""
-    mode, signature = Contract(chain, key).authorization(challenge)
+    mode, signature = signed_authorization(Contract(chain, key), challenge)
     return authorization(mode, signature)
 
 

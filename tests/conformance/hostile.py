@@ -16,6 +16,7 @@ from secc.trust import station_tls
 from tests.conformance.harness import Notes, Pki
 from tests.evcc.scripted_station import Answer, Station
 from v2g.session.endpoint import Ended, Event
+from v2g.session.errors import SessionError
 from v2g.session.link import Link
 from v2g.session.transport import Server
 
@@ -33,6 +34,9 @@ class Scripted:
             self._out += self.station.hear(octets)
         else:
             self.ended = Ended("Terminate")
+
+    def lost(self, error: SessionError, now: float) -> None:
+        self.ended = Ended("Terminate")
 
     def tick(self, now: float) -> None:
         """It has no timers."""

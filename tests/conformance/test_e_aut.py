@@ -10,9 +10,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from lab.pki.office import Office
 from pki.authorization import Accepted, judge
-from pki.broken import Bench
 from pki.chains import plain_chain
 from pki.envelope import new_contract_key, seal
 from pki.issue import build
@@ -28,6 +26,8 @@ from v2g.exi.codec import encode
 from v2g.messages import common_messages as cm
 from v2g.messages import schema_set
 from v2g.session.v2gtp import PayloadType, frame
+from v2gkit.authorities.broken import Bench
+from v2gkit.authorities.office import Office
 
 COMMON = schema_set("common")
 CHALLENGE = bytes(range(16))

@@ -35,7 +35,7 @@ def test_genuine_prices_are_used(own: Pki, control: str) -> None:
     note, car = judged(own, price_signing(own.store), control=control)
     assert (note["standing"], note["signer"]) == ("genuine", "MO Sub-CA 2")  # who issued the contract
     if control == "Scheduled":
-        assert car.offers[0].buy.at(car.wall) == pytest.approx(0.30)
+        assert car.known.offers[0].buy.at(car.wall) == pytest.approx(0.30)
 
 
 def test_a_car_without_contract_holds_them_against_the_tariff_signer_it_knows(own: Pki, tmp_path: Path) -> None:
@@ -45,13 +45,13 @@ def test_a_car_without_contract_holds_them_against_the_tariff_signer_it_knows(ow
     bare = without_contract(own.store, tmp_path / "car")
     note, car = judged(own, price_signing(own.store), bare, authorizations=("EIM",))
     assert note["standing"] == "unsigned"  # it knows nobody who signs prices
-    assert car.offers[0].buy is not None
+    assert car.known.offers[0].buy is not None
 
 
 def test_unsigned_prices_are_the_stations_word(own: Pki) -> None:
     note, car = judged(own, None)
     assert note == {}
-    assert car.offers[0].buy.at(car.wall) == pytest.approx(0.30)
+    assert car.known.offers[0].buy.at(car.wall) == pytest.approx(0.30)
 
 
 def tampered(own: Pki) -> Any:
@@ -79,6 +79,6 @@ def test_wrong_prices_are_not_used_and_the_car_charges_all_the_same(own: Pki, fa
     signers = {"tampered": tampered(own), "by the station": by(own, Role.SECC), "by the contract itself": by(own, Role.CONTRACT)}
     note, car = judged(own, signers[fault])
     assert note["standing"] == "wrong"
-    assert {(offer.buy, offer.sell) for offer in car.offers} == {(None, None)}
+    assert {(offer.buy, offer.sell) for offer in car.known.offers} == {(None, None)}
     assert car.ev.charged > 0
     assert judged(own, price_signing(own.store))[0]["standing"] == "genuine"

@@ -2,7 +2,6 @@
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from shutil import copytree
@@ -12,10 +11,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from evcc.scripts.misbehaving import sent, upto
-from lab.pki import cps
-from lab.pki.office import Office
-from pki.broken import Bench
+from evcc.iso20.misbehaving import sent, upto
+from evcc.iso20.provisioning import installation_request
 from pki.chains import der, octets_of
 from pki.issue import build
 from pki.keys import belongs
@@ -25,8 +22,11 @@ from pki.signature import sign as sign_elements
 from pki.store import Store
 from tests.conformance.harness import (
     CLOSED,
+    FATAL,
     NOW,
     PLAN,
+    WARNED,
+    Case,
     Forge,
     Moment,
     Pki,
@@ -48,10 +48,11 @@ from v2g.messages.common_messages import (
     SignedCertificateChainType,
     SubCertificatesType,
 )
+from v2gkit.authorities import cps
+from v2gkit.authorities.broken import Bench
+from v2gkit.authorities.office import Office
 
 COMMON = schema_set("common")
-WARNED = "FAILED_SequenceError"  # what a car gets that goes on without being authorized
-FATAL = ("FAILED_SignatureError", CLOSED)
 ASKS = {"kind": CertificateInstallationReq, "install": True}
 
 
@@ -65,20 +66,6 @@ def service(own: Pki, known: Callable[[str], bool] = lambda pcid: True) -> Calla
     store = own.store
     contracts = lambda pcid: store.contracts if known(pcid) else ()  # noqa: E731
     return ProvisioningService(store.cps, store.anchors, contracts, secrets.token_bytes).answer_exi
-
-
-@dataclass(frozen=True)
-class Case:
-    """One fault: what it is, how it is made, and what it brings."""
-
-    id: str
-    about: str
-    forge: Forge
-    code: str
-    then: str = WARNED
-
-    def __str__(self) -> str:
-        return f"{self.id} {self.about}"
 
 
 def asked(chain: tuple[bytes, ...], key: Any, at: Moment) -> Any:
@@ -251,7 +238,7 @@ def test_s_cin_07_a_foreign_session_and_a_request_out_of_its_turn(own: Pki) -> N
     def late(car: Any) -> Any:
         yield from upto(car, ServiceDetailReq)
         assert car.provisioning is not None
-        return (yield from sent(car.stamped(car.provisioning.request(1))))
+        return (yield from sent(car.stamped(installation_request(car.provisioning, 1))))
 
     async def story() -> None:
         async with station(own, provisioning=service(own)) as at:
@@ -269,7 +256,7 @@ def test_s_cin_07_a_foreign_session_and_a_request_out_of_its_turn(own: Pki) -> N
 def test_s_cin_08_where_it_is_not_offered_it_is_out_of_sequence(own: Pki, tmp_path: Path) -> None:
     def bold(car: Any) -> Any:
         yield from upto(car, AuthorizationReq)
-        return (yield from sent(car.stamped(car.provisioning.request(1))))
+        return (yield from sent(car.stamped(installation_request(car.provisioning, 1))))
 
     async def story() -> None:
         async with station(own) as at:

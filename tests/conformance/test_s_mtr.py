@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from evcc.car import Car
+from evcc.iso20.charge import charge
 from evcc.script import Aside, Part, Raw, Script
-from evcc.scripts.charge import charge
 from pki.profiles import Role
 from pki.signature import sign
 from secc.station import MeteringConfirmed

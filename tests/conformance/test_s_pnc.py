@@ -2,7 +2,6 @@
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from shutil import copytree
 from typing import Any
@@ -12,8 +11,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from lab.pki.office import Office
-from pki.broken import Bench
+from evcc.iso20.contract import signed_authorization
 from pki.chains import contract_chain, der
 from pki.issue import build
 from pki.keys import ALGORITHMS, sign
@@ -23,8 +21,11 @@ from pki.signature import sign as sign_elements
 from pki.store import Store
 from tests.conformance.harness import (
     CLOSED,
+    FATAL,
     NOW,
     PLAN,
+    WARNED,
+    Case,
     Forge,
     Moment,
     Pki,
@@ -39,10 +40,10 @@ from tests.conformance.harness import (
 )
 from v2g.messages import schema_set
 from v2g.messages.common_messages import PnC_AReqAuthorizationModeType
+from v2gkit.authorities.broken import Bench
+from v2gkit.authorities.office import Office
 
 SUBS = "ContractCertificateChain.SubCertificates.Certificate"
-FATAL = ("FAILED_SignatureError", CLOSED)
-WARNED = "FAILED_SequenceError"  # what a car gets that goes on without being authorized
 SHA1, SHA1_RSA = "http://www.w3.org/2000/09/xmldsig#sha1", "http://www.w3.org/2000/09/xmldsig#rsa-sha1"
 HMAC = "http://www.w3.org/2000/09/xmldsig#hmac-sha1"
 
@@ -50,20 +51,6 @@ HMAC = "http://www.w3.org/2000/09/xmldsig#hmac-sha1"
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Pki:
     return pki(tmp_path_factory.mktemp("pnc") / "certs")
-
-
-@dataclass(frozen=True)
-class Case:
-    """One fault: what it is, how it is made, and what it brings."""
-
-    id: str
-    about: str
-    forge: Forge
-    code: str
-    then: str = WARNED
-
-    def __str__(self) -> str:
-        return f"{self.id} {self.about}"
 
 
 # --- faults of the signature ---
@@ -274,7 +261,7 @@ def test_s_pnc_01_a_contract_charges(own: Pki, tmp_path: Path, curve: str, gramm
     def in_grammar(at: Moment) -> Any:
         assert at.car.contract is not None
         contract = type(at.car.contract)(at.car.contract.chain, at.car.contract.key, grammar=grammar)
-        mode, signature = contract.authorization(at.challenge)
+        mode, signature = signed_authorization(contract, at.challenge)
         return authorization(mode, signature)
 
     async def story() -> None:

@@ -3,20 +3,30 @@
 It is not our SECC, so that no rule is tested against itself.
 """
 
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from evcc.car import Car
+from evcc.engine import EvccSession
+from evcc.iso20.charge import charge
 from evcc.script import Script
-from evcc.scripts.charge import charge
-from evcc.session import EvccSession
+from v2g.energy.der import GridControl
 from v2g.exi.codec import encode
 from v2g.exi.derive import least
-from v2g.messages import ac, app_protocol, dc, schema_set
+from v2g.iso20.der_sae import Base, changes, settings
+from v2g.iso20.frames import SETS, message, payload_type_for
+from v2g.iso20.generation import ISO20
+from v2g.iso20.rational import number, rational
+from v2g.iso20.sequence import response_to
+from v2g.iso20.services import BY_ID, SERVICES
+from v2g.messages import ac, acdp, app_protocol, dc, schema_set
 from v2g.messages import common_messages as cm
+from v2g.messages.ac_der_sae import GridLimitsType
 from v2g.messages.common_types import (
     EVSEStatusType,
     MessageHeaderType,
@@ -25,9 +35,6 @@ from v2g.messages.common_types import (
     processingType,
     responseCodeType,
 )
-from v2g.session.frames import SETS, message, payload_type_of
-from v2g.session.rational import number, rational
-from v2g.session.sequence import response_to
 from v2g.session.v2gtp import FrameReader, frame
 
 Code, Processing = responseCodeType, processingType
@@ -43,7 +50,7 @@ class Station:
 
     answers: dict[str, Answer] = field(default_factory=dict)
     authorizations: tuple[str, ...] = ("EIM",)
-    services: tuple[str, ...] = ("AC", "DC", "AC_BPT", "DC_BPT")
+    services: tuple[str, ...] = tuple(SERVICES)
     tuples: tuple[Any, ...] = ()
     notify: dict[int, str] = field(default_factory=dict)  # loop -> EVSENotification
     setpoint: float = 5_000.0  # W, Dynamic control
@@ -68,7 +75,7 @@ class Station:
             if isinstance(response, bytes):
                 out += response
             elif response is not None:
-                kind = payload_type_of(type(response))
+                kind = payload_type_for(response, ISO20.stream(heard.payload_type))
                 out += frame(kind, encode(response, schema_set(SETS[kind])))
         return out
 
@@ -145,11 +152,15 @@ def authorization_setup(request: Any, station: Station) -> Any:
     return ok(request, station, AuthorizationServices=offered, **mode)
 
 
-IDS = {"AC": 1, "DC": 2, "AC_BPT": 5, "DC_BPT": 6}
+def agreed(station: Station) -> str:
+    """The namespace that `sap` has chosen."""
+    offers = [entry for request in station.of(app_protocol.supportedAppProtocolReq) for entry in request.AppProtocol]
+    return min(offers, key=lambda entry: entry.Priority).ProtocolNamespace if offers else ""
 
 
 def discovery(request: Any, station: Station) -> Any:
-    offered = tuple(cm.ServiceType(ServiceID=IDS[name], FreeService=True) for name in station.services)
+    fitting = sorted(station.services, key=lambda name: SERVICES[name].protocol.namespace != agreed(station))[:8]  # a list holds eight
+    offered = tuple(cm.ServiceType(ServiceID=SERVICES[name].id, FreeService=True) for name in station.services if name in fitting)
     return ok(request, station, ServiceRenegotiationSupported=True, EnergyTransferServiceList=cm.ServiceListType(Service=offered))
 
 
@@ -158,9 +169,10 @@ def parameter_set(number: int, **values: int) -> cm.ParameterSetType:
 
 
 def detail(request: Any, station: Station) -> Any:
+    plug = BY_ID[request.ServiceID].connector_of(3)
     sets = (
-        parameter_set(7, Pricing=1, ControlMode=2, MobilityNeedsMode=1, Connector=2),
-        parameter_set(9, Connector=2, MobilityNeedsMode=1, ControlMode=1, Pricing=1),
+        parameter_set(7, Pricing=1, ControlMode=2, MobilityNeedsMode=1, Connector=plug),
+        parameter_set(9, Connector=plug, MobilityNeedsMode=1, ControlMode=1, Pricing=1),
     )
     return ok(request, station, ServiceID=request.ServiceID, ServiceParameterList=cm.ServiceParameterListType(ParameterSet=sets))
 
@@ -185,11 +197,26 @@ def parameters_dc(request: Any, station: Station) -> Any:
     return ok(request, station, DC_CPDResEnergyTransferMode=dc.BPT_DC_CPDResEnergyTransferModeType(**limits, **back))
 
 
+def in_kind(mode: Any) -> Any:
+    """The type that answers a mode: of the same module, and of the name with Res."""
+    return getattr(sys.modules[type(mode).__module__], type(mode).__name__.replace("Req", "Res"))
+
+
+def unasked() -> Any:
+    """Everything that SAE wants to be said of a grid that asks nothing: what is least of it would be no curve."""
+    return settings(GridControl(), Base())["DERControlCPDRes"]
+
+
 def parameters_ac(request: Any, station: Station) -> Any:
     limits = {"EVSEMaximumChargePower": rational(22e3), "EVSEMinimumChargePower": rational(0), "EVSENominalFrequency": rational(50)}
     if type(request.AC_CPDReqEnergyTransferMode) is ac.AC_CPDReqEnergyTransferModeType:
         return ok(request, station, AC_CPDResEnergyTransferMode=ac.AC_CPDResEnergyTransferModeType(**limits))
-    back = {"EVSEMaximumDischargePower": rational(11e3), "EVSEMinimumDischargePower": rational(0)}
+    back = {"EVSEMaximumDischargePower": rational(11e3)}
+    if (kind := in_kind(request.AC_CPDReqEnergyTransferMode)) is not ac.BPT_AC_CPDResEnergyTransferModeType:
+        grid = {"GridLimits": least(GridLimitsType, GridNominalFrequency=rational(50), GridNominalVoltage=rational(230))}
+        more = grid | {"DERControlCPDRes": unasked()} if "GridLimits" in kind.__struct_fields__ else {}
+        return ok(request, station, AC_CPDResEnergyTransferMode=least(kind, **limits, **back, **more))
+    back |= {"EVSEMinimumDischargePower": rational(0)}
     return ok(request, station, AC_CPDResEnergyTransferMode=ac.BPT_AC_CPDResEnergyTransferModeType(**limits, **back))
 
 
@@ -232,6 +259,34 @@ def schedule(request: Any, station: Station) -> Any:
     )
 
 
+def positioned(request: Any, station: Station) -> Any:
+    """The vehicle is where it should be."""
+    return ok(request, station, EVSEProcessing=Processing.Finished, EVInChargePosition=True)
+
+
+def moved(place: str, request: Any, station: Station) -> Any:
+    """The device is there, and tells the state of the pilot that it was told."""
+    return ok(
+        request,
+        station,
+        EVSEProcessing=Processing.Finished,
+        EVSEMechanicalChargingDeviceStatus=acdp.mechanicalChargingDeviceStatusType(place),
+        EVSEElectricalChargingDeviceStatus=request.EVElectricalChargingDeviceStatus,
+    )
+
+
+def well(request: Any, station: Station, **said: Any) -> Any:
+    """Everything is as it should be, but for what is said."""
+    status = {
+        "EVSEMechanicalChargingDeviceStatus": acdp.mechanicalChargingDeviceStatusType.EndPosition,
+        "EVSEReadyToCharge": True,
+        "EVSEIsolationStatus": acdp.isolationStatusType.Safe,
+        "EVInChargePosition": True,
+        "EVAssociationStatus": True,
+    }
+    return ok(request, station, **{**status, **said})
+
+
 def pre_charge(request: Any, station: Station) -> Any:
     station.voltage = number(request.EVTargetVoltage)
     return ok(request, station, EVSEPresentVoltage=request.EVTargetVoltage)
@@ -247,8 +302,7 @@ def meter(station: Station) -> MeterInfoType:
 
 
 def mode_of(request: Any) -> Any:
-    name = type(request.CLReqControlMode).__name__.replace("CLReq", "CLRes")
-    return getattr(ac if "_AC_" in name else dc, name)
+    return in_kind(request.CLReqControlMode)
 
 
 def loop_dc(request: Any, station: Station) -> Any:
@@ -278,7 +332,11 @@ def loop_dc(request: Any, station: Station) -> Any:
 def loop_ac(request: Any, station: Station) -> Any:
     station.loops += 1
     kind = mode_of(request)
-    target = {"EVSETargetActivePower": rational(station.setpoint)} if "Dynamic" in kind.__name__ else {}
+    target: dict[str, Any] = {"EVSETargetActivePower": rational(station.setpoint)} if "Dynamic" in kind.__name__ else {}
+    if "DERControlCLRes" in kind.__struct_fields__:
+        target |= changes(GridControl(), Base(), whole=False)
+    elif "DSOQSetpoint" in kind.__struct_fields__:
+        target |= {"EVSEMaximumChargePower": rational(22e3), "EVSEMaximumDischargePower": rational(11e3)}
     return ok(request, station, EVSEStatus=status(station), MeterInfo=meter(station), CLResControlMode=least(kind, **target))
 
 
@@ -292,6 +350,10 @@ STANDARD: dict[str, Answer] = {
     "DC_ChargeParameterDiscoveryReq": parameters_dc,
     "AC_ChargeParameterDiscoveryReq": parameters_ac,
     "ScheduleExchangeReq": schedule,
+    "ACDP_VehiclePositioningReq": positioned,
+    "ACDP_ConnectReq": partial(moved, "EndPosition"),
+    "ACDP_DisconnectReq": partial(moved, "Home"),
+    "ACDP_SystemStatusReq": well,
     "DC_CableCheckReq": finished,
     "DC_PreChargeReq": pre_charge,
     "DC_ChargeLoopReq": loop_dc,

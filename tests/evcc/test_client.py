@@ -13,11 +13,11 @@ from evcc.result import Result
 from tests.conformance.hostile import Scripted, run_jumping
 from tests.evcc.scripted_station import STANDARD, Answer, Code, Station, loop_dc, ok, setup
 from tests.evcc.test_session import SAFE, car
+from v2g.iso20.rational import rational
 from v2g.messages import common_messages as cm
 from v2g.session.endpoint import Event, Noted
 from v2g.session.errors import Stopped
 from v2g.session.link import Link, Observer, Unreachable
-from v2g.session.rational import rational
 from v2g.session.transport import Server
 
 HERE = "::1"

@@ -5,25 +5,25 @@ from pathlib import Path
 
 import pytest
 
-from evcc.config import Config, described, parsed
+from evcc.config import Config, as_dict, parse
 from v2g.session.clock import Clock
-from v2g.settings import ConfigError
+from v2g.settings.strict import ConfigError
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "evcc.md"
 
 
 def test_an_empty_file_is_the_default_car() -> None:
-    assert parsed("") == Config()
+    assert parse("") == Config()
 
 
 def test_the_example_of_the_document_is_read() -> None:
     example = re.search(r"```toml\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
     assert example is not None
-    config = parsed(example[1])
+    config = parse(example[1])
     assert config.soc == 35
     assert config.wish.services == ("DC_BPT", "DC")
     assert config.wish.supporting_points == 96
-    assert described(config)["battery"]["capacity"] == 77_000
+    assert as_dict(config)["battery"]["capacity"] == 77_000
 
 
 @pytest.mark.parametrize(
@@ -45,10 +45,10 @@ def test_the_example_of_the_document_is_read() -> None:
 )
 def test_what_cannot_be_meant_is_refused_by_name(text: str, named: str) -> None:
     with pytest.raises(ConfigError, match=named):
-        parsed(text)
+        parse(text)
 
 
 def test_departure_counts_from_the_arrival() -> None:
-    car = parsed("soc = 50\ndeparture_in = 3600\n[battery]\ncapacity = 60000").car(Clock(1_000.0, 10.0, 60.0), now=11.0)
+    car = parse("soc = 50\ndeparture_in = 3600\n[battery]\ncapacity = 60000").car(Clock(1_000.0, 10.0, 60.0), now=11.0)
     assert car.goal.departure == 1_060.0 + 3_600.0
     assert car.ev.energy == 30_000

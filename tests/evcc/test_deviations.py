@@ -48,7 +48,7 @@ def test_an_anchor_of_zero_anywhere_in_the_offer_is_one() -> None:
     session = run(car, Station(tuples=(schedule_tuple(1, charge, prices(0, (3600, 0.2)), back, prices(0, (3600, 0.1))),)))
     assert session.ended is not None
     assert session.ended.well, session.ended
-    (offer,) = car.offers
+    (offer,) = car.known.offers
     assert all(series is not None and series.start >= EPOCH for series in (offer.charge, offer.discharge, offer.buy, offer.sell))
     assert [e.relaxation for e in session.events() if isinstance(e, Relaxed) and "TimeAnchor" in e.relaxation] == [ANCHOR_ZERO.name]
 

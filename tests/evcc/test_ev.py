@@ -1,13 +1,23 @@
 """The battery: energy is kept, bounds hold, the taper falls."""
 
+import json
 import math
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evcc.car import Car, Wish
 from evcc.ev import Battery, Ev, Inlet
 from evcc.goal import Goal, span
+from tests.evcc.virtual_pair import Pair
+from tests.starved import again
+from v2g.session.clock import Clock
+from v2g.session.endpoint import Noted
 
 batteries = st.builds(
     Battery,
@@ -115,3 +125,64 @@ def test_what_cannot_be_is_refused_by_name(wrong: object, named: str) -> None:
 def test_an_absent_energy_is_a_fifth() -> None:
     assert Ev(Battery(capacity=50_000)).energy == 10_000
     assert not math.isnan(Ev().soc)
+
+
+class Relays(Ev):
+    """A car whose contactors may be broken."""
+
+    told: list[object]
+    broken: tuple[bool, ...] = ()
+
+    def contactors(self, closed: bool) -> None:
+        self.told.append(closed)
+        if closed in self.broken:
+            raise OSError("no answer from the relay")
+
+    def pilot(self, state: str) -> None:
+        self.told.append(state)
+        raise OSError("no pilot")
+
+
+def relays(*broken: bool) -> tuple[Relays, Pair]:
+    ev = Relays(energy=20_000.0)
+    ev.told, ev.broken = [], broken
+    wish = Wish(services=("DC",), authorizations=("EIM",), loops=3, bench_plain=True)
+    return ev, Pair(Car(ev, wish=wish, clock=Clock(1_790_000_000.0)))
+
+
+def test_contactors_and_pilot_of_a_car_are_driven_and_a_pilot_that_fails_costs_nothing() -> None:
+    ev, pair = relays()
+    assert pair.evcc.ended is not None
+    assert pair.evcc.ended.well, pair.evcc.ended
+    assert ev.told == ["C", True, False, "B"]
+
+
+def test_contactors_that_do_not_close_end_the_session_and_are_opened() -> None:
+    ev, pair = relays(True)
+    assert pair.evcc.ended is not None
+    assert not pair.evcc.ended.well
+    assert [told for told in ev.told if isinstance(told, bool)] == [True, False]
+    assert not pair.car.delivering
+
+
+def test_contactors_that_do_not_open_are_noted_and_the_session_ends() -> None:
+    _, pair = relays(False)
+    assert pair.evcc.ended is not None
+    assert any(event.topic == "hardware failed" and event.facts["what"] == "contactors" for event in pair.seen if isinstance(event, Noted))
+
+
+@again
+def test_the_example_of_the_document_charges(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "evcc.md").read_text()
+    example = next(text for text in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "class Bench" in text)
+    (tmp_path / "bench.py").write_text(example)
+    station = [sys.executable, "-m", "v2gkit", "secc", "--no-tls", "--port", "0", "--once", "--json"]
+    with subprocess.Popen(station, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        try:
+            assert process.stdout is not None
+            port = json.loads(process.stdout.readline())["address"].rpartition(":")[2]
+            run = subprocess.run([sys.executable, "bench.py", port], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+        finally:
+            process.terminate()
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert run.stdout.index("relays closed") < run.stdout.index("relays open")

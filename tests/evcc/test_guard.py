@@ -5,10 +5,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from evcc.engine import EvccSession
 from evcc.ev import Inlet
 from evcc.goal import Goal
 from evcc.guard import REACTION, Guard
-from evcc.session import EvccSession
 from tests.evcc.scripted_station import (
     EPOCH,
     Answer,
@@ -25,11 +25,11 @@ from tests.evcc.scripted_station import (
 )
 from tests.evcc.test_session import SAFE, car, error
 from v2g.exi.derive import least
+from v2g.iso20.rational import number, rational
 from v2g.messages import common_messages as cm
 from v2g.messages import dc
 from v2g.session.endpoint import Event, FrameSent, Noted
 from v2g.session.errors import PeerUnsafe
-from v2g.session.rational import number, rational
 
 OWN = Inlet(charge_current=400, discharge_current=160, charge_power=150e3, discharge_power=60e3, voltage=500)
 
@@ -192,7 +192,7 @@ def test_the_target_voltage_and_current_never_make_more_than_the_profile() -> No
     visitor = car(loops=50)
     visitor.ev.dc = Inlet(charge_power=43_211.7)
     run(visitor, station)
-    assert visitor.choice is not None
+    assert visitor.known.choice is not None
     promised = number(station.of(cm.PowerDeliveryReq)[0].EVPowerProfile.EVPowerProfileEntries.EVPowerProfileEntry[0].Power)
     assert promised <= 40e3
     for request in station.of(dc.DC_ChargeLoopReq):

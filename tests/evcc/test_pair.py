@@ -9,17 +9,19 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from evcc.car import Car, Wish
-from evcc.contract import Contract
+from evcc.credentials import Contract
 from evcc.ev import Ev
 from evcc.goal import Goal
-from evcc.scripts.misbehaving import babbling, greedy, hasty, mute, one_way, stranger, unasked_service, unframed
-from evcc.scripts.renegotiation import schedule_renegotiation, service_renegotiation
+from evcc.iso20.misbehaving import babbling, greedy, hasty, mute, one_way, stranger, unasked_service, unframed
+from evcc.iso20.renegotiation import schedule_renegotiation, service_renegotiation
 from pki.profiles import Role
 from secc import station as words
+from secc.claims import Trust
+from secc.iso20.verifier import PkiVerifier
 from secc.pause import PausedSessions
-from secc.verifier import PkiVerifier
 from tests.evcc.virtual_pair import Pair, outlet
 from tests.pki.sample_pki import NOW, anchors, hierarchy
+from v2g.iso20.services import SERVICES
 from v2g.messages import common_messages as cm
 from v2g.messages import dc
 from v2g.session.clock import Clock
@@ -29,7 +31,7 @@ from v2g.session.link import Link
 from v2g.session.tls import TlsFacts
 
 EPOCH = NOW.timestamp() + 3600
-VERIFIER = {"verifier": PkiVerifier(anchors())}
+VERIFIER = {"verifier": PkiVerifier(Trust(anchors()))}
 
 
 def link(station: bytes = b"station", vehicle: bytes = b"vehicle") -> Link:
@@ -69,7 +71,7 @@ def ended(pair: Pair) -> str:
     return pair.evcc.ended.how
 
 
-COMBINATIONS = list(itertools.product(("AC", "AC_BPT", "DC", "DC_BPT"), ("Scheduled", "Dynamic"), ("EIM", "PnC")))
+COMBINATIONS = list(itertools.product(SERVICES, ("Scheduled", "Dynamic"), ("EIM", "PnC")))
 
 
 @pytest.mark.parametrize(("service", "control", "way"), COMBINATIONS)
@@ -77,13 +79,33 @@ def test_every_combination(service: str, control: str, way: str) -> None:
     visitor = car(service, control, way)
     pair = Pair(visitor, given=VERIFIER)
     assert ended(pair) == "Terminate"
-    assert (visitor.service.service, visitor.service.control, visitor.authorization, visitor.loops) == (service, control, way, 5)
+    chosen = visitor.known.service
+    assert (chosen.service, chosen.control, visitor.authorization, visitor.loops) == (service, control, way, 5)
     (asked,) = pair.of(words.AuthorizationWanted)
     assert asked.authorization == way
     assert bool(asked.emaid) == (way == "PnC")  # the station verified what the car signed
     (began,) = pair.of(words.PowerStarted)
     assert pair.of(words.PowerStopped)[0].at > began.at
     assert pair.output == (0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "offered", "taken"),
+    [
+        (("https", "http"), ("http", "https"), "https"),
+        (("https", "http"), ("http",), "http"),
+        (("ftp",), ("https",), ""),
+        (("https",), (), ""),
+        ((), ("https",), ""),
+    ],
+)
+def test_a_car_takes_internet_by_its_own_order_or_leaves_it(wanted: Any, offered: Any, taken: str) -> None:
+    visitor = car(internet=wanted)
+    pair = Pair(visitor, outlet(internet=offered), given=VERIFIER)
+    assert ended(pair) == "Terminate"
+    assert visitor.known.internet == taken
+    (want,) = pair.of(words.ServiceSelected)
+    assert [(one.service, one.protocol) for one in want.added] == ([("Internet", taken)] if taken else [])
 
 
 def test_a_night_up_and_down() -> None:
@@ -99,6 +121,45 @@ def test_a_night_up_and_down() -> None:
     (chosen,) = pair.of(words.ScheduleChosen)
     assert chosen.tuple_id == 11
     assert min(chosen.profile.values) == -10_000.0
+
+
+@pytest.mark.parametrize("scale", [1.0, 60.0, 600.0])
+@pytest.mark.parametrize(
+    ("service", "hardware"), [("AC", 0.01), ("AC", 0.15), ("AC", 1.2), ("AC_BPT", 0.15), ("DC", 0.01), ("DC_BPT", 0.01)]
+)
+def test_station_and_car_count_the_same_energy_at_any_scale(service: str, hardware: float, scale: float) -> None:
+    """However long a contactor takes to open: an AC car has stopped before it asks for the end, a DC outlet before it answers."""
+    visitor = car(service, scale=scale, loops=40)
+    visitor.goal = replace(visitor.goal, departure=EPOCH + 10 * 3600)
+    pair = Pair(visitor, hardware=hardware)
+    assert ended(pair) == "Terminate"
+    assert pair.imported > 10 * scale
+    assert visitor.ev.charged == pytest.approx(pair.imported, rel=0.005)
+    assert visitor.ev.discharged == pair.exported == 0.0
+
+
+class Severed(Pair):
+    """The connection is gone a moment after the answer to the twentieth loop."""
+
+    severed = False
+
+    def _exchange(self) -> bool:
+        moved = super()._exchange()
+        if self.car.loops == 20 and not self.severed:
+            self.severed = True
+            self._count(self.now + 0.05)
+            self.evcc.receive(b"", self.now)
+        return moved
+
+
+@pytest.mark.parametrize("service", ["AC", "DC"])
+def test_what_flowed_until_a_session_was_cut_off_is_counted(service: str) -> None:
+    visitor = car(service, scale=600.0, loops=None)
+    pair = Severed(visitor)
+    assert pair.severed
+    assert pair.evcc.ended is not None
+    assert not pair.evcc.ended.well
+    assert visitor.ev.charged == pytest.approx(pair.imported, rel=0.005)
 
 
 def test_dynamic_control_follows_the_setpoint_down_to_the_reserve() -> None:

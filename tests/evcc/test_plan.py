@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from energy.series import Series, Step
 from evcc.ev import Battery, Ev, Inlet
 from evcc.goal import Goal
-from evcc.offered import offered
+from evcc.iso20.offered import offered
+from evcc.iso20.profile import Choice, choose, condensed, dynamic_choice, power_profile
 from evcc.plan import Bounds, Slot, plan
-from evcc.profile import Choice, choose, condensed, power_profile, unplanned
 from tests.evcc.scripted_station import power_schedule, prices, schedule_tuple
+from v2g.energy.series import Series, Step
+from v2g.iso20.rational import number
 from v2g.session.errors import PeerIncompatible
-from v2g.session.rational import number
 
 PURE = Battery(capacity=60_000, charge_power=1e6, charge_efficiency=1.0, discharge_efficiency=1.0, taper_from=1.0, taper_to=1.0)
 slots = st.lists(
@@ -228,7 +228,7 @@ def test_in_dynamic_control_the_profile_is_the_most_that_will_be_asked_for(bidir
     """A battery that is emptied on the way takes more than it did on arrival."""
     full = Ev(Battery(), energy=0.9 * Battery().capacity)
     goal = Goal(target_soc=95, minimum_soc=20, maximum_soc=95)
-    stated = max(unplanned(full, goal, Inlet(), 0.0, bidirectional).powers.values)
+    stated = max(dynamic_choice(full, goal, Inlet(), 0.0, bidirectional).powers.values)
     reached = full.battery.ceiling(0.2 * full.battery.capacity) if bidirectional else full.battery.ceiling(full.energy)
     assert stated == pytest.approx(reached, rel=1e-3)
     assert stated <= reached

@@ -3,15 +3,16 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from energy.offer import Offer, Tuple
-from energy.series import Series, Step
 from evcc.car import Car
+from evcc.engine import EvccSession
+from evcc.iso20.charge import charge
 from evcc.script import Script
-from evcc.scripts.charge import charge
-from evcc.session import EvccSession
 from secc import station as words
+from secc.engine import SeccSession
 from secc.outlet import Outlet
-from secc.session import SeccSession
+from v2g.energy.offer import Offer, Tuple
+from v2g.energy.series import Series, Step
+from v2g.iso20.services import SERVICES
 from v2g.session.endpoint import Event
 from v2g.session.tls import TlsFacts
 
@@ -23,7 +24,7 @@ LIMITS = words.Limits(
 
 def outlet(**changes: Any) -> Outlet:
     """An outlet with every service."""
-    return Outlet(**{"services": ("AC", "AC_BPT", "DC", "DC_BPT"), "limits": LIMITS, "authorizations": ("EIM", "PnC"), **changes})
+    return Outlet(**{"services": tuple(SERVICES), "limits": LIMITS, "authorizations": ("EIM", "PnC"), **changes})
 
 
 def night(start: float) -> Offer:
@@ -51,6 +52,7 @@ class Pair:
     setpoint: float = 8_000.0
     facts: dict[int, words.Fact] = field(default_factory=dict)
     hardware: float = 0.01  # s until a command is carried out
+    lane: int = 250  # what a car that checks in travels to its place
     imported: float = 0.0  # Wh, by a meter of the test
     exported: float = 0.0
 
@@ -75,6 +77,9 @@ class Pair:
     def _run(self) -> None:
         for _ in range(2_000_000):
             if self._exchange():
+                continue
+            if self.station.ended and not self.evcc.ended:
+                self.evcc.receive(b"", self.now)
                 continue
             if self.evcc.ended and not self.station.ended:
                 self.station.receive(b"", self.now)
@@ -124,18 +129,35 @@ class Pair:
                 fact = words.IsolationMeasured(True)
             case words.CloseContactor():
                 fact = words.ContactorIs(True)
+            case words.ServiceSelected(service=service) if SERVICES[service].docked:
+                fact = words.PositionIs(words.Position(reachable=True))
+            case words.CheckInReported(arrival=said):
+                left = self.lane - (said.travel or 0)
+                fact = words.PlaceIs(words.ParkingPlace(7, 8, left, occupied=left == 0 and said.status == "Completed"))
+            case words.CheckOutReported():
+                fact = words.CheckedOut()
+            case words.ConnectDevice():
+                fact = words.DeviceIs("EndPosition")
+            case words.DisconnectDevice():
+                fact = words.DeviceIs("Home")
             case words.OpenContactor():
                 self.output = (0.0, 0.0)
                 fact = words.ContactorIs(False)
-            case words.SetOutput(voltage=voltage, current=current):
+            case words.SetOutput(voltage=voltage, current=current, power=power):
+                if abs(voltage * current) > abs(power):
+                    current = power / voltage
                 self.output = (voltage, current)
                 fact = words.OutputMeasured(voltage, current)
+            case words.SetPower(power=power):
+                self.output = (1.0, power)
             case words.NeedsChanged():
                 fact = words.ScheduleReady(night(int(self.car.wall)))
             case words.PowerStarted():
                 self._after(words.SetpointChanged(self.setpoint))
                 fact = words.MeterRead(words.MeterReading("M1", 1.0, 0.0, self.car.wall, bytes(64)))
-            case words.EVReported():
+            case words.EVReported(power=power):
+                if not self.car.known.service.dc:
+                    self.output = (1.0, power or 0.0)  # a meter sees what the car really takes
                 fact = self.facts.pop(self.car.loops, None)
         if fact is not None:
             self._after(fact)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fuzz.behaviours import Mutant
-from fuzz.mutants import MUTANTS, chosen, hunt, judged, main, sound
+from fuzz.mutants import MUTANTS, ROOT, chosen, hunt, judged, main, sound
 
 CODE = "def least(a, b):\n    return min(a, b)\n"
 TESTS = """
@@ -24,7 +24,8 @@ ROW = Mutant("the greater", "1", "lib.py", "min(a, b)", "max(a, b)", ("tests.py:
 
 
 @pytest.fixture
-def small(tmp_path: Path) -> Path:
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # tests of one line need none, and each would be imported for every mutant
     clean = tmp_path / "clean"
     clean.mkdir()
     (clean / "lib.py").write_text(CODE)
@@ -78,3 +79,14 @@ def test_rows_are_told_apart_and_chosen_by_name_or_fault(capsys: pytest.CaptureF
     with pytest.raises(SystemExit):
         main(["--only", "no such row"])
     assert names[0] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_every_row_fits_the_code(mutant: Mutant) -> None:
+    """The line that a row breaks stands in its file once, and the tests that must notice exist: a row that fits nothing guards nothing."""
+    found = (ROOT / mutant.file).read_text(encoding="utf-8").count(mutant.text)
+    assert found == 1, f"{mutant.name}: {mutant.text!r} stands {found} times in {mutant.file}; write the row anew in fuzz/"
+    for target in mutant.targets:
+        file, _, name = target.partition("::")
+        code = (ROOT / file).read_text(encoding="utf-8")
+        assert not name or f"def {name.partition('[')[0]}(" in code, f"{mutant.name}: no test {target}"

@@ -8,8 +8,9 @@ from fuzz import promise
 from fuzz.promise import Broken, judge
 from v2g.exi import engine
 from v2g.exi.codec import DecodeError, EncodeError, Reading, encode
-from v2g.exi.decoder import Decoder, Finding
+from v2g.exi.decoder import Decoder
 from v2g.exi.derive import least
+from v2g.exi.reading import Finding
 from v2g.messages import dc, schema_set
 
 DC = schema_set("dc")

@@ -8,30 +8,32 @@ from typing import Any
 
 import pytest
 
-from energy.prices import parsed
-from energy.site import Site
 from evcc.car import Car, Wish
 from evcc.client import Visit
 from evcc.ev import Ev
 from evcc.goal import Goal
+from evcc.iso20.charge import charge
 from evcc.result import Result
 from evcc.script import Script
-from evcc.scripts.charge import charge
 from evcc.trust import equip, vehicle_tls
 from pki.issue import build
 from pki.plan import Plan
 from pki.store import Store, create
 from secc.backend import LocalBackend
+from secc.bay import Place
 from secc.outlet import Outlet
-from secc.server import Place, Station, surroundings
-from secc.simulated import AC_LIMITS, DC_LIMITS, Physics, SimulatedEVSE
+from secc.server import Station, surroundings
+from secc.simulated import LIMITS, Physics, SimulatedEVSE
 from secc.trust import station_tls, station_verifier
 from tests.starved import ATTEMPTS, missed
+from v2g.energy.prices import parse_prices
+from v2g.energy.site import Site
+from v2g.iso20.services import SERVICES
 from v2g.session.clock import Clock
 from v2g.session.endpoint import Ended
 from v2g.session.link import Disconnected, Observer
 
-PRICES = Path(__file__).parents[2] / "lab" / "data" / "day_ahead.csv"
+PRICES = Path(__file__).parents[2] / "v2gkit" / "lab" / "data" / "day_ahead.csv"
 BRISK = Physics(contactor=0.01, isolation=0.02, volts_per_second=50_000)
 
 
@@ -91,12 +93,11 @@ async def _meet(
     noon = (datetime.now(UTC) + timedelta(days=1)).replace(hour=11, minute=30)  # prices depend on the time of day, tests do not
     clock = Clock(noon.timestamp(), loop.time(), scale)
     around, ends = surroundings(clock), Ends()
-    dc = wish.services[0].startswith("DC")
-    services = ("DC", "DC_BPT") if dc else ("AC", "AC_BPT")
-    limits = DC_LIMITS if dc else AC_LIMITS
+    plug = SERVICES[wish.services[0]].plug
+    services, limits = tuple(row.name for row in SERVICES.values() if row.plug == plug), LIMITS[plug]
     outlet = Outlet(**{"services": services, "limits": limits, "authorizations": ("EIM", "PnC") if store else ("EIM",), **(offer or {})})
     evse = SimulatedEVSE(loop.time, lambda: clock.wall(loop.time()), asyncio.sleep, limits=limits, physics=BRISK)
-    prices = parsed(PRICES.read_text()).upcoming(clock.epoch, UTC)
+    prices = parse_prices(PRICES.read_text()).upcoming(clock.epoch, UTC)
     site = Site(import_prices=prices.imports, export_prices=prices.exports, export_limit=11_000.0)
     tls, verifier = (station_tls(store), station_verifier(store)) if store else (None, None)
     place = Place(evse, outlet, LocalBackend(around, site))

@@ -6,12 +6,13 @@ import pytest
 
 from evcc.car import Wish
 from evcc.goal import Goal
-from evcc.scripts.read_soc import read_soc
-from evcc.scripts.renegotiation import schedule_renegotiation, service_renegotiation
+from evcc.iso20.read_soc import read_soc
+from evcc.iso20.renegotiation import schedule_renegotiation, service_renegotiation
 from pki.store import Store
 from tests.integration.conftest import go, meet
+from v2g.iso20.services import SERVICES
 
-SERVICES, CONTROLS, WAYS = ("AC", "AC_BPT", "DC", "DC_BPT"), ("Scheduled", "Dynamic"), ("EIM", "PnC")
+CONTROLS, WAYS = ("Scheduled", "Dynamic"), ("EIM", "PnC")
 
 
 @pytest.mark.parametrize(("service", "control", "way"), list(itertools.product(SERVICES, CONTROLS, WAYS)))

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from lab.peers import ecog_setup
 from v2g.exi.codec import encode
 from v2g.exi.json import from_json, to_json
 from v2g.exi.sample import inhabited, sample
 from v2g.exi.schema import Type, fields
 from v2g.messages import schema_set
+from v2gkit.peers import ecog_setup
 
 CHECKOUT = Path(__file__).parents[2]
 PEER = ecog_setup.Peer(CHECKOUT / ".interop")
@@ -45,7 +45,7 @@ class Codec:
     """The foreign codec, as a process of its own interpreter."""
 
     def __init__(self, scratch: Path):
-        driver = CHECKOUT / "lab" / "peers" / "ecog_codec.py"
+        driver = CHECKOUT / "v2gkit" / "peers" / "ecog_codec.py"
         self.process = subprocess.Popen(
             [str(PEER.python), str(driver)],
             cwd=scratch,

@@ -7,11 +7,11 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from lab.peers.ecog_setup import CHAINS, PASSWORD, STEMS, Peer, equip
 from pki.keys import belongs, key_name
 from pki.profiles import INTEROP, Role
 from pki.store import Store
 from pki.verify import verify
+from v2gkit.peers.ecog_setup import CHAINS, PASSWORD, STEMS, Peer, equip
 
 NOW = datetime.now(UTC)
 

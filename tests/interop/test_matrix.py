@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from lab.interop import chosen, matrix
-from lab.interop_bench import Cell, Seen, account, complaints, judged
-from lab.interop_table import BEGIN, END, column_of, matrix_table, relaxed_list, row_of, write_into, written_in
+from v2gkit.peers.bench import Cell, CellResult, account, complaints, judged
+from v2gkit.peers.matrix import cells_with, matrix
+from v2gkit.peers.table import BEGIN, END, column_of, matrix_table, relaxed_list, row_of, write_into, written_in
 
 CELL = Cell("car", "DC_BPT", "scheduled", "pnc", "tls13")
 README = Path(__file__).parents[2] / "README.md"
@@ -31,11 +31,11 @@ def test_the_matrix_has_every_session_that_is_asked_for() -> None:
 
 
 def test_cells_are_chosen_by_words() -> None:
-    found = chosen(matrix(), ["car", "DC", "pnc"])
+    found = cells_with(matrix(), ["car", "DC", "pnc"])
     assert found
     assert all(cell.words >= {"car", "DC", "pnc"} for cell in found)
     with pytest.raises(ValueError, match="no cell has 'DCX'; words are AC, AC_BPT"):
-        chosen(matrix(), ["DCX"])
+        cells_with(matrix(), ["DCX"])
 
 
 def test_all_is_well_only_if_both_sides_say_so() -> None:
@@ -74,21 +74,21 @@ def test_our_station_tells_its_session_line_by_line() -> None:
 
 
 def test_only_a_timer_of_ours_earns_a_second_attempt() -> None:
-    assert Seen(CELL, ours={"how": "timed out"}).late
-    assert Seen(CELL, ours={"reason": "TimedOut: V2G_EVCC_Msg_Timeout of 2 s ran out"}).late
-    assert not Seen(CELL, wrong=("x",), ours={"how": "refused", "reason": None}).late
-    assert Seen(CELL, loops=10, seconds=1.25, attempts=2).text == "10 loops, 1.2 s, second attempt"
+    assert CellResult(CELL, ours={"how": "timed out"}).late
+    assert CellResult(CELL, ours={"reason": "TimedOut: V2G_EVCC_Msg_Timeout of 2 s ran out"}).late
+    assert not CellResult(CELL, wrong=("x",), ours={"how": "refused", "reason": None}).late
+    assert CellResult(CELL, loops=10, seconds=1.25, attempts=2).text == "10 loops, 1.2 s, second attempt"
 
 
 def test_the_table_has_a_place_for_every_cell() -> None:
-    table = matrix_table([Seen(cell, loops=3, seconds=1.0) for cell in matrix()])
+    table = matrix_table([CellResult(cell, loops=3, seconds=1.0) for cell in matrix()])
     assert table.count("3 loops, 1.0 s") == len(matrix())
-    assert "fails: a / b" in matrix_table([Seen(CELL, wrong=("a | b",))])
-    assert "not run: no root" in matrix_table([Seen(CELL, skipped="no root")])
+    assert "fails: a / b" in matrix_table([CellResult(CELL, wrong=("a | b",))])
+    assert "not run: no root" in matrix_table([CellResult(CELL, skipped="no root")])
 
 
 def test_what_was_set_aside_is_counted_by_our_side() -> None:
-    seen = [Seen(CELL, relaxed=("a [R1]",)), Seen(CELL, relaxed=("a [R1]", "b [R2]"))]
+    seen = [CellResult(CELL, relaxed=("a [R1]",)), CellResult(CELL, relaxed=("a [R1]", "b [R2]"))]
     assert relaxed_list(seen) == "- a [R1]: station 2×\n- b [R2]: station 1×"
 
 

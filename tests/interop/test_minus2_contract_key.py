@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from lab.peers import ecog_setup
 from pki.envelope import seal2, unseal2
 from pki.keys import belongs
 from pki.profiles import Role
 from tests.pki.sample_pki import hierarchy
+from v2gkit.peers import ecog_setup
 
 PEER = ecog_setup.Peer(Path(__file__).parents[2] / ".interop")
 pytestmark = pytest.mark.skipif(not PEER.python.exists(), reason="the foreign peer is not installed; make interop installs it")

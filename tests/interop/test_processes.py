@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from lab.peers import ecog_setup
-from lab.peers.network import NoNetwork, cable
-from lab.peers.process import Process, ProcessFailed
+from v2gkit.peers import ecog_setup
+from v2gkit.peers.network import NoNetwork, cable
+from v2gkit.peers.process import Process, ProcessFailed
 
 PARENT = """
 import json, subprocess, sys

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from lab.interop_bench import Bench, Cell
-from lab.peers.ecog_setup import Peer, equip
 from v2g.session.profiles import PROFILES
+from v2gkit.peers.bench import Bench, Cell
+from v2gkit.peers.ecog_setup import Peer, equip
 
 PEER = Peer(Path(__file__).parents[2] / ".interop")
 IN_TLS = ("group ", "own scheme ", "peer scheme ")  # the transport words these from what was negotiated

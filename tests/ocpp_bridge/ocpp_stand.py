@@ -9,9 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from energy.needs import Needs
-from lab.csms import Csms
-from lab.passwords import Door, Secret
 from ocpp_bridge.bridge import Bridge
 from ocpp_bridge.charge_point import ChargePoint, Endpoint
 from ocpp_bridge.charger import Charger, Evse
@@ -32,8 +29,11 @@ from secc.station import (
     ServiceSelected,
     SessionStarted,
 )
+from v2g.energy.needs import Needs
 from v2g.session.clock import Clock
 from v2g.session.endpoint import Ended
+from v2gkit.authorities.passwords import Door, Secret
+from v2gkit.csms.server import Csms
 
 WALL = 1_795_370_400.0  # 2026-11-22 18:00 UTC
 LIMITS = Limits(charge_power=50_000, discharge_power=50_000, charge_current=125, discharge_current=125, voltage=920)

@@ -4,8 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from energy.offer import Offer, Tuple
-from energy.series import Series
 from ocpp_bridge import local
 from ocpp_bridge.bridge import Bridge
 from ocpp_bridge.outbox import KEPT_MAXIMUM, Call, Outbox
@@ -34,12 +32,16 @@ from secc.station import (
     ServiceSelected,
     SessionStarted,
     SetpointChanged,
+    StoodBy,
     StopAsked,
-    responseCodeType,
 )
 from tests.ocpp_bridge.ocpp_stand import LIMITS, NEEDS, WALL, charger
 from tests.ocpp_bridge.test_mapping import chain
 from tests.ocpp_bridge.test_profiles import DEFAULT, SETPOINT, profile
+from v2g.energy.offer import Offer, Tuple
+from v2g.energy.series import Series
+from v2g.reasons import Reason
+from v2g.session.clock import Clock
 
 ACCEPTED = {"currentTime": "2026-11-22T18:00:00Z", "interval": 300, "status": "Accepted"}
 EVCCID, EMAID = "DEABCC1A2B3C4D", "DE8AA1A2B3C4D5"
@@ -69,7 +71,7 @@ class Played:
         return self.bridge.charger
 
     def boot(self):
-        self.bridge.connected("ocpp2.1", self.now)
+        self.bridge.go_online("ocpp2.1", self.now)
         return self.run()
 
     def run(self, seconds: float = 0.0):
@@ -85,9 +87,9 @@ class Played:
                     if "currentTime" in answer:
                         answer = answer | {"currentTime": timestamp(WALL + self.now + self.ahead)}
                     if isinstance(answer, str):
-                        self.bridge.failed(call, answer, self.now)
+                        self.bridge.take_failure(call, answer, self.now)
                     else:
-                        self.bridge.answered(call, answer, self.now)
+                        self.bridge.take_result(call, answer, self.now)
             self.told += [fact for _, fact in self.bridge.facts()]
             self.planned += self.bridge.plans()
             due = self.bridge.deadline()
@@ -103,14 +105,14 @@ class Played:
 
     def ask(self, action: str, payload: dict) -> dict:
         check("ocpp2.1", action, "Request", payload)
-        answer = self.bridge.asked(action, payload, self.now)
+        answer = self.bridge.answer(action, payload, self.now)
         check("ocpp2.1", action, "Response", answer)
         self.run()
         return answer
 
     def arrive(self, control="Scheduled", service="DC_BPT", needs=NEEDS):
         self.want(SessionStarted(0.0, bytes(8), EVCCID), AuthorizationWanted(0.0, "PnC", EVCCID, EMAID))
-        return self.want(ServiceSelected(0.0, service, control), NeedsChanged(0.0, needs, True))
+        return self.want(ServiceSelected(0.0, service, control, protocol="urn:of:a:protocol,1,0"), NeedsChanged(0.0, needs, True))
 
     def calls(self, action: str) -> list[dict]:
         return [call.payload for call in self.sent if call.action == action]
@@ -136,13 +138,13 @@ class Played:
 def test_nothing_but_BootNotification_is_said_before_the_csms_accepts():
     p = Played()
     p.answers["BootNotification"] = ACCEPTED | {"status": "Rejected", "interval": 60}
-    p.bridge.plugged(1, p.now)
+    p.bridge.plug_in(1, p.now)
     p.boot()
     assert [call.action for call in p.sent] == ["BootNotification"]
     p.run(59.0)
     assert len(p.sent) == 1
     with pytest.raises(Refusal) as refused:
-        p.bridge.asked("GetTransactionStatus", {}, p.now)
+        p.bridge.answer("GetTransactionStatus", {}, p.now)
     assert refused.value.code == "SecurityError"
     p.answers["BootNotification"] = ACCEPTED
     p.run(1.0)
@@ -156,7 +158,7 @@ def test_a_pending_station_answers_and_says_what_it_is_asked_for():
     p.boot()
     assert p.ask("GetBaseReport", {"requestId": 7, "reportBase": "FullInventory"}) == {"status": "Accepted"}
     assert p.ask("TriggerMessage", {"requestedMessage": "StatusNotification"}) == {"status": "Accepted"}
-    p.bridge.plugged(1, p.now)
+    p.bridge.plug_in(1, p.now)
     p.run()
     assert {call.action for call in p.sent} == {"BootNotification", "NotifyReport", "StatusNotification"}
     assert p.ask("TriggerMessage", {"requestedMessage": "BootNotification"}) == {"status": "Accepted"}
@@ -168,9 +170,9 @@ def test_a_rejected_station_comes_back_when_it_was_told_to():
     p = Played()
     p.answers["BootNotification"] = ACCEPTED | {"status": "Rejected", "interval": 60}
     p.boot()
-    p.bridge.disconnected(p.now)
+    p.bridge.go_offline(p.now)
     p.run(10.0)
-    p.bridge.connected("ocpp2.1", p.now)
+    p.bridge.go_online("ocpp2.1", p.now)
     p.run(49.0)
     assert len(p.sent) == 1
     assert len(p.run(1.0).sent) == 2
@@ -187,9 +189,9 @@ def test_a_boot_that_fails_is_tried_again():
 
 def test_a_reconnect_does_not_boot_anew_and_tells_how_things_stand():
     p = Played().boot()
-    p.bridge.disconnected(p.now)
+    p.bridge.go_offline(p.now)
     p.run(100.0)
-    p.bridge.connected("ocpp2.1", p.now)
+    p.bridge.go_online("ocpp2.1", p.now)
     p.run()
     assert len(p.calls("BootNotification")) == 1
     assert len(p.calls("StatusNotification")) == 2
@@ -252,19 +254,19 @@ def test_a_station_that_has_another_source_of_time_keeps_to_it():
 def test_a_transaction_that_happened_offline_is_told_in_order_and_marked():
     p = Played(owner={"idToken": "OWNER", "type": "Local"}).boot()
     p.charger.variables["AuthCtrlr.OfflineTxForUnknownIdEnabled"] = "true"
-    p.bridge.disconnected(p.now)
+    p.bridge.go_offline(p.now)
     p.arrive()
     p.run(6.0)  # the verdict is held while the CSMS may come back
     assert p.facts(Authorized)
     [plan] = p.planned
-    p.bridge.planned(plan, *local.schedule(plan), p.now)
+    p.bridge.take_plan(plan, *local.schedule(plan), p.now)
     p.run()
     offer = p.facts(ScheduleReady)[0].offer
     p.want(ScheduleChosen(0.0, offer.tuples[0].power, 1), PowerStarted(0.0))
-    p.bridge.metered(1, MeterReading("M", 5.0, 6.0, WALL), 7000.0, 400.0)
+    p.bridge.take_reading(1, MeterReading("M", 5.0, 6.0, WALL), 7000.0, 400.0)
     p.run(180.0)
     assert not p.events
-    p.bridge.connected("ocpp2.1", p.now)
+    p.bridge.go_online("ocpp2.1", p.now)
     p.run()
     assert [event["seqNo"] for event in p.events] == list(range(len(p.events)))
     assert all(event["offline"] for event in p.events)
@@ -278,10 +280,25 @@ def test_a_transaction_that_happened_offline_is_told_in_order_and_marked():
     assert "offline" not in p.events[-1]
 
 
+def test_a_car_that_stands_by_is_suspended_by_the_car_where_the_transaction_goes_on():
+    p = Played().boot()
+    p.arrive()
+    p.want(PowerStarted(0.0))
+    before = len(p.events)
+    p.want(PowerStopped(0.0))
+    p.want(StoodBy(0.0))
+    p.run()
+    told = [e["transactionInfo"].get("chargingState") for e in p.events[before:]]
+    assert told[-1] == "SuspendedEV"
+    assert "Ended" not in [e["eventType"] for e in p.events]
+    p.want(PowerStarted(0.0))
+    assert p.events[-1]["transactionInfo"]["chargingState"] == "Charging"
+
+
 def test_events_that_fail_are_sent_again_and_given_up_in_the_end():
     p = Played().boot()
     p.answers["TransactionEvent"] = "InternalError"
-    p.bridge.plugged(1, p.now)
+    p.bridge.plug_in(1, p.now)
     p.run()
     assert len(p.events) == 1
     p.run(30.0)
@@ -298,7 +315,7 @@ def test_events_that_fail_are_sent_again_and_given_up_in_the_end():
 def test_what_is_not_kept_passes_an_event_that_waits_for_its_next_attempt():
     p = Played().boot()
     p.answers["TransactionEvent"] = "Timeout"
-    p.bridge.plugged(1, p.now)
+    p.bridge.plug_in(1, p.now)
     p.run()
     p.want(SessionStarted(0.0, bytes(8), EVCCID), AuthorizationWanted(0.0, "PnC", EVCCID, EMAID))
     assert p.facts(Authorized)
@@ -342,10 +359,10 @@ def test_a_transaction_begins_and_ends_where_the_variables_say():
     p.want(PowerStarted(0.0))
     assert p.events[0]["eventType"] == "Started"
     p.want(PowerStopped(0.0))
-    p.bridge.session_ended(1, p.now)
+    p.bridge.end_session(1, p.now)
     p.run()
     assert "Ended" not in [e["eventType"] for e in p.events]
-    p.bridge.unplugged(1, p.now)
+    p.bridge.unplug(1, p.now)
     p.run()
     assert p.events[-1]["transactionInfo"]["stoppedReason"] == "EVDisconnected"
 
@@ -355,7 +372,7 @@ def test_a_token_that_is_refused_later_ends_the_session():
     p.answers["TransactionEvent"] = {"idTokenInfo": {"status": "Blocked"}}
     p.arrive()
     assert p.facts(StopAsked)
-    p.bridge.session_ended(1, p.now)
+    p.bridge.end_session(1, p.now)
     p.run()
     assert (p.events[-1]["triggerReason"], p.events[-1]["transactionInfo"]["stoppedReason"]) == ("Deauthorized", "DeAuthorized")
 
@@ -363,7 +380,7 @@ def test_a_token_that_is_refused_later_ends_the_session():
 def test_a_pause_keeps_the_transaction():
     p = Played().boot().arrive()
     p.want(PowerStarted(0.0), PowerStopped(0.0))
-    p.bridge.session_ended(1, p.now, how="Pause")
+    p.bridge.end_session(1, p.now, how="Pause")
     p.run()
     assert p.events[-1]["transactionInfo"]["chargingState"] == "SuspendedEV"
     tx = p.tx
@@ -373,7 +390,7 @@ def test_a_pause_keeps_the_transaction():
 
 def test_what_the_car_signed_is_told():
     p = Played().boot().arrive()
-    p.bridge.metered(1, MeterReading("M", 5.0, 6.0, WALL), 7000.0)
+    p.bridge.take_reading(1, MeterReading("M", 5.0, 6.0, WALL), 7000.0)
     p.want(MeteringConfirmed(0.0, b"exi", True), MeteringConfirmed(0.0, b"exi", False))
     [event] = [e for e in p.events if e["triggerReason"] == "SignedDataReceived"]
     assert event["meterValue"][0]["sampledValue"][0]["signedMeterValue"]["signedMeterData"] == "ZXhp"
@@ -383,26 +400,26 @@ def test_what_the_car_signed_is_told():
 
 
 @pytest.mark.parametrize(
-    ("info", "certificate", "code"),
+    ("info", "certificate", "kind"),
     [
-        ("Blocked", "ContractCancelled", "WARNING_GeneralPnCAuthorizationError"),
-        ("Unknown", "ContractCancelled", "WARNING_eMSPUnknown"),
-        ("Unknown", None, "WARNING_eMSPUnknown"),
-        ("Expired", "CertificateExpired", "WARNING_CertificateExpired"),
-        ("Invalid", "CertificateRevoked", "WARNING_CertificateRevoked"),
-        ("Invalid", "CertChainError", "WARNING_CertificateValidationError"),
-        ("Invalid", "SignatureError", "WARNING_CertificateValidationError"),
-        ("Invalid", "NoCertificateAvailable", "WARNING_NoCertificateAvailable"),
-        ("ConcurrentTx", "Accepted", "WARNING_GeneralPnCAuthorizationError"),
-        ("NoCredit", None, "WARNING_GeneralPnCAuthorizationError"),
-        ("Accepted", "CertificateRevoked", "WARNING_CertificateRevoked"),
+        ("Blocked", "ContractCancelled", Reason.CONTRACT_REFUSED),
+        ("Unknown", "ContractCancelled", Reason.UNKNOWN_PROVIDER),
+        ("Unknown", None, Reason.UNKNOWN_PROVIDER),
+        ("Expired", "CertificateExpired", Reason.CERTIFICATE_EXPIRED),
+        ("Invalid", "CertificateRevoked", Reason.CERTIFICATE_REVOKED),
+        ("Invalid", "CertChainError", Reason.WRONG_CERTIFICATE),
+        ("Invalid", "SignatureError", Reason.WRONG_CERTIFICATE),
+        ("Invalid", "NoCertificateAvailable", Reason.NO_CERTIFICATE),
+        ("ConcurrentTx", "Accepted", Reason.CONTRACT_REFUSED),
+        ("NoCredit", None, Reason.CONTRACT_REFUSED),
+        ("Accepted", "CertificateRevoked", Reason.CERTIFICATE_REVOKED),
     ],
 )
-def test_the_verdict_of_the_csms_is_the_warning_of_the_standard(info, certificate, code):
+def test_the_verdict_of_the_csms_is_a_reason_for_the_car(info, certificate, kind):
     p = Played().boot()
     p.answers["Authorize"] = {"idTokenInfo": {"status": info}} | ({"certificateStatus": certificate} if certificate else {})
     p.arrive()
-    assert [fact.code for fact in p.facts(AuthorizationRefused)] == [responseCodeType(code)]
+    assert [fact.kind for fact in p.facts(AuthorizationRefused)] == [kind]
     assert not p.facts(Authorized)
 
 
@@ -414,14 +431,14 @@ def test_a_token_is_good_at_the_evses_it_names(way, evses, may):
     p.answers["Authorize"] = {"idTokenInfo": info}
     p.want(SessionStarted(0.0, bytes(8), EVCCID), AuthorizationWanted(0.0, way, EVCCID, EMAID if way == "PnC" else ""))
     if way == "EIM":
-        p.bridge.presented(1, {"idToken": "04ABCD", "type": "ISO14443"}, p.now)
+        p.bridge.take_token(1, {"idToken": "04ABCD", "type": "ISO14443"}, p.now)
         p.run()
     assert bool(p.facts(Authorized)) is may
     assert bool(p.facts(AuthorizationRefused)) is not may
     assert may or "EVSE 2" in "".join(p.bridge.notes())
-    p.bridge.session_ended(1, p.now)
-    p.bridge.unplugged(1, p.now)
-    p.bridge.disconnected(p.now)
+    p.bridge.end_session(1, p.now)
+    p.bridge.unplug(1, p.now)
+    p.bridge.go_offline(p.now)
     p.run(100.0)
     p.told.clear()
     p.arrive()  # what was kept of the answer is read no wider than the answer
@@ -442,9 +459,9 @@ def test_what_the_csms_said_of_a_token_holds_until_its_expiry(expiry, may):
     p.answers["Authorize"] = {"idTokenInfo": {"status": "Accepted", "cacheExpiryDateTime": until}}
     p.arrive()
     assert p.facts(Authorized)  # the status is the word of this moment, the expiry that of the cache
-    p.bridge.session_ended(1, p.now)
-    p.bridge.unplugged(1, p.now)
-    p.bridge.disconnected(p.now)
+    p.bridge.end_session(1, p.now)
+    p.bridge.unplug(1, p.now)
+    p.bridge.go_offline(p.now)
     p.run(100.0)
     p.told.clear()
     p.arrive()
@@ -482,14 +499,14 @@ def test_discharging_needs_the_leave_of_the_csms():
 
 def test_a_known_contract_charges_while_the_csms_is_away():
     p = Played().boot().arrive()
-    p.bridge.session_ended(1, p.now)
-    p.bridge.unplugged(1, p.now)
-    p.bridge.disconnected(p.now)
+    p.bridge.end_session(1, p.now)
+    p.bridge.unplug(1, p.now)
+    p.bridge.go_offline(p.now)
     p.run(100.0)
     p.told.clear()
     p.arrive()
     assert p.facts(Authorized)
-    p.bridge.session_ended(1, p.now)
+    p.bridge.end_session(1, p.now)
     p.charger.cache.clear()
     p.told.clear()
     p.arrive()
@@ -498,11 +515,11 @@ def test_a_known_contract_charges_while_the_csms_is_away():
 
 def test_a_csms_that_comes_back_in_time_decides():
     p = Played().boot()
-    p.bridge.disconnected(p.now)
+    p.bridge.go_offline(p.now)
     p.arrive()
     assert not p.told
     p.run(1.0)
-    p.bridge.connected("ocpp2.1", p.now)
+    p.bridge.go_online("ocpp2.1", p.now)
     p.run()
     assert p.facts(Authorized)
     assert len(p.calls("Authorize")) == 1
@@ -564,7 +581,7 @@ def test_the_csms_may_take_its_time_but_not_more():
     assert not p.planned
     p.run(0.2)
     [plan] = p.planned
-    p.bridge.planned(plan, *local.schedule(plan), p.now)
+    p.bridge.take_plan(plan, *local.schedule(plan), p.now)
     p.run()
     assert p.facts(ScheduleReady)
     p.install(SETPOINT)  # too late for the offer, but not for the car
@@ -578,7 +595,7 @@ def test_a_profile_that_overtakes_the_local_scheduler_wins():
     [plan] = p.planned
     p.install(SETPOINT)
     assert [fact.offer.tuples[0].power.values for fact in p.facts(ScheduleReady)] == [(-5000.0,)]
-    p.bridge.planned(plan, *local.schedule(plan), p.now)
+    p.bridge.take_plan(plan, *local.schedule(plan), p.now)
     p.run()
     assert len(p.facts(ScheduleReady)) == 1
 
@@ -613,7 +630,7 @@ def test_an_energy_transfer_that_is_refused_ends_the_session():
     p.answers["NotifyEVChargingNeeds"] = {"status": "Rejected"}
     p.arrive()
     assert p.facts(StopAsked)
-    p.bridge.session_ended(1, p.now)
+    p.bridge.end_session(1, p.now)
     assert p.run().events[-1]["transactionInfo"]["stoppedReason"] == "ReqEnergyTransferRejected"
 
 
@@ -666,12 +683,12 @@ def test_a_lost_csms_does_not_freeze_a_discharge_for_ever():
     p = Played().boot().arrive(control="Dynamic")
     p.install(SETPOINT, maxOfflineDuration=300)
     p.want(PowerStarted(0.0))
-    p.bridge.disconnected(p.now)
+    p.bridge.go_offline(p.now)
     p.run(299.0)
     assert p.facts(SetpointChanged)[-1].power == -5000.0
     p.run(1.0)
     assert p.facts(SetpointChanged)[-1].power is None
-    p.bridge.connected("ocpp2.1", p.now)
+    p.bridge.go_online("ocpp2.1", p.now)
     p.run()
     assert p.facts(SetpointChanged)[-1].power == -5000.0
 
@@ -735,12 +752,25 @@ def test_a_local_plan_steers_a_dynamic_session():
     p = Played().boot()
     p.answers["NotifyEVChargingNeeds"] = {"status": "NoChargingProfile"}
     [plan] = p.arrive(control="Dynamic").planned
-    p.bridge.planned(plan, *local.schedule(plan), p.now)
+    p.bridge.take_plan(plan, *local.schedule(plan), p.now)
     p.run()
     assert p.facts(SetpointChanged)[-1].power == 11_000.0
     p.want(PowerStarted(0.0), EVReported(0.0, soc=100.0, energy_target=0.0, energy_maximum=0.0))
     p.run(1.0)
     assert p.facts(SetpointChanged)[-1].power == 0.0
+
+
+def test_a_local_plan_is_looked_at_whenever_it_changes_however_fast_time_runs():
+    p = Played().boot()
+    p.answers["NotifyEVChargingNeeds"] = {"status": "NoChargingProfile"}
+    p.charger.clock = Clock(WALL, 0.0, 8_400.0)
+    [plan] = p.arrive(control="Dynamic").planned
+    p.bridge.take_plan(plan, *local.schedule(plan), p.now)
+    p.want(PowerStarted(0.0))
+    session = p.charger.evses[1].session
+    edges = [edge for edge in session.plan.power.edges() if edge > p.charger.wall(p.now)]
+    assert edges
+    assert session.steer_due == pytest.approx(max(min(p.charger.clock.now(edges[0]), p.now + 1.0), p.now + 0.02))
 
 
 BELOW_RESERVE, BELOW_V2X = {"energy_minimum": 5_000.0}, {"v2x_minimum": 5_000.0, "v2x_maximum": 40_000.0}
@@ -785,7 +815,7 @@ def test_profiles_end_with_their_transaction():
     ours = {"chargingProfilePurpose": "TxProfile"}
     assert p.ask("GetChargingProfiles", {"requestId": 1, "chargingProfile": ours}) == {"status": "Accepted"}
     assert p.calls("ReportChargingProfiles")[0]["tbc"] is False
-    p.bridge.session_ended(1, p.now)
+    p.bridge.end_session(1, p.now)
     assert p.ask("GetChargingProfiles", {"requestId": 2, "chargingProfile": {}}) == {"status": "NoProfiles"}
 
 
@@ -894,7 +924,7 @@ def test_variables_are_read_set_and_refused():
     assert write("SampledDataCtrlr", "TxUpdatedMeasurands", "SoC,Nonsense") == "Rejected"
     assert write("ISO15118Ctrlr", "Enabled", "false") == "Rejected"
     assert write("SecurityCtrlr", "BasicAuthPassword", "0123456789abcdef") == "Accepted"
-    p.bridge.plugged(1, p.now)
+    p.bridge.plug_in(1, p.now)
     p.run(31.0)
     assert len([e for e in p.events if e["triggerReason"] == "MeterValuePeriodic"]) == 2
 
@@ -903,9 +933,9 @@ def test_what_is_known_of_the_car_is_in_the_device_model():
     p = Played().boot().arrive()
     values = {key[1]: value for key, value in p.charger.variables.values.items() if key[0] == "ConnectedEV"}
     assert values["VehicleId"] == EVCCID
-    assert values["ProtocolAgreed"] == "urn:iso:std:iso:15118:-20:DC,1,0"
+    assert values["ProtocolAgreed"] == "urn:of:a:protocol,1,0"
     assert values["StateOfCharge"] == "40"
-    p.bridge.unplugged(1, p.now)
+    p.bridge.unplug(1, p.now)
     assert p.charger.variables[("ConnectedEV", "Available", "", 1)] == "false"
     assert p.charger.variables[("ConnectedEV", "VehicleId", "", 1)] == ""
 
@@ -928,11 +958,11 @@ def test_a_reset_waits_for_the_transactions():
     assert not p.facts(StopAsked)
     assert p.ask("Reset", {"type": "Immediate"}) == {"status": "Accepted"}
     assert p.facts(StopAsked)
-    p.bridge.session_ended(1, p.now)
+    p.bridge.end_session(1, p.now)
     assert p.bridge.resetting
     assert p.run().events[-1]["transactionInfo"]["stoppedReason"] == "ImmediateReset"
-    p.bridge.disconnected(p.now)
-    p.bridge.restarted(p.now)
+    p.bridge.go_offline(p.now)
+    p.bridge.restart(p.now)
     p.boot()
     assert p.calls("BootNotification")[-1]["reason"] == "RemoteReset"
 
@@ -957,21 +987,25 @@ def test_availability_cost_status_cache_and_triggers():
     assert not p.charger.cache
 
 
+SCHEMA = "urn:of:a:schema"
+
+
 def test_a_contract_is_fetched_for_the_car():
     p = Played().boot()
     p.want(SessionStarted(0.0, bytes(8), EVCCID))
     p.answers["Get15118EVCertificate"] = {"status": "Accepted", "exiResponse": "ZXhp", "remainingContracts": 2}
-    p.want(CertificateInstallationWanted(0.0, b"request", 3, ("DE8AA1A2B3C4D5",)))
+    p.want(CertificateInstallationWanted(0.0, b"request", SCHEMA, 3, ("DE8AA1A2B3C4D5",)))
     assert p.facts(CertificateReady) == [CertificateReady(b"exi", 2)]
     [sent] = p.calls("Get15118EVCertificate")
     assert (sent["action"], sent["maximumContractCertificateChains"], sent["exiRequest"]) == ("Install", 3, "cmVxdWVzdA==")
+    assert sent["iso15118SchemaVersion"] == SCHEMA
     for answer in ({"status": "Failed", "exiResponse": ""}, {"status": "Accepted", "exiResponse": "?"}, "Timeout"):
         p.answers["Get15118EVCertificate"] = answer
         p.told.clear()
-        p.want(CertificateInstallationWanted(0.0, b"request", 3))
+        p.want(CertificateInstallationWanted(0.0, b"request", SCHEMA, 3))
         assert p.facts(CertificateRefused)
     p.told.clear()
-    p.want(CertificateInstallationWanted(0.0, bytes(9000), 3))  # 12,000 characters do not fit the message
+    p.want(CertificateInstallationWanted(0.0, bytes(9000), SCHEMA, 3))  # 12,000 characters do not fit the message
     assert p.facts(CertificateRefused)
 
 
@@ -998,17 +1032,17 @@ def test_a_security_event_is_said_once_the_csms_listens():
 
 def test_on_a_201_link_everything_fits_that_version():
     p = Played()
-    p.bridge.connected("ocpp2.0.1", p.now)
+    p.bridge.go_online("ocpp2.0.1", p.now)
     p.run()
     p.answers["NotifyEVChargingNeeds"] = {"status": "Processing"}
     p.arrive()  # every call is held against the schema of 2.0.1
     needs = p.calls("NotifyEVChargingNeeds")[0]["chargingNeeds"]
     assert needs["requestedEnergyTransfer"] == "DC"
     assert needs["dcChargingParameters"]["evMaxPower"] == 11_000
-    assert p.facts(Authorized)[0].energy_transfer == ("DC", "DC_BPT")  # as this CSMS said
-    p.bridge.planned(p.planned[0], Offer((Tuple(1, charging=Series.constant(WALL, 60.0, 1.0)),)), None, p.now)
+    assert p.facts(Authorized)[0].energy_transfer == ("DC", "MCS", "DC_BPT", "MCS_BPT")  # as this CSMS said
+    p.bridge.take_plan(p.planned[0], Offer((Tuple(1, charging=Series.constant(WALL, 60.0, 1.0)),)), None, p.now)
     p.want(ScheduleChosen(0.0, Series.constant(WALL, 60.0, -1000.0), 1), PowerStarted(0.0))
-    p.bridge.metered(1, MeterReading("M", 5.0, 6.0, WALL), -7000.0, 400.0)
+    p.bridge.take_reading(1, MeterReading("M", 5.0, 6.0, WALL), -7000.0, 400.0)
     p.want(EVReported(0.0, soc=50.0, energy_target=1.0))
     p.run(61.0)
     assert {v["measurand"] for e in p.events for m in e.get("meterValue", []) for v in m["sampledValue"]} >= {"SoC", "Power.Active.Export"}
@@ -1017,10 +1051,10 @@ def test_on_a_201_link_everything_fits_that_version():
 def test_limits_of_the_hardware_and_of_profiles_hold_together():
     p = Played().boot().arrive(control="Dynamic")
     p.install({"startPeriod": 0, "limit": 9000.0})
-    p.bridge.limited(1, replace(LIMITS, charge_power=7000.0), p.now)
+    p.bridge.take_limits(1, replace(LIMITS, charge_power=7000.0), p.now)
     p.run()
     assert p.facts(LimitsChanged)[-1].limits.charge_power == 7000.0
-    p.bridge.limited(1, LIMITS, p.now)
+    p.bridge.take_limits(1, LIMITS, p.now)
     p.run()
     assert p.facts(LimitsChanged)[-1].limits.charge_power == 9000.0
 
@@ -1028,7 +1062,7 @@ def test_limits_of_the_hardware_and_of_profiles_hold_together():
 def test_two_evses_keep_their_own_stories():
     p = Played(evses=2).boot()
     for evse in (1, 2):
-        p.bridge.plugged(evse, p.now)
+        p.bridge.plug_in(evse, p.now)
     p.run()
     assert {e["evse"]["id"] for e in p.events} == {1, 2}
     assert len({e["transactionInfo"]["transactionId"] for e in p.events}) == 2
@@ -1045,7 +1079,7 @@ def test_an_outlet_out_of_service_is_faulted_until_it_is_back():
     p.arrive()
     outlet.heard(OutOfService("the contactor does not open"))
     assert status() == "Faulted"
-    p.bridge.unplugged(1, p.now)
+    p.bridge.unplug(1, p.now)
     assert status() == "Faulted"
     p.ask("ChangeAvailability", {"operationalStatus": "Operative"})
     assert status() == "Faulted"

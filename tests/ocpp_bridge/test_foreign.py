@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from websockets.asyncio.server import serve
 
-from secc.station import Authorized, NeedsChanged, RenegotiationAsked, ScheduleReady, SetpointChanged, StopAsked
+from secc.station import Authorized, NeedsChanged, RenegotiationAsked, ScheduleReady, SetpointChanged, StopAsked, TurnedAway
 from tests.ocpp_bridge.ocpp_stand import NEEDS, stand
 
 pytest.importorskip("ocpp.v21")
@@ -57,6 +57,11 @@ class Theirs(Foreign):
     def event(self, **payload):
         self.heard.append(("TransactionEvent", payload))
         return call_result.TransactionEvent()
+
+    @on("NotifyEvent")
+    def problem(self, **payload):
+        self.heard.append(("NotifyEvent", payload))
+        return call_result.NotifyEvent()
 
     @on("NotifyEVChargingNeeds")
     def needs(self, **payload):
@@ -133,6 +138,17 @@ def test_a_foreign_csms_hears_the_story_and_steers_the_car():
         assert csms.kept("Authorize")[0]["id_token"]["type"] == "eMAID"
         last = {v["measurand"]: v["value"] for v in events[-1]["meter_value"][0]["sampled_value"]}
         assert last["Energy.Active.Export.Register"] == 50.0
+
+    played(scene)
+
+
+def test_a_foreign_csms_hears_of_a_car_that_was_turned_away():
+    async def scene(s, csms):
+        s.hear(TurnedAway(0.0, "handshake failed", "untrusted root", "V2G20-2331"))
+        await s.until(lambda: csms.kept("NotifyEvent"))
+        (event,) = csms.kept("NotifyEvent")[0]["event_data"]
+        assert (event["tech_code"], event["tech_info"]) == ("handshake failed", "untrusted root [V2G20-2331]")
+        assert event["component"] == {"name": "ISO15118Ctrlr", "evse": {"id": 1}}
 
     played(scene)
 

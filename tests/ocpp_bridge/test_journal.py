@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.csms import Csms
-from lab.csms_steering import Strategy
 from ocpp_bridge import charge_point
 from ocpp_bridge.charge_point import Journal
-from ocpp_bridge.journal import compacted, lines, recalled
+from ocpp_bridge.journal import compacted, lines, undelivered
 from ocpp_bridge.outbox import Call
 from ocpp_bridge.schemas import check
 from tests.ocpp_bridge.ocpp_stand import WALL, stand
+from v2gkit.csms.server import Csms
+from v2gkit.csms.steering import Strategy
 
 
 def event(number: int, kind: str = "Updated", tx: str = "t", seq: int | None = None) -> Call:
@@ -28,12 +28,12 @@ def seqs(calls: list[Call]) -> list[int]:
 
 def test_what_was_not_delivered_comes_back_in_order():
     octets = lines([event(1, "Started"), event(2), 1, event(3, "Ended"), 2])
-    assert seqs(recalled(octets, WALL)) == [3]
-    assert recalled(b"", WALL) == []
+    assert seqs(undelivered(octets, WALL)) == [3]
+    assert undelivered(b"", WALL) == []
 
 
 def test_a_transaction_that_was_cut_off_ends_with_the_number_that_follows():
-    calls = recalled(lines([event(1, "Started"), event(2), 1, 2, event(3, "Started", "other")]), WALL)
+    calls = undelivered(lines([event(1, "Started"), event(2), 1, 2, event(3, "Started", "other")]), WALL)
     told = [(c.payload["eventType"], c.payload["seqNo"], c.about) for c in calls]
     assert told == [("Started", 3, "other"), ("Ended", 3, "t"), ("Ended", 4, "other")]
     assert calls[1].payload["transactionInfo"]["stoppedReason"] == "PowerLoss"
@@ -42,13 +42,13 @@ def test_a_transaction_that_was_cut_off_ends_with_the_number_that_follows():
 
 def test_a_line_that_the_loss_of_power_cut_is_left_out():
     octets = lines([event(1, "Started"), event(2, "Ended")])
-    assert seqs(recalled(octets[:-5], WALL))[:1] == [1]
+    assert seqs(undelivered(octets[:-5], WALL))[:1] == [1]
 
 
 @pytest.mark.parametrize("octets", [b"{}\n", b"[]\n", b"hello\n", b'{"over":1,"call":2}\n', b"\xff\xfe\n"])
 def test_a_file_that_is_no_journal_is_refused(octets):
     with pytest.raises(ValueError, match="no line of a journal"):
-        recalled(octets, WALL)
+        undelivered(octets, WALL)
 
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from(["Started", "Updated", "Ended"]), st.booleans()), max_size=20))
@@ -62,7 +62,7 @@ def test_compacting_changes_nothing_that_comes_back(story):
     octets = lines(news)
     small = compacted(octets)
     assert len(small) <= len(octets) + 40
-    assert [(c.about, c.payload) for c in recalled(small, WALL)] == [(c.about, c.payload) for c in recalled(octets, WALL)]
+    assert [(c.about, c.payload) for c in undelivered(small, WALL)] == [(c.about, c.payload) for c in undelivered(octets, WALL)]
 
 
 def test_a_journal_is_compacted_when_it_has_grown(tmp_path, monkeypatch):

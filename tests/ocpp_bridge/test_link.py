@@ -15,12 +15,12 @@ from websockets.asyncio.client import connect
 from websockets.asyncio.server import serve
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from lab.csms import Csms
-from lab.csms_steering import Strategy
 from ocpp_bridge.charge_point import ChargePoint, Endpoint
 from ocpp_bridge.link import CallFailed, Link
 from ocpp_bridge.rpc import Refusal
 from tests.ocpp_bridge.ocpp_stand import door, entropy, stand
+from v2gkit.csms.server import Csms
+from v2gkit.csms.steering import Strategy
 
 NOW = "2026-11-22T18:00:00Z"
 EVENT = {"eventType": "Updated", "timestamp": NOW, "triggerReason": "Trigger", "seqNo": 0, "transactionInfo": {"transactionId": "t"}}

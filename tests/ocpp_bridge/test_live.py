@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.test_secc_cli import ENVIRONMENT, ROOT
 from tests.starved import again, heed
+from tests.v2gkit.cli.test_secc import ENVIRONMENT, ROOT
 
 LOOPS = 40
 
@@ -23,7 +23,7 @@ class Process:
     @classmethod
     async def start(cls, *arguments: str) -> "Process":
         pipe, null = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
-        command = [sys.executable, "-m", "lab.cli", *arguments]
+        command = [sys.executable, "-m", "v2gkit", *arguments]
         pipes = {"stdin": pipe, "stdout": pipe, "stderr": null, "limit": 1 << 20}
         made = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=ENVIRONMENT, **pipes)
         return cls(made)

@@ -12,8 +12,6 @@ from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from energy.series import Series, Step
-from lab.csms_steering import Strategy, needs_of, steering
 from ocpp_bridge import mapping
 from ocpp_bridge.contract import PEM_MAXIMUM, chain_hash_data, pem, proof, token
 from ocpp_bridge.profiles import Outlet, Profiles
@@ -21,6 +19,9 @@ from ocpp_bridge.schemas import check
 from ocpp_bridge.times import epoch, timestamp
 from secc.station import EVReported, Limits, MeterReading, ScheduleChosen, ServiceSelected
 from tests.ocpp_bridge.ocpp_stand import LIMITS, NEEDS, WALL
+from v2g.energy.series import Series, Step
+from v2g.iso20.services import SERVICES
+from v2gkit.csms.steering import Strategy, needs_of, steering
 
 
 def wish(service="DC_BPT", control="Dynamic", needs=NEEDS, limits=LIMITS):
@@ -46,11 +47,18 @@ def test_needs_are_what_car_and_evse_can_both_do():
     [("AC", 1, "AC_single_phase"), ("AC", 3, "AC_three_phase"), ("AC_BPT", 3, "AC_BPT"), ("DC", 3, "DC"), ("DC_BPT", 1, "DC_BPT")],
 )
 def test_every_service_has_its_energy_transfer(service, phases, name):
-    assert mapping.transfer(service, phases) == name
-    assert mapping.services([name, "WPT"]) == (service,)
+    assert mapping.transfers([service], phases, "ocpp2.1") == [name]
+    assert service in mapping.services([name, "WPT"])
 
 
-@pytest.mark.parametrize("service", ["AC", "AC_BPT", "DC", "DC_BPT"])
+def test_services_that_share_a_name_of_ocpp_are_said_once_and_come_back_together():
+    assert mapping.transfers(["DC", "MCS", "DC_BPT", "MCS_BPT"], 3, "ocpp2.1") == ["DC", "DC_BPT"]
+    assert mapping.transfers(["DC", "MCS", "DC_BPT", "MCS_BPT"], 3, "ocpp2.0.1") == ["DC"]
+    assert mapping.services(["DC"]) == ("DC", "MCS")  # leave to charge is no leave to discharge
+    assert mapping.services(["DC_BPT"]) == ("DC_BPT", "MCS_BPT")
+
+
+@pytest.mark.parametrize("service", SERVICES)
 @pytest.mark.parametrize("version", ["ocpp2.1", "ocpp2.0.1"])
 def test_needs_of_every_service_are_valid_in_both_versions(service, version):
     check(version, "NotifyEVChargingNeeds", "Request", mapping.needs_of(1, wish(service), version))
@@ -100,7 +108,7 @@ steps = st.lists(st.tuples(st.floats(1, 1000), st.sampled_from([0.0, 1.0, 3.5, -
 @given(steps, st.integers(1, 20))
 def test_joining_steps_never_exceeds_what_was_there(raw, points):
     series = Series(WALL, tuple(Step(round(d, 3), v) for d, v in raw))
-    made = mapping.joined(series, points)
+    made = mapping.in_fewer_steps(series, points)
     assert len(made.steps) <= max(points, 1)
     assert made.until == pytest.approx(series.until, abs=1e-5)
     for start, end, value in series.spans():

@@ -5,11 +5,11 @@ import logging
 
 import pytest
 
-from lab.csms import Csms
-from lab.csms_door import Admission
-from lab.csms_steering import Strategy
 from ocpp_bridge.charge_point import Endpoint
 from tests.ocpp_bridge.ocpp_stand import door, stand
+from v2gkit.csms.door import Admission
+from v2gkit.csms.server import Csms
+from v2gkit.csms.steering import Strategy
 
 REDIRECTS = [
     "http://login.example/",
@@ -141,8 +141,8 @@ def test_every_task_of_a_charge_point_that_is_killed_comes_back(tmp_path):
                 await s.until(lambda number=number: len(s.station.transactions) == number and s.transaction.token)
                 s.leave()
                 await s.until(lambda: s.transaction.ended)
-            kept = (tmp_path / "journal").read_bytes()
-            assert all(tx.encode() in kept for tx in s.station.transactions)
+            kept = tmp_path / "journal"  # written beside, so the last lines may come after the CSMS has heard
+            await s.until(lambda: all(tx.encode() in kept.read_bytes() for tx in s.station.transactions))
 
     asyncio.run(asyncio.wait_for(scene(), 300))
 

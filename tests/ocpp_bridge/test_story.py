@@ -5,11 +5,6 @@ from dataclasses import replace
 
 import pytest
 
-from energy.prices import parsed
-from energy.setpoint import held
-from energy.site import Site
-from lab.csms import Csms
-from lab.csms_steering import Strategy
 from secc.station import (
     AuthorizationRefused,
     Authorized,
@@ -19,12 +14,18 @@ from secc.station import (
     ScheduleReady,
     SetpointChanged,
     StopAsked,
-    responseCodeType,
 )
 from tests.ocpp_bridge.ocpp_stand import NEEDS, WALL, stand
+from v2g.energy.prices import parse_prices
+from v2g.energy.setpoint import violations
+from v2g.energy.site import Site
+from v2g.iso20.services import SERVICES
+from v2g.reasons import Reason
+from v2gkit.csms.server import Csms
+from v2gkit.csms.steering import Strategy
 
 HOURS = [(hour, price) for hour, price in enumerate([0.40, 0.45, 0.30, 0.20, 0.10, 0.08, 0.08, 0.12, 0.25, 0.30, 0.35, 0.40])]
-PRICES = parsed(
+PRICES = parse_prices(
     '{"currency": "EUR", "prices": ['
     + ",".join(f'{{"start": {WALL + h * 3600}, "import_price": {p}, "export_price": {p - 0.05}}}' for h, p in HOURS)
     + "]}"
@@ -54,7 +55,7 @@ def test_a_bidirectional_session_by_prices_from_boot_to_goodbye():
             s.arrive()
             s.pnc()
             verdict = await s.fact(Authorized)
-            assert verdict.energy_transfer == ("AC", "DC", "AC_BPT", "DC_BPT")
+            assert set(verdict.energy_transfer) == set(SERVICES)  # this CSMS gives leave for all that OCPP can name
             s.ask()
             offer = (await s.fact(ScheduleReady)).offer
             best = offer.tuples[0]
@@ -62,7 +63,7 @@ def test_a_bidirectional_session_by_prices_from_boot_to_goodbye():
             assert best.import_prices.at(WALL + 60) == pytest.approx(0.40)
             assert best.export_prices.at(WALL + 3600) == pytest.approx(0.40)
             assert offer.currency == "EUR"
-            assert not held(best.power, best)
+            assert not violations(best.power, best)
             s.choose(offer, 1)
             s.meter(1000.0, 200.0, -8_000.0)
             s.point.bridge.charger.evses[1].sample_due = 0.0  # the next sample is due now
@@ -223,7 +224,7 @@ def test_a_blocked_contract_is_refused_with_the_warning_of_the_standard():
         async with stand(Csms(blocked=frozenset({"DE8AA1A2B3C4D5"}))) as s:
             s.arrive()
             s.pnc()
-            assert (await s.fact(AuthorizationRefused)).code is responseCodeType.WARNING_GeneralPnCAuthorizationError
+            assert (await s.fact(AuthorizationRefused)).kind is Reason.CONTRACT_REFUSED
 
     run(scene)
 

@@ -13,7 +13,6 @@ import pytest
 
 from fuzz.kills import leavings
 from fuzz.kills import run as killed
-from lab.cli import main
 from ocpp_bridge.charge_point import Journal
 from pki import files
 from pki.errors import StoreError
@@ -23,6 +22,7 @@ from pki.profiles import ISO20, Role
 from pki.store import Store, create
 from pki.verify import verify
 from tests.pki.sample_pki import NOW, hierarchy
+from v2gkit.cli.main import main
 
 
 class PowerLost(BaseException):

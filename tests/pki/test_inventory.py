@@ -1,6 +1,5 @@
 """Directories that cannot work, as people make them: what is said of each, by the doctor and by the command that would stumble."""
 
-import argparse
 import base64
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,15 +11,16 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
-from lab import doctor
-from lab.cli import main
-from lab.stock import said_at_start, sides
-from pki.broken import VARIANTS, Bench
 from pki.inventory import Side, lacking
 from pki.issue import Hierarchy, build
 from pki.plan import Plan
 from pki.profiles import INTEROP, ISO20, Anchor, Role
 from pki.store import Store, create
+from v2gkit.authorities.broken import VARIANTS, Bench
+from v2gkit.cli.main import main
+from v2gkit.cli.stock import said_at_start
+from v2gkit.lab import doctor
+from v2gkit.station.stock import sides
 
 NOW = datetime.now(UTC)
 BUILT = build(Plan(responders=False), "secp521r1", NOW)
@@ -246,8 +246,8 @@ def test_the_commands_say_it_at_their_start_and_once(path: Path, capsys: pytest.
     assert main(["ev", "--connect", "[::1]:1", "--pki", str(path)]) == 2
     said = capsys.readouterr().err
     assert said.count("vehicle/secp521r1.key.pem is encrypted") == 1
-    options = argparse.Namespace(pki=path, json=False, profile="conformance")
-    assert doctor.run(options) == 1
+    options = ["doctor", "--pki", str(path)]
+    assert main(options) == 1
     assert "is encrypted" in capsys.readouterr().out
 
 

@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from pki import envelope, provisioning2
 from pki import signature as xmldsig
 from pki.authorization import Refusal
-from pki.broken import VARIANTS, Bench, Variant
 from pki.curve448 import agreement_key, agreement_public_key
 from pki.envelope import Sealed, new_contract_key, seal, seal2, unseal, unseal2
 from pki.errors import CertificateError, EnvelopeError, Flaw, SignatureError
@@ -41,6 +40,7 @@ from v2g.messages.common_types import responseCodeType as Code
 from v2g.messages.iso2 import msg_body
 from v2g.messages.iso2.msg_data_types import EMAIDType
 from v2g.messages.iso2.msg_data_types import responseCodeType as Code2
+from v2gkit.authorities.broken import VARIANTS, Bench, Variant
 
 COMMON = schema_set("common")
 CURVES = ["secp521r1", "ed448"]

@@ -7,8 +7,6 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from pki.broken import Bench
-from pki.broken_form import other_half
 from pki.errors import CertificateError, Kind
 from pki.profiles import Role
 from pki.status import Lookup, Responder, Revocation, outweighs, revocation_list, statement
@@ -16,6 +14,8 @@ from pki.status_book import Silence, StatusBook, by_records
 from pki.store import Store
 from pki.verify import verify
 from tests.pki.sample_pki import NOW, anchors, hierarchy
+from v2gkit.authorities.broken import Bench
+from v2gkit.authorities.broken_form import other_half
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 ROLES = [Role.SECC, Role.VEHICLE, Role.CONTRACT]

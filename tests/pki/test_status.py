@@ -13,8 +13,6 @@ from cryptography.x509 import ocsp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pki.broken import Bench
-from pki.broken_status import STATUS_VARIANTS, StatusVariant
 from pki.errors import CertificateError, Kind
 from pki.issue import Issued, build
 from pki.keys import ALGORITHMS
@@ -24,6 +22,8 @@ from pki.status import MAX_RESPONSE, Good, Lookup, Responder, Revocation, answer
 from pki.status_book import Silence, StatusBook, check_staples
 from pki.verify import verify
 from tests.pki.sample_pki import NOW, anchors, hierarchy
+from v2gkit.authorities.broken import Bench
+from v2gkit.authorities.broken_status import STATUS_VARIANTS, StatusVariant
 
 CURVES = list(ALGORITHMS)
 DAY = timedelta(days=1)

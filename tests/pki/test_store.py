@@ -9,7 +9,6 @@ from shutil import copytree
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from pki.broken import VARIANTS, Bench, Variant
 from pki.certificate import facts, read_pem
 from pki.chains import der
 from pki.errors import CertificateError, StoreError
@@ -20,6 +19,7 @@ from pki.profiles import Anchor, Role
 from pki.store import Store, create, read_key, replace_file, safe_name
 from pki.verify import verify
 from tests.pki.sample_pki import NOW, hierarchy
+from v2gkit.authorities.broken import VARIANTS, Bench, Variant
 
 
 @pytest.fixture(scope="module")

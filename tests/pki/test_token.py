@@ -11,7 +11,6 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from pki import signature as xmldsig
 from pki.authorization import Accepted, judge
-from pki.broken import Bench
 from pki.chains import contract_chain
 from pki.envelope import new_contract_key, seal, unseal
 from pki.errors import StoreError
@@ -26,6 +25,7 @@ from pki.verify import verify as verify_chain
 from tests.pki.sample_pki import NOW, anchors, hierarchy
 from v2g.messages import schema_set
 from v2g.messages.common_messages import PnC_AReqAuthorizationModeType
+from v2gkit.authorities.broken import Bench
 
 MODULE = next((path for path in ("/usr/lib/softhsm/libsofthsm2.so", "/usr/lib64/softhsm/libsofthsm.so") if Path(path).exists()), "")
 PIN = "4711"

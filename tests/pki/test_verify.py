@@ -15,17 +15,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from OpenSSL import crypto
 
-from pki.broken import ROLES, VARIANTS, Bench, Chain, Variant, octets
 from pki.certificate import facts, read
 from pki.errors import CertificateError, Kind
 from pki.issue import build
 from pki.keys import ALGORITHMS
-from pki.order import arranged
+from pki.order import in_order
 from pki.plan import Plan
 from pki.profiles import INTEROP, ISO2, ISO20, LEAVES, PROFILES, Role
 from pki.store import read_chain
 from pki.verify import Anchors, explain, verify
 from tests.pki.sample_pki import NOW, anchors, hierarchy
+from v2gkit.authorities.broken import ROLES, VARIANTS, Bench, Chain, Variant, octets
 
 RULES = {"secp521r1": ISO20, "ed448": ISO20, "secp256r1": ISO2}
 CURVES = list(RULES)
@@ -262,6 +262,18 @@ def test_the_rules_of_one_generation_cite_no_requirement_of_the_other() -> None:
                 assert not finding.requirement.startswith(foreign), (variant.name, finding)
 
 
+@pytest.mark.parametrize("name", ["wrong-component", "no-component"])
+def test_the_domain_component_of_a_station_of_minus_2_is_demanded(name: str) -> None:
+    (variant,) = (each for each in VARIANTS if each.name == name)
+    chain = variant.chain(Bench(hierarchy("secp256r1"), Role.SECC, NOW))
+    with pytest.raises(CertificateError) as caught:
+        verify(chain, Role.SECC, anchors("secp256r1"), NOW, rules=ISO2)
+    assert caught.value.kind is Kind.WRONG_PROFILE
+    assert "DC is " in str(caught.value)
+    findings = explain(chain, Role.SECC, anchors("secp256r1"), NOW, rules=ISO2)
+    assert [finding.requirement for finding in findings if not finding.holds] == ["V2G2-925"]
+
+
 # --- order ---
 
 
@@ -288,7 +300,7 @@ def test_what_is_not_in_order_is_noted_and_arranged(picks: tuple[int, ...], note
     one = hierarchy()[Role.SECC]
     held = (*one.chain, one.root, hierarchy()[Role.OEM_SUB1].certificate)
     sent = [held[pick] for pick in picks]
-    served, said = arranged(sent)
+    served, said = in_order(sent)
     assert served[:3] == one.chain
     assert (list(said), one.root in served) == (notes, False)
     assert list(verify(sent, Role.SECC, anchors(), NOW).warnings) == notes

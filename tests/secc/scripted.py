@@ -4,13 +4,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from energy.offer import Offer, Tuple
-from energy.series import Series
 from secc import station as words
+from secc.engine import SeccSession
 from secc.outlet import Outlet
-from secc.session import SeccSession
+from v2g.energy.offer import Offer, Tuple
+from v2g.energy.series import Series
+from v2g.exi.derive import least
 from v2g.exi.schema import Type
-from v2g.messages import ac, common_messages, dc
+from v2g.iso20 import frames
+from v2g.iso20.modes import ac_modes
+from v2g.iso20.rational import rational
+from v2g.iso20.sequence import State
+from v2g.iso20.services import PROTOCOLS, SERVICES
+from v2g.messages import ac, acdp, common_messages, dc
 from v2g.messages.app_protocol import AppProtocolType, supportedAppProtocolReq
 from v2g.messages.common_messages import (
     AuthorizationReq,
@@ -25,30 +31,32 @@ from v2g.messages.common_messages import (
     Scheduled_EVPPTControlModeType,
     Scheduled_SEReqControlModeType,
     ScheduleExchangeReq,
+    SelectedServiceListType,
     SelectedServiceType,
     ServiceDetailReq,
     ServiceDiscoveryReq,
     ServiceSelectionReq,
     SessionSetupReq,
     SessionStopReq,
+    VehicleCheckInReq,
+    VehicleCheckOutReq,
     authorizationType,
     chargeProgressType,
     chargingSessionType,
+    evCheckInStatusType,
+    evCheckOutStatusType,
+    parkingMethodType,
 )
 from v2g.messages.common_types import MessageHeaderType, RationalNumberType, processingType
-from v2g.session import frames
 from v2g.session.clock import Clock
 from v2g.session.endpoint import Event, Noted
 from v2g.session.errors import StationFailed
-from v2g.session.rational import rational
-from v2g.session.sap import PROTOCOLS
 from v2g.session.v2gtp import FrameReader
 
 EPOCH = 1_790_000_000.0
 LIMITS = words.Limits(
     charge_power=50_000, discharge_power=30_000, charge_current=125, discharge_current=75, voltage=920, voltage_minimum=150
 )
-SERVICES = {"AC": 1, "DC": 2, "AC_BPT": 5, "DC_BPT": 6}
 
 
 def secure(leaf: bytes = b"vehicle") -> Any:
@@ -124,7 +132,7 @@ class Scripted:
     def send(self, request: Type, payload_type: int | None = None) -> None:
         from v2g.session.v2gtp import frame
 
-        kind = frames.payload_type_of(type(request)) if payload_type is None else payload_type
+        kind = frames.payload_type_for(request) if payload_type is None else payload_type
         self.octets(frame(kind, frames.exi(request)))
 
     def octets(self, octets: bytes) -> None:
@@ -143,7 +151,7 @@ class Scripted:
         """Every WARNING and every end before its time says why: in whatever test it happens."""
         code = getattr(response, "ResponseCode", None)
         if code is not None and code.value.startswith("WARNING"):
-            said = [e.objection for e in self.happened if isinstance(e, words.Objected) and e.objection.code.value == code.value]
+            said = [e.objection for e in self.happened if isinstance(e, words.Objected) and e.code == code.value]
             assert said, f"{type(response).__name__} is a {code.value} and nobody said why"
             assert said[-1].reason
             assert said[-1].requirement is None or said[-1].requirement not in said[-1].reason
@@ -153,10 +161,10 @@ class Scripted:
             assert ended.facts["requirement"] == self.session.ended.requirement
             assert self.session.ended.reason
 
-    def ask(self, cls: type[Type], **fields: Any) -> Any:
-        """Send a request of that class and return the one response."""
+    def ask(self, cls: type[Type], on: int | None = None, **fields: Any) -> Any:
+        """Send a request of that class, on its own payload type or another, and return the one response."""
         named = {} if cls is supportedAppProtocolReq else {"Header": self.header()}
-        self.send(cls(**{**named, **fields}))
+        self.send(cls(**{**named, **fields}), on)
         (answer,) = self.answers()
         if cls is SessionSetupReq:
             self.id = answer.Header.SessionID
@@ -204,6 +212,14 @@ class Scripted:
                 return words.OutputMeasured(voltage, current)
             case words.CloseContactor():
                 return words.ContactorIs(True)
+            case words.ConnectDevice():
+                return words.DeviceIs("EndPosition")
+            case words.DisconnectDevice():
+                return words.DeviceIs("Home")
+            case words.CheckInReported(arrival=arrival):
+                return words.PlaceIs(words.ParkingPlace(7, 8, 0, occupied=arrival.status == "Completed"))
+            case words.CheckOutReported():
+                return words.CheckedOut()
             case words.OpenContactor():
                 return words.ContactorIs(False)
         return None
@@ -228,7 +244,7 @@ class Scripted:
         return self.ask(supportedAppProtocolReq, AppProtocol=(entry,))
 
     def setup(self, service: str = "DC") -> Any:
-        self.sap(service.split("_")[0].lower())
+        self.sap(SERVICES[service].schema_set)
         return self.ask(SessionSetupReq, EVCCID="WMIV1234567890ABCDEX")
 
     def authorize(self) -> Any:
@@ -245,16 +261,20 @@ class Scripted:
 
     def select(self, service: str = "DC", parameter_set: int = 1) -> Any:
         self.ask(ServiceDiscoveryReq)
-        self.ask(ServiceDetailReq, ServiceID=SERVICES[service])
+        self.ask(ServiceDetailReq, ServiceID=SERVICES[service].id)
         return self.choose(service, parameter_set)
 
-    def choose(self, service: str, parameter_set: int = 1) -> Any:
-        chosen = SelectedServiceType(ServiceID=SERVICES[service], ParameterSetID=parameter_set)
-        return self.ask(ServiceSelectionReq, SelectedEnergyTransferService=chosen)
+    def choose(self, service: str, parameter_set: int = 1, parking: tuple[int, ...] = ()) -> Any:
+        beside = tuple(SelectedServiceType(ServiceID=66, ParameterSetID=number) for number in parking)
+        added = SelectedServiceListType(SelectedService=beside) if beside else None
+        chosen = SelectedServiceType(ServiceID=SERVICES[service].id, ParameterSetID=parameter_set)
+        return self.ask(ServiceSelectionReq, SelectedEnergyTransferService=chosen, SelectedVASList=added)
 
     def parameters(self, service: str = "DC", **changes: Any) -> Any:
-        bidirectional = service.endswith("_BPT")
-        if service.startswith("DC"):
+        bidirectional = SERVICES[service].bidirectional
+        if self.session.context.state is State.ACDP_POSITIONING:
+            self.docked()
+        if SERVICES[service].dc:
             fields = {
                 "EVMaximumChargePower": r(60e3), "EVMinimumChargePower": r(0), "EVMaximumChargeCurrent": r(150),
                 "EVMinimumChargeCurrent": r(0), "EVMaximumVoltage": r(450), "EVMinimumVoltage": r(300),
@@ -268,13 +288,10 @@ class Scripted:
             return self.ask(dc.DC_ChargeParameterDiscoveryReq, DC_CPDReqEnergyTransferMode=made)
         fields = {"EVMaximumChargePower": r(11e3), "EVMinimumChargePower": r(0)}
         back = {"EVMaximumDischargePower": r(11e3), "EVMinimumDischargePower": r(0)}
-        mode = ac.BPT_AC_CPDReqEnergyTransferModeType if bidirectional else ac.AC_CPDReqEnergyTransferModeType
-        return self.ask(
-            ac.AC_ChargeParameterDiscoveryReq,
-            AC_CPDReqEnergyTransferMode=mode(**{**fields, **(back if bidirectional else {}), **changes}),
-        )
+        given = {**fields, **(back if bidirectional else {}), **changes}
+        return self.ask(ac.AC_ChargeParameterDiscoveryReq, AC_CPDReqEnergyTransferMode=least(ac_modes(SERVICES[service]).asks, **given))
 
-    def exchange(self, control: str = "Scheduled", points: int = 1024, **changes: Any) -> Any:
+    def exchange(self, control: str = "Scheduled", points: int = 1024, on: int | None = None, **changes: Any) -> Any:
         energies = {"EVTargetEnergyRequest": r(30e3), "EVMaximumEnergyRequest": r(40e3), "EVMinimumEnergyRequest": r(-20e3)}
         if control == "Scheduled":
             mode: dict[str, Any] = {
@@ -282,7 +299,7 @@ class Scripted:
             }
         else:
             mode = {"Dynamic_SEReqControlMode": Dynamic_SEReqControlModeType(**{"DepartureTime": 3 * 3600, **energies, **changes})}
-        return self.ask(ScheduleExchangeReq, MaximumSupportingPoints=points, **mode)
+        return self.ask(ScheduleExchangeReq, on, MaximumSupportingPoints=points, **mode)
 
     def scheduled(self, control: str = "Scheduled") -> Any:
         return polled(lambda: self.exchange(control))
@@ -311,11 +328,14 @@ class Scripted:
         return self.deliver("Start", EVPowerProfile=self.profile(control))
 
     def loop(self, service: str = "DC", control: str = "Scheduled", meter: bool = False, **changes: Any) -> Any:
-        energy, kind = service.removesuffix("_BPT"), control
+        row, energy = SERVICES[service], "DC" if SERVICES[service].dc else "AC"
         module: Any = dc if energy == "DC" else ac
-        prefix = "BPT_" if service.endswith("_BPT") else ""
-        mode_class = getattr(module, f"{prefix}{kind}_{energy}_CLReqControlModeType")
-        mode = mode_class(**{**self.loop_fields(energy, control, bool(prefix)), **changes})
+        prefix = "BPT_" if row.bidirectional else ""
+        mode_class: Any = getattr(dc, f"{prefix}{control}_DC_CLReqControlModeType") if row.dc else ac_modes(row).loop[control][0]  # type: ignore[index]
+        given = self.loop_fields(energy, control, bool(prefix))
+        if row.der and control == "Scheduled":
+            given |= {"EVMaximumDischargePower": r(11e3), "EVMinimumDischargePower": r(0)}
+        mode = least(mode_class, **{**given, **changes})
         fields = {"MeterInfoRequested": meter, "CLReqControlMode": mode}
         if energy == "DC":
             fields["EVPresentVoltage"] = r(400)
@@ -351,6 +371,36 @@ class Scripted:
     def welding(self, processing: str = "Ongoing") -> Any:
         return self.ask(dc.DC_WeldingDetectionReq, EVProcessing=processingType[processing])
 
+    def positioning(self, moving: bool = False) -> Any:
+        return self.ask(acdp.ACDP_VehiclePositioningReq, EVMobilityStatus=moving, EVPositioningSupport=False)
+
+    def connect(self, state: str = "State_B") -> Any:
+        return self.ask(acdp.ACDP_ConnectReq, EVElectricalChargingDeviceStatus=acdp.electricalChargingDeviceStatusType(state))
+
+    def disconnect(self, state: str = "State_B") -> Any:
+        return self.ask(acdp.ACDP_DisconnectReq, EVElectricalChargingDeviceStatus=acdp.electricalChargingDeviceStatusType(state))
+
+    def check_in(self, status: str = "CheckIn", method: str = "Manual", **said: Any) -> Any:
+        fields = {"EVCheckInStatus": evCheckInStatusType(status), "ParkingMethod": parkingMethodType(method), **said}
+        return self.ask(VehicleCheckInReq, **fields)
+
+    def check_out(self, status: str = "CheckOut", time: int = 1_790_003_600) -> Any:
+        return self.ask(VehicleCheckOutReq, EVCheckOutStatus=evCheckOutStatusType(status), CheckOutTime=time)
+
+    def parks(self, service: str = "DC", parking: tuple[int, ...] = (1, 2)) -> None:
+        """Authorized, and a service selected with ParkingStatus."""
+        self.authorized(service)
+        self.ask(ServiceDiscoveryReq)
+        for each in (SERVICES[service].id, 66):
+            self.ask(ServiceDetailReq, ServiceID=each)
+        self.choose(service, parking=parking)
+
+    def docked(self) -> None:
+        """The vehicle stands under the device, and that is down."""
+        self.tell(words.PositionIs(words.Position(reachable=True)))
+        polled(self.positioning)
+        polled(self.connect)
+
     # --- journeys ---
 
     def ready(self, service: str = "DC", control: str = "Scheduled") -> None:
@@ -359,7 +409,7 @@ class Scripted:
         self.select(service, 1 if control == "Scheduled" else 2)
         self.parameters(service)
         self.scheduled(control)
-        if service.startswith("DC"):
+        if SERVICES[service].dc:
             self.isolated()
             self.pre_charge()
             self.pre_charge("Finished")

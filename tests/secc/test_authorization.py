@@ -9,8 +9,6 @@ import pytest
 from cryptography import x509
 
 from pki import signature as xmldsig
-from pki.broken import VARIANTS, Bench, Variant
-from pki.broken_form import other_half
 from pki.chains import contract_chain
 from pki.identifiers import check_digit
 from pki.issue import Issued
@@ -19,7 +17,8 @@ from pki.profiles import INTEROP, ISO20, Role
 from pki.provisioning import ProvisioningService, ask
 from pki.verify import Anchors
 from secc import station as words
-from secc.verifier import PkiVerifier
+from secc.claims import Trust
+from secc.iso20.verifier import PkiVerifier
 from tests.pki.sample_pki import NOW, anchors, hierarchy
 from tests.secc.scripted import Scripted, outlet
 from v2g.exi.derive import least
@@ -37,16 +36,19 @@ from v2g.messages.common_messages import (
 from v2g.messages.common_types import ListOfRootCertificateIDsType, MessageHeaderType, processingType
 from v2g.messages.common_types import responseCodeType as Code
 from v2g.messages.xmldsig import SignatureValueType
+from v2g.reasons import Reason
 from v2g.session.endpoint import Relaxed
 from v2g.session.profiles import P256_SIGNATURES
 from v2g.session.v2gtp import PayloadType
+from v2gkit.authorities.broken import VARIANTS, Bench, Variant
+from v2gkit.authorities.broken_form import other_half
 
 COMMON = schema_set("common")
 
 
 def pnc(service: str = "DC", **changes: Any) -> Scripted:
     """A station that takes contracts, and a car before AuthorizationSetup."""
-    given = {"verifier": PkiVerifier(anchors()), **changes.pop("given", {})}
+    given = {"verifier": PkiVerifier(Trust(anchors())), **changes.pop("given", {})}
     car = Scripted(outlet(authorizations=("EIM", "PnC"), **changes), epoch=NOW.timestamp(), given=given)
     car.setup(service)
     return car
@@ -190,7 +192,7 @@ def test_a_selection_that_its_mode_contradicts_is_no_authorization() -> None:
 
 @pytest.mark.parametrize("curve", ["secp521r1", "ed448"])
 def test_a_good_contract_is_asked_about_with_its_emaid_and_chain(curve: str) -> None:
-    car = pnc(given={"verifier": PkiVerifier(anchors(curve))})
+    car = pnc(given={"verifier": PkiVerifier(Trust(anchors(curve)))})
     request = signed(car, challenge(car), contract(curve))
     assert answer(car, request).EVSEProcessing is processingType.Ongoing
     (wanted,) = car.wants(words.AuthorizationWanted)
@@ -357,7 +359,7 @@ def test_a_signature_that_does_not_hold_ends_the_session(forge: Any) -> None:
 
 
 def test_a_contract_of_an_unknown_root_is_a_warning_and_the_car_may_try_another() -> None:
-    car = pnc(given={"verifier": PkiVerifier(Anchors())})
+    car = pnc(given={"verifier": PkiVerifier(Trust(Anchors()))})
     assert answer(car, signed(car, challenge(car))).ResponseCode is Code.WARNING_CertificateValidationError
     assert car.authorize().ResponseCode is Code.OK
 
@@ -379,7 +381,7 @@ def test_a_certificate_of_garbage_is_refused_and_nothing_breaks(certificate: byt
 
 
 def test_an_unknown_provider_is_a_warning() -> None:
-    car = pnc(given={"verifier": PkiVerifier(anchors(), providers=("DEXYZ",))})
+    car = pnc(given={"verifier": PkiVerifier(Trust(anchors(), providers=("DEXYZ",)))})
     assert answer(car, signed(car, challenge(car))).ResponseCode is Code.WARNING_eMSPUnknown
 
 
@@ -388,16 +390,15 @@ def test_a_backend_refusal_passes_its_code_on() -> None:
     car.auto = False
     request = signed(car, challenge(car))
     answer(car, request)
-    car.tell(words.AuthorizationRefused(Code.WARNING_CertificateRevoked))
+    car.tell(words.AuthorizationRefused(Reason.CERTIFICATE_REVOKED))
     assert answer(car, request).ResponseCode is Code.WARNING_CertificateRevoked
 
 
 def test_p256_contracts_pass_under_interop_alone_and_are_told() -> None:
-    from secc.trust import RULES
-    from secc.verifier import SUITES
+    from secc.trust import RULES, SUITES
 
     for profile, expected in (("conformance", Code.FAILED_SignatureError), ("interop", Code.OK)):
-        verifier = PkiVerifier(anchors("secp256r1"), RULES[profile], SUITES[profile])
+        verifier = PkiVerifier(Trust(anchors("secp256r1"), RULES[profile], SUITES[profile]))
         car = pnc(given={"verifier": verifier}, profile=profile)
         response = answer(car, signed(car, challenge(car), contract("secp256r1")))
         assert response.ResponseCode is expected
@@ -409,7 +410,7 @@ def test_p256_contracts_pass_under_interop_alone_and_are_told() -> None:
 def test_a_contract_that_is_not_strict_der_passes_under_interop_alone_and_is_told(variant: Variant) -> None:
     chain = variant.chain(Bench(hierarchy(), Role.CONTRACT, NOW))
     for rules, code in ((ISO20, Code.WARNING_CertificateValidationError), (INTEROP, Code.OK)):
-        car = pnc(given={"verifier": PkiVerifier(anchors(), rules)})
+        car = pnc(given={"verifier": PkiVerifier(Trust(anchors(), rules))})
         carried = ContractCertificateChainType(Certificate=chain[0], SubCertificates=SubCertificatesType(Certificate=chain[1:]))
         mode = PnC_AReqAuthorizationModeType(Id="id1", GenChallenge=challenge(car), ContractCertificateChain=carried)
         signature = xmldsig.sign([mode], contract().key, COMMON)
@@ -461,6 +462,7 @@ def test_an_installation_is_relayed_and_its_answer_comes_under_this_session() ->
     request = installation(car)
     assert answer(car, request).EVSEProcessing is processingType.Ongoing
     (wanted,) = car.wants(words.CertificateInstallationWanted)
+    assert wanted.namespace == "urn:iso:std:iso:15118:-20:CommonMessages"
     assert answer(car, request).EVSEProcessing is processingType.Ongoing
     service = ProvisioningService(hierarchy()[Role.CPS], anchors(), lambda pcid: [contract()], lambda n: bytes(range(n)))
     car.tell(words.CertificateReady(service.answer_exi(wanted.exi, NOW)))
@@ -529,3 +531,74 @@ def test_headers_are_ours() -> None:
     response = car.ask(AuthorizationSetupReq)
     assert response.Header == MessageHeaderType(SessionID=car.id, TimeStamp=int(car.wall))
     assert response.Header.SessionID != bytes(8)
+
+
+# --- whom an answer is for ---
+
+
+def test_a_verdict_names_the_question_that_it_answers() -> None:
+    """The backend answers about the first contract when the second was asked about: by number, in whatever order."""
+    car = pnc()
+    car.auto = False
+    octets, other = challenge(car), second_contract()
+    answer(car, signed(car, octets))
+    answer(car, signed(car, octets, other))
+    first, second = car.wants(words.AuthorizationWanted)
+    assert first.number != second.number
+    car.tell(words.Authorized(about=first.number))
+    assert answer(car, signed(car, octets, other)).EVSEProcessing is processingType.Ongoing
+    car.tell(words.Authorized(about=second.number))
+    assert answer(car, signed(car, octets, other)).EVSEProcessing is processingType.Finished
+    assert car.session.context.agreement.emaid == second.emaid
+
+
+def test_a_verdict_without_a_number_answers_the_oldest_question() -> None:
+    car = pnc()
+    car.auto = False
+    octets, other = challenge(car), second_contract()
+    answer(car, signed(car, octets))
+    answer(car, signed(car, octets, other))
+    car.tell(words.Authorized())
+    assert answer(car, signed(car, octets, other)).EVSEProcessing is processingType.Ongoing
+    car.tell(words.Authorized())
+    assert answer(car, signed(car, octets, other)).EVSEProcessing is processingType.Finished
+
+
+@pytest.mark.parametrize("numbered", [True, False])
+def test_a_late_verdict_on_a_contract_is_no_card(numbered: bool) -> None:
+    """Plug & Charge times out, the backend says yes at last, and the car asks again without contract: nobody has shown a card."""
+    car = pnc()
+    car.auto = False
+    request = signed(car, challenge(car))
+    answer(car, request)
+    while answer(car, request).EVSEProcessing is processingType.Ongoing:
+        car.now += 5.0
+    (asked,) = car.wants(words.AuthorizationWanted)
+    car.tell(words.Authorized(about=asked.number if numbered else None))
+    assert car.authorize().EVSEProcessing is processingType.Ongoing
+    assert car.authorize().EVSEProcessing is processingType.Ongoing
+    assert car.session.context.agreement.authorization is None
+    car.tell(words.Authorized())
+    assert car.authorize().EVSEProcessing is processingType.Finished
+
+
+def test_a_card_is_no_verdict_on_a_contract() -> None:
+    car = pnc()
+    car.auto = False
+    request = signed(car, challenge(car))
+    answer(car, request)
+    (asked,) = car.wants(words.AuthorizationWanted)
+    car.tell(words.AuthorizationRefused(about=asked.number), words.Authorized())
+    assert answer(car, request).ResponseCode.value.startswith("WARNING")
+
+
+def test_an_installation_is_answered_by_what_is_about_it() -> None:
+    car = pnc(certificate_installation=True)
+    car.auto = False
+    challenge(car)
+    answer(car, installation(car))
+    (wanted,) = car.wants(words.CertificateInstallationWanted)
+    car.tell(words.CertificateRefused(about=wanted.number + 1))
+    assert answer(car, installation(car)).EVSEProcessing is processingType.Ongoing
+    car.tell(words.CertificateRefused(about=wanted.number))
+    assert answer(car, installation(car)).EVSEProcessing is processingType.Finished

@@ -1,17 +1,18 @@
 """The built-in backend: rules for EIM, plans for schedules, setpoints from the plan."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
-from energy.needs import Needs
-from energy.series import Series
-from energy.site import Site
 from secc import station as words
-from secc.backend import LocalBackend, Surroundings
-from v2g.messages.common_types import responseCodeType as Code
+from secc.backend import LocalBackend, Stay, Surroundings, UnderGridCodes
+from v2g.energy.der import GridControl
+from v2g.energy.needs import Needs
+from v2g.energy.series import Series
+from v2g.energy.site import Site
+from v2g.reasons import Reason
 from v2g.session.endpoint import Ended
 
 START = 1_790_000_000.0
@@ -67,7 +68,7 @@ def test_eim_is_accepted_refused_or_left_to_somebody_else() -> None:
     desk = Desk(given={"eim": "refuse"})
     desk.hear(EIM)
     (refused,) = desk.told
-    assert refused.code is Code.WARNING_EIMAuthorizationFailure
+    assert refused.kind is Reason.CARD_REFUSED
     assert "by rule" in refused.reason
     desk = Desk(given={"eim": "wait"})
     desk.hear(EIM)
@@ -92,6 +93,59 @@ def test_a_card_of_the_car_before_is_none() -> None:
     assert desk.told == []
 
 
+STARTED = words.SessionStarted(0.0, bytes(8), "CAR")
+CODES = GridControl(discharge_maximum=2_000.0)
+
+
+def test_a_car_that_leaves_its_stay_to_the_station_is_told_it_from_its_arrival() -> None:
+    desk = Desk(given={"stay": Stay(seconds=2 * HOUR, minimum_soc=20.0, target_soc=80.0)})
+    desk.wall += 600.0
+    desk.hear(STARTED)
+    assert desk.told == [words.MobilityNeedsSet(START + 600.0 + 2 * HOUR, 20.0, 80.0)]
+    desk = Desk(given={"stay": Stay(target_soc=80.0)})
+    desk.hear(STARTED)
+    assert desk.told == [words.MobilityNeedsSet(None, None, 80.0)]
+    desk = Desk()
+    desk.hear(STARTED)
+    assert desk.told == []  # nobody has said: the car's own needs hold
+
+
+def test_every_session_is_told_what_the_grid_asks_and_the_one_that_is_here_of_each_change() -> None:
+    desk = Desk(given={"grid": CODES})
+    assert desk.told == []
+    desk.hear(STARTED)
+    assert desk.told == [words.GridControlChanged(CODES)]
+    other = GridControl(var=500.0)
+    desk.backend.ask_of_cars(other)
+    desk.backend.ask_of_cars(None)
+    assert desk.told[1:] == [words.GridControlChanged(other), words.GridControlChanged(GridControl())]
+    desk.backend.ended(Ended("Terminate"))
+    desk.backend.ask_of_cars(CODES)
+    assert len(desk.told) == 3  # nobody is here
+    desk.backend.began(desk.told.append)
+    desk.hear(STARTED)
+    assert desk.told[3:] == [words.GridControlChanged(CODES)]
+
+
+def test_the_codes_of_a_grid_stand_before_any_backend_and_take_nothing_from_it() -> None:
+    """A CSMS decides who charges, and its reason reaches the car as it was; the codes are the station's own configuration."""
+    desk = Desk(given={"eim": "refuse"})
+    backend, told = UnderGridCodes(desk.backend, CODES), desk.told
+    backend.heard(STARTED)
+    assert told == []  # no session has begun here
+    backend.began(told.append)
+    backend.heard(STARTED)
+    backend.heard(EIM)
+    assert told[0] == words.GridControlChanged(CODES)
+    assert [(one.kind, one.reason) for one in told[1:]] == [
+        (Reason.CARD_REFUSED, "charging without a contract is refused here by rule (eim)")
+    ]
+    backend.ended(Ended("Terminate"))
+    backend.heard(STARTED)
+    backend.heard(EIM)
+    assert len(told) == 2  # neither speaks to a session that is over
+
+
 def test_a_contract_that_the_session_verified_is_good() -> None:
     desk = Desk()
     desk.hear(words.AuthorizationWanted(0.0, "PnC", "CAR", "DEV2GC00000001G", (b"der",)))
@@ -100,9 +154,9 @@ def test_a_contract_that_the_session_verified_is_good() -> None:
 
 def test_there_are_no_contracts_to_install() -> None:
     desk = Desk()
-    desk.hear(words.CertificateInstallationWanted(0.0, b"", 1))
+    desk.hear(words.CertificateInstallationWanted(0.0, b"", "urn:of:a:schema", 1))
     (refused,) = desk.told
-    assert refused.code is Code.WARNING_NoCertificateAvailable
+    assert refused.kind is Reason.NO_CERTIFICATE
     assert "no provisioning service" in refused.reason
 
 
@@ -156,6 +210,27 @@ def test_a_car_that_is_full_is_not_led_to_charge() -> None:
     assert _steered(desk)[-1] == 0
 
 
+def test_where_time_runs_fast_the_setpoint_follows_every_change_of_the_plan() -> None:
+    """At a scale of 8400 a second is more than two hours: a look every second would pass over a peak."""
+    scale = 8_400.0
+    desk = Desk()
+    desk.backend.around = replace(desk.backend.around, until=lambda wall: (wall - desk.wall) / scale)
+    desk.hear(words.ServiceSelected(0.0, "DC_BPT", "Dynamic"), words.NeedsChanged(0.0, NEEDS, True))
+    desk.work()
+    desk.hear(words.PowerStarted(0.0))
+    plan = desk.backend._plan
+    assert plan is not None
+    seen = []
+    while desk.calls and desk.wall < plan.power.until - 600:
+        delay, call = desk.calls.pop()
+        assert 0.02 <= delay <= 1.0
+        desk.wall += delay * scale
+        call()
+        seen.append(desk.wall)
+    for edge in plan.power.merged().edges()[1:-1]:
+        assert min(after - edge for after in seen if after >= edge) <= 0.02 * scale + 1, edge
+
+
 def test_scheduled_control_is_not_steered() -> None:
     desk = Desk()
     desk.hear(words.ServiceSelected(0.0, "DC", "Scheduled"), words.NeedsChanged(0.0, NEEDS, True))
@@ -166,8 +241,8 @@ def test_scheduled_control_is_not_steered() -> None:
 
 
 def test_without_a_solver_there_is_still_an_offer(monkeypatch: pytest.MonkeyPatch) -> None:
-    from energy.program import SolverMissing
     from secc import backend
+    from v2g.energy.program import SolverMissing
 
     def missing(*_: Any) -> Any:
         raise SolverMissing
@@ -177,3 +252,78 @@ def test_without_a_solver_there_is_still_an_offer(monkeypatch: pytest.MonkeyPatc
     (at_once,) = offered.tuples
     assert at_once.power.at(START) == pytest.approx(11e3)
     assert plan.unmet == pytest.approx(0)
+
+
+@pytest.mark.parametrize("control", ["Scheduled", "Dynamic"])
+def test_a_car_that_stands_by_is_asked_back_when_power_is_wanted_that_was_not_before(control: Any) -> None:
+    desk = Desk()
+    desk.hear(words.ServiceSelected(0.0, "DC", control), words.NeedsChanged(0.0, NEEDS, first=True))
+    desk.work()
+    plan = desk.backend._plan
+    assert plan is not None
+    idle = [start for start, _, power in plan.power.spans() if power == 0.0]
+    busy = [start for start, _, power in plan.power.spans() if power != 0.0]
+    assert idle
+    assert busy
+
+    def asked() -> int:
+        return sum(isinstance(fact, words.ExitStandbyAsked) for fact in desk.told)
+
+    desk.hear(words.PowerStarted(0.0))
+    desk.wall = busy[0]
+    desk.hear(words.PowerStopped(0.0), words.StoodBy(0.0))
+    desk.pass_time()
+    assert asked() == 0  # it stands by although power is offered: that is its own wish
+    desk.wall = idle[0]
+    desk.pass_time()
+    desk.wall = busy[-1]
+    desk.pass_time()
+    assert asked() == 1
+    desk.pass_time()
+    assert asked() == 1
+
+    desk.hear(words.PowerStarted(0.0), words.PowerStopped(0.0), words.StoodBy(0.0))
+    desk.wall = idle[0]
+    desk.pass_time()
+    desk.backend.ended(Ended("Terminate"))
+    desk.wall = busy[-1]
+    desk.pass_time()
+    assert asked() == 1
+
+
+def test_one_plan_is_made_at_a_time_and_of_what_waits_only_the_newest() -> None:
+    """A car that polls faster than plans are made must not pile them up: they would outlive its session, and the station's end."""
+    desk = Desk()
+    for number in range(60):
+        desk.hear(words.NeedsChanged(0.0, replace(NEEDS, energy_target=10e3 + number), first=True))
+    assert len(desk.jobs) == 1
+    desk.work()
+    assert len(desk.jobs) == 1
+    desk.work()
+    assert desk.jobs == []
+    first, last = (fact.offer.tuples[0].plan for fact in desk.told if isinstance(fact, words.ScheduleReady))
+    assert sum(first.power.values) < sum(last.power.values)
+
+
+def test_a_plan_for_a_car_that_has_gone_is_told_to_nobody_and_makes_way_for_the_next() -> None:
+    desk = Desk()
+    desk.hear(words.NeedsChanged(0.0, NEEDS, first=True))
+    desk.backend.ended(Ended("Terminate"))
+    desk.backend.began(desk.told.append)
+    desk.hear(words.NeedsChanged(0.0, NEEDS, first=True))
+    assert len(desk.jobs) == 1
+    desk.work()
+    assert desk.told == []
+    desk.work()
+    assert [type(fact) for fact in desk.told] == [words.ScheduleReady]
+
+
+def test_a_plan_that_fails_is_not_the_last() -> None:
+    desk = Desk()
+    desk.hear(words.NeedsChanged(0.0, NEEDS, first=True))
+    (_, done) = desk.jobs.pop()
+    with pytest.raises(ArithmeticError):
+        done(ArithmeticError("no plan"))
+    desk.hear(words.NeedsChanged(0.0, NEEDS, first=True))
+    desk.work()
+    assert [type(fact) for fact in desk.told] == [words.ScheduleReady]

@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 
 from secc import config
-from secc.config import limits_of, parsed
+from secc.backend import Stay
+from secc.config import limits_of, parse
 from secc.outlet import Outlet
 from secc.simulated import AC_LIMITS, DC_LIMITS, Physics
 from secc.station import Limits
-from v2g.settings import ConfigError
+from v2g.energy.der import GridControl
+from v2g.energy.tariff import Tariff
+from v2g.settings.strict import ConfigError
 
 FILE = """
 port = 0
@@ -48,7 +51,7 @@ hardware = { driver = "my.charger:Charger" }
 
 
 def test_a_file_says_what_it_says_and_nothing_else_changes() -> None:
-    read = parsed(FILE)
+    read = parse(FILE)
     assert (read.port, read.tls, read.profile, read.time_scale, read.host) == (0, False, "interop", 60, "::1")
     assert (read.site.import_limit, read.site.prices, read.site.export_limit) == (5000, "day.csv", None)
     assert read.eim.rule == "wait"
@@ -64,22 +67,22 @@ def test_a_file_says_what_it_says_and_nothing_else_changes() -> None:
 
 
 def test_a_file_that_says_nothing_is_one_outlet() -> None:
-    (outlet,) = parsed("tls = false").outlets()
+    (outlet,) = parse("tls = false").outlets()
     assert (outlet.evse_id, outlet.port, outlet.host) == ("DE*V2G*E1", 15118, "::1")
     assert limits_of(outlet) == DC_LIMITS
-    assert limits_of(parsed("tls = false", offer={"services": ["AC"]}).outlets()[0]) == AC_LIMITS
+    assert limits_of(parse("tls = false", offer={"services": ["AC"]}).outlets()[0]) == AC_LIMITS
 
 
 def test_who_names_a_provisioning_service_offers_to_install() -> None:
-    read = parsed("tls = false\n[cps]\nurl = 'http://[::1]:8889/installation'")
+    read = parse("tls = false\n[cps]\nurl = 'http://[::1]:8889/installation'")
     (outlet,) = read.outlets()
     assert outlet.offer is not None
     assert outlet.offer.certificate_installation
-    assert not parsed("tls = false").outlets()[0].offer.certificate_installation  # type: ignore[union-attr]
+    assert not parse("tls = false").outlets()[0].offer.certificate_installation  # type: ignore[union-attr]
 
 
 def test_flags_overrule_a_file() -> None:
-    read = parsed(FILE, port=9, offer={"services": ["DC"]})
+    read = parse(FILE, port=9, offer={"services": ["DC"]})
     assert (read.port, read.offer.services, read.offer.controls) == (9, ("DC",), ("Dynamic",))
 
 
@@ -106,7 +109,7 @@ WRONG: list[tuple[str, str]] = [
 @pytest.mark.parametrize(("text", "said"), WRONG)
 def test_what_cannot_be_meant_is_said_by_name(text: str, said: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(said)):
-        parsed(text)
+        parse(text)
 
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "secc.md").read_text().partition("## The file of a station")[2]
@@ -117,21 +120,24 @@ DECLARED = {
     "hardware": config.Hardware,
     "hardware.physics": Physics,
     "site": config.SiteConfig,
+    "site.tariff": Tariff,
     "eim": config.Eim,
     "metering": config.Metering,
     "cps": config.Cps,
+    "stay": Stay,
+    "der": GridControl,
     "outlet": config.OutletConfig,
 }
 ELSEWHERE = {"offer": {"limits", "profile"}}  # said by [hardware] and at the top
 
 
 def test_the_file_in_the_documentation_is_a_configuration() -> None:
-    read = parsed(EXAMPLE)
+    read = parse(EXAMPLE)
     (outlet,) = read.outlets()
     assert outlet.evse_id == "DE*ABC*E1"
     assert read.offer.authorizations == ("EIM", "PnC")
     flags: dict[str, Any] = {"tls": False}
-    assert parsed(EXAMPLE, **flags).tls is False
+    assert parse(EXAMPLE, **flags).tls is False
 
 
 @pytest.mark.parametrize("table", DECLARED)
@@ -153,4 +159,4 @@ def test_what_is_commented_out_is_known_as_well() -> None:
     commented = (
         'tls = false\nport = 0\n[[outlet]]\niface = "eth1"\noffer = { services = ["AC"] }\nhardware = { driver = "mycharger:Charger" }\n'
     )
-    assert parsed(commented).outlets()[0].hardware == config.Hardware("mycharger:Charger")
+    assert parse(commented).outlets()[0].hardware == config.Hardware("mycharger:Charger")

@@ -6,11 +6,12 @@ import random
 import pytest
 
 from secc import station as words
+from secc.conduct import Diary
 from tests.secc.scripted import Scripted
 from tests.secc.test_order import WAITING, reach
-from v2g.session import frames
+from v2g.iso20 import frames
+from v2g.iso20.sequence import State, requests_in
 from v2g.session.endpoint import FrameReceived
-from v2g.session.sequence import State, admitted
 from v2g.session.v2gtp import FrameReader, frame
 
 MUTANTS = 150  # of each state; the codec has its own, far longer test
@@ -20,7 +21,8 @@ def twin(car: Scripted) -> Scripted:
     """The same session once more; its context is a value, only its buffers are its own."""
     other = copy.copy(car)
     other.session = copy.copy(car.session)
-    other.session._reader, other.session._out, other.session._events = FrameReader(), [], []
+    other.session._reader, other.session._out, other.session._diary = FrameReader(), [], Diary(car.session._diary.now)
+    other.session._events = other.session._diary.events
     other.reader, other.happened = FrameReader(), []
     return other
 
@@ -31,7 +33,7 @@ def requests(state: State) -> list[bytes]:
 
     car = reach(state)
     known = [frame(event.payload_type, event.exi) for event in car.happened if isinstance(event, FrameReceived)]
-    return known + [frames.framed(request(car, kind)) for kind in admitted(state)]
+    return known + [frames.framed(request(car, kind)) for kind in requests_in(state)]
 
 
 def survived(car: Scripted, octets: bytes) -> None:

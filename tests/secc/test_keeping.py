@@ -87,6 +87,34 @@ def test_the_outlets_own_limit_ends_sooner_than_the_profile() -> None:
     assert car.now <= 1000 + 15
 
 
+@pytest.mark.parametrize("into", [1, -1], ids=["charge", "discharge"])
+@pytest.mark.parametrize("seen", ["measured", "stated"])
+def test_a_phase_is_held_to_its_share_of_the_outlet(seen: str, into: int) -> None:
+    """20 kW on one phase are within 50 kW, and more than the wires of one of three phases were made for."""
+    car = charging("AC_BPT", "Dynamic")
+    share = (LIMITS.charge_power if into > 0 else LIMITS.discharge_power) / LIMITS.phases
+    power = into * (share + 4_000.0)
+    loop = {"EVPresentActivePower": r(0)}
+    if seen == "measured":
+        car.tell(words.OutputMeasured(230.0, 0.0, power, (0.0, power, 0.0)))
+    else:
+        loop = {"EVPresentActivePower": r(0), "EVPresentActivePower_L2": r(power), "EVPresentActivePower_L3": r(0)}
+    found = codes(car, 60, "AC_BPT", "Dynamic", **loop)
+    assert found[0] is Code.OK
+    assert found[-1] is Code.FAILED
+    assert car.now == pytest.approx(1000 + 10, abs=2)
+    assert car.session.ended is not None
+    assert f"{power:.0f} W flow where a phase of the outlet can {into * share:.0f} W" in car.session.ended.reason
+    assert len(car.wants(words.OpenContactor)) == 1
+
+
+def test_a_phase_within_its_share_is_let_be() -> None:
+    car = charging("AC_BPT", "Dynamic")
+    each = LIMITS.charge_power / LIMITS.phases
+    car.tell(words.OutputMeasured(230.0, 0.0, 3 * each, (each, each, each)))
+    assert set(codes(car, 60, "AC_BPT", "Dynamic", EVPresentActivePower=r(0))) == {Code.OK}
+
+
 def test_a_limit_of_the_moment_binds_dynamic_control_once_the_car_had_time_to_follow() -> None:
     car = charging("AC", "Dynamic")
     car.tell(words.LimitsChanged(replace(LIMITS, charge_power=4_000)))

@@ -11,14 +11,15 @@ from typing import Any
 
 import pytest
 
-from secc.config import parsed
+from secc.bay import Place
+from secc.config import parse
 from secc.evse import EVSE
 from secc.lobby import PROMISE, Lobby, Welcome
 from secc.outlet import Outlet
-from secc.server import Place, Station, wall_clock
+from secc.server import Station, wall_clock
 from tests.secc.test_server import bench, run
 from tests.starved import again, heed
-from v2g.settings import ConfigError
+from v2g.settings.strict import ConfigError
 
 ROOT = Path(__file__).parents[2]
 FREE, NOT, BACK, SILENT = Welcome.FREE, Welcome.NOT, Welcome.BACK, Welcome.SILENT
@@ -135,7 +136,7 @@ def test_connections_of_several_outlets_have_numbers_of_their_own() -> None:
 
 def test_two_outlets_under_one_id_are_refused_with_the_cure() -> None:
     with pytest.raises(ConfigError, match=r"2 outlets have evse_id 'DE\*V2G\*E1'; give each its own"):
-        parsed("tls = false\n[[outlet]]\nport = 1\n[[outlet]]\nport = 2\n")
+        parse("tls = false\n[[outlet]]\nport = 1\n[[outlet]]\nport = 2\n")
 
 
 TWO = """

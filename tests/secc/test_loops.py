@@ -5,16 +5,17 @@ from typing import Any
 
 import pytest
 
-from energy.offer import Offer, Tuple
-from energy.series import Series
 from secc import station as words
-from tests.secc.scripted import EPOCH, LIMITS, SERVICES, Scripted, outlet, r
+from tests.secc.scripted import EPOCH, LIMITS, Scripted, outlet, r
+from v2g.energy.offer import Offer, Tuple
+from v2g.energy.series import Series
+from v2g.iso20.rational import number
+from v2g.iso20.services import SERVICES
 from v2g.messages import dc
 from v2g.messages.common_types import DisplayParametersType, RationalNumberType, evseNotificationType
 from v2g.messages.common_types import responseCodeType as Code
 from v2g.session.endpoint import Relaxed
 from v2g.session.errors import Refused
-from v2g.session.rational import number
 
 VARIANTS = [(service, control) for service in SERVICES for control in ("Scheduled", "Dynamic")]
 READING = words.MeterReading("METER-1", 5000.7, 800.2, EPOCH + 7, b"s" * 64, None, 2000.0, 300.0)
@@ -35,15 +36,17 @@ def test_the_answer_is_of_the_kind_of_the_request(service: str, control: str) ->
     car = charging(service, control)
     answer = car.loop(service, control)
     assert answer.ResponseCode is Code.OK
-    energy, prefix = service.removesuffix("_BPT"), "BPT_" if service.endswith("_BPT") else ""
+    row = SERVICES[service]
+    energy, prefix = "DC" if row.dc else "AC", "DER_" if row.der else "BPT_" if row.bidirectional else ""
     assert type(answer.CLResControlMode).__name__ == f"{prefix}{control}_{energy}_CLResControlModeType"
 
 
 @pytest.mark.parametrize(("service", "control"), VARIANTS)
 def test_another_kind_than_was_selected_ends_the_session_with_power_off(service: str, control: str) -> None:
     for other_service, other_control in VARIANTS:
-        same_energy = other_service[:2] == service[:2]
-        if same_energy and (other_service, other_control) != (service, control):
+        one, other = SERVICES[service], SERVICES[other_service]
+        kinds = {(each.bidirectional, way) for each, way in ((one, control), (other, other_control))}
+        if one.schema_set == other.schema_set and len(kinds) == 2:
             car = charging(service, control)
             assert car.loop(other_service, other_control).ResponseCode is Code.FAILED
             assert car.session.ended is not None
@@ -120,7 +123,7 @@ def test_extreme_targets_are_numbers_like_others(exponent: int, value: int) -> N
 # --- limits ---
 
 
-@pytest.mark.parametrize(("service", "control"), [v for v in VARIANTS if v[0].startswith("DC")])
+@pytest.mark.parametrize(("service", "control"), [v for v in VARIANTS if SERVICES[v[0]].dc])
 def test_limits_fall_with_the_outlet_and_never_rise_above_what_was_announced(service: str, control: str) -> None:
     car = charging(service, control)
     car.tell(words.LimitsChanged(replace(LIMITS, charge_power=5_000, charge_current=20, voltage=800)))

@@ -14,19 +14,26 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 
-from secc import answers, session, supervision
+from secc import engine as session
 from secc import station as words
-from secc.context import Context
-from secc.intent import Intent
+from secc.intent import Intent, Wish
+from secc.iso20 import answers, conduct, supervision
+from secc.iso20.context import Context
 from secc.reserve import Reserve
-from tests.secc.scripted import LIMITS, SERVICES, Scripted, outlet, r
+from tests.secc.scripted import LIMITS, Scripted, outlet, r
 from tests.secc.test_order import request
+from v2g.energy.der import GridControl, RideThrough
+from v2g.exi.derive import least
 from v2g.exi.schema import Type
+from v2g.iso20 import frames
+from v2g.iso20.modes import ac_modes
+from v2g.iso20.sequence import REQUESTS, ROWS, State
+from v2g.iso20.services import SERVICES
 from v2g.messages import ac, common_messages, dc
 from v2g.messages.common_messages import PowerDeliveryReq, SessionSetupReq
 from v2g.messages.common_types import DisplayParametersType, evseNotificationType, processingType
 from v2g.session.errors import Misuse, StationFailed
-from v2g.session.sequence import REQUESTS, State
+from v2g.session.v2gtp import PayloadType
 
 STEPS = 60  # of one session
 EXAMPLES = max(1, int(os.environ.get("V2GKIT_STEPS", "6000")) // STEPS)
@@ -34,8 +41,13 @@ RESERVE = 20  # % that the car keeps for itself
 POWERS = st.sampled_from((0.0, -5e3, 8e3, 1e6, -1e6, 32767e127))
 LIVE_STATES = (
     *(State.DC_CABLE_CHECK, State.DC_PRE_CHARGE, State.DC_START, State.DC_LOOP, State.DC_RENEGOTIATION, State.DC_RESTART, State.DC_WELDING),
-    *(State.AC_START, State.AC_LOOP, State.AC_SCHEDULE),
+    *(State.AC_START, State.AC_LOOP, State.AC_SCHEDULE, State.AC_STANDBY, State.DC_STANDBY),
 )
+LOOPING = (State.AC_LOOP, State.DC_LOOP, State.AC_STANDBY, State.DC_STANDBY)
+
+
+EXCHANGES = (State.AC_DER_SETTLING, State.AC_SCHEDULE, State.DC_SCHEDULE, State.DC_RENEGOTIATION)
+GRID = (GridControl(), GridControl(discharge_maximum=100.0), GridControl(over_voltage=RideThrough(264.0), var=500.0))
 
 
 HAZARDS = (
@@ -62,10 +74,10 @@ class Car(Scripted):
 
     strict = False
 
-    def ask(self, cls: type[Type], **fields: Any) -> Any:
+    def ask(self, cls: type[Type], on: int | None = None, **fields: Any) -> Any:
         self.strict = True
         try:
-            return super().ask(cls, **fields)
+            return super().ask(cls, on, **fields)
         finally:
             self.strict = False
 
@@ -127,10 +139,11 @@ class Sessions(RuleBasedStateMachine):
         control=st.sampled_from(("Scheduled", "Dynamic")),
         auto=st.sampled_from((True, True, True, False)),
         begin=st.sampled_from(("nothing", "authorized", "ready", "charging", "charging", "charging")),
+        standby=st.sampled_from(("none", "closed", "open")),
     )
-    def arrive(self, service: str, control: str, auto: bool, begin: str) -> None:
+    def arrive(self, service: str, control: str, auto: bool, begin: str, standby: str) -> None:
         self.service, self.control = service, control
-        self.car, self.hardware, self.seen, self.told = Car(outlet()), Hardware(), 0, None
+        self.car, self.hardware, self.seen, self.told = Car(outlet(standby=standby, standby_limit=20.0)), Hardware(), 0, None
         self.soc = None
         if begin == "authorized":
             self.car.authorized(service)
@@ -146,9 +159,10 @@ class Sessions(RuleBasedStateMachine):
         service=st.sampled_from(sorted(SERVICES)),
         control=st.sampled_from(("Scheduled", "Dynamic")),
         begin=st.sampled_from(("authorized", "ready", "charging", "charging")),
+        standby=st.sampled_from(("closed", "open")),
     )
-    def the_next_one_arrives(self, service: str, control: str, begin: str) -> None:
-        self.arrive(service, control, True, begin)
+    def the_next_one_arrives(self, service: str, control: str, begin: str, standby: str) -> None:
+        self.arrive(service, control, True, begin, standby)
 
     # --- what happens ---
 
@@ -192,15 +206,28 @@ class Sessions(RuleBasedStateMachine):
     def sends_what_is_due(self, state: st.DataObject, rarely: int) -> None:
         if rarely and self.car.session.context.delivering:
             return
-        from v2g.session.sequence import admitted
+        from v2g.iso20.sequence import requests_in
 
-        kinds = [kind for kind in admitted(self.car.session.context.state) if kind is not common_messages.SessionStopReq]
+        kinds = [kind for kind in requests_in(self.car.session.context.state) if kind is not common_messages.SessionStopReq]
         if not kinds:
             return
         kind = state.draw(st.sampled_from(kinds))
         if kind in (SessionSetupReq, PowerDeliveryReq, ac.AC_ChargeLoopReq, dc.DC_ChargeLoopReq):
             return  # these have rules of their own
-        self.say(request(self.car, kind))
+        stream = ROWS[self.car.session.context.state, kind].stream
+        self.say(request(self.car, kind), frames.payload_type_of(kind, stream))
+
+    @precondition(lambda self: self.car.session.context.state in LOOPING)
+    @alive
+    @rule(energy=st.sampled_from((10e3, 20e3, 30e3)), takes=st.booleans(), power=st.sampled_from((0.0, 5e3, 1e6)))
+    def negotiates_beside(self, energy: float, takes: bool, power: float) -> None:
+        """A poll beside the loop, and now and then the profile for what came of it."""
+        binding = self.car.session.context.service.exchange
+        side = PayloadType.SCHEDULE_RENEGOTIATION
+        self.act(lambda: self.car.exchange(self.control, on=side, EVTargetEnergyRequest=r(energy)))
+        assert self.car.session.context.service.exchange == binding, "a schedule binds that nobody has taken over"
+        if takes and self.car.session.ended is None:
+            self.say(self.car.power("Start", EVPowerProfile=self.car.profile(self.control, power=power)))
 
     @precondition(lambda self: self.car.session.context.state in LIVE_STATES)
     @alive
@@ -217,7 +244,7 @@ class Sessions(RuleBasedStateMachine):
         if processing is processingType.Ongoing:
             assert self.hardware.powered <= before, "a car that is busy started power"
 
-    @precondition(lambda self: self.car.session.context.state in (State.AC_SCHEDULE, State.DC_SCHEDULE, State.DC_RENEGOTIATION))
+    @precondition(lambda self: self.car.session.context.state in EXCHANGES)
     @alive
     @rule()
     def exchanges(self) -> None:
@@ -232,7 +259,7 @@ class Sessions(RuleBasedStateMachine):
         else:
             self.act(lambda: self.car.pre_charge("Finished" if done else "Ongoing", target=wanted))
 
-    @precondition(lambda self: self.car.session.context.state in (State.AC_LOOP, State.DC_LOOP))
+    @precondition(lambda self: self.car.session.context.state in LOOPING)
     @alive
     @rule(
         count=st.integers(1, 40),
@@ -245,21 +272,23 @@ class Sessions(RuleBasedStateMachine):
     def loops(self, count: int, current: float, voltage: float, power: float, soc: int | None, setpoint: float | None) -> None:
         if setpoint is not None:
             self.car.tell(words.SetpointChanged(setpoint))
-        mode = self.car.loop_fields(self.service[:2], self.control, self.service.endswith("_BPT"))
-        if self.control == "Scheduled" and self.service.startswith("DC"):
+        row = SERVICES[self.service]
+        energy, prefix = "DC" if row.dc else "AC", "BPT_" if row.bidirectional else ""
+        mode = self.car.loop_fields(energy, self.control, row.bidirectional)
+        if self.control == "Scheduled" and row.dc:
             mode |= {"EVTargetCurrent": r(current), "EVTargetVoltage": r(voltage)}
-        elif self.service.startswith("AC"):
+        elif not row.dc:
             mode |= {"EVPresentActivePower": r(power)}
-        module: Any = dc if self.service.startswith("DC") else ac
-        prefix = "BPT_" if self.service.endswith("_BPT") else ""
-        made = getattr(module, f"{prefix}{self.control}_{self.service[:2]}_CLReqControlModeType")(**mode)
-        kind = getattr(module, f"{self.service[:2]}_ChargeLoopReq")
-        fields: dict[str, Any] = {"EVPresentVoltage": r(400)} if self.service.startswith("DC") else {}
+        control: Any = self.control
+        named: Any = getattr(dc, f"{prefix}{control}_DC_CLReqControlModeType") if row.dc else ac_modes(row).loop[control][0]
+        made = least(named, **mode)
+        kind: Any = dc.DC_ChargeLoopReq if row.dc else ac.AC_ChargeLoopReq
+        fields: dict[str, Any] = {"EVPresentVoltage": r(400)} if row.dc else {}
         if soc is not None:
             fields["DisplayParameters"] = DisplayParametersType(PresentSOC=soc, MinimumSOC=RESERVE)
         self.soc = self.soc if soc is None else soc
         for _ in range(count):
-            if self.car.session.context.state not in (State.AC_LOOP, State.DC_LOOP) or self.car.session.ended is not None:
+            if self.car.session.context.state not in LOOPING or self.car.session.ended is not None:
                 return
             self.say(kind(Header=self.car.header(), MeterInfoRequested=False, CLReqControlMode=made, **fields))
             self.holds()
@@ -272,9 +301,10 @@ class Sessions(RuleBasedStateMachine):
             [
                 *(words.PilotIs(state) for state in "ABCCCCCDDDEF"),  # type: ignore[arg-type]
                 *(words.ContactorIs(True), words.ContactorIs(False), words.IsolationMeasured(False), words.IsolationMeasured(True)),
-                *(words.ConnectorLock(True), words.ConnectorLock(False), words.PauseAsked()),
+                *(words.ConnectorLock(True), words.ConnectorLock(False), words.PauseAsked(), words.ExitStandbyAsked()),
                 *(words.RenegotiationAsked("Schedule"), words.RenegotiationAsked("Service"), words.MeteringConfirmationAsked()),
                 *(words.Authorized(), words.AuthorizationRefused()),
+                *map(words.GridControlChanged, GRID),
                 *(words.SetpointChanged(power) for power in (None, 0.0, 8e3, -8e3, 1e6, -1e6)),
                 *(words.OutputMeasured(*both) for both in ((0.0, 0.0), (400.0, 12.0), (900.0, 500.0), (400.0, -50.0))),
                 words.EmergencyStop("button"),
@@ -357,7 +387,7 @@ class Sessions(RuleBasedStateMachine):
         due = self.car.session.deadline()
         assert due is not None, f"{known.state.value} has no deadline"
         assert due - self.car.now <= 60.0 + 1e-6
-        if known.fault is not None and not known.fault.may_stop:
+        if known.session.fault is not None and not known.session.fault.may_stop:
             assert not self.hardware.live, "a fault leaves the contactor closed"
         if self.told is not None:
             assert known.stopping, "a stop was forgotten"
@@ -365,12 +395,16 @@ class Sessions(RuleBasedStateMachine):
                 assert self.car.now <= self.told + supervision.NOTICE_GRACE, "a stop is not enforced"
         if self.hardware.powered:
             assert known.delivering
-            assert self.hardware.live or known.contactor_wanted is False, "power through an open contactor"  # it is opening
+            assert self.hardware.live or known.station.contactor_wanted is False, "power through an open contactor"  # it is opening
         self.within()
 
     def within(self) -> None:
         """The output: nothing outside PowerDelivery, within every limit, no discharge that was not agreed or below the reserve."""
         known, hardware = self.car.session.context, self.hardware
+        if known.standing:
+            assert not hardware.powered, "a car that stands by has power"
+            assert hardware.current == 0.0, "current flows in standby"
+            assert known.outlet.standby == "closed" or not hardware.live, "the outlet is live in standby, although it is to open"
         if not hardware.powered:
             assert abs(hardware.current) <= 2.0, "more than a pre-charge flows outside PowerDelivery"
         if hardware.output is None or not hardware.powered or known.state is not State.DC_LOOP:
@@ -379,7 +413,7 @@ class Sessions(RuleBasedStateMachine):
         assert 0 <= output.voltage <= LIMITS.voltage
         assert -LIMITS.discharge_current <= output.current <= LIMITS.charge_current, "a current beyond the outlet"
         assert abs(output.power) <= max(LIMITS.charge_power, LIMITS.discharge_power)
-        if self.service == "DC":
+        if not SERVICES[self.service].bidirectional:
             assert output.current >= 0, "a plain service discharges"
         if self.soc is not None and self.soc < RESERVE:
             assert output.current >= 0, "discharge below the reserve of the car"
@@ -411,7 +445,7 @@ def _proven(found: str) -> None:
 
 
 def _forgetful(self: Intent, *kinds: Any) -> Intent:
-    return Intent(tuple(n for n in self.asked if n.notification not in (*kinds, evseNotificationType.Terminate)))
+    return Intent(tuple(n for n in self.asked if n.wish not in (*kinds, Wish.STOP)))
 
 
 def _unsupervised(known: Context) -> None:
@@ -422,7 +456,7 @@ def _unopened(real: Any) -> Any:
     """An end that forgets the contactor."""
 
     def end(self: Any, how: str, error: Any, now: float) -> None:
-        self.context = replace(self.context, contactor_wanted=False)
+        self.context = self.context.with_station(contactor_wanted=False)
         real(self, how, error, now)
 
     return end
@@ -441,7 +475,7 @@ def _raising(*_: Any) -> Any:
 
 def _unauthorized(real: Any) -> Any:
     return lambda asked, known: replace(
-        (got := real(asked, known)), known=replace(got.known, agreement=replace(got.known.agreement, authorization=None))
+        (got := real(asked, known)), known=got.known.with_session(agreement=replace(got.known.agreement, authorization=None))
     )
 
 
@@ -451,7 +485,8 @@ def test_the_machine_finds_a_stop_that_is_forgotten(monkeypatch: pytest.MonkeyPa
 
 
 def test_the_machine_finds_a_stop_that_is_not_enforced(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "due", _unsupervised)
+    for module in (supervision, conduct):
+        monkeypatch.setattr(module, "due", _unsupervised)
     _proven("a stop is not enforced")
 
 
@@ -477,7 +512,7 @@ def test_the_machine_finds_power_without_authorization(monkeypatch: pytest.Monke
 
 
 def test_the_machine_finds_a_hazard_that_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "hazard", _unsupervised)
+    monkeypatch.setattr(supervision, "hazard", _unsupervised)
     _proven("leaves the outlet live|power through an open contactor")
 
 
@@ -523,6 +558,19 @@ def test_the_machine_sees_a_discharge_below_the_reserve(monkeypatch: pytest.Monk
     """Steps that it may take, taken on purpose: by chance they come too seldom for a test."""
     monkeypatch.setattr(Reserve, "bars", lambda self, net: False)
     machine = Sessions()
-    machine.arrive("DC_BPT", "Dynamic", True, "charging")
+    machine.arrive("DC_BPT", "Dynamic", True, "charging", "none")
     with pytest.raises(AssertionError, match="below the reserve"):
         machine.loops(count=3, current=0.0, voltage=400.0, power=0.0, soc=5, setpoint=-8e3)
+
+
+def test_the_machine_sees_current_in_standby(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steps that it may take, taken on purpose."""
+    machine = Sessions()
+    machine.arrive("DC_BPT", "Scheduled", True, "charging", "closed")
+    machine.power_delivery("Standby", False, 0.0)
+    assert machine.car.session.context.standing
+    machine.loops(3, 12.0, 400.0, 0.0, None, None)
+    machine.holds()
+    monkeypatch.setattr(Context, "standing", property(lambda known: False))
+    with pytest.raises(AssertionError, match="flows"):
+        machine.loops(3, 12.0, 400.0, 0.0, None, None)

@@ -167,3 +167,33 @@ def test_on_the_main_stream_it_is_not_served() -> None:
     car.send(confirmation(car, asked(car)), PayloadType.COMMON)
     (response,) = car.answers()
     assert response.ResponseCode is Code.FAILED_SequenceError
+
+
+@pytest.mark.parametrize("service", ["AC", "DC"])
+def test_a_confirmation_that_crosses_a_renegotiation_of_the_schedule_is_taken_at_each_step_of_it(service: str) -> None:
+    for steps in range(3):
+        car = charging(service)
+        car.tell(words.MeteringConfirmationAsked())
+        shown = car.loop(service).MeterInfo
+        car.deliver("ScheduleRenegotiation")
+        if steps > 0:
+            car.exchange()  # Ongoing
+        if steps > 1:
+            car.scheduled()
+        assert answer(car, confirmation(car, shown)).ResponseCode is Code.OK
+        car.scheduled() if steps < 2 else None
+        assert car.start().ResponseCode is Code.OK
+        assert car.loop(service).EVSEStatus is None
+
+
+def test_a_confirmation_is_taken_while_the_answer_of_the_main_stream_waits() -> None:
+    car = charging("AC")
+    car.tell(words.MeteringConfirmationAsked())
+    shown = car.loop("AC").MeterInfo
+    car.auto = False
+    car.send(car.power("Stop"))
+    assert car.answers() == []  # for the contactor
+    assert answer(car, confirmation(car, shown)).ResponseCode is Code.OK
+    car.tell(words.ContactorIs(False))
+    (stopped,) = car.answers()
+    assert stopped.ResponseCode is Code.OK

@@ -7,18 +7,19 @@ import pytest
 from tests.secc.scripted import Scripted, outlet
 from tests.secc.test_order import WAITING, reach, request
 from v2g.exi.schema import Type
+from v2g.generations import GENERATIONS
+from v2g.iso20 import frames
+from v2g.iso20.sequence import REQUESTS, State, requests_in, response_to
 from v2g.messages.app_protocol import responseCodeType as sapCodeType
 from v2g.messages.app_protocol import supportedAppProtocolReq
 from v2g.messages.common_messages import CertificateInstallationReq, SessionSetupReq
 from v2g.messages.common_types import responseCodeType as Code
-from v2g.session import frames
 from v2g.session.endpoint import FrameReceived
 from v2g.session.errors import PeerMisbehaved
-from v2g.session.sequence import REQUESTS, State, admitted, response_to
 from v2g.session.trace import Trace
 from v2g.session.v2gtp import PayloadType, frame
 
-CASES = [(state, kind) for state in WAITING for kind in admitted(state)]
+CASES = [(state, kind) for state in WAITING for kind in requests_in(state)]
 
 
 def padded(car: Scripted, asked: Type, tail: bytes) -> None:
@@ -39,11 +40,11 @@ def test_zeros_change_nothing_and_stand_in_the_trace(state: State, kind: type[Ty
     assert other.answers() == plain.answers()
     ends = [car.session.ended and (car.session.ended.how, str(car.session.ended.error)) for car in (plain, other)]
     assert ends[0] == ends[1]
-    record = Trace("secc", lambda at: at).record(heard(other))
+    record = Trace("secc", lambda at: at, GENERATIONS).record(heard(other))
     assert len(record["findings"]) == 1
     assert "0x00 follow" in record["findings"][0]
     assert kind.__name__ in record["findings"][0]
-    assert Trace("secc", lambda at: at).record(heard(plain))["findings"] == []
+    assert Trace("secc", lambda at: at, GENERATIONS).record(heard(plain))["findings"] == []
 
 
 @pytest.mark.parametrize("state", WAITING, ids=lambda state: state.value)

@@ -6,25 +6,25 @@ from typing import Any
 import pytest
 
 from secc import station as words
-from tests.secc.scripted import Scripted, r
+from tests.secc.scripted import Scripted, outlet, polled, r
 from v2g.exi.derive import least
 from v2g.exi.schema import Type
+from v2g.iso20 import frames
+from v2g.iso20.sequence import REQUESTS, SEQUENCE, State, response_to, row
 from v2g.messages import ac, dc
 from v2g.messages.app_protocol import responseCodeType as sapCodeType
 from v2g.messages.app_protocol import supportedAppProtocolReq
 from v2g.messages.common_messages import AuthorizationSetupReq, ServiceDetailReq, ServiceDiscoveryReq, SessionSetupReq
 from v2g.messages.common_types import MessageHeaderType
 from v2g.messages.common_types import responseCodeType as Code
-from v2g.session import frames
 from v2g.session.errors import ConnectionLost, SequenceError, TimedOut, UnknownSession
-from v2g.session.sequence import REQUESTS, SEQUENCE, State, response_to, row
 
 S = State
 
 
 def reach(state: State) -> Scripted:
     """A session that waits for what belongs to this state."""
-    car = Scripted()
+    car = Scripted(outlet(standby="closed" if any(kind in state.value for kind in ("standby", "SessionStop", "Welding")) else "none"))
     for step in _PATHS[state]:
         step(car)
     assert car.session.context.state is state
@@ -38,7 +38,12 @@ AC_PATH: tuple[tuple[State, Step], ...] = (
     (S.AC_SCHEDULE, lambda car: car.parameters("AC_BPT")),
     (S.AC_START, lambda car: car.scheduled()),
     (S.AC_LOOP, lambda car: car.start()),
+    (S.AC_STANDBY, lambda car: car.deliver("Standby")),
     (S.SESSION_STOP, lambda car: car.deliver("Stop")),
+)
+DER_PATH: tuple[tuple[State, Step], ...] = (
+    (S.AC_DER_PARAMETERS, lambda car: (car.authorized("AC_DER_IEC"), car.select("AC_DER_IEC"))),
+    (S.AC_DER_SETTLING, lambda car: car.parameters("AC_DER_IEC")),
 )
 DC_PATH: tuple[tuple[State, Step], ...] = (
     (S.SESSION_SETUP, lambda car: car.sap("dc")),
@@ -55,12 +60,31 @@ DC_PATH: tuple[tuple[State, Step], ...] = (
     (S.DC_LOOP, lambda car: car.start()),
     (S.DC_RENEGOTIATION, lambda car: car.deliver("ScheduleRenegotiation")),
     (S.DC_RESTART, lambda car: car.scheduled()),
+    (S.DC_STANDBY, lambda car: car.deliver("Standby")),
     (S.DC_WELDING, lambda car: car.deliver("Stop")),
+)
+ACDP_PATH: tuple[tuple[State, Step], ...] = (
+    (S.ACDP_POSITIONING, lambda car: (car.authorized("DC_ACDP"), car.select("DC_ACDP"))),
+    (S.ACDP_CONNECT, lambda car: (car.tell(words.PositionIs(words.Position(reachable=True))), car.positioning())),
+    (S.ACDP_DISCONNECT, lambda car: _undocking(car)),
 )
 
 
+def _undocking(car: Scripted) -> None:
+    """Through a whole charge, to a vehicle that waits for the device to go home."""
+    polled(car.connect)
+    car.parameters()
+    car.scheduled()
+    car.isolated()
+    car.pre_charge()
+    car.pre_charge("Finished")
+    car.start()
+    car.deliver("Stop")
+    car.disconnect()
+
+
 def _paths() -> Iterator[tuple[State, list[Step]]]:
-    for path in (AC_PATH, DC_PATH):
+    for path in (AC_PATH, DER_PATH, DC_PATH, ACDP_PATH):
         steps: list[Step] = []
         for state, step in path:
             steps.append(step)
@@ -130,7 +154,7 @@ def test_a_short_session_id_is_no_session() -> None:
 
 
 def _encoded(message: Type) -> bytes:
-    from v2g.session.frames import exi
+    from v2g.iso20.frames import exi
 
     return exi(message)
 
@@ -147,7 +171,7 @@ def _with_short_id(exi: bytes, session_id: bytes) -> bytes:
     return frame(PayloadType.COMMON, bytes(int(cut[i : i + 8], 2) for i in range(0, len(cut), 8)))
 
 
-@pytest.mark.parametrize("state", [s for s in WAITING if s is not S.SUPPORTED_APP_PROTOCOL], ids=lambda s: s.value)
+@pytest.mark.parametrize("state", [s for s in WAITING if s not in (S.SUPPORTED_APP_PROTOCOL, S.SESSION_SETUP)], ids=lambda s: s.value)
 def test_silence_ends_the_session_when_the_sequence_timer_says_so(state: State) -> None:
     car = reach(state)
     limit = 60.0
@@ -195,7 +219,7 @@ def test_octets_that_trickle_do_not_stop_the_timer() -> None:
 
 
 def test_frames_that_come_together_are_answered_in_their_order() -> None:
-    from v2g.session.frames import framed
+    from v2g.iso20.frames import framed
 
     car = reach(S.SERVICE_DISCOVERY)
     both = framed(request(car, ServiceDiscoveryReq)) + framed(ServiceDetailReq(Header=car.header(), ServiceID=2))
@@ -205,7 +229,7 @@ def test_frames_that_come_together_are_answered_in_their_order() -> None:
 
 
 def test_a_frame_one_octet_at_a_time_is_a_frame() -> None:
-    from v2g.session.frames import framed
+    from v2g.iso20.frames import framed
 
     car = reach(S.SERVICE_DISCOVERY)
     for octet in framed(request(car, ServiceDiscoveryReq)):
@@ -274,7 +298,7 @@ def test_a_car_may_stop_in_every_state(state: State) -> None:
     car = reach(state)
     live = state in (S.AC_LOOP, S.DC_LOOP, S.DC_PRE_CHARGE, S.DC_START, S.DC_RENEGOTIATION, S.DC_RESTART, S.DC_WELDING)
     assert car.stop().ResponseCode is Code.OK
-    assert bool(car.wants(words.OpenContactor)) == (live or state is S.SESSION_STOP)
+    assert bool(car.wants(words.OpenContactor)) == (live or state in (S.SESSION_STOP, S.ACDP_DISCONNECT, S.AC_STANDBY, S.DC_STANDBY))
     car.octets(b"")
     assert car.session.ended is not None
     assert car.session.ended.well

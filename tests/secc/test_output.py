@@ -141,3 +141,31 @@ def test_a_commanded_power_is_within_the_limits_and_has_the_sign_of_its_current(
         assert want.current * want.power >= 0
         assert (want.current == 0) == (want.power == 0)
         assert abs(want.current * 400) <= abs(want.power) + 1e-6
+
+
+@pytest.mark.parametrize("service", ["AC", "DC", "DC_BPT"])
+def test_a_limit_that_falls_holds_at_once_whatever_the_car_does_next(service: str) -> None:
+    """The loop that would say it anew may be a minute away: after PowerDelivery a car has that long."""
+    car = Scripted()
+    car.charging(service)
+    assert car.start().ResponseCode is Code.OK
+    commands = len(car.wants(words.SetOutput) + car.wants(words.SetPower))
+    car.tell(words.LimitsChanged(replace(LIMITS, charge_power=1_000.0, charge_current=2.0)))
+    said = (car.wants(words.SetOutput) + car.wants(words.SetPower))[commands:]
+    assert [want.power for want in said] == [1_000.0]
+    if service != "AC":
+        assert said[0].current == 2.0
+        assert said[0].voltage == 400.0
+    car.tell(words.LimitsChanged(LIMITS))
+    assert len(car.wants(words.SetOutput) + car.wants(words.SetPower)) == commands + 1  # what rises is the loop's to take
+
+
+@pytest.mark.parametrize("field", ["EVMaximumVoltage", "EVMaximumChargeCurrent", "EVMaximumChargePower"])
+@pytest.mark.parametrize("service", ["DC", "DC_BPT"])
+def test_a_limit_below_zero_in_the_loop_is_no_command_to_discharge_or_to_turn_the_voltage(service: str, field: str) -> None:
+    car = Scripted()
+    car.charging(service, "Dynamic")
+    assert car.loop(service, "Dynamic", **{field: r(-32_000)}).ResponseCode is Code.OK
+    last = car.wants(words.SetOutput)[-1]
+    assert (last.current, last.power) == (0.0, 0.0)
+    assert last.voltage >= 0

@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 
-from energy.offer import Offer, Tuple
-from energy.series import Series
 from secc import station as words
 from tests.secc.scripted import EPOCH, Scripted, outlet, r
+from v2g.energy.offer import Offer, Tuple
+from v2g.energy.series import Series
+from v2g.iso20.rational import number
+from v2g.iso20.services import SERVICES
 from v2g.messages.common_messages import (
     EVPowerProfileEntryListType,
     PowerScheduleEntryType,
@@ -18,7 +20,6 @@ from v2g.messages.common_messages import (
 from v2g.messages.common_types import evseNotificationType, processingType
 from v2g.messages.common_types import responseCodeType as Code
 from v2g.session.errors import StationFailed
-from v2g.session.rational import number
 
 
 def before_cable_check(**changes: Any) -> Scripted:
@@ -150,7 +151,7 @@ def test_a_contactor_that_does_not_close_is_an_error_in_time(told: tuple[words.F
 
 
 def test_frames_that_come_while_an_answer_waits_are_answered_after_it() -> None:
-    from v2g.session.frames import framed
+    from v2g.iso20.frames import framed
 
     car = ready("AC")
     car.auto = False
@@ -361,7 +362,7 @@ def test_a_schedule_is_renegotiated_under_power(service: str) -> None:
     car.start()
     car.loop(service)
     assert car.deliver("ScheduleRenegotiation").ResponseCode is Code.OK
-    if service.startswith("DC"):
+    if SERVICES[service].dc:
         assert car.wants(words.SetOutput)[-1].current == 0
     car.scheduled()
     again = car.wants(words.NeedsChanged)[-1]
@@ -396,10 +397,10 @@ def other(car: Scripted, power: float = 3_000.0, tuple_id: int = 7) -> words.Sch
 def commanded(car: Scripted, service: str) -> float:
     """W that may flow now."""
     car.loop(service)
-    return car.wants(words.SetPower)[-1].power if service.startswith("AC") else car.wants(words.SetOutput)[-1].power
+    return car.wants(words.SetOutput if SERVICES[service].dc else words.SetPower)[-1].power
 
 
-@pytest.mark.parametrize("service", ["AC", "AC_BPT", "DC", "DC_BPT"])
+@pytest.mark.parametrize("service", SERVICES)
 def test_an_offer_in_the_loop_waits_for_a_renegotiation(service: str) -> None:
     car = ready(service)
     car.start()

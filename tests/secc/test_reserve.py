@@ -7,9 +7,9 @@ import pytest
 from secc import station as words
 from secc.reserve import Reserve
 from tests.secc.scripted import EPOCH, Scripted, outlet, r
+from v2g.iso20.rational import number
 from v2g.messages.common_types import DisplayParametersType
 from v2g.messages.common_types import responseCodeType as Code
-from v2g.session.rational import number
 
 SHORT = {"EVMinimumEnergyRequest": r(5_000), "EVTargetEnergyRequest": r(9_000)}
 BELOW_V2X = {"EVMaximumV2XEnergyRequest": r(9_000), "EVMinimumV2XEnergyRequest": r(5_000)}

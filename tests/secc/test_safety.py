@@ -1,25 +1,27 @@
 """Whatever the car sends: a stop is kept, a lost pilot takes the power away, and nothing under power lasts for ever."""
 
 from collections.abc import Callable
-from dataclasses import fields, replace
-from itertools import permutations
+from dataclasses import replace
+from itertools import count, permutations
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from secc import intent as intent_module
 from secc import station as words
-from secc.context import OF_THE_SERVICE, Context
-from secc.intent import PRIORITY, Intent, Notice
-from secc.supervision import FAULT_ANSWER, LOOPLESS, NOTICE_GRACE, PRE_CHARGE_LIMIT
+from secc.intent import PRIORITY, Intent, Notice, Wish
+from secc.iso20.notices import NOTIFICATIONS
+from secc.iso20.supervision import AFTER_POWER, FAULT_ANSWER, LOOPLESS, NOTICE_GRACE, PRE_CHARGE_LIMIT
 from tests.secc.scripted import Scripted, outlet, r
 from tests.secc.test_order import reach
+from v2g.iso20.sequence import State
 from v2g.messages.common_messages import chargeProgressType
 from v2g.messages.common_types import evseNotificationType as Ask
 from v2g.messages.common_types import processingType
 from v2g.messages.common_types import responseCodeType as Code
 from v2g.session.endpoint import Noted
 from v2g.session.errors import Refused, StationFailed
-from v2g.session.sequence import State
 
 S = State
 UNDER_POWER = (S.AC_LOOP, S.DC_LOOP, S.DC_RENEGOTIATION, S.DC_RESTART)
@@ -51,24 +53,56 @@ def test_the_most_urgent_wish_is_shown_and_none_is_lost_to_another() -> None:
         for number, kind in enumerate(order, 1):
             intent = intent.ask(Notice(kind, since=float(number)))
             assert intent.notice is not None
-            assert intent.notice.notification is min(order[:number], key=PRIORITY.index)
-        assert [notice.notification for notice in intent.asked] == list(PRIORITY)
+            assert intent.notice.wish is min(order[:number], key=PRIORITY.index)
+        assert [notice.wish for notice in intent.asked] == list(PRIORITY)
+
+
+def test_wishes_are_words_of_no_generation_and_each_has_a_notification_in_this_one() -> None:
+    assert PRIORITY == (Wish.STOP, Wish.PAUSE, Wish.POWER, Wish.SERVICE, Wish.SCHEDULE, Wish.METERING)
+    assert set(NOTIFICATIONS) == set(Wish)
+    assert len(set(NOTIFICATIONS.values())) == len(Wish)
+    assert "v2g" not in Path(intent_module.__file__).read_text()
+
+
+@pytest.mark.parametrize("fact", [words.StopAsked("button"), words.PauseAsked()], ids=["stop", "pause"])
+@pytest.mark.parametrize("service", ["AC", "DC"])
+@pytest.mark.parametrize("then", ["loops", "renegotiates", "is busy"])
+def test_a_stop_and_a_pause_are_enforced_by_time_whatever_a_car_under_power_does(then: str, service: str, fact: words.Fact) -> None:
+    car = charging(service)
+    car.tell(fact)
+    limit = NOTICE_GRACE + (60.0 if isinstance(fact, words.PauseAsked) else 0.0)
+    asked, pauses, number = car.now, isinstance(fact, words.PauseAsked), count(1)  # needs that are others each time
+    if then != "loops":
+        car.deliver("ScheduleRenegotiation")  # a stop declines it, and the loop goes on
+    if then == "is busy" and pauses:
+        car.scheduled()
+    while car.session.context.session.fault is None and car.session.ended is None:
+        assert car.now - asked <= limit + 1, "the station's wish is not enforced"
+        if then == "loops" or not pauses:
+            car.loop(service)
+        elif then == "renegotiates":
+            car.exchange(EVTargetEnergyRequest=r(10_000 + 10_000 * (next(number) % 2)))
+        else:
+            car.deliver("Start", EVProcessing=processingType.Ongoing)
+        car.wait(0.3)
+    assert car.now - asked >= min(limit, LOOPLESS) - 1
+    assert not closed(car)
 
 
 def test_a_wish_that_is_repeated_keeps_its_time() -> None:
-    intent = Intent().ask(Notice(Ask.Pause, 1.0, 60.0)).ask(Notice(Ask.Pause, 50.0, 60.0))
+    intent = Intent().ask(Notice(Wish.PAUSE, 1.0, 60.0)).ask(Notice(Wish.PAUSE, 50.0, 60.0))
     assert [notice.since for notice in intent.asked] == [1.0]
 
 
 def test_a_stop_is_never_taken_back() -> None:
-    intent = Intent().ask(Notice(Ask.Terminate, 0.0, reason="button")).ask(Notice(Ask.Pause, 0.0))
-    assert [n.notification for n in intent.without(*PRIORITY).asked] == [Ask.Terminate]
+    intent = Intent().ask(Notice(Wish.STOP, 0.0, reason="button")).ask(Notice(Wish.PAUSE, 0.0))
+    assert [n.wish for n in intent.without(*PRIORITY).asked] == [Wish.STOP]
     assert intent.without(*PRIORITY).stopping == "button"
 
 
 def test_wishes_of_several_kinds_come_back_when_the_more_urgent_is_done() -> None:
     car = charging("DC")
-    car.session.context = replace(car.session.context, agreement=replace(car.session.context.agreement, contract=b"DER"))
+    car.session.context = car.session.context.with_session(agreement=replace(car.session.context.agreement, contract=b"DER"))
     car.tell(words.MeteringConfirmationAsked(), words.RenegotiationAsked("Schedule"))
     assert car.loop().EVSEStatus.EVSENotification is Ask.ScheduleRenegotiation
     car.deliver("ScheduleRenegotiation")
@@ -88,17 +122,6 @@ def test_a_pause_survives_a_renegotiation_with_its_own_time(service: str) -> Non
     car.scheduled()
     status = car.start().EVSEStatus
     assert (status.EVSENotification, status.NotificationMaxDelay) == (Ask.Pause, 52)
-
-
-def test_every_field_of_a_context_is_known_to_end_with_its_service_or_to_outlive_it() -> None:
-    """What a service renegotiation forgets is named; a field that is new must be thought about."""
-    outlives = {
-        *("outlet", "entropy", "verifier", "prices", "tls", "negotiable", "former", "limits", "now", "wall", "received", "exi", "state"),
-        *("session_id", "schema_set", "agreement", "taken", "unserviceable", "intent", "fault", "emergency", "locked", "welded"),
-        *("pilot", "contactor", "contactor_wanted", "output", "meter", "setpoint"),
-    }
-    assert outlives.isdisjoint(OF_THE_SERVICE)
-    assert {f.name for f in fields(Context)} == outlives | set(OF_THE_SERVICE)
 
 
 # --- a stop can neither be forgotten nor undone ---
@@ -146,7 +169,7 @@ def asks_again(car: Scripted, service: str) -> None:
 def test_a_stop_stands_and_is_enforced_whatever_the_car_does(service: str, does: Callable[[Scripted, str], None]) -> None:
     car = told_to_stop(service)
     began = car.now
-    while car.session.context.fault is None and car.session.ended is None:
+    while car.session.context.session.fault is None and car.session.ended is None:
         assert car.now < began + NOTICE_GRACE, "the stop is not enforced"
         does(car, service)
         car.wait(0.4)
@@ -198,7 +221,7 @@ def test_a_stop_is_not_undone_by_another_service_or_a_pause(service: str, way: s
     assert len(kept) == 0
 
 
-@pytest.mark.parametrize("state", [s for s in State if s not in (S.ENDED, S.DC_WELDING, S.SESSION_STOP)], ids=lambda s: s.value)
+@pytest.mark.parametrize("state", [s for s in State if s not in AFTER_POWER], ids=lambda s: s.value)
 def test_a_stop_ends_the_session_of_a_silent_car_in_every_state(state: State) -> None:
     car = reach(state)
     car.tell(words.StopAsked("button"))
@@ -219,7 +242,7 @@ def test_power_without_a_loop_does_not_last(service: str, does: str) -> None:
     if does == "is busy":
         car.scheduled()
     began, number = car.now, 0
-    while car.session.context.fault is None:
+    while car.session.context.session.fault is None:
         assert car.now - began <= LOOPLESS
         number += 1
         match does:
@@ -249,13 +272,14 @@ def test_power_without_a_loop_does_not_last(service: str, does: str) -> None:
         (S.AC_START, lambda car: car.deliver("Start", EVProcessing=processingType.Ongoing), 60.0),
         (S.DC_CABLE_CHECK, lambda car: car.deliver("Standby"), 60.0),
         (S.DC_WELDING, lambda car: car.welding(), 60.0),
+        (S.AC_DER_SETTLING, lambda car: car.parameters("AC_DER_IEC"), 60.0),  # a car that never has taken the grid's codes over
     ],
 )
 def test_no_step_is_polled_for_ever(state: State, poll: Callable[[Scripted], Any], limit: float) -> None:
     car = reach(state)
     poll(car)
     began = car.now
-    while car.session.context.fault is None:
+    while car.session.context.session.fault is None:
         assert car.now - began < limit
         assert poll(car).ResponseCode.value.startswith(("OK", "WARNING"))
         car.wait(1)
@@ -263,6 +287,7 @@ def test_no_step_is_polled_for_ever(state: State, poll: Callable[[Scripted], Any
     assert not closed(car)
     assert poll(car).ResponseCode is Code.FAILED
     assert car.session.ended is not None
+    assert f"did not finish {state.value} within {limit:g} s" in car.session.ended.reason
 
 
 # --- the control pilot ---
@@ -517,3 +542,56 @@ def test_a_car_that_is_busy_starts_no_power_even_with_a_profile() -> None:
         assert answer.ResponseCode is Code.OK
         assert car.session.context.state is state
         assert car.wants(words.CloseContactor) == car.wants(words.PowerStarted) == []
+
+
+@pytest.mark.parametrize("service", ["DC", "MCS", "DC_ACDP"])
+def test_a_contactor_that_the_isolation_test_closed_may_not_open_under_power_either(service: str) -> None:
+    """Hardware that tests behind its closed contactor, and reports that: it is never told to close."""
+    car = Scripted()
+    car.authorized(service)
+    car.select(service)
+    car.parameters(service)
+    car.scheduled()
+    car.cable_check()
+    car.tell(words.ContactorIs(True))
+    car.isolated()
+    car.pre_charge()
+    car.pre_charge("Finished")
+    car.start()
+    car.loop(service)
+    assert not car.wants(words.CloseContactor)
+    car.tell(words.ContactorIs(False))
+    assert not closed(car)
+    assert len(car.wants(words.PowerStopped)) == 1
+    assert car.loop(service).ResponseCode is not Code.OK
+    assert car.session.ended is not None
+    assert "opened under power" in car.session.ended.reason
+
+
+@pytest.mark.parametrize("service", ["AC", "DC"])
+def test_a_stop_while_the_contactor_opens_for_a_standby_leaves_no_power_behind_it(service: str) -> None:
+    car = charging(service, standby="open")
+    car.auto = False
+    car.send(car.power("Standby"))
+    assert car.answers() == []  # it waits for the contactor
+    car.tell(words.StopAsked("button"))
+    car.tell(words.ContactorIs(False))
+    (answer,) = car.answers()
+    assert answer.ResponseCode is Code.OK
+    assert answer.EVSEStatus.EVSENotification is Ask.Terminate
+    assert not car.session.context.delivering
+    assert len(car.wants(words.PowerStopped)) == 1
+
+
+def test_a_stop_while_the_contactor_closes_after_a_standby_opens_it_again() -> None:
+    car = charging("AC", standby="open")
+    car.deliver("Standby")
+    car.auto = False
+    car.send(car.power("Start", EVPowerProfile=car.profile()))
+    assert not car.answers()
+    assert closed(car)
+    car.tell(words.StopAsked("button"))
+    (answer,) = car.answers()
+    assert answer.ResponseCode is Code.WARNING_ScheduleRenegotiationFailed
+    assert not closed(car)
+    assert not car.wants(words.PowerStarted)[1:]

@@ -5,17 +5,18 @@ from typing import Any
 
 import pytest
 
-from energy.offer import Offer, Tuple
-from energy.series import Series, Step
 from secc import station as words
-from secc.answers.schedule import STACKS
+from secc.iso20.prices import STACKS
 from tests.secc.scripted import EPOCH, LIMITS, Scripted, outlet, r
+from v2g.energy.offer import Offer, Tuple
+from v2g.energy.series import Series, Step
 from v2g.exi.codec import encode
+from v2g.iso20.rational import number, rational
+from v2g.messages import common_messages as cm
 from v2g.messages import schema_set
 from v2g.messages.common_messages import Dynamic_SEReqControlModeType, ScheduleExchangeReq
 from v2g.messages.common_types import processingType
 from v2g.messages.common_types import responseCodeType as Code
-from v2g.session.rational import number
 
 
 def before(service: str = "DC_BPT", control: str = "Scheduled", **changes: Any) -> Scripted:
@@ -208,7 +209,7 @@ def test_durations_that_are_not_whole_add_up_to_the_same_end() -> None:
     assert {e.Duration for e in entries[:1000]} == {10, 11}
     stacks = shown.ChargingSchedule.AbsolutePriceSchedule.PriceRuleStacks.PriceRuleStack
     assert sum(s.Duration for s in stacks[:39]) == round(39 * 260.4)
-    chosen = car.session.context.offer
+    chosen = car.session.context.service.exchange.offer
     assert chosen is not None
     assert chosen.tuples[0].charging is not None
     assert [s.duration for s in chosen.tuples[0].charging.steps] == [e.Duration for e in entries[:1000]]
@@ -270,7 +271,7 @@ def test_a_proposal_to_pause_is_made_once_and_holds_until_power_starts() -> None
     car.loop("AC")
     assert car.deliver("ScheduleRenegotiation").ResponseCode is Code.OK
     assert car.scheduled().GoToPause is None
-    assert car.session.context.may_pause is False
+    assert car.session.context.service.may_pause is False
 
 
 def test_a_station_that_stops_says_no_before_power() -> None:
@@ -279,3 +280,89 @@ def test_a_station_that_stops_says_no_before_power() -> None:
     assert car.exchange().ResponseCode is Code.FAILED
     assert car.session.ended is not None
     assert "the site is full" in str(car.session.ended.error)
+
+
+# --- what a car offers to give back ---
+
+
+def own_offer(car: Scripted, power: float, *prices: tuple[int, float], later: int = 0) -> Any:
+    anchor = int(car.wall) + later
+    entry = cm.EVPowerScheduleEntryType(Duration=10_800, Power=rational(power))
+    stacks = tuple(
+        cm.EVPriceRuleStackType(Duration=seconds, EVPriceRule=tuple(
+            cm.EVPriceRuleType(EnergyFee=rational(fee), PowerRangeStart=rational(start)) for fee, start in ((price, 0), (price / 2, 1000))
+        ))
+        for seconds, price in prices
+    )  # fmt: skip
+    return cm.EVEnergyOfferType(
+        EVPowerSchedule=cm.EVPowerScheduleType(
+            TimeAnchor=anchor, EVPowerScheduleEntries=cm.EVPowerScheduleEntryListType(EVPowerScheduleEntry=(entry,))
+        ),
+        EVAbsolutePriceSchedule=cm.EVAbsolutePriceScheduleType(
+            TimeAnchor=anchor,
+            Currency="EUR",
+            PriceAlgorithm="urn:iso:std:iso:15118:-20:PriceAlgorithm:1-Power",
+            EVPriceRuleStacks=cm.EVPriceRuleStackListType(EVPriceRuleStack=stacks),
+        ),
+    )
+
+
+def before_schedules(auto: bool = True) -> Scripted:
+    car = Scripted()
+    car.authorized("DC_BPT")
+    car.select("DC_BPT")
+    car.parameters("DC_BPT")
+    car.auto = auto
+    return car
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_an_energy_offer_reaches_the_planner_whatever_its_sign(sign: int) -> None:
+    car = before_schedules()
+    car.exchange(EVEnergyOffer=own_offer(car, sign * 9_000, (3600, 0.3), (7200, 0.5)))
+    (wanted,) = car.wants(words.NeedsChanged)
+    own = wanted.needs.energy_offer
+    assert own.power.values == (9_000.0,)
+    assert own.price.values == pytest.approx((0.3, 0.5))  # the dearest rule of each step
+    assert own.price.edges() == pytest.approx([int(car.wall), int(car.wall) + 3600, int(car.wall) + 10_800])
+
+
+def test_an_offer_that_moves_along_is_the_same_and_another_price_is_not() -> None:
+    car = before_schedules(auto=False)
+    for later in range(3):
+        car.exchange(EVEnergyOffer=own_offer(car, 9_000, (3600, 0.3), later=later))
+    assert len(car.wants(words.NeedsChanged)) == 1
+    car.exchange(EVEnergyOffer=own_offer(car, 9_000, (3600, 0.4)))
+    assert len(car.wants(words.NeedsChanged)) == 2
+
+
+def test_the_longest_offer_is_joined_without_offering_more() -> None:
+    car = before_schedules()
+    car.exchange(EVEnergyOffer=own_offer(car, 9_000, *((10, 0.1 + 0.001 * (i % 7)) for i in range(1024))))
+    own = car.wants(words.NeedsChanged)[0].needs.energy_offer
+    assert len(own.price.steps) <= 96
+    assert own.price.duration == 10_240
+    assert own.price.values[:-1] == pytest.approx((0.106,) * (len(own.price.steps) - 1))  # the last is a single step
+
+
+def test_an_offer_that_lasts_no_time_gives_nothing() -> None:
+    car = before_schedules()
+    car.exchange(EVEnergyOffer=own_offer(car, 9_000, (0, 0.3)))
+    own = car.wants(words.NeedsChanged)[0].needs.energy_offer
+    assert own.asked("EUR", [car.wall], [car.wall + 1]) == [(0.0, float("inf"))]
+
+
+def test_a_car_whose_departure_has_passed_polls_for_one_schedule() -> None:
+    """It has no time left and says so in every request: at a wall clock that runs fast its departure would be another each time."""
+    car = Scripted()
+    car.charging("DC")
+    car.deliver("ScheduleRenegotiation")
+    car.auto = False
+    before = len(car.wants(words.NeedsChanged))
+    for _ in range(5):
+        assert car.exchange(DepartureTime=0).EVSEProcessing is processingType.Ongoing
+        car.jump(900.0)
+    asked = car.wants(words.NeedsChanged)[before:]
+    assert len(asked) == 1
+    car.tell(words.ScheduleReady(car.offer(asked[0].needs)))
+    assert car.exchange(DepartureTime=0).EVSEProcessing is processingType.Finished

@@ -19,13 +19,15 @@ from pki.plan import Plan
 from pki.store import Store, create
 from secc import station as words
 from secc.backend import LocalBackend
+from secc.bay import Place
 from secc.evse import EVSE
 from secc.outlet import Outlet
-from secc.server import Place, Station, surroundings, wall_clock
-from secc.simulated import AC_LIMITS, DC_LIMITS, Physics, SimulatedEVSE
+from secc.server import Station, surroundings, wall_clock
+from secc.simulated import DC_LIMITS, Physics, SimulatedEVSE
+from secc.simulated import LIMITS as SIMULATED
 from secc.station import Fact, Limits, OutputMeasured
 from secc.trust import station_tls, station_verifier
-from tests.secc.scripted import SERVICES
+from v2g.iso20.services import SERVICES
 from v2g.messages.common_types import responseCodeType as Code
 from v2g.session.clock import Clock
 from v2g.session.endpoint import Ended, Event, FrameReceived, FrameSent
@@ -74,10 +76,10 @@ class Bench:
         for driver in list(self.station.bays[0]._drivers):
             await driver.safe()
 
-    async def visit(self, service: str = "DC", control: str = "Scheduled", auth: str = "EIM", loops: int = 3) -> Result:
+    async def visit(self, service: str = "DC", control: str = "Scheduled", auth: str = "EIM", loops: int = 3, **wished: Any) -> Result:
         """One car."""
         now = asyncio.get_running_loop().time()
-        wish = Wish(services=(service,), control=control, authorizations=(auth,), loops=loops, bench_plain=self.store is None)  # type: ignore[arg-type]
+        wish = Wish(services=(service,), control=control, authorizations=(auth,), loops=loops, bench_plain=self.store is None, **wished)  # type: ignore[arg-type]
         if self.store:
             wish = replace(wish, evccid=self.store.vehicle.common_name)
         ev = Ev(Battery(), Inlet(), AC_INLET, energy=0.2 * Battery().capacity)
@@ -91,8 +93,9 @@ async def bench(store: Store | None = None, evse: EVSE | None = None, **changes:
     now = asyncio.get_running_loop().time
     limits = changes.pop("limits", DC_LIMITS)
     evse = evse or SimulatedEVSE(now, lambda: clock.wall(now()), asyncio.sleep, limits=limits, physics=QUICK)
+    iface = changes.pop("iface", None)
     outlet = Outlet(**{"services": ALL, "limits": limits, "authorizations": ("EIM", "PnC"), **changes})
-    place = Place(evse, outlet, LocalBackend(surroundings(clock)))
+    place = Place(evse, outlet, LocalBackend(surroundings(clock)), iface=iface)
     tls, verifier = (station_tls(store), station_verifier(store)) if store else (None, None)
     async with Station([place], tls, clock=clock, verifier=verifier, observe=[lambda *_: witness]) as station:
         yield Bench(station, clock, witness, evse, store)
@@ -111,7 +114,7 @@ def run(work: Callable[[], Awaitable[None]]) -> None:
 @pytest.mark.parametrize("service", ALL)
 def test_every_combination_over_tls(store: Store, service: str, control: str, auth: str) -> None:
     async def story() -> None:
-        limits = AC_LIMITS if service.startswith("AC") else DC_LIMITS
+        limits = SIMULATED[SERVICES[service].plug]
         async with bench(store, limits=limits) as it:
             result = await it.visit(service, control, auth)
             assert result.ended.well, result.ended
@@ -348,10 +351,10 @@ class _Second:
 async def stranded(it: Bench) -> asyncio.StreamWriter:
     """A car that introduces itself and is never heard of again, without closing anything."""
     from tests.secc.test_services import DC, entry
+    from v2g.iso20.frames import framed
     from v2g.messages.app_protocol import supportedAppProtocolReq
     from v2g.messages.common_messages import SessionSetupReq
     from v2g.messages.common_types import MessageHeaderType
-    from v2g.session.frames import framed
 
     _, writer = await asyncio.open_connection(*it.station.addresses[0])
     writer.write(framed(supportedAppProtocolReq(AppProtocol=(entry(DC, 1, 1),))))
@@ -361,14 +364,14 @@ async def stranded(it: Bench) -> asyncio.StreamWriter:
 
 
 def test_a_car_that_lost_its_connection_comes_back_and_takes_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    from secc import server
+    from secc import bay
 
     async def story() -> None:
         evse = Watching()
         async with bench(evse=evse) as it:
             lost = await stranded(it)
             assert not (await it.visit("DC")).ended.well  # it may still be there
-            monkeypatch.setattr(server, "SILENCE", 0.0)
+            monkeypatch.setattr(bay, "SILENCE", 0.0)
             assert (await it.visit("DC")).ended.well
             assert evse.heard[:3] == ["began", "open", "ended aborted"]  # what was there before is gone before the next begins
             assert evse.heard[3] == "began"
@@ -378,14 +381,14 @@ def test_a_car_that_lost_its_connection_comes_back_and_takes_over(monkeypatch: p
 
 
 def test_a_silent_session_is_taken_over_by_its_own_car_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    from secc import server
+    from secc import bay
 
     async def story() -> None:
         evse = Watching()
         async with bench(evse=evse) as it:
             lost = await stranded(it)
-            monkeypatch.setattr(server, "SILENCE", 0.0)
-            monkeypatch.setattr(server, "_car", lambda link: link.peer)  # by address and port: every connection is another car
+            monkeypatch.setattr(bay, "SILENCE", 0.0)
+            monkeypatch.setattr(bay, "_car", lambda link: link.peer)  # by address and port: every connection is another car
             refused = await it.visit("DC")
             assert not refused.ended.well
             assert Code.FAILED.value in str(refused.ended.error)

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from secc import station as words
-from tests.secc.scripted import SERVICES, Scripted, outlet
+from tests.secc.scripted import Scripted, outlet
+from v2g.iso20.services import SERVICES
 from v2g.messages.app_protocol import AppProtocolType, supportedAppProtocolReq
 from v2g.messages.app_protocol import responseCodeType as sapCodeType
 from v2g.messages.common_messages import (
@@ -21,6 +22,8 @@ from v2g.session.endpoint import Relaxed
 from v2g.session.errors import PeerIncompatible
 
 DC, AC, DIN = "urn:iso:std:iso:15118:-20:DC", "urn:iso:std:iso:15118:-20:AC", "urn:din:70121:2012:MsgDef"
+
+ON_DC = [row.id for row in SERVICES.values() if row.schema_set == "dc"]
 
 
 def entry(namespace: str, schema_id: int, priority: int, minor: int = 0, major: int = 1) -> AppProtocolType:
@@ -90,10 +93,10 @@ def discovered(car: Scripted, *ids: int) -> Any:
 def test_everything_of_the_protocol_is_offered_to_a_car_that_does_not_filter() -> None:
     car = Scripted()
     car.authorized("DC")
-    assert [s.ServiceID for s in discovered(car).EnergyTransferServiceList.Service] == [2, 6]
+    assert [s.ServiceID for s in discovered(car).EnergyTransferServiceList.Service] == ON_DC
 
 
-@pytest.mark.parametrize(("filter_", "expected"), [((6,), [6]), ((1, 5, 6, 9), [6]), ((99,), [2, 6]), (tuple(range(50, 66)), [2, 6])])
+@pytest.mark.parametrize(("filter_", "expected"), [((6,), [6]), ((1, 5, 6, 10), [6]), ((99,), ON_DC), (tuple(range(50, 66)), ON_DC)])
 def test_a_filter_never_leaves_the_energy_services_empty(filter_: tuple[int, ...], expected: list[int]) -> None:
     car = Scripted()
     car.authorized("DC")
@@ -104,7 +107,7 @@ def test_a_filter_never_leaves_the_energy_services_empty(filter_: tuple[int, ...
 
 def test_value_added_services_are_filtered_and_may_be_none() -> None:
     for filter_, expected in (((), [65]), ((65, 2), [65]), ((2,), None)):
-        car = Scripted(outlet(internet=True))
+        car = Scripted(outlet(internet=("https",)))
         car.authorized("DC")
         listed = discovered(car, *filter_).VASList
         assert (None if listed is None else [s.ServiceID for s in listed.Service]) == expected
@@ -136,6 +139,10 @@ NAMES = {
 }
 NAMES["AC_BPT"] = [*NAMES["AC"], "BPTChannel", "GeneratorMode", "GridCodeIslandingDetectionMethod"]
 NAMES["DC_BPT"] = [*NAMES["DC"], "BPTChannel", "GeneratorMode"]
+NAMES |= {"MCS": NAMES["DC"], "MCS_BPT": NAMES["DC_BPT"]}
+NAMES["DC_ACDP"] = ["ControlMode", "MobilityNeedsMode"]
+NAMES["DC_ACDP_BPT"] = [*NAMES["DC_ACDP"], "BPTChannel", "GeneratorMode"]
+NAMES |= {"AC_DER_IEC": [*NAMES["AC"], "DERControlFunctions"], "AC_DER_SAE": NAMES["AC"]}
 
 
 @pytest.mark.parametrize("service", list(SERVICES))
@@ -143,9 +150,9 @@ def test_parameter_sets_have_the_parameters_of_their_service(service: str) -> No
     car = Scripted(outlet(mobility_by_station=True))
     car.authorized(service)
     discovered(car)
-    response = car.ask(ServiceDetailReq, ServiceID=SERVICES[service])
+    response = car.ask(ServiceDetailReq, ServiceID=SERVICES[service].id)
     sets = response.ServiceParameterList.ParameterSet
-    assert response.ServiceID == SERVICES[service]
+    assert response.ServiceID == SERVICES[service].id
     assert 1 <= len(sets) <= 4
     for each in sets:
         assert [p.Name for p in each.Parameter] == NAMES[service]
@@ -185,7 +192,7 @@ def selected(car: Scripted, energy: tuple[int, int], *added: tuple[int, int]) ->
 
 
 def detailed(*services: int, **changes: Any) -> Scripted:
-    car = Scripted(outlet(internet=True, **changes))
+    car = Scripted(outlet(internet=("http", "https"), **changes))
     car.authorized("DC")
     discovered(car)
     for service in services:
@@ -203,6 +210,7 @@ def detailed(*services: int, **changes: Any) -> Scripted:
         ((1, 1), (), Code.FAILED_ServiceSelectionInvalid),  # a service of the other protocol
         ((65, 1), (), Code.FAILED_NoEnergyTransferServiceSelected),
         ((2, 1), ((65, 9),), Code.FAILED_ServiceSelectionInvalid),
+        ((2, 1), ((65, 1),), Code.FAILED_ServiceSelectionInvalid),  # ftp, which this outlet does not offer
         ((2, 1), ((65, 1),) * 15 + ((66, 1),), Code.FAILED_ServiceSelectionInvalid),
         ((2, 1), ((2, 1),), Code.FAILED_ServiceSelectionInvalid),
     ],
@@ -219,3 +227,35 @@ def test_a_selection_is_told_to_the_station() -> None:
     selected(car, (6, 3))
     (want,) = car.wants(words.ServiceSelected)
     assert (want.service, want.control, want.mobility_needs) == ("DC_BPT", "Dynamic", "SECC")
+    assert want.protocol == "urn:iso:std:iso:15118:-20:DC,1,0"
+
+
+@pytest.mark.parametrize(
+    ("internet", "sets"),
+    [
+        (("https",), {4: ("https", 443)}),
+        (("http", "https"), {3: ("http", 80), 4: ("https", 443)}),
+        (("ftp", "https", "http"), {1: ("ftp", 20), 2: ("ftp", 21), 3: ("http", 80), 4: ("https", 443)}),
+    ],
+)
+def test_internet_is_offered_with_the_protocols_that_are_configured_under_the_numbers_of_the_standard(internet: Any, sets: Any) -> None:
+    car = Scripted(outlet(internet=internet))
+    car.authorized("DC")
+    discovered(car)
+    detail = car.ask(ServiceDetailReq, ServiceID=65)
+    said = {
+        one.ParameterSetID: {p.Name: p.finiteString or p.intValue for p in one.Parameter}
+        for one in detail.ServiceParameterList.ParameterSet
+    }
+    assert said == {number: {"Protocol": protocol, "Port": port} for number, (protocol, port) in sets.items()}
+
+
+def test_what_a_car_takes_beside_energy_is_told_to_the_station() -> None:
+    car = detailed(2, 65)
+    selected(car, (2, 1), (65, 4))
+    assert [want.added for want in car.wants(words.ServiceSelected)] == [(words.Added("Internet", "https", 443),)]
+
+
+def test_a_protocol_that_internet_does_not_know_is_refused_with_the_choices() -> None:
+    with pytest.raises(ValueError, match=r"gopher.*none of the choices"):
+        outlet(internet=("gopher",))

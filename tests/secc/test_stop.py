@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 
 from secc import station as words
-from secc.context import Agreement, PausedSession
-from secc.pause import CAPACITY, PausedSessions, binding
+from secc.iso20.contactor import CONTACTOR_LIMIT
+from secc.iso20.context import Agreement
+from secc.pause import CAPACITY, PausedSession, PausedSessions, binding
 from tests.secc.scripted import EPOCH, Scripted, outlet, secure
+from v2g.iso20.generation import ISO20
 from v2g.messages.common_messages import (
     AuthorizationSetupReq,
     ServiceDiscoveryReq,
@@ -79,7 +81,7 @@ def test_a_chosen_schedule_keeps_its_id_over_a_pause() -> None:
     car.auto = False
     car.parameters()
     car.exchange()
-    offer = car.offer(car.session.context.needs)
+    offer = car.offer(car.session.context.service.exchange.needs)
     from dataclasses import replace
 
     car.tell(words.ScheduleReady(replace(offer, tuples=(replace(offer.tuples[0], id=7),))))
@@ -181,14 +183,20 @@ def test_the_binding_is_of_the_id_and_the_certificate() -> None:
     assert len({binding(i, c) for i in (b"1" * 8, b"2" * 8) for c in (b"a", b"b")}) == 4
 
 
+def test_a_pause_is_given_back_in_its_own_generation_alone() -> None:
+    store = PausedSessions([PausedSession(b"1" * 8, binding(b"1" * 8, b"car"), "another", Agreement(), EPOCH)])
+    assert store.look(b"1" * 8, b"car", ISO20.name, 0.0) is None
+    assert store.look(b"1" * 8, b"car", "another", 0.0) is not None
+
+
 def test_paused_sessions_are_bounded() -> None:
     store = PausedSessions()
     for number in range(2 * CAPACITY):
         session_id = number.to_bytes(8, "big")
-        store.keep(PausedSession(session_id, binding(session_id, b"car"), Agreement(), EPOCH))
+        store.keep(PausedSession(session_id, binding(session_id, b"car"), ISO20.name, Agreement(), EPOCH))
     assert len(store) == CAPACITY
-    assert store.look((0).to_bytes(8, "big"), b"car", 0.0) is None
-    assert store.look((2 * CAPACITY - 1).to_bytes(8, "big"), b"car", 0.0) is not None
+    assert store.look((0).to_bytes(8, "big"), b"car", ISO20.name, 0.0) is None
+    assert store.look((2 * CAPACITY - 1).to_bytes(8, "big"), b"car", ISO20.name, 0.0) is not None
 
 
 # --- service renegotiation ---
@@ -230,7 +238,7 @@ def test_an_old_selection_does_not_survive_a_renegotiation() -> None:
     car.stop("ServiceRenegotiation")
     car.ask(ServiceDiscoveryReq)
     assert car.session.context.agreement.selection is None
-    assert car.session.context.sets == frozenset()
+    assert car.session.context.service.sets == frozenset()
 
 
 def test_a_renegotiation_that_is_not_supported_ends_the_session() -> None:
@@ -292,6 +300,32 @@ def test_stop_in_the_loop_makes_the_outlet_safe_first() -> None:
     (answer,) = car.answers()
     assert answer.ResponseCode is Code.OK
     assert len(car.wants(words.OpenContactor)) == len(car.wants(words.PowerStopped)) == 1
+
+
+@pytest.mark.parametrize("how", list(chargingSessionType))
+def test_no_way_out_of_the_loop_is_answered_over_a_closed_contactor(how: chargingSessionType) -> None:
+    car = Scripted(outlet(service_renegotiation=True))
+    car.charging("AC")
+    car.auto = False
+    car.send(SessionStopReq(Header=car.header(), ChargingSession=how))
+    assert car.answers() == []
+    car.wait(CONTACTOR_LIMIT + 0.1)
+    (answer,) = car.answers()
+    assert answer.ResponseCode is Code.FAILED_ContactorError
+    assert car.session.ended is not None
+
+
+def test_after_a_renegotiation_of_the_service_the_contactor_is_closed_anew() -> None:
+    car = Scripted()
+    car.charging("AC")
+    car.stop("ServiceRenegotiation")
+    car.select("AC")
+    car.parameters("AC")
+    car.scheduled()
+    closed = len(car.wants(words.CloseContactor))
+    assert car.start().ResponseCode is Code.OK
+    assert len(car.wants(words.CloseContactor)) == closed + 1
+    assert car.session.context.station.contactor is True
 
 
 def test_octets_after_the_stop_are_ignored() -> None:

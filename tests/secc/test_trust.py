@@ -9,8 +9,6 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from pki.broken import VARIANTS, Bench, Variant
-from pki.broken_form import null_parameters
 from pki.errors import CertificateError, Kind, StoreError
 from pki.issue import Hierarchy, build
 from pki.plan import Plan
@@ -23,6 +21,8 @@ from tests.secc.scripted import Scripted, secure
 from v2g.exi.derive import least
 from v2g.messages.common_messages import AbsolutePriceScheduleType, Dynamic_SEResControlModeType, ScheduleExchangeRes
 from v2g.session.endpoint import Relaxed
+from v2gkit.authorities.broken import VARIANTS, Bench, Variant
+from v2gkit.authorities.broken_form import null_parameters
 
 NOW = datetime.now(UTC)
 SOUND = build(Plan(), "secp521r1", NOW)

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from energy.offer import Offer, Tuple
-from energy.series import Series
 from secc import station as words
 from tests.secc.scripted import LIMITS, Scripted
 from tests.secc.test_order import reach
+from v2g.energy.offer import Offer, Tuple
+from v2g.energy.series import Series
 from v2g.exi.schema import Type
+from v2g.iso20.sequence import State
 from v2g.messages.common_types import responseCodeType as Code
 from v2g.session.errors import StationFailed
-from v2g.session.sequence import State
 
 NAN, HUGE = float("nan"), 1e200
 READING = words.MeterReading("M", 100.0, 0.0, 1.8e9)
@@ -105,20 +105,36 @@ def test_an_offer_that_no_message_holds(offer: Callable[[Scripted], Offer]) -> N
     ends_safely(car, car.exchange)
 
 
+def test_two_schedules_under_one_id_are_no_offer() -> None:
+    car = Scripted()
+    car.authorized("DC")
+    car.select("DC")
+    car.parameters("DC")
+    car.auto = False
+    car.exchange()
+    (one, *_) = schedule(car, 2).tuples
+    car.tell(words.ScheduleReady(Offer((one, replace(one, charging=Series.constant(float(int(car.wall)), 3600.0, 7_000.0))))))
+    assert car.exchange().ResponseCode is Code.FAILED
+    assert car.session.ended is not None
+    assert isinstance(car.session.ended.error, StationFailed)
+    assert "the ids 1, 1; each needs one of its own" in car.session.ended.reason
+
+
 @pytest.mark.parametrize("state", [s for s in State if s is not State.ENDED], ids=lambda s: s.value)
 def test_an_answer_that_raises_ends_in_every_state_with_the_outlet_safe(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
-    from secc import session
+    from secc.iso20 import conduct
     from tests.secc.test_order import request
-    from v2g.session.sequence import admitted
+    from v2g.iso20.sequence import requests_in
 
     car = reach(state)
     car.broken = True
-    live, kind = car.session.context.live, admitted(state)[0]
+    live, kind = car.session.context.live, requests_in(state)[0]
 
     def fails(*_: Any) -> Any:
         raise KeyError("a bug")
 
-    monkeypatch.setattr(session, "ANSWERS", dict.fromkeys(session.ANSWERS, fails))
+    monkeypatch.setattr(conduct, "ANSWERS", dict.fromkeys(conduct.ANSWERS, fails))
+    monkeypatch.setattr("secc.reception.choose_generation", fails)
     before = len(car.wants(words.OpenContactor))
     car.send(request(car, kind))
     (answer,) = car.answers()
@@ -129,7 +145,7 @@ def test_an_answer_that_raises_ends_in_every_state_with_the_outlet_safe(state: S
 
 
 def test_even_an_answer_that_cannot_say_failed_ends_with_the_outlet_safe(monkeypatch: pytest.MonkeyPatch) -> None:
-    from v2g.session import frames
+    from v2g.iso20 import frames
 
     car = reach(State.DC_LOOP)
     car.broken = True
@@ -145,16 +161,14 @@ def test_even_an_answer_that_cannot_say_failed_ends_with_the_outlet_safe(monkeyp
     assert len(car.wants(words.OpenContactor)) == len(car.wants(words.PowerStopped)) == 1
 
 
-def test_a_fact_that_raises_ends_with_the_outlet_safe(monkeypatch: pytest.MonkeyPatch) -> None:
-    from secc import session
-
+def test_a_fact_that_raises_ends_with_the_outlet_safe() -> None:
     car = reach(State.DC_LOOP)
     car.broken = True
 
     def fails(*_: Any) -> Any:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(session, "told", fails)
+    car.session._conduct = replace(car.session._conduct, learn=fails)
     car.tell(words.PauseAsked())
     assert car.session.ended is not None
     assert len(car.wants(words.OpenContactor)) == 1

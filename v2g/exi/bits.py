@@ -4,7 +4,7 @@ from v2g.exi.errors import DecodeError
 
 
 class BitReader:
-    """Reads `octets` from bit `position`. Never reads beyond the end, nor beyond `sight` octets: missing bits are a `DecodeError`."""
+    """Reads bits of `octets` from bit `position` on. Reading beyond the end, or beyond the first `sight` octets, is a `DecodeError`."""
 
     __slots__ = ("octets", "overlong", "position", "size")
 
@@ -25,13 +25,13 @@ class BitReader:
         return int.from_bytes(self.octets[first:last], "big") >> (last * 8 - end) & ((1 << width) - 1)
 
     def missing(self, what: str) -> DecodeError:
-        """Why reading cannot go on: the octets end, or they are not looked into any further."""
+        """The error to raise where `what` cannot be read: the octets end, or they are beyond what may be looked into."""
         if self.size < len(self.octets) * 8:
             what = f"unusual, or broken, and longer than the {self.size // 8} octets looked into"
         return DecodeError(what, self.position)
 
     def unsigned(self, max_bits: int) -> int:
-        """Unsigned Integer: groups of 7 bits, least significant first, the eighth bit says that more follow."""
+        """Read an EXI Unsigned Integer: groups of 7 bits, least significant first, the eighth bit says that more follow."""
         start, value, shift = self.position, 0, 0
         while True:
             group = self.bits(8)
@@ -63,21 +63,25 @@ class BitWriter:
 
     @property
     def position(self) -> int:
+        """The number of bits written so far."""
         return len(self._done) * 8 + self._pending
 
     def bits(self, value: int, width: int) -> None:
+        """Append the lowest `width` bits of a value."""
         self._value = self._value << width | value
         self._pending += width
         if self._pending > 256:  # keeps the number short: appending to a long one would copy it each time
             self._flush()
 
     def unsigned(self, value: int) -> None:
+        """Append an EXI Unsigned Integer: groups of seven bits, the lowest first."""
         while value > 0x7F:
             self.bits(value & 0x7F | 0x80, 8)
             value >>= 7
         self.bits(value, 8)
 
     def block(self, octets: bytes) -> None:
+        """Append octets as they are, wherever the bit position stands."""
         self.bits(int.from_bytes(octets, "big"), len(octets) * 8)
 
     def _flush(self) -> None:
@@ -87,5 +91,6 @@ class BitWriter:
         self._pending = rest
 
     def octets(self) -> bytes:
+        """Everything written so far, filled up with zero bits to whole octets."""
         self._flush()
         return bytes(self._done) + (self._value << (8 - self._pending)).to_bytes(1, "big") if self._pending else bytes(self._done)

@@ -1,6 +1,6 @@
-"""What a reader need not believe: more narrow limits than the schema's, for those who know what can come.
+"""Narrower limits than the schema's, for reading what strangers send.
 
-A schema admits a signature with a hundred thousand objects, and so does the codec. Who reads what strangers send knows better, and says so:
+A schema admits a signature with a hundred thousand objects, and so does the codec. A caller that knows what can come states less:
 
     receive(octets, schema_set("dc"), Bounds(most={(SignatureType, "Object"): 0}), items=40)
 
@@ -13,13 +13,14 @@ from v2g.exi.schema import Type
 
 
 class Spent(Exception):
-    """There are more elements than a message may have."""
+    """Raised inside the codec when a message has more elements than its bound."""
 
 
 class Bounds:
-    """How many values a field may hold, and how much of octets that no quick way leads through is looked into. Compared by identity.
+    """How many values each field may hold (`most`), and how much the slow decoder reads where the quick one gave up.
 
-    `unusual` octets and `patience` codes: one bound alone is not enough, since a code may be a bit long and a value as long as the octets.
+    The slow decoder reads at most `unusual` octets and `patience` event codes: one bound alone is not enough, since a code may be one bit
+    long and a value as long as the octets. Compared by identity.
     """
 
     def __init__(self, most: Mapping[tuple[type[Type], str], int], *, unusual: int, patience: int) -> None:
@@ -28,5 +29,5 @@ class Bounds:
         self.patience = patience  # codes
 
     def of(self, cls: type[Type], field: str) -> int | None:
-        """How many values a field of a class may hold, None: as many as the schema says."""
+        """The most values that a field of a class may hold; None: as many as the schema says."""
         return self.most.get((cls, field))

@@ -12,10 +12,11 @@ from collections.abc import Sequence
 
 from v2g.exi import engine
 from v2g.exi.bounds import Bounds, Spent
-from v2g.exi.decoder import Decoder, Finding, Mode, Reading, behind
+from v2g.exi.decoder import Decoder
 from v2g.exi.encoder import Encoder, element_name
 from v2g.exi.errors import DecodeError, EncodeError
 from v2g.exi.grammar import QName, SchemaSet
+from v2g.exi.reading import Finding, Mode, Reading, behind
 from v2g.exi.schema import Element, Type
 
 __all__ = [
@@ -57,9 +58,10 @@ def encode_fragment(message: Type, schema_set: SchemaSet, name: str | QName | No
 
 
 def read_first(octets: bytes, schema_sets: Sequence[SchemaSet], *, fragment: bool = False, mode: Mode = "conformance") -> Reading:
-    """Decode in the first of several dialects or sets in which the octets are a message; a finding tells if it is not the very first.
+    """Decode by the first of several schema sets or dialects in which the octets are a message; a finding tells if it is not the first.
 
-    One in which nothing follows the message goes before. Raises the DecodeError of the first set if they are a message in none.
+    A set in which nothing follows the message goes before one that leaves octets. Raises the DecodeError of the first set if the octets
+    are a message in none.
     """
     refusal: DecodeError | None = None
     found: list[tuple[SchemaSet, Reading]] = []
@@ -82,7 +84,10 @@ def read_first(octets: bytes, schema_sets: Sequence[SchemaSet], *, fragment: boo
 
 
 def read(octets: bytes, schema_set: SchemaSet, *, fragment: bool = False, mode: Mode = "conformance") -> Reading:
-    """Decode and tell what was tolerated. In `interop` mode values outside their facets are tolerated too. Raises DecodeError."""
+    """The message in `octets` and what was tolerated in it. In `interop` mode values beyond their facets are tolerated too.
+
+    Raises DecodeError.
+    """
     quick = engine.read(octets, schema_set, fragment)
     return _found(quick, octets) if quick else Decoder(bytes(octets), schema_set, mode).read(fragment)
 
@@ -100,7 +105,7 @@ def root(octets: bytes, schema_set: SchemaSet) -> Element:
 def receive(octets: bytes, schema_set: SchemaSet, bounds: Bounds, items: int) -> Reading:
     """Decode what a stranger sent, as `read` does, with work and memory bounded by `bounds` and by `items` elements. Raises DecodeError.
 
-    The quick way stops at the first item too many. What it does not lead through is looked into once more, and then not for long.
+    The quick decoder stops at the first item too many. What it cannot read is read once more by the slow one, as far as `bounds` allows.
     """
     try:
         quick = engine.read(octets, schema_set, False, bounds, items)

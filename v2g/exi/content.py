@@ -1,4 +1,4 @@
-"""What an element consists of, as terms and groups in the order of the schema: the declarations in the form that grammars are made from."""
+"""The content of an element as terms and groups in the order of the schema, the form of a declaration that grammars are made from."""
 
 import enum
 
@@ -20,7 +20,7 @@ class Event(enum.IntEnum):
 
 
 class Term(msgspec.Struct, frozen=True, eq=False):
-    """An attribute, an element, the character content, or any element (which has no field)."""
+    """One thing that an element may hold: an attribute, an element, its text, or any foreign element (which has no field)."""
 
     event: Event
     field: Field | None
@@ -29,7 +29,7 @@ class Term(msgspec.Struct, frozen=True, eq=False):
 
 
 class Group(msgspec.Struct, frozen=True, eq=False):
-    """Parts in sequence, or one of them."""
+    """Several parts of an element's content: all in sequence, or one of them where they are `alternatives`."""
 
     alternatives: bool
     parts: tuple["Part", ...]
@@ -42,7 +42,7 @@ Todo = tuple[tuple[Part, int], ...]  # what is left of an element: parts, each w
 
 
 def parts(cls: type[Type]) -> tuple[Part, ...]:
-    """Attributes by name, then the character content, then the content model."""
+    """The content of a class in grammar order: attributes by name, then the text, then the elements of its content model."""
     all_fields = schema.fields(cls)
     named = {f.name: f for f in all_fields}
     attributes = sorted((f for f in all_fields if f.role == "attribute"), key=lambda f: (f.name, f.namespace))

@@ -1,86 +1,26 @@
-"""The walk from octets to a message, step by step through the grammar, with every tolerance and, if wanted, an account of each step."""
+"""The slow decoder: octets to a message, step by step through the grammar, with every tolerance and an account of each step if wanted."""
 
 import sys
-from typing import Any, Literal
-
-import msgspec
+from typing import Any
 
 from v2g.exi import strings, values
 from v2g.exi.bits import BitReader
 from v2g.exi.bounds import Bounds, Spent
 from v2g.exi.errors import DecodeError
 from v2g.exi.grammar import AFTER_VALUE, BEFORE_VALUE, Event, Production, QName, SchemaSet, State
+from v2g.exi.reading import BEHIND, Finding, Mode, Reading, Slots, Step, behind
 from v2g.exi.relaxed import Relaxed
 from v2g.exi.schema import Element, Field, Type
 from v2g.exi.typenames import type_names
 
 HEADER = 0x80  # distinguishing bits 10, no options, version 1
 MOST_FINDINGS = 100  # are told one by one; hostile octets hold one in every few bits, and each costs a hundred times its size
-BEHIND = "behind the end"  # what is no part of the message
-Mode = Literal["conformance", "interop"]
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """Something that was tolerated while decoding: where, and what."""
-
-    path: tuple[str, ...]
-    bit: int
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{'/'.join(self.path)}: {self.reason} (at bit {self.bit})" if self.path else f"{self.reason} (at bit {self.bit})"
-
-
-class Step(msgspec.Struct, frozen=True):
-    """One thing read from the stream: `width` bits from `bit` on. `depth` counts the elements around it."""
-
-    bit: int
-    width: int
-    depth: int
-    what: str
-    value: Any = None
-
-
-class Reading(msgspec.Struct, frozen=True):
-    """What octets turned out to be: the message, the name of its element, and what was tolerated on the way."""
-
-    message: Type
-    name: QName
-    findings: tuple[Finding, ...] = ()
-    behind: int = 0  # octets that follow the end
-
-
-def behind(name: QName, octets: int, zeros: int) -> Finding:
-    """What is told of octets 0x00 behind the end of an element: some vehicles and certificate backends append them."""
-    many = "an octet 0x00 follows" if zeros == 1 else f"{zeros} octets 0x00 follow"
-    return Finding((name.local,), (octets - zeros) * 8, f"{many} the end")
-
-
-class _Slots:
-    """What one element has yielded so far."""
-
-    __slots__ = ("values",)
-
-    def __init__(self) -> None:
-        self.values: dict[str, Any] = {}
-
-    def put(self, target: Field, value: Any) -> int:
-        """Store a value; how many the field now holds."""
-        if not target.repeated:
-            self.values[target.name] = value
-            return 1
-        held = self.values.setdefault(target.name, [])
-        held.append(value)
-        return len(held)
-
-    def build(self, cls: type[Type]) -> Type:
-        return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in self.values.items()})
 
 
 class Decoder:
-    """One walk through one stream. `steps`, if given, receives an account of everything that is read.
+    """Decodes one stream. `steps`, if given, receives an account of everything that is read.
 
-    Within `bounds` it looks at so many octets and codes of the stream, and gives up on what needs more, or has more than `items` elements.
+    Raises DecodeError where the stream needs more octets or codes than `bounds` allows, or has more than `items` elements.
     """
 
     def __init__(
@@ -106,7 +46,7 @@ class Decoder:
         self.path: list[str] = []
 
     def read(self, fragment: bool) -> Reading:
-        """The whole stream. Raises DecodeError with path and bit."""
+        """The message of the whole stream, and what was tolerated. Raises DecodeError with path and bit."""
         try:
             name, message = self._fragment() if fragment else self._document()
             self.path = [name.local]
@@ -244,7 +184,7 @@ class Decoder:
         return value
 
     def _complex(self, name: QName, cls: type[Type], seen: tuple[str, ...] = ()) -> Type:
-        grammar, slots = self.set.grammar(cls), _Slots()
+        grammar, slots = self.set.grammar(cls), Slots()
         state = grammar.start
         self._spend()
         while True:
@@ -276,14 +216,14 @@ class Decoder:
         if self.items < 0:
             raise Spent
 
-    def _bounded(self, cls: type[Type], target: Field, slots: _Slots) -> None:
+    def _bounded(self, cls: type[Type], target: Field, slots: Slots) -> None:
         """Whether a field may hold one more value."""
         assert self.bounds is not None
         most, held = self.bounds.of(cls, target.name), slots.values.get(target.name)
         if most is not None and (len(held) if isinstance(held, list) else 0) >= most:
             raise self._error(f"more than {most} {target.name}: no message has so many" if most else f"{target.name}: no message has it", 0)
 
-    def _event(self, name: QName, cls: type[Type], production: Production, slots: _Slots) -> int:
+    def _event(self, name: QName, cls: type[Type], production: Production, slots: Slots) -> int:
         """Read what a production announces into its field; how many values the field now holds."""
         target = production.field
         if target is None:
@@ -319,7 +259,7 @@ class Decoder:
             raise self._error(f"{event} is stated twice", 0)
         return event
 
-    def _behind_escape(self, name: QName, cls: type[Type], state: State, slots: _Slots, seen: tuple[str, ...]) -> Type:
+    def _behind_escape(self, name: QName, cls: type[Type], state: State, slots: Slots, seen: tuple[str, ...]) -> Type:
         """What follows in an element of complex type after the escape: its end, or its type or its being nil stated."""
         event = self._once(self._undeclared(state.undeclared, len(state.productions)), seen)
         if event == "end":
@@ -352,7 +292,7 @@ class Decoder:
 
     def _nothing(self, name: QName, cls: type[Type]) -> Type:
         """An element that is nil: attributes at most. Only a type whose content may be empty has such an instance."""
-        grammar, slots = self.set.grammar(cls), _Slots()
+        grammar, slots = self.set.grammar(cls), Slots()
         if grammar.abstract:
             raise self._error(f"{name.local} is abstract", 0)
         state, due = grammar.emptied, grammar.start
@@ -376,7 +316,7 @@ class Decoder:
         self._tolerate("an undeclared end stands for the empty value")
         return self._checked(shape, "" if shape.kind == "string" else b"")
 
-    def _cut_short(self, cls: type[Type], state: State, slots: _Slots) -> Type:
+    def _cut_short(self, cls: type[Type], state: State, slots: Slots) -> Type:
         """An element of complex type that an undeclared end has ended: its text is empty. Where elements are still due, it is broken."""
         text = next((p for p in state.productions if p.event is Event.TEXT), None)
         if text is None or text.field is None:
@@ -391,7 +331,7 @@ class Decoder:
         relaxed = Relaxed.of(self.set, name)
         if relaxed is None:
             raise self._error(f"{name.local} has several types in the set {self.set.name}, none of them with attributes and text", 0)
-        slots, width = _Slots(), relaxed.start_width
+        slots, width = Slots(), relaxed.start_width
         while True:
             code = self.bits.bits(width)
             self._note(width, relaxed.event(code, width), code)
@@ -407,7 +347,7 @@ class Decoder:
             else:
                 raise self._error(f"code {code}: only the attributes and the text of {name.local} are expected", width)
 
-    def _end_relaxed(self, relaxed: Relaxed, slots: _Slots) -> None:
+    def _end_relaxed(self, relaxed: Relaxed, slots: Slots) -> None:
         """The end of such an element: every attribute it needs is there, and a text that is not there is empty."""
         if due := [f.name for f in relaxed.attributes.values() if f.minimum and f.name not in slots.values]:
             raise self._error(f"the element ends before its attribute {due[0]}", 0)
@@ -416,7 +356,7 @@ class Decoder:
             slots.put(relaxed.field, self._checked(shape, ""))
             self._tolerate("the end stands for the empty value")
 
-    def _untyped(self, name: QName, target: Field, slots: _Slots) -> None:
+    def _untyped(self, name: QName, target: Field, slots: Slots) -> None:
         slots.put(target, self._value(name, values.representation(target.content)))  # type: ignore[arg-type]
 
     # reports

@@ -10,7 +10,7 @@ import msgspec
 
 
 class Dialect(msgspec.Struct, frozen=True):
-    """How a family departs from the schema."""
+    """How the encoders of one family depart from the schema; the defaults are the schema itself."""
 
     name: str
     # global elements take their document codes in the order of their types' names: ACDP_DisconnectReq, whose type is that of

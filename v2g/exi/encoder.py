@@ -1,4 +1,4 @@
-"""The walk from a message to octets. Every facet is enforced: nothing is tolerated in what we write ourselves."""
+"""The slow encoder: a message to octets, step by step. Every facet is enforced: nothing is tolerated in what we write ourselves."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ HEADER = 0x80
 
 
 class Encoder:
-    """One walk through one message."""
+    """Encodes one message by the grammar of a schema set."""
 
     def __init__(self, schema_set: SchemaSet) -> None:
         self.bits = BitWriter()
@@ -22,6 +22,7 @@ class Encoder:
         self.bits.bits(HEADER, 8)
 
     def document(self, message: Type) -> bytes:
+        """Write a message as a document, without header. Raises EncodeError where the set has no such global element."""
         found = self.set.document_code(type(message))
         if found is None:
             raise EncodeError(f"{type(message).__name__} is no global element of the set {self.set.name}")
@@ -31,6 +32,7 @@ class Encoder:
         return self.bits.octets()
 
     def fragment(self, message: Type, element: str | QName | None) -> bytes:
+        """Write an element as a fragment, without header. Raises EncodeError where it is not clear which element of the set it is."""
         name = element_name(message, self.set, element)
         codes, width = self.set.fragment_codes, self.set.fragment_width
         self.bits.bits(codes[name], width)
@@ -54,7 +56,7 @@ class Encoder:
             raise
 
     def _value(self, content: Any, value: Any) -> None:
-        values.unfit(content, value)
+        values.demand_fit(content, value)
         values.write(self.bits, values.representation(content), value)
 
     def _complex(self, cls: type[Type], message: Any) -> None:
@@ -80,7 +82,7 @@ class Encoder:
 
 
 def element_name(message: Type, schema_set: SchemaSet, name: str | QName | None = None) -> QName:
-    """The element of the set that a message is the content of: of several the global one, unless `name` says which.
+    """The name of the element that a message is the content of: of several the global one, unless `name` says which.
 
     Raises EncodeError if there is none, or several and none of them global.
     """

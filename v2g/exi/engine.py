@@ -1,6 +1,8 @@
-"""Which quick way through a message is taken before the patient one: the compiled module if it was built, else generated Python, or none.
+"""Which quick engine is tried before the slow one (`decoder`, `encoder`).
 
-All of them come to the same message, the same octets and the same errors, because whatever is unusual is left to the patient walk.
+"compiled" is there where the C module was built; "straight" is generated Python; "patient" leaves everything to the slow one.
+
+Every engine comes to the same message, the same octets and the same errors, because whatever is unusual is left to the slow one.
 """
 
 import sys
@@ -24,24 +26,30 @@ Found = tuple[QName, Type, int]
 
 
 class Reads(Protocol):
-    """Octets to messages: the name, the message, the octets 0x00 behind it.
+    """A quick decoder. What it finds is the element's name, the message, and the number of octets 0x00 behind it.
 
     Whatever is unusual raises one of the engine's `gives_up`, more than `items` elements raise `Spent`.
     """
 
-    def document(self, octets: bytes, items: int = ...) -> Found: ...
-    def fragment(self, octets: bytes, items: int = ...) -> Found: ...
+    def document(self, octets: bytes, items: int = ...) -> Found:
+        """Read a document of at most `items` elements."""
+
+    def fragment(self, octets: bytes, items: int = ...) -> Found:
+        """Read a fragment of at most `items` elements."""
 
 
 class Writes(Protocol):
     """Messages to octets. Whatever is unusual raises one of the engine's `gives_up`."""
 
-    def document(self, message: Type) -> bytes: ...
-    def fragment(self, message: Type, element: str | QName | None) -> bytes: ...
+    def document(self, message: Type) -> bytes:
+        """A message as the octets of a document."""
+
+    def fragment(self, message: Type, element: str | QName | None) -> bytes:
+        """An element as the octets of a fragment; where `element` is None, its name follows from its class."""
 
 
 class Engine:
-    """Quick readers and writers, one for each schema set and bounds, made on first use."""
+    """Quick decoders and encoders, one for each schema set and bounds, made on first use."""
 
     def __init__(
         self, reader: Callable[[SchemaSet, Bounds | None], Reads], writer: Callable[[SchemaSet], Writes], *gives_up: type[Exception]
@@ -74,7 +82,7 @@ class Engine:
 
 
 class _Patient(Engine):
-    """No quick way at all."""
+    """An engine that leaves every message to the slow decoder and encoder."""
 
     def __init__(self) -> None:
         super().__init__(straight_reader.Readers, straight_writer.Writers)
@@ -98,7 +106,7 @@ def used() -> str:
 
 
 def use(name: str) -> None:
-    """Take this engine from now on. Raises ValueError if it is not there."""
+    """Use the engine of that name from now on. Raises ValueError if there is none."""
     global _used
     if name not in ENGINES:
         raise ValueError(f"no engine {name!r}; there are {', '.join(ENGINES)}")
@@ -106,7 +114,7 @@ def use(name: str) -> None:
 
 
 def read(octets: bytes, schema_set: SchemaSet, fragment: bool, bounds: Bounds | None = None, items: int = sys.maxsize) -> Found | None:
-    """The name, the message and the octets 0x00 behind it, or None if there is no quick way through these octets.
+    """The element's name, the message, and the number of octets 0x00 behind it; None: the slow decoder must read these octets.
 
     Raises Spent for more than `items` elements, which are counted where there are bounds.
     """
@@ -114,10 +122,10 @@ def read(octets: bytes, schema_set: SchemaSet, fragment: bool, bounds: Bounds | 
 
 
 def write(message: Any, schema_set: SchemaSet, fragment: bool, element: str | QName | None = None) -> bytes | None:
-    """The octets, or None if there is no quick way through this message."""
+    """The octets of a message; None: the slow encoder must write it."""
     return ENGINES[_used].write(message, schema_set, fragment, element)
 
 
 def names() -> tuple[str, ...]:
-    """The engines that are there, the quickest first."""
+    """The names of the engines of this installation, the quickest first."""
     return tuple(ENGINES)

@@ -2,7 +2,7 @@
 
 
 class ExiError(ValueError):
-    """Base of both: a reason, and the path of element names from the root to where it arose."""
+    """Base of DecodeError and EncodeError: a reason, and the path of element names from the root to where it arose."""
 
     def __init__(self, reason: str, path: tuple[str, ...] = ()) -> None:
         super().__init__(reason)
@@ -10,7 +10,7 @@ class ExiError(ValueError):
         self.path = path
 
     def within(self, name: str) -> None:
-        """Prepend an element to the path; every element adds itself while the error passes."""
+        """Prepend an element's name to the path; every element does so as the error passes through it."""
         self.path = (name, *self.path)
 
     def __str__(self) -> str:

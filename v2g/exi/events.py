@@ -18,9 +18,9 @@ class Occurrence(NamedTuple):
 
 
 def events(message: Any, cls: type[Type], schema_set: SchemaSet, lenient: bool = False) -> Iterator[Occurrence]:
-    """Attributes, content and end of one element of type `cls`. Raises EncodeError where the message leaves the grammar.
+    """The events of one element of type `cls`: attributes, content, end. Raises EncodeError where the message leaves the grammar.
 
-    `lenient` shows an abstract head that stands for itself: nothing is ever written so.
+    `lenient` admits the abstract head of a substitution group in place of a member, for views; no encoder writes it.
     """
     if type(message) is not cls:
         raise EncodeError(f"{message!r} is no {cls.__name__}")

@@ -4,15 +4,16 @@ import enum
 from collections.abc import Iterator
 from typing import Any
 
-from v2g.exi.decoder import Decoder, Mode, Step
+from v2g.exi.decoder import Decoder
 from v2g.exi.errors import DecodeError
 from v2g.exi.grammar import SchemaSet
+from v2g.exi.reading import Mode, Step
 
 _LONGEST = 48  # characters of a value that are shown
 
 
 def explain(octets: bytes, schema_set: SchemaSet, *, fragment: bool = False, mode: Mode = "conformance") -> tuple[list[Step], str | None]:
-    """What was read, step by step, and for octets that are no message what stopped the reading."""
+    """Every step of decoding `octets`, and the text of the error where they are no message, else None."""
     steps: list[Step] = []
     try:
         reading = Decoder(octets, schema_set, mode, steps).read(fragment)
@@ -32,7 +33,7 @@ def table(octets: bytes, steps: list[Step]) -> Iterator[str]:
 
 
 def shown(value: Any) -> str:
-    """A value in few characters."""
+    """A value as text of a few characters, shortened where it is longer."""
     if isinstance(value, enum.Enum):
         value = value.value
     text = value.hex() if isinstance(value, bytes) else repr(value) if isinstance(value, str) else str(value)

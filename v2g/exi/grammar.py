@@ -1,4 +1,4 @@
-"""From declared classes to grammars: which event may come next, and which code it has.
+"""Declared classes to EXI grammars: which event may come next, and which code it has.
 
 An element's grammar is a set of states. A state lists its productions in the order of their event codes; with k productions a code takes as
 many bits as the numbers 0..k need, since the code k always escapes to what the schema does not declare (EXI 8.5.4.4). States come into
@@ -61,12 +61,14 @@ class Production:
 
     @property
     def after(self) -> "State":
+        """The state that this production leads to."""
         if isinstance(self._after, tuple):
             self._after = self._grammar.state(self._after, self.event)
         return self._after  # type: ignore[no-any-return]
 
     @property
     def full(self) -> "State":
+        """The state after the last value that the field may have."""
         if isinstance(self._full, tuple):
             self._full = self._grammar.state(self._full, self.event)
         return self._full  # type: ignore[no-any-return]
@@ -89,12 +91,15 @@ class State:
 
     @property
     def undeclared(self) -> tuple[str, ...]:
-        """What the second level offers behind the escape, in code order."""
+        """The undeclared events that the state admits after the escape code, in code order."""
         return second_level(any(p.event is Event.END for p in self.productions), self.start, self.attributes)
 
 
 def second_level(ends: bool, start: bool, attributes: bool) -> tuple[str, ...]:
-    """The second level of a state in code order, by what its first level has (EXI 8.5.4.4.1, not strict, nothing preserved)."""
+    """The undeclared events of a state in code order, by what it declares (EXI 8.5.4.4.1, not strict, nothing preserved).
+
+    `ends`: it declares the end of its element; `start`: it is the first of its element; `attributes`: an attribute may come.
+    """
     return (
         *(() if ends else ("end",)),
         *(("xsi:type", "xsi:nil") if start else ()),
@@ -122,19 +127,20 @@ class Grammar:
 
     @cached_property
     def start(self) -> State:
+        """The state in which the content of a type begins, attributes first."""
         return self._state(tuple((part, 0) for part in self._parts), start=True, attributes=True)
 
     @cached_property
     def emptied(self) -> State:
-        """The start of an element that is nil: its attributes, and its end."""
+        """The first state of an element that is nil: attributes or the end may come."""
         return Grammar(self._set, self.cls, nil=True).start
 
     def state(self, todo: Todo, event: Event) -> State:
-        """The state with this left to do, after an event of that kind."""
+        """The state in which the parts `todo` are still to come, after an event of kind `event`."""
         return self._state(todo, start=False, attributes=event is Event.ATTRIBUTE)
 
     def filled(self, todo: Todo, limit: int) -> Todo:
-        """What is left to do after a list, the first part, has reached its limit."""
+        """The parts still to come once the first of `todo`, a list, has reached its limit."""
         return ((todo[0][0], FULL), *todo[1:]) if limit >= (self.dialect.endless_from or UNBOUNDED) else todo[1:]
 
     def _state(self, todo: Todo, start: bool, attributes: bool) -> State:
@@ -200,7 +206,7 @@ class Grammar:
 
 
 def class_name(cls: type[Type]) -> tuple[QName, type[Type]]:
-    """The element that stands for a class in a repeated choice, and the class."""
+    """The name of the element that holds a class in a repeated choice, and the class."""
     declared = schema.declared_elements(cls)
     return (QName(declared[0].name, declared[0].namespace) if declared else QName(cls.__name__, schema.namespace_of(cls))), cls
 
@@ -235,6 +241,7 @@ class SchemaSet:
         return f"<SchemaSet {self.name} {self.dialect.name}>"
 
     def grammar(self, cls: type[Type]) -> Grammar:
+        """The grammar of a class, made when it is first asked for."""
         if cls not in self._grammars:
             self._grammars[cls] = Grammar(self, cls)
         return self._grammars[cls]
@@ -250,11 +257,12 @@ class SchemaSet:
         return {e.type: (code, e) for code, e in reversed(tuple(enumerate(self.globals)))}
 
     def document_code(self, cls: type[Type]) -> tuple[int, Element] | None:
-        """The code and element of a class that is the type of a global element."""
+        """The document code and the global element whose type is a class; None where it is the type of none."""
         return self._by_class.get(cls)
 
     @cached_property
     def document_width(self) -> int:
+        """The number of bits of the code of a document's root element."""
         return len(self.globals).bit_length()
 
     @cached_property
@@ -329,17 +337,17 @@ class SchemaSet:
 
     @cached_property
     def fragment_names(self) -> tuple[QName, ...]:
-        """The element names by fragment code."""
+        """The element names; the index of each is its fragment code."""
         return tuple(self.names)
 
     @cached_property
     def fragment_codes(self) -> dict[QName, int]:
-        """The fragment codes by element name."""
+        """The fragment code of each element name."""
         return {name: code for code, name in enumerate(self.names)}
 
     @cached_property
     def named(self) -> dict[type[Type], tuple[QName, ...]]:
-        """The elements that have a class as their type."""
+        """The names of the elements that have a class as their type, by class."""
         found: dict[type[Type], list[QName]] = {}
         for name, cls in self.roots(fragment=True):
             found.setdefault(cls, []).append(name)
@@ -347,4 +355,5 @@ class SchemaSet:
 
     @cached_property
     def fragment_width(self) -> int:
+        """The number of bits of the code of a fragment's element."""
         return (len(self.names) + 1).bit_length()

@@ -40,7 +40,7 @@ def from_json(text: str | bytes, schema_set: SchemaSet, *, fragment: bool = Fals
 
 
 def plain(message: Type, schema_set: SchemaSet, name: QName | None = None, *, lenient: bool = False) -> dict[str, Any]:
-    """A message as dictionaries, lists, strings, integers and booleans."""
+    """A message as dictionaries, lists, strings, integers and booleans. Raises EncodeError if it is not valid in the set."""
     name = name or element_name(message, schema_set)
     return {name.local: _object(message, schema_set, lenient)}
 
@@ -63,7 +63,7 @@ def _object(message: Type, schema_set: SchemaSet, lenient: bool) -> dict[str, An
 
 
 def _shown(content: Any, value: Any, lenient: bool) -> Any:
-    values.unfit(content, value, lenient)
+    values.demand_fit(content, value, lenient)
     return value if isinstance(content, Integer) or content is bool else lexical.spell(content, value, lenient)
 
 
@@ -111,7 +111,7 @@ def _value(found: Any, content: Any, schema_set: SchemaSet, key: str) -> Any:
         if not native and not isinstance(found, str):
             raise EncodeError(f"{found!r} is no string")
         value = found if native else lexical.parse(content, found)
-        values.unfit(content, value)
+        values.demand_fit(content, value)
     except EncodeError as error:
         error.within(key)
         raise

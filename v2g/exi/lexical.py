@@ -16,8 +16,8 @@ _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
 def spell(content: Any, value: Any, lenient: bool = False) -> str:
-    """A value as text. Raises EncodeError for one that is not of the type, or unless `lenient` beyond its facets."""
-    values.unfit(content, value, lenient)
+    """A simple value as text. Raises EncodeError for one of another type, and, unless `lenient`, for one beyond its facets."""
+    values.demand_fit(content, value, lenient)
     if content is bool:
         return "true" if value else "false"
     if isinstance(value, bytes):
@@ -26,7 +26,7 @@ def spell(content: Any, value: Any, lenient: bool = False) -> str:
 
 
 def parse(content: Facets, text: str) -> Any:
-    """The value that a text stands for. Raises EncodeError if it stands for none of the type."""
+    """The simple value that a text stands for. Raises EncodeError if it is no value of the type `content`."""
     bare = text.strip(BLANK)
     value: Any = None
     match content:
@@ -42,7 +42,7 @@ def parse(content: Facets, text: str) -> Any:
             value = next((m for m in content if m.value == bare), None)
     if value is None:
         raise EncodeError(f"{text!r} is no {values.expected(content)}")
-    values.unfit(content, value)
+    values.demand_fit(content, value)
     return value
 
 

@@ -1,4 +1,4 @@
-"""The grammar of a class seen field by field, for those who write code from it: which productions yield a field, and what follows it."""
+"""The grammar of a class field by field, as the generators of quick code need it: the productions of a field, and what follows it."""
 
 from collections.abc import Iterable
 
@@ -9,11 +9,11 @@ Key = tuple[Event, QName | None]
 
 
 class Crooked(Exception):
-    """The content has no straight way: what follows a field depends on more than the field, or fields come again after others."""
+    """No quick code can be made for a class: what follows a field depends on more than the field, or fields come again after others."""
 
 
 class Unclear(Exception):
-    """The straight way does not lead through this message: it is for the patient walk."""
+    """Raised by quick code for a message that it cannot handle: the slow decoder or encoder must take it."""
 
 
 class Outline:
@@ -32,11 +32,11 @@ class Outline:
         self._taken = {f.name: _distinct(p for _, p in self._found if p.field is f) for f in self.fields}
 
     def productions(self, field: Field) -> list[Production]:
-        """Those that yield a field, in the order of their codes: several for a substitution group or a repeated choice."""
+        """The productions of a field in the order of their codes: several for a substitution group or a repeated choice."""
         return self._taken[field.name]
 
     def after(self, field: Field) -> list[State]:
-        """The states after the first value of a field, after the second, and so on until they no longer change."""
+        """The state after one value of a field, after two, and so on until it no longer changes."""
         mine = [(state, p.after) for state, p in self._found if p.field is field]
         after = {id(state): state for _, state in mine}
         if len(after) == 1:
@@ -51,7 +51,7 @@ class Outline:
 
 
 def key(production: Production) -> Key:
-    """What tells productions of one class apart. Those that yield nothing have no name."""
+    """What tells one production of a class from another: its event, and the name it reads (None where it yields no field)."""
     return production.event, production.name if production.field is not None else None
 
 

@@ -11,7 +11,7 @@ from v2g.exi.schema import Field, String, Type, fields
 
 
 class Relaxed(msgspec.Struct, frozen=True):
-    """Its two states as numbers.
+    """The two states of the grammar that a fragment's element has where its name stands for several types, as numbers.
 
     The start state lists every attribute of the set, AT(*), every element of the set, SE(*), EE and CH; the state after the text lacks the
     attributes and AT(*).
@@ -25,7 +25,7 @@ class Relaxed(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, schema_set: SchemaSet, name: QName) -> "Relaxed | None":
-        """For the first type of the element that has text, None if there is none."""
+        """The relaxed grammar of an element, by the first of its types that has text; None if no type has."""
         for content in schema_set.names[name]:
             if isinstance(content, type) and issubclass(content, Type):
                 text = next((f for f in fields(content) if f.role == "text" and isinstance(f.content, String)), None)
@@ -37,10 +37,12 @@ class Relaxed(msgspec.Struct, frozen=True):
 
     @property
     def start_width(self) -> int:
+        """The number of bits of a code in the start state."""
         return (self.attribute_count + self.element_count + 4).bit_length()
 
     @property
     def content_width(self) -> int:
+        """The number of bits of a code in the state after the text."""
         return (self.element_count + 3).bit_length()
 
     def end(self, width: int) -> int:
@@ -52,7 +54,7 @@ class Relaxed(msgspec.Struct, frozen=True):
         return self.end(width) + 1
 
     def event(self, code: int, width: int) -> str:
-        """A code in words."""
+        """The event that a code of so many bits stands for, in words for an error message."""
         if width == self.start_width and code in self.attributes:
             return f"AT {self.attributes[code].name}"
         return {self.end(width): "EE", self.text(width): "CH untyped"}.get(code, "refused")

@@ -12,11 +12,16 @@ _UNBOUNDED_BITS = 160  # of an integer without bounds: a certificate's serial nu
 
 
 class Entropy(Protocol):
-    """What `random.Random` and its like offer."""
+    """The source of random choices: `random.Random`, or anything with these three methods."""
 
-    def random(self) -> float: ...
-    def randint(self, a: int, b: int, /) -> int: ...
-    def choice(self, seq: Any, /) -> Any: ...
+    def random(self) -> float:
+        """A random number from 0 up to 1."""
+
+    def randint(self, a: int, b: int, /) -> int:
+        """A random integer from a to b, both included."""
+
+    def choice(self, seq: Any, /) -> Any:
+        """One member of a sequence at random."""
 
 
 def sample(cls: type[M], schema_set: SchemaSet, entropy: Entropy, *, longest: int = 4) -> M:
@@ -48,7 +53,7 @@ def _possible(production: Production, schema_set: SchemaSet) -> bool:
 
 
 def inhabited(cls: type[Type], schema_set: SchemaSet) -> bool:
-    """Whether there is an instance at all: of an abstract class there is none, nor where a wildcard must be filled."""
+    """Whether a class can have an instance: not if it is abstract, nor if it must hold a wildcard's element."""
     if cls.__dict__.get("__abstract__") or not _completes(schema_set.grammar(cls).start):
         return False
     return all(_inhabited(f, schema_set) for f in schema.fields(cls) if f.minimum and values.is_complex(f.content))

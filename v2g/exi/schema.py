@@ -145,7 +145,7 @@ class Sequence(msgspec.Struct, frozen=True):
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """One of the particles."""
+    """One of the particles, as `xs:choice` declares it."""
 
     particles: tuple["Particle", ...]
     minimum: int = 1
@@ -163,17 +163,17 @@ Particle = str | Sequence | Choice | Wildcard
 
 
 def sequence(*particles: Particle, minimum: int = 1, maximum: int | None = 1) -> Sequence:
-    """`xs:sequence` for `@content`."""
+    """An `xs:sequence`, for the content of a class (`@content`)."""
     return Sequence(particles, minimum, maximum)
 
 
 def one_of(*particles: Particle, minimum: int = 1, maximum: int | None = 1) -> Choice:
-    """`xs:choice` for `@content`."""
+    """An `xs:choice`, for the content of a class (`@content`)."""
     return Choice(particles, minimum, maximum)
 
 
 def wildcard(minimum: int = 1, maximum: int | None = 1) -> Wildcard:
-    """`xs:any` for `@content`."""
+    """An `xs:any`, for the content of a class (`@content`)."""
     return Wildcard(minimum, maximum)
 
 
@@ -229,7 +229,7 @@ def choice(*names: str, minimum: int = 1) -> Callable[[C], C]:
 
 
 def content(*particles: Particle) -> Callable[[C], C]:
-    """State the whole content model of a class that is not a plain sequence of its fields."""
+    """State the content model of a class that is not a plain sequence of its fields."""
 
     def declare(cls: C) -> C:
         cls.__content__ = Sequence(tuple(particles))
@@ -242,7 +242,7 @@ def content(*particles: Particle) -> Callable[[C], C]:
 
 
 class Field(msgspec.Struct, frozen=True):
-    """One resolved field.
+    """A field of a class, with everything that its declaration says of it.
 
     `content` is the facets of a simple value, the class of a complex one, or for a repeated choice the tuple of the classes that may
     stand in it (each the content of an element named like the class).
@@ -293,7 +293,7 @@ def _facets(hint: Any, metadata: tuple[Any, ...]) -> Any:
 
 
 def facets(hint: Any) -> Any:
-    """What a simple type stands for that is declared by an alias, such as `percentValueType`."""
+    """The facets of a simple type that is declared by an alias, such as `percentValueType`."""
     bare, metadata, _ = _unwrap(hint)
     return _facets(bare, metadata)
 

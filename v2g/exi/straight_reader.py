@@ -1,4 +1,4 @@
-"""The quick reader in pure Python: for each class one function without the decisions that the grammar has already taken.
+"""The quick decoder in pure Python: for each class one generated function, in which the grammar's decisions are already taken.
 
 The stream is one big integer `x` of which `p` bits are still to be read, so reading w bits is `p -= w` and `x >> p & mask`. From the states
 of a class the text of a function is written that reads field after field, many bits at a time: codes that can only be zero, values of fixed
@@ -10,28 +10,27 @@ patience and its errors. So one place says what is tolerated, and why something 
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from v2g.exi import values
 from v2g.exi.bounds import Bounds, Spent
+from v2g.exi.generated import Generated
 from v2g.exi.grammar import Event, Production, QName, SchemaSet, State
 from v2g.exi.outline import Crooked, Outline, Unclear, key
 from v2g.exi.schema import Binary, Field, String, Type
+from v2g.exi.window import WINDOW, Window
 
-WINDOW = 90  # bits read at once: a few machine words
 READ = 4096  # bits read in a list before they are cut off: reading costs as much as the integer has bits before `p`
 REFUSED = -1  # the number of a production that no message uses
-
-Reader = Callable[[int, int], tuple[Type, int]]
 
 
 GIVES_UP = (Unclear, ValueError, IndexError)  # of missing bits: a negative shift; of a code or enumeration beyond the last: no such item
 
 
 def more(x: int, p: int, value: int) -> tuple[int, int]:
-    """The groups of an Unsigned Integer after the first: (value, bits left)."""
+    """Read an Unsigned Integer whose first group has been read and is `value`: (value of the whole, bits left)."""
     shift = 7
     while True:
         p -= 8
@@ -47,7 +46,7 @@ def more(x: int, p: int, value: int) -> tuple[int, int]:
 
 
 def block(x: int, p: int, count: int) -> tuple[bytes, int]:
-    """`count` octets: (octets, bits left)."""
+    """Read `count` octets of the stream `x`, of which `p` bits are left: (octets, bits left)."""
     p -= count << 3
     if p < 0:
         raise Unclear
@@ -55,7 +54,7 @@ def block(x: int, p: int, count: int) -> tuple[bytes, int]:
 
 
 def text(x: int, p: int, count: int) -> tuple[str, int]:
-    """`count` characters: (string, bits left). Those beyond ASCII take two or three octets, so as many are cut out and read from there."""
+    """Read `count` characters of the stream `x`, of which `p` bits are left: (string, bits left)."""
     octets, after = block(x, p, count)
     if octets.isascii():
         return octets.decode("ascii"), after
@@ -74,47 +73,32 @@ def text(x: int, p: int, count: int) -> tuple[str, int]:
     return "".join(points), p - at * 8
 
 
-class Readers:
-    """The readers of a schema set, each written when it is first called."""
+class Readers(Generated):
+    """The generated readers of a schema set; each is generated when it is first called."""
+
+    name = "read"
 
     def __init__(self, schema_set: SchemaSet, bounds: Bounds | None = None) -> None:
-        self.set = schema_set
+        super().__init__(schema_set, {"Unclear": Unclear, "more": more, "block": block, "text": text, "Spent": Spent})
         self.bounds = bounds
-        self.readers: list[Reader] = []
         self.left = [0]  # elements of complex type and items of lists that may still come; not counted without bounds
-        self._places: dict[type[Type], int] = {}
-        self._scope: dict[str, Any] = {"R": self.readers, "Unclear": Unclear, "more": more, "block": block, "text": text}
-        self._scope |= {"left": self.left, "Spent": Spent}
+        self._scope |= {"R": self.made, "left": self.left}
 
-    def place(self, cls: type[Type]) -> int:
-        """Where the reader of a class is in `readers`."""
-        if cls not in self._places:
-            self._places[cls] = at = len(self.readers)
-            self.readers.append(lambda x, p: self._written(cls, at)(x, p))
-        return self._places[cls]
-
-    def constant(self, value: Any) -> str:
-        """A name for a value in the scope of the readers."""
-        name = f"k{len(self._scope)}"
-        self._scope[name] = value
-        return name
-
-    def _written(self, cls: type[Type], at: int) -> Reader:
-        exec(compile(source(self, cls), f"<reader of {cls.__name__}>", "exec"), self._scope)  # noqa: S102 (our own text)
-        self.readers[at] = self._scope["read"]
-        return self.readers[at]
+    def text(self, cls: type[Type]) -> str:
+        """The text of the reader of a class."""
+        return source(self, cls)
 
     def document(self, octets: bytes, items: int = sys.maxsize) -> tuple[QName, Type, int]:
-        """The message of a document, and how many octets 0x00 follow it. Raises one of GIVES_UP where the straight way ends, or Spent."""
+        """Name and message of a document, and how many octets 0x00 follow. Raises one of GIVES_UP for anything unusual, or Spent."""
         self.left[0] = items
         x, p = self._stream(octets)
         p -= self.set.document_width
         element = self.set.globals[x >> p & (1 << self.set.document_width) - 1]
-        message, p = self.readers[self.place(element.type)](x, p)
+        message, p = self.made[self.place(element.type)](x, p)
         return QName(element.name, element.namespace), message, self._end(x, p)
 
     def fragment(self, octets: bytes, items: int = sys.maxsize) -> tuple[QName, Type, int]:
-        """The element of a fragment, and how many octets 0x00 follow it. Raises one of GIVES_UP, or Spent."""
+        """Name and content of a fragment, and how many octets 0x00 follow. Raises one of GIVES_UP for anything unusual, or Spent."""
         self.left[0] = items
         (x, p), width = self._stream(octets), self.set.fragment_width
         names = self.set.fragment_names
@@ -122,7 +106,7 @@ class Readers:
         content: Any = self.set.fragment_content(name)
         if not values.is_complex(content):
             raise Unclear
-        message, p = self.readers[self.place(content)](x, p - width)
+        message, p = self.made[self.place(content)](x, p - width)
         p -= width
         if x >> p & (1 << width) - 1 != len(names) + 1:
             raise Unclear
@@ -148,78 +132,6 @@ def source(readers: Readers, cls: type[Type]) -> str:
     return "\n".join(["def read(x, p):", *(f"    {line}" for line in lines)])
 
 
-class _Window:
-    """Bits that one reading takes, and the lines that take them apart."""
-
-    def __init__(self) -> None:
-        self.width = 0
-        self._parts: list[tuple[str, int, Any]] = []
-        self._last: list[str] = []
-
-    def constant(self, width: int, value: int = 0) -> None:
-        self._add("constant", width, value)
-
-    def take(self, width: int, *lines: str) -> None:
-        """Lines in which {} is the value of the bits."""
-        self._add("take", width, lines)
-
-    def group(self, name: str, check: str | None) -> None:
-        """An Unsigned Integer whose first group is in the window. `check` is what a longer one must not be."""
-        self._add("group", 8, (name, check))
-
-    def finally_(self, line: str) -> None:
-        """A line for when everything has been taken out of the window."""
-        self._last.append(line)
-
-    def _add(self, kind: str, width: int, detail: Any) -> None:
-        self._parts.append((kind, width, detail))
-        self.width += width
-
-    def lines(self) -> Iterator[str]:
-        if not self._parts:
-            return
-        yield f"p -= {self.width}"
-        yield f"w = x >> p & {(1 << self.width) - 1}"
-        right, mask, expected = self.width, 0, 0
-        for kind, width, detail in self._parts:
-            right -= width
-            if kind == "constant":
-                mask |= ((1 << width) - 1) << right
-                expected |= detail << right
-            elif kind == "take":
-                yield from (line.format(_bits(right, width, self.width)) for line in detail)
-            else:
-                yield from _check(mask, expected)
-                mask = expected = 0
-                name, check = detail
-                yield from _group(name, check, right)
-        yield from _check(mask, expected)
-        yield from self._last
-
-
-def _bits(right: int, width: int, whole: int) -> str:
-    """The bits of a window that stand `right` bits from its end."""
-    shifted = f"w >> {right}" if right else "w"
-    return shifted if right + width == whole else f"{shifted} & {(1 << width) - 1}"
-
-
-def _check(mask: int, expected: int) -> Iterator[str]:
-    if mask:
-        yield f"if w & {mask} != {expected}: raise Unclear" if expected else f"if w & {mask}: raise Unclear"
-
-
-def _group(name: str, check: str | None, right: int) -> Iterator[str]:
-    """The first group of an integer; if more follow, what stands to the right of it in the window is read anew behind them."""
-    yield f"{name} = {_bits(right, 7, 0)}"
-    yield f"if w & {128 << right}:"
-    yield f"    {name}, p = more(x, p + {right}, {name})" if right else f"    {name}, p = more(x, p, {name})"
-    if check:
-        yield f"    if {check}: raise Unclear"
-    if right:
-        yield f"    p -= {right}"
-        yield f"    w = x >> p & {(1 << right) - 1}"
-
-
 class _Text:
     """Writes one reader.
 
@@ -238,7 +150,7 @@ class _Text:
         self.end = len(self.numbers)
         self.known: State | None = self.outline.start
         self.possible: set[int] = set()
-        self.window = _Window()
+        self.window = Window()
         self.margin = ""
         self.text: list[str] = []
 
@@ -272,10 +184,10 @@ class _Text:
         self.text += [self.margin + line for line in lines]
 
     def _flush(self) -> None:
-        window, self.window = self.window, _Window()
+        window, self.window = self.window, Window()
         self.text += [self.margin + line for line in window.lines()]
 
-    def _room(self, width: int) -> _Window:
+    def _room(self, width: int) -> Window:
         if self.window.width + width > WINDOW:
             self._flush()
         return self.window

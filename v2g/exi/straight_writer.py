@@ -1,4 +1,4 @@
-"""The quick writer in pure Python, the mirror of `v2g.exi.straight_reader`: for each class a function that appends it to the stream.
+"""The quick encoder in pure Python, the mirror of `v2g.exi.straight_reader`: for each class a generated function that appends it.
 
 The stream is one integer `x` that starts with a one bit, so that leading zeros count. Where a value is not what its field declares, the
 function raises, and `v2g.exi.encoder` finds out what is wrong and says so.
@@ -10,20 +10,20 @@ from typing import Any
 
 from v2g.exi import values
 from v2g.exi.encoder import element_name
+from v2g.exi.generated import Generated
 from v2g.exi.grammar import Event, Production, QName, SchemaSet, State
 from v2g.exi.outline import Crooked, Outline, Unclear, key
 from v2g.exi.schema import Binary, Field, String, Type
 
 DYNAMIC = 0  # the width of a code that depends on the state; it comes first among the bits to append
 WRITTEN = 4096  # bits of a list before they are appended to the stream
-Writer = Callable[[Any, int], int]
 
 # of a value that is none of its field: no such key, no such attribute, not to be unpacked, not to be counted, not to be written as ASCII
 GIVES_UP = (Unclear, KeyError, AttributeError, TypeError, ValueError)
 
 
 def groups(x: int, value: int) -> int:
-    """Append an Unsigned Integer."""
+    """The stream `x` with `value` appended as an EXI Unsigned Integer."""
     while value > 127:
         x = x << 8 | value & 127 | 128
         value >>= 7
@@ -31,54 +31,40 @@ def groups(x: int, value: int) -> int:
 
 
 def join(x: int, y: int) -> int:
-    """Append a stream to another."""
+    """The stream `x` with the bits of the stream `y` appended."""
     width = y.bit_length() - 1
     return x << width | y ^ 1 << width
 
 
-class Writers:
-    """The writers of a schema set, each written when it is first called."""
+class Writers(Generated):
+    """The generated writers of a schema set; each is generated when it is first called."""
+
+    name = "write"
 
     def __init__(self, schema_set: SchemaSet) -> None:
-        self.set = schema_set
-        self.writers: list[Writer] = []
-        self._places: dict[type[Type], int] = {}
-        self._scope: dict[str, Any] = {"W": self.writers, "Unclear": Unclear, "groups": groups, "join": join}
+        super().__init__(schema_set, {"Unclear": Unclear, "groups": groups, "join": join})
+        self._scope["W"] = self.made
 
-    def place(self, cls: type[Type]) -> int:
-        """Where the writer of a class is in `writers`."""
-        if cls not in self._places:
-            self._places[cls] = at = len(self.writers)
-            self.writers.append(lambda m, x: self._written(cls, at)(m, x))
-        return self._places[cls]
-
-    def constant(self, value: Any) -> str:
-        """A name for a value in the scope of the writers."""
-        name = f"k{len(self._scope)}"
-        self._scope[name] = value
-        return name
-
-    def _written(self, cls: type[Type], at: int) -> Writer:
-        exec(compile(source(self, cls), f"<writer of {cls.__name__}>", "exec"), self._scope)  # noqa: S102 (our own text)
-        self.writers[at] = self._scope["write"]
-        return self.writers[at]
+    def text(self, cls: type[Type]) -> str:
+        """The text of the writer of a class."""
+        return source(self, cls)
 
     def document(self, message: Type) -> bytes:
-        """A message as a document. Raises one of GIVES_UP where the straight way ends."""
+        """A message as a document. Raises one of GIVES_UP for anything unusual."""
         found = self.set.document_code(type(message))
         if found is None:
             raise Unclear
         start = (1 << 8 | 0x80) << self.set.document_width | found[0]
-        return _octets(self.writers[self.place(type(message))](message, start))
+        return _octets(self.made[self.place(type(message))](message, start))
 
     def fragment(self, message: Type, element: str | QName | None) -> bytes:
-        """A message as a fragment. Raises one of GIVES_UP."""
+        """A message as a fragment. Raises one of GIVES_UP for anything unusual."""
         name = element_name(message, self.set, element)
         codes, width = self.set.fragment_codes, self.set.fragment_width
         if self.set.fragment_content(name) is None:
             raise Unclear
         x = (1 << 8 | 0x80) << width | codes[name]
-        return _octets(self.writers[self.place(type(message))](message, x) << width | len(codes) + 1)
+        return _octets(self.made[self.place(type(message))](message, x) << width | len(codes) + 1)
 
 
 def _octets(x: int) -> bytes:

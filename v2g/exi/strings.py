@@ -51,7 +51,7 @@ class ValuePartitions:
 
 
 def literal(bits: BitReader, length: int) -> str:
-    """`length` characters, each an Unsigned Integer. ASCII takes one octet each and is moved as a block."""
+    """Read a string of `length` characters, each an Unsigned Integer. ASCII takes one octet each and is moved as a block."""
     left = (bits.size - bits.position) // 8
     if length > left:
         raise bits.missing(f"a string of {length} characters is announced, {left} octets are left")
@@ -72,7 +72,7 @@ def _character(bits: BitReader) -> str:
 
 
 def write(bits: BitWriter, text: str) -> None:
-    """A literal. Raises `EncodeError` for a lone surrogate, which no octets can carry."""
+    """Write a string in full, length first. Raises `EncodeError` for a lone surrogate, which no octets can carry."""
     bits.unsigned(len(text) + 2)
     if text.isascii():
         bits.block(text.encode("ascii"))

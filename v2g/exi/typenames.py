@@ -50,7 +50,7 @@ class TypeNames:
         return {**found, XML: ["base", "id", "lang", "space"], XSI: ["nil", "type"], XSD: BUILTIN}
 
     def read(self, bits: BitReader) -> QName:
-        """A qualified name. Names that are no type of the set, and so stand as text, are refused."""
+        """Read the qualified name of a type. Raises DecodeError for a name that is no type of the set and so is spelled as text."""
         start = bits.position
         index = bits.bits(len(self.namespaces).bit_length())
         if not 0 < index <= len(self.namespaces):
@@ -67,7 +67,7 @@ class TypeNames:
 
 @cache
 def type_names(schema_set: SchemaSet) -> TypeNames:
-    """The names of a schema set, made once."""
+    """The `TypeNames` of a schema set; made once and kept."""
     return TypeNames(schema_set)
 
 

@@ -30,7 +30,7 @@ Kind = Literal["boolean", "enumeration", "nbit", "unsigned", "signed", "binary",
 
 
 class Representation(msgspec.Struct, frozen=True):
-    """How values of one simple type travel. `width` in bits for the fixed ones, else the most bits an Integer may have."""
+    """How EXI writes values of one simple type. `width`: bits of a fixed one, else the most bits that an Integer may have."""
 
     kind: Kind
     facets: Facets
@@ -46,7 +46,7 @@ def is_complex(content: Any) -> bool:
 
 @cache
 def representation(facets: Facets) -> Representation:
-    """Facets -> representation."""
+    """How EXI writes values of a simple type, decided by its facets."""
     match facets:
         case Integer(int() as low, int() as high) if high - low < NBIT_VALUES:
             return Representation("nbit", facets, (high - low).bit_length(), low)
@@ -64,7 +64,7 @@ def representation(facets: Facets) -> Representation:
 
 
 def read(bits: BitReader, shape: Representation) -> Any:
-    """The next value of any kind but a string. Raises `DecodeError` if the bits are missing or mean no value."""
+    """Read a simple value of any kind but a string. Raises `DecodeError` if the bits are missing or stand for no value."""
     match shape.kind:
         case "boolean" | "enumeration":
             start = bits.position
@@ -86,7 +86,7 @@ def read(bits: BitReader, shape: Representation) -> Any:
 
 
 def write(bits: BitWriter, shape: Representation, value: Any) -> None:
-    """A value that `violation` has found nothing wrong with."""
+    """Write a simple value; the caller has checked it by `violation`."""
     match shape.kind:
         case "boolean":
             bits.bits(value, 1)
@@ -124,7 +124,7 @@ def violation(facets: Facets, value: Any) -> str | None:
 
 
 def misfit(facets: Facets, value: Any) -> str | None:
-    """As `violation`, for a value that may not even have the right Python type."""
+    """What is wrong with a value that may even have the wrong Python type, in words; None if nothing is."""
     match facets:
         case Integer():
             fits = type(value) is int
@@ -142,7 +142,7 @@ def misfit(facets: Facets, value: Any) -> str | None:
 
 
 def expected(facets: Facets) -> str:
-    """The Python type of a value, by name."""
+    """The name of the Python type that a value of a simple type has, for error messages."""
     match facets:
         case Integer():
             return "int"
@@ -157,7 +157,7 @@ def _shown(value: int) -> str:
     return str(value) if value.bit_length() <= 64 else f"an integer of {value.bit_length()} bits"
 
 
-def unfit(facets: Facets, value: Any, lenient: bool = False) -> None:
+def demand_fit(facets: Facets, value: Any, lenient: bool = False) -> None:
     """Raise `EncodeError` if the value is not one of the simple type. `lenient` lets it be beyond its facets, as interop reads it."""
     if (wrong := misfit(facets, value)) and not (lenient and wrong == violation(facets, value)):
         raise EncodeError(wrong)

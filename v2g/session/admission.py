@@ -1,4 +1,4 @@
-"""Who may stay when more connections come than a listener has room for (pure).
+"""Decides which connections go when more come than a listener has room for (pure).
 
 Nobody who only connects may keep out a car, so connections stand in four stages and each stage has its own room:
 
@@ -32,7 +32,7 @@ ROOM: Final[Mapping[Stage, int]] = MappingProxyType(
         # A silent one costs a descriptor and 5 KB. A slow controller may take 2 s before it speaks; at 400 new ones per second this many
         # hold it for 2.5 s. One beyond, and the oldest silent one of the busiest source is closed.
         Stage.SILENT: 1024,
-        # About 80 KB each, most of it the TLS library's, so 20 MB in all.
+        # About 60 KB each, most of it the TLS library's, so 16 MB in all.
         Stage.SPEAKING: 256,
         # An outlet has one car; others are told so and go. Each may make the station keep one whole message.
         Stage.SECURED: 4,
@@ -55,12 +55,16 @@ class Crowd:
         return len(self._where)
 
     def count(self, stage: Stage) -> int:
-        """How many are in that stage."""
+        """The number of connections in a stage."""
         return self._counts[stage]
 
+    def stage(self, number: int) -> Stage | None:
+        """How far a connection has come, None: it is not counted any more."""
+        return self._where.get(number, (None,))[0]
+
     def put(self, number: int, source: Hashable, stage: Stage) -> None:
-        """A connection is new, or has moved to another stage."""
-        if self._where.get(number, (None,))[0] is stage:
+        """Note that connection `number`, from `source`, is new or has moved to `stage`."""
+        if self.stage(number) is stage:
             return
         self.forget(number)
         self._where[number] = stage, source
@@ -68,7 +72,7 @@ class Crowd:
         self._counts[stage] += 1
 
     def forget(self, number: int) -> None:
-        """A connection is gone. Saying so twice does nothing."""
+        """Note that a connection is gone. A second call does nothing."""
         if number not in self._where:
             return
         stage, source = self._where.pop(number)
@@ -79,11 +83,11 @@ class Crowd:
             del self._stages[stage][source]
 
     def surplus(self, stage: Stage, spared: Callable[[int], bool] = lambda number: False) -> int | None:
-        """The connection that must go because this stage is over its room, None: there is room, or all of them are `spared`."""
+        """The number of the connection that must go because `stage` has more than its room; None: there is room, or all are `spared`."""
         return self.least(stage, spared) if self._counts[stage] > self._room[stage] else None
 
     def least(self, stage: Stage, spared: Callable[[int], bool] = lambda number: False) -> int | None:
-        """The connection of this stage that would go first."""
+        """The number of the connection of `stage` that would have to go first; None: there is none, or all are `spared`."""
         sources = self._stages[stage]
         for source in sorted(sources, key=lambda s: -len(sources[s])) if stage is Stage.SECURED else _busiest(sources):
             for number in sources[source]:

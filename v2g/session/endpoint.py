@@ -1,6 +1,7 @@
 """The shape that every session has for its shell: six verbs, no socket, no clock.
 
     octets -> receive    the shell passes what it read (b"" is end of stream) and the time
+    lost                 the connection is gone although the peer did not close it
     tick                 the shell calls it when `deadline()` has come
     octets_to_send       what the shell must write now
     events               what happened since the last call, for the trace and for the hardware or the driver
@@ -14,15 +15,23 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from v2g.exi.schema import Type
-from v2g.session.errors import SessionError
+from v2g.session.errors import SessionError, bare
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a session ended. `error` is None when it ended as the standard foresees (`how` is Terminate or Pause)."""
+    """How a session ended. `error` is None when it ended as the standard foresees (`how` is Terminate or Pause).
+
+    `asked` is why a station wanted it to end, empty where it did not: a car that is told to stop and does so ends well.
+    """
 
     how: str
     error: SessionError | None = None
+    asked: str = ""
+
+    def __post_init__(self) -> None:
+        if self.error is not None:
+            bare(self.error)
 
     @property
     def well(self) -> bool:
@@ -42,7 +51,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something a session did or wants. `at` is the session's `now`."""
+    """Base: something a session did or wants. `at` is the monotonic time (s) at which it happened."""
 
     at: float
 
@@ -95,21 +104,31 @@ class Noted(Event):
     facts: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class StationSaid(Event):
+    """A station told its session what became true: `fact` is a frozen value of the station's words."""
+
+    fact: object
+
+
 class Endpoint(Protocol):
     """What a shell drives: one side of one session."""
 
     @property
     def ended(self) -> Ended | None:
-        """How it ended, None while it lives."""
+        """How the session ended, None while it lives."""
 
     def receive(self, octets: bytes, now: float) -> None:
         """Take octets of the stream; b"" says that the peer closed it."""
 
+    def lost(self, error: SessionError, now: float) -> None:
+        """End the session because the connection was lost, for this reason, without an orderly close by the peer."""
+
     def tick(self, now: float) -> None:
-        """Let timers that are due fire."""
+        """Act on every timer that is due at `now` (monotonic s)."""
 
     def deadline(self) -> float | None:
-        """The time at which `tick` must be called at the latest."""
+        """The time (monotonic s) at which `tick` must be called at the latest; None: nothing waits for a time."""
 
     def octets_to_send(self) -> bytes:
         """Take what must be written now: whole frames, possibly none."""

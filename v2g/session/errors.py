@@ -4,14 +4,25 @@ A session never raises these to its shell. It ends with a value (`Ended`, see `e
 where they are found and answered where the frame came from.
 """
 
-from v2g.messages.common_types import responseCodeType
+from enum import Enum
+from typing import TypeVar
+
+from v2g.reasons import Reason
+
+E = TypeVar("E", bound=BaseException)
+
+
+def bare(error: E) -> E:
+    """The error without its traceback and the errors behind it: kept, their frames would keep all that was at work, and that them."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 class SessionError(Exception):
     """Base: every reason for which a session ends early.
 
-    `reason` says it in words, `requirement` is the id that the guilty side broke, None where none is known; as text it is both. Whoever
-    refuses a peer must say which it is: those classes take the requirement without a default.
+    `reason` says why in words, `requirement` is the id of the requirement that the guilty side broke, None where none is known; `str()`
+    gives both. Classes that blame the peer have no default for `requirement`: whoever raises one states it, or states None.
     """
 
     def __init__(self, message: str, requirement: str | None = None):
@@ -24,40 +35,40 @@ class FramingError(SessionError):
 
 
 class PeerMisbehaved(SessionError):
-    """The peer broke the protocol; `code` is what a station answers."""
+    """The peer broke the protocol. `kind` is the reason that a station turns into its response code."""
 
-    code = responseCodeType.FAILED
+    kind = Reason.OTHER
 
     def __init__(self, message: str, requirement: str | None):
         super().__init__(message, requirement)
 
 
 class SequenceError(PeerMisbehaved):
-    """A message that its state does not admit."""
+    """A message came that the state of the session does not accept."""
 
-    code = responseCodeType.FAILED_SequenceError
+    kind = Reason.OUT_OF_TURN
 
 
 class UnknownSession(PeerMisbehaved):
-    """A SessionID that is not this session's."""
+    """A message came with a SessionID other than this session's."""
 
-    code = responseCodeType.FAILED_UnknownSession
+    kind = Reason.UNKNOWN_SESSION
 
 
 class PeerUnsafe(PeerMisbehaved):
-    """The station does with the car's battery what it may not: the car opens first and talks afterwards."""
+    """The station endangers the car's battery: the car opens its contactors first and sends messages afterwards."""
 
 
 class Refused(PeerMisbehaved):
-    """A request that the station may not serve, with the response code that says why."""
+    """A request came that the station must not grant; `kind` says why."""
 
-    def __init__(self, code: responseCodeType, message: str, requirement: str | None):
-        super().__init__(f"{code.value}: {message}", requirement)
-        self.code = code
+    def __init__(self, kind: Reason, message: str, requirement: str | None):
+        super().__init__(message, requirement)
+        self.kind = kind
 
 
 class PeerIncompatible(SessionError):
-    """Nothing both sides speak: no common protocol, service, authorization or control mode."""
+    """The two sides have no protocol, service, authorization or control mode in common."""
 
     def __init__(self, message: str, requirement: str | None):
         super().__init__(message, requirement)
@@ -66,7 +77,7 @@ class PeerIncompatible(SessionError):
 class PeerFailed(SessionError):
     """The station answered FAILED, which ends a -20 session."""
 
-    def __init__(self, code: responseCodeType, message: str, requirement: str | None):
+    def __init__(self, code: Enum, message: str, requirement: str | None):
         super().__init__(f"{code.value}: {message}", requirement)
         self.code = code
 
@@ -81,15 +92,15 @@ class TimedOut(SessionError):
 
 
 class ConnectionLost(SessionError):
-    """The peer closed or reset the connection before the session was over."""
+    """The connection was closed, reset or given up before the session was over."""
 
 
 class StationFailed(SessionError):
-    """The station's own hardware or shell ended the session; neither protocol nor peer is to blame. `code` is what the car is answered."""
+    """The station's own hardware or process ended the session; the peer is not to blame. `kind` becomes the response code to the car."""
 
-    def __init__(self, message: str, requirement: str | None, code: responseCodeType = responseCodeType.FAILED):
+    def __init__(self, message: str, requirement: str | None, kind: Reason = Reason.OTHER):
         super().__init__(message, requirement)
-        self.code = code
+        self.kind = kind
 
 
 class Stopped(SessionError):

@@ -46,7 +46,7 @@ SCHEMES: Final = {
 
 
 def name(table: dict[int, str], code: int) -> str:
-    """A registered name, or the code in hexadecimal where we have none."""
+    """The registered name of a code, or the code in hexadecimal where `table` has no name for it."""
     return table.get(code, f"0x{code:04X}")
 
 
@@ -117,7 +117,7 @@ def _names(octets: bytes, what: str) -> tuple[bytes, ...]:
 
 @dataclass(frozen=True, slots=True)
 class ClientHello:
-    """What a car says first, as far as a station acts on it. Codes are those of the registries, names are DER."""
+    """The first TLS message of a car, as far as a station acts on it. Codes are those of the TLS registries, names of roots are DER."""
 
     versions: tuple[int, ...]  # offered, from supported_versions or the legacy field
     suites: tuple[int, ...]
@@ -207,7 +207,7 @@ class HelloReader:
         self.octets = bytearray()
 
     def feed(self, octets: bytes) -> ClientHello | None:
-        """Take more of the stream."""
+        """Take more octets; the ClientHello once it is whole, None before. Raises FramingError."""
         self.octets += octets
         while len(self.octets) >= self._at + _RECORD_HEADER:
             begin = self._at + _RECORD_HEADER
@@ -251,7 +251,7 @@ class CertificateEntry:
 
 
 def certificate(message: bytes, version: int) -> tuple[CertificateEntry, ...]:
-    """The chain of a Certificate message as the peer sent it: leaf first, in the peer's order."""
+    """The chain of a Certificate message in the order in which the peer sent it. `version` is the TLS code (0x0304 is 1.3)."""
     body, found = _body(message, CERTIFICATE, "Certificate"), []
     if version == TLS13:
         body.vector(1)
@@ -272,7 +272,7 @@ def _response(status: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class CertificateRequest:
-    """What a station demands of the car's certificate."""
+    """What a station demands of the car's certificate: signature schemes (TLS codes) and roots (DER names)."""
 
     signature_schemes: tuple[int, ...]
     certificate_authorities: tuple[bytes, ...]  # DER names
@@ -280,7 +280,7 @@ class CertificateRequest:
 
 
 def certificate_request(message: bytes, version: int) -> CertificateRequest:
-    """Read a CertificateRequest."""
+    """Read a CertificateRequest message, whose shape depends on the TLS `version` (code; 0x0304 is 1.3)."""
     body = _body(message, CERTIFICATE_REQUEST, "CertificateRequest")
     if version != TLS13:
         body.vector(1)
@@ -294,7 +294,7 @@ def certificate_request(message: bytes, version: int) -> CertificateRequest:
 
 
 def server_hello(message: bytes) -> tuple[int, int, int | None]:
-    """Version, suite and group that a station chose; the group of TLS 1.2 stands in ServerKeyExchange."""
+    """The TLS codes of version, suite and group in a ServerHello; group is None in TLS 1.2, where ServerKeyExchange has it."""
     body = _body(message, SERVER_HELLO, "ServerHello")
     legacy = body.number(2)
     body.take(32)
@@ -308,7 +308,7 @@ def server_hello(message: bytes) -> tuple[int, int, int | None]:
 
 
 def server_key_exchange(message: bytes) -> tuple[int, int]:
-    """Group and signature scheme of an ECDHE exchange in TLS 1.2."""
+    """The TLS codes of group and signature scheme in a ServerKeyExchange message of TLS 1.2 (ECDHE)."""
     body = _body(message, SERVER_KEY_EXCHANGE, "ServerKeyExchange")
     if (kind := body.number(1)) != 3:
         raise FramingError(f"ServerKeyExchange names a curve of type {kind}, only named curves (3) are known")
@@ -318,5 +318,5 @@ def server_key_exchange(message: bytes) -> tuple[int, int]:
 
 
 def certificate_verify(message: bytes) -> int:
-    """The signature scheme with which a side proved that it holds its key."""
+    """The TLS code of the signature scheme in a CertificateVerify message: how a side proved that it holds its key."""
     return _body(message, CERTIFICATE_VERIFY, "CertificateVerify").number(2)

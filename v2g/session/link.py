@@ -1,4 +1,4 @@
-"""A connection as a session sees it, and what its shell tells about it."""
+"""The connection of a session: its addresses and TLS facts, the events of its life, and the observers that are told of them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,11 +24,11 @@ class Link:
     nudge: Callable[[], None] = lambda: None
 
     def __str__(self) -> str:
-        return spelled(self.peer)
+        return address_text(self.peer)
 
 
-def spelled(address: tuple[str, int]) -> str:
-    """host:port, with brackets around IPv6."""
+def address_text(address: tuple[str, int]) -> str:
+    """An address as the text host:port, with brackets around an IPv6 host."""
     host, port = address
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
@@ -50,29 +50,33 @@ class Secured(Event):
 
 @dataclass(frozen=True, slots=True)
 class HandshakeFailed(Event):
-    """No TLS connection came about. `by` is "us" or "peer", `alert` the TLS alert where there was one."""
+    """The TLS handshake failed. `by` is "us" or "peer", whoever gave up; `alert` the TLS alert where there was one."""
 
     reason: str
     by: str
     alert: str | None = None
-    requirement: str | None = None  # that the peer's certificates broke, where it was they
+    requirement: str | None = None  # id of the requirement that the peer's certificates broke, where they were the cause
 
 
 @dataclass(frozen=True, slots=True)
 class Unprotected(Event):
-    """The connection is plain TCP because a bench override says so."""
+    """The connection is plain TCP, without TLS, because the configuration of a bench allows it."""
 
     requirement: str = "V2G20-2356"
 
 
 @dataclass(frozen=True, slots=True)
 class Disconnected(Event):
-    """The connection is gone. `by` says who closed first; `clean` that TLS (or TCP) was closed in order, not reset or cut."""
+    """The connection is gone. `by` says who closed first; `clean` that TLS (or TCP) was closed in order, not reset or cut.
+
+    `dropped` is True where it had to go because there was no room for it.
+    """
 
     by: str
     clean: bool
     reason: str = ""
     ended: Ended | None = None  # how the session ended, None when there was none
+    dropped: bool = False
 
 
 class Unreachable(SessionError):
@@ -80,16 +84,16 @@ class Unreachable(SessionError):
 
 
 class Observer:
-    """Whom a shell tells about one connection. Every method may be left as it is."""
+    """Base: is told what happens on one connection. A subclass overrides the methods it needs; the others do nothing."""
 
     def event(self, event: Event) -> None:
-        """What the session did or wants, and what happened to its connection."""
+        """Called with everything the session did or wants, and everything that happened to its connection."""
 
     def octets(self, sent: bool, octets: bytes, now: float) -> None:
-        """Octets of the wire, as they are there: under TLS that is ciphertext."""
+        """Called with octets as they were on the wire (under TLS: ciphertext), at `now` (monotonic s)."""
 
     def secret(self, line: bytes) -> None:
-        """A line of the TLS key log, without its end of line. Whoever has it reads the connection."""
+        """Called with a line of the TLS key log, without its end of line. Whoever has it can decrypt the connection."""
 
 
 class KeyLog(Observer):
@@ -99,7 +103,7 @@ class KeyLog(Observer):
         self._write = write
 
     def secret(self, line: bytes) -> None:
-        """Write one line."""
+        """Write one line of the key log."""
         self._write(line.decode("ascii") + "\n")
 
 

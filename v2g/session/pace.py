@@ -21,7 +21,7 @@ class Pace:
 
 
 class PaceBySource:
-    """A pace for each source and one for all. At most `sources` accounts are kept; who was not heard for longest is forgotten."""
+    """A `Pace` for each source and one for all together. Accounts of at most `sources` are kept; the longest silent is forgotten."""
 
     def __init__(self, each: tuple[float, float], together: tuple[float, float], sources: int = 256):
         self._each, self._sources = each, sources

@@ -1,23 +1,30 @@
 """The one table of what named peers need and the standard forbids.
 
 A deviation holds only under the profile that lists it, the profile is chosen by name for a whole station or car, and every use is told to
-the trace (`endpoint.Relaxed`) with the requirement it sets aside. `conformance`, the default, lists none.
+the trace (`endpoint.Relaxed`) with the requirement it sets aside. `conformance`, the default, lists none. What is let pass under every
+profile stands in `EVERYWHERE`. Nothing else makes a `Relaxed` of a session: ask `let_pass`, or `Deviation.used` where it was decided.
 """
 
 from dataclasses import dataclass
 from typing import Final, Literal
+
+from v2g.session.endpoint import Relaxed
 
 Profile = Literal["conformance", "interop"]
 
 
 @dataclass(frozen=True, slots=True)
 class Deviation:
-    """One row: what we let pass or do, for whom, on what evidence, and the requirement it relaxes."""
+    """One row of the table: what is tolerated or done for a named peer, on what evidence, and the requirement that it relaxes."""
 
     name: str
     peer: str
     evidence: str
     requirement: str  # id, or the clause where no id is known
+
+    def used(self, now: float) -> Relaxed:
+        """The record for the trace that this deviation was used at `now` (monotonic s)."""
+        return Relaxed(now, self.name, self.requirement)
 
 
 ECOG: Final = "iso15118 0.31.2 (EcoG)"
@@ -79,7 +86,7 @@ EVCCID_UNSEEN: Final = Deviation(
     "V2G20-2598",
 )
 
-ACCOUNT_FORM: Final = Deviation(  # no row of a profile: whether an account exists was never the station's to judge
+ACCOUNT_FORM: Final = Deviation(  # whether an account exists was never the station's to judge
     "an eMAID of another form, or with a check digit that does not fit, left to the backend",
     "contracts in the field",
     "test contracts of a large PKI and sample contracts of two open stacks have such a 15th character",
@@ -99,6 +106,20 @@ PROFILE_MISSING: Final = Deviation(
     "V2G20-1864",
 )
 
+INSTALLATION_FRAMED_AS_2: Final = Deviation(
+    "CertificateInstallationReq under the payload type of ISO 15118-2",
+    ECOG,
+    "its car sends this one request of -20 so, and no other; what it is, its first bits tell",
+    "Table 12",
+)
+WITHOUT_TLS: Final = Deviation(  # not by a profile: by a flag of its own, for both ends
+    "ISO 15118-20 without TLS 1.3 (bench override)",
+    "any peer on a bench",
+    "certificates are not what a bench of the energy side wants to look at",
+    "V2G20-2356",
+)
+
+EVERYWHERE: Final = (ACCOUNT_FORM, INSTALLATION_FRAMED_AS_2, WITHOUT_TLS)
 PROFILES: Final[dict[Profile, tuple[Deviation, ...]]] = {
     "conformance": (),
     "interop": (
@@ -115,3 +136,13 @@ PROFILES: Final[dict[Profile, tuple[Deviation, ...]]] = {
         PROFILE_MISSING,
     ),
 }
+
+
+def allowed(deviation: Deviation, profile: Profile) -> bool:
+    """Whether a profile lets a deviation pass."""
+    return deviation in EVERYWHERE or deviation in PROFILES[profile]
+
+
+def let_pass(deviation: Deviation, profile: Profile, now: float) -> tuple[Relaxed, ...]:
+    """The record for the trace of a deviation that is used at `now` (monotonic s); empty where the profile does not allow it."""
+    return (deviation.used(now),) if allowed(deviation, profile) else ()

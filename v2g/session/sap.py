@@ -8,7 +8,7 @@ from v2g.session.errors import PeerIncompatible, PeerMisbehaved
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """One protocol that a side speaks. `schema_set` names the EXI set of its energy messages.
+    """One protocol that a side speaks. `schema_set` names the EXI schema set of its energy messages.
 
     `secure` protocols are neither offered nor selected without TLS 1.3 [V2G20-1237] [V2G20-2356] [V2G20-1805].
     """
@@ -18,11 +18,6 @@ class Protocol:
     minor: int
     schema_set: str
     secure: bool
-
-
-DC = Protocol("urn:iso:std:iso:15118:-20:DC", 1, 0, "dc", secure=True)
-AC = Protocol("urn:iso:std:iso:15118:-20:AC", 1, 0, "ac", secure=True)
-PROTOCOLS = {protocol.schema_set: protocol for protocol in (DC, AC)}
 
 
 def offer(protocols: tuple[Protocol, ...]) -> supportedAppProtocolReq:
@@ -43,9 +38,10 @@ def offer(protocols: tuple[Protocol, ...]) -> supportedAppProtocolReq:
 
 
 def select(request: supportedAppProtocolReq, protocols: tuple[Protocol, ...]) -> tuple[supportedAppProtocolRes, Protocol | None]:
-    """The station's answer: among what it speaks, the entry the car ranks first, under that entry's SchemaID [V2G20-167] [V2G20-169].
+    """The station's response, and the one of `protocols` that the car ranks first; None: the car offers none of them.
 
-    Ties in priority go to the earlier entry, so that the answer is a function of the request alone.
+    The response has the SchemaID of the car's entry [V2G20-167] [V2G20-169]. Of entries with one priority the earlier counts, so that the
+    answer is a function of the request alone.
     """
     known = {(protocol.namespace, protocol.major): protocol for protocol in protocols}
     for entry in sorted(request.AppProtocol, key=lambda entry: entry.Priority):
@@ -57,8 +53,11 @@ def select(request: supportedAppProtocolReq, protocols: tuple[Protocol, ...]) ->
     return supportedAppProtocolRes(ResponseCode=responseCodeType.Failed_NoNegotiation), None
 
 
-def selected(response: supportedAppProtocolRes, request: supportedAppProtocolReq, protocols: tuple[Protocol, ...]) -> Protocol:
-    """The car's reading of the answer: the protocol of the SchemaID it was given, never another [V2G20-169]."""
+def selected_protocol(response: supportedAppProtocolRes, request: supportedAppProtocolReq, protocols: tuple[Protocol, ...]) -> Protocol:
+    """The protocol that the station's response selects by its SchemaID, out of those that the car offered [V2G20-169].
+
+    Raises PeerIncompatible where the station selected none, PeerMisbehaved where it named one that was not offered.
+    """
     if response.ResponseCode is responseCodeType.Failed_NoNegotiation:
         raise PeerIncompatible("the station speaks none of " + ", ".join(p.namespace for p in protocols), None)
     ids = {entry.SchemaID: protocol for entry, protocol in zip(request.AppProtocol, protocols, strict=True)}

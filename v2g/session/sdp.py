@@ -15,10 +15,12 @@ from v2g.session.v2gtp import PayloadType, frame, unframe
 
 PORT: Final = 15118
 GROUP: Final = "ff02::1"  # all nodes of the link
+RETRY: Final = 0.25  # s that a car waits for an answer before it asks again
+ATTEMPTS: Final = 50  # after which it gives up
 
 
 class Security(IntEnum):
-    """What protects the connection."""
+    """How the connection is protected, by the octet of the datagram: TLS or not at all."""
 
     TLS = 0x00
     NONE = 0x10
@@ -32,7 +34,7 @@ class Transport(IntEnum):
 
 
 class Diagnosis(IntEnum):
-    """How far a station is with finding out which EVSE the car stands at (wireless)."""
+    """How far a wireless station is with finding out at which of its EVSEs the car stands."""
 
     ONGOING = 0x00
     FINISHED = 0x01
@@ -42,7 +44,7 @@ class Diagnosis(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """The car's question."""
+    """What a car asks by SDP: how the connection is to be protected."""
 
     security: Security = Security.TLS
     transport: Transport = Transport.TCP
@@ -60,7 +62,7 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class WirelessRequest:
-    """The question over WLAN: `pairing` is the P2PS/PPD bit field, `ev_id` and `evse_id` are ASCII, empty where unknown."""
+    """What a car asks by SDP over WLAN: `pairing` is the P2PS/PPD bit field, `ev_id` and `evse_id` are ASCII, empty where unknown."""
 
     security: Security = Security.TLS
     transport: Transport = Transport.TCP
@@ -72,7 +74,7 @@ class WirelessRequest:
 
 @dataclass(frozen=True, slots=True)
 class WirelessResponse:
-    """The answer over WLAN."""
+    """The station's answer to a `WirelessRequest`: where to connect and how, and at which EVSE the car stands."""
 
     address: IPv6Address
     port: int
@@ -147,13 +149,13 @@ _LAYOUTS: dict[type[Message], tuple[PayloadType, tuple[_Part, ...]]] = {
 
 
 def encode(message: Message) -> bytes:
-    """A whole datagram: 10 octets for a request, 28 for a response, 70 and 67 over WLAN."""
+    """A message as a whole datagram: 10 octets for a request, 28 for a response; over WLAN 70 and 67."""
     payload_type, parts = _LAYOUTS[type(message)]
     return frame(payload_type, b"".join(part.pack(getattr(message, part.name)) for part in parts))
 
 
 def decode(cls: type[M], datagram: bytes) -> M:
-    """The message of that kind that a datagram is. Raises FramingError for anything else, whatever the octets."""
+    """The message of class `cls` in a datagram. Raises FramingError where the datagram is anything else, whatever the octets."""
     payload_type, parts = _LAYOUTS[cls]
     payload = unframe(datagram, frozenset({int(payload_type)})).payload
     expected = sum(part.length for part in parts)
@@ -167,15 +169,15 @@ def decode(cls: type[M], datagram: bytes) -> M:
 
 
 def answer(request: Request, station: Response) -> Response | None:
-    """What a station says: what it really has, whatever security was asked for; None to a request for UDP.
+    """The station's answer: `station` as it is, whatever security the car asked for; None to a request for UDP.
 
-    A car that asked for TLS and reads "none" must not speak -20 there [V2G20-1805], and one that asked for none may still come with TLS.
+    A car that asked for TLS and is answered "none" must not speak -20 there [V2G20-1805]; one that asked for none may still use TLS.
     """
     return station if request.transport is Transport.TCP else None
 
 
 def unusable(response: Response, request: Request, *, loopback: bool = False) -> str | None:
-    """Why a car must not connect where an answer points to, or None. `loopback` admits ::1, for a bench on one machine."""
+    """Why a car must not connect to where `response` points; None: it may. `loopback` allows ::1, for a bench on one machine."""
     address = response.address
     if response.port == 0:
         return "port 0"

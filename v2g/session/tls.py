@@ -1,4 +1,4 @@
-"""What TLS must be on a charging link, and what it was: profiles, credentials, facts (pure; the library is in `transport`).
+"""What TLS must be on a charging link (profiles, credentials), and what a handshake was (facts). Pure; the library is in `transport`.
 
 ISO 15118-20 pins four lists: suites, groups, signature schemes and trust anchors. The first three are a row of `PROFILES`, for both sides;
 the fourth comes from the caller with `verify`, because who is trusted for which role is a question for a PKI, not for a transport.
@@ -15,7 +15,7 @@ from v2g.session.errors import Misuse, SessionError
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One row: what a side offers and accepts, in order of preference, under the names of the TLS registries."""
+    """What a side offers and accepts in TLS, in order of preference, under the names of the TLS registries."""
 
     name: str
     version: str
@@ -51,7 +51,7 @@ class Relaxation:
 
 
 class TlsError(SessionError):
-    """TLS did not come about, or broke. `by` is "us" or "peer"; `alert` the TLS alert that was sent or received, where there was one."""
+    """The TLS handshake failed, or TLS broke later. `by` is "us" or "peer"; `alert` the TLS alert sent or received, where there was one."""
 
     def __init__(self, message: str, by: str, alert: str | None = None, requirement: str | None = None):
         super().__init__(message, requirement)
@@ -77,7 +77,7 @@ class Credential:
 
     @staticmethod
     def from_pem(chain: bytes, key: bytes, root: bytes | None = None) -> "Credential":
-        """From PEM octets. Raises Misuse when `chain` holds no certificate."""
+        """A credential from PEM octets. Raises Misuse when `chain` holds no certificate."""
         certificates = der_of(chain)
         if not certificates:
             raise Misuse(
@@ -94,13 +94,13 @@ def der_of(pem: bytes) -> tuple[bytes, ...]:
 
 @dataclass(frozen=True, slots=True)
 class TlsFacts:
-    """What a completed handshake was. Lists are in the order of the wire; names of roots are DER."""
+    """What was agreed and shown in a completed TLS handshake. Lists are in the order of the wire; names of roots are DER."""
 
     profile: str
     version: str
     suite: str
     group: str
-    own_scheme: str | None  # with which this side proved its key; None: it showed no certificate
+    own_scheme: str | None  # signature scheme by which this side proved that it has its key; None: it showed no certificate
     peer_scheme: str | None
     own_chain: tuple[bytes, ...]
     peer_chain: tuple[bytes, ...]  # DER, as the peer sent it; empty when it showed none
@@ -138,7 +138,7 @@ _RULES: Final = (
 
 
 def relaxations(facts: TlsFacts) -> tuple[Relaxation, ...]:
-    """Where a TLS 1.3 connection is not what ISO 15118-20 pins; empty for TLS 1.2, which is another generation's."""
+    """Each point in which a TLS 1.3 connection differs from what ISO 15118-20 pins; empty for TLS 1.2, which other generations use."""
     if facts.version != CONFORMANCE.version:
         return ()
     found = []
@@ -149,6 +149,21 @@ def relaxations(facts: TlsFacts) -> tuple[Relaxation, ...]:
     if not facts.certificate_requested:
         found.append(Relaxation("the station asked for no certificate of the car", "V2G20-2400"))
     return tuple(found)
+
+
+# What the library says of a hello that shares nothing with what is pinned, or of a car without certificate -> what the car broke
+UNSHARED: Final = {
+    "unsupported protocol": "V2G20-2356",
+    "no shared cipher": "V2G20-2458",
+    "no suitable key share": "V2G20-2460",
+    "no shared signature algorithms": "V2G20-1667",
+    "peer did not return a certificate": "V2G20-2400",
+}
+
+
+def broken_by(complaint: str, profile: str) -> str | None:
+    """The requirement that a car broke where our side refused its handshake with this complaint; None where no text of -20 has one."""
+    return UNSHARED.get(complaint) if profile == CONFORMANCE.name else None
 
 
 # TLS alert for each verdict of a verifier, by the stable name that its errors carry as `kind`

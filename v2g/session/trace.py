@@ -1,4 +1,4 @@
-"""The trace of a session: one JSON object per line, complete enough to tell the whole story from it alone (pure).
+"""The trace of a session: one JSON object per line, complete enough that report and replay need nothing else (pure).
 
 Every record has `type`, `connection` (its number at this server, so that one file may hold many), `at` (s of a monotonic clock, for gaps)
 and `epoch` (s since 1970, for people). What else it has stands in `RECORDS`, per type; a field may be added in a later version, none
@@ -7,7 +7,7 @@ here: what protects a connection goes to its own key log.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any, Final
@@ -17,10 +17,9 @@ from v2g.exi.json import plain
 from v2g.exi.schema import Type
 from v2g.legible import legible
 from v2g.messages import schema_set
-from v2g.session.endpoint import Event, FrameReceived, FrameSent, Noted, Relaxed, StateEntered
+from v2g.session.endpoint import Event, FrameReceived, FrameSent, Noted, Relaxed, StateEntered, StationSaid
+from v2g.session.generation import Generation, Timing
 from v2g.session.link import Connected, Disconnected, HandshakeFailed, Observer, Secured, Unprotected
-from v2g.session.sequence import RESPONSES
-from v2g.session.timing import timing
 from v2g.session.tls import TlsFacts
 
 VERSION: Final = 1
@@ -83,12 +82,14 @@ RECORDS: Final[Mapping[str, Mapping[str, str]]] = {
     "state": {"state": "what the station waits for now", "timer": "that runs for it", "limit": "s that it allows, null: none"},
     "relaxed": {"relaxation": "what a profile let pass", "requirement": "that it relaxes"},
     "note": {"topic": "stable name", "facts": "what is to be known"},
+    "fact": {"name": "of what the station told its session", "facts": "its content, without what is as it mostly is"},
     "event": {"name": "of what the session wants or did", "facts": "its content"},
     "end": {
         "how": "in one word: Terminate, Pause, ...",
         "well": "whether both sides finished what they began",
         "error": "why not, null: well",
         "requirement": "that was broken, null: none or not known",
+        "asked": "why the station wanted the session to end, empty: it did not",
         "closed_by": "us or peer",
         "clean": "whether the connection was closed in order",
         "reason": "for closing it",
@@ -120,21 +121,35 @@ class Trace:
     """Turns the events of one connection into records.
 
     `wall` gives epoch seconds for the session's monotonic ones. Without `decoded` frames are kept as octets alone, which costs a tenth:
-    they can be decoded later, whenever somebody asks.
+    they can be decoded later, whenever somebody asks. The times of messages are those of `generations`.
     """
 
-    def __init__(self, side: str, wall: Callable[[float], float], *, connection: int = 0, decoded: bool = True):
+    def __init__(
+        self,
+        side: str,
+        wall: Callable[[float], float],
+        generations: Sequence[Generation],
+        *,
+        connection: int = 0,
+        decoded: bool = True,
+    ):
+        self._times = {
+            message: (request, each.timing(request))
+            for each in reversed(generations)
+            for request, response in each.responses.items()
+            for message in (request, response)
+        }
         self._side, self._wall, self._connection, self._decoded = side, wall, connection, decoded
         self._timer: tuple[str, float | None] = ("", None)
-        self._answered: type[Type] | None = None  # the request that was answered last: the car's time for the next one depends on it
+        self._answered: Timing | None = None  # of the request that was answered last: the car's time for the next one depends on it
         self._failed: str | None = None  # the requirement for which the handshake failed
 
     def opening(self, at: float, about: Mapping[str, Any] | None = None) -> Record:
-        """The first record."""
+        """The first record of a trace: version of the format, side, and what the caller tells `about` the station or car."""
         return self._record("trace", at, {"version": VERSION, "side": self._side, "about": dict(about or {})})
 
     def record(self, event: Event) -> Record:
-        """The record of an event, whatever event it is."""
+        """The record of an event, of whatever class."""
         make = _MAKERS.get(type(event))
         if make is not None:
             kind, body = make(event)
@@ -150,11 +165,12 @@ class Trace:
         if isinstance(event, StateEntered) and event.timer:
             self._timer = (event.timer, event.limit)
         elif isinstance(event, FrameSent) and self._side == "evcc":
-            self._timer = ("V2G_EVCC_Msg_Timeout", timing(type(event.message)).msg_timeout)
+            times = self._times.get(type(event.message))
+            self._timer = ("V2G_EVCC_Msg_Timeout", times[1].msg_timeout if times is not None else None)
         return self._record(kind, event.at, body)
 
     def _record(self, kind: str, at: float, body: Record) -> Record:
-        return {"type": kind, "connection": self._connection, "at": round(at, 6), "epoch": round(self._wall(at), 6), **body}
+        return {"type": kind, "connection": self._connection, "at": at, "epoch": self._wall(at), **body}
 
     def _frame(self, event: FrameReceived | FrameSent) -> Record:
         timer, limit = self._timer if isinstance(event, FrameReceived) else ("", None)
@@ -177,11 +193,11 @@ class Trace:
 
     def _allowed(self, message: Type | None) -> float | None:
         """The performance time (s) of whoever sent this message: a station's to answer, a car's to go on after an answer."""
-        request = RESPONSES.get(type(message)) if message is not None else None
-        if request is not None:
-            self._answered = request
-            return timing(request).secc_performance
-        return timing(self._answered).evcc_performance if self._answered is not None else None
+        times = None if message is None else self._times.get(type(message))
+        if times is not None and times[0] is not type(message):
+            self._answered = times[1]
+            return times[1].secc_performance
+        return None if self._answered is None else self._answered.evcc_performance
 
     def _shown(self, message: Type, name: str) -> Any:
         if not self._decoded or _elements(message, SHOWN) > SHOWN:
@@ -204,6 +220,7 @@ def _end(event: Disconnected) -> Record:
         "well": ended.well if ended else False,
         "error": str(ended.error) if ended and ended.error else None if ended else event.reason,
         "requirement": ended.requirement if ended else None,
+        "asked": ended.asked if ended else "",
         "closed_by": event.by,
         "clean": event.clean,
         "reason": event.reason,
@@ -218,6 +235,7 @@ _MAKERS: Final[Mapping[type[Event], Callable[[Any], tuple[str, Record]]]] = {
     StateEntered: lambda e: ("state", {"state": e.state, "timer": e.timer, "limit": e.limit}),
     Relaxed: lambda e: ("relaxed", {"relaxation": e.relaxation, "requirement": e.requirement}),
     Noted: lambda e: ("note", {"topic": e.topic, "facts": _simple(e.facts)}),
+    StationSaid: lambda e: ("fact", {"name": type(e.fact).__name__, "facts": _short(e.fact)}),
     Disconnected: lambda e: ("end", _end(e)),
 }
 
@@ -240,6 +258,13 @@ def _simple(value: Any) -> Any:
     return str(value)
 
 
+def _short(value: Any) -> Any:
+    """`_simple`, without fields that have their default: facts come often."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _short(getattr(value, f.name)) for f in fields(value) if getattr(value, f.name) != f.default}
+    return [_short(each) for each in value] if isinstance(value, tuple) else _simple(value)
+
+
 class TraceWriter(Observer):
     """Writes the trace of one connection as it happens. `write` takes a line; a trace that is cut off is readable up to there."""
 
@@ -248,7 +273,7 @@ class TraceWriter(Observer):
         self._opened = False
 
     def event(self, event: Event) -> None:
-        """Write one event; the first is preceded by the opening."""
+        """Write one event as a line; before the first, the opening record."""
         if not self._opened:
             self._opened = True
             self._write(line(self._trace.opening(event.at, self._about)))

@@ -1,4 +1,4 @@
-"""What both sides said in a TLS handshake, gathered message by message and summed up as facts (pure)."""
+"""The messages of a TLS handshake from both sides, gathered one by one and summed up as `TlsFacts` (pure)."""
 
 from v2g.session import handshake
 from v2g.session.tls import Profile, TlsFacts
@@ -15,25 +15,25 @@ class Transcript:
         self._staples: tuple[bytes | None, ...] | None = None
 
     def hear(self, sent: bool, message: bytes) -> None:
-        """Keep one handshake message."""
+        """Keep one handshake message; `sent`: by this side."""
         self._messages[sent, message[0]] = message
 
     def staple_of_leaf(self, response: bytes) -> None:
-        """Note the OCSP response that TLS 1.2 sends in a message of its own."""
+        """Keep the OCSP response (DER) for the leaf, which TLS 1.2 sends in a message of its own."""
         self._staples = (response, *(None for _ in self.chain(sent=False)[1:]))
 
     @property
     def version(self) -> int:
-        """The version that the station chose; 0 before it did."""
+        """The TLS version (code; 0x0304 is 1.3) that the station chose; 0 before it did."""
         message = self._messages.get((self.server, handshake.SERVER_HELLO))
         return handshake.server_hello(message)[0] if message else 0
 
     def chain(self, sent: bool) -> tuple[bytes, ...]:
-        """The certificates that a side showed (DER), as it sent them."""
+        """The certificates (DER) that this side (`sent`) or the peer showed, in the order sent."""
         return tuple(entry.certificate for entry in self._entries(sent))
 
     def staples(self, sent: bool) -> tuple[bytes | None, ...]:
-        """The OCSP responses that came with them, one place per certificate."""
+        """The OCSP responses (DER) to the certificates of `chain(sent)`, one place per certificate, None where none came."""
         if self._staples is not None and not sent:
             return self._staples
         return tuple(entry.staple for entry in self._entries(sent))
@@ -65,7 +65,7 @@ class Transcript:
         limits: tuple[str, ...],
         judged_at: float = 0.0,
     ) -> TlsFacts:
-        """Sum up a handshake that is complete."""
+        """The facts of a complete handshake. `duration` is in s, `judged_at` in epoch s; the octets are those of the wire."""
         version, suite, share = handshake.server_hello(self._messages[self.server, handshake.SERVER_HELLO])
         hello = handshake.client_hello(self._messages[not self.server, handshake.CLIENT_HELLO])
         request = self._messages.get((self.server, handshake.CERTIFICATE_REQUEST))

@@ -10,7 +10,7 @@ Nothing here knows EXI, sockets or time. A stream is read by `FrameReader`, a da
 """
 
 from enum import IntEnum
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from v2g.session.errors import FramingError
 
@@ -20,7 +20,7 @@ INVERSE_VERSION: Final = 0xFE
 
 
 class PayloadType(IntEnum):
-    """What a frame carries. 0xA000 to 0xFFFF is for manufacturers, everything else that has no name here is reserved."""
+    """What a frame carries, by the number in its header. 0xA000 to 0xFFFF is for manufacturers, any other unnamed one is reserved."""
 
     EXI = 0x8001  # SupportedAppProtocol, and every message of -2 and DIN 70121
     COMMON = 0x8002
@@ -30,7 +30,7 @@ class PayloadType(IntEnum):
     WPT = 0x8006
     AC_DER_IEC = 0x8010
     AC_DER_SAE = 0x8011
-    SCHEDULE_RENEGOTIATION = 0x8101  # side streams of a running session
+    SCHEDULE_RENEGOTIATION = 0x8101
     METERING_CONFIRMATION = 0x8102
     ACDP_SYSTEM_STATUS = 0x8103
     PARKING_STATUS = 0x8104
@@ -40,7 +40,34 @@ class PayloadType(IntEnum):
     SDP_WIRELESS_RESPONSE = 0x9003
 
 
-STREAM_TYPES: Final = frozenset(int(t) for t in PayloadType if t < PayloadType.SDP_REQUEST)
+class Payload(NamedTuple):
+    """One row for a payload type: the schema sets of its messages, the stream it runs on, and which side sends it first."""
+
+    schema_sets: tuple[str, ...]  # the first is that of ISO 15118-20; empty where it carries no EXI
+    stream: str  # "main", one of the side streams by its name, or "discovery"
+    opens: Literal["car", "station"]  # whose request it carries, or whose answer alone
+    says: str = ""  # what a datagram of discovery is
+
+
+PAYLOADS: Final[dict[PayloadType, Payload]] = {
+    PayloadType.EXI: Payload(("app", "iso2", "din"), "main", "car"),
+    PayloadType.COMMON: Payload(("common",), "main", "car"),
+    PayloadType.AC: Payload(("ac",), "main", "car"),
+    PayloadType.DC: Payload(("dc",), "main", "car"),
+    PayloadType.ACDP: Payload(("acdp",), "main", "car"),
+    PayloadType.WPT: Payload(("wpt",), "main", "car"),
+    PayloadType.AC_DER_IEC: Payload(("ac_der_iec",), "main", "car"),
+    PayloadType.AC_DER_SAE: Payload(("ac_der_sae",), "main", "car"),
+    PayloadType.SCHEDULE_RENEGOTIATION: Payload(("common",), "schedule renegotiation", "car"),
+    PayloadType.METERING_CONFIRMATION: Payload(("common",), "metering confirmation", "car"),
+    PayloadType.ACDP_SYSTEM_STATUS: Payload(("acdp",), "ACDP system status", "car"),
+    PayloadType.PARKING_STATUS: Payload(("common",), "parking status", "car"),
+    PayloadType.SDP_REQUEST: Payload((), "discovery", "car", "request"),
+    PayloadType.SDP_RESPONSE: Payload((), "discovery", "station", "response"),
+    PayloadType.SDP_WIRELESS_REQUEST: Payload((), "discovery", "car", "request (wireless)"),
+    PayloadType.SDP_WIRELESS_RESPONSE: Payload((), "discovery", "station", "response (wireless)"),
+}
+STREAM_TYPES: Final = frozenset(int(each) for each, row in PAYLOADS.items() if row.schema_sets)
 
 # The largest legal request is ScheduleExchangeReq with an energy offer of 1024 power entries and 1024 stacks of 8 price rules, about 115 KB
 # of EXI. What a state takes is less: see `limits`.
@@ -55,7 +82,7 @@ AHEAD: Final = 8 * 1024  # octets
 
 
 class Frame(NamedTuple):
-    """One frame without its header."""
+    """The payload of one frame, and its payload type; the header is gone."""
 
     payload_type: int
     payload: bytes
@@ -102,6 +129,7 @@ class FrameReader:
         self._buffer = bytearray()
         self._header: tuple[int, int] | None = None
         self._failed: str | None = None
+        self.refused: dict[str, str | int] = {}  # the header of the frame that may not be received, or how many octets were too many
 
     @property
     def pending(self) -> int:
@@ -109,10 +137,11 @@ class FrameReader:
         return len(self._buffer)
 
     def feed(self, octets: bytes) -> None:
-        """Take what came from the stream. Octets after a framing error are forgotten."""
+        """Take octets of the stream. After a framing error they are thrown away."""
         waiting = len(self._buffer) + len(octets)
         if self._failed is None and self._ahead is not None and waiting > HEADER_LENGTH + self.limit + self._ahead:
             self._failed = f"{waiting} octets came at once, a message here has at most {self.limit} and is answered before the next"
+            self.refused = {"waiting": waiting}
             self._buffer.clear()
         if self._failed is None:
             self._buffer += octets
@@ -139,12 +168,13 @@ class FrameReader:
             return _header(self._buffer, self._types, self.limit)
         except FramingError as error:
             self._failed = str(error)
+            self.refused = {"header": self._buffer[:HEADER_LENGTH].hex()}
             self._buffer.clear()
             raise
 
 
 def frames_of(octets: bytes) -> list[bytes]:
-    """Whole frames that were joined, one by one and with their headers; what is no frame stays one piece."""
+    """Octets of several whole frames, cut into frames with their headers; a rest that is no frame stays one piece."""
     pieces = []
     while len(octets) > HEADER_LENGTH:
         end = HEADER_LENGTH + int.from_bytes(octets[4:8], "big")
@@ -154,7 +184,7 @@ def frames_of(octets: bytes) -> list[bytes]:
 
 
 def unframe(datagram: bytes, types: frozenset[int] | None = None, limit: int = 0xFFFF) -> Frame:
-    """The one frame that a datagram is, no octet more or less. Raises FramingError."""
+    """The frame in a datagram that holds exactly one. `limit` bounds the payload (octets). Raises FramingError for anything else."""
     if len(datagram) < HEADER_LENGTH:
         raise FramingError(f"a datagram of {len(datagram)} octets holds no V2GTP header, which has {HEADER_LENGTH}")
     payload_type, length = _header(datagram, types, limit)

@@ -1,4 +1,4 @@
-"""The shell of a session: sockets, TLS, time. Everything that waits is here; what is decided, is decided below.
+"""The shell of a session: sockets, TLS, time. Everything that waits is here; every decision is made in the pure modules below.
 
 serve, Server, ServerTls     a station's side
 run, ClientTls               a car's side
@@ -8,8 +8,8 @@ openssl                      TLS between memory buffers
 """
 
 from v2g.session.transport.client import ClientTls, run
+from v2g.session.transport.connection import Attend, Limits
 from v2g.session.transport.discovery import DiscoveryServer, Found, discover
-from v2g.session.transport.pump import Attend, Limits
 from v2g.session.transport.server import Served, Server, ServerTls
 
 __all__ = ["Attend", "ClientTls", "DiscoveryServer", "Found", "Limits", "Served", "Server", "ServerTls", "discover", "run"]

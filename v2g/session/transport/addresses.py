@@ -1,4 +1,4 @@
-"""Interfaces and addresses of this machine, and errors that say what to do about them."""
+"""Network interfaces and addresses of this machine, with errors that say the cure."""
 
 import socket
 from ipaddress import IPv6Address
@@ -11,7 +11,7 @@ _TENTATIVE = 0x40  # flag of an address whose uniqueness on the link is still be
 
 
 def index_of(interface: str) -> int:
-    """The index of an interface. Raises Unreachable, naming those there are."""
+    """The number by which the system knows an interface. Raises Unreachable, which names the interfaces there are."""
     try:
         return socket.if_nametoindex(interface)
     except OSError:
@@ -20,7 +20,7 @@ def index_of(interface: str) -> int:
 
 
 def addresses_of(interface: str) -> tuple[IPv6Address, ...]:
-    """The IPv6 addresses of an interface that can be used now, from /proc (Linux); empty where that is not there."""
+    """The IPv6 addresses of an interface that can be used now, from /proc (Linux); empty on a system without /proc."""
     index_of(interface)
     try:
         rows = [line.split() for line in _IF_INET6.read_text().splitlines()]
@@ -30,7 +30,7 @@ def addresses_of(interface: str) -> tuple[IPv6Address, ...]:
 
 
 def link_local(interface: str) -> IPv6Address:
-    """The link-local address of an interface, of a loopback ::1. Raises Unreachable with the cure."""
+    """The link-local address of an interface; ::1 for the loopback interface. Raises Unreachable with the cure."""
     if is_loopback(interface):
         return IPv6Address("::1")
     for address in addresses_of(interface):
@@ -43,10 +43,10 @@ def link_local(interface: str) -> IPv6Address:
 
 
 def is_loopback(interface: str) -> bool:
-    """Whether an interface is the machine's own."""
+    """Whether an interface is a loopback, which leads to this machine alone."""
     return interface.startswith("lo") and interface[2:].rstrip("0123456789") == ""
 
 
-def zoned(address: IPv6Address, interface: str) -> str:
-    """An address as connect() wants it: a link-local one only means something together with its interface."""
+def with_zone(address: IPv6Address, interface: str) -> str:
+    """An address as `connect` takes it: a link-local one with its interface (fe80::1%eth0), any other as it is."""
     return f"{address}%{interface}" if address.is_link_local else str(address)

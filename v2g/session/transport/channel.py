@@ -14,8 +14,8 @@ from typing import Final, Protocol
 
 from v2g.legible import logger
 from v2g.session import handshake
-from v2g.session.errors import Misuse
-from v2g.session.tls import Profile, TlsError, TlsFacts, alert_for, relaxations
+from v2g.session.errors import Misuse, bare
+from v2g.session.tls import Profile, TlsError, TlsFacts, alert_for, broken_by, relaxations
 from v2g.session.transcript import Transcript
 
 log = logger("v2g.transport")
@@ -42,39 +42,39 @@ HANDSHAKE_LIMIT: Final = 64 * 1024  # octets
 
 
 class LibraryError(Exception):
-    """What a TLS library says went wrong, in its own words."""
+    """An error of a TLS library, with the library's own text."""
 
 
 class Engine(Protocol):
-    """A TLS library's half of a connection. Every method may raise LibraryError."""
+    """What a channel needs of a TLS library, for one connection. Every method may raise LibraryError."""
 
     closed: bool  # the peer's close_notify came
 
     def handshake(self) -> bool:
-        """Go on as far as the octets reach; True when it is complete."""
+        """Go on with the handshake as far as the octets reach; True when it is complete."""
 
     def feed(self, octets: bytes) -> None:
-        """Octets of the wire."""
+        """Take octets that came from the wire."""
 
     def drain(self) -> bytes:
-        """Octets for the wire."""
+        """The octets that must go to the wire now."""
 
     def read(self) -> bytes:
-        """All plaintext there is."""
+        """All plaintext that can be decrypted now; empty where there is none."""
 
     def write(self, plaintext: bytes) -> None:
-        """Protect octets."""
+        """Take plaintext that is to be encrypted and sent."""
 
     def shut(self) -> None:
-        """Say close_notify."""
+        """Close the TLS connection in order: say close_notify."""
 
     def resumed(self) -> bool:
-        """Whether an older connection was resumed."""
+        """Whether the handshake resumed an older TLS session; no session of ours may."""
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What one side demands and gives. `limits` is what the standard asks and the library cannot do."""
+    """What one side demands of a TLS connection and brings to it. `limits` says what the standard asks and the library cannot do."""
 
     profile: Profile
     server: bool
@@ -86,7 +86,7 @@ class Terms:
 
 
 class Channel:
-    """One connection.
+    """One TLS connection between memory buffers, with its peer judged and its handshake summed up in `facts`.
 
     A car calls `start` once; then, for both sides: `receive` what came from the wire, `send` what is to be protected, and write
     `octets_to_send` after each. Until `facts` is there the handshake runs; `receive` raises TlsError when it fails, and
@@ -114,11 +114,11 @@ class Channel:
         return self._engine.closed
 
     def start(self) -> None:
-        """Make the car's first flight."""
+        """Make the car's first flight, its ClientHello, in `octets_to_send`."""
         self._shake_hands()
 
     def receive(self, octets: bytes) -> bytes:
-        """Take octets of the wire, give what they protect. Raises TlsError."""
+        """Take octets of the wire; the plaintext in them. Raises TlsError."""
         self._received += len(octets)
         if self.facts is None and self._received > HANDSHAKE_LIMIT:
             raise TlsError(f"the peer's handshake has more than {HANDSHAKE_LIMIT} octets", "us")
@@ -133,7 +133,7 @@ class Channel:
             raise self._failure(error) from error
 
     def send(self, plaintext: bytes) -> None:
-        """Protect octets; one call is one record up to 16 KiB. Raises TlsError."""
+        """Encrypt plaintext into `octets_to_send`; one call makes one record, up to 16 KiB. Raises TlsError."""
         try:
             self._engine.write(plaintext)
         except LibraryError as error:
@@ -146,20 +146,20 @@ class Channel:
         return octets
 
     def close(self) -> None:
-        """Say close_notify."""
+        """Close the TLS connection in order: say close_notify."""
         self._engine.shut()
 
     # --- what the engine calls ---
 
     def hear(self, sent: bool, content: int, octets: bytes) -> None:
-        """A message as it went over the wire, without its protection."""
+        """Called by the library with each message of TLS, decrypted; `content` is its content type (22: handshake, 21: alert)."""
         if content == _CONTENT_ALERT and len(octets) == 2 and octets[1] != 0:
             self._alert = ("us" if sent else "peer", _ALERTS.get(octets[1], str(octets[1])))
         elif content == _CONTENT_HANDSHAKE and octets and self.facts is None:
             self._transcript.hear(sent, octets)
 
     def judge(self) -> str | None:
-        """The alert that the verdict on the peer's chain amounts to, None: it is accepted. The verifier is asked once."""
+        """The TLS alert by which the peer's chain is refused; None: it is accepted. The verifier is asked once per connection."""
         if self._verdict is None and self._refusal is None:
             try:
                 if self.terms.verify is None:
@@ -169,11 +169,11 @@ class Channel:
                 if self._verdict is None:
                     raise Misuse("`verify` must return the proof that it verified, not None")
             except Exception as error:
-                self._refusal = error
+                self._refusal = bare(error)
         return None if self._refusal is None else alert_for(self._refusal)
 
     def check(self, leaf_response: bytes) -> bool:
-        """Whether the station's OCSP responses are accepted; `leaf_response` is the one that TLS 1.2 sends apart."""
+        """Whether the station's OCSP responses are accepted; `leaf_response` (DER) is the one that TLS 1.2 sends in a message by itself."""
         transcript = self._transcript
         if leaf_response and transcript.version == handshake.TLS12:
             transcript.staple_of_leaf(leaf_response)
@@ -181,12 +181,12 @@ class Channel:
             if self.terms.check_staples is not None:
                 self.terms.check_staples(transcript.chain(sent=False), transcript.staples(sent=False), self.terms.wall())
         except Exception as error:
-            self._refusal = error
+            self._refusal = bare(error)
             return False
         return True
 
     def staple(self) -> bytes:
-        """The OCSP response for our leaf, empty: there is none."""
+        """The OCSP response (DER) for this side's leaf; empty where there is none."""
         try:
             return (self.terms.staple(self.terms.wall()) if self.terms.staple is not None else None) or b""
         except Exception:
@@ -213,7 +213,8 @@ class Channel:
             return TlsError(f"the peer's certificate was refused: {why}", "us", alert, requirement)
         said = f"{by} sent alert {alert}" if alert else "no alert was sent"
         what = "TLS handshake failed" if self.facts is None else "TLS broke"
-        return TlsError(f"{what}: {error} ({said})", by, alert)
+        broken = broken_by(str(error), self.terms.profile.name) if by == "us" and self.terms.server else None
+        return TlsError(f"{what}: {error} ({said})", by, alert, broken)
 
     def _summed_up(self) -> TlsFacts:
         facts = self._transcript.facts(

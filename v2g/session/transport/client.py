@@ -9,19 +9,20 @@ from typing import TYPE_CHECKING
 from v2g.session.endpoint import Ended, Event
 from v2g.session.errors import ConnectionLost, SessionError
 from v2g.session.handshake import ClientHello
-from v2g.session.link import Disconnected, HandshakeFailed, Observe, Observer, Unreachable, spelled
+from v2g.session.link import Disconnected, HandshakeFailed, Observe, Observer, Unreachable, address_text
 from v2g.session.tls import CONFORMANCE, Credential, Profile, TlsError
 from v2g.session.transport import openssl
 from v2g.session.transport.channel import Channel, CheckStaples, Verify, Wall
+from v2g.session.transport.connection import Attend, Limits
 from v2g.session.transport.ports import bind
-from v2g.session.transport.pump import Attend, Limits, Pump
+from v2g.session.transport.pump import Pump
 
 if TYPE_CHECKING:
     from v2g.session.transport import libssl
 
 
 class ClientTls:
-    """A car's TLS: its vehicle certificate, and its judges of the station's chain and of the OCSP responses stapled to it.
+    """A car's TLS: its vehicle certificate, and the functions that judge the station's chain and the OCSP responses stapled to it.
 
     `check_staples` is asked in every handshake, also when nothing was stapled (None in each place): what an absent response means is its
     policy [V2G20-1240] [V2G20-2411]. Without it no response is asked for. `authorities` are the roots (DER certificates) to be named in the
@@ -48,7 +49,7 @@ class ClientTls:
             self._context = openssl.Context(profile, server=False, credential=credential, trusted_ca_keys=tuple(trusted_ca_keys))
 
     def channel(self, hello: ClientHello | None = None) -> Channel:
-        """A fresh channel."""
+        """TLS for one connection, at its beginning."""
         return self._context.channel(self._verify, self._check_staples, self._wall)
 
 
@@ -106,7 +107,7 @@ def _ended(last: Disconnected, failed: HandshakeFailed | None) -> Ended:
 
 async def _connected(make: Callable[[], Pump], host: str, port: int, limit: float) -> Pump:
     loop = asyncio.get_running_loop()
-    where = spelled((host, port))
+    where = address_text((host, port))
     try:
         async with asyncio.timeout(limit):
             found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)

@@ -19,9 +19,8 @@ from v2g.session import sdp
 from v2g.session.errors import FramingError
 from v2g.session.link import Unreachable
 from v2g.session.pace import PaceBySource
-from v2g.session.sdp import GROUP, PORT, Request, Response, Security
-from v2g.session.timing import SDP_ATTEMPTS, SDP_RETRY
-from v2g.session.transport.addresses import index_of, is_loopback, link_local, zoned
+from v2g.session.sdp import ATTEMPTS, GROUP, PORT, RETRY, Request, Response, Security
+from v2g.session.transport.addresses import index_of, is_loopback, link_local, with_zone
 from v2g.session.transport.ports import bind
 
 log = logger("v2g.transport")
@@ -84,16 +83,17 @@ class DiscoveryServer(_Datagrams):
 
     An answer costs nothing and promises nothing: nothing is kept of whoever asks but how often it asked, so that neither a flood nor a
     second car disturbs a session. `station` decides whether there is an answer at all, for instance not before the data link is up.
+    `refused` hears why a request that is one in form can have none.
     """
 
-    def __init__(self, interface: str, station: Station, *, port: int = PORT):
+    def __init__(self, interface: str, station: Station, *, port: int = PORT, refused: Callable[[str], None] = lambda why: None):
         super().__init__(interface)
-        self._station, self.port = station, port
+        self._station, self._refused, self.port = station, refused, port
         self.answered = 0
         self._pace = PaceBySource(EACH, TOGETHER)
 
     async def start(self) -> None:
-        """Begin to listen. Raises Unreachable."""
+        """Open the socket on the interface and answer from now on. Raises Unreachable where the interface or the port cannot be had."""
         sock = _socket(self._index, self.interface)
         try:
             sock.bind(("::", self.port))
@@ -108,7 +108,7 @@ class DiscoveryServer(_Datagrams):
         log.info("answering discovery on %s, UDP port %d", self.interface, self.port)
 
     def close(self) -> None:
-        """Answer no more."""
+        """Close the socket: no car is answered any more."""
         if self._transport is not None:
             self._transport.close()
 
@@ -127,6 +127,8 @@ class DiscoveryServer(_Datagrams):
         station = self._station(str(source[0]).partition("%")[0])
         answer = sdp.answer(request, station) if station is not None else None
         if answer is None:
+            if station is not None:
+                self._refused("the car asks for UDP, and a station has TCP")
             self._ignore("a request for UDP" if station is not None else "a request while no car is expected")
             return
         self.answered += 1
@@ -170,8 +172,8 @@ async def discover(
     interface: str,
     *,
     security: Security = Security.TLS,
-    attempts: int = SDP_ATTEMPTS,
-    retry: float = SDP_RETRY,
+    attempts: int = ATTEMPTS,
+    retry: float = RETRY,
     port: int = PORT,
 ) -> Found:
     """Ask on an interface until a station answers: `attempts` requests, one every `retry` seconds, from a port of 49152 to 65535.
@@ -195,7 +197,7 @@ async def discover(
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(retry):
                     response, source = await asyncio.shield(asking.answer)
-                host = zoned(response.address, interface)
+                host = with_zone(response.address, interface)
                 return Found(host, response.port, response.security, attempt, source, tuple(asking.ignored.items()))
     finally:
         sock.close() if asking._transport is None else asking._transport.close()

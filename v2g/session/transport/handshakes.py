@@ -26,7 +26,7 @@ WAITING: Final = 256
 
 @dataclass(eq=False, slots=True)
 class Step:
-    """One flight to be worked on: `run` on a thread, then `done` on the loop with what it returned or raised."""
+    """The work on one flight of a TLS handshake: `run` on a thread, then `done` on the loop with what it returned or raised."""
 
     source: Hashable
     run: Callable[[], bytes]
@@ -49,7 +49,7 @@ class Handshakes:
         self._alarm: asyncio.TimerHandle | None = None
 
     def submit(self, step: Step) -> None:
-        """Take a step; its outcome is told by its callbacks, on the loop."""
+        """Queue a step; one of its callbacks (`done`, `refuse`) tells the outcome, on the loop."""
         if step.first:
             self._new.setdefault(step.source, deque()).append(step)
             self._queued += 1
@@ -60,7 +60,7 @@ class Handshakes:
         self._go_on()
 
     def close(self) -> None:
-        """Begin nothing more."""
+        """Begin no further step; those that run go on to their end."""
         if self._alarm is not None:
             self._alarm.cancel()
         self._begun.clear()

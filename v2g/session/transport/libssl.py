@@ -1,4 +1,4 @@
-"""A car's TLS by the OpenSSL of the system, for the one thing that pyOpenSSL cannot: to name its roots in the ClientHello [V2G20-1006].
+"""A car's TLS by the OpenSSL of the system, which can name the car's roots in the ClientHello [V2G20-1006]; pyOpenSSL cannot.
 
 A station with chains to several roots, or of several curves, needs that to choose. This calls the public C interface of OpenSSL 3 and
 nothing of Python's `ssl`; where the system has none, `available` is False and `openssl` serves, with the limit stated in the facts of the
@@ -77,7 +77,7 @@ def _library() -> Any:
 
 
 def available() -> bool:
-    """Whether the system has an OpenSSL 3."""
+    """Whether the system has an OpenSSL 3 that this module can use."""
     return _library() is not None
 
 
@@ -177,7 +177,7 @@ class Context:
         self._lib.SSL_CTX_set0_CA_list(self.raw, names)
 
     def channel(self, verify: Verify | None, check_staples: CheckStaples | None = None, wall: Wall = time.time) -> Channel:
-        """A new connection."""
+        """A fresh TLS channel for one connection; `verify` judges the station's chain."""
         return Channel(Terms(self.profile, False, verify, check_staples, wall=wall), self._engine)
 
     def _engine(self, channel: Channel) -> "_Engine":

@@ -81,6 +81,7 @@ class Context:
         self._pinned(_lib.SSL_CTX_set1_sigalgs_list, profile.signature_schemes, "signature schemes")
         ctx.set_options(SSL.OP_NO_TICKET | SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION | SSL.OP_CIPHER_SERVER_PREFERENCE)
         ctx.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+        ctx.set_mode(SSL.MODE_RELEASE_BUFFERS)  # a connection that waits for its peer keeps no records' buffers, 34 KB
         ctx.set_verify_depth(0)  # no chain building beyond the leaf, see above
 
     def _pinned(self, function: Any, names: tuple[str, ...], what: str) -> None:
@@ -154,7 +155,7 @@ class Context:
             raise Misuse("this TLS library refuses to send trusted_ca_keys")
 
     def channel(self, verify: Verify | None, check_staples: CheckStaples | None = None, wall: Wall = time.time) -> Channel:
-        """A new connection."""
+        """A fresh TLS channel for one connection; `verify` judges the peer's chain."""
         limits = () if self.profile.version != "TLSv1.3" else STATION_LIMITS if self.server else CAR_LIMITS
         staple = self.credential.staple if self.credential else None
         return Channel(Terms(self.profile, self.server, verify, check_staples, staple, limits, wall), self._engine)

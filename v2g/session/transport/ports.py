@@ -13,17 +13,17 @@ _RANDOM = random.SystemRandom()
 
 
 def candidates() -> Iterator[int]:
-    """Every port of the range once, from a random one on."""
+    """Every port from 49152 to 65535 once, beginning with a random one."""
     count = LAST - FIRST + 1
     begin = _RANDOM.randrange(count)
     return (FIRST + (begin + step) % count for step in range(count))
 
 
 def bind(sock: socket.socket, address: tuple[object, ...], avoid: int | None = None) -> int:
-    """Bind to a free port of the range at an address (as `bind` takes it, whose port does not count); the port.
+    """Bind a socket to a free port of 49152 to 65535, and return the port. Of `address` (as `socket.bind` takes it) the port is ignored.
 
-    A port that is taken, by whomever, is passed over: the socket shares none. `avoid` is one not to take: a connection to a port of this
-    machine where nobody listens would else meet itself. OSError where none is free, or the address is no address of this machine.
+    A port that is in use is passed over, never shared. `avoid` is a port not to take: a connection to a port of this machine where nobody
+    listens would otherwise connect to itself. Raises OSError where none is free, or the address is not one of this machine.
     """
     for port in candidates():
         if port == avoid:

@@ -1,34 +1,26 @@
-"""One pump for any endpoint, station or car: octets in, deadlines, octets out, and an end in good order.
+"""Drives any endpoint, station or car, over one connection: octets in, deadlines, octets out, and an orderly end.
 
-A connection goes through phases, each with its own limit in time:
-
-    HELLO       a station waits for the whole ClientHello, to choose its certificates by it
-    HANDSHAKE   TLS
-    OPEN        octets go to the endpoint, its deadline decides when it is ticked; it says itself when it has ended
-    DRAINING    this side has closed; what still arrives is thrown away, so that what was sent last is not lost in a reset
-    CLOSED
-
-A station's half of the handshake is cryptography that anyone may ask for, so it is worked on beside the event loop (`Handshakes`); until a
-flight is done the connection is not read. Whatever a peer does costs its own connection and nothing else: nothing here raises into the
-event loop.
+A connection goes through phases (`connection.Phase`), each with its own limit in time. A station's half of the handshake is cryptography
+that anyone may ask for, so it is worked on beside the event loop (`Handshakes`); until a flight is done the connection is not read.
+Whatever a peer does costs its own connection and nothing else: nothing here raises into the event loop.
 """
 
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from enum import Enum
 from functools import partial
-from typing import Protocol, cast
+from typing import cast
 
 from v2g.legible import logger
 from v2g.session.admission import Stage
 from v2g.session.endpoint import Endpoint, Event, Relaxed
 from v2g.session.errors import SessionError
-from v2g.session.handshake import ClientHello, HelloReader
-from v2g.session.link import Connected, Disconnected, HandshakeFailed, Link, Observe, Observer, Secured, Unprotected, spelled
+from v2g.session.handshake import HelloReader
+from v2g.session.link import Connected, Disconnected, HandshakeFailed, Link, Observe, Observer, Secured, Unprotected, address_text
 from v2g.session.tls import TlsError, TlsFacts
+from v2g.session.transport.alarm import Alarm
 from v2g.session.transport.channel import Channel
+from v2g.session.transport.connection import Attend, Limits, Phase, Secure, address, cut, worded
 from v2g.session.transport.handshakes import Handshakes, Step
 from v2g.session.transport.stamp import Stamp
 from v2g.session.transport.watchers import Watchers
@@ -36,42 +28,12 @@ from v2g.session.v2gtp import frames_of
 
 log = logger("v2g.transport")
 
-Attend = Callable[[Link], Endpoint | None]
-"""Makes the endpoint for a connection that is ready, or None to decline it."""
-
-
-class Secure(Protocol):
-    """The TLS side of a shell: makes the channel for a connection, a station after it has read the ClientHello."""
-
-    def channel(self, hello: ClientHello | None) -> Channel:
-        """A fresh channel."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How long a peer may take, in seconds."""
-
-    # A handshake takes 20 ms on a desktop and about a second between slow controllers over a busy power line. The standard gives 18 s from
-    # the data link to SessionSetup; half of that is for TLS, and a peer that needs longer would miss the other half anyway.
-    handshake: float = 9.0
-    drain: float = 1.0
-
-
-class Phase(Enum):
-    """Where a connection stands."""
-
-    HELLO = "hello"
-    HANDSHAKE = "handshake"
-    OPEN = "open"
-    DRAINING = "draining"
-    CLOSED = "closed"
-
 
 class Pump(asyncio.Protocol):
     """Drives one endpoint over one TCP connection, with TLS unless `secure` is None.
 
     A `server` reads the ClientHello before it chooses its certificates, and has `handshakes` work on its flights. `moved` is called when
-    the connection has come to another stage. `done` holds the last event, how the connection ended, when nothing of it is left.
+    the connection has come to another stage. `done` is a future that holds the last event, how the connection ended, once it is gone.
     """
 
     def __init__(
@@ -103,9 +65,9 @@ class Pump(asyncio.Protocol):
         self._hello, self._stamp = HelloReader(), Stamp()
         self._channel: Channel | None = None
         self._transport: asyncio.Transport | None = None
-        self._due: float | None = None  # when something must happen
-        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm = Alarm(self.loop, lambda: self._guarded(self._run_out))
         self._parted: tuple[str, str] | None = None  # who closed first, and why
+        self._dropped = False  # that was for want of room
 
     # --- asyncio calls these ---
 
@@ -115,7 +77,7 @@ class Pump(asyncio.Protocol):
         if self._parted is not None:  # dropped before it stood
             self._transport.abort()
             return
-        self.local, self.peer = (_address(transport.get_extra_info(key)) for key in ("sockname", "peername"))
+        self.local, self.peer = (address(transport.get_extra_info(key)) for key in ("sockname", "peername"))
         self._observers = Watchers([partial(make, self.local, self.peer, self._number) for make in self._observe], self.who)
         self._guarded(self._begin)
 
@@ -128,21 +90,21 @@ class Pump(asyncio.Protocol):
         self._guarded(lambda: self._take(octets, now))
 
     def eof_received(self) -> bool:
-        """The peer closed its direction; ours stays open for a last word."""
+        """The peer closed its direction; ours stays open, so that the last octets can be sent."""
         self._guarded(self._peer_closed)
         return True
 
     def connection_lost(self, error: Exception | None) -> None:
         """Nothing is left of the connection."""
-        by, reason = self._parted or ("peer", f"{error}" if error else "closed without a word")
+        by, reason = self._parted or ("peer", worded(error))
         clean = error is None and (self._channel is None or self._channel.peer_closed or by == "us")
         if self.endpoint is not None and self.endpoint.ended is None:
-            self._guarded(lambda: self._hand_over(b""))  # also after an error of ours: what it drives must be made safe
+            self._guarded(lambda: self._lose(cut(by, reason)))  # also after an error of ours: what it drives must be made safe
         self._enter(Phase.CLOSED)
-        if self._alarm is not None:
-            self._alarm.cancel()
-        last = Disconnected(self.loop.time(), by, clean, reason, self.endpoint.ended if self.endpoint else None)
+        self._alarm.cancel()
+        last = Disconnected(self.loop.time(), by, clean, reason, self.endpoint.ended if self.endpoint else None, self._dropped)
         self._tell(last)
+        self.endpoint = self._channel = self._transport = None  # they know this pump, by the link: neither keeps the other
         if not self.done.done():
             self.done.set_result(last)
 
@@ -160,26 +122,25 @@ class Pump(asyncio.Protocol):
 
     @property
     def who(self) -> str:
-        """Whom a line of the log is about: the outlet, where there is one, and the peer."""
-        return f"{self._name} {spelled(self.peer)}".lstrip()
+        """The outlet, where there is one, and the peer, as text that begins a line of the log."""
+        return f"{self._name} {address_text(self.peer)}".lstrip()
 
     def nudge(self) -> None:
-        """Look at the session again."""
-        if self.phase is not Phase.OPEN:
-            return
-        if self._due is not None and self.loop.time() >= self._due:
-            self._judge_soon()
-        else:
+        """Look at the session again at once, because something from outside changed it."""
+        if self.phase is Phase.OPEN and self._alarm.is_due:
+            self._alarm.judge_soon()
+        elif self.phase is Phase.OPEN:
             self._guarded(self._tick)
 
     def abandon(self, reason: str) -> None:
-        """Close now, in order as far as the peer lets us."""
+        """Close now, with close_notify and a wait for the peer's; `reason` becomes that of `Disconnected`."""
         if self._transport is None:
-            self.drop(reason)
+            self._parted = self._parted or ("us", reason)  # closed as soon as it stands
         self._guarded(lambda: self._hang_up(reason))
 
     def drop(self, reason: str) -> None:
-        """Close now, at whatever cost to the peer."""
+        """Cut the connection now, without a word to the peer, because there is no room for it."""
+        self._dropped = self._parted is None
         self._parted = self._parted or ("us", reason)
         if self._transport is not None:
             self._transport.abort()
@@ -207,7 +168,7 @@ class Pump(asyncio.Protocol):
             log.warning("plain TCP with %s: bench override, -20 forbids it [V2G20-2356]", self.who)
             self._open(None)
             return
-        self._set_alarm(now + self._limits.handshake)
+        self._alarm.set(now + self._limits.handshake)
         if not self._server:
             self._channel = self._secure.channel(None)
             self._channel.start()
@@ -335,6 +296,11 @@ class Pump(asyncio.Protocol):
         self.endpoint.receive(plaintext, self.loop.time() if now is None else now)
         self._settle()
 
+    def _lose(self, error: SessionError) -> None:
+        assert self.endpoint is not None
+        self.endpoint.lost(error, self.loop.time())
+        self._settle()
+
     def _tick(self) -> None:
         if self.endpoint is not None:
             self.endpoint.tick(self.loop.time())
@@ -355,7 +321,7 @@ class Pump(asyncio.Protocol):
         for event in self._stamp.stamped(endpoint.events(), left):
             self._tell(event)
         if endpoint.ended is None:
-            self._set_alarm(endpoint.deadline())
+            self._alarm.set(endpoint.deadline())
         elif self.phase is Phase.OPEN:
             self._hang_up("the session is over")
 
@@ -378,7 +344,7 @@ class Pump(asyncio.Protocol):
         log.info("%s: %s", self.who, error)
         if self.phase is Phase.OPEN:
             self._parted = (by, str(error))
-            self._hand_over(b"")
+            self._lose(error)
         self._hang_up(str(error))
 
     def _hang_up(self, reason: str) -> None:
@@ -395,7 +361,7 @@ class Pump(asyncio.Protocol):
         if self._transport.can_write_eof():
             with contextlib.suppress(OSError):  # the peer has reset the connection in the meantime
                 self._transport.write_eof()
-        self._set_alarm(self.loop.time() + self._limits.drain)
+        self._alarm.set(self.loop.time() + self._limits.drain)
 
     # --- octets, time, witnesses ---
 
@@ -410,37 +376,6 @@ class Pump(asyncio.Protocol):
 
     def _witness(self, sent: bool, octets: bytes, now: float) -> None:
         self._observers.octets(sent, octets, now)
-
-    def _set_alarm(self, due: float | None) -> None:
-        """Set when something must happen. An alarm that rings early looks again, so that a deadline that moves on costs nothing."""
-        self._due = due
-        if due is not None and (self._alarm is None or self._alarm.when() > due):
-            if self._alarm is not None:
-                self._alarm.cancel()
-            self._alarm = self.loop.call_at(due, self._ring)
-
-    def _ring(self) -> None:
-        self._alarm = None
-        if self._due is None or self.phase is Phase.CLOSED:
-            return
-        if self.loop.time() < self._due:
-            self._set_alarm(self._due)
-            return
-        self._judge_soon()
-
-    def _judge_soon(self) -> None:
-        """Where this process was late, the peer's octets may lie in the socket unread. One turn of the loop reads them; only what is still
-        due after it is the peer's fault."""
-        self.loop.call_soon(self.loop.call_soon, self._judge)
-
-    def _judge(self) -> None:
-        if self._due is None or self.phase is Phase.CLOSED:
-            return
-        if self.loop.time() < self._due:
-            self._set_alarm(self._due)
-            return
-        self._due = None
-        self._guarded(self._run_out)
 
     def _run_out(self) -> None:
         if self.phase is Phase.OPEN:
@@ -463,8 +398,3 @@ class Pump(asyncio.Protocol):
             self._enter(Phase.DRAINING)
             if self._transport is not None:
                 self._transport.abort()
-
-
-def _address(name: object) -> tuple[str, int]:
-    """Host and port of a socket name; of IPv6 with its zone."""
-    return (str(name[0]), int(name[1])) if isinstance(name, tuple) else ("unknown", 0)

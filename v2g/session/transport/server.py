@@ -1,4 +1,4 @@
-"""The listening side: one port for every car that comes, whatever the one before it did."""
+"""The listening side: one TCP port, a pump for every connection, none of which can disturb another."""
 
 import asyncio
 import contextlib
@@ -17,12 +17,13 @@ from v2g.session.admission import ROOM, Crowd, Stage
 from v2g.session.endpoint import Ended, Endpoint
 from v2g.session.errors import Misuse
 from v2g.session.handshake import TLS12, ClientHello
-from v2g.session.link import Disconnected, Observe, Unreachable, spelled
+from v2g.session.link import Disconnected, Observe, Unreachable, address_text
 from v2g.session.tls import CONFORMANCE, ISO2, Credential, Profile
 from v2g.session.transport.channel import Channel, Verify, Wall
+from v2g.session.transport.connection import Attend, Limits
 from v2g.session.transport.handshakes import Handshakes
 from v2g.session.transport.openssl import Context
-from v2g.session.transport.pump import Attend, Limits, Pump
+from v2g.session.transport.pump import Pump
 
 log = logger("v2g.transport")
 
@@ -37,7 +38,7 @@ RECORD = 256  # ended connections that are remembered for whoever asks
 
 
 class ServerTls:
-    """A station's TLS: its credentials of each generation, the roots it names, and its judge.
+    """A station's TLS: its credentials for each generation, the roots it names, and the function that judges the car's chain.
 
     `credentials` are for -20 (P-521, Ed448), `iso2` for TLS 1.2; either may be empty, then that generation is refused. `authorities` are
     the root certificates (DER) named in CertificateRequest: the V2G and OEM roots [V2G20-2401]. Which credential a car gets follows from
@@ -63,7 +64,7 @@ class ServerTls:
         self._offers2 = [_Offer(Context(ISO2, server=True, credential=c), c) for c in iso2]
 
     def channel(self, hello: ClientHello | None) -> Channel:
-        """The channel for a car that says this."""
+        """A fresh TLS channel with the credential that fits the car's `hello`; where none does, one whose handshake refuses the car."""
         assert hello is not None
         return self._chosen(hello).context.channel(self._verify, wall=self._wall)
 
@@ -107,7 +108,7 @@ class Served:
 
     @property
     def ended(self) -> Ended | None:
-        """How its session ended."""
+        """How the session of this connection ended; None where it carried none."""
         return self.disconnected.ended
 
 
@@ -150,40 +151,47 @@ class Server:
         self.served: asyncio.Queue[Served] = asyncio.Queue(RECORD)  # connections that have ended; the oldest goes when nobody looks
 
     async def start(self) -> None:
-        """Begin to listen. Raises Unreachable when the address cannot be had."""
+        """Listen from now on. Raises Unreachable when the address cannot be had."""
         loop = asyncio.get_running_loop()
         try:
             places = await loop.getaddrinfo(self._host or None, self._port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
             self._sockets = [_listening(family, place) for family, place in dict.fromkeys((p[0], p[4]) for p in places)]
         except OSError as error:
-            raise Unreachable(f"cannot listen on {spelled((self._host, self._port))}: {error.strerror or error}") from error
-        for listener in self._sockets:
-            loop.add_reader(listener, self._accept, listener)
+            raise Unreachable(f"cannot listen on {address_text((self._host, self._port))}: {error.strerror or error}") from error
+        try:
+            for listener in self._sockets:
+                loop.add_reader(listener, self._accept, listener)
+        except NotImplementedError:
+            for listener in self._sockets:
+                listener.close()
+            raise Misuse(
+                f"{type(loop).__name__} cannot serve cars: run a station in asyncio.SelectorEventLoop (Windows has another)"
+            ) from None
         log.info(
             "%slistening on %s, %s",
             self._name and f"{self._name} ",
-            spelled(self.address),
+            address_text(self.address),
             "TLS" if self._tls else "plain TCP (bench override)",
         )
 
     @property
     def address(self) -> tuple[str, int]:
-        """Where this server listens."""
+        """Host and port at which this server listens."""
         assert self._sockets, "the server was not started"
         host, port = self._sockets[0].getsockname()[:2]
         return host, port
 
     @property
     def port(self) -> int:
-        """The port, also when 0 asked for any."""
+        """The port at which this server listens; the one that the system chose where 0 was asked for."""
         return self.address[1]
 
     def reload(self, tls: ServerTls) -> None:
-        """Take other credentials from the next connection on; sessions that run are not disturbed."""
+        """Use `tls` from the next connection on; sessions that run are not disturbed."""
         self._tls = tls
 
     async def close(self) -> None:
-        """Listen no more, and close what is open."""
+        """Listen no more, and close every open connection."""
         loop = asyncio.get_running_loop()
         for listener in self._sockets:
             loop.remove_reader(listener)

@@ -13,7 +13,7 @@ class Stamp:
         self._late = 0.0  # s by which the frame that was sent last left after its session thought so
 
     def stamped(self, events: Sequence[Event], left: Sequence[float]) -> list[Event]:
-        """The events of one call; `left` holds the times (now, s) at which its frames were written, in their order."""
+        """The events of one call of a session, with real times; `left` holds the monotonic times (s) at which its frames were written."""
         times = iter(left)
         stamped: list[Event] = []
         for event in events:

@@ -1,4 +1,4 @@
-"""Everybody who watches one connection, kept apart from it: what goes wrong with them is theirs."""
+"""All observers of one connection, kept apart from it: their errors never reach the session."""
 
 from collections.abc import Callable, Sequence
 
@@ -22,15 +22,15 @@ class Watchers(Observer):
             self._kept(lambda: self._watching.append(one()), "an observer")  # noqa: B023 - called at once
 
     def event(self, event: Event) -> None:
-        """Tell everybody."""
+        """Tell every observer of an event."""
         self._each(lambda observer: observer.event(event))
 
     def octets(self, sent: bool, octets: bytes, now: float) -> None:
-        """Tell everybody."""
+        """Tell every observer of octets on the wire."""
         self._each(lambda observer: observer.octets(sent, octets, now))
 
     def secret(self, line: bytes) -> None:
-        """Tell everybody."""
+        """Tell every observer of a TLS secret."""
         self._each(lambda observer: observer.secret(line))
 
     def _each(self, tell: Callable[[Observer], None]) -> None:

@@ -1,0 +1,159 @@
+"""The usual session: negotiate, authorize, choose a service, charge (or discharge), leave; with pause, resume and renegotiation."""
+
+from collections.abc import Callable
+
+from evcc.iso20.ac import Ac
+from evcc.iso20.acdp import docking, undocking
+from evcc.iso20.authorization import authorization
+from evcc.iso20.dc import Dc
+from evcc.iso20.delivery import Leave, delivery, due
+from evcc.iso20.der import AcDerIec, AcDerSae, Declined
+from evcc.iso20.known import Car, memory_of
+from evcc.iso20.mode import Mode
+from evcc.iso20.parking import check_in, check_out
+from evcc.iso20.requests import ask
+from evcc.iso20.schedule import schedule
+from evcc.iso20.selection import selection
+from evcc.iso20.setup import opening
+from evcc.script import Part, Step
+from v2g.exi.schema import Type
+from v2g.messages import ac, acdp, dc
+from v2g.messages.common_messages import (
+    AuthorizationReq,
+    AuthorizationSetupReq,
+    CertificateInstallationReq,
+    PowerDeliveryReq,
+    ScheduleExchangeReq,
+    ServiceDetailReq,
+    ServiceDiscoveryReq,
+    ServiceSelectionReq,
+    SessionStopReq,
+    chargeProgressType,
+)
+from v2g.messages.common_messages import chargingSessionType as Session
+from v2g.messages.common_types import processingType
+from v2g.session.errors import PeerIncompatible, PeerUnsafe, SessionError
+
+TOWARDS_POWER = (  # what a car no longer asks for once its driver wants to leave
+    AuthorizationSetupReq, AuthorizationReq, CertificateInstallationReq, ServiceDiscoveryReq, ServiceDetailReq, ServiceSelectionReq,
+    ac.AC_ChargeParameterDiscoveryReq, dc.DC_ChargeParameterDiscoveryReq, ScheduleExchangeReq, dc.DC_CableCheckReq, dc.DC_PreChargeReq,
+    PowerDeliveryReq, acdp.ACDP_VehiclePositioningReq, acdp.ACDP_ConnectReq,
+)  # fmt: skip
+
+
+def charge(car: Car, leave: Callable[[Car], Leave] = due) -> Part[str]:
+    """A whole session; returns how it ended. With `car.memory` it resumes the paused session, or begins anew if the station forgot it."""
+    if (yield from opening(car)):
+        return (yield from orderly(car, visit(car, leave, selected=True)))
+    return (yield from orderly(car, first(car, leave)))
+
+
+def first(car: Car, leave: Callable[[Car], Leave]) -> Part[str]:
+    """The session from authorization to its end; returns what SessionStopReq asked for ("Terminate" or "Pause")."""
+    yield from authorization(car)
+    return (yield from visit(car, leave))
+
+
+def visit(car: Car, leave: Callable[[Car], Leave], selected: bool = False) -> Part[str]:
+    """One service after the other until the car pauses or leaves; service renegotiation leads back to discovery [V2G20-1477]."""
+    while True:
+        if not selected:
+            yield from selection(car)
+        try:
+            how = yield from energy(car, leave)
+        except Declined:
+            car.known.declined += (car.known.service.service,)
+            car.known.selected, selected = None, False
+            continue
+        if how is Session.Terminate:
+            yield from check_out(car)
+        yield ask(SessionStopReq, ChargingSession=how)
+        if how is Session.Pause:
+            car.memory = memory_of(car)
+        if how is not Session.ServiceRenegotiation:
+            return str(how.value)
+        selected = False
+
+
+def mode_of(car: Car) -> Mode:
+    """The `Mode`, AC or DC, of the selected service."""
+    ways: dict[str, type[Ac]] = {"iec": AcDerIec, "sae": AcDerSae}
+    return Dc(car) if car.known.service.dc else ways.get(car.known.service.row.der, Ac)(car)
+
+
+def energy(car: Car, leave: Callable[[Car], Leave]) -> Part[Session]:
+    """One energy service, from its parameters to the end of power; returns how the session goes on."""
+    mode, docked = mode_of(car), car.known.service.row.docked
+    yield from check_in(car)
+    if docked:
+        yield from docking(car)
+    yield from mode.discovery()
+    yield from schedule(car)
+    yield from mode.preparation()
+    how = yield from delivery(car, mode, leave)
+    yield from mode.conclusion()
+    if docked:
+        yield from undocking(car)
+    return how
+
+
+def orderly(car: Car, part: Part[str]) -> Part[str]:
+    """Run a part of a script; where both sides have nothing in common or the station is unsafe, end by a SessionStopReq that says why.
+
+    Before that message an unsafe station's car opens its contactors.
+    """
+    try:
+        return (yield from heeding(car, part))
+    except PeerIncompatible as error:
+        car.note("incompatible", why=str(error))
+        car.open()
+        yield goodbye("incompatible", str(error))
+        raise
+    except PeerUnsafe as fault:
+        car.note("unsafe", why=str(fault), requirement=fault.requirement)
+        car.make_safe()
+        try:
+            if car.delivering:
+                yield ask(PowerDeliveryReq, EVProcessing=processingType.Finished, ChargeProgress=chargeProgressType.Stop)
+                car.delivering = False
+            yield goodbye("unsafe", str(fault))
+        except SessionError as error:  # why the car leaves is the first fault, not that the station does not take it well
+            car.note("no orderly end", why=str(error))
+        raise
+
+
+def heeding(car: Car, part: Part[str]) -> Part[str]:
+    """Run a part of a script, and end it by SessionStopReq once the driver wants to leave; the charge loop ends by itself."""
+    move: Callable[[], Step] = lambda: next(part)  # noqa: E731
+    while True:
+        try:
+            step = move()
+        except StopIteration as end:
+            return str(end.value)
+        if car.stop_asked and isinstance(step, TOWARDS_POWER) and not (isinstance(step, PowerDeliveryReq) and not starts(step)):
+            part.close()
+            car.note("leaving", why=car.stop_asked)
+            yield goodbye("stopped", car.stop_asked)  # the station makes its outlet safe before it answers
+            return Session.Terminate.value
+        move = yield from answered(part, step)
+
+
+def answered(part: Part[str], step: Step) -> Part[Callable[[], Step]]:
+    """Do a step; returns a function by which the script resumes: with the answer, or with the exception."""
+    try:
+        answer = yield step
+    except SessionError as error:
+        fault = error
+        return lambda: part.throw(fault)
+    return lambda: part.send(answer)
+
+
+def starts(request: PowerDeliveryReq) -> bool:
+    """Whether a PowerDeliveryReq begins power."""
+    return request.ChargeProgress is chargeProgressType.Start
+
+
+def goodbye(code: str, why: str) -> Type:
+    """A SessionStopReq (Terminate) with a termination code and its explanation."""
+    stop = {"EVTerminationCode": code, "EVTerminationExplanation": why[:160]}
+    return ask(SessionStopReq, ChargingSession=Session.Terminate, **stop)

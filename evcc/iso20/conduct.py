@@ -1,0 +1,12 @@
+"""`CONDUCT`, by which the car's engine and shell speak ISO 15118-20."""
+
+from typing import Final
+
+from evcc.conduct import Conduct
+from evcc.iso20.charge import charge
+from evcc.iso20.known import Known, Memory
+from evcc.iso20.quirks import QUIRKS, quirky
+from evcc.iso20.setup import speakable
+from v2g.iso20.generation import ISO20
+
+CONDUCT: Final = Conduct(ISO20, Known, speakable, Memory, quirky(charge), tuple(QUIRKS))

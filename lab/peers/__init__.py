@@ -1,4 +1,0 @@
-"""Foreign peers: how to install, equip, start and supervise them.
-
-The modules named after a program of a peer run under the peer's own interpreter.
-"""

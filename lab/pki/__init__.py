@@ -1,1 +1,0 @@
-"""What runs around certificates in a lab: authorities that remember, a responder, a provisioning service, enrolment, broken chains."""

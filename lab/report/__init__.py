@@ -1,1 +1,0 @@
-"""One self-contained HTML page about one session, made from its trace alone."""

@@ -1,0 +1,245 @@
+"""The prices of a schedule in a message, absolute with their tariff or as levels; and the receipt for the energy used.
+
+The car is billed exactly what it was shown: `shown` gives the prices with the digits and the whole seconds of the message.
+"""
+
+import math
+from dataclasses import replace
+
+from secc.iso20.context import Context
+from secc.iso20.entries import whole
+from v2g.energy.ledger import MICRO
+from v2g.energy.offer import Offer, Tuple
+from v2g.energy.series import Series, Step
+from v2g.energy.tab import Tab
+from v2g.energy.tariff import Overstay, Tariff
+from v2g.iso20.pricing import POWER_ALGORITHM
+from v2g.iso20.rational import number, rational
+from v2g.messages.common_messages import (
+    AbsolutePriceScheduleType,
+    AdditionalServiceListType,
+    AdditionalServiceType,
+    OverstayRuleListType,
+    OverstayRuleType,
+    PriceLevelScheduleEntryListType,
+    PriceLevelScheduleEntryType,
+    PriceLevelScheduleType,
+    PriceRuleStackListType,
+    PriceRuleStackType,
+    PriceRuleType,
+    TaxRuleListType,
+    TaxRuleType,
+)
+from v2g.messages.common_types import DetailedCostType, DetailedTaxType, RationalNumberType, ReceiptType
+
+LANGUAGE = "en"
+STACKS = 64  # price steps that the smallest decoder among the public stacks holds
+
+
+def prices_as_shown(prices: Series | None, power: Series | None, points: int) -> Series | None:
+    """The prices over the span of a schedule as the message will state them, in at most `points` steps; None where there are none."""
+    if prices is None or not prices.steps or power is None:
+        return None
+    covered = prices.clip(power.start, power.until)
+    covered = covered if covered.steps else Series.constant(power.start, power.duration, prices.steps[-1].value)
+    most = max(1, min(STACKS, points))
+    if len(covered.steps) > most:
+        covered = covered.resample(math.ceil(covered.duration / most))
+    return whole(_until(covered, power.until)).map(lambda price: number(rational(price)))
+
+
+def _until(prices: Series, until: float) -> Series:
+    """The last known price holds on to the end of the schedule."""
+    missing = until - prices.until
+    if missing < 1.0:
+        return prices
+    last = prices.steps[-1]
+    return Series(prices.start, (*prices.steps[:-1], Step(last.duration + missing, last.value)))
+
+
+# --- absolute ---
+
+
+def absolute(prices: Series | None, offer: Offer, number_: int, known: Context, buys: bool = True) -> AbsolutePriceScheduleType | None:
+    """Prices per kWh with the tariff, for a message. In a discharging schedule (not `buys`) a price is what a kWh earns, without tariff."""
+    if prices is None or known.outlet.pricing != "absolute":
+        return None
+    tariff = offer.tariff if buys else Tariff()
+    parking = tariff.parking_fee != 0.0
+    return AbsolutePriceScheduleType(
+        Id=None if known.given.prices is None else f"price{number_}",
+        TimeAnchor=int(prices.start),
+        PriceScheduleID=number_,
+        Currency=offer.currency,
+        Language=LANGUAGE,
+        PriceAlgorithm=POWER_ALGORITHM,
+        MinimumCost=None if tariff.minimum is None else rational(tariff.minimum),
+        MaximumCost=None if tariff.maximum is None else rational(tariff.maximum),
+        TaxRules=_taxes(tariff),
+        PriceRuleStacks=PriceRuleStackListType(
+            PriceRuleStack=tuple(
+                PriceRuleStackType(
+                    Duration=int(step.duration),
+                    PriceRule=(
+                        PriceRuleType(
+                            EnergyFee=rational(step.value),
+                            ParkingFee=rational(tariff.parking_fee) if parking else None,
+                            ParkingFeePeriod=int(tariff.parking_period) if parking else None,
+                            PowerRangeStart=rational(0),
+                        ),
+                    ),
+                )
+                for step in prices.steps
+            )
+        ),
+        OverstayRules=_overstay(tariff),
+        AdditionalSelectedServices=_services(tariff),
+    )
+
+
+def tariff_as_shown(tariff: Tariff) -> Tariff:
+    """A tariff rounded to the digits and whole seconds of a message, so that the car is billed what it was shown."""
+
+    def digits(value: float) -> float:
+        return number(rational(value))
+
+    return replace(
+        tariff,
+        taxes=tuple(replace(tax, rate=digits(tax.rate)) for tax in tariff.taxes),
+        parking_fee=digits(tariff.parking_fee),
+        parking_period=float(int(tariff.parking_period)),
+        overstay=tuple(
+            replace(rule, fee=digits(rule.fee), period=float(int(rule.period)), start=float(int(rule.start))) for rule in tariff.overstay
+        ),
+        overstay_after=float(int(tariff.overstay_after)),
+        overstay_below=None if tariff.overstay_below is None else digits(tariff.overstay_below),
+        services=tuple(replace(extra, fee=digits(extra.fee)) for extra in tariff.services),
+        minimum=None if tariff.minimum is None else digits(tariff.minimum),
+        maximum=None if tariff.maximum is None else digits(tariff.maximum),
+    )
+
+
+def _taxes(tariff: Tariff) -> TaxRuleListType | None:
+    if not tariff.taxes:
+        return None
+    return TaxRuleListType(
+        TaxRule=tuple(
+            TaxRuleType(
+                TaxRuleID=place,
+                TaxRuleName=tax.name,
+                TaxRate=rational(tax.rate),
+                TaxIncludedInPrice=tax.included,
+                AppliesToEnergyFee=tax.energy,
+                AppliesToParkingFee=tax.parking,
+                AppliesToOverstayFee=tax.overstay,
+                AppliesMinimumMaximumCost=tax.bounds,
+            )
+            for place, tax in enumerate(tariff.taxes, 1)
+        )
+    )
+
+
+def _overstay(tariff: Tariff) -> OverstayRuleListType | None:
+    if not tariff.overstay:
+        return None
+    return OverstayRuleListType(
+        OverstayTimeThreshold=int(tariff.overstay_after),
+        OverstayPowerThreshold=None if tariff.overstay_below is None else rational(tariff.overstay_below),
+        OverstayRule=tuple(_rule(rule) for rule in tariff.overstay),
+    )
+
+
+def _rule(rule: Overstay) -> OverstayRuleType:
+    return OverstayRuleType(
+        OverstayRuleDescription=rule.description or None,
+        StartTime=int(rule.start),
+        OverstayFee=rational(rule.fee),
+        OverstayFeePeriod=int(rule.period),
+    )
+
+
+def _services(tariff: Tariff) -> AdditionalServiceListType | None:
+    if not tariff.services:
+        return None
+    named = (AdditionalServiceType(ServiceName=extra.name, ServiceFee=rational(extra.fee)) for extra in tariff.services)
+    return AdditionalServiceListType(AdditionalService=tuple(named))
+
+
+# --- levels ---
+
+
+def level(prices: Series | None, power: Series, offered: Tuple, number_: int, known: Context) -> PriceLevelScheduleType | None:
+    """Prices as levels for a message, 1 the cheapest, on one scale for both directions; one level where none is known [V2G20-2176]."""
+    count = known.outlet.price_levels if prices is not None and known.outlet.pricing == "levels" else 1
+    span = prices if prices is not None else Series.constant(float(int(power.start)), max(1.0, round(power.duration)), 0.0)
+    scale = [value for series in (offered.import_prices, offered.export_prices) if series is not None for value in series.values]
+    steps = span.map(lambda price: float(ranked(price, scale, count))).merged().steps
+    return PriceLevelScheduleType(
+        TimeAnchor=int(span.start),
+        PriceScheduleID=number_,
+        NumberOfPriceLevels=count,
+        PriceLevelScheduleEntries=PriceLevelScheduleEntryListType(
+            PriceLevelScheduleEntry=tuple(
+                PriceLevelScheduleEntryType(Duration=int(step.duration), PriceLevel=int(step.value)) for step in steps
+            )
+        ),
+    )
+
+
+def ranked(price: float, scale: list[float], count: int) -> int:
+    """The level of a price among `count` of equal width between the lowest and the highest of a scale: 1 the cheapest, and all below it."""
+    low, high = min(scale, default=0.0), max(scale, default=0.0)
+    if high <= low:
+        return 1
+    return max(1, min(count, 1 + int((price - low) / (high - low) * count)))
+
+
+# --- receipts ---
+
+
+def account_from(known: Context, tuple_id: int | None) -> Tab | None:
+    """The account as the schedule `tuple_id` (None, in Dynamic control: the first) begins now; None where no prices were shown."""
+    offer, tab = known.service.exchange.offer, known.agreement.tab
+    if offer is None or known.outlet.pricing != "absolute":
+        return tab
+    chosen = offer.tuples[0] if tuple_id is None else offer.chosen(tuple_id)
+    if chosen is None or chosen.import_prices is None:
+        return tab
+    if tab is None or tab.currency != offer.currency:  # what is owed in two currencies has no sum
+        tab = Tab(known.wall, offer.currency, last=None if tab is None else tab.last)
+    sells = chosen.export_prices if known.agreement.selected.bidirectional else None
+    return replace(tab, tariff=tariff_as_shown(offer.tariff)).priced(chosen.import_prices, sells, max(known.wall, tab.since))
+
+
+def receipt(tab: Tab | None, known: Context) -> ReceiptType | None:
+    """The receipt for what is owed up to now; None without account. What minimum or maximum cost change is in the energy costs."""
+    if tab is None:
+        return None
+    tariff, owed = tab.tariff, tab.bill(known.wall)
+    kwh = (tab.imported - tab.exported) / 1000.0
+    now = tab.imports.at(known.wall) if tab.imports is not None else None
+    energy = owed.energy + owed.adjustment
+    mean = owed.energy / MICRO / kwh if kwh else now or 0.0
+    return ReceiptType(
+        TimeAnchor=int(tab.since),
+        EnergyCosts=DetailedCostType(Amount=money(energy), CostPerUnit=_unit(mean, now)),
+        OccupancyCosts=_cost(owed.parking, tariff.parking_fee) if tariff.parking_fee else None,
+        AdditionalServicesCosts=_cost(owed.services, sum(extra.fee for extra in tariff.services)) if tariff.services else None,
+        OverstayCosts=_cost(owed.overstay, tariff.overstay[0].fee) if tariff.overstay else None,
+        TaxCosts=tuple(DetailedTaxType(TaxRuleID=place, Amount=money(amount)) for place, amount in enumerate(owed.taxes, 1)),
+    )
+
+
+def money(amount: int) -> RationalNumberType:
+    """An amount of money, given in millionths, as a RationalNumberType."""
+    return rational(amount / MICRO)
+
+
+def _cost(amount: int, unit: float) -> DetailedCostType:
+    return DetailedCostType(Amount=money(amount), CostPerUnit=rational(unit))
+
+
+def _unit(mean: float, now: float | None) -> RationalNumberType:
+    """The mean price of what was used; where import and export nearly cancel, a mean says nothing: the price of the moment."""
+    sound = math.isfinite(mean) and abs(mean) <= 1e6
+    return rational(mean if sound else now or 0.0)

@@ -1,0 +1,29 @@
+"""What a station has told of itself, as its session knows it."""
+
+from dataclasses import dataclass, field
+
+from secc.station import Device, Limits, MeterReading, MobilityNeedsSet, OutputMeasured, ParkingPlace, Position
+from v2g.energy.der import GridControl
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationReport:
+    """The last facts that the station reported about itself: limits, contactor, pilot, meter, output."""
+
+    limits: Limits = field(default_factory=Limits)  # what the outlet can do now
+    taken: bool = False  # another session has the outlet
+    unserviceable: str = ""  # why the outlet serves nobody now
+    emergency: str = ""  # why the outlet was stopped at once
+    pilot: str | None = None  # None: not observed
+    locked: bool | None = None  # the connector; None: not observed
+    contactor: bool | None = None  # None: not told yet
+    contactor_wanted: bool | None = None  # what it was told to be
+    welded: bool = False  # it was seen closed when nothing of this session had closed it, or after it was told to open
+    output: OutputMeasured = field(default_factory=lambda: OutputMeasured(0.0, 0.0))
+    position: Position | None = None  # of a vehicle under an ACDP; None: not observed
+    device: Device = "Home"  # where that is
+    place: ParkingPlace | None = None  # of a vehicle that checks in; None: not known yet
+    meter: MeterReading | None = None
+    setpoint: float | None = None  # W, Dynamic control
+    mobility: MobilityNeedsSet | None = None  # None: departure and SOC are left to the car
+    grid: GridControl | None = None  # what the grid asks of a car that feeds it; None: nobody has said

@@ -1,0 +1,158 @@
+"""What a station watches by itself, whatever the car sends: dangers, and conditions that must not last.
+
+`hazard` finds a danger of this moment, `due` what will have lasted too long and when. `supervise` asks both, after every request, fact and
+tick, so that no state and no traffic is a way around them. A finding takes the power away at once; the car is told with the answer to its
+next request.
+"""
+
+from secc.intent import Notice, Wish
+from secc.iso20.context import Context
+from secc.iso20.fault import Fault
+from secc.iso20.output import cut, differs
+from secc.station import OpenContactor, PowerStopped, SetOutput, SetPower
+from v2g.iso20.sequence import State
+from v2g.iso20.timing import EVCC_ONGOING_TIMEOUT, EVCC_PRE_CHARGE_TIMEOUT, SECC_SEQUENCE_TIMEOUT
+from v2g.reasons import Reason
+from v2g.session.endpoint import Event, Noted
+from v2g.session.errors import Refused, StationFailed
+
+NOTICE_GRACE = 10.0  # s beyond NotificationMaxDelay until a car that was told to stop is stopped
+FAULT_ANSWER = 2.0  # s in which a car may still ask and hear why its power went; it gives up on an answer as soon (V2G_EVCC_Msg_Timeout)
+LOOPLESS = SECC_SEQUENCE_TIMEOUT  # s under power without a charge loop: as long as a car may be silent, and it covers a renegotiation
+PRE_CHARGE_LIMIT = EVCC_PRE_CHARGE_TIMEOUT + 2.0  # s; the car gives up by itself before
+STAYS = {  # s that a car may poll in a state: each poll rearms the sequence timer, so this is what ends it
+    State.AC_DER_SETTLING: EVCC_ONGOING_TIMEOUT,
+    State.AC_START: EVCC_ONGOING_TIMEOUT,
+    State.DC_CABLE_CHECK: EVCC_ONGOING_TIMEOUT,
+    State.DC_PRE_CHARGE: PRE_CHARGE_LIMIT,
+    State.DC_START: EVCC_ONGOING_TIMEOUT,
+    State.DC_WELDING: EVCC_ONGOING_TIMEOUT,
+    State.ACDP_POSITIONING: EVCC_ONGOING_TIMEOUT,
+    State.ACDP_CONNECT: EVCC_ONGOING_TIMEOUT,
+    State.ACDP_DISCONNECT: EVCC_ONGOING_TIMEOUT,
+}
+AFTER_POWER = (State.DC_WELDING, State.ACDP_DISCONNECT, State.SESSION_STOP, State.ENDED)
+RENEGOTIATING = (State.AC_SCHEDULE, State.AC_START, State.DC_RENEGOTIATION, State.DC_RESTART)
+PILOT = {
+    "A": "no car is plugged in",
+    "B": "the car asks for no energy",
+    "E": "the pilot is cut or shorted",
+    "F": "the outlet is not available",
+}
+
+
+def supervise(known: Context, now: float) -> tuple[Context, tuple[Event, ...]]:
+    """The context with a danger, or a condition that has lasted too long, as its fault; and what the station must do about it."""
+    before = known.session.fault
+    if before is not None and not before.may_stop:
+        return known, ()
+    if known.state is State.AC_STANDBY and known.station.pilot == "B" and known.live:  # it may: PowerDelivery(Start) closes again
+        return known.with_station(contactor_wanted=False), (OpenContactor(now),)
+    bound = due(known)
+    fault = hazard(known) or (bound[1] if bound is not None and now >= bound[0] else None)
+    if fault is None or (before is not None and fault.may_stop):
+        return _within_limits(known, now)
+    return _powerless(fault, known, now)
+
+
+def _within_limits(known: Context, now: float) -> tuple[Context, tuple[Event, ...]]:
+    """Cut what is commanded to limits that have fallen since: the loop that would say it anew may be a minute away."""
+    if not known.delivering:
+        return known, ()
+    output, power = known.service.output_wanted, known.service.setpoint_wanted
+    if output is not None and differs(output, within := cut(output, known, now)):
+        return known.with_service(output_wanted=within), (within,)
+    ours = known.present_limits
+    if power is not None and not -ours.discharge_power <= power <= ours.charge_power:
+        power = min(max(power, -ours.discharge_power), ours.charge_power)
+        return known.with_service(setpoint_wanted=power), (SetPower(now, power),)
+    return known, ()
+
+
+def _powerless(fault: Fault, known: Context, now: float) -> tuple[Context, tuple[Event, ...]]:
+    """Take the power away at once."""
+    said = Noted(now, "fault", {"why": fault.error.reason, "requirement": fault.error.requirement})
+    selection, after = known.agreement.selection, known.with_session(fault=fault)
+    if fault.may_stop and selection is not None and selection.dc:
+        return after.with_service(output_wanted=None), (said, SetOutput(now, 0.0, 0.0))  # the contactor is left for the welding detection
+    wants = ((OpenContactor(now),) if known.live else ()) + ((PowerStopped(now),) if known.delivering and not fault.may_stop else ())
+    after = after.with_service(delivering=known.delivering and fault.may_stop).with_station(contactor_wanted=False)
+    return after, (said, *wants)
+
+
+def hazard(known: Context) -> Fault | None:
+    """The danger for which power must be taken away at once; None where there is none."""
+    if known.station.emergency:
+        return Fault(StationFailed(f"emergency stop: {known.station.emergency}", None))
+    if known.station.welded:
+        return Fault(
+            StationFailed(
+                "the contactor is closed and nobody told it to close, or it was told to open",
+                kind=Reason.CONTACTOR,
+                requirement=None,
+            )
+        )
+    if not known.live:
+        return None
+    if known.delivering and known.station.contactor is False:
+        return Fault(StationFailed("the contactor opened under power", kind=Reason.CONTACTOR, requirement=None))
+    if known.service.isolation is False:
+        return Fault(StationFailed("the isolation is faulty", None))
+    if known.undocked:
+        return Fault(StationFailed(f"{known.undocked}, under power", None))
+    if known.unparked:
+        return Fault(StationFailed(f"{known.unparked}, under power", None))
+    if known.service.vehicle_fault:
+        return Fault(Refused(Reason.OTHER, known.service.vehicle_fault, None))
+    if known.station.locked is False:
+        return Fault(StationFailed("the connector is not locked", None))
+    if known.station.pilot == "B" and known.state not in AFTER_POWER:
+        return Fault(Refused(Reason.OTHER, f"the control pilot went to state B under power: {PILOT['B']}", None), may_stop=True)
+    if known.station.pilot in ("A", "E", "F"):
+        return Fault(
+            Refused(Reason.OTHER, f"the control pilot went to state {known.station.pilot} under power: {PILOT[known.station.pilot]}", None)
+        )
+    return None
+
+
+def due(known: Context) -> tuple[float, Fault] | None:
+    """The next time (session time, s) at which something will have lasted too long, and the fault it is then; None: nothing will."""
+    if known.session.fault is not None:
+        return None
+    bounds = [*_unheeded(known), *_unlooped(known), *_polled(known)]
+    return min(bounds, key=lambda bound: bound[0]) if bounds else None
+
+
+def _unheeded(known: Context) -> list[tuple[float, Fault]]:
+    """A car that was told to stop, to pause or to end its standby, and does not."""
+    if known.state in AFTER_POWER:
+        return []
+    notices = [notice for wish in (Wish.STOP, Wish.PAUSE, Wish.POWER) if (notice := known.session.intent.of(wish)) is not None]
+    return [(notice.since + notice.delay + NOTICE_GRACE, Fault(_unfollowed(notice))) for notice in notices]
+
+
+def _unfollowed(notice: Notice) -> Refused:
+    why = f"the car did not follow {notice.wish.value} within {notice.delay + NOTICE_GRACE:g} s"
+    return Refused(Reason.OTHER, why, "V2G20-3308")
+
+
+def _unlooped(known: Context) -> list[tuple[float, Fault]]:
+    """Power without a charge loop: nobody looks at meter, profile and limits then."""
+    if not known.delivering or known.service.looped is None:
+        return []
+    anew = known.state in RENEGOTIATING
+    what = "the renegotiation of the schedule took longer than" if anew else "there was no charge loop under power for"
+    refused = Refused(Reason.SCHEDULE_RENEGOTIATION if anew else Reason.OTHER, f"{what} {LOOPLESS:g} s", None)
+    return [(known.service.looped + LOOPLESS, Fault(refused))]
+
+
+def _polled(known: Context) -> list[tuple[float, Fault]]:
+    """A step that the car asks for again and again."""
+    limit = STAYS.get(known.state)
+    if known.state is State.AC_DER_SETTLING and known.service.exchange.asked is not None:
+        limit = None  # the exchange of schedules has a patience of its own
+    if limit is None or known.step.polled is None or known.delivering:
+        return []
+    return [
+        (known.step.polled + limit, Fault(Refused(Reason.OTHER, f"the car did not finish {known.state.value} within {limit:g} s", None)))
+    ]

@@ -1,0 +1,144 @@
+"""Values in wants and facts: limits, meter readings, objections, and the literals for services and controls."""
+
+from dataclasses import dataclass, fields, replace
+from typing import Literal
+
+from v2g.reasons import Reason
+
+Authorization = Literal["EIM", "PnC"]
+Control = Literal["Scheduled", "Dynamic"]
+Device = Literal["Home", "Moving", "EndPosition"]  # of ACDP: what comes down to the vehicle, on a pantograph or an arm
+Service = str  # the name of a row of `v2g.services.SERVICES`
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The limits of one EVSE, or of a car. Powers are magnitudes in W, currents in A, voltages in V."""
+
+    charge_power: float = 11_000.0
+    charge_power_minimum: float = 0.0
+    discharge_power: float = 11_000.0
+    discharge_power_minimum: float = 0.0
+    charge_current: float = 32.0
+    charge_current_minimum: float = 0.0
+    discharge_current: float = 32.0
+    discharge_current_minimum: float = 0.0
+    voltage: float = 500.0
+    voltage_minimum: float = 150.0
+    nominal_voltage: float = 230.0  # AC, phase to neutral
+    nominal_frequency: float = 50.0  # Hz, AC
+    phases: int = 3  # AC
+
+    def within(self, bounds: "Limits") -> "Limits":
+        """The limits, cut to `bounds`: of two maxima the lower, of two minima the higher."""
+        kept = {name: max if name.endswith("_minimum") else min for name in _BOUNDED}
+        return replace(self, **{name: choose(getattr(self, name), getattr(bounds, name)) for name, choose in kept.items()})
+
+
+_BOUNDED = tuple(f.name for f in fields(Limits) if not f.name.startswith("nominal") and f.name != "phases")
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a vehicle stands under an ACDP: how far from the middle, how far it may be, and whether the device can reach it.
+
+    The four numbers are passed to the vehicle as they are, whole and signed, each within 16 bits.
+    """
+
+    x: int = 0
+    y: int = 0
+    window_x: int = 0
+    window_y: int = 0
+    reachable: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("x", "y", "window_x", "window_y"):
+            if not -32_768 <= getattr(self, name) <= 32_767:
+                raise ValueError(f"position {name} is {getattr(self, name)}; give -32768 to 32767")
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What a vehicle says in VehicleCheckInReq; the three numbers as they came, whole and signed, in a unit that no public text has."""
+
+    status: Literal["CheckIn", "Processing", "Completed"]
+    method: str  # AutoParking, MVGuideManual or Manual
+    frame: int | None = None
+    offset: int | None = None
+    travel: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ParkingPlace:
+    """The place for a vehicle that checks in, and whether it is `occupied`: whether the vehicle is seen to stand there.
+
+    The three numbers are passed to the vehicle as they are, whole and signed, each within 16 bits; None: not said. Our car drives on while
+    `distance` is not 0.
+    """
+
+    space: int | None = None  # ParkingSpace
+    device: int | None = None  # DeviceLocation
+    distance: int | None = None  # TargetDistance
+    occupied: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("space", "device", "distance"):
+            if not -32_768 <= (getattr(self, name) or 0) <= 32_767:
+                raise ValueError(f"parking place {name} is {getattr(self, name)}; give -32768 to 32767")
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """What a vehicle says in VehicleCheckOutReq: the state of its leaving, and when it leaves, in epoch seconds as our car says it."""
+
+    status: Literal["CheckOut", "Processing", "Completed"]
+    time: int
+
+
+@dataclass(frozen=True, slots=True)
+class MeterReading:
+    """A reading of the meter at the outlet: its registers in Wh, and the meter's own signature over them if it signs.
+
+    The car is shown the energy of its session [V2G20-902]: the registers less what they showed when the session began.
+    """
+
+    meter_id: str
+    imported: float  # Wh into the EV, register
+    exported: float  # Wh out of the EV, register
+    at: float  # epoch s
+    signature: bytes | None = None  # raw, at most 64 octets, over what the car is shown
+    status: int | None = None
+    imported_before: float = 0.0  # Wh, register when the session began
+    exported_before: float = 0.0
+
+    @property
+    def charged(self) -> int:
+        """Wh into the EV in this session, in whole Wh as the car is shown them."""
+        return max(0, int(self.imported - self.imported_before))
+
+    @property
+    def discharged(self) -> int:
+        """Wh out of the EV in this session, in whole Wh as the car is shown them."""
+        return max(0, int(self.exported - self.exported_before))
+
+
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """Why a request is refused while the session goes on: `kind` gives the code, `reason` the words, `requirement` what was broken."""
+
+    kind: Reason
+    reason: str
+    requirement: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """A value-added service that the car has taken: its name in the standard.
+
+    Of Internet the protocol and port it will use, of ParkingStatus what it will do by it: VehicleCheckIn or VehicleCheckOut.
+    """
+
+    service: str
+    protocol: str = ""
+    port: int | None = None
+    intended: str = ""

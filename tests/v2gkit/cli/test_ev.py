@@ -1,0 +1,198 @@
+"""`v2g ev` as people and scripts use it."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.starved import again, heed
+from v2gkit.cli.main import main
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "--connect HOST:PORT"),
+        (["--connect", "::1:1"], "--pki"),
+        (["--connect", "nowhere", "--no-tls"], "no address"),
+        (["--connect", "[::1]:1", "--iface", "lo", "--no-tls"], "where is the station"),
+        (["--connect", "[::1]:1", "--no-tls", "--target-soc", "99"], "target_soc"),
+        (["--connect", "[::1]:1", "--pki", "/does/not/exist"], "/does/not/exist"),
+        (["--connect", "[::1]:1", "--no-tls", "--config", "/does/not/exist.toml"], "/does/not/exist.toml"),
+    ],
+)
+def test_wrong_usage_is_one_clear_line_and_code_2(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ev", *arguments]) == 2
+    told = capsys.readouterr().err
+    assert said in told
+    assert told.count("\n") == 1
+
+
+def test_help_has_examples_and_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["ev", "--help"])
+    told = capsys.readouterr().out
+    assert "examples:" in told
+    assert "exit codes:" in told
+
+
+def test_nobody_there_is_a_negative_outcome(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ev", "--connect", "[::1]:1", "--no-tls", "--json"]) == 1
+    said = json.loads(capsys.readouterr().out)
+    assert not said["ok"]
+    assert "nothing listens there" in said["reason"]
+
+
+@pytest.mark.parametrize("script", ["charge", "read-soc"])
+@again
+def test_a_visit_between_processes(script: str, tmp_path: Path) -> None:
+    station = subprocess.Popen(
+        [sys.executable, "-m", "v2gkit", "secc", "--no-tls", "--host", "127.0.0.1", "--port", "0", "--once", "--json"],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    try:
+        assert station.stdout is not None
+        address = json.loads(station.stdout.readline())["address"]
+        trace = tmp_path / "trace.jsonl"
+        asked = [
+            "--connect",
+            address,
+            "--no-tls",
+            "--service",
+            "DC",
+            "--auth",
+            "eim",
+            "--loops",
+            "5",
+            "--script",
+            script,
+            "--trace",
+            str(trace),
+        ]
+        done = subprocess.run(
+            [sys.executable, "-m", "v2gkit", "ev", *asked, "--json"], cwd=ROOT, capture_output=True, text=True, timeout=300
+        )
+        heed(done.stdout, done.stderr)
+        assert done.returncode == 0, done.stdout + done.stderr
+        said = json.loads(done.stdout.splitlines()[-1])
+        assert (said["service"], said["control"], said["auth"], said["ended"]) == ("DC", "scheduled", "eim", "Terminate")
+        assert said["loops"] == (1 if script == "read-soc" else 5)
+        assert station.wait(300) == 0
+        records = [json.loads(line) for line in trace.read_text().splitlines()]
+        assert records[0]["type"] == "trace"
+        assert records[-1]["type"] == "end"
+    finally:
+        station.kill()
+        station.wait()
+
+
+# --- signals, and what is told ---
+
+
+@contextmanager
+def station(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A station of ours as a process; it and its address."""
+    command = [sys.executable, "-m", "v2gkit", "secc", "--no-tls", "--host", "127.0.0.1", "--port", "0", "--json", *arguments]
+    running = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        assert running.stdout is not None
+        yield running, json.loads(running.stdout.readline())["address"]
+    finally:
+        running.kill()
+        running.wait()
+
+
+def driving(address: str, *arguments: str) -> subprocess.Popen[str]:
+    command = [
+        sys.executable,
+        "-m",
+        "v2gkit",
+        "ev",
+        "--connect",
+        address,
+        "--no-tls",
+        "--service",
+        "DC",
+        "--auth",
+        "eim",
+        *arguments,
+    ]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def until_told(car: subprocess.Popen[str], wanted: str) -> None:
+    """Read standard error until it says that."""
+    assert car.stderr is not None
+    for line in car.stderr:
+        if wanted in line:
+            return
+    pytest.fail(f"the car ended without having said {wanted!r}")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@again
+def test_a_signal_ends_the_charge_in_order_at_both_ends(number: signal.Signals) -> None:
+    with station("--once") as (secc, address):
+        car = driving(address, "--json")
+        until_told(car, "loop ")
+        car.send_signal(number)
+        out, err = car.communicate(timeout=300)
+        heed(out, err)
+        assert car.returncode == 0, err
+        said = json.loads(out.splitlines()[-1])
+        assert (said["ok"], said["ended"]) == (True, "Terminate")
+        assert said["loops"] > 0
+        assert "Traceback" not in err
+        assert secc.stdout is not None
+        ended = next(json.loads(line) for line in secc.stdout if '"ended"' in line and "Terminate" in line)
+        assert ended["ok"]
+
+
+def test_a_signal_before_there_is_a_session_is_an_outcome_and_no_traceback() -> None:
+    """Nobody answers SDP; the car is told to leave while it asks."""
+    command = [sys.executable, "-m", "v2gkit", "ev", "--iface", "lo", "--no-tls", "--json"]
+    car = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    caught, term = Path(f"/proc/{car.pid}/status"), 1 << signal.SIGTERM - 1
+    while car.poll() is None and not int(re.findall(r"SigCgt:\s*(\w+)", caught.read_text())[0], 16) & term:
+        time.sleep(0.05)  # until it hears signals
+    car.send_signal(signal.SIGTERM)
+    out, err = car.communicate(timeout=300)
+    assert car.returncode == 1, err
+    assert "before there was a session" in json.loads(out)["reason"]
+    assert "Traceback" not in err
+
+
+def test_an_early_failure_says_why_first_and_nothing_that_never_was(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ev", "--connect", "[::1]:1", "--no-tls"]) == 1
+    told = capsys.readouterr().out
+    assert told.startswith("failed: Unreachable: [::1]:1 refuses connections")
+    assert "None" not in told
+    assert "loops" not in told
+
+
+@again
+def test_the_way_is_told_by_phase_and_quiet_tells_nothing() -> None:
+    with station() as (_, address):
+        loud = driving(address, "--loops", "2")
+        _, told = loud.communicate(timeout=300)
+        heed(told)
+        assert loud.returncode == 0, told
+        phases = [line.split()[1] for line in told.splitlines() if line.startswith("message")]
+        assert list(dict.fromkeys(phases))[:3] == ["supportedAppProtocol", "SessionSetup", "AuthorizationSetup"]
+        assert "SessionStop" in phases
+        quiet = driving(address, "--loops", "2", "--quiet")
+        out, told = quiet.communicate(timeout=300)
+        heed(out, told)
+        assert quiet.returncode == 0, told
+        assert told.count("\n") == 1  # the bench override is said aloud all the same
+        assert "V2G20-2356" in told
+        assert "DC scheduled eim, 2 loops" in out

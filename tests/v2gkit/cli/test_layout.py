@@ -1,0 +1,84 @@
+"""The command line is a table of modules: each is imported when it is called."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from v2gkit.cli.exi import COMMANDS as EXI
+from v2gkit.cli.main import COMMANDS
+from v2gkit.cli.pki import COMMANDS as PKI
+from v2gkit.cli.sign import COMMANDS as SIGN
+
+ROOT = Path(__file__).parents[3]
+IMPORTED = """
+import sys
+from v2gkit.cli.main import main
+
+try:
+    main(sys.argv[1:])
+finally:
+    sys.stderr.write("\\n".join(sys.modules))
+"""
+LIGHT = {
+    "v2g",
+    "v2g.legible",
+    "v2g.settings",
+    "v2g.settings.suggestion",
+    "v2gkit",
+    "v2gkit.cli",
+    "v2gkit.output",
+    "v2gkit.extras",
+    "v2gkit.shadow",
+}
+HEAVY = {"asyncio", "cryptography", "msgspec", "OpenSSL", "ssl", "importlib.metadata", "dataclasses", "socket"}
+
+
+def imported(*arguments: str) -> set[str]:
+    """Every module that a command line has imported when it is done."""
+    done = subprocess.run([sys.executable, "-c", IMPORTED, *arguments], capture_output=True, text=True, timeout=300)
+    return set(done.stderr.splitlines())
+
+
+def test_the_overview_imports_no_command() -> None:
+    """What it costs is what it imports: a few modules of ours, and nothing that takes long."""
+    names = imported("--help")
+    ours = {name for name in names if name.split(".")[0] in ("v2g", "v2gkit", "secc", "evcc", "pki", "ocpp_bridge")}
+    assert ours - LIGHT == {"v2gkit.cli.main", "v2gkit.cli.guard", "v2gkit.cli.parser"}
+    assert not names & HEAVY
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_imports_no_other(name: str) -> None:
+    names = imported(name, "--help")
+    assert COMMANDS[name].module in names
+    others = {command.module for other, command in COMMANDS.items() if other != name}
+    assert not [module for module in names & others if not (name == "sign" and module == "v2gkit.cli.pki")]
+
+
+def test_a_command_of_a_command_imports_no_other() -> None:
+    names = imported("pki", "create", "--help")
+    assert "v2gkit.cli.pki.create" in names
+    assert not names & {command.module for other, command in PKI.items() if other != "create"}
+    assert not imported("pki", "--help") & {command.module for command in PKI.values()}
+    names = imported("exi", "json", "--help")
+    assert "v2gkit.cli.exi.json" in names
+    assert not names & {command.module for other, command in EXI.items() if other != "json"}
+
+
+def test_the_command_line_of_exi_reads_and_writes_no_octets_itself() -> None:
+    """That is done in a room which returns values: a tool of somebody else's calls it as `v2g exi` does."""
+    for file in (ROOT / "v2gkit" / "cli" / "exi").glob("*.py"):
+        text = file.read_text()
+        assert not re.search(r"v2g\.exi\.(codec|explain|derive|xml|json|grammar)|from v2g\.exi import (?!dialect )|schema_set", text), file
+
+
+@pytest.mark.parametrize("command", [*COMMANDS.values(), *PKI.values(), *SIGN.values(), *EXI.values()], ids=lambda command: command.module)
+def test_a_row_is_a_module_with_one_line(command: object) -> None:
+    module, help_ = command  # type: ignore[misc]
+    path = ROOT / Path(*module.split("."))
+    assert path.with_suffix(".py").exists() or (path / "__init__.py").exists()
+    assert 10 < len(help_) < 100
+    assert "\n" not in help_

@@ -1,0 +1,32 @@
+"""The figures of a CSMS: what it is told, read while it runs."""
+
+import urllib.request
+
+from v2gkit.csms.metrics import Figures
+from v2gkit.csms.server import Csms
+from v2gkit.csms.stations import Entry, Station, Transaction
+from v2gkit.csms.steering import Strategy
+from v2gkit.metrics import serve_metrics
+
+
+def test_stations_transactions_and_energy_are_read_when_they_are_asked_for() -> None:
+    figures, csms = Figures(), Csms(Strategy("none"))
+    figures.of(csms)
+    with serve_metrics(figures.registry, "127.0.0.1", 0) as url:
+
+        def lines() -> list[str]:
+            with urllib.request.urlopen(url, timeout=300) as answer:
+                return str(answer.read().decode()).splitlines()
+
+        assert not [line for line in lines() if line.startswith("v2g_csms_connected{")]
+        event = {"seqNo": 0, "meterValue": []}
+        for number, value in enumerate((1_000.0, 3_500.0)):
+            sampled = [{"measurand": "Energy.Active.Import.Register", "value": value}]
+            event = {"seqNo": number, "meterValue": [{"timestamp": "2026-03-01T12:00:00Z", "sampledValue": sampled}]}
+            csms.stations.setdefault("S1", Station("S1")).transactions.setdefault("T", Transaction("T", 1)).events.append(event)
+        figures.entry(Entry(0.0, "S1", "boot", "", {}))
+        said = lines()
+    assert 'v2g_csms_connected{station="S1"} 0.0' in said
+    assert 'v2g_csms_transactions{station="S1"} 1.0' in said
+    assert 'v2g_csms_energy_wh{direction="charged",station="S1"} 2500.0' in said
+    assert 'v2g_csms_events_total{station="S1",topic="boot"} 1.0' in said

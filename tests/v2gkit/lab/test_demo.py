@@ -1,0 +1,193 @@
+"""The demo as a user runs it: three processes, a night in seconds, and everything it leaves behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pki.issue import build
+from pki.plan import Plan
+from pki.store import create
+from secc.replay import replay
+from tests.starved import again, attempts, heed
+from v2gkit.insight.report.page import page
+from v2gkit.insight.report.reading import stories, story_of
+
+
+def demo(output: Path, *arguments: str, environment: dict[str, str] | None = None) -> tuple[int, dict[str, Any], str]:
+    command = [sys.executable, "-m", "v2gkit", "demo", "--json", "--seconds", "9", "--output", str(output), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
+    heed(done.stdout, done.stderr)
+    return done.returncode, json.loads(done.stdout or "{}"), done.stderr
+
+
+@pytest.fixture(scope="module")
+def night(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    def attempt(number: int) -> tuple[Path, dict[str, Any]]:
+        output = tmp_path_factory.mktemp("demo")
+        code, outcome, said = demo(output)
+        assert code == 0, (outcome, said)
+        return output, outcome
+
+    made: tuple[Path, dict[str, Any]] = attempts(attempt)
+    return made
+
+
+def test_it_charges_and_discharges_and_everybody_saw_it(night: tuple[Path, dict[str, Any]]) -> None:
+    _, outcome = night
+    assert outcome["well"]
+    assert outcome["missed"] == []
+    car = outcome["car"]
+    assert (car["service"], car["control"], car["auth"], car["tls"]) == ("DC_BPT", "scheduled", "pnc", "TLSv1.3")
+    assert car["energy_charged"] > 10_000
+    assert car["energy_discharged"] > 5_000
+
+
+def test_what_the_csms_counted_is_what_the_car_took(night: tuple[Path, dict[str, Any]]) -> None:
+    output, outcome = night
+    lines = [json.loads(line) for line in (output / "csms.jsonl").read_text().splitlines()]
+    last = [line["facts"] for line in lines if line["topic"] == "transaction"][-1]
+    assert last["eventType"] == "Ended"
+    sampled = {v["measurand"]: v["value"] for v in last["meterValue"][-1]["sampledValue"]}
+    (station,) = [line for text in (output / "station.jsonl").read_text().splitlines() if (line := json.loads(text))["event"] == "ended"]
+    # to the car a message is on its way for minutes of this night; that both count alike is held in virtual time
+    for register, way in (("Import", "charged"), ("Export", "discharged")):
+        assert sampled[f"Energy.Active.{register}.Register"] == pytest.approx(station[way], rel=0.01, abs=50)
+        assert station[way] == pytest.approx(outcome["car"][f"energy_{way}"], rel=0.3)
+
+
+def test_the_station_is_played_again_from_its_trace(night: tuple[Path, dict[str, Any]]) -> None:
+    output, _ = night
+    records = [json.loads(line) for line in (output / "station-trace.jsonl").read_text().splitlines()]
+    found = list(replay(records))
+    assert [again.differences for again in found] == [()]
+    assert len(found[0].again) > 1000
+
+
+def test_the_report_tells_the_whole_story_in_one_file(night: tuple[Path, dict[str, Any]]) -> None:
+    output, outcome = night
+    html = (output / "report.html").read_text()
+    for wanted in (
+        "DC_BPT",
+        "secp521r1",
+        "AuthorizationReq (PnC)",
+        'class="charge"',
+        'class="discharge"',
+        "EUR/kWh",
+        "chosen",
+        "Contract, in AuthorizationReq",
+    ):
+        assert wanted in html
+    assert "src=" not in html  # nothing comes from elsewhere
+    assert "http://" not in html
+    assert "https://" not in html
+    (read,) = stories(output / "trace.jsonl")
+    assert read.well
+    assert read.energy["charged"] == pytest.approx(outcome["car"]["energy_charged"], rel=0.15)
+    assert read.energy["discharged"] == pytest.approx(outcome["car"]["energy_discharged"], rel=0.15)
+    assert sum(t.chosen for t in read.offered) == 1
+    assert read.profile
+
+
+def test_the_capture_carries_its_secrets(night: tuple[Path, dict[str, Any]]) -> None:
+    capture = (night[0] / "session.pcapng").read_bytes()
+    assert capture[:4] == bytes.fromhex("0a0d0d0a")
+    assert b"CLIENT_TRAFFIC_SECRET_0" in capture
+
+
+@again
+def test_another_combination_without_ocpp(tmp_path: Path, night: tuple[Path, dict[str, Any]]) -> None:
+    certs = night[0] / "certs"
+    code, outcome, said = demo(tmp_path, "--pki", str(certs), "--service", "AC_BPT", "--control", "dynamic", "--auth", "eim", "--no-ocpp")
+    assert code == 0, (outcome, said)
+    assert outcome["car"]["energy_discharged"] > 1_000
+
+
+def test_a_report_of_a_broken_off_session_says_so(night: tuple[Path, dict[str, Any]]) -> None:
+    lines = (night[0] / "trace.jsonl").read_text().splitlines()
+    records = [json.loads(line) for line in lines]
+    cut = [r for r in records if r["type"] != "end"][:40]
+    read = story_of(cut)
+    assert not read.well
+    assert "the trace has no end" in page(read)
+    garbled = [{**r, "exi": "ff" + r["exi"]} if r["type"] == "frame" else r for r in records]
+    assert "did not get far" in page(story_of(garbled))
+
+
+def test_a_report_shows_hostile_text_as_text(night: tuple[Path, dict[str, Any]]) -> None:
+    records = [json.loads(line) for line in (night[0] / "trace.jsonl").read_text().splitlines()]
+    records.append({"type": "note", "at": records[-1]["at"], "topic": "<script>alert(1)</script>", "facts": {}})
+    assert "<script>" not in page(story_of(records))
+
+
+@again
+def test_a_car_that_comes_without_contract_gets_one_and_charges(tmp_path: Path, night: tuple[Path, dict[str, Any]]) -> None:
+    certs = night[0] / "certs"
+    code, outcome, said = demo(tmp_path, "--pki", str(certs), "--service", "DC", "--install", "--no-ocpp")
+    assert code == 0, (outcome, said)
+    assert outcome["car"]["installed"] == [outcome["car"]["contract"]]
+    assert outcome["car"]["auth"] == "pnc"
+    assert list((tmp_path / "car" / "contract").glob("*.chain.pem"))
+
+
+SLOW = """
+import sys, time
+if "secc" in sys.argv:
+    time.sleep(8)
+"""
+
+
+@again
+def test_a_machine_that_is_slow_to_begin_has_the_whole_day(tmp_path: Path, night: tuple[Path, dict[str, Any]]) -> None:
+    """The day begins with the first power: a station that takes as long to start as the stay lasts costs none of it."""
+    (tmp_path / "sitecustomize.py").write_text(SLOW)
+    path = os.pathsep.join(filter(None, (str(tmp_path), os.environ.get("PYTHONPATH"))))
+    arguments = ("--pki", str(night[0] / "certs"), "--service", "AC", "--auth", "eim", "--no-ocpp")
+    code, outcome, said = demo(tmp_path / "out", *arguments, environment={**os.environ, "PYTHONPATH": path})
+    assert code == 0, (outcome, said)
+    records = [json.loads(line) for line in (tmp_path / "out" / "trace.jsonl").read_text().splitlines()]
+    loops = [record["epoch"] for record in records if "ChargeLoopRes" in json.dumps(record) and record["type"] == "frame"]
+    assert datetime.fromtimestamp(loops[0], UTC).hour in (9, 10)  # a car arrives at 9:30
+    assert loops[-1] - loops[0] > 3600
+
+
+# --- stopped on the way ---
+
+
+@pytest.fixture(scope="module")
+def certs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return create(tmp_path_factory.mktemp("stopped") / "certs", [build(Plan(), "secp521r1", datetime.now(UTC))]).path
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@again
+def test_a_signal_stops_the_demo_in_order(tmp_path: Path, certs: Path, number: signal.Signals, code: int) -> None:
+    """The car leaves as it should, the station ends, and nobody sees a traceback."""
+    command = [sys.executable, "-m", "v2gkit", "demo", "--pki", str(certs), "--seconds", "600", "--output", str(tmp_path)]
+    running = subprocess.Popen([*command, "--json", "--no-ocpp"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    said = []
+    assert running.stderr is not None
+    for line in running.stderr:
+        said.append(line)
+        if line.startswith("loop "):
+            break
+    running.send_signal(number)
+    _, rest = running.communicate(timeout=300)
+    text = "".join(said) + rest
+    heed(text, (tmp_path / "station.jsonl").read_text())
+    assert running.returncode == code, text
+    assert "Traceback" not in text
+    assert "SessionStopReq" in (tmp_path / "trace.jsonl").read_text()
+    station = [json.loads(line) for line in (tmp_path / "station.jsonl").read_text().splitlines()]
+    assert any(line.get("event") == "ended" and line.get("ok") for line in station)
+    own = tmp_path / "car"  # the car's, which holds neither the station's key nor what it keeps to staple
+    assert (own / "vehicle").is_dir()
+    assert (own / "contract").is_dir()
+    assert not (own / "secc").exists()
+    assert not (own / "responses").exists()

@@ -1,0 +1,37 @@
+"""A station under a laboratory CSMS, as processes: what the car does reaches the CSMS, what the CSMS decides reaches the car."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.starved import again
+from tests.v2gkit.cli.test_secc import ENVIRONMENT, ROOT, car, station
+
+
+@again
+def test_a_session_under_a_csms(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "v2gkit", "csms", "--port", "0", "--json", "--strategy", "setpoint", "--setpoint", "6000"]
+    csms = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=ENVIRONMENT)
+    try:
+        assert csms.stdout is not None
+        port = json.loads(csms.stdout.readline())["port"]
+        trace = tmp_path / "trace.jsonl"
+        with station("--once", "--services", "AC", "--trace", str(trace), "--ocpp", f"ws://127.0.0.1:{port}/ocpp") as (process, first):
+            assert "accepted" in json.loads(csms.stdout.readline() and csms.stdout.readline())["text"].lower()
+            result = car(first["address"], "--service", "AC", "--control", "dynamic", "--loops", "20")
+            process.communicate(timeout=300)
+        assert result["ok"], result
+        assert process.returncode == 0
+        csms.terminate()
+        said = [json.loads(line) for line in csms.communicate(timeout=300)[0].splitlines()]
+    finally:
+        csms.kill()
+        csms.wait()
+    events = [line["facts"]["eventType"] for line in said if line["topic"] == "transaction"]
+    assert events[0] == "Started"
+    assert events[-1] == "Ended"
+    assert any(line["topic"] == "needs" for line in said)
+    records = [json.loads(line) for line in trace.read_text().splitlines()]
+    targets = [record["facts"]["power"] for record in records if record["type"] == "event" and record["name"] == "SetPower"]
+    assert 6000 in targets

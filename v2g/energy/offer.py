@@ -1,0 +1,108 @@
+"""The schedules that a station offers a car to choose from: one to three, with their prices."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from v2g.energy.compression import compressed, floor_to_digits
+from v2g.energy.needs import Needs
+from v2g.energy.plan import Plan
+from v2g.energy.scheduler import cheapest, immediate
+from v2g.energy.series import Series, Step
+from v2g.energy.site import Site
+from v2g.energy.stay import TOLERANCE, Stay
+from v2g.energy.tariff import Tariff
+
+__all__ = ["Offer", "Tuple", "floor_to_digits", "offer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tuple:
+    """One schedule of an offer: limits that the car's own power profile must keep, and prices.
+
+    Charging is >= 0, discharging <= 0, both in W at the meter; a schedule made here never allows both at one time. None: the tuple has no
+    such series; without a discharging schedule the car may not discharge.
+    """
+
+    id: int  # 1..255, the range every peer takes
+    charging: Series | None = None  # W, >= 0
+    discharging: Series | None = None  # W, <= 0
+    import_prices: Series | None = None  # currency/kWh
+    export_prices: Series | None = None  # currency/kWh
+    name: str = ""  # for people: "cheapest", "charge only", "at once"
+    tolerance: float | None = None  # W that the profile may be off, None: not stated
+    plan: Plan | None = None  # a car that draws exactly this: its cash, energies, what is unmet, what bound each interval
+
+    @property
+    def power(self) -> Series:
+        """Charging and discharging as one signed series (W), over the span of the charging schedule."""
+        schedules = [schedule for schedule in (self.charging, self.discharging) if schedule is not None and schedule.steps]
+        if not schedules:
+            return Series(0.0)
+        edges = sorted({edge for schedule in schedules for edge in schedule.clip(schedules[0].start, schedules[0].until).edges()})
+        values = zip(*(schedule.sample(edges[:-1]) for schedule in schedules), strict=True)
+        return Series.from_pairs([(edge, sum(v or 0.0 for v in each)) for edge, each in zip(edges, values, strict=False)], edges[-1])
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One to three tuples, the recommended one first, with currency and tariff."""
+
+    tuples: tuple[Tuple, ...]
+    currency: str = "EUR"  # ISO 4217
+    departure: float | None = None  # epoch s, when the offered stay ends
+    priced_until: float | None = None  # epoch s, where prices begin to be assumed
+    tariff: Tariff = field(default_factory=Tariff)  # taxes and fees besides
+
+    def chosen(self, id: int) -> Tuple | None:
+        """The tuple with that id; None if it was not offered."""
+        return next((each for each in self.tuples if each.id == id), None)
+
+
+def offer(plan: Plan, needs: Needs, site: Site) -> Offer:
+    """The plan as a tuple of at most `needs.max_points` steps, and as alternatives, where they differ, charging only and charging at once.
+
+    Every step keeps every limit of the plan's stay. A plan with a setpoint has no alternative, since choosing it would break what was sold;
+    a plan to charge at once has none either, as a station without solver makes it. A stay that is over gives one tuple: a second without
+    power. SolverMissing without HiGHS for any other plan.
+    """
+    stay, points = plan.stay, max(needs.max_points, 1)
+    if not stay.intervals:
+        return Offer((Tuple(1, charging=Series.constant(stay.start, 1.0, 0.0)),), site.currency, stay.start, stay.priced_until, site.tariff)
+    soon = plan.name == "at once"
+    made: list[tuple[str, Callable[[Stay], Plan], Plan]] = [(plan.name, immediate if soon else cheapest, plan)]
+    if not soon and all(interval.setpoint is None for interval in stay.intervals):
+        if min(plan.power.values) < -TOLERANCE:
+            made.append(("charge only", cheapest, cheapest(stay.without_discharge())))
+        made.append(("at once", immediate, immediate(stay)))
+    tuples: list[Tuple] = []
+    for name, remade, full in made:
+        fitted = _tuple(len(tuples) + 1, name, full, compressed(full, points, remade), points, site)
+        if all(fitted.power != other.power for other in tuples):
+            tuples.append(fitted)
+    return Offer(tuple(tuples), site.currency, stay.until, stay.priced_until, site.tariff)
+
+
+def _tuple(id: int, name: str, full: Plan, fitted: Plan, points: int, site: Site) -> Tuple:
+    power = fitted.power
+    discharges = min(power.values) < 0
+    exports = _prices(full.stay, fitted.stay, "export_price", points) if site.import_prices and site.export_prices else None
+    return Tuple(
+        id=id,
+        name=name,
+        charging=power.map(lambda value: max(value, 0.0)).merged(),
+        discharging=power.map(lambda value: min(value, 0.0)).merged() if discharges else None,
+        import_prices=_net(_prices(full.stay, fitted.stay, "import_price", points), site.tariff) if site.import_prices else None,
+        export_prices=exports if discharges else None,
+        plan=fitted,
+    )
+
+
+def _net(prices: Series, tariff: Tariff) -> Series:
+    """Prices without the taxes that a plan counts with."""
+    return prices if tariff.energy_tax == 1.0 else prices.map(lambda price: price / tariff.energy_tax)
+
+
+def _prices(stay: Stay, coarse: Stay, name: str, points: int) -> Series:
+    """The prices as they are, or if too many their means over the steps of the schedule: what drawing the schedule costs stays exact."""
+    exact, means = (Series(s.start, tuple(Step(i.duration, getattr(i, name)) for i in s.intervals)).merged() for s in (stay, coarse))
+    return exact if len(exact.steps) <= points else means

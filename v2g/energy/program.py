@@ -1,0 +1,102 @@
+"""A linear program, some of whose variables may be binary, solved exactly by HiGHS."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+GAP = 1e-6  # relative gap at which a mixed-integer solution counts as optimal: a millionth of the night's money
+MONEY = 1e-4  # currency; or nearer than this, since what a night costs may be 0
+NODES = 20_000  # of branch and bound; then the best found counts, and `Solution.gap` tells. A clock would make plans depend on the machine
+FINE = 1e-9  # the solver's dual tolerance: costs that differ by less are equal to it
+OPTIONS = {
+    "output_flag": False,
+    "parallel": "off",
+    "dual_feasibility_tolerance": FINE,
+    "mip_rel_gap": GAP,
+    "mip_abs_gap": MONEY,
+    "mip_max_nodes": NODES,
+}
+
+
+class SolverMissing(ImportError):
+    """The solver HiGHS is not installed; the message says how to install it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """A value for every variable, and how far (relative) the objective may be from the optimum: 0 for a program without binaries."""
+
+    values: Sequence[float]
+    gap: float
+
+
+@dataclass(slots=True)
+class Program:
+    """Minimise the cost of the variables within the rows. Variables and rows are known by the order in which they were added."""
+
+    costs: list[float] = field(default_factory=list)
+    lowers: list[float] = field(default_factory=list)
+    uppers: list[float] = field(default_factory=list)
+    binaries: list[int] = field(default_factory=list)
+    row_lowers: list[float] = field(default_factory=list)
+    row_uppers: list[float] = field(default_factory=list)
+    starts: list[int] = field(default_factory=lambda: [0])
+    columns: list[int] = field(default_factory=list)
+    coefficients: list[float] = field(default_factory=list)
+
+    def variable(self, cost: float = 0.0, lower: float = 0.0, upper: float = math.inf) -> int:
+        """Add a variable with bounds and its cost per unit, and return its number."""
+        self.costs.append(cost)
+        self.lowers.append(lower)
+        self.uppers.append(upper)
+        return len(self.costs) - 1
+
+    def binary(self) -> int:
+        """Add a variable that is 0 or 1, and return its number."""
+        self.binaries.append(self.variable(upper=1.0))
+        return self.binaries[-1]
+
+    def row(self, lower: float, upper: float, *terms: tuple[int, float]) -> None:
+        """Require lower <= the sum of coefficient times variable, over terms (variable, coefficient), <= upper."""
+        self.row_lowers.append(lower)
+        self.row_uppers.append(upper)
+        self.columns += [column for column, _ in terms]
+        self.coefficients += [coefficient for _, coefficient in terms]
+        self.starts.append(len(self.columns))
+
+    def solved(self) -> Solution:
+        """The cheapest solution. SolverMissing without HiGHS; ArithmeticError for a program that has none."""
+        highs = _highs()
+        solver = highs.Highs()
+        for option, value in OPTIONS.items():
+            solver.setOptionValue(option, value)
+        solver.passModel(self._model(highs))
+        solver.run()
+        status, info = solver.getModelStatus(), solver.getInfo()
+        if info.primal_solution_status != highs.kSolutionStatusFeasible:
+            raise ArithmeticError(f"HiGHS ended with {solver.modelStatusToString(status)}; a plan has slack everywhere, please report this")
+        return Solution(solver.getSolution().col_value, max(info.mip_gap, 0.0) if self.binaries else 0.0)
+
+    def _model(self, highs: Any) -> Any:
+        model = highs.HighsLp()
+        model.num_col_, model.num_row_ = len(self.costs), len(self.row_lowers)
+        model.col_cost_, model.col_lower_, model.col_upper_ = self.costs, self.lowers, self.uppers
+        model.row_lower_, model.row_upper_ = self.row_lowers, self.row_uppers
+        matrix = model.a_matrix_
+        matrix.format_ = highs.MatrixFormat.kRowwise
+        matrix.start_, matrix.index_, matrix.value_ = self.starts, self.columns, self.coefficients
+        if self.binaries:
+            whole = set(self.binaries)
+            kinds = (highs.HighsVarType.kContinuous, highs.HighsVarType.kInteger)
+            model.integrality_ = [kinds[place in whole] for place in range(len(self.costs))]
+        return model
+
+
+def _highs() -> Any:
+    """The solver, imported on first use: series, ledger and setpoints work without it."""
+    try:
+        import highspy
+    except ImportError as error:
+        raise SolverMissing("planning needs the solver HiGHS; install it with: pip install 'v2gkit[energy]'") from error
+    return highspy

@@ -1,0 +1,95 @@
+"""`ISO20`, the one value by which the engines read the tables of ISO 15118-20."""
+
+from enum import Enum
+from typing import Any, Final
+
+from v2g.exi.schema import Type
+from v2g.iso20 import frames
+from v2g.iso20.limits import ANY_OTHER, CAR_BOUNDS, FRAMES_AT_ONCE, answer_limit, state_limit
+from v2g.iso20.sequence import CHARGE_LOOPS, REQUESTS, ROWS, STANDBY, State, response_to
+from v2g.iso20.timing import (
+    EVCC_COMMUNICATION_SETUP_TIMEOUT,
+    SECC_COMMUNICATION_SETUP_TIMEOUT,
+    SECC_ONGOING_TIMEOUT,
+    SECC_TCP_CLOSE,
+    timing,
+)
+from v2g.messages.common_messages import AuthorizationReq, PowerDeliveryReq, SessionSetupReq, chargeProgressType
+from v2g.messages.common_types import processingType, responseCodeType
+from v2g.session.generation import MAIN, Generation, Incoming, Outgoing
+from v2g.session.v2gtp import PAYLOADS, PayloadType
+
+
+def write(message: Type, _: bytes = b"", stream: str = MAIN) -> Outgoing:
+    """A message, encoded for the payload type of its class on a stream. The SessionID stands in its own header. Raises EncodeError."""
+    payload_type = frames.payload_type_for(message, stream)
+    return Outgoing(payload_type, frames.SETS[payload_type], frames.exi(message))
+
+
+def read(payload_type: int, exi: bytes, *, by_car: bool = False, asked: type[Type] | None = None) -> Incoming:
+    """The message in a frame's payload; `by_car` allows the larger bounds of a car.
+
+    Raises DecodeError for octets that are no message within the limits, FramingError for a payload type that carries no message.
+    """
+    reading = frames.read_bounded(payload_type, exi, bounds=CAR_BOUNDS) if by_car else frames.read_bounded(payload_type, exi)
+    return Incoming(frames.schema_set_of(payload_type), reading, session_id(reading.message))
+
+
+def stream(payload_type: int) -> str:
+    """The name of the stream that a payload type runs on; "main" for a payload type that carries no message of a session."""
+    return PAYLOADS[PayloadType(payload_type)].stream if payload_type in frames.SETS else MAIN
+
+
+def session_id(message: Type) -> bytes | None:
+    """The SessionID in the header of a message; None for a message of the protocol negotiation, which has no header."""
+    header: Any = getattr(message, "Header", None)
+    return None if header is None else header.SessionID
+
+
+def failure(response: Type) -> Enum | None:
+    """The response code of a response where it ends the session, as every FAILED code of ISO 15118-20 does; else None."""
+    code = getattr(response, "ResponseCode", None)
+    return code if code is not None and code.value.startswith("FAILED") else None
+
+
+def stays(request: Type, response: Type) -> bool:
+    """Whether the station waits in the same state after `response`: it says Ongoing, or refuses an authorization or a standby."""
+    ongoing = getattr(response, "EVSEProcessing", processingType.Finished) is not processingType.Finished
+    code: Any = getattr(response, "ResponseCode", None)
+    standby = isinstance(request, PowerDeliveryReq) and request.ChargeProgress is chargeProgressType.Standby
+    if standby and code is responseCodeType.WARNING_StandbyNotAllowed:
+        return True
+    return ongoing or (isinstance(request, AuthorizationReq) and code.value.startswith("WARNING"))
+
+
+def leads(request: Type, state: Enum) -> bool:
+    """Whether a request asks for this state where its row names several: a standby is asked for by name."""
+    asks = getattr(request, "ChargeProgress", None)
+    return asks is None or (asks is chargeProgressType.Standby) == (state in STANDBY)
+
+
+ISO20: Final = Generation(
+    name="ISO 15118-20",
+    first=State.SUPPORTED_APP_PROTOCOL,
+    over=State.ENDED,
+    rows=ROWS,
+    responses={request: response_to(request) for request in REQUESTS},
+    timing=timing,
+    station_setup=SECC_COMMUNICATION_SETUP_TIMEOUT,
+    car_setup=EVCC_COMMUNICATION_SETUP_TIMEOUT,
+    ongoing=SECC_ONGOING_TIMEOUT,
+    close=SECC_TCP_CLOSE,
+    state_limit=lambda state: state_limit(State(state)),
+    answer_limit=answer_limit,
+    other_limit=ANY_OTHER.octets,
+    at_once=FRAMES_AT_ONCE,
+    write=write,
+    read=read,
+    stream=stream,
+    begins=SessionSetupReq,
+    failure=failure,
+    codes=responseCodeType,
+    loops=CHARGE_LOOPS,
+    stays=stays,
+    leads=leads,
+)

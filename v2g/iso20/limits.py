@@ -1,0 +1,119 @@
+"""How large each message may be, and which elements no message of a session carries: limits for octets of unknown senders.
+
+A frame is bounded three times before anything is made of it:
+
+    its header      by the state: the largest message that may come now (`state_limit`), so a length costs eight octets and no memory
+    its first bits  by the message that they name (`LIMITS`): octets, and elements of complex type with items of lists
+    each element    by `BOUNDS`: what the schema admits in every signature and no 15118 message has
+
+The numbers are the schema's own maxima, rounded up, where it has any (`tests/v2g/session/test_limits.py` works them out). Strings without a
+maximum, such as the names of roots and the URIs of a signature, are counted with 100 characters. One octet or element more is answered like
+any other message that cannot be read: the paired response with FAILED, or the end.
+"""
+
+from typing import Final, NamedTuple
+
+from v2g.exi.codec import Bounds
+from v2g.exi.schema import Type
+from v2g.iso20.sequence import REQUESTS, RESPONSES, State, requests_in, response_to
+from v2g.messages import xmldsig
+from v2g.messages.app_protocol import supportedAppProtocolReq
+from v2g.messages.common_messages import (
+    AuthorizationReq,
+    AuthorizationSetupRes,
+    CertificateInstallationReq,
+    CertificateInstallationRes,
+    PowerDeliveryReq,
+    ScheduleExchangeReq,
+    ScheduleExchangeRes,
+    ServiceDetailRes,
+)
+
+KIB: Final = 1024
+
+
+class Limit(NamedTuple):
+    """The most that one message may have: octets of EXI, and items: its elements of complex type and its list entries of simple type."""
+
+    octets: int
+    items: int
+
+
+# Without signature no other request has more than 400 octets (MeteringConfirmationReq, with a receipt), no other response more than 533 (a
+# DC loop with one), none more than 48 elements; a signature adds about 450 octets and 20 elements. A car that fills its frames with zeros,
+# as one does up to 630 octets, is within.
+ANY_OTHER: Final = Limit(KIB, 96)
+LIMITS: Final[dict[type[Type], Limit]] = dict.fromkeys((*REQUESTS, *RESPONSES), ANY_OTHER) | {
+    # 20 protocols of 100 characters are 2.3 KiB; what cars send, three to five of 30, is a tenth of that
+    supportedAppProtocolReq: Limit(5 * KIB // 2, 24),
+    # four certificates of 1600 octets, and a signature
+    AuthorizationReq: Limit(8 * KIB, 64),
+    # the same, and the names of 20 roots with their serial numbers
+    CertificateInstallationReq: Limit(12 * KIB, 96),
+    # an energy offer of 1024 powers in three phases and 1024 stacks of 8 price rules: 115 KiB as densely as numbers go
+    ScheduleExchangeReq: Limit(128 * KIB, 27_700),
+    # a profile of 2048 powers in three phases
+    PowerDeliveryReq: Limit(68 * KIB, 8_250),
+    # 128 providers of 80 characters
+    AuthorizationSetupRes: Limit(12 * KIB, 192),
+    # eight certificates of 1600 octets and the encrypted key
+    CertificateInstallationRes: Limit(17 * KIB, 96),
+    # 32 sets of 32 parameters of 80 characters
+    ServiceDetailRes: Limit(180 * KIB, 1_100),
+    # three tuples, each with two schedules of 1024 powers and two price schedules of 1024 stacks of 8 rules
+    ScheduleExchangeRes: Limit(2 * KIB * KIB, 228_000),
+}
+
+# What an amendment adds to the messages of AC: a car's inverter with three phases of everything, and curves of ten points for each phase.
+AMENDED: Final[dict[tuple[str, str], Limit]] = {
+    # one curve of ten points with their excitations, and every function beside it
+    ("ac_der_iec", "AC_ChargeParameterDiscoveryRes"): Limit(KIB, 128),
+    # ten curves of trips and three of support, each for three phases
+    ("ac_der_sae", "AC_ChargeParameterDiscoveryRes"): Limit(5 * KIB, 1_400),
+    ("ac_der_sae", "AC_ChargeLoopRes"): Limit(5 * KIB, 1_400),
+}
+
+
+def limit_of(message: type[Type], schema_set: str) -> Limit:
+    """The limit of a message in a schema set."""
+    return AMENDED.get((schema_set, message.__name__)) or LIMITS[message]
+
+
+def answer_limit(request: type[Type]) -> int:
+    """Octets of the largest response to a request, in whatever set it comes."""
+    response = response_to(request)
+    amended = [limit.octets for (_, name), limit in AMENDED.items() if name == response.__name__]
+    return max(LIMITS[response].octets, *amended, 0)
+
+
+# [V2G2-771] names what a signature does not use, and -20 has kept it; an HMACOutputLength costs nothing and is left to the verifier. Four
+# references are the most that a message of any generation signs.
+MOST: Final[dict[tuple[type[Type], str], int]] = {
+    (xmldsig.SignatureType, "KeyInfo"): 0,
+    (xmldsig.SignatureType, "Object"): 0,
+    (xmldsig.SignedInfoType, "Reference"): 4,
+    (xmldsig.TransformsType, "Transform"): 1,
+    (xmldsig.TransformType, "XPath"): 0,
+}
+# What is unusual and still a request, an undeclared end or a reference to an earlier string, comes in requests of a few hundred octets; a
+# profile of 96 steps has 700 codes. What is broken shows where within as much. The patient walk takes 4 to 5 us for a code: 5 ms for the
+# worst frame.
+BOUNDS: Final = Bounds(MOST, unusual=8 * KIB, patience=1_000)
+# A car has one connection, and no neighbour whose answer waits: it looks into responses as far as they go.
+CAR_BOUNDS: Final = Bounds(MOST, unusual=2 * KIB * KIB, patience=200_000)
+
+# A peer waits for the answer before it asks again; two streams make two frames. Whoever sends more at once wants work, not a charge.
+FRAMES_AT_ONCE: Final = 8
+
+
+OUT_OF_TURN: Final = LIMITS[CertificateInstallationReq].octets
+
+
+def state_limit(state: State) -> int:
+    """The octets of the largest message that a station reads in a state.
+
+    Once a session is set up, a message out of turn must fit as well, so that it can be answered FAILED_SequenceError [V2G20-459]; only
+    the two that may be longer than `OUT_OF_TURN` are cut off.
+    """
+    mistaken = 0 if state in (State.SUPPORTED_APP_PROTOCOL, State.SESSION_SETUP) else OUT_OF_TURN
+    return max(mistaken, *(LIMITS[request].octets for request in requests_in(state)), 0)

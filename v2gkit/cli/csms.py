@@ -1,0 +1,197 @@
+"""`v2g csms`: a CSMS for laboratory and demonstration, OCPP 2.1 and 2.0.1."""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from v2g.legible import legible
+from v2gkit.cli import log, scraped
+from v2gkit.cli.clock import add_clock_options, clock_of
+from v2gkit.cli.parser import number, port, whole
+from v2gkit.output import complain, put
+
+WELL, USAGE = 0, 2
+Say = Callable[[Any], None]
+Begun = Callable[[Any], str | None]
+EPILOG = """examples:
+  v2g csms                                                     listen on 127.0.0.1:9000, steer by the prices of an example day
+  v2g csms --prices tomorrow.csv --import-limit 11000 --export-limit 7000
+  v2g csms --strategy setpoint --setpoint -5000                every car gives 5 kW
+  v2g csms --strategy none                                     only listen: stations make their own schedules
+  v2g csms --cps certs                                         cars get the contracts of this directory (Get15118EVCertificate)
+  v2g csms --passwords stations.txt                            security profile 1: each station has its own, see `v2g pki password`
+  v2g csms --cert csms.pem --key csms.key --passwords ...      security profile 2
+  v2g csms --cert csms.pem --key csms.key --client-ca ca.pem   security profile 3
+  v2g csms --json                                              one object for each thing that happened
+
+A station connects to ws://HOST:PORT/ocpp/STATION. Commands on standard input (--stdin, or when it is a terminal):
+  stations                          who is there
+  start STATION [EVSE] [TOKEN]      RequestStartTransaction
+  stop STATION [TRANSACTION]        RequestStopTransaction
+  setpoint STATION WATT             steer the running transaction, + into the car
+  call STATION ACTION JSON          any message of the CSMS
+  tasks                             background work that failed, how often and why
+  quit
+
+exit codes: 0 it was stopped, 2 wrong usage or configuration
+"""
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """The options of `v2g csms`."""
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
+    parser.add_argument("--port", type=port, default=9000, help="0 lets the system choose (default: 9000)")
+    steer = parser.add_argument_group("steering")
+    steer.add_argument("--strategy", choices=("prices", "setpoint", "none"), default="prices", help="default: prices")
+    steer.add_argument("--prices", type=Path, metavar="FILE", help="CSV or JSON: start, import_price, export_price (default: an example)")
+    steer.add_argument("--import-limit", type=number(0), metavar="W", help="of the site, into the car (default: none)")
+    steer.add_argument("--export-limit", type=number(0), metavar="W", default=22_000.0, help="of the site, out of the car (default: 22000)")
+    steer.add_argument("--setpoint", type=number(), metavar="W", default=0.0, help="for the strategy setpoint, + into the car")
+    steer.add_argument("--block", action="append", default=[], metavar="TOKEN", help="refuse this token or eMAID; again for more")
+    parser.add_argument(
+        "--cps",
+        type=Path,
+        metavar="DIR",
+        help="hand out the contracts of this certificate directory, judge those that cars show, answer for status",
+    )
+    link = parser.add_argument_group("security profiles")
+    link.add_argument("--passwords", type=Path, metavar="FILE", help="of stations (profiles 1, 2), as `v2g pki password` writes them")
+    link.add_argument(
+        "--password",
+        action="append",
+        default=[],
+        metavar="STATION:PASSWORD",
+        help="one more, where everybody may know it (default: the lines of V2G_CSMS_PASSWORDS)",
+    )
+    link.add_argument("--cert", type=Path, metavar="PEM", help="the CSMS's chain: TLS (profiles 2 and 3)")
+    link.add_argument("--key", type=Path, metavar="PEM")
+    link.add_argument("--client-ca", type=Path, metavar="PEM", help="stations must show a certificate of this CA (profile 3)")
+    parser.add_argument(
+        "--time-scale", type=number(above=0), default=1.0, metavar="X", help="wall seconds per second, as the station's (default: 1)"
+    )
+    add_clock_options(parser)
+    parser.add_argument("--stdin", action="store_true", help="read commands although standard input is no terminal")
+    parser.add_argument(
+        "--sample-interval", type=whole(1), metavar="S", help="ask stations for meter values so often (default: as they like)"
+    )
+    parser.add_argument("--json", action="store_true", help="the story as JSON Lines")
+    log.add_options(parser, "error")
+    scraped.add_options(parser)
+    parser.add_argument(
+        "--verbose",
+        action="store_const",
+        const="info",
+        default=argparse.SUPPRESS,
+        dest="log_level",
+        help="also say what is ignored and why, as --log-level info",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until stopped; the exit code."""
+    try:
+        return asyncio.run(_serve(options))
+    except ValueError as error:
+        complain(f"v2g csms: {error}")
+        return USAGE
+    except KeyboardInterrupt:
+        return WELL
+
+
+@contextlib.contextmanager
+def _counted(options: argparse.Namespace, say: Say) -> Iterator[tuple[Say, Begun]]:
+    """Who hears what happens, and what tells the figures of their CSMS and gives their address; without --metrics nothing is counted."""
+    if options.metrics is None:
+        yield say, lambda csms: None
+        return
+    from v2gkit.csms.metrics import Figures
+    from v2gkit.metrics import serve_metrics
+
+    figures = Figures()
+
+    def heard(entry: Any) -> None:
+        figures.entry(entry)
+        say(entry)
+
+    with serve_metrics(figures.registry, options.metrics_host, options.metrics) as url:
+
+        def begun(csms: Any) -> str | None:
+            figures.of(csms)
+            return url
+
+        yield heard, begun
+
+
+async def _serve(options: argparse.Namespace) -> int:
+    with _counted(options, _print_json if options.json else _print_line) as (say, begun):
+        return await _served(options, say, begun)
+
+
+async def _served(options: argparse.Namespace, say: Say, begun: Begun) -> int:
+    from v2gkit.csms import setup  # these want libraries that not everybody has; the help does not
+    from v2gkit.csms.server import Csms
+
+    loop = asyncio.get_running_loop()
+    clock = clock_of(options, options.time_scale)
+
+    def now() -> float:
+        return clock.wall(loop.time())
+
+    csms = Csms(
+        setup.strategy_of(options.strategy, options.prices, options.import_limit, options.export_limit, options.setpoint),
+        say=say,
+        wall=now,
+        door=setup.door_of(options.passwords, options.password),
+        blocked=frozenset(options.block),
+        sample_interval=options.sample_interval,
+        pki=setup.pki_of(options.cps, now),
+    )
+    tls = setup.tls_of(options.cert, options.key, options.client_ca)
+    server = await csms.serve(options.host, options.port, tls)
+    port = next(iter(server.sockets)).getsockname()[1]
+    address = f"{'wss' if tls else 'ws'}://{options.host}:{port}/ocpp/STATION"
+    put(json.dumps({"topic": "listening", "port": port, "url": address}) if options.json else f"listening on {address}", flush=True)
+    if (metrics := begun(csms)) is not None:
+        put(json.dumps({"topic": "metrics", "url": metrics}) if options.json else f"figures at {metrics}", flush=True)
+    if options.stdin or sys.stdin.isatty():
+        await _commands(csms, loop)
+    else:
+        await server.serve_forever()
+    server.close()
+    return WELL
+
+
+def _print_line(entry: Any) -> None:
+    put(f"{datetime.fromtimestamp(entry.at):%H:%M:%S} {legible(entry.station)}  {legible(entry.text)}", flush=True)
+
+
+def _print_json(entry: Any) -> None:
+    said = {"at": entry.at, "station": entry.station, "topic": entry.topic, "text": entry.text, "facts": entry.facts}
+    put(json.dumps(said, ensure_ascii=False), flush=True)
+
+
+# --- commands ---
+
+
+async def _commands(csms: Any, loop: asyncio.AbstractEventLoop) -> None:
+    """Carry out lines of standard input until `quit` or its end."""
+    from v2gkit.csms.console import answer
+
+    lines: asyncio.Queue[str] = asyncio.Queue()
+
+    def read() -> None:
+        for line in sys.stdin:
+            loop.call_soon_threadsafe(lines.put_nowait, line)
+        loop.call_soon_threadsafe(lines.put_nowait, "quit")
+
+    threading.Thread(target=read, daemon=True).start()
+    while (words := (await lines.get()).split()) != ["quit"]:
+        if words:
+            put(json.dumps(await answer(csms, words)), flush=True)

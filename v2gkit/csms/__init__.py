@@ -1,0 +1,1 @@
+"""A CSMS for laboratory and demonstration: stations, certificates, steering."""

@@ -1,0 +1,45 @@
+"""Metrics of a CSMS: stations, transactions, messages, energy both ways, background tasks."""
+
+import contextlib
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, Counter
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from v2gkit.csms.server import Csms
+from v2gkit.csms.stations import Entry
+from v2gkit.metrics import TaskStates
+
+
+class Figures(Collector):
+    """The metrics of one CSMS; those of its stations are computed at each scrape."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._csms: Csms | None = None
+        self._entries = Counter("v2g_csms_events", "what happened, by topic", ("station", "topic"), registry=self.registry)
+        self.registry.register(self)
+
+    def of(self, csms: Csms) -> None:
+        """Set the CSMS whose stations are counted."""
+        self._csms = csms
+        self.registry.register(TaskStates([csms.tasks.account]))
+
+    def entry(self, entry: Entry) -> None:
+        """Count one entry of the CSMS's story."""
+        self._entries.labels(entry.station, entry.topic).inc()
+
+    def collect(self) -> Iterable[Metric]:
+        """The metrics of the stations and their transactions at this moment."""
+        connected = GaugeMetricFamily("v2g_csms_connected", "1: the station is connected", labels=["station"])
+        running = GaugeMetricFamily("v2g_csms_transactions", "transactions that run", labels=["station"])
+        energy = GaugeMetricFamily("v2g_csms_energy_wh", "Wh of all transactions seen, by direction", labels=["station", "direction"])
+        for station in tuple(self._csms.stations.values()) if self._csms is not None else ():
+            with contextlib.suppress(RuntimeError):  # it changed while it was counted, in the other thread
+                transactions = tuple(station.transactions.values())
+                connected.add_metric([station.id], float(station.link is not None))
+                running.add_metric([station.id], sum(not tx.ended for tx in transactions))
+                for direction, name in (("charged", "imported"), ("discharged", "exported")):
+                    energy.add_metric([station.id, direction], sum(tx.energy[name] for tx in transactions))
+        return connected, running, energy

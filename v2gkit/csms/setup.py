@@ -1,0 +1,75 @@
+"""Makes the parts of a CSMS from command line options: strategy, TLS, passwords, certificates."""
+
+import os
+import ssl
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from pki.errors import StoreError
+from pki.store import Store
+from v2g.energy.prices import parse_prices
+from v2g.energy.site import Site
+from v2g.settings.strict import TABLE_LIMIT, octets_of
+from v2gkit.authorities import passwords
+from v2gkit.csms.certificates import LabPki
+from v2gkit.csms.steering import Strategy
+from v2gkit.extras import missing
+
+Kind = Literal["prices", "setpoint", "none"]
+
+
+def strategy_of(name: Kind, prices: Path | None, import_limit: float | None, export_limit: float, setpoint: float) -> Strategy:
+    """The strategy "prices", "setpoint" or "none"; limits and setpoint in W. ValueError names what is wrong with the price file."""
+    file = prices or Path(__file__).parents[1] / "lab" / "data" / "day_ahead.csv"
+    if name == "prices" and (lacking := missing(["energy"])):
+        raise ValueError(f"--strategy prices: {lacking}, or give another strategy")
+    octets = octets_of(file, TABLE_LIMIT) if name == "prices" else None
+    try:
+        series = None if octets is None else parse_prices(octets)
+    except ValueError as error:
+        raise ValueError(f"--prices {file}: {error}") from None
+    site = Site(export_limit=export_limit)
+    return Strategy(name, series, site if import_limit is None else replace(site, import_limit=import_limit), setpoint)
+
+
+def tls_of(cert: Path | None, key: Path | None, client_ca: Path | None) -> ssl.SSLContext | None:
+    """The TLS context for these files, None without. ValueError where certificate or key is missing."""
+    if cert is None:
+        if client_ca or key:
+            raise ValueError("--key and --client-ca need --cert")
+        return None
+    for file in filter(None, (cert, key, client_ca)):
+        file.open("rb").close()  # OpenSSL does not say which one it misses
+    try:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)  # the default one would log its secrets wherever SSLKEYLOGFILE points
+        if client_ca is not None:
+            context.load_verify_locations(client_ca)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(cert, key)
+    except ssl.SSLError as error:
+        raise ValueError(f"--cert, --key and --client-ca: {error.reason or 'no PEM'}; give PEM, and the key of the certificate") from None
+    if client_ca is not None:
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def door_of(file: Path | None, given: Sequence[str]) -> passwords.Door | None:
+    """The check of passwords, from a file and from arguments NAME:PASSWORD; None: none are asked for. ValueError for malformed ones."""
+    known = passwords.read(file) if file else {}
+    spoken = given or os.environ.get("V2G_CSMS_PASSWORDS", "").split()
+    known |= dict(map(passwords.name_and_secret, spoken))
+    if file and not known:
+        raise ValueError(f"--passwords: {file} is empty, and nobody could come in")
+    return passwords.Door(known) if known else None
+
+
+def pki_of(directory: Path | None, time_of: Callable[[], float]) -> LabPki | None:
+    """The certificate services from a folder, None without one. ValueError for a folder without provisioning service."""
+    if directory is None:
+        return None
+    try:
+        return LabPki.of(Store(directory), time_of)
+    except StoreError as error:
+        raise ValueError(f"--cps: {error}") from None

@@ -1,0 +1,1 @@
+"""Observing sessions: trace, capture and recorder, decoding of octets in any form, progress, story and report."""

@@ -1,0 +1,87 @@
+"""Tells a session as it happens: a line for each event that matters to people."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from v2g.exi.schema import Type
+from v2g.iso20.rational import number
+from v2g.messages import ac, common_messages, dc
+from v2g.session.clock import Clock
+from v2g.session.endpoint import Event, FrameReceived, FrameSent, Relaxed
+from v2g.session.link import Disconnected, HandshakeFailed, Observer, Secured
+
+LOOPS = (dc.DC_ChargeLoopRes, ac.AC_ChargeLoopRes)
+EVERY = 2 * 3600.0  # wall s between two lines about the charge loop
+
+
+class Narrator(Observer):
+    """Calls `tell` with each line; `clock` gives the wall time that schedules and batteries see."""
+
+    def __init__(self, clock: Clock, tell: Callable[[str], None]):
+        self._clock, self._tell = clock, tell
+        self._request: Type | None = None
+        self._last = ""
+        self._next = 0.0
+
+    def event(self, event: Event) -> None:
+        """Tell an event in a line, if it matters to people."""
+        match event:
+            case Secured(facts=facts):
+                self._tell(f"TLS        {facts.version}, {facts.suite}, {facts.group}, both sides authenticated")
+            case HandshakeFailed(reason=reason, requirement=requirement):
+                self._tell(f"TLS        failed: {reason}" + (f" [{requirement}]" if requirement else ""))
+            case FrameSent(message=message):
+                self._request = message
+            case FrameReceived(message=message) if message is not None:
+                self._answered(message, self._clock.wall(event.at))
+            case Relaxed(relaxation=what, requirement=requirement):
+                self._tell(f"relaxed    {what} [{requirement}]")
+            case Disconnected(ended=ended) if ended is not None:
+                self._tell(
+                    f"end        {ended.how}"
+                    + (f": {ended.error}" if ended.error else "")
+                    + (f", asked for: {ended.asked}" if ended.asked else "")
+                )
+
+    def _answered(self, response: Type, wall: float) -> None:
+        if isinstance(response, LOOPS):
+            if wall >= self._next:
+                self._next = wall + EVERY
+                self._tell(f"loop       {_loop(self._request, response, wall)}")
+            return
+        name = type(response).__name__.removesuffix("Res")
+        code: Any = getattr(response, "ResponseCode", None)
+        said = f"{name:28} {code.value if code else ''}{_more(self._request, response)}"
+        if said != self._last:  # a poll is one line
+            self._last = said
+            self._tell(f"message    {said}")
+
+
+def _loop(request: Type | None, response: Any, wall: float) -> str:
+    at = datetime.fromtimestamp(wall, UTC)
+    display: Any = getattr(request, "DisplayParameters", None)
+    soc = f", battery {display.PresentSOC} %" if display is not None and display.PresentSOC is not None else ""
+    if isinstance(response, dc.DC_ChargeLoopRes):
+        power = number(response.EVSEPresentVoltage) * number(response.EVSEPresentCurrent)
+    else:
+        mode: Any = getattr(request, "CLReqControlMode", None)
+        present = getattr(mode, "EVPresentActivePower", None)
+        power = number(present) if present is not None else 0.0
+    way = "rests" if abs(power) < 50 else f"charges with {power / 1000:.1f} kW" if power > 0 else f"discharges with {-power / 1000:.1f} kW"
+    return f"{at:%H:%M}  {way}{soc}"
+
+
+def _more(request: Any, response: Any) -> str:
+    """What makes this exchange worth a line of its own."""
+    match request:
+        case common_messages.AuthorizationReq():
+            return f" ({request.SelectedAuthorizationService.value}, {response.EVSEProcessing.value})"
+        case common_messages.PowerDeliveryReq():
+            return f" ({request.ChargeProgress.value})"
+        case common_messages.SessionStopReq():
+            return f" ({request.ChargingSession.value})"
+        case common_messages.ScheduleExchangeReq() if response.Scheduled_SEResControlMode is not None:
+            return f" ({len(response.Scheduled_SEResControlMode.ScheduleTuple)} schedules offered, {response.EVSEProcessing.value})"
+    processing = getattr(response, "EVSEProcessing", None)
+    return f" ({processing.value})" if processing is not None else ""

@@ -1,0 +1,44 @@
+"""The interoperability matrix: every cell, and running them."""
+
+import asyncio
+import itertools
+from collections.abc import Callable, Sequence
+
+from v2g.iso20.services import AC, AC_BPT, DC, DC_BPT
+from v2gkit.peers.bench import Bench, Cell, CellResult
+
+ROLES = ("car", "station")
+SERVICES = tuple(row.name for row in (DC, DC_BPT, AC, AC_BPT))  # what the peer knows
+CONTROLS = ("scheduled", "dynamic")
+AUTHORIZATIONS = ("eim", "pnc")
+TRANSPORTS = ("tcp", "tls13")
+
+
+def matrix(alone: bool = False) -> list[Cell]:
+    """Every cell of the matrix. With `alone`, the peer's car and station meet each other, without us."""
+    roles = ("both",) if alone else ROLES
+    sessions = itertools.product(roles, SERVICES, CONTROLS, AUTHORIZATIONS, TRANSPORTS)
+    discovered = itertools.product(roles, (DC_BPT.name,), ("scheduled",), ("pnc",), TRANSPORTS, ("sdp",))
+    return [Cell(*cell) for cell in itertools.chain(sessions, discovered)]
+
+
+def cells_with(cells: Sequence[Cell], words: Sequence[str]) -> list[Cell]:
+    """The cells described by all of these words. ValueError for a word that describes no cell."""
+    known = {word for cell in cells for word in cell.words}
+    for word in words:
+        if word not in known:
+            raise ValueError(f"no cell has {word!r}; words are {', '.join(sorted(known))}")
+    return [cell for cell in cells if cell.words >= set(words)]
+
+
+async def run_all(bench: Bench, cells: Sequence[Cell], jobs: int, tell: Callable[[str], None]) -> list[CellResult]:
+    """Run all cells, `jobs` at a time; `tell` is called with a line as each ends. The results in the order of the cells."""
+    room = asyncio.Semaphore(jobs)
+
+    async def one(cell: Cell) -> CellResult:
+        async with room:
+            result = await bench.run(cell)
+        tell(f"{'ok  ' if result.ok else 'FAIL'} {cell}  {result.text}")
+        return result
+
+    return await asyncio.gather(*(one(cell) for cell in cells))

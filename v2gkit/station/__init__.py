@@ -1,0 +1,1 @@
+"""Assembles a station from its configuration: hardware, certificates, OCSP stapling, CSMS, service manager."""

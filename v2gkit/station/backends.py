@@ -1,0 +1,86 @@
+"""Makes the backends that decide for the outlets of a station: by a CSMS, or by rules with the prices of the site."""
+
+import contextlib
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from secc.backend import LocalBackend, Surroundings, UnderGridCodes
+from secc.config import Config, OutletConfig, limits_of
+from v2g.energy.prices import parse_prices as parsed_prices
+from v2g.energy.site import Site
+from v2g.session.clock import Clock
+from v2g.settings.strict import TABLE_LIMIT, ConfigError, octets_of
+from v2g.tasks import Account, Fallen
+from v2gkit.extras import missing
+from v2gkit.wall import LOCAL
+
+
+@contextlib.asynccontextmanager
+async def backends_of(
+    config: Config,
+    outlets: Sequence[OutletConfig],
+    around: Surroundings,
+    clock: Clock,
+    store: Any,
+    fell: Callable[[Fallen], None],
+    accounts: list[Account],
+) -> Any:
+    """Within the block: a backend for each outlet, under a CSMS where the configuration names one, else with its own rules.
+
+    `accounts` gets those of background tasks.
+    """
+    site = site_of(config, around.wall())
+    if config.ocpp is None:
+        rules: dict[str, Any] = {"eim": config.eim.rule, "eim_delay": config.eim.delay}
+        rules |= {"provisioning": provisioning(config, store), "confirm_every": config.metering.confirm_every}
+        rules |= {"grid": config.der, "stay": config.stay}
+        yield [LocalBackend(around, _sited(site, each), **rules) for each in outlets]
+        return
+    from v2gkit.station.csms import csms_backends
+
+    async with csms_backends(config, outlets, site, clock, store, fell, accounts) as backends:
+        yield backends if config.der is None else [UnderGridCodes(each, config.der) for each in backends]
+
+
+def provisioning(config: Config, store: Any) -> Any:
+    """The provisioning service for a station without CSMS: the one that the configuration names, or one from its folder; None: none."""
+    if config.cps is not None:
+        from v2gkit.authorities.cps import relay
+
+        cps = config.cps
+        return lambda exi, now: relay(cps.url, exi, timeout=cps.timeout)
+    if not config.offer.certificate_installation:
+        return None
+    from secc.trust import provisioning_service
+
+    service = provisioning_service(store, config.profile, secrets.token_bytes) if store is not None else None
+    if service is None:
+        raise ConfigError("offer.certificate_installation needs a pki directory with a cps and a contract, or cps, or ocpp")
+    return service.answer_exi
+
+
+def _sited(site: Site, outlet: OutletConfig) -> Site:
+    """The site for one outlet: export as far as the outlet gives back, unless the site says otherwise."""
+    return replace(site, export_limit=limits_of(outlet).discharge_power) if site.export_limit == float("inf") else site
+
+
+def site_of(config: Config, wall: float) -> Site:
+    """The site of the configuration with its prices from `wall` (epoch s) on."""
+    said = config.site
+    given = said.numbers()
+    if said.prices is not None:
+        if config.ocpp is None and (lacking := missing(["energy"])):
+            raise ConfigError(f"site.prices: {lacking}, or leave them out: a station without prices charges at once")
+        octets = octets_of(Path(said.prices), TABLE_LIMIT)
+        try:
+            prices = parsed_prices(octets)
+        except ValueError as error:
+            raise ConfigError(f"site.prices {said.prices}: {error}") from None
+        given |= {"daily": prices, "zone": LOCAL} if prices.relative else {"import_prices": prices.imports, "export_prices": prices.exports}
+        given["currency"] = said.currency or prices.currency or "EUR"
+    elif said.currency is not None:
+        given["currency"] = said.currency
+    return Site(**given).at(wall)
