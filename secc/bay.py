@@ -36,7 +36,6 @@ from v2g.tasks import Fallen, Tasks
 
 log = logger("v2g.secc")
 
-DYNAMIC_PORTS = range(49152, 65536)
 REPAIR_PERIOD = 10.0  # s between two attempts to open a contactor that did not, or to send a device home
 SILENCE = 2.0  # s without a request after which a car that connects anew has evidently lost its old session
 
@@ -96,7 +95,7 @@ class Bay:
         self._left = asyncio.Event()  # set whenever a session has gone
         self.tasks = Tasks("v2g.secc", say)
         host = with_zone(link_local(place.iface), place.iface) if place.iface else place.host
-        port = place.port or (_announced() if place.iface else 0)
+        port = place.port or (None if place.iface else 0)  # there are cars that believe no announced port but a dynamic one
         self.server = Server(
             self._attend,
             host,
@@ -298,11 +297,6 @@ class Bay:
             self._holder = None
             if self.place.link is not None and driver.ended is not None:
                 self.place.link.session_over(driver.ended)
-
-
-def _announced() -> int:
-    """A port that discovery may announce: there are cars that believe no other than a dynamic one."""
-    return DYNAMIC_PORTS.start + secrets.randbelow(len(DYNAMIC_PORTS))
 
 
 def _soon(loop: asyncio.AbstractEventLoop, nudge: Callable[[], None]) -> None:

@@ -9,7 +9,6 @@ import os
 import re
 import shlex
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.free_ports import free_port
 from v2gkit.cli.main import main
 
 ROOT = Path(__file__).parents[1]
@@ -37,7 +37,7 @@ class Guide:
 
     def __post_init__(self) -> None:
         for named in set(PORT.findall("".join(text for _, text in self.blocks))) - {"0"}:
-            self.ports[named] = free_port()
+            self.ports[named] = str(free_port())
 
     @property
     def blocks(self) -> list[tuple[str, str]]:
@@ -65,13 +65,6 @@ class Guide:
                     running.append(served(command.removesuffix(" &"), line))
                 else:
                     assert outcome(command) == (1 if remark.startswith("refused") else 0), line
-
-
-def free_port() -> str:
-    """A port that nobody listens on."""
-    with socket.socket(socket.AF_INET6) as probe:
-        probe.bind(("::1", 0))
-        return str(probe.getsockname()[1])
 
 
 @contextmanager

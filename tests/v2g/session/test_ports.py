@@ -1,4 +1,4 @@
-"""The ports from which a car speaks, seen from the other end of real sockets; and the times that it keeps when nobody sets others."""
+"""The ports of a car and of an announced station, seen over real sockets; and the times that a car keeps when nobody sets others."""
 
 import asyncio
 import contextlib
@@ -129,6 +129,18 @@ def test_ports_that_others_hold_are_passed_over(monkeypatch: pytest.MonkeyPatch,
             assert go(asked()) in left
 
 
+@pytest.mark.parametrize("free", [1, 3])
+def test_a_station_that_may_be_announced_passes_them_over_too(monkeypatch: pytest.MonkeyPatch, free: int) -> None:
+    async def listening() -> int:
+        async with Server(lambda link: None, HERE, None, None) as server:
+            with socket.create_connection((HERE, server.port)):
+                return server.port
+
+    for _ in range(6):
+        with narrowed(monkeypatch, socket.SOCK_STREAM, socket.AF_INET6, HERE, free) as left:
+            assert go(listening()) in left
+
+
 def test_where_no_port_is_free_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     with narrowed(monkeypatch, socket.SOCK_STREAM, socket.AF_INET6, HERE, 0):
         ended = go(run(lambda link: None, HERE, 9, None))
@@ -136,6 +148,8 @@ def test_where_no_port_is_free_it_is_said(monkeypatch: pytest.MonkeyPatch) -> No
         assert "no port from" in str(ended.error)
     with narrowed(monkeypatch, socket.SOCK_DGRAM, socket.AF_INET6, HERE, 0), pytest.raises(Unreachable, match="no port from"):
         go(discover("lo", attempts=1))
+    with narrowed(monkeypatch, socket.SOCK_STREAM, socket.AF_INET6, HERE, 0), pytest.raises(Unreachable, match="no port from"):
+        go(Server(lambda link: None, HERE, None, None).start())
 
 
 def test_a_car_does_not_meet_itself(monkeypatch: pytest.MonkeyPatch) -> None:

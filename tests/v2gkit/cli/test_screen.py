@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.guides import free_port
+from tests.free_ports import free_port
 from tests.starved import again
 from tests.v2gkit.cli.test_secc import station
 from v2gkit.cli.main import main

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.free_ports import free_port
 from tests.starved import again, heed
 from v2gkit.insight.recorder import ROOM, Recorder
 
@@ -131,12 +132,6 @@ def pipe(reader: str) -> Iterator[int]:
         os.close(sink)
         if reader != "gone":
             os.close(source)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def drive(port: int, *arguments: str, command: tuple[str, ...] = V2G, **streams: Any) -> "subprocess.CompletedProcess[str]":

@@ -16,6 +16,7 @@ import jsonschema_rs
 import pytest
 
 from secc.station import EmergencyStop, Fact, PilotIs, Position
+from tests.free_ports import free_port
 from tests.starved import again, heed
 from tests.v2gkit.cli.test_secc import car, station
 from v2gkit.station.firmware import words
@@ -42,13 +43,6 @@ def serving(port: int, folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
     finally:
         process.kill()
         process.wait()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Peer:

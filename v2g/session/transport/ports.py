@@ -1,4 +1,4 @@
-"""The ports from which a car speaks: 49152 to 65535, at random, whatever the system would give."""
+"""The ports from which a car speaks and which discovery announces: 49152 to 65535, at random, whatever the system would give."""
 
 import errno
 import random

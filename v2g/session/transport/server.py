@@ -19,6 +19,7 @@ from v2g.session.errors import Misuse
 from v2g.session.handshake import TLS12, ClientHello
 from v2g.session.link import Disconnected, Observe, Unreachable, address_text
 from v2g.session.tls import CONFORMANCE, ISO2, Credential, Profile
+from v2g.session.transport import ports
 from v2g.session.transport.channel import Channel, Verify, Wall
 from v2g.session.transport.connection import Attend, Limits
 from v2g.session.transport.handshakes import Handshakes
@@ -118,7 +119,8 @@ class Server:
         async with Server(attend, "::1", 0, tls) as server:
             ... server.port ...
 
-    `attend` is called for each connection that is ready for a session. `room` bounds the connections of each stage (`admission`); of those
+    `port` 0 is any free one, None a free one of 49152 to 65535, at random, as discovery announces them. `attend` is called for each
+    connection that is ready for a session. `room` bounds the connections of each stage (`admission`); of those
     that are secured, `seated` says which must not go because its session holds the outlet. `handshakes` is shared by the listeners of a
     process; a server that is given none makes its own. `numbers` counts connections, where several servers share one count; `name` stands
     in every line of the log.
@@ -128,7 +130,7 @@ class Server:
         self,
         attend: Attend,
         host: str,
-        port: int,
+        port: int | None,
         tls: ServerTls | None,
         *,
         observe: Sequence[Observe] = (),
@@ -155,9 +157,9 @@ class Server:
         loop = asyncio.get_running_loop()
         try:
             places = await loop.getaddrinfo(self._host or None, self._port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-            self._sockets = [_listening(family, place) for family, place in dict.fromkeys((p[0], p[4]) for p in places)]
+            self._sockets = [_listening(family, place, self._port is None) for family, place in dict.fromkeys((p[0], p[4]) for p in places)]
         except OSError as error:
-            raise Unreachable(f"cannot listen on {address_text((self._host, self._port))}: {error.strerror or error}") from error
+            raise Unreachable(f"cannot listen on {address_text((self._host, self._port or 0))}: {error.strerror or error}") from error
         try:
             for listener in self._sockets:
                 loop.add_reader(listener, self._accept, listener)
@@ -330,17 +332,21 @@ def silent_room(listeners: int = 1) -> int:
     return max(16, min(ROOM[Stage.SILENT], spare // listeners))
 
 
-def _listening(family: int, place: tuple[object, ...]) -> socket.socket:
+def _listening(family: int, place: tuple[object, ...], dynamic: bool) -> socket.socket:
     listener = socket.socket(
         family, socket.SOCK_STREAM, socket.IPPROTO_TCP
     )  # said aloud, else asyncio leaves small frames to wait for ACKs
     try:
         listener.setblocking(False)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if not dynamic:  # a port that was just left is wanted again; of many, another is as good, and none is shared
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             with contextlib.suppress(OSError):
                 listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        listener.bind(place)
+        if dynamic:
+            ports.bind(listener, place)
+        else:
+            listener.bind(place)
         listener.listen(BACKLOG)
     except BaseException:
         listener.close()
