@@ -97,10 +97,14 @@ class Bridge:
         """Note that the outlet or its station, not the CSMS, asks the car to stop: the transaction ends with that as its reason."""
         reasons.local(self._evse(evse))
 
-    def take_reading(self, evse: int, reading: MeterReading, power: float | None = None, voltage: float | None = None) -> None:
-        """Keep the latest reading at an outlet: registers, power (W, + into the EV), voltage (V). It is sent with the next sample."""
+    def take_reading(self, evse: int, reading: MeterReading, power: float | None = None, voltage: float | None = None) -> bool:
+        """Keep the latest reading at an outlet: registers, power (W, + into the EV), voltage (V). It is sent with the next sample.
+
+        True: it is the first of its transaction, and is sent with the next `tick`.
+        """
         place = self._evse(evse)
         place.sample = replace(place.sample, reading=reading, power=power, voltage=voltage)
+        return place.transaction is not None and not place.transaction.metered
 
     def admit(self, evse: int, now: float) -> None:
         """Note that the outlet itself let the car charge: the transaction gets a token of type NoAuthorization."""
@@ -188,7 +192,7 @@ class Bridge:
             moments += [charger.moment(wall) for wall in (evse.next_edge, self._pull_due(evse)) if wall is not None]
             session = evse.session
             moments += [session.patience, session.steer_due, session.held[0] if session.held else None] if session else []
-            moments += [evse.sample_due, evse.remote_due if evse.remote else None]
+            moments += [transactions.sample_moment(charger, evse), evse.remote_due if evse.remote else None]
         return min((moment for moment in moments if moment is not None), default=None)
 
     def tick(self, now: float) -> None:
@@ -210,8 +214,7 @@ class Bridge:
     def _tick_evse(self, evse: Evse, now: float, wall: float) -> None:
         charger, session = self.charger, evse.session
         authorization.release(charger, evse, now)
-        if evse.transaction is not None and evse.sample_due is not None and now >= evse.sample_due:
-            transactions.sample(charger, evse, now)
+        transactions.sample_when_due(charger, evse, now)
         if session is not None and session.patience is not None and now >= session.patience:
             charger.note(f"EVSE {evse.id}: no profile of the CSMS within {charger.patience:g} s, the station goes on without")
             charging.fall_back(charger, evse, now)

@@ -54,6 +54,7 @@ class Transaction:
     id: str
     started: float  # epoch s
     seq: int = 0
+    metered: bool = False  # the CSMS was told a reading of the meter in it
     state: ChargingState = "EVConnected"
     remote_start_id: int | None = None
     stopping: str = ""  # stoppedReason, once an end was asked for
@@ -112,7 +113,8 @@ class Evse:
     remote_due: float = 0.0  # monotonic s, until when
     brought: Payload | None = None  # the profile that came with it, until there is a transaction
     sample: Sample = field(default_factory=Sample)
-    sample_due: float | None = None  # monotonic s
+    sample_due: float | None = None  # epoch s of the station's own clock, whose speed may change until then
+    sampled: float = 0.0  # monotonic s of the last sample
     next_edge: float | None = None  # epoch s, when the composite says something else
     operative: bool = True
     faulted: str = ""  # why the outlet serves nobody

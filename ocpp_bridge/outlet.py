@@ -114,4 +114,6 @@ class OutletBackend:
 
     def _metered(self) -> None:
         if self._reading is not None:
-            self._bridge.take_reading(self.evse, self._reading, self._output.watts, self._output.voltage or None)
+            first = self._bridge.take_reading(self.evse, self._reading, self._output.watts, self._output.voltage or None)
+            if first:
+                self._wake()

@@ -71,10 +71,36 @@ def sample(charger: Charger, evse: Evse, now: float, trigger: str = "MeterValueP
     _arm_sampling(charger, evse, now)
 
 
+def sample_when_due(charger: Charger, evse: Evse, now: float) -> None:
+    """Send the sample of a running transaction that is due at `now` (monotonic s), if one is."""
+    moment = sample_moment(charger, evse)
+    if moment is None or now < moment:
+        return
+    if _lacks_first(evse):
+        event(charger, evse, "Updated", "MeterValuePeriodic", now, context="Transaction.Begin")
+    else:
+        sample(charger, evse, now)
+
+
+def sample_moment(charger: Charger, evse: Evse) -> float | None:
+    """The moment (monotonic s) of the next sample, by the present speed of the wall clock; None: no sample is to come.
+
+    A transaction that began before the meter was read sends the first reading at once: by that its energy counts, however short it is.
+    """
+    if evse.transaction is None:
+        return None
+    if _lacks_first(evse):
+        return 0.0
+    return None if evse.sample_due is None else max(charger.clock.now(evse.sample_due), evse.sampled + SAMPLING_PAUSE)
+
+
+def _lacks_first(evse: Evse) -> bool:
+    return evse.transaction is not None and not evse.transaction.metered and evse.sample.reading is not None
+
+
 def _arm_sampling(charger: Charger, evse: Evse, now: float) -> None:
     interval = charger.variables.number("SampledDataCtrlr.TxUpdatedInterval")
-    due = charger.moment(charger.wall(now) + interval)
-    evse.sample_due = max(due, now + SAMPLING_PAUSE) if interval > 0 else None
+    evse.sample_due, evse.sampled = charger.clock.wall(now) + interval if interval > 0 else None, now
 
 
 MEASURANDS = {"Transaction.Begin": "TxStartedMeasurands", "Transaction.End": "TxEndedMeasurands"}
@@ -98,6 +124,7 @@ def event(
     wall = charger.wall(now)
     values: list[Payload] = []
     if context:
+        tx.metered |= evse.sample.reading is not None
         names = charger.variables.words("SampledDataCtrlr." + MEASURANDS.get(context, "TxUpdatedMeasurands"))
         values = meter_value(evse.sample, names, context, wall, charger.version)
     if signed is not None and values:
