@@ -193,10 +193,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         finally:
             where.process.terminate()
             where.process.wait(timeout=30)
-            tail = [
-                line for line in (folder / "station.log").read_text(errors="replace").splitlines() if "Traceback" in line or "rror" in line
-            ]
-            print("\n".join(tail[:10]), file=sys.stderr)
+            said = (folder / "station.log").read_text(errors="replace").splitlines()
+            faults = [line for line in said if line.startswith("Traceback") or " ERROR " in line or " CRITICAL " in line]
+            if faults:
+                print("\n".join(faults[:10]), file=sys.stderr)
 
 
 def _siege(where: Station, pki: Path, options: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import gc
 import time
+import weakref
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -24,12 +25,13 @@ from pki.store import Store, create
 from secc import station as words
 from secc.driver import Driver
 from secc.engine import SeccSession
+from secc.pending import Unread
 from tests.secc.test_server import Bench, bench, run
 from v2g.session.errors import SessionError
 from v2g.session.transport import ClientTls
 from v2g.session.transport.channel import Channel
 from v2g.session.transport.pump import Pump
-from v2g.session.v2gtp import PayloadType, frame
+from v2g.session.v2gtp import Frame, PayloadType, frame
 
 HANG = 60.0  # s
 ROUNDS = 3
@@ -142,3 +144,30 @@ async def gone(before: Counter[str]) -> None:
     while any(count > before[kind] + 1 for kind, count in alive().items()):
         assert time.monotonic() < until, f"what is over stays: {dict(alive() - before)} more than before, after {ROUNDS} cars"
         await asyncio.sleep(0.05)
+
+
+def test_an_error_that_waits_to_be_told_keeps_nothing_else() -> None:
+    """A frame that was read in vain, whose session ends before it asks for the message: the frames of the reading are not kept by it."""
+
+    class Work:
+        """What was at work when the reading failed."""
+
+    seen: list[weakref.ref[Work]] = []
+
+    def decode(payload_type: int, octets: bytes, known: Any, now: float) -> Any:
+        work = Work()
+        seen.append(weakref.ref(work))
+        try:
+            raise KeyError(payload_type)
+        except KeyError:
+            raise SessionError("no such message") from None
+
+    unread = Unread(Frame(1, b""), None, decode)
+    gc.disable()
+    try:
+        unread.read()
+        assert [kept() for kept in seen] == [None]
+    finally:
+        gc.enable()
+    with pytest.raises(SessionError, match="no such message"):
+        unread.message()
