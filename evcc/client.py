@@ -18,7 +18,7 @@ from v2g.session.clock import Clock
 from v2g.session.endpoint import Ended, Endpoint, Event, Relaxed
 from v2g.session.errors import ConnectionLost, SessionError, Stopped
 from v2g.session.link import Link, Observe, Observer, Unreachable
-from v2g.session.sdp import Security
+from v2g.session.sdp import Security, WirelessRequest
 from v2g.session.tls import TlsError
 from v2g.session.transport import ClientTls, run
 from v2g.session.transport.discovery import discover
@@ -70,15 +70,16 @@ class Visit:
 
         return await self._drive(known)
 
-    async def on(self, interface: str) -> Result:
+    async def on(self, interface: str, wireless: WirelessRequest | None = None) -> Result:
         """Find the station by SDP on an interface, anew for each session, visit it, and return what came of it.
 
-        A station that answers without TLS is not used, unless the car itself asks without.
+        A station that answers without TLS is not used, unless the car itself asks without. `wireless` is what it asks over WLAN, where a
+        device or a coil serves it; None: it comes by cable.
         """
         security = Security.NONE if self.tls is None else Security.TLS
 
         async def found() -> tuple[str, int]:
-            station = await discover(interface, security=security)
+            station = await discover(interface, security=security, wireless=wireless)
             return station.host, station.port
 
         return await self._drive(found)

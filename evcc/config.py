@@ -11,6 +11,9 @@ name_roots = false        # in the ClientHello, with the TLS library of the syst
 resume_within = 60        # s that the car tries to come back to a station that paused
 grace = 10                # s for leaving in order when a signal asks for it, then the connection is cut
 
+[wireless]                # over WLAN, for a device or a coil: with iface
+coupling = "CROSS_RAIL"   # names of v2g.session.sdp.Coupling and Pairing
+pairing = ["PPD_ON_EV"]
 [wish]                    # fields of evcc.car.Wish
 services = ["DC_BPT", "DC"]
 control = "Scheduled"
@@ -39,8 +42,33 @@ from evcc.inverter import Rating
 from pki.status_book import Revocation
 from v2g.energy.der import Grid
 from v2g.session.clock import Clock
+from v2g.session.sdp import UNKNOWN, Coupling, Pairing, WirelessRequest, encode
 from v2g.settings import suggestion
 from v2g.settings.strict import ConfigError, read
+
+
+@dataclass(frozen=True, slots=True)
+class Wireless:
+    """How a car asks for its station over WLAN. `ev_id` is heard by everybody around; `evse_id` is where it knows itself to stand."""
+
+    coupling: str = Coupling.CROSS_RAIL.name
+    pairing: tuple[str, ...] = ()
+    ev_id: str = UNKNOWN
+    evse_id: str = ""
+
+    def __post_init__(self) -> None:
+        suggestion.demand("coupling", (self.coupling,), Coupling.__members__)
+        suggestion.demand("pairing", self.pairing, Pairing.__members__)
+        try:
+            encode(self.request)
+        except ValueError as error:
+            raise ConfigError(f"[wireless]: {error}") from None
+
+    @property
+    def request(self) -> WirelessRequest:
+        """What the car asks by SDP."""
+        pairing = sum(Pairing[name] for name in set(self.pairing))
+        return WirelessRequest(pairing=pairing, coupling=Coupling[self.coupling], ev_id=self.ev_id, evse_id=self.evse_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +82,7 @@ class Config:
     connect: str | None = None
     iface: str | None = None
     slac: str | None = None  # interface of the power line modem, to match on first
+    wireless: Wireless | None = None  # None: it comes by cable
     tls: bool = True
     pki: str | None = None
     revocation: Revocation = "known"
@@ -76,6 +105,10 @@ class Config:
         if not self.time_scale > 0:
             raise ConfigError(f"time_scale is {self.time_scale}; give the wall seconds that one second stands for, above 0")
         suggestion.demand("quirks", self.wish.quirks, [quirk for conduct in CONDUCTS for quirk in conduct.quirks])
+        if self.wireless is not None and self.slac is not None:
+            raise ConfigError("[wireless] and slac are both given; a car over WLAN has no power line to match on: leave out slac")
+        if self.wireless is not None and self.connect is not None:
+            raise ConfigError("[wireless] and connect are both given; the station is asked for on iface: leave out connect")
         for name in ("resume_within", "grace"):
             if not 0 <= getattr(self, name) <= 86_400:
                 raise ConfigError(f"{name} is {getattr(self, name)}; give 0 to 86400 (s)")

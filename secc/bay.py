@@ -29,6 +29,7 @@ from v2g.session.admission import Stage
 from v2g.session.clock import Clock
 from v2g.session.endpoint import Ended, Endpoint
 from v2g.session.link import Link, Observe
+from v2g.session.sdp import WirelessRequest
 from v2g.session.transport import Server, ServerTls
 from v2g.session.transport.addresses import link_local, with_zone
 from v2g.session.transport.handshakes import Handshakes
@@ -92,6 +93,7 @@ class Bay:
         self._docked = False  # its device may be down, and must be home before it serves again
         self._said = ""  # what the backend was told of that
         self.leaving = False  # no more cars are taken
+        self.came: Callable[[str], None] = lambda source: None  # called with the address of whoever connects
         self._left = asyncio.Event()  # set whenever a session has gone
         self.tasks = Tasks("v2g.secc", say)
         host = with_zone(link_local(place.iface), place.iface) if place.iface else place.host
@@ -101,7 +103,7 @@ class Bay:
             host,
             port,
             tls,
-            observe=(*observe, *place.observe, lambda *_: Doorkeeper(self.turned_away)),
+            observe=(*observe, *place.observe, self._arrived),
             room={Stage.SILENT: silent},
             seated=self._seated,
             handshakes=handshakes,
@@ -202,6 +204,10 @@ class Bay:
         """Whether this is the session that holds the outlet: no newcomer costs it its connection."""
         return endpoint is self._holder
 
+    def _arrived(self, local: tuple[str, int], peer: tuple[str, int], number: int) -> Doorkeeper:
+        self.came(peer[0].partition("%")[0])
+        return Doorkeeper(self.turned_away)
+
     # --- discovery ---
 
     def welcome(self, source: str) -> Welcome:
@@ -234,6 +240,21 @@ class Bay:
         except Exception:
             log.exception("%s: whether there is a data link cannot be told", self.place.outlet.evse_id)
             return None
+
+    def stands(self, request: WirelessRequest) -> bool | None:
+        """Whether the car that asks over WLAN stands at this outlet: by what pairs the two, else the data link, else the EVSE it names.
+
+        None where that cannot be told.
+        """
+        if request.evse not in ("", self.place.outlet.evse_id):
+            return False
+        try:
+            seen = self.place.evse.stands(request.car)
+        except Exception:
+            log.exception("%s: whether a car stands there cannot be told", self.place.outlet.evse_id)
+            seen = None
+        seen = self.linked() if seen is None else seen
+        return True if seen is None and request.evse else seen
 
     # --- the station of a driver ---
 

@@ -71,6 +71,13 @@ class EVSE:
         """
         return None
 
+    def stands(self, ev_id: str) -> bool | None:
+        """Whether the vehicle that calls itself `ev_id` (EVID, empty where it says none) stands at this outlet. Must not wait.
+
+        Asked for a vehicle that looks for its station over WLAN, where what pairs the two (PPD, P2PS) says so. None: `linked` decides.
+        """
+        return None
+
     def unserviceable(self) -> str:
         """The reason why the outlet serves nobody now; empty while it serves. Cars are then sent elsewhere or refused. Must not wait."""
         return ""

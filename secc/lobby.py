@@ -1,12 +1,15 @@
 """Chooses, among several outlets behind one SDP responder, the outlet that a car is sent to (pure)."""
 
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Collection, Sequence
 from enum import IntEnum
 from typing import Final, Protocol
 
 # A car that was answered connects within a second or two and introduces itself within another few. Until then no other car is sent to the
 # same outlet while there is a choice; a promise is no more than that, so that whoever asks and never comes shuts nobody out.
 PROMISE: Final = 6.0  # s
+# Cars that were answered and have not connected, each an address and a time; of more than that the oldest is forgotten, and answered again.
+AWAITED: Final = 256
 
 
 class Welcome(IntEnum):
@@ -29,23 +32,54 @@ class Door(Protocol):
 
 
 class Lobby:
-    """Chooses an outlet for each request. It remembers to which address each outlet was last promised, and nothing else."""
+    """Chooses an outlet for each request.
 
-    def __init__(self, doors: Sequence[Door]):
-        self._doors = tuple(doors)
+    It remembers to which address each outlet was last promised, and since when it waits for whom it answered. A car that was sent to an
+    outlet whose data link stands, and has not connected `setup` s later, is answered no more until that link has fallen (`look`).
+    """
+
+    def __init__(self, doors: Sequence[Door], setup: float):
+        self._doors, self._setup = tuple(doors), setup
         self._promised: dict[int, tuple[str, float]] = {}  # outlet -> to whom, and when
+        self._awaited: OrderedDict[str, tuple[int, float]] = OrderedDict()  # address -> outlet, and when it was first sent there
 
-    def chosen(self, source: str, now: float) -> int | None:
-        """The index of the outlet for the car at address `source`, None: there is none, the car must ask again. `now` in s."""
-        welcome = {place: each for place, door in enumerate(self._doors) if (each := door.welcome(source)) is not Welcome.NOT}
-        links = {place: self._doors[place].linked() for place in welcome}
+    def chosen(self, source: str, now: float, among: Collection[int] | None = None) -> int | None:
+        """The index of the outlet for the car at address `source`, None: there is none, the car must ask again. `now` in s.
+
+        `among` are the outlets at one of which the car is known to stand; None: any where a data link stands or cannot be told.
+        """
+        places = range(len(self._doors)) if among is None else among
+        welcome = {place: each for place in places if (each := self._doors[place].welcome(source)) is not Welcome.NOT}
+        links = {place: True if among is not None else self._doors[place].linked() for place in welcome}
         possible = [place for place in welcome if links[place]] or [place for place in welcome if links[place] is None]
-        if not possible:
+        if not possible or (among is None and self.late(source, now)):
             return None
         best = min(welcome[place] for place in possible)
         place = min((place for place in possible if welcome[place] is best), key=lambda place: self._reluctance(place, source, now))
         self._promised[place] = source, now
+        if among is None and links[place]:
+            self._await(source, place, now)
         return place
+
+    def late(self, source: str, now: float) -> bool:
+        """Whether the car at `source` was sent to an outlet `setup` s ago or more, and has not connected since."""
+        return source in self._awaited and now - self._awaited[source][1] >= self._setup
+
+    def came(self, source: str) -> None:
+        """The car at `source` has connected to one of the outlets."""
+        self._awaited.pop(source, None)
+
+    def look(self) -> None:
+        """Forget who was sent to an outlet whose data link stands no more: whoever comes by a new one is answered."""
+        fallen = {place for place, _ in self._awaited.values() if not self._doors[place].linked()}
+        for source in [source for source, (place, _) in self._awaited.items() if place in fallen]:
+            del self._awaited[source]
+
+    def _await(self, source: str, place: int, now: float) -> None:
+        before = self._awaited.pop(source, (place, now))
+        self._awaited[source] = before if before[0] == place else (place, now)
+        if len(self._awaited) > AWAITED:
+            self._awaited.popitem(last=False)
 
     def _reluctance(self, place: int, source: str, now: float) -> tuple[int, float]:
         """What was promised to this car comes first, then what is promised to nobody, then the oldest promise."""

@@ -73,6 +73,11 @@ class Outlet:
         if not 1 <= self.price_levels <= 255:
             raise ValueError(f"price_levels is {self.price_levels}; give 1 to 255")
 
+    @property
+    def couplings(self) -> frozenset[int]:
+        """The values of `sdp.Coupling` with which a car finds this outlet over WLAN; empty: cars come by cable alone."""
+        return frozenset(coupling for name in self.services for coupling in SERVICES[name].couplings)
+
     def let_pass(self, deviation: Deviation, now: float) -> tuple[Relaxed, ...]:
         """The record for the trace of a deviation that is used at `now` (monotonic s); empty where the profile does not allow it."""
         return let_pass(deviation, self.profile, now)

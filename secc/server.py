@@ -23,14 +23,14 @@ from secc.lobby import Lobby
 from secc.memory import Memory
 from secc.pause import PausedSessions
 from secc.readers import Readers, short_turns
-from secc.station import TurnedAway
+from secc.responder import Responder
+from secc.watches import LIMITS_PERIOD
 from v2g.legible import logger
 from v2g.session.clock import Clock
 from v2g.session.endpoint import Ended
 from v2g.session.link import Observe
-from v2g.session.sdp import Response, Security
+from v2g.session.sdp import Security
 from v2g.session.transport import ServerTls
-from v2g.session.transport.addresses import link_local
 from v2g.session.transport.discovery import DiscoveryServer
 from v2g.session.transport.handshakes import Handshakes
 from v2g.session.transport.server import silent_room
@@ -69,6 +69,8 @@ class Station:
         common = (tls, clock, paused, verifier, prices, observe, self._over, self._handshakes, self._readers, silent, numbers, say)
         self.bays = [Bay(place, *common, conducts=conducts) for place in places]
         self._security = Security.TLS if tls is not None else Security.NONE
+        self._conducts = conducts
+        self._answers: list[Responder] = []
         self._responders: list[DiscoveryServer] = []
 
     async def __aenter__(self) -> "Station":
@@ -80,8 +82,7 @@ class Station:
             if self._memory is not None:
                 self._tasks.keep("paused sessions", self._memory.follow)
             for iface in dict.fromkeys(bay.place.iface for bay in self.bays if bay.place.iface):
-                self._responders.append(self._responder(iface))
-                await self._responders[-1].start()
+                await self._answer(iface)
         except BaseException:
             self._answer_no_more()
             for bay in started:
@@ -113,22 +114,14 @@ class Station:
         self._handshakes.close()
         self._readers.close()
 
-    def _responder(self, iface: str) -> DiscoveryServer:
-        """Who answers on an interface, for all its outlets: two that answer send every car to whichever is faster."""
-        bays = [bay for bay in self.bays if bay.place.iface == iface]
-        lobby, loop = Lobby(bays), asyncio.get_running_loop()
-
-        def answer(source: str) -> Response | None:
-            chosen = lobby.chosen(source, loop.time())
-            if chosen is None:
-                _undiscovered(bays, iface, loop.time())
-                return None
-            return Response(link_local(iface), bays[chosen].server.port, self._security)
-
-        def refused(why: str) -> None:
-            bays[0].turned_away(TurnedAway(loop.time(), "not discovered", why))
-
-        return DiscoveryServer(iface, answer, refused=refused)
+    async def _answer(self, iface: str) -> None:
+        """Answer discovery on an interface from now on."""
+        now = asyncio.get_running_loop().time
+        answers = Responder(iface, [bay for bay in self.bays if bay.place.iface == iface], self._security, self._conducts, now)
+        self._answers.append(answers)
+        self._responders.append(DiscoveryServer(iface, answers.wired, refused=answers.refused, wireless=answers.wireless))
+        await self._responders[-1].start()
+        self._tasks.keep(f"data links on {iface}", lambda: _watched(answers.lobby))
 
     def _answer_no_more(self) -> None:
         for responder in self._responders:
@@ -161,12 +154,11 @@ class Station:
                 end.set_result(ended)
 
 
-def _undiscovered(bays: Sequence[Bay], iface: str, now: float) -> None:
-    """Tell of a car that was not answered because no outlet is free for it; told to the first that is shut, for all of them."""
-    shut = [(bay, why) for bay in bays if (why := bay.shut())]
-    if shut and not any(bay.leaving for bay in bays):
-        outlets = "; ".join(f"{bay.place.outlet.evse_id}: {why}" for bay, why in shut)
-        shut[0][0].turned_away(TurnedAway(now, "not discovered", f"no outlet on {iface} takes a car: {outlets}"))
+async def _watched(lobby: Lobby) -> None:
+    """Watch the data links of the outlets for as long as the station stands."""
+    while True:
+        await asyncio.sleep(LIMITS_PERIOD)
+        lobby.look()
 
 
 def wall_clock(scale: float = 1.0, epoch: float | None = None) -> Clock:

@@ -1,27 +1,34 @@
 """Which outlet a car is sent to: free, healthy and linked ones only, and no two cars to the same one while there is a choice."""
 
 import asyncio
+import functools
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from secc import server
 from secc.bay import Place
 from secc.config import parse
 from secc.evse import EVSE
-from secc.lobby import PROMISE, Lobby, Welcome
+from secc.lobby import AWAITED, PROMISE, Lobby, Welcome
 from secc.outlet import Outlet
 from secc.server import Station, wall_clock
 from tests.secc.test_server import bench, run
 from tests.starved import again, heed
+from v2g.session.link import Unreachable
+from v2g.session.sdp import Security
+from v2g.session.transport.discovery import DiscoveryServer, discover
 from v2g.settings.strict import ConfigError
 
 ROOT = Path(__file__).parents[2]
+SETUP = 18.0  # s
 FREE, NOT, BACK, SILENT = Welcome.FREE, Welcome.NOT, Welcome.BACK, Welcome.SILENT
 
 
@@ -59,11 +66,11 @@ class Door:
     ],
 )
 def test_a_car_is_sent_where_it_can_be_served(doors: list[Door], chosen: int | None) -> None:
-    assert Lobby(doors).chosen("fe80::1", 0.0) == chosen
+    assert Lobby(doors, SETUP).chosen("fe80::1", 0.0) == chosen
 
 
 def test_two_cars_at_once_are_sent_to_two_outlets_and_each_hears_the_same_again() -> None:
-    lobby = Lobby([Door(), Door()])
+    lobby = Lobby([Door(), Door()], SETUP)
     first, second = lobby.chosen("fe80::1", 0.0), lobby.chosen("fe80::2", 0.1)
     assert {first, second} == {0, 1}
     for number in range(1, 8):
@@ -72,11 +79,73 @@ def test_two_cars_at_once_are_sent_to_two_outlets_and_each_hears_the_same_again(
 
 
 def test_who_asks_and_never_comes_shuts_nobody_out() -> None:
-    lobby = Lobby([Door(), Door()])
+    lobby = Lobby([Door(), Door()], SETUP)
     for number in range(1000):
         assert lobby.chosen(f"fe80::{number:x}", number / 1000) is not None
     assert len(lobby._promised) <= 2
     assert lobby.chosen("fe80::ffff", 1.0 + 2 * PROMISE) == 0
+
+
+def test_a_car_that_was_sent_and_never_came_is_answered_again_after_a_new_data_link_alone() -> None:
+    door = Door(link=True)
+    lobby = Lobby([door], SETUP)
+    for number in range(50):  # it hears the answer, and asks on
+        assert lobby.chosen("fe80::1", number * 0.25) == 0
+    assert lobby.chosen("fe80::1", SETUP - 0.1) == 0
+    assert lobby.chosen("fe80::1", SETUP) is None
+    assert lobby.chosen("fe80::2", SETUP) == 0  # another is not made to pay for it
+    lobby.look()
+    assert lobby.chosen("fe80::1", 1000.0) is None
+    door.link = False
+    lobby.look()
+    door.link = True
+    assert lobby.chosen("fe80::1", 1001.0) == 0
+    lobby.came("fe80::1")
+    assert lobby.chosen("fe80::1", 1001.0 + SETUP) == 0
+
+
+def test_where_no_link_can_be_told_a_car_may_ask_for_ever_and_a_flood_needs_no_memory() -> None:
+    unknown, linked = Lobby([Door()], SETUP), Lobby([Door(link=True)], SETUP)
+    assert [unknown.chosen("fe80::1", at) for at in (0.0, SETUP, 1000.0)] == [0, 0, 0]
+    for number in range(2000):
+        assert linked.chosen(f"fe80::{number:x}", number / 1000) == 0
+    assert len(linked._awaited) == AWAITED
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Wait until it is so, for half a minute at the most."""
+    for _ in range(3000):
+        if true():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it never came about")
+
+
+def test_over_sockets_a_late_car_is_not_answered_and_the_backend_hears_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "DiscoveryServer", functools.partial(DiscoveryServer, port=0))
+
+    async def scenario() -> None:
+        async with bench(iface="lo") as at:
+            told: list[Any] = []
+            at.station.bays[0].turned_away = told.append  # type: ignore[method-assign]
+            at.evse.linked = lambda: True  # type: ignore[method-assign]
+            port, lobby = at.station._responders[0].port, at.station._answers[0].lobby
+            ask = functools.partial(discover, "lo", security=Security.NONE, port=port, attempts=1, retry=5.0)
+            found = await ask()
+            lobby._setup = 0.0
+            with pytest.raises(Unreachable):
+                await ask(retry=0.2)
+            assert "no new data link since" in told[-1].reason
+            _, writer = await asyncio.open_connection(found.host, found.port)
+            await until(lambda: not lobby._awaited)
+            assert (await ask()).attempts == 1  # it came: it may ask again
+            at.evse.linked = lambda: False  # type: ignore[method-assign]
+            await until(lambda: not lobby._awaited)
+            at.evse.linked = lambda: True  # type: ignore[method-assign]
+            assert (await ask()).attempts == 1
+            writer.close()
+
+    run(scenario)
 
 
 def test_an_evse_says_whether_there_is_a_link_and_one_that_fails_costs_no_answer() -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from v2g.session.sap import Protocol
+from v2g.session.sdp import Coupling
 from v2g.session.service import EnergyService
 
 Control = Literal["Scheduled", "Dynamic"]  # who decides on the power: the car within a schedule, or the station
@@ -28,6 +29,10 @@ PROTOCOLS: Final = {name: Protocol(namespace, *VERSION, name, secure=True) for n
 
 _AC_PARAMETERS: Final = ("Connector", "ControlMode", "EVSENominalVoltage", "MobilityNeedsMode", "Pricing")
 _DC_PARAMETERS: Final = ("Connector", "ControlMode", "MobilityNeedsMode", "Pricing")
+_ACDP_COUPLINGS: Final = (  # devices of the station that come to the vehicle, or the vehicle's to the station
+    Coupling.CROSS_RAIL, Coupling.IN_LINE, Coupling.DOME, Coupling.EV_PANTOGRAPH, Coupling.UNDERBODY, Coupling.SIDE,
+    Coupling.MANIPULATOR, Coupling.EV_MANIPULATOR, Coupling.ACD_SIDE,
+)  # fmt: skip
 _BPT_PARAMETERS: Final = ("BPTChannel", "GeneratorMode")
 _AC_PHASES: Final = ("AC_single_phase", "AC_two_phase", "AC_three_phase")  # OCPP's, by number
 
@@ -72,12 +77,14 @@ DC_ACDP: Final = EnergyService(
     connector=1, inlets=(1,),  # said by no parameter
     parameters=("ControlMode", "MobilityNeedsMode"),
     ocpp={"ocpp2.1": ("DC_ACDP",), "ocpp2.0.1": ("DC",)},
+    couplings=_ACDP_COUPLINGS,
 )  # fmt: skip
 DC_ACDP_BPT: Final = EnergyService(
     "DC_ACDP_BPT", 7, PROTOCOLS["acdp"], "acdp", dc=True, bidirectional=True,
     connector=1, inlets=(1,),
     parameters=("ControlMode", "MobilityNeedsMode", *_BPT_PARAMETERS),
     ocpp={"ocpp2.1": ("DC_ACDP_BPT",), "ocpp2.0.1": ("DC",)},
+    couplings=_ACDP_COUPLINGS,
 )  # fmt: skip
 
 AC_DER_IEC: Final = EnergyService(

@@ -20,7 +20,8 @@ class EnergyService:
     `connector` is the value of the parameter Connector that a station says, with `connector_three_phase` where three phases have another;
     `inlets` are the values that fit a car's inlet of this `plug`. `parameters` are those of a parameter set, in their order.
     `ocpp` are OCPP's names of this energy transfer in each version, one for each number of phases or one for all. A service with `der`
-    gives back under grid codes: its messages carry them.
+    gives back under grid codes: its messages carry them. `couplings` are the values of `sdp.Coupling` with which a car may look for the
+    service over WLAN; none: cars come to it by cable alone.
     """
 
     name: str
@@ -35,6 +36,7 @@ class EnergyService:
     ocpp: dict[OcppVersion, tuple[str, ...]]
     connector_three_phase: int | None = None
     der: DerRules = ""
+    couplings: tuple[int, ...] = ()
 
     @property
     def schema_set(self) -> str:

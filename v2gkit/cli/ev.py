@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from evcc.car import Wish
-from evcc.config import Config
+from evcc.config import Config, Wireless
 from evcc.iso20.play import Play
 from pki.errors import CertificateError, StoreError
 from v2g.iso20.services import SERVICES
@@ -82,6 +82,9 @@ def _place(parser: argparse.ArgumentParser) -> None:
     where = parser.add_argument_group("where")
     where.add_argument("--connect", action="append", metavar="HOST:PORT", help="the station's address, IPv6 in brackets")
     where.add_argument("--iface", metavar="NAME", help="find the station by SDP on this interface")
+    where.add_argument(
+        "--wireless", metavar="COUPLING", help="ask over WLAN, with --iface: CROSS_RAIL, WPT, ... (the rest under [wireless], docs/evcc.md)"
+    )
     where.add_argument("--slac", metavar="NAME", help="match first (ISO 15118-3): the interface of the power line modem")
     where.add_argument("--tls", action=argparse.BooleanOptionalAction, default=None, help="TLS 1.3 (default); --no-tls is for benches only")
     where.add_argument("--pki", type=Path, metavar="DIR", help="certificates, as `v2g pki create` writes them")
@@ -208,6 +211,8 @@ def configured(options: argparse.Namespace) -> Config:
     if options.auth:
         given["wish"]["authorizations"] = ("PnC",) if options.auth == "pnc" else ("EIM",)
     try:
+        if options.wireless:
+            given[""]["wireless"] = replace(config.wireless or Wireless(), coupling=options.wireless)
         wish = replace(config.wish, **given["wish"])
         changed = replace(config, wish=wish, goal=replace(config.goal, **given["goal"]), **given[""])
     except ValueError as error:

@@ -74,7 +74,8 @@ def matching(driving: Visit, config: Config, tell: Callable[[str], None]) -> Non
 async def visit(driving: Visit, config: Config, play: Play | None = None) -> dict[str, Any]:
     """Find the station and run the visit; its result and verdict as plain values. Raises ConfigError for a wrong address."""
     leave_on_signal(driving)
-    result = await (driving.at(*address(config.connect)) if config.connect else driving.on(str(config.iface or config.slac)))
+    wireless = config.wireless.request if config.wireless else None
+    result = await (driving.at(*address(config.connect)) if config.connect else driving.on(str(config.iface or config.slac), wireless))
     said = result.as_dict()
     return said if play is None else {**said, **play.as_dict(), "ok": play.passed}
 

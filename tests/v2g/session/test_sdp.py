@@ -1,6 +1,9 @@
 """SECC discovery: the datagrams octet by octet, and what neither side may believe."""
 
+import contextlib
+from dataclasses import replace
 from ipaddress import IPv6Address
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -8,7 +11,7 @@ from hypothesis import strategies as st
 
 from v2g.session import sdp
 from v2g.session.errors import FramingError
-from v2g.session.sdp import Diagnosis, Request, Response, Security, Transport, WirelessRequest, WirelessResponse
+from v2g.session.sdp import UNKNOWN, Coupling, Diagnosis, Request, Response, Security, Transport, WirelessRequest, WirelessResponse
 
 HERE = IPv6Address("fe80::211:22ff:fe33:4401")
 STATION = Response(HERE, 50000)
@@ -67,10 +70,91 @@ def test_any_datagram_is_a_message_or_a_framing_error(datagram: bytes) -> None:
         assert sdp.decode(cls, sdp.encode(message)) == message
 
 
+TEXT = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E)).map(str.rstrip)
+WIRELESS = {WirelessRequest: ("01fe90020000003e", 62), WirelessResponse: ("01fe90030000003b", 59)}
+
+
+@given(st.sampled_from(list(WIRELESS)), st.data())
+def test_any_octets_of_the_right_length_are_a_wireless_message_or_a_framing_error(cls: type[WirelessRequest], data: st.DataObject) -> None:
+    header, length = WIRELESS[cls]
+    head = st.binary(min_size=length - 37, max_size=length - 37)
+    legal = head.map(lambda octets: bytes(5) + b"EV".ljust(20, b"\0") if cls is WirelessRequest else octets[:18] + bytes(4))
+    name = TEXT.filter(lambda text: len(text) <= 37).map(lambda text: text.encode().ljust(37, b"\0"))
+    tail = st.binary(min_size=37, max_size=37)
+    datagram = bytes.fromhex(header) + data.draw(legal | head) + data.draw(name | tail)
+    try:
+        message = sdp.decode(cls, datagram)
+    except FramingError:
+        return
+    assert sdp.decode(cls, sdp.encode(message)) == message
+    assert message.evse_id.isprintable()  # nothing of it can forge a line of the log
+
+
+@given(
+    st.builds(
+        WirelessRequest, st.sampled_from(Security), st.sampled_from(Transport), st.integers(0, 0xFFFF), st.integers(0, 0xFF),
+        TEXT.filter(lambda text: len(text) <= 20), TEXT.filter(lambda text: len(text) <= 37),
+    )
+)  # fmt: skip
+def test_every_wireless_request_goes_over_the_wire_and_back(request: WirelessRequest) -> None:
+    datagram = sdp.encode(request)
+    assert len(datagram) == 70
+    assert sdp.request_of(datagram, wireless=True) == request
+    with pytest.raises(FramingError, match="0x9002"):
+        sdp.request_of(datagram)
+
+
+@given(st.binary(max_size=100))
+def test_any_datagram_is_a_request_or_a_framing_error(datagram: bytes) -> None:
+    for wireless in (False, True):
+        with contextlib.suppress(FramingError):
+            sdp.request_of(datagram, wireless=wireless)
+
+
+@pytest.mark.parametrize(
+    ("octets", "words"),
+    [
+        ("01fe90020000003d" + "00" * 61, "has 61 octets, must have 62"),
+        ("01fe90020000003f" + "00" * 63, "has 63 octets, must have 62"),
+        ("01fe90020000003e" + "00" * 61, "length is 62 octets, the datagram holds 61"),
+        ("01fe90020000003e" + "01" + "00" * 61, "security"),
+        ("01fe90020000003e" + "0001" + "00" * 60, "transport"),
+        ("01fe90020000003e" + "00" * 5 + "0a" + "00" * 56, "ev_id .* printable"),
+        ("01fe90020000003e" + "00" * 25 + "4100" + "42" + "00" * 34, "evse_id .* printable"),
+        ("01fe9002fffffffe" + "00" * 62, "length is 4294967294"),
+    ],
+)
+def test_hostile_requests_over_wlan_are_named_and_refused(octets: str, words: str) -> None:
+    with pytest.raises(FramingError, match=words):
+        sdp.request_of(bytes.fromhex(octets), wireless=True)
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ({}, None),
+        ({"evse_id": ""}, None),
+        ({"evse_id": UNKNOWN}, None),
+        ({"diagnosis": Diagnosis.FINISHED_WITHOUT_EVSE, "evse_id": ""}, None),
+        ({"diagnosis": Diagnosis.ONGOING}, "not found out yet"),
+        ({"diagnosis": Diagnosis.ERROR}, "no place"),
+        ({"coupling": Coupling.WPT}, "coupling 0x10, asked was 0x02"),
+        ({"evse_id": "DE*ABC*E2"}, "the car stands at DE*ABC*E1"),
+        ({"port": 0}, "port 0"),
+        ({"security": Security.NONE}, "downgrade"),
+    ],
+)
+def test_a_car_goes_to_no_place_where_it_does_not_stand(said: dict[str, Any], why: str | None) -> None:
+    asked = WirelessRequest(coupling=Coupling.DOME, evse_id="DE*ABC*E1")
+    answer = replace(WirelessResponse(HERE, 50000, coupling=Coupling.DOME, evse_id="DE*ABC*E1"), **said)
+    reason = sdp.unusable(answer, asked)
+    assert reason is None if why is None else why in str(reason)
+
+
 def test_text_that_fits_no_field_is_our_own_mistake() -> None:
-    with pytest.raises(ValueError, match="at most 20 ASCII"):
+    with pytest.raises(ValueError, match="at most 20 printable ASCII"):
         sdp.encode(WirelessRequest(ev_id="X" * 21))
-    with pytest.raises(FramingError, match="not ASCII"):
+    with pytest.raises(FramingError, match="no printable ASCII"):
         sdp.decode(WirelessRequest, sdp.encode(WirelessRequest())[:-37] + b"\xff" * 37)
 
 

@@ -10,7 +10,7 @@ import socket
 import sys
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv6Address
 from typing import cast
 
@@ -19,7 +19,7 @@ from v2g.session import sdp
 from v2g.session.errors import FramingError
 from v2g.session.link import Unreachable
 from v2g.session.pace import PaceBySource
-from v2g.session.sdp import ATTEMPTS, GROUP, PORT, RETRY, Request, Response, Security
+from v2g.session.sdp import ATTEMPTS, GROUP, PORT, RETRY, Request, Response, Security, WirelessRequest, WirelessResponse
 from v2g.session.transport.addresses import index_of, is_loopback, link_local, with_zone
 from v2g.session.transport.ports import bind
 
@@ -31,6 +31,8 @@ EACH, TOGETHER = (8.0, 16.0), (80.0, 160.0)  # answers per second, at once
 
 Station = Callable[[str], Response | None]
 """Where the car at this address is to connect now, or None: this station is not to be found at present."""
+Wireless = Callable[[str, WirelessRequest], WirelessResponse | None]
+"""What a car at this address is answered that asks so over WLAN, or None: nothing here is for it."""
 
 
 class _Datagrams(asyncio.DatagramProtocol):
@@ -83,12 +85,20 @@ class DiscoveryServer(_Datagrams):
 
     An answer costs nothing and promises nothing: nothing is kept of whoever asks but how often it asked, so that neither a flood nor a
     second car disturbs a session. `station` decides whether there is an answer at all, for instance not before the data link is up.
-    `refused` hears why a request that is one in form can have none.
+    `refused` hears why a request that is one in form can have none. Without `wireless` requests over WLAN are none.
     """
 
-    def __init__(self, interface: str, station: Station, *, port: int = PORT, refused: Callable[[str], None] = lambda why: None):
+    def __init__(
+        self,
+        interface: str,
+        station: Station,
+        *,
+        port: int = PORT,
+        refused: Callable[[str], None] = lambda why: None,
+        wireless: Wireless | None = None,
+    ):
         super().__init__(interface)
-        self._station, self._refused, self.port = station, refused, port
+        self._station, self._refused, self.port, self._wireless = station, refused, port, wireless
         self.answered = 0
         self._pace = PaceBySource(EACH, TOGETHER)
 
@@ -120,11 +130,11 @@ class DiscoveryServer(_Datagrams):
         self.close()
 
     def _heard(self, data: bytes, source: tuple[str | int, ...]) -> None:
-        request = sdp.decode(Request, data)
+        request = sdp.request_of(data, wireless=self._wireless is not None)
         if not self._pace.allows(source[0], asyncio.get_running_loop().time()):
             self._ignore("more requests than a car makes")
             return
-        station = self._station(str(source[0]).partition("%")[0])
+        station = self._place(request, str(source[0]).partition("%")[0])
         answer = sdp.answer(request, station) if station is not None else None
         if answer is None:
             if station is not None:
@@ -133,6 +143,11 @@ class DiscoveryServer(_Datagrams):
             return
         self.answered += 1
         self._send(answer, source)
+
+    def _place(self, request: Request | WirelessRequest, source: str) -> Response | WirelessResponse | None:
+        if isinstance(request, Request):
+            return self._station(source)
+        return self._wireless(source, request) if self._wireless is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,19 +159,20 @@ class Found:
     security: Security
     attempts: int  # requests it took
     source: str  # who sent the answer; normally the host itself
+    evse_id: str = ""  # where the car stands, as an answer over WLAN may say
     ignored: tuple[tuple[str, int], ...] = ()  # what else was heard, and how often
 
 
 class _Asking(_Datagrams):
     """The car's side: the first usable answer counts."""
 
-    def __init__(self, interface: str, request: Request):
+    def __init__(self, interface: str, request: Request | WirelessRequest):
         super().__init__(interface)
         self._request = request
-        self.answer: asyncio.Future[tuple[Response, str]] = asyncio.get_running_loop().create_future()
+        self.answer: asyncio.Future[tuple[Response | WirelessResponse, str]] = asyncio.get_running_loop().create_future()
 
     def _heard(self, data: bytes, source: tuple[str | int, ...]) -> None:
-        response = sdp.decode(Response, data)
+        response = sdp.decode(Response, data) if isinstance(self._request, Request) else sdp.decode(WirelessResponse, data)
         reason = sdp.unusable(response, self._request, loopback=self.loopback)
         if reason is not None:
             self._ignore(f"an answer with {reason}")
@@ -175,14 +191,15 @@ async def discover(
     attempts: int = ATTEMPTS,
     retry: float = RETRY,
     port: int = PORT,
+    wireless: WirelessRequest | None = None,
 ) -> Found:
     """Ask on an interface until a station answers: `attempts` requests, one every `retry` seconds, from a port of 49152 to 65535.
 
     Answers that cannot be used, among them any without TLS to a request for TLS, are counted and not believed [V2G20-1237]. Raises
     Unreachable when there is no such interface, it has no link-local address, or nobody answered; the message says which, and what else was
-    heard.
+    heard. With `wireless` the car asks over WLAN with that, protected as `security` says.
     """
-    asking = _Asking(interface, Request(security))
+    asking = _Asking(interface, Request(security) if wireless is None else replace(wireless, security=security))
     sock = _socket(asking._index, interface, shared=False)  # whoever shares its port may get its answers
     try:
         bind(sock, (str(await _own_address(interface)), 0, 0, asking._index))
@@ -198,7 +215,8 @@ async def discover(
                 async with asyncio.timeout(retry):
                     response, source = await asyncio.shield(asking.answer)
                 host = with_zone(response.address, interface)
-                return Found(host, response.port, response.security, attempt, source, tuple(asking.ignored.items()))
+                place = response.evse_id if isinstance(response, WirelessResponse) else ""
+                return Found(host, response.port, response.security, attempt, source, place, tuple(asking.ignored.items()))
     finally:
         sock.close() if asking._transport is None else asking._transport.close()
     heard = "; ".join(f"{count} x {reason}" for reason, count in asking.ignored.items()) or "nothing was heard at all"
