@@ -76,7 +76,10 @@ def fall_back(charger: Charger, evse: Evse, now: float) -> None:
 
 
 def alike(before: Needs, after: Needs, wall: float) -> bool:
-    """Whether the CSMS need not be told of changed needs: energies do not count, nor does 5 % of the stay. `wall` is epoch s."""
+    """Whether the CSMS need not be told of changed needs: energies do not count, nor does 5 % of the stay. `wall` is epoch s.
+
+    Nor do the times of an offer of energy, which a polling car may move along; its powers, prices and currency do.
+    """
     if (before.departure is None) != (after.departure is None):
         return False
     if before.departure is not None and after.departure is not None:
@@ -85,7 +88,8 @@ def alike(before: Needs, after: Needs, wall: float) -> bool:
             return False
     wishes = (before.target_soc, before.minimum_soc, before.bidirectional) == (after.target_soc, after.minimum_soc, after.bidirectional)
     powers = ("charge_maximum", "discharge_maximum")
-    return wishes and all(math.isclose(getattr(before, name), getattr(after, name), rel_tol=0.1) for name in powers)
+    sold = [needs.energy_offer and needs.energy_offer.terms for needs in (before, after)]
+    return wishes and sold[0] == sold[1] and all(math.isclose(getattr(before, name), getattr(after, name), rel_tol=0.1) for name in powers)
 
 
 def _tell_needs(charger: Charger, evse: Evse, now: float, since: float | None = None) -> bool:
@@ -180,7 +184,13 @@ def _tx_schedules(charger: Charger, evse: Evse) -> list[Payload]:
 
 def _theirs(charger: Charger, needs: Needs) -> Needs:
     """The needs by the clock of the CSMS."""
-    return replace(needs, departure=None if needs.departure is None else needs.departure + charger.skew)
+    own, skew = needs.energy_offer, charger.skew
+    sold = None if own is None else replace(own, power=_later(own.power, skew), price=_later(own.price, skew))
+    return replace(needs, departure=None if needs.departure is None else needs.departure + skew, energy_offer=sold)
+
+
+def _later(series: Series, seconds: float) -> Series:
+    return replace(series, start=series.start + seconds)
 
 
 def _end(charger: Charger, needs: Needs, wall: float) -> float:

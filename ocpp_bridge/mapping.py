@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
 
+from ocpp_bridge.energy_offer import energy_offer_of
 from ocpp_bridge.profiles import Composite, Period
 from ocpp_bridge.schemas import Payload, Version
 from ocpp_bridge.times import epoch, timestamp
@@ -106,6 +107,8 @@ def needs_of(evse: int, wish: Wish, version: Version) -> Payload:
             "mobilityNeedsMode": NEEDS_MODES[wish.selected.mobility_needs],
             "v2xChargingParameters": {name: rounded(value) for name, value in said.items() if value is not None},
         }
+        if needs.energy_offer is not None:
+            charging["evEnergyOffer"] = energy_offer_of(needs.energy_offer)
     else:
         charging |= _parameters_201(wish)
     return {"evseId": evse, "maxScheduleTuples": needs.max_points, "chargingNeeds": charging}

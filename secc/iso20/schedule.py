@@ -130,16 +130,10 @@ def equal_needs(a: Needs, b: Needs | None, wall: float) -> bool:
         bound = SAME_DEPARTURE if name == "departure" else max(SAME_ENERGY, SAME_SHARE * abs(other or 0.0))
         if one is not None and abs(one - other) >= bound:
             return False
-    if _asks(a) != _asks(b):
+    if (a.energy_offer and a.energy_offer.terms) != (b.energy_offer and b.energy_offer.terms):
         return False
     without: dict[str, Any] = dict.fromkeys(("departure", "energy_offer", *MOVING))
     return replace(a, **without) == replace(b, **without)
-
-
-def _asks(needs: Needs) -> object:
-    """The car's own offer without its times, which a polling car may move along."""
-    own = needs.energy_offer
-    return None if own is None else (own.power.values, own.price.values, own.currency)
 
 
 def needs_of(request: ScheduleExchangeReq, known: Context) -> Needs:

@@ -38,6 +38,7 @@ from secc.station import (
 from tests.ocpp_bridge.ocpp_stand import LIMITS, NEEDS, WALL, charger
 from tests.ocpp_bridge.test_mapping import chain
 from tests.ocpp_bridge.test_profiles import DEFAULT, SETPOINT, profile
+from v2g.energy.needs import EnergyOffer
 from v2g.energy.offer import Offer, Tuple
 from v2g.energy.series import Series
 from v2g.reasons import Reason
@@ -623,6 +624,25 @@ def test_a_car_that_polls_is_asked_for_once():
     assert len(p.run(15.0).planned) == 1
     p.want(NeedsChanged(0.0, NEEDS, True))
     assert len(p.run().planned) == 1
+
+
+def test_what_a_car_sells_is_told_by_the_clock_of_the_csms_and_again_when_its_terms_change():
+    def asks(price, at=WALL):
+        return replace(NEEDS, energy_offer=EnergyOffer(Series.constant(at, 3600, 9_000.0), Series.constant(at, 3600, price), "EUR"))
+
+    p = Played()
+    p.ahead = 600.0
+    p.boot().arrive()
+    p.install(SETPOINT)
+    p.want(PowerStarted(0.0), NeedsChanged(0.0, asks(0.3), False))
+    own = p.calls("NotifyEVChargingNeeds")[1]["chargingNeeds"]["evEnergyOffer"]
+    assert {epoch(own[name]["timeAnchor"]) for name in ("evPowerSchedule", "evAbsolutePriceSchedule")} == {WALL + 600.0}
+    p.install(SETPOINT)
+    p.want(NeedsChanged(0.0, asks(0.3, WALL + 5), False))  # it has moved along: nothing new
+    assert len(p.calls("NotifyEVChargingNeeds")) == 2
+    p.want(NeedsChanged(0.0, asks(0.4, WALL + 5), False))
+    own = p.calls("NotifyEVChargingNeeds")[2]["chargingNeeds"]["evEnergyOffer"]
+    assert own["evAbsolutePriceSchedule"]["evAbsolutePriceScheduleEntries"][0]["evPriceRule"][0]["energyFee"] == 0.4
 
 
 def test_an_energy_transfer_that_is_refused_ends_the_session():

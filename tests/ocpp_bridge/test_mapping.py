@@ -1,6 +1,8 @@
 """The two vocabularies: every field of a message where the tables put it, and no power beyond a limit on the way."""
 
 import base64
+import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -19,9 +21,10 @@ from ocpp_bridge.schemas import check
 from ocpp_bridge.times import epoch, timestamp
 from secc.station import EVReported, Limits, MeterReading, ScheduleChosen, ServiceSelected
 from tests.ocpp_bridge.ocpp_stand import LIMITS, NEEDS, WALL
+from v2g.energy.needs import EnergyOffer
 from v2g.energy.series import Series, Step
 from v2g.iso20.services import SERVICES
-from v2gkit.csms.steering import Strategy, needs_of, steering
+from v2gkit.csms.steering import Strategy, needs_of, selling, steering
 
 
 def wish(service="DC_BPT", control="Dynamic", needs=NEEDS, limits=LIMITS):
@@ -69,6 +72,75 @@ def test_a_csms_reads_the_needs_as_the_station_meant_them():
     for name in ("departure", "energy_target", "energy_maximum", "energy_minimum", "v2x_maximum", "v2x_minimum", "charge_maximum"):
         assert getattr(read, name) == getattr(NEEDS, name)
     assert read.bidirectional
+
+
+def sold(*prices, power=9_000.0, start=WALL, currency="EUR"):
+    steps = tuple(Step(3600.0, price) for price in prices)
+    return EnergyOffer(Series(start, (Step(10_800.0, power),) if power is not None else ()), Series(start, steps), currency)
+
+
+def test_a_csms_is_told_what_a_car_offers_to_give_back():
+    said = mapping.needs_of(1, wish(control="Scheduled", needs=replace(NEEDS, energy_offer=sold(0.30, 0.45))), "ocpp2.1")
+    check("ocpp2.1", "NotifyEVChargingNeeds", "Request", said)
+    own = said["chargingNeeds"]["evEnergyOffer"]
+    assert own == {
+        "evPowerSchedule": {"timeAnchor": timestamp(WALL), "evPowerScheduleEntries": [{"duration": 10_800, "power": -9_000.0}]},
+        "evAbsolutePriceSchedule": {
+            "timeAnchor": timestamp(WALL),
+            "currency": "EUR",
+            "priceAlgorithm": "urn:iso:std:iso:15118:-20:PriceAlgorithm:1-Power",
+            "evAbsolutePriceScheduleEntries": [
+                {"duration": 3600, "evPriceRule": [{"energyFee": 0.30, "powerRangeStart": -9_000.0}]},
+                {"duration": 3600, "evPriceRule": [{"energyFee": 0.45, "powerRangeStart": -9_000.0}]},
+            ],
+        },
+    }
+    assert "evEnergyOffer" not in mapping.needs_of(1, wish(), "ocpp2.1")["chargingNeeds"]
+    older = mapping.needs_of(1, wish(needs=replace(NEEDS, energy_offer=sold(0.30))), "ocpp2.0.1")
+    check("ocpp2.0.1", "NotifyEVChargingNeeds", "Request", older)
+    assert "evEnergyOffer" not in older["chargingNeeds"]
+
+
+@pytest.mark.parametrize("own", [sold(), sold(0.3, power=None), sold(power=None), sold(0.3, power=0.0)])
+def test_an_offer_of_nothing_is_told_as_one_of_no_power(own):
+    said = mapping.needs_of(1, wish(needs=replace(NEEDS, energy_offer=own)), "ocpp2.1")
+    check("ocpp2.1", "NotifyEVChargingNeeds", "Request", said)
+    read = needs_of(said).energy_offer
+    assert read.asked("EUR", [WALL], [WALL + 60])[0][0] == 0.0
+    assert selling(said["chargingNeeds"]) == "sells nothing"
+
+
+steps = st.lists(st.tuples(st.integers(1, 0xFFFF_FFFF), st.floats(0, 1e6).map(lambda value: round(value, 3))), max_size=1024)
+
+
+@given(steps, steps, st.integers(0, 2**64 - 1), st.sampled_from(["EUR", "SEK", "X"]))
+def test_any_offer_of_a_car_is_valid_and_read_as_it_was_meant(powers, prices, start, currency):
+    series = [Series(float(start), tuple(Step(float(duration), value) for duration, value in each)) for each in (powers, prices)]
+    own = EnergyOffer(*series, currency).joined()
+    said = mapping.needs_of(1, wish(needs=replace(NEEDS, energy_offer=own)), "ocpp2.1")
+    check("ocpp2.1", "NotifyEVChargingNeeds", "Request", said)
+    assert len(json.dumps(said)) < 40_000
+    read = needs_of(said).energy_offer
+    assert len(read.power.steps) <= 96
+    assert max(read.power.values, default=0.0) <= max(own.power.values, default=0.0)
+    if own.power.steps and own.price.steps and max(duration for duration, _ in powers + prices) < 366 * 86_400:
+        assert [step.value for step in read.power.steps] == list(own.power.values)
+        assert read.price.values == pytest.approx(own.price.values)
+        assert read.currency == currency
+
+
+@pytest.mark.parametrize(
+    ("own", "words"),
+    [
+        ({}, ""),
+        ({"evPowerSchedule": {"timeAnchor": timestamp(WALL), "evPowerScheduleEntries": [{"duration": 3600, "power": 5000}]}}, "for 0  per"),
+        ({"evPowerSchedule": {"timeAnchor": "2024-06-30T23:59:60Z", "evPowerScheduleEntries": []}}, "cannot be read"),
+        ({"evPowerSchedule": {"timeAnchor": timestamp(WALL), "evPowerScheduleEntries": [{"duration": 10**400, "power": -5000}]}}, "5.0 kW"),
+        ({"evPowerSchedule": {"timeAnchor": timestamp(WALL), "evPowerScheduleEntries": [{"duration": -5, "power": -5000}]}}, "nothing"),
+    ],
+)
+def test_a_csms_reads_what_any_station_says_of_an_offer(own, words):
+    assert words in selling({"evEnergyOffer": own})
 
 
 # --- schedules ---

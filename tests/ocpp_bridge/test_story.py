@@ -16,7 +16,9 @@ from secc.station import (
     StopAsked,
 )
 from tests.ocpp_bridge.ocpp_stand import NEEDS, WALL, stand
+from v2g.energy.needs import EnergyOffer
 from v2g.energy.prices import parse_prices
+from v2g.energy.series import Series
 from v2g.energy.setpoint import violations
 from v2g.energy.site import Site
 from v2g.iso20.services import SERVICES
@@ -98,6 +100,28 @@ def test_a_bidirectional_session_by_prices_from_boot_to_goodbye():
             < order.index("NotifyEVChargingNeeds")
             < order.index("NotifyEVChargingSchedule")
         )
+
+    run(scene)
+
+
+@pytest.mark.parametrize(("asked", "gives"), [(0.1, True), (5.0, False)])
+def test_a_csms_plans_with_what_the_car_asks_for_a_kwh_and_says_so(asked, gives):
+    async def scene():
+        heard = []
+        async with stand(by_prices()) as s:
+            s.csms._say = heard.append
+            s.arrive()
+            s.pnc()
+            await s.fact(Authorized)
+            hours = 12 * 3600
+            own = EnergyOffer(Series.constant(WALL - 60, hours, 9_000.0), Series.constant(WALL - 60, hours, asked), "EUR")
+            s.ask(replace(NEEDS, energy_offer=own))
+            offer = (await s.fact(ScheduleReady)).offer
+            least = min(offer.tuples[0].power.values)
+            assert (least < 0) is gives
+            assert least >= -9_000.0
+            told = [entry.text for entry in heard if entry.topic == "needs"]
+            assert told == [f"EVSE 1 wants DC_BPT ScheduledControl, sells up to 9.0 kW for {asked:g} EUR per kWh, for 12.0 h"]
 
     run(scene)
 

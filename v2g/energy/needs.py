@@ -1,10 +1,13 @@
 """What a car wants from its stay: energy, powers and a departure, as plain numbers."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from typing import Final
 
-from v2g.energy.series import Series
+from v2g.energy.series import Series, Step
+
+OFFERED: Final = 96  # steps of an offer, a day of quarter-hours: a plan is cut at each, and 2048 of them would cost seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +18,15 @@ class EnergyOffer:
     price: Series  # currency/kWh
     currency: str  # ISO 4217
 
+    @property
+    def terms(self) -> tuple[tuple[float, ...], tuple[float, ...], str]:
+        """Powers, prices and currency without their times, which a car that asks again may move along."""
+        return self.power.values, self.price.values, self.currency
+
+    def joined(self) -> "EnergyOffer":
+        """The offer in at most `OFFERED` steps of power and of price: what is joined offers its least power at its highest price."""
+        return EnergyOffer(_joined(self.power, min), _joined(self.price, max), self.currency)
+
     def asked(self, currency: str, starts: Sequence[float], ends: Sequence[float]) -> list[tuple[float, float]]:
         """The offer over each span from a start to an end (epoch s), as (W, price per kWh): the lower power and higher price of its ends.
 
@@ -23,6 +35,13 @@ class EnergyOffer:
         powers, prices = ([series.sample(times) for times in (starts, ends)] for series in (self.power, self.price))
         spans = zip(*powers, *prices, strict=True)
         return [_strictest(*span) if currency == self.currency else NOTHING for span in spans]
+
+
+def _joined(series: Series, choose: Callable[[Sequence[float]], float]) -> Series:
+    steps = series.merged().steps
+    each = -(-len(steps) // OFFERED) or 1
+    blocks = [steps[first : first + each] for first in range(0, len(steps), each)]
+    return Series(series.start, tuple(Step(math.fsum(s.duration for s in block), choose([s.value for s in block])) for block in blocks))
 
 
 NOTHING = (0.0, math.inf)

@@ -29,7 +29,7 @@ from v2gkit.authorities.passwords import Door
 from v2gkit.csms.door import STATIONS, Admission, Bounded, answers, seat, station_id
 from v2gkit.csms.shortage import say_once_a_minute
 from v2gkit.csms.stations import Entry, Station, Transaction, story_of, verdict_on
-from v2gkit.csms.steering import Strategy, needs_of, steering, within
+from v2gkit.csms.steering import Strategy, needs_of, selling, steering, within
 
 if TYPE_CHECKING:
     from v2gkit.csms.certificates import LabPki
@@ -245,7 +245,8 @@ class Csms:
     def _needs(self, station: Station, payload: Payload) -> Payload:
         tx, charging = station.running(payload["evseId"]), payload["chargingNeeds"]
         wish = charging["requestedEnergyTransfer"], charging.get("controlMode", "")
-        self._note(station, "needs", f"EVSE {payload['evseId']} wants {' '.join(filter(None, wish))}", payload)
+        said = f"EVSE {payload['evseId']} wants {' '.join(filter(None, wish))}"
+        self._note(station, "needs", ", ".join(filter(None, (said, selling(charging)))), payload)
         if tx is None:
             return {"status": "Rejected", "statusInfo": {"reasonCode": "TxNotFound"}}
         tx.needs.append(payload)

@@ -5,6 +5,7 @@ from datetime import tzinfo
 from itertools import pairwise
 from typing import Any, Literal
 
+from ocpp_bridge.energy_offer import PRICE_ALGORITHM, energy_offer
 from ocpp_bridge.times import epoch, timestamp
 from v2g.energy.needs import Needs
 from v2g.energy.offer import Tuple, offer
@@ -18,7 +19,6 @@ from v2gkit.wall import LOCAL
 
 Payload = dict[str, Any]
 Kind = Literal["prices", "setpoint", "none"]
-PRICE_ALGORITHM = "urn:iso:std:iso:15118:-20:PriceAlgorithm:1-Power"
 LONGEST = 48 * 3600.0  # s; no profile reaches further
 
 
@@ -49,8 +49,8 @@ class Strategy:
         )
 
 
-def needs_of(payload: Payload) -> Needs:
-    """The car's needs from a NotifyEVChargingNeeds of 2.1 or 2.0.1."""
+def needs_of(payload: Payload, currency: str = "EUR") -> Needs:
+    """The car's needs from a NotifyEVChargingNeeds of 2.1 or 2.0.1. In `currency` is what a car offers without a price."""
     charging = payload["chargingNeeds"]
     v2x = charging.get("v2xChargingParameters", {})
     ac, dc = charging.get("acChargingParameters", {}), charging.get("dcChargingParameters", {})
@@ -74,7 +74,24 @@ def needs_of(payload: Payload) -> Needs:
         target_soc=v2x.get("targetSoC"),
         soc=dc.get("stateOfCharge"),
         capacity=dc.get("evEnergyCapacity"),
+        energy_offer=energy_offer(charging.get("evEnergyOffer", {}), currency),
     )
+
+
+def selling(charging: Payload) -> str:
+    """What a car offers to give back, by its chargingNeeds, in words; empty where it makes no offer."""
+    try:
+        own = energy_offer(charging.get("evEnergyOffer", {}), "")
+    except ValueError as error:
+        return f"makes an offer that cannot be read: {error}"
+    if own is None:
+        return ""
+    power = max(own.power.values, default=0.0)
+    if not power:
+        return "sells nothing"
+    prices = sorted({round(price, 4) for price in own.price.values}) or [0.0]
+    asked = f"{prices[0]:g}" if len(prices) == 1 else f"{prices[0]:g} to {prices[-1]:g}"
+    return f"sells up to {power / 1000:.1f} kW for {asked} {own.currency} per kWh, for {own.power.duration / 3600:.1f} h"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +105,9 @@ class Steering:
 
 def steering(payload: Payload, strategy: Strategy, wall: float, transaction: str, profile_id: int, version: str) -> Steering | None:
     """The profile to send after a NotifyEVChargingNeeds; None: the station shall decide. Takes up to tenths of a second."""
-    needs = needs_of(payload)
     if strategy.kind == "none":
         return None
+    needs = needs_of(payload, strategy.priced(wall).currency)
     head = {"id": profile_id, "stackLevel": 0, "chargingProfilePurpose": "TxProfile", "transactionId": transaction}
     if strategy.kind == "setpoint" and version == "ocpp2.1":
         period = {"startPeriod": 0, "operationMode": "CentralSetpoint", "setpoint": within(strategy.setpoint, needs)}
