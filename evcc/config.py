@@ -21,8 +21,10 @@ control = "Scheduled"
 target_soc = 80
 [battery]                 # fields of evcc.ev.Battery
 capacity = 77000
-[dc]                      # fields of evcc.ev.Inlet, also [ac], [mcs] and [acdp]
+[dc]                      # fields of evcc.ev.Inlet, also [ac], [mcs], [acdp] and [wpt]
 charge_power = 150000
+[vehicle_device]          # fields of v2g.session.wireless.VehicleDevice, for WPT
+clearance = 250
 [inverter]                # fields of evcc.inverter.Rating, for AC_DER
 power = 11000             # VA
 [grid]                    # what it measures
@@ -35,7 +37,7 @@ from typing import Any
 
 from evcc.car import Car, Wish
 from evcc.credentials import Contract
-from evcc.ev import AC_INLET, ACDP_INLET, MCS_INLET, Battery, Ev, Inlet
+from evcc.ev import AC_INLET, ACDP_INLET, MCS_INLET, WPT_INLET, Battery, Ev, Inlet
 from evcc.generations import CONDUCTS
 from evcc.goal import Goal
 from evcc.inverter import Rating
@@ -43,6 +45,7 @@ from pki.status_book import Revocation
 from v2g.energy.der import Grid
 from v2g.session.clock import Clock
 from v2g.session.sdp import UNKNOWN, Coupling, Pairing, WirelessRequest, encode
+from v2g.session.wireless import VehicleDevice
 from v2g.settings import suggestion
 from v2g.settings.strict import ConfigError, read
 
@@ -96,6 +99,8 @@ class Config:
     ac: Inlet = AC_INLET
     mcs: Inlet = MCS_INLET
     acdp: Inlet = ACDP_INLET
+    wpt: Inlet = WPT_INLET
+    vehicle_device: VehicleDevice = field(default_factory=VehicleDevice)
     inverter: Rating = field(default_factory=Rating)
     grid: Grid = field(default_factory=Grid)
 
@@ -118,9 +123,8 @@ class Config:
         goal = self.goal
         if self.departure_in is not None:
             goal = replace(goal, departure=clock.wall(now) + self.departure_in)
-        ev = Ev(
-            self.battery, self.dc, self.ac, self.mcs, self.acdp, self.inverter, self.grid, energy=self.soc / 100.0 * self.battery.capacity
-        )
+        named = ("battery", "dc", "ac", "mcs", "acdp", "wpt", "vehicle_device", "inverter", "grid")
+        ev = Ev(**{name: getattr(self, name) for name in named}, energy=self.soc / 100.0 * self.battery.capacity)
         return Car(ev, goal, self.wish, clock, contract, now=now)
 
 

@@ -12,6 +12,7 @@ from typing import Protocol
 from evcc.inverter import Rating
 from v2g.energy.der import Grid
 from v2g.session.service import Plug
+from v2g.session.wireless import VehicleDevice
 
 STRIDE = 100  # that a simulated car comes nearer to its place between two messages
 SECONDS_PER_HOUR = 3600.0
@@ -154,6 +155,8 @@ MCS_INLET = Inlet(
     voltage=1_250.0,
 )
 
+WPT_INLET = Inlet(charge_power=11_000.0, charge_power_minimum=500.0, discharge_power=0.0)  # currents and voltages say nothing there
+
 
 class EV(Protocol):
     """The interface of a session to the car's hardware; `Ev` is a simulated one. No method may wait.
@@ -165,6 +168,7 @@ class EV(Protocol):
     battery: Battery
     inverter: Rating
     grid: Grid
+    vehicle_device: VehicleDevice  # of WPT
     energy: float  # Wh
     charged: float  # Wh metered at the plug
     discharged: float  # Wh metered at the plug
@@ -208,6 +212,8 @@ class Ev:
     ac: Inlet = AC_INLET
     mcs: Inlet = MCS_INLET
     acdp: Inlet = ACDP_INLET
+    wpt: Inlet = WPT_INLET
+    vehicle_device: VehicleDevice = field(default_factory=VehicleDevice)  # of WPT
     inverter: Rating = field(default_factory=Rating)
     grid: Grid = field(default_factory=Grid)  # what the inverter measures: set it, and it answers in the next loop
     energy: float = math.nan  # Wh; 20 % unless given
@@ -223,7 +229,7 @@ class Ev:
 
     def inlet(self, plug: Plug) -> Inlet:
         """The limits of the inlet for a plug."""
-        return {"ac": self.ac, "dc": self.dc, "mcs": self.mcs, "acdp": self.acdp}[plug]
+        return {"ac": self.ac, "dc": self.dc, "mcs": self.mcs, "acdp": self.acdp, "wpt": self.wpt}[plug]
 
     @property
     def soc(self) -> float:

@@ -107,7 +107,7 @@ def _of_a_phase(period: Payload) -> bool:
 
 
 def _at_dc(case: Case, faulty: Callable[[Payload], bool]) -> bool:
-    return any(outlet.dc for outlet in case.touched) and any(faulty(schedule) for schedule in case.schedules)
+    return any(outlet.in_watts for outlet in case.touched) and any(faulty(schedule) for schedule in case.schedules)
 
 
 def _phased(schedule: Payload) -> bool:

@@ -131,15 +131,17 @@ class Evse:
         return any(SERVICES[service].bidirectional for service in self.services)
 
     @property
-    def dc(self) -> bool:
-        """Whether the EVSE gives direct current."""
-        return any(SERVICES[service].dc for service in self.services)
+    def in_watts(self) -> bool:
+        """Whether the EVSE is limited in W alone: it gives no current of the mains, but direct current or a field."""
+        return any(not SERVICES[service].mains for service in self.services)
 
     @property
     def outlet(self) -> Outlet:
         """The EVSE as charging profiles need it: AC or DC, phases, voltage, transaction."""
         tx = self.transaction
-        return Outlet(self.id, self.dc, self.limits.phases, self.limits.nominal_voltage, tx.id if tx else None, tx.started if tx else 0.0)
+        return Outlet(
+            self.id, self.in_watts, self.limits.phases, self.limits.nominal_voltage, tx.id if tx else None, tx.started if tx else 0.0
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +214,7 @@ class Charger:
                 ("EVSE.DischargePower", f"{evse.limits.discharge_power:.0f}" if evse.gives_back else "0"),
             ):
                 self.variables[DeviceModel.key(name, evse.id)] = value
-        if all(evse.dc for evse in self.evses.values()):
+        if all(evse.in_watts for evse in self.evses.values()):
             self.variables["SmartChargingCtrlr.RateUnit"] = "W"  # amperes at a DC outlet say nothing without its voltage
         self.configure()
 

@@ -100,7 +100,8 @@ def needs_of(evse: int, wish: Wish, version: Version) -> Payload:
     if needs.departure is not None:
         charging["departureTime"] = timestamp(needs.departure)
     if version == "ocpp2.1":
-        said = {name: value(needs, limits) for name, value in V2X}
+        wireless = SERVICES[wish.selected.service].wireless  # whose currents and voltages are none of a vehicle
+        said = {name: value(needs, limits) for name, value in V2X if not (wireless and name.endswith(("Current", "Voltage")))}
         charging |= {
             "availableEnergyTransfer": transfers(wish.available, limits.phases, version),
             "controlMode": CONTROLS[wish.selected.control],
@@ -119,7 +120,7 @@ def _parameters_201(wish: Wish) -> Payload:
     needs, limits = wish.needs, wish.limits
     power = min(needs.charge_maximum, limits.charge_power)
     energy = max(round(_least(needs.target, needs.energy_maximum, 1e6) or 0.0), 0)
-    if not SERVICES[wish.selected.service].dc:
+    if SERVICES[wish.selected.service].mains:
         volts = limits.nominal_voltage
         current = {
             "evMaxCurrent": int(power / volts / limits.phases),

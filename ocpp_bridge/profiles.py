@@ -35,7 +35,7 @@ class Outlet:
     """An EVSE as charging profiles need it. `transaction` is the id of the running one, `started` its start (epoch s)."""
 
     evse: int
-    dc: bool
+    in_watts: bool  # it gives direct current, or a field: amperes and phases say nothing of it
     phases: int = 3
     voltage: float = 230.0  # V, phase to neutral
     transaction: str | None = None

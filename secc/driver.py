@@ -7,17 +7,20 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from secc.engine import SeccSession
 from secc.evse import EVSE
+from secc.held import Station
 from secc.opening import HOMING_LIMIT, SAFE_LIMIT, open_outlet, send_home
 from secc.station import (
+    AlignmentIs,
     Arrival,
     AuthorizationRefused,
     AuthorizationWanted,
     Authorized,
     Backend,
+    CheckAlignment,
     CheckedOut,
     CheckInReported,
     CheckIsolation,
@@ -40,6 +43,8 @@ from secc.station import (
     OutletTaken,
     OutOfService,
     OutputMeasured,
+    PairingIs,
+    PairVehicle,
     PlaceIs,
     PositionIs,
     PowerStarted,
@@ -66,30 +71,17 @@ LATEST = (SetOutput, SetPower)  # of these only the last that waits is carried o
 REFUSED = AuthorizationRefused(Reason.CARD_REFUSED, "the outlet refuses the card, app or code that was shown")
 
 
-class Station(Protocol):
-    """The outlet that a driver belongs to, as far as it shares it with other sessions."""
-
-    def taken(self, driver: "Driver") -> bool:
-        """Whether another session than that of `driver` has the outlet and keeps it."""
-
-    def claim(self, driver: "Driver") -> "Driver | None":
-        """Give the outlet to a driver; returns the driver that has lost it, None if nobody had it."""
-
-    def release(self, driver: "Driver") -> None:
-        """Called when a driver's session is over and the outlet safe: it is free again."""
-
-    def unserviceable(self) -> str:
-        """The reason why the outlet serves nobody now; empty if it serves."""
-
-    def broken(self, driver: "Driver", why: str, docked: bool) -> None:
-        """Called when a driver's session is over and the outlet is not safe, because of `why`; `docked`: a device may be down."""
-
-
 class Driver:
     """One session with its hardware and backend. `now` gives the monotonic time (s); `nudge` makes the pump look at the session again."""
 
     def __init__(
-        self, session: SeccSession, evse: EVSE, backend: Backend, station: Station, now: Callable[[], float], nudge: Callable[[], None]
+        self,
+        session: SeccSession,
+        evse: EVSE,
+        backend: Backend,
+        station: "Station[Driver]",
+        now: Callable[[], float],
+        nudge: Callable[[], None],
     ):
         self.session, self.evse, self.backend = session, evse, backend
         self._station, self._now, self._nudge = station, now, nudge
@@ -193,7 +185,7 @@ class Driver:
                 return  # the backend hears it when the outlet has nobody to ask
             case LockConnector() | CheckIsolation() | SetOutput() | SetPower() | CloseContactor() | OpenContactor():
                 self._command(event)
-            case ConnectDevice() | DisconnectDevice():
+            case ConnectDevice() | DisconnectDevice() | CheckAlignment():
                 self._command(event)
             case Objected(request=request, code=code, objection=said):
                 cited = f" [{said.requirement}]" if said.requirement else ""
@@ -205,9 +197,11 @@ class Driver:
                 self._start("reading", self._watch.read_meter)
             case ServiceSelected():
                 self._docked |= SERVICES[event.service].docked
-                if SERVICES[event.service].docked:
+                if SERVICES[event.service].docked or SERVICES[event.service].wireless:
                     self._start("position", self._watch.position)
                 self._start("selection", partial(self.evse.service_selected, event))
+            case PairVehicle(observed=observed):
+                self._start("pairing", partial(self._pair, observed))
             case CheckInReported(arrival=arrival):
                 self._arrival = arrival
                 self._seen.pop(PlaceIs, None)  # it waits for an answer, be it the same
@@ -291,6 +285,10 @@ class Driver:
             case CheckIsolation(voltage=voltage):
                 self._start("output", self._watch.output)
                 self._fact(IsolationMeasured(await evse.check_isolation(voltage)))
+            case CheckAlignment(current=current):
+                self._start("output", self._watch.output)
+                self._keep("position", self._watch.position)  # of a session that was resumed
+                self._fact(AlignmentIs(await evse.check_alignment(current)))
             case SetOutput(voltage=voltage, current=current, power=power):
                 await evse.set_output(voltage, current, power)
             case SetPower(power=power):
@@ -305,6 +303,9 @@ class Driver:
                 self._stop("position")
             case DisconnectDevice():
                 await self._move_device(evse.disconnect_device, "Home")
+
+    async def _pair(self, observed: int | None) -> None:
+        self._fact(PairingIs(await self.evse.pair(observed), observed))
 
     async def _check_out(self, departure: Departure) -> None:
         if await self.evse.check_out(departure):

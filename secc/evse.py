@@ -20,6 +20,7 @@ from collections.abc import AsyncIterator
 from typing import Protocol
 
 from secc.station import (
+    Alignment,
     Arrival,
     Departure,
     EVReported,
@@ -27,6 +28,7 @@ from secc.station import (
     Limits,
     MeterReading,
     OutputMeasured,
+    Paired,
     ParkingPlace,
     Position,
     ServiceSelected,
@@ -104,7 +106,11 @@ class EVSE:
         self._output = OutputMeasured(voltage, current if within else power / voltage)  # as far as nothing is measured
 
     async def read_position(self) -> Position | None:
-        """ACDP: where the vehicle stands under the device, several times a second until the device is down; None: not observed."""
+        """ACDP: where the vehicle stands under the device, several times a second until the device is down; None: not observed.
+
+        WPT: where it stands over the ground device, from its selection to the end of the session; one that cannot be reached any more
+        has its power taken away.
+        """
         return Position(reachable=True)
 
     async def connect_device(self) -> bool:
@@ -118,6 +124,20 @@ class EVSE:
         """
         return True
 
+    async def pair(self, observed: int | None) -> Paired:
+        """WPT: find out whether the vehicle over the ground device is this session's, within 55 s. `observed` is the vehicle's code.
+
+        Called again, and the first call cancelled, where the vehicle observes a code later than it asks.
+        """
+        return Paired(True)
+
+    async def check_alignment(self, current: float) -> Alignment:
+        """WPT: excite the coil with `current` (A), measure, switch it off again; whether the coils are aligned. It has 55 s.
+
+        What changes later is told by `AlignmentIs` in `notices`: coils that are no longer aligned lose their power.
+        """
+        return Alignment(True)
+
     async def read_place(self, arrival: Arrival) -> ParkingPlace | None:
         """ParkingStatus: the place of a vehicle that checks in, several times a second from then on; None leaves it to the backend.
 
@@ -130,7 +150,10 @@ class EVSE:
         return True
 
     async def set_power(self, power: float) -> None:
-        """AC: the power (W) that the car is told to take. The car controls the power itself; an outlet may supervise it."""
+        """AC: the power (W) that the car is told to take. The car controls the power itself; an outlet may supervise it.
+
+        WPT: the power (W) that the ground device gives from now on, and never more; 0: no field.
+        """
         self._output = OutputMeasured(0.0, 0.0, power)
 
     async def close_contactor(self) -> bool:

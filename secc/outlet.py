@@ -11,6 +11,7 @@ from v2g.services import OFFERED, SERVICES
 from v2g.session.endpoint import Relaxed
 from v2g.session.profiles import Deviation, Profile, let_pass
 from v2g.session.service import Intended, InternetProtocol, ParkingType
+from v2g.session.wireless import GroundDevice
 from v2g.settings import suggestion
 
 Pricing = Literal["none", "absolute", "levels"]
@@ -43,6 +44,7 @@ class Outlet:
     internet: tuple[InternetProtocol, ...] = ()  # of the value-added service Internet (65); empty: it is not offered
     parking: tuple[Intended, ...] = ()  # by the value-added service ParkingStatus (66); empty: it is not offered
     parking_type: ParkingType = "ManualInternal"
+    ground_device: GroundDevice = field(default_factory=GroundDevice)  # of WPT
     check_in_required: bool = False  # a car that does not select VehicleCheckIn is refused
     free: bool = False
     certificate_installation: bool = False

@@ -13,7 +13,19 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from secc.evse import EVSE
-from secc.station import Arrival, EVReported, Limits, MeterReading, OutputMeasured, ParkingPlace, Position, ServiceSelected
+from secc.station import (
+    Alignment,
+    Arrival,
+    EVReported,
+    Limits,
+    MeterReading,
+    OutputMeasured,
+    Paired,
+    ParkingPlace,
+    Position,
+    ServiceSelected,
+)
+from v2g.services import SERVICES
 from v2g.session.endpoint import Ended
 from v2g.session.service import Plug
 
@@ -42,8 +54,19 @@ MCS_LIMITS = Limits(
     voltage=1_250,
     voltage_minimum=150,
 )
-LIMITS: dict[Plug, Limits] = {"ac": AC_LIMITS, "dc": DC_LIMITS, "mcs": MCS_LIMITS, "acdp": ACDP_LIMITS}
+WPT_LIMITS = Limits(  # currents are those of the coil on the ground
+    charge_power=11_000,
+    charge_power_minimum=500,
+    discharge_power=0,
+    charge_current=75,
+    charge_current_minimum=2,
+    discharge_current=0,
+    phases=1,
+)
+LIMITS: dict[Plug, Limits] = {"ac": AC_LIMITS, "dc": DC_LIMITS, "mcs": MCS_LIMITS, "acdp": ACDP_LIMITS, "wpt": WPT_LIMITS}
 SECONDS_PER_HOUR = 3600.0
+LEAST_COUPLING = 0.5  # of two coils that are aligned
+COIL_RESISTANCE = 1.0  # Ohm that a coil in the check looks like
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +74,15 @@ class Physics:
     """How the simulated hardware behaves, in real seconds; the ramp of the current in wall seconds."""
 
     contactor: float = 0.15  # s to close or open
-    parking: float = 0.3  # s until a vehicle that has selected ACDP stands under the device
+    parking: float = 0.3  # s until a vehicle that has selected ACDP or WPT stands in the place of the device
     lane: int = 300  # what a vehicle travels to its place, as it counts that itself (VehicleTravel)
     space: int = 1  # the number of that place (ParkingSpace)
     device: float = 0.5  # s for that to come down, or to go home
     isolation: float = 0.5  # s to measure
+    pairing: float = 0.3  # s to find out whether the vehicle is the one of the session (WPT)
+    alignment: float = 0.5  # s to check the coils
+    coupling: float = 0.9  # of them: the share of a power that arrives; below 0.5 they are not aligned
+    paired: bool = True  # the vehicle over the ground device is the one of the session
     volts_per_second: float = 2_000.0
     amperes_per_second: float = 400.0
     sound: bool = True  # isolation
@@ -137,6 +164,7 @@ class SimulatedEVSE(EVSE):
         self.closed = False
         self.device_down = False  # ACDP
         self._parked: float | None = None  # real s at which the vehicle stands under the device; None: it has not chosen to
+        self._wireless = False
         self.authorized: bool | None = None
         self._now, self._wall, self._sleep = now, wall, sleep
         self._limits, self._physics = limits, physics or Physics()
@@ -171,6 +199,7 @@ class SimulatedEVSE(EVSE):
         self._power = power
 
     async def service_selected(self, selected: ServiceSelected) -> None:
+        self._wireless = SERVICES[selected.service].wireless  # then the power is the ground device's, whatever the vehicle says of it
         self._parked = self._now() + self._physics.parking
 
     async def read_position(self) -> Position:
@@ -195,8 +224,23 @@ class SimulatedEVSE(EVSE):
         self.device_down = False
         return True
 
+    async def pair(self, observed: int | None) -> Paired:
+        await self._sleep(self._physics.pairing)
+        return Paired(True) if self._physics.paired else Paired(False, reason="another vehicle stands here")
+
+    async def check_alignment(self, current: float) -> Alignment:
+        """A weak field, of which more or less arrives."""
+        await self._switch(True)
+        await self._sleep(self._physics.alignment)
+        await self._switch(False)
+        if self.closed:
+            return Alignment(False, reason="the field does not go off after the check")
+        power, coupling = COIL_RESISTANCE * current**2, self._physics.coupling
+        why = "" if coupling >= LEAST_COUPLING else f"{coupling:.0%} of the power arrive, of {LEAST_COUPLING:.0%} that must"
+        return Alignment(not why, round(power * coupling, 3), current, why)
+
     async def car_reported(self, report: EVReported) -> None:
-        if self._power is not None and report.power is not None:
+        if self._power is not None and report.power is not None and not self._wireless:
             self._move()
             self._power = report.power  # a real meter sees what the car really takes
 

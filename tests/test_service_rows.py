@@ -58,6 +58,7 @@ def test_the_numbers_are_those_of_the_standard() -> None:
         "DC_ACDP_BPT": 7,
         "AC_DER_IEC": 10,
         "AC_DER_SAE": 11,
+        "WPT": 3,
     }
     assert len(BY_ID) == len(SERVICES)
 
@@ -133,7 +134,8 @@ def test_the_bridge_tells_it_and_a_csms_reads_it(row: EnergyService, version: An
     assert set(transfers((row.name,), limits.phases, "ocpp2.1")) <= set(TRANSFERS)
     assert row.name in permitted(transfers((row.name,), limits.phases, "ocpp2.1"))
     evse = Evse(1, (row.name,), limits)
-    assert (evse.dc, evse.gives_back) == (row.dc, row.bidirectional)
+    assert (evse.in_watts, evse.gives_back) == (not row.mains, row.bidirectional)
+    assert row.mains == (row.plug == "ac")
 
 
 @EVERY

@@ -24,6 +24,7 @@ CODEC = "W3C EXI and XML Signature say when octets, a signature or its reference
 X509 = "RFC 5280 and X.690 say what a certificate, a request and their encoding are"
 STANDBY = "what standby asks of a car is in no public text"
 ACDP = "no public text gives the requirements of ACDP their numbers"
+WPT = "of WPT public texts number its timers and the resumption alone, none of its refusals"
 PARKING = "no public text gives the requirements of VehicleCheckIn and VehicleCheckOut their numbers"
 PASSED = "what was said where it arose is passed on, with its requirement where it has one"
 
@@ -118,6 +119,7 @@ UNREQUIRED: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     INLET: (
         ("evcc/guard.py", "*"),
+        ("evcc/field_guard.py", "*"),
         ("evcc/iso20/dc.py", "the station has {}; the contactors stay open"),
     ),
     CODE: (("evcc/engine.py", "the station refuses {} and ends the session"),),
@@ -154,6 +156,12 @@ UNREQUIRED: dict[str, tuple[tuple[str, str], ...]] = {
         ("secc/iso20/supervision.py", "{}, under power"),
         ("secc/iso20/supervision.py", "<known.service.vehicle_fault>"),
         ("evcc/iso20/acdp.py", "*"),
+    ),
+    WPT: (
+        ("secc/iso20/field.py", "*"),
+        ("secc/iso20/wpt.py", "*"),
+        ("secc/iso20/wpt_loop.py", "*"),
+        ("evcc/iso20/wpt.py", "*"),
     ),
     PARKING: (
         ("secc/iso20/parking.py", "*"),

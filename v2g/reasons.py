@@ -40,4 +40,6 @@ class Reason(Enum):
     NO_STANDBY = "there is no standby"
     CONTACTOR = "the contactor is not as it was told"
     NO_PAUSE = "a pause is not allowed"
+    ASSOCIATION = "the vehicle is not associated with this outlet"
+    FIELD = "the field between outlet and vehicle is not as it must be"
     METER_SIGNATURE = "the signed meter reading is not valid"

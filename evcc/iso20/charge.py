@@ -15,9 +15,10 @@ from evcc.iso20.requests import ask
 from evcc.iso20.schedule import schedule
 from evcc.iso20.selection import selection
 from evcc.iso20.setup import opening
+from evcc.iso20.wpt import Wpt, placing
 from evcc.script import Part, Step
 from v2g.exi.schema import Type
-from v2g.messages import ac, acdp, dc
+from v2g.messages import ac, acdp, dc, wpt
 from v2g.messages.common_messages import (
     AuthorizationReq,
     AuthorizationSetupReq,
@@ -37,7 +38,8 @@ from v2g.session.errors import PeerIncompatible, PeerUnsafe, SessionError
 TOWARDS_POWER = (  # what a car no longer asks for once its driver wants to leave
     AuthorizationSetupReq, AuthorizationReq, CertificateInstallationReq, ServiceDiscoveryReq, ServiceDetailReq, ServiceSelectionReq,
     ac.AC_ChargeParameterDiscoveryReq, dc.DC_ChargeParameterDiscoveryReq, ScheduleExchangeReq, dc.DC_CableCheckReq, dc.DC_PreChargeReq,
-    PowerDeliveryReq, acdp.ACDP_VehiclePositioningReq, acdp.ACDP_ConnectReq,
+    PowerDeliveryReq, acdp.ACDP_VehiclePositioningReq, acdp.ACDP_ConnectReq, wpt.WPT_FinePositioningSetupReq, wpt.WPT_FinePositioningReq,
+    wpt.WPT_PairingReq, wpt.WPT_ChargeParameterDiscoveryReq, wpt.WPT_AlignmentCheckReq,
 )  # fmt: skip
 
 
@@ -55,16 +57,22 @@ def first(car: Car, leave: Callable[[Car], Leave]) -> Part[str]:
 
 
 def visit(car: Car, leave: Callable[[Car], Leave], selected: bool = False) -> Part[str]:
-    """One service after the other until the car pauses or leaves; service renegotiation leads back to discovery [V2G20-1477]."""
+    """One service after the other until the car pauses or leaves; service renegotiation leads back to discovery [V2G20-1477].
+
+    With `selected` the first one is that of a session that was resumed.
+    """
+    resumed = selected
     while True:
         if not selected:
             yield from selection(car)
         try:
-            how = yield from energy(car, leave)
+            how = yield from energy(car, leave, resumed)
         except Declined:
             car.known.declined += (car.known.service.service,)
             car.known.selected, selected = None, False
             continue
+        finally:
+            resumed = False
         if how is Session.Terminate:
             yield from check_out(car)
         yield ask(SessionStopReq, ChargingSession=how)
@@ -76,17 +84,25 @@ def visit(car: Car, leave: Callable[[Car], Leave], selected: bool = False) -> Pa
 
 
 def mode_of(car: Car) -> Mode:
-    """The `Mode`, AC or DC, of the selected service."""
-    ways: dict[str, type[Ac]] = {"iec": AcDerIec, "sae": AcDerSae}
-    return Dc(car) if car.known.service.dc else ways.get(car.known.service.row.der, Ac)(car)
+    """The `Mode` (AC, DC or WPT) of the selected service."""
+    row, ways = car.known.service.row, dict[str, type[Ac]](iec=AcDerIec, sae=AcDerSae)
+    if row.wireless:
+        return Wpt(car)
+    return Dc(car) if row.dc else ways.get(row.der, Ac)(car)
 
 
-def energy(car: Car, leave: Callable[[Car], Leave]) -> Part[Session]:
-    """One energy service, from its parameters to the end of power; returns how the session goes on."""
-    mode, docked = mode_of(car), car.known.service.row.docked
+def energy(car: Car, leave: Callable[[Car], Leave], resumed: bool = False) -> Part[Session]:
+    """One energy service, from its parameters to the end of power; returns how the session goes on.
+
+    A session that was `resumed` goes on with the parameters: the car has not moved [V2G20-5046].
+    """
+    mode, row = mode_of(car), car.known.service.row
+    docked = row.docked
     yield from check_in(car)
     if docked:
         yield from docking(car)
+    if row.wireless and not resumed:
+        yield from placing(car)
     yield from mode.discovery()
     yield from schedule(car)
     yield from mode.preparation()

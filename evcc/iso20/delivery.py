@@ -110,7 +110,7 @@ def delivery(car: Car, mode: Mode, leave: Callable[[Car], Leave] = due) -> Part[
 def start(car: Car, mode: Mode) -> Part[Leave]:
     """PowerDelivery(Start) with the profile that the car will follow; returns what the station wants instead, None: power flows."""
     chosen = choice(car, mode)
-    if not car.known.service.dc:
+    if car.known.service.row.mains:
         car.show("C")  # within 0.25 s of the request [V2G20-847]
     car.delivering = True
     response = yield promise(car, chosen)
@@ -207,7 +207,7 @@ def loop(car: Car, mode: Mode, leave: Callable[[Car], Leave], beside: Beside) ->
         response: Any = yield mode.loop_request()
         mode.loop_response(response)
         if car.known.service.control == "Dynamic":
-            obey(car, response.CLResControlMode)
+            obey(car, getattr(response, "CLResControlMode", None))
         car.loops += 1
         yield from mode.aside()
         car.known.meter = response.MeterInfo or car.known.meter

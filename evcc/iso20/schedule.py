@@ -67,6 +67,8 @@ def learn(car: Car, response: Any) -> None:
 def obey(car: Car, said: Any) -> None:
     """Take departure and SOC from the station, where the car has left them to it; what it does not say stays as it was.
 
+    `said` is a control mode of a response; a service without one leaves nothing to the station.
+
     The car is never filled beyond its own maximum. Raises PeerMisbehaved for a minimum above the target [V2G20-1640].
     """
     if car.known.service.mobility != "SECC":

@@ -16,8 +16,10 @@ from secc.iso20.parking import check_in, check_out
 from secc.iso20.power import power_delivery
 from secc.iso20.selection import service_detail, service_discovery, service_selection
 from secc.iso20.setup import session_setup, session_stop
+from secc.iso20.wpt import alignment_check, fine_positioning, fine_positioning_setup, pairing
+from secc.iso20.wpt_loop import wpt_charge_loop, wpt_parameters
 from v2g.exi.schema import Type
-from v2g.messages import ac, acdp, common_messages, dc
+from v2g.messages import ac, acdp, common_messages, dc, wpt
 
 ANSWERS: dict[type[Type], Callable[..., Reply | Pending]] = {
     common_messages.SessionSetupReq: session_setup,
@@ -41,6 +43,12 @@ ANSWERS: dict[type[Type], Callable[..., Reply | Pending]] = {
     acdp.ACDP_ConnectReq: connect,
     acdp.ACDP_DisconnectReq: disconnect,
     acdp.ACDP_SystemStatusReq: system_status,
+    wpt.WPT_FinePositioningSetupReq: fine_positioning_setup,
+    wpt.WPT_FinePositioningReq: fine_positioning,
+    wpt.WPT_PairingReq: pairing,
+    wpt.WPT_ChargeParameterDiscoveryReq: wpt_parameters,
+    wpt.WPT_AlignmentCheckReq: alignment_check,
+    wpt.WPT_ChargeLoopReq: wpt_charge_loop,
     common_messages.VehicleCheckInReq: check_in,
     common_messages.VehicleCheckOutReq: check_out,
     common_messages.SessionStopReq: session_stop,

@@ -17,5 +17,7 @@ def wait_for_contactor(known: Context, closed: bool) -> Pending:
         raise StationFailed(why, kind=Reason.CONTACTOR, requirement=None)
     if known.station.contactor_wanted is closed:
         return Pending(known, until)
-    wants: tuple[Event, ...] = (LockConnector(known.now), CloseContactor(known.now)) if closed else (OpenContactor(known.now),)
+    wireless = known.agreement.selection is not None and known.agreement.selection.row.wireless  # there is no connector to lock
+    closing = (CloseContactor(known.now),) if wireless else (LockConnector(known.now), CloseContactor(known.now))
+    wants: tuple[Event, ...] = closing if closed else (OpenContactor(known.now),)
     return Pending(known.with_station(contactor_wanted=closed), until, wants)

@@ -209,6 +209,11 @@ class ServiceSession:
     device_asked: tuple[Device, float] | None = None  # where the device was told to go, and since when
     vehicle_fault: str = ""  # what the vehicle says is wrong with itself
 
+    # WPT
+    pairing_asked: tuple[int | None, float] | None = None  # the code that the ground device was told, and since when it pairs
+    alignment_asked: float | None = None
+    obstruction_told: float | None = None  # since when there is the obstruction that the vehicle was warned of last
+
     # ParkingStatus
     arrival: Arrival | None = None  # what the vehicle said of its coming, last
     place_heard: bool = False  # the station has told the place since then
@@ -335,7 +340,12 @@ class Context:
     def energised(self) -> bool:
         """Whether the outlet is or may be live, as far as the session knows."""
         told, seen = self.station.contactor_wanted is True, self.station.contactor
-        return seen is True or told or (self.service.isolation_asked is not None and seen is not False)
+        return seen is True or told or (self.tested and seen is not False)
+
+    @property
+    def tested(self) -> bool:
+        """Whether a test was asked for that makes the outlet live by itself: of the isolation (DC), of the alignment (WPT)."""
+        return self.service.isolation_asked is not None or self.service.alignment_asked is not None
 
     @property
     def undocked(self) -> str:

@@ -13,7 +13,10 @@ from v2g.iso20.sequence import State
 from v2g.iso20.timing import PAUSE_NOTIFICATION_MAX_DELAY
 from v2g.session.endpoint import Event
 
-EXCHANGES = (State.AC_SCHEDULE, State.AC_DER_SETTLING, State.DC_SCHEDULE, State.DC_RENEGOTIATION)
+EXCHANGES = (
+    *(State.AC_SCHEDULE, State.AC_DER_SETTLING, State.DC_SCHEDULE, State.DC_RENEGOTIATION),
+    *(State.WPT_SCHEDULE, State.WPT_RENEGOTIATION),
+)
 GENTLE_DELAY = PAUSE_NOTIFICATION_MAX_DELAY  # s that a car may take for what is no hurry
 
 
@@ -46,6 +49,8 @@ def _with(fact: words.Fact, known: Context) -> Context:
             return known.with_station(contactor=closed, welded=closed and not _may_be_closed(known))
         case words.PositionIs(position):
             return known.with_station(position=position)
+        case words.PairingIs() | words.AssociationLost() | words.AlignmentIs() | words.GroundDeviceIs():
+            return _wireless(fact, known)
         case words.DeviceIs(device):
             return known.with_station(device=device)
         case words.PlaceIs(place):
@@ -65,6 +70,20 @@ def _with(fact: words.Fact, known: Context) -> Context:
         case words.PilotIs(state):
             return known.with_station(pilot=state)
     return with_wish(fact, known)
+
+
+def _wireless(fact: words.PairingIs | words.AssociationLost | words.AlignmentIs | words.GroundDeviceIs, known: Context) -> Context:
+    match fact:
+        case words.PairingIs(found, about):
+            asked = known.service.pairing_asked
+            return known.with_station(pairing=found) if asked is not None and asked[0] == about else known
+        case words.AssociationLost(reason):
+            return known.with_station(unassociated=reason or "no reason was given")
+        case words.AlignmentIs(aligned):
+            return known.with_station(alignment=aligned)
+        case words.GroundDeviceIs(condition):
+            since = known.station.ground_since if condition == known.station.ground else known.now
+            return known.with_station(ground=condition, ground_since=since)
 
 
 def with_wish(fact: words.Fact, known: Context) -> Context:
@@ -147,5 +166,5 @@ def _noticed(known: Context, wish: Wish, delay: float, reason: str = "") -> Cont
 
 
 def _may_be_closed(known: Context) -> bool:
-    """Whether anything of this session closes the contactor: a command, or the isolation test, which does so by itself."""
-    return known.station.contactor_wanted is True or (known.station.contactor_wanted is None and known.service.isolation_asked is not None)
+    """Whether anything of this session closes the contactor: a command, or a test, which does so by itself."""
+    return known.station.contactor_wanted is True or (known.station.contactor_wanted is None and known.tested)

@@ -96,8 +96,13 @@ def meter_info(known: Context) -> MeterInfoType | None:
 # --- what the car tells ---
 
 
-def car_report(request: ChargeLoopReqType, mode: CLReqControlModeType, power: float, known: Context) -> tuple[Context, tuple[Event, ...]]:
-    """The context after what the car reports about its battery, and the wants: `EVReported`, and `NeedsChanged` where needs changed."""
+def car_report(
+    request: ChargeLoopReqType, mode: CLReqControlModeType | None, power: float, known: Context
+) -> tuple[Context, tuple[Event, ...]]:
+    """The context after what the car reports about its battery, and the wants: `EVReported`, and `NeedsChanged` where needs changed.
+
+    `mode` is the control mode of the request, None where its service has none in the loop.
+    """
     display = request.DisplayParameters
     asked = mode if isinstance(mode, Scheduled_CLReqControlModeType | Dynamic_CLReqControlModeType) else None
     report = EVReported(

@@ -73,13 +73,13 @@ def _discharge(ours: Limits) -> dict[str, RationalNumberType]:
     }
 
 
-def demand(true: bool, otherwise: str, requirement: str) -> None:
+def demand(true: bool, otherwise: str, requirement: str | None) -> None:
     """Raises Refused where it is not."""
     if not true:
         raise Refused(Reason.WRONG_PARAMETERS, otherwise, requirement)
 
 
-def demand_plausible(car: Limits, names: tuple[str, ...], requirement: str) -> None:
+def demand_plausible(car: Limits, names: tuple[str, ...], requirement: str | None) -> None:
     """No limit below zero, no minimum above its maximum, and something that may flow."""
     for name in names:
         most, least = getattr(car, name), getattr(car, f"{name}_minimum")
@@ -93,7 +93,7 @@ def both_ways(bidirectional: bool, names: tuple[str, ...]) -> tuple[str, ...]:
     return (*names, *(f"dis{name}" for name in names)) if bidirectional else names
 
 
-def demand_common(car: Limits, ours: Limits, names: tuple[str, ...], requirement: str) -> None:
+def demand_common(car: Limits, ours: Limits, names: tuple[str, ...], requirement: str | None) -> None:
     """What the car can and what the outlet can have values in common: neither needs more than the other has."""
     for name in names:
         (most, least), (our_most, our_least) = ((getattr(x, name), getattr(x, f"{name}_minimum")) for x in (car, ours))

@@ -8,6 +8,7 @@ from secc.iso20.bounds import bounds
 from secc.iso20.contactor import CONTACTOR_LIMIT, wait_for_contactor
 from secc.iso20.context import Context, Exchange, Pending, Reply
 from secc.iso20.facts import with_wish
+from secc.iso20.field import obstructed, unaligned
 from secc.iso20.objections import warning
 from secc.iso20.output import output
 from secc.iso20.prices import account_from
@@ -31,6 +32,10 @@ STARTED = {
     State.AC_START: State.AC_LOOP,
     State.AC_LOOP: State.AC_LOOP,
     State.AC_STANDBY: State.AC_LOOP,
+    State.WPT_START: State.WPT_LOOP,
+    State.WPT_RESTART: State.WPT_LOOP,
+    State.WPT_LOOP: State.WPT_LOOP,
+    State.WPT_STANDBY: State.WPT_LOOP,
     State.DC_START: State.DC_LOOP,
     State.DC_RESTART: State.DC_LOOP,
     State.DC_LOOP: State.DC_LOOP,
@@ -40,13 +45,15 @@ STOPPED = {
     State.AC_START: State.SESSION_STOP,
     State.AC_LOOP: State.SESSION_STOP,
     State.AC_STANDBY: State.SESSION_STOP,
+    **dict.fromkeys((State.WPT_ALIGNMENT, State.WPT_START, State.WPT_RESTART), State.SESSION_STOP),
+    **dict.fromkeys((State.WPT_LOOP, State.WPT_STANDBY), State.SESSION_STOP),
     State.DC_CABLE_CHECK: State.SESSION_STOP,
     State.DC_START: State.DC_WELDING,
     State.DC_RESTART: State.DC_WELDING,
     State.DC_LOOP: State.DC_WELDING,
     State.DC_STANDBY: State.DC_WELDING,
 }
-RENEGOTIATED = {State.AC_LOOP: State.AC_SCHEDULE, State.DC_LOOP: State.DC_RENEGOTIATION}
+RENEGOTIATED = {State.AC_LOOP: State.AC_SCHEDULE, State.DC_LOOP: State.DC_RENEGOTIATION, State.WPT_LOOP: State.WPT_RENEGOTIATION}
 
 
 def power_delivery(request: PowerDeliveryReq, known: Context) -> Reply | Pending:
@@ -75,7 +82,8 @@ def _objecting(known: Context, kind: Reason, reason: str) -> Reply:
 def _start(request: PowerDeliveryReq, known: Context) -> Reply | Pending:
     then = STARTED.get(known.state)
     if then is None:
-        raise SequenceError("power is asked for before the isolation was checked", "V2G20-459")
+        what = "alignment" if known.agreement.selected.row.wireless else "isolation"
+        raise SequenceError(f"power is asked for before the {what} was checked", "V2G20-459")
     if known.stopping and not (known.delivering or known.standing):
         raise Refused(Reason.NO_POWER, known.stopping, None)
     if known.stopping:  # in the middle of a renegotiation or a standby: the car is told once more, and may stop in order
@@ -126,6 +134,10 @@ def _unready(known: Context) -> Refused | None:
         raise Refused(Reason.OTHER, known.undocked, None)
     if known.unparked:
         return Refused(Reason.NO_POWER, known.unparked, None)
+    if why := unaligned(known):
+        raise Refused(Reason.NO_POWER, why, None)
+    if why := obstructed(known):
+        return Refused(Reason.NO_POWER, why, None)
     if dc and known.standing and (known.station.contactor is not True or known.service.isolation is not True):
         raise Refused(Reason.NO_POWER, "the contactor opened for the standby: the cable check and the pre-charge come first", None)
     if pilot == "B":

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from secc.station import Device, Limits, MeterReading, MobilityNeedsSet, OutputMeasured, ParkingPlace, Position
+from secc.station import Alignment, Device, Limits, MeterReading, MobilityNeedsSet, OutputMeasured, Paired, ParkingPlace, Position
 from v2g.energy.der import GridControl
+from v2g.session.wireless import Condition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +21,12 @@ class StationReport:
     contactor_wanted: bool | None = None  # what it was told to be
     welded: bool = False  # it was seen closed when nothing of this session had closed it, or after it was told to open
     output: OutputMeasured = field(default_factory=lambda: OutputMeasured(0.0, 0.0))
-    position: Position | None = None  # of a vehicle under an ACDP; None: not observed
+    position: Position | None = None  # of a vehicle under an ACDP, or over a ground device; None: not observed
+    pairing: Paired | None = None  # WPT; None: not known yet
+    unassociated: str = ""  # WPT: why the vehicle over the ground device is no longer this session's
+    alignment: Alignment | None = None  # WPT; None: not known yet
+    ground: Condition = "NoIssue"  # WPT: of the ground device
+    ground_since: float = 0.0  # session time (s) since when
     device: Device = "Home"  # where that is
     place: ParkingPlace | None = None  # of a vehicle that checks in; None: not known yet
     meter: MeterReading | None = None

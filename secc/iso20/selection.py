@@ -3,7 +3,7 @@
 from secc.iso20.ac_parameters import declined
 from secc.iso20.added import added_services, added_sets, parking, taken
 from secc.iso20.context import Context, Reply
-from secc.iso20.services import PARAMETERS, parameter_sets, selections
+from secc.iso20.services import after_selection, parameter_sets, selections
 from secc.station import ServiceSelected
 from v2g.iso20.added import ADDED
 from v2g.iso20.sequence import State
@@ -89,6 +89,5 @@ def service_selection(request: ServiceSelectionReq, known: Context) -> Reply:
     selection = selections(BY_ID[chosen.ServiceID].name, known.outlet)[chosen.ParameterSetID]
     selected = known.with_agreement(selection=selection, parking=intended)
     selected = selected.with_service(arrival=None, place_heard=False, departure=None, departure_told=None, released=False)
-    then = State.ACDP_POSITIONING if selection.row.docked else PARAMETERS[selection.row.dc, bool(selection.row.der)]
     want = ServiceSelected(known.now, selection.service, selection.control, selection.mobility, selection.row.agreed, beside)
-    return Reply(ServiceSelectionRes(Header=known.header, ResponseCode=Code.OK), then, selected, (want,))
+    return Reply(ServiceSelectionRes(Header=known.header, ResponseCode=Code.OK), after_selection(selection.row), selected, (want,))

@@ -11,14 +11,10 @@ from secc.outlet import Outlet
 from secc.station import Service
 from v2g.iso20.der import functions
 from v2g.iso20.sequence import State
-from v2g.iso20.services import BY_ID, CONTROL, MOBILITY, Control, Mobility, Selection
+from v2g.iso20.services import BY_ID, CONTROL, MOBILITY, SERVICES, Control, Mobility, Selection
 from v2g.messages.common_messages import ParameterSetType, ParameterType
+from v2g.session.service import EnergyService
 
-PARAMETERS = {  # (gives direct current, feeds the grid under its codes) -> what a station waits for once the service is selected
-    (False, False): State.AC_PARAMETERS,
-    (False, True): State.AC_DER_PARAMETERS,
-    (True, False): State.DC_PARAMETERS,
-}
 PRICING = {"none": 0, "absolute": 1, "levels": 2}
 CHANNELS = {"unified": 1, "separated": 2}
 GENERATORS = {"following": 1, "forming": 2}
@@ -39,10 +35,26 @@ VALUES: dict[str, Value] = {  # parameter -> what an outlet says there
 }
 
 
+def parameters_of(service: EnergyService) -> State:
+    """The state in which a station waits for the parameters of a service: after its selection or, of ACDP and WPT, once the vehicle is in
+    its place; after a pause in any case [V2G20-1032] [V2G20-5046]."""
+    if service.wireless:
+        return State.WPT_PARAMETERS
+    if service.dc:
+        return State.DC_PARAMETERS
+    return State.AC_DER_PARAMETERS if service.der else State.AC_PARAMETERS
+
+
+def after_selection(service: EnergyService) -> State:
+    """The state in which a station waits once a service is selected."""
+    placing = {"acdp": State.ACDP_POSITIONING, "wpt": State.WPT_SETUP}
+    return placing.get(service.plug) or parameters_of(service)
+
+
 def selections(service: Service, outlet: Outlet) -> dict[int, Selection]:
     """The parameter sets of an energy service at an outlet, by id from 1."""
     modes: list[tuple[Control, Mobility]] = [(control, "EVCC") for control in outlet.controls]
-    if outlet.mobility_by_station and "Dynamic" in outlet.controls:
+    if outlet.mobility_by_station and "Dynamic" in outlet.controls and "MobilityNeedsMode" in SERVICES[service].parameters:
         modes.append(("Dynamic", "SECC"))  # never with Scheduled [V2G20-2663]
     return {number: Selection(service, number, *mode) for number, mode in enumerate(modes, 1)}
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from secc.intent import PRIORITY
 from secc.iso20.contactor import wait_for_contactor
 from secc.iso20.context import NO_SESSION, Agreement, Context, Pending, Reply, ServiceSession
-from secc.iso20.services import PARAMETERS, selections
+from secc.iso20.services import parameters_of, selections
 from secc.pause import PausedSession, binding
 from secc.station import PowerStopped, SessionStarted
 from v2g.iso20.generation import ISO20
@@ -31,7 +31,7 @@ def session_setup(request: SessionSetupReq, known: Context) -> Reply:
     if former is not None:
         selection = former.agreement.selected
         joined = known.with_session(id=former.session_id, agreement=former.agreement)
-        code, then = Code.OK_OldSessionJoined, PARAMETERS[selection.row.dc, bool(selection.row.der)]  # [V2G20-1032]
+        code, then = Code.OK_OldSessionJoined, parameters_of(selection.row)
     else:
         joined = known.with_session(id=_fresh(known), agreement=Agreement(evccid=evccid))
         code, then = Code.OK_NewSessionEstablished, State.AUTHORIZATION_SETUP
@@ -123,4 +123,4 @@ def _safe(known: Context) -> tuple[Event, ...]:
 
 
 def _released(known: Context) -> Context:
-    return known.with_service(delivering=False, isolation_asked=None).with_station(contactor_wanted=False)
+    return known.with_service(delivering=False, isolation_asked=None, alignment_asked=None).with_station(contactor_wanted=False)

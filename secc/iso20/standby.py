@@ -21,6 +21,10 @@ STANDING = {
     State.AC_START: State.AC_STANDBY,
     State.AC_LOOP: State.AC_STANDBY,
     State.AC_STANDBY: State.AC_STANDBY,
+    State.WPT_START: State.WPT_STANDBY,
+    State.WPT_RESTART: State.WPT_STANDBY,
+    State.WPT_LOOP: State.WPT_STANDBY,
+    State.WPT_STANDBY: State.WPT_STANDBY,
     State.DC_CABLE_CHECK: State.DC_STANDBY,
     State.DC_START: State.DC_STANDBY,
     State.DC_RESTART: State.DC_STANDBY,
@@ -33,6 +37,7 @@ NOTHING = Bounds(0.0, 0.0)
 def stand_by(known: Context) -> Reply | Pending:
     """Power off at once, and the contactor as the outlet has it; before power has begun it opens in any case."""
     why = "this outlet has no standby" if known.outlet.standby == "none" else known.stopping and f"the session is to end: {known.stopping}"
+    why = why or ("" if known.state in STANDING else "the alignment of the coils is not checked yet")
     begun = known.delivering and known.station.contactor_wanted is False  # a stop that comes meanwhile takes that back no more
     if why and not begun:
         objection = Objection(Reason.NO_STANDBY, why, None)

@@ -8,6 +8,7 @@ next request.
 from secc.intent import Notice, Wish
 from secc.iso20.context import Context
 from secc.iso20.fault import Fault
+from secc.iso20.field import disturbed, field_fault, obstructed
 from secc.iso20.output import cut, differs
 from secc.station import OpenContactor, PowerStopped, SetOutput, SetPower
 from v2g.iso20.sequence import State
@@ -30,9 +31,17 @@ STAYS = {  # s that a car may poll in a state: each poll rearms the sequence tim
     State.ACDP_POSITIONING: EVCC_ONGOING_TIMEOUT,
     State.ACDP_CONNECT: EVCC_ONGOING_TIMEOUT,
     State.ACDP_DISCONNECT: EVCC_ONGOING_TIMEOUT,
+    State.WPT_SETUP: EVCC_ONGOING_TIMEOUT,
+    State.WPT_POSITIONING: EVCC_ONGOING_TIMEOUT,
+    State.WPT_PAIRING: EVCC_ONGOING_TIMEOUT,
+    State.WPT_ALIGNMENT: EVCC_ONGOING_TIMEOUT,
+    State.WPT_START: EVCC_ONGOING_TIMEOUT,
 }
 AFTER_POWER = (State.DC_WELDING, State.ACDP_DISCONNECT, State.SESSION_STOP, State.ENDED)
-RENEGOTIATING = (State.AC_SCHEDULE, State.AC_START, State.DC_RENEGOTIATION, State.DC_RESTART)
+RENEGOTIATING = (
+    *(State.AC_SCHEDULE, State.AC_START, State.DC_RENEGOTIATION, State.DC_RESTART),
+    *(State.WPT_RENEGOTIATION, State.WPT_RESTART),
+)
 PILOT = {
     "A": "no car is plugged in",
     "B": "the car asks for no energy",
@@ -63,6 +72,8 @@ def _within_limits(known: Context, now: float) -> tuple[Context, tuple[Event, ..
     if output is not None and differs(output, within := cut(output, known, now)):
         return known.with_service(output_wanted=within), (within,)
     ours = known.present_limits
+    if power and obstructed(known):
+        return known.with_service(setpoint_wanted=0.0), (SetPower(now, 0.0),)
     if power is not None and not -ours.discharge_power <= power <= ours.charge_power:
         power = min(max(power, -ours.discharge_power), ours.charge_power)
         return known.with_service(setpoint_wanted=power), (SetPower(now, power),)
@@ -102,6 +113,8 @@ def hazard(known: Context) -> Fault | None:
         return Fault(StationFailed(f"{known.undocked}, under power", None))
     if known.unparked:
         return Fault(StationFailed(f"{known.unparked}, under power", None))
+    if (fault := field_fault(known)) is not None:
+        return fault
     if known.service.vehicle_fault:
         return Fault(Refused(Reason.OTHER, known.service.vehicle_fault, None))
     if known.station.locked is False:
@@ -119,7 +132,7 @@ def due(known: Context) -> tuple[float, Fault] | None:
     """The next time (session time, s) at which something will have lasted too long, and the fault it is then; None: nothing will."""
     if known.session.fault is not None:
         return None
-    bounds = [*_unheeded(known), *_unlooped(known), *_polled(known)]
+    bounds = [*_unheeded(known), *_unlooped(known), *_polled(known), *disturbed(known)]
     return min(bounds, key=lambda bound: bound[0]) if bounds else None
 
 

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from secc.station.values import Device, Limits, MeterReading, ParkingPlace, Position, Service
+from secc.station.values import Alignment, Device, Limits, MeterReading, Paired, ParkingPlace, Position, Service
 from v2g.energy.der import GridControl
 from v2g.energy.offer import Offer
 from v2g.reasons import Reason
+from v2g.session.wireless import Condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +128,39 @@ class ContactorIs(Fact):
 
 @dataclass(frozen=True, slots=True)
 class PositionIs(Fact):
-    """ACDP: where the vehicle stands under the device."""
+    """ACDP, WPT: where the vehicle stands. If a ground device cannot reach it any more while the outlet is live, the contactor opens."""
 
     position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class PairingIs(Fact):
+    """WPT: the answer to `PairVehicle`, whose code was `about`; one for another code counts no more."""
+
+    found: Paired
+    about: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AssociationLost(Fact):
+    """WPT: the vehicle over the ground device is no longer the one of this session. While the outlet is live, the contactor opens."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlignmentIs(Fact):
+    """WPT: the answer to `CheckAlignment`, and whenever it changes. If the coils are not aligned while the outlet is live, it opens."""
+
+    found: Alignment
+
+
+@dataclass(frozen=True, slots=True)
+class GroundDeviceIs(Fact):
+    """WPT: the condition of the ground device. While it is not NoIssue no power is commanded; an anomaly opens the contactor, and so does a
+    foreign object, a living one or a heat that stays for a minute, or over which power flows on."""
+
+    condition: Condition
 
 
 @dataclass(frozen=True, slots=True)

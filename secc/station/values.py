@@ -40,7 +40,8 @@ _BOUNDED = tuple(f.name for f in fields(Limits) if not f.name.startswith("nomina
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a vehicle stands under an ACDP: how far from the middle, how far it may be, and whether the device can reach it.
+    """Where a vehicle stands under an ACDP or over a ground device (WPT): how far from the middle, how far it may be, and whether the
+    device can reach it.
 
     The four numbers are passed to the vehicle as they are, whole and signed, each within 16 bits.
     """
@@ -55,6 +56,28 @@ class Position:
         for name in ("x", "y", "window_x", "window_y"):
             if not -32_768 <= getattr(self, name) <= 32_767:
                 raise ValueError(f"position {name} is {getattr(self, name)}; give -32768 to 32767")
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """WPT: whether the vehicle over the ground device is found to be the one of this session, and `reason` why not.
+
+    `code` is what the device observed of the vehicle (ObservedIDCode), where its method has one.
+    """
+
+    paired: bool
+    code: int | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """WPT: whether the coils are aligned so that power may flow, and `reason` why not; with what was measured in the check (W, A)."""
+
+    aligned: bool
+    power: float | None = None  # W that was transmitted
+    current: float | None = None  # A of the supply device
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

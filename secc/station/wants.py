@@ -76,6 +76,23 @@ class DisconnectDevice(Want):
 
 
 @dataclass(frozen=True, slots=True)
+class PairVehicle(Want):
+    """WPT: find out whether the vehicle over the ground device is this session's; answer with `PairingIs`, `about` this code.
+
+    `observed` is the code that the vehicle has observed, where it has one. Wanted again if the vehicle observes one later.
+    """
+
+    observed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckAlignment(Want):
+    """WPT: excite the coil with this current (A), as weakly as the check needs, and switch it off again; answer with `AlignmentIs`."""
+
+    current: float
+
+
+@dataclass(frozen=True, slots=True)
 class CheckInReported(Want):
     """ParkingStatus: what a vehicle that comes to its place says, where it is new; answer with `PlaceIs`, as often as that changes."""
 
@@ -103,7 +120,7 @@ class SetOutput(Want):
 
 @dataclass(frozen=True, slots=True)
 class SetPower(Want):
-    """AC: the power that the EV may or, in Dynamic control, shall take (W, negative discharges)."""
+    """AC: the power that the EV may or, in Dynamic control, shall take (W, negative discharges). WPT: what the ground device gives."""
 
     power: float
 

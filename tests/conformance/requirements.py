@@ -100,6 +100,12 @@ PROVEN: dict[str, tuple[str, ...]] = {
         "secc/test_safety.py::test_a_stop_and_a_pause_are_enforced_by_time_whatever_a_car_under_power_does",
     ),
     "V2G20-3318": ("secc/test_loops.py::test_a_pause_counts_down",),
+    "V2G20-5046": (
+        "secc/test_wpt.py::test_a_session_that_pauses_goes_on_with_its_parameters_and_another_check_of_the_alignment",
+        "evcc/test_wpt.py::test_both_ends_count_the_same_energy_and_pause_and_come_back",
+    ),
+    "V2G20-5069": ("conformance/test_times.py::test_each_pair_has_the_times_of_its_kind",),
+    "V2G20-5070": ("secc/test_order.py::test_silence_ends_the_session_when_the_sequence_timer_says_so",),
     "V2G2-099": (
         "v2g/exi/test_codec.py::test_one_message_bit_by_bit",
         "v2g/exi/test_codec.py::test_the_header_is_one_octet_and_no_other",

@@ -24,7 +24,7 @@ from v2g.iso20.generation import ISO20
 from v2g.iso20.rational import number, rational
 from v2g.iso20.sequence import response_to
 from v2g.iso20.services import BY_ID, SERVICES
-from v2g.messages import ac, acdp, app_protocol, dc, schema_set
+from v2g.messages import ac, acdp, app_protocol, dc, schema_set, wpt
 from v2g.messages import common_messages as cm
 from v2g.messages.ac_der_sae import GridLimitsType
 from v2g.messages.common_types import (
@@ -287,6 +287,42 @@ def well(request: Any, station: Station, **said: Any) -> Any:
     return ok(request, station, **{**status, **said})
 
 
+def methods(request: Any, station: Station) -> Any:
+    """The methods that the vehicle has."""
+    return ok(
+        request,
+        station,
+        PrimaryDeviceFinePositioningMethodList=request.EVDeviceFinePositioningMethodList,
+        PrimaryDevicePairingMethodList=request.EVDevicePairingMethodList,
+        PrimaryDeviceAlignmentCheckMethodList=request.EVDeviceAlignmentCheckMethodList,
+    )
+
+
+def parameters_wpt(request: Any, station: Station, **said: Any) -> Any:
+    limits: dict[str, Any] = {
+        "SDMinOutputPower": rational(500),
+        "SDMaxOutputPower": rational(11e3),
+        "SDMaxGroundClearanceSupport": 210,
+        "SDMinGroundClearanceSupport": 140,
+    }
+    return ok(request, station, **{**limits, **said})
+
+
+def field_loop(request: Any, station: Station, **said: Any) -> Any:
+    """It gives what is asked for, up to its setpoint, but for what is said."""
+    station.loops += 1
+    given = min(number(request.EVPCPowerRequest), station.setpoint)
+    fields = {
+        "EVSEStatus": status(station),
+        "MeterInfo": meter(station),
+        "EVPCPowerRequest": rational(given),
+        "SPCMaxOutputPowerLimit": rational(11e3),
+        "SPCMinOutputPowerLimit": rational(500),
+        "SPCChargeDiagnostics": wpt.WPT_SPCChargeDiagnosticsType.SPCNoIssue,
+    }
+    return ok(request, station, **{**fields, **said})
+
+
 def pre_charge(request: Any, station: Station) -> Any:
     station.voltage = number(request.EVTargetVoltage)
     return ok(request, station, EVSEPresentVoltage=request.EVTargetVoltage)
@@ -354,6 +390,12 @@ STANDARD: dict[str, Answer] = {
     "ACDP_ConnectReq": partial(moved, "EndPosition"),
     "ACDP_DisconnectReq": partial(moved, "Home"),
     "ACDP_SystemStatusReq": well,
+    "WPT_FinePositioningSetupReq": methods,
+    "WPT_FinePositioningReq": finished,
+    "WPT_PairingReq": finished,
+    "WPT_ChargeParameterDiscoveryReq": parameters_wpt,
+    "WPT_AlignmentCheckReq": finished,
+    "WPT_ChargeLoopReq": field_loop,
     "DC_CableCheckReq": finished,
     "DC_PreChargeReq": pre_charge,
     "DC_ChargeLoopReq": loop_dc,

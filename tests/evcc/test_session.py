@@ -98,6 +98,8 @@ MIDDLE = ["ServiceDiscovery", "ServiceDetail", "ServiceSelection"]
 AC = ["AC_ChargeParameterDiscovery", "ScheduleExchange", "PowerDelivery", *["AC_ChargeLoop"] * 10, "PowerDelivery", "SessionStop"]
 DC = ["DC_ChargeParameterDiscovery", "ScheduleExchange", "DC_CableCheck", "DC_PreCharge", "DC_PreCharge", "PowerDelivery",
       *["DC_ChargeLoop"] * 10, "PowerDelivery", "DC_WeldingDetection", "DC_WeldingDetection", "SessionStop"]  # fmt: skip
+WPT = ["WPT_FinePositioningSetup", "WPT_FinePositioning", "WPT_Pairing", "WPT_ChargeParameterDiscovery", "ScheduleExchange",
+       "WPT_AlignmentCheck", "WPT_AlignmentCheck", "PowerDelivery", *["WPT_ChargeLoop"] * 10, "PowerDelivery", "SessionStop"]  # fmt: skip
 
 
 def docked(energy: list[str]) -> list[str]:
@@ -118,7 +120,7 @@ def test_a_whole_session(service: str, control: str) -> None:
     assert session.ended.well, session.ended
     assert session.ended.how == "Terminate"
     settling = ["AC_ChargeParameterDiscovery"] if SERVICES[service].der else []  # the car says once more that it has taken it over
-    energy = DC if SERVICES[service].dc else settling + AC
+    energy = WPT if SERVICES[service].wireless else DC if SERVICES[service].dc else settling + AC
     names = [name for name in station.names() if name != "ACDP_SystemStatus"]  # that has a stream of its own
     assert names == HEAD + MIDDLE + (docked(energy) if SERVICES[service].docked else energy)
     assert visitor.loops == 10

@@ -129,7 +129,7 @@ class Pair:
                 fact = words.IsolationMeasured(True)
             case words.CloseContactor():
                 fact = words.ContactorIs(True)
-            case words.ServiceSelected(service=service) if SERVICES[service].docked:
+            case words.ServiceSelected(service=service) if SERVICES[service].docked or SERVICES[service].wireless:
                 fact = words.PositionIs(words.Position(reachable=True))
             case words.CheckInReported(arrival=said):
                 left = self.lane - (said.travel or 0)
@@ -140,6 +140,11 @@ class Pair:
                 fact = words.DeviceIs("EndPosition")
             case words.DisconnectDevice():
                 fact = words.DeviceIs("Home")
+            case words.PairVehicle(observed=observed):
+                fact = words.PairingIs(words.Paired(True), observed)
+            case words.CheckAlignment(current=current):
+                self._after(words.ContactorIs(False))
+                fact = words.AlignmentIs(words.Alignment(True, 50.0, current))
             case words.OpenContactor():
                 self.output = (0.0, 0.0)
                 fact = words.ContactorIs(False)
@@ -156,7 +161,7 @@ class Pair:
                 self._after(words.SetpointChanged(self.setpoint))
                 fact = words.MeterRead(words.MeterReading("M1", 1.0, 0.0, self.car.wall, bytes(64)))
             case words.EVReported(power=power):
-                if not self.car.known.service.dc:
+                if self.car.known.service.row.mains:
                     self.output = (1.0, power or 0.0)  # a meter sees what the car really takes
                 fact = self.facts.pop(self.car.loops, None)
         if fact is not None:

@@ -12,8 +12,8 @@ from ocpp_bridge.schemas import check
 from ocpp_bridge.times import timestamp
 
 T0 = 1_795_370_400.0
-DC = Outlet(1, dc=True, transaction="tx", started=T0)
-AC = Outlet(1, dc=False, phases=3, voltage=230.0, transaction="tx", started=T0)
+DC = Outlet(1, in_watts=True, transaction="tx", started=T0)
+AC = Outlet(1, in_watts=False, phases=3, voltage=230.0, transaction="tx", started=T0)
 
 
 def profile(*periods: dict, id: int = 1, purpose: str = "TxProfile", kind: str = "Relative", stack: int = 0, **more) -> dict:

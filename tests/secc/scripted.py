@@ -16,7 +16,7 @@ from v2g.iso20.modes import ac_modes
 from v2g.iso20.rational import rational
 from v2g.iso20.sequence import State
 from v2g.iso20.services import PROTOCOLS, SERVICES
-from v2g.messages import ac, acdp, common_messages, dc
+from v2g.messages import ac, acdp, common_messages, dc, wpt
 from v2g.messages.app_protocol import AppProtocolType, supportedAppProtocolReq
 from v2g.messages.common_messages import (
     AuthorizationReq,
@@ -216,6 +216,10 @@ class Scripted:
                 return words.DeviceIs("EndPosition")
             case words.DisconnectDevice():
                 return words.DeviceIs("Home")
+            case words.PairVehicle(observed=observed):
+                return words.PairingIs(words.Paired(True), observed)
+            case words.CheckAlignment(current=current):
+                return words.AlignmentIs(words.Alignment(True, 50.0, current))
             case words.CheckInReported(arrival=arrival):
                 return words.PlaceIs(words.ParkingPlace(7, 8, 0, occupied=arrival.status == "Completed"))
             case words.CheckOutReported():
@@ -274,6 +278,10 @@ class Scripted:
         bidirectional = SERVICES[service].bidirectional
         if self.session.context.state is State.ACDP_POSITIONING:
             self.docked()
+        if SERVICES[service].wireless:
+            if self.session.context.state is State.WPT_SETUP:
+                self.placed()
+            return self.wireless_parameters(**changes)
         if SERVICES[service].dc:
             fields = {
                 "EVMaximumChargePower": r(60e3), "EVMinimumChargePower": r(0), "EVMaximumChargeCurrent": r(150),
@@ -328,6 +336,8 @@ class Scripted:
         return self.deliver("Start", EVPowerProfile=self.profile(control))
 
     def loop(self, service: str = "DC", control: str = "Scheduled", meter: bool = False, **changes: Any) -> Any:
+        if SERVICES[service].wireless:
+            return self.field_loop(meter=meter, **changes)
         row, energy = SERVICES[service], "DC" if SERVICES[service].dc else "AC"
         module: Any = dc if energy == "DC" else ac
         prefix = "BPT_" if row.bidirectional else ""
@@ -401,6 +411,60 @@ class Scripted:
         polled(self.positioning)
         polled(self.connect)
 
+    # --- WPT ---
+
+    def wpt_setup(self, processing: str = "Finished", **changes: Any) -> Any:
+        methods = {
+            "EVDeviceFinePositioningMethodList": wpt.WPT_FinePositioningMethodListType(
+                WPT_FinePositioningMethod=(wpt.WPT_FinePositioningMethodType.Manual,)
+            ),
+            "EVDevicePairingMethodList": wpt.WPT_PairingMethodListType(
+                WPT_PairingMethod=(wpt.WPT_PairingMethodType.External_confirmation,)
+            ),
+            "EVDeviceAlignmentCheckMethodList": wpt.WPT_AlignmentCheckMethodListType(
+                WPT_AlignmentCheckMethod=(wpt.WPT_AlignmentCheckMethodType.PowerCheck,)
+            ),
+        }
+        fields = {"EVProcessing": processingType[processing], "NaturalOffset": 0, **methods, **changes}
+        return self.ask(wpt.WPT_FinePositioningSetupReq, **fields)
+
+    def _step(self, kind: type[Type], processing: str, result: str, **said: Any) -> Any:
+        fields = {"EVProcessing": processingType[processing], "EVResultCode": wpt.WPT_EVResultType[f"EVResult{result}"], **said}
+        return self.ask(kind, **fields)
+
+    def fine_positioning(self, processing: str = "Finished", result: str = "Success") -> Any:
+        return self._step(wpt.WPT_FinePositioningReq, processing, result)
+
+    def pairing(self, processing: str = "Finished", result: str = "Unknown", code: int | None = None) -> Any:
+        return self._step(wpt.WPT_PairingReq, processing, result, ObservedIDCode=code)
+
+    def alignment(self, processing: str = "Finished", result: str = "Success", current: float | None = None) -> Any:
+        return self._step(wpt.WPT_AlignmentCheckReq, processing, result, TargetCoilCurrent=None if current is None else r(current))
+
+    def placed(self) -> None:
+        """The vehicle stands over the ground device and is paired with it."""
+        self.wpt_setup()
+        self.tell(words.PositionIs(words.Position(reachable=True)))
+        polled(self.fine_positioning)
+        polled(self.pairing)
+
+    def aligned(self) -> Any:
+        return polled(self.alignment)
+
+    def wireless_parameters(self, **changes: Any) -> Any:
+        fields = {
+            "EVPCMaxReceivablePower": r(11e3), "SDMaxGroundClearence": 250, "SDMinGroundClearence": 150, "EVPCNaturalFrequency": r(85e3),
+            "EVPCDeviceLocalControl": False,
+        }  # fmt: skip
+        return self.ask(wpt.WPT_ChargeParameterDiscoveryReq, **{**fields, **changes})
+
+    def field_loop(self, asked: float = 5e3, output: float = 0.0, meter: bool = False, **changes: Any) -> Any:
+        fields = {
+            "MeterInfoRequested": meter, "EVPCPowerRequest": r(asked), "EVPCPowerOutput": r(output),
+            "EVPCChargeDiagnostics": wpt.WPT_EVPCChargeDiagnosticsType.EVPCNoIssue,
+        }  # fmt: skip
+        return self.ask(wpt.WPT_ChargeLoopReq, **{**fields, **changes})
+
     # --- journeys ---
 
     def ready(self, service: str = "DC", control: str = "Scheduled") -> None:
@@ -413,6 +477,8 @@ class Scripted:
             self.isolated()
             self.pre_charge()
             self.pre_charge("Finished")
+        if SERVICES[service].wireless:
+            self.aligned()
 
     def charging(self, service: str = "DC", control: str = "Scheduled") -> None:
         """Everything up to the charge loop, with one loop."""

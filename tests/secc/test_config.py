@@ -16,6 +16,7 @@ from secc.simulated import AC_LIMITS, DC_LIMITS, Physics
 from secc.station import Limits
 from v2g.energy.der import GridControl
 from v2g.energy.tariff import Tariff
+from v2g.session.wireless import GroundDevice
 from v2g.settings.strict import ConfigError
 
 FILE = """
@@ -92,7 +93,7 @@ WRONG: list[tuple[str, str]] = [
     ("tls = false\n[hardware.limits]\npower = 1", "unknown key hardware.limits.power"),
     ("tls = false\n[[outlet]]\nid = 'x'", "unknown key outlet[1].id"),
     ("tls = false\nport = 'many'", "port is 'many'"),
-    ("tls = false\n[offer]\nservices = ['WPT']", "offer.services"),
+    ("tls = false\n[offer]\nservices = ['FIELD']", "offer.services"),
     ("tls = false\n[offer]\nservices = []", "[offer] services"),
     ("tls = false\n[offer]\nevse_id = ''", "evse_id has 0 characters"),
     ("tls = false\nprofile = 'lax'", "profile is 'lax'"),
@@ -119,6 +120,7 @@ DECLARED = {
     "offer": Outlet,
     "hardware": config.Hardware,
     "hardware.physics": Physics,
+    "offer.ground_device": GroundDevice,
     "site": config.SiteConfig,
     "site.tariff": Tariff,
     "eim": config.Eim,

@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from secc import engine as session
 from secc import station as words
 from secc.intent import Intent, Wish
-from secc.iso20 import answers, conduct, supervision
+from secc.iso20 import answers, conduct, field, supervision, wpt_loop
 from secc.iso20.context import Context
 from secc.reserve import Reserve
 from tests.secc.scripted import LIMITS, Scripted, outlet, r
@@ -29,7 +29,7 @@ from v2g.iso20 import frames
 from v2g.iso20.modes import ac_modes
 from v2g.iso20.sequence import REQUESTS, ROWS, State
 from v2g.iso20.services import SERVICES
-from v2g.messages import ac, common_messages, dc
+from v2g.messages import ac, common_messages, dc, wpt
 from v2g.messages.common_messages import PowerDeliveryReq, SessionSetupReq
 from v2g.messages.common_types import DisplayParametersType, evseNotificationType, processingType
 from v2g.session.errors import Misuse, StationFailed
@@ -42,11 +42,16 @@ POWERS = st.sampled_from((0.0, -5e3, 8e3, 1e6, -1e6, 32767e127))
 LIVE_STATES = (
     *(State.DC_CABLE_CHECK, State.DC_PRE_CHARGE, State.DC_START, State.DC_LOOP, State.DC_RENEGOTIATION, State.DC_RESTART, State.DC_WELDING),
     *(State.AC_START, State.AC_LOOP, State.AC_SCHEDULE, State.AC_STANDBY, State.DC_STANDBY),
+    *(State.WPT_ALIGNMENT, State.WPT_START, State.WPT_LOOP, State.WPT_RENEGOTIATION, State.WPT_RESTART, State.WPT_STANDBY),
 )
-LOOPING = (State.AC_LOOP, State.DC_LOOP, State.AC_STANDBY, State.DC_STANDBY)
+LOOPING = (State.AC_LOOP, State.DC_LOOP, State.WPT_LOOP, State.AC_STANDBY, State.DC_STANDBY, State.WPT_STANDBY)
 
 
-EXCHANGES = (State.AC_DER_SETTLING, State.AC_SCHEDULE, State.DC_SCHEDULE, State.DC_RENEGOTIATION)
+EXCHANGES = (
+    *(State.AC_DER_SETTLING, State.AC_SCHEDULE, State.DC_SCHEDULE, State.DC_RENEGOTIATION),
+    *(State.WPT_SCHEDULE, State.WPT_RENEGOTIATION),
+)
+STEPS_OF_WPT = (State.WPT_SETUP, State.WPT_POSITIONING, State.WPT_PAIRING, State.WPT_ALIGNMENT)
 GRID = (GridControl(), GridControl(discharge_maximum=100.0), GridControl(over_voltage=RideThrough(264.0), var=500.0))
 
 
@@ -56,7 +61,19 @@ HAZARDS = (
 )
 
 
-DEADLY = (*HAZARDS, words.PilotIs("B"), words.ContactorIs(False), words.OutletTaken(True), words.OutOfService("welded"))
+LOST_FIELDS = (  # what takes a field away at once, where the service is WPT
+    words.AlignmentIs(words.Alignment(False, reason="moved")),
+    words.PositionIs(words.Position(900)),
+    words.AssociationLost("another vehicle"),
+    words.GroundDeviceIs("AnomalyDetected"),
+)
+FIELDS = (
+    *(words.GroundDeviceIs(each) for each in ("NoIssue", "NoIssue", "FODDetected", "LOPDetected")),  # type: ignore[arg-type]
+    *(words.AlignmentIs(words.Alignment(True)), words.PositionIs(words.Position(reachable=True)), words.PairingIs(words.Paired(True))),
+)
+
+
+DEADLY = (*HAZARDS, *LOST_FIELDS, words.PilotIs("B"), words.ContactorIs(False), words.OutletTaken(True), words.OutOfService("welded"))
 
 
 class NoAnswer(Exception):
@@ -88,16 +105,19 @@ class Hardware:
     def __init__(self) -> None:
         self.closed = self.testing = self.powered = False
         self.output: words.SetOutput | None = None
+        self.power = self.most = 0.0  # W, WPT: now, and the most that was ever commanded
 
     def obey(self, want: Any) -> None:
         match want:
             case words.CloseContactor():
                 self.closed = True
-            case words.CheckIsolation():
+            case words.CheckIsolation() | words.CheckAlignment():
                 self.testing = True
             case words.OpenContactor():
                 self.closed = self.testing = False
-                self.output = None
+                self.output, self.power = None, 0.0
+            case words.SetPower(power=power):
+                self.power, self.most = power, max(self.most, power)
             case words.SetOutput():
                 self.output = want
             case words.PowerStarted():
@@ -174,7 +194,7 @@ class Sessions(RuleBasedStateMachine):
         self.look()
         for answer in self.answered:
             status = getattr(answer, "EVSEStatus", None)
-            if asked_to_stop and type(answer).__name__ in ("PowerDeliveryRes", "AC_ChargeLoopRes", "DC_ChargeLoopRes"):
+            if asked_to_stop and type(answer).__name__ in ("PowerDeliveryRes", "AC_ChargeLoopRes", "DC_ChargeLoopRes", "WPT_ChargeLoopRes"):
                 assert status is not None, f"a stop was forgotten in {state.value}"
                 assert status.EVSENotification is evseNotificationType.Terminate
 
@@ -189,7 +209,7 @@ class Sessions(RuleBasedStateMachine):
         fresh, self.seen = self.car.happened[self.seen :], len(self.car.happened)
         for event in fresh:
             self.hardware.obey(event)
-            if isinstance(event, words.PowerStarted | words.CloseContactor | words.CheckIsolation):
+            if isinstance(event, words.PowerStarted | words.CloseContactor | words.CheckIsolation | words.CheckAlignment):
                 assert self.car.session.context.agreement.authorization is not None, "live before authorization"
         self.answered = self.car.answers()
 
@@ -212,7 +232,7 @@ class Sessions(RuleBasedStateMachine):
         if not kinds:
             return
         kind = state.draw(st.sampled_from(kinds))
-        if kind in (SessionSetupReq, PowerDeliveryReq, ac.AC_ChargeLoopReq, dc.DC_ChargeLoopReq):
+        if kind in (SessionSetupReq, PowerDeliveryReq, ac.AC_ChargeLoopReq, dc.DC_ChargeLoopReq, wpt.WPT_ChargeLoopReq):
             return  # these have rules of their own
         stream = ROWS[self.car.session.context.state, kind].stream
         self.say(request(self.car, kind), frames.payload_type_of(kind, stream))
@@ -259,7 +279,35 @@ class Sessions(RuleBasedStateMachine):
         else:
             self.act(lambda: self.car.pre_charge("Finished" if done else "Ongoing", target=wanted))
 
-    @precondition(lambda self: self.car.session.context.state in LOOPING)
+    @precondition(lambda self: self.car.session.context.state in STEPS_OF_WPT)
+    @alive
+    @rule(done=st.booleans(), well=st.sampled_from((True, True, True, False)), code=st.sampled_from((None, None, 7, 8)))
+    def comes_over_the_ground_device(self, done: bool, well: bool, code: int | None) -> None:
+        """One poll of the step that is due."""
+        processing, result = "Finished" if done else "Ongoing", "Success" if well else "Failed"
+        steps: dict[State, Callable[[], Any]] = {
+            State.WPT_SETUP: lambda: self.car.wpt_setup(processing),
+            State.WPT_POSITIONING: lambda: self.car.fine_positioning(processing, result),
+            State.WPT_PAIRING: lambda: self.car.pairing(processing, result, code),
+            State.WPT_ALIGNMENT: lambda: self.car.alignment(processing, result),
+        }
+        self.act(steps[self.car.session.context.state])
+
+    @precondition(lambda self: self.car.session.context.state in (State.WPT_LOOP, State.WPT_STANDBY))
+    @alive
+    @rule(count=st.integers(1, 40), asked=POWERS, output=POWERS, setpoint=st.sampled_from((None, -8e3, 8e3)))
+    def loops_in_a_field(self, count: int, asked: float, output: float, setpoint: float | None) -> None:
+        if setpoint is not None:
+            self.car.tell(words.SetpointChanged(setpoint))
+        for _ in range(count):
+            if self.car.session.context.state not in LOOPING or self.car.session.ended is not None:
+                return
+            self.act(lambda: self.car.field_loop(asked, output))
+            self.holds()
+            self.car.wait(0.3)
+            self.look()
+
+    @precondition(lambda self: self.car.session.context.state in LOOPING and not SERVICES[self.service].wireless)
     @alive
     @rule(
         count=st.integers(1, 40),
@@ -307,6 +355,7 @@ class Sessions(RuleBasedStateMachine):
                 *map(words.GridControlChanged, GRID),
                 *(words.SetpointChanged(power) for power in (None, 0.0, 8e3, -8e3, 1e6, -1e6)),
                 *(words.OutputMeasured(*both) for both in ((0.0, 0.0), (400.0, 12.0), (900.0, 500.0), (400.0, -50.0))),
+                *(*FIELDS, *LOST_FIELDS),
                 words.EmergencyStop("button"),
                 words.OutletTaken(True),
                 words.OutOfService("welded"),
@@ -321,8 +370,12 @@ class Sessions(RuleBasedStateMachine):
             self.hardware.closed = self.hardware.testing = False
         self.car.tell(fact)
         self.look()
-        if fact in HAZARDS:
+        if fact in HAZARDS or (fact in LOST_FIELDS and SERVICES[self.service].wireless and not self._checking()):
             assert not self.hardware.live, f"{fact} leaves the outlet live"
+
+    def _checking(self) -> bool:
+        """Whether a service is selected anew, so that nothing is known of a field yet."""
+        return self.car.session.context.agreement.selection is None
 
     @alive
     @rule(share=st.sampled_from((1.0, 0.5, 0.01, 0.0, 3.0)))
@@ -407,6 +460,8 @@ class Sessions(RuleBasedStateMachine):
             assert known.outlet.standby == "closed" or not hardware.live, "the outlet is live in standby, although it is to open"
         if not hardware.powered:
             assert abs(hardware.current) <= 2.0, "more than a pre-charge flows outside PowerDelivery"
+        if SERVICES[self.service].wireless:
+            self.field()
         if hardware.output is None or not hardware.powered or known.state is not State.DC_LOOP:
             return
         output = hardware.output
@@ -417,6 +472,24 @@ class Sessions(RuleBasedStateMachine):
             assert output.current >= 0, "a plain service discharges"
         if self.soc is not None and self.soc < RESERVE:
             assert output.current >= 0, "discharge below the reserve of the car"
+
+    def field(self) -> None:
+        """A field: only over a vehicle that is paired, aligned and in its place, within every limit, and only into it."""
+        known, hardware, station = self.car.session.context, self.hardware, self.car.session.context.station
+        assert hardware.power >= 0, "a field that takes power"
+        assert hardware.most <= LIMITS.charge_power, "a power beyond the outlet"
+        assert not hardware.power or hardware.powered, "a field outside PowerDelivery"
+        if hardware.powered:
+            assert hardware.power <= station.limits.charge_power + 1e-6, "a power beyond the limit of this moment"
+        if hardware.powered and hardware.live:
+            assert station.alignment is not None, "power without a check of the alignment"
+            assert station.alignment.aligned, "power without alignment"
+            assert not station.unassociated, "power for another vehicle"
+            assert station.position is None or station.position.reachable, "power for a vehicle that has left"
+        if station.ground != "NoIssue":
+            assert hardware.power == 0.0, "power over what lies on the ground device"
+        if known.standing:
+            assert hardware.power == 0.0, "power in standby"
 
 
 Sessions.TestCase.settings = settings(
@@ -552,6 +625,46 @@ def test_the_machine_finds_power_after_power_delivery(monkeypatch: pytest.Monkey
     real = answers.ANSWERS[dc.DC_PreChargeReq]
     monkeypatch.setitem(answers.ANSWERS, dc.DC_PreChargeReq, generous)
     _proven("outside PowerDelivery")
+
+
+@pytest.mark.parametrize(
+    ("broken", "fact"),
+    [("unaligned", LOST_FIELDS[0]), ("misplaced", LOST_FIELDS[1]), ("misplaced", LOST_FIELDS[2]), ("field_fault", LOST_FIELDS[3])],
+    ids=str,
+)
+def test_the_machine_sees_a_field_that_is_not_watched(monkeypatch: pytest.MonkeyPatch, broken: str, fact: words.Fact) -> None:
+    """Steps that it may take, taken on purpose."""
+    machine = Sessions()
+    machine.arrive("WPT", "Dynamic", True, "charging", "none")
+    machine.something_becomes_true(fact, 0)
+    machine.holds()
+    machine.arrive("WPT", "Dynamic", True, "charging", "none")
+    nothing: Any = lambda known: None if broken == "field_fault" else ""  # noqa: E731
+    monkeypatch.setattr(supervision if broken == "field_fault" else field, broken, nothing)
+    with pytest.raises(AssertionError, match="leaves the outlet live"):
+        machine.something_becomes_true(fact, 0)
+
+
+def test_the_machine_sees_a_field_over_a_foreign_object(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steps that it may take, taken on purpose."""
+    machine = Sessions()
+    machine.arrive("WPT", "Dynamic", True, "charging", "none")
+    machine.loops_in_a_field(2, 8e3, 0.0, None)
+    machine.holds()
+    for module in (supervision, wpt_loop):
+        monkeypatch.setattr(module, "obstructed", lambda known: "")
+    machine.something_becomes_true(words.GroundDeviceIs("LOPDetected"), 0)
+    with pytest.raises(AssertionError, match="over what lies on the ground device"):
+        machine.holds()
+
+
+def test_the_machine_sees_a_power_beyond_the_outlet_in_a_field(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steps that it may take, taken on purpose."""
+    monkeypatch.setattr(wpt_loop, "_target", lambda asked, allowed, known: asked)
+    machine = Sessions()
+    machine.arrive("WPT", "Dynamic", True, "charging", "none")
+    with pytest.raises(AssertionError, match="beyond the outlet"):
+        machine.loops_in_a_field(1, 1e6, 0.0, None)
 
 
 def test_the_machine_sees_a_discharge_below_the_reserve(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,6 +68,19 @@ ACDP_PATH: tuple[tuple[State, Step], ...] = (
     (S.ACDP_CONNECT, lambda car: (car.tell(words.PositionIs(words.Position(reachable=True))), car.positioning())),
     (S.ACDP_DISCONNECT, lambda car: _undocking(car)),
 )
+WPT_PATH: tuple[tuple[State, Step], ...] = (
+    (S.WPT_SETUP, lambda car: (car.authorized("WPT"), car.select("WPT"))),
+    (S.WPT_POSITIONING, lambda car: car.wpt_setup()),
+    (S.WPT_PAIRING, lambda car: (car.tell(words.PositionIs(words.Position(reachable=True))), polled(car.fine_positioning))),
+    (S.WPT_PARAMETERS, lambda car: polled(car.pairing)),
+    (S.WPT_SCHEDULE, lambda car: car.parameters("WPT")),
+    (S.WPT_ALIGNMENT, lambda car: car.scheduled()),
+    (S.WPT_START, lambda car: car.aligned()),
+    (S.WPT_LOOP, lambda car: car.start()),
+    (S.WPT_RENEGOTIATION, lambda car: car.deliver("ScheduleRenegotiation")),
+    (S.WPT_RESTART, lambda car: car.scheduled()),
+    (S.WPT_STANDBY, lambda car: car.deliver("Standby")),
+)
 
 
 def _undocking(car: Scripted) -> None:
@@ -84,7 +97,7 @@ def _undocking(car: Scripted) -> None:
 
 
 def _paths() -> Iterator[tuple[State, list[Step]]]:
-    for path in (AC_PATH, DER_PATH, DC_PATH, ACDP_PATH):
+    for path in (AC_PATH, DER_PATH, DC_PATH, ACDP_PATH, WPT_PATH):
         steps: list[Step] = []
         for state, step in path:
             steps.append(step)
@@ -131,7 +144,8 @@ STRANGERS = {"foreign": b"stranger", "zero": bytes(8)}
 @pytest.mark.parametrize("stranger", [*STRANGERS, "one bit"])
 @pytest.mark.parametrize("kind", [k for k in REQUESTS if k not in (supportedAppProtocolReq, SessionSetupReq)], ids=lambda k: k.__name__)
 def test_a_foreign_session_id_is_told_so_before_anything_else(kind: type[Type], stranger: str) -> None:
-    for state in (S.AUTHORIZATION, S.DC_LOOP if "AC" not in kind.__name__ else S.AC_LOOP):
+    loop = S.WPT_LOOP if "WPT" in kind.__name__ else S.DC_LOOP if "AC" not in kind.__name__ else S.AC_LOOP
+    for state in (S.AUTHORIZATION, loop):
         car = reach(state)
         session_id = STRANGERS.get(stranger) or bytes([car.id[0] ^ 1]) + car.id[1:]
         car.send(request(car, kind, session_id))
@@ -175,8 +189,8 @@ def _with_short_id(exi: bytes, session_id: bytes) -> bytes:
 def test_silence_ends_the_session_when_the_sequence_timer_says_so(state: State) -> None:
     car = reach(state)
     limit = 60.0
-    if state in (S.AC_LOOP, S.DC_LOOP):
-        car.loop("AC_BPT" if state is S.AC_LOOP else "DC_BPT")
+    if state in (S.AC_LOOP, S.DC_LOOP, S.WPT_LOOP):
+        car.loop({S.AC_LOOP: "AC_BPT", S.DC_LOOP: "DC_BPT", S.WPT_LOOP: "WPT"}[state])
         limit = 0.5
     car.wait(limit - 0.01)
     assert car.session.ended is None
@@ -187,7 +201,11 @@ def test_silence_ends_the_session_when_the_sequence_timer_says_so(state: State) 
     assert (error.timer, error.limit) == ("V2G_SECC_Sequence_Timeout", limit)
 
 
-@pytest.mark.parametrize("state", [S.AC_LOOP, S.DC_LOOP, S.DC_PRE_CHARGE, S.DC_RENEGOTIATION, S.DC_WELDING], ids=lambda s: s.value)
+@pytest.mark.parametrize(
+    "state",
+    [S.AC_LOOP, S.DC_LOOP, S.DC_PRE_CHARGE, S.DC_RENEGOTIATION, S.DC_WELDING, S.WPT_START, S.WPT_LOOP, S.WPT_RENEGOTIATION],
+    ids=lambda s: s.value,
+)
 def test_an_outlet_that_may_be_live_is_opened_whenever_a_session_breaks(state: State) -> None:
     for end in (lambda car: car.octets(b""), lambda car: car.wait(61), lambda car: car.octets(b"GET / HTTP/1.1\r\n\r\n")):
         car = reach(state)
@@ -296,7 +314,10 @@ def test_after_stop_the_car_closes_or_the_station_does() -> None:
 @pytest.mark.parametrize("state", [s for s in WAITING if s not in (S.SUPPORTED_APP_PROTOCOL, S.SESSION_SETUP)], ids=lambda s: s.value)
 def test_a_car_may_stop_in_every_state(state: State) -> None:
     car = reach(state)
-    live = state in (S.AC_LOOP, S.DC_LOOP, S.DC_PRE_CHARGE, S.DC_START, S.DC_RENEGOTIATION, S.DC_RESTART, S.DC_WELDING)
+    live = state in (
+        *(S.AC_LOOP, S.DC_LOOP, S.DC_PRE_CHARGE, S.DC_START, S.DC_RENEGOTIATION, S.DC_RESTART, S.DC_WELDING),
+        *(S.WPT_START, S.WPT_LOOP, S.WPT_RENEGOTIATION, S.WPT_RESTART, S.WPT_STANDBY),  # the check of the alignment may have left it live
+    )
     assert car.stop().ResponseCode is Code.OK
     assert bool(car.wants(words.OpenContactor)) == (live or state in (S.SESSION_STOP, S.ACDP_DISCONNECT, S.AC_STANDBY, S.DC_STANDBY))
     car.octets(b"")

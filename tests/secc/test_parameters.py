@@ -21,7 +21,10 @@ def selected(service: str) -> Scripted:
     return car
 
 
-@pytest.mark.parametrize("service", SERVICES)
+IN_KIND = [service for service, row in SERVICES.items() if not row.wireless]  # those of WPT have one kind: tests/secc/test_wpt.py
+
+
+@pytest.mark.parametrize("service", IN_KIND)
 def test_limits_are_those_of_the_outlet_and_in_order(service: str) -> None:
     response = selected(service).parameters(service)
     assert response.ResponseCode is Code.OK
@@ -38,7 +41,7 @@ def test_limits_are_those_of_the_outlet_and_in_order(service: str) -> None:
             assert 0 <= number(least) <= number(most)
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", IN_KIND)
 def test_plain_parameters_under_a_bidirectional_service_and_the_reverse_are_wrong(service: str) -> None:
     car = selected(service)
     other = service.removesuffix("_BPT") if service.endswith("_BPT") else "AC_BPT" if SERVICES[service].der else f"{service}_BPT"

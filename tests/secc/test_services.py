@@ -142,6 +142,7 @@ NAMES["DC_BPT"] = [*NAMES["DC"], "BPTChannel", "GeneratorMode"]
 NAMES |= {"MCS": NAMES["DC"], "MCS_BPT": NAMES["DC_BPT"]}
 NAMES["DC_ACDP"] = ["ControlMode", "MobilityNeedsMode"]
 NAMES["DC_ACDP_BPT"] = [*NAMES["DC_ACDP"], "BPTChannel", "GeneratorMode"]
+NAMES["WPT"] = ["ControlMode", "Pricing"]
 NAMES |= {"AC_DER_IEC": [*NAMES["AC"], "DERControlFunctions"], "AC_DER_SAE": NAMES["AC"]}
 
 
@@ -158,7 +159,10 @@ def test_parameter_sets_have_the_parameters_of_their_service(service: str) -> No
         assert [p.Name for p in each.Parameter] == NAMES[service]
         assert all(p.intValue is not None for p in each.Parameter)
     values = [{p.Name: p.intValue for p in each.Parameter} for each in sets]
-    assert [(v["ControlMode"], v["MobilityNeedsMode"]) for v in values] == [(1, 1), (2, 1), (2, 2)]  # [V2G20-2656] [V2G20-2663]
+    if "MobilityNeedsMode" in NAMES[service]:
+        assert [(v["ControlMode"], v["MobilityNeedsMode"]) for v in values] == [(1, 1), (2, 1), (2, 2)]  # [V2G20-2656] [V2G20-2663]
+    else:
+        assert [v["ControlMode"] for v in values] == [1, 2]
 
 
 @pytest.mark.parametrize("service", [0, 1, 5, 65, 65535])

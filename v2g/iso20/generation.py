@@ -16,8 +16,11 @@ from v2g.iso20.timing import (
 )
 from v2g.messages.common_messages import AuthorizationReq, PowerDeliveryReq, SessionSetupReq, chargeProgressType
 from v2g.messages.common_types import processingType, responseCodeType
+from v2g.messages.wpt import WPT_AlignmentCheckReq, WPT_FinePositioningReq, WPT_FinePositioningSetupReq, WPT_PairingReq
 from v2g.session.generation import MAIN, Generation, Incoming, Outgoing
 from v2g.session.v2gtp import PAYLOADS, PayloadType
+
+BOTH_FINISH: Final = (WPT_FinePositioningSetupReq, WPT_FinePositioningReq, WPT_PairingReq, WPT_AlignmentCheckReq)  # steps of WPT
 
 
 def write(message: Type, _: bytes = b"", stream: str = MAIN) -> Outgoing:
@@ -53,7 +56,12 @@ def failure(response: Type) -> Enum | None:
 
 
 def stays(request: Type, response: Type) -> bool:
-    """Whether the station waits in the same state after `response`: it says Ongoing, or refuses an authorization or a standby."""
+    """Whether the station waits in the same state after `response`: it says Ongoing, or refuses an authorization or a standby.
+
+    A step of WPT goes on for as long as either side says so.
+    """
+    if isinstance(request, BOTH_FINISH) and request.EVProcessing is not processingType.Finished:
+        return True
     ongoing = getattr(response, "EVSEProcessing", processingType.Finished) is not processingType.Finished
     code: Any = getattr(response, "ResponseCode", None)
     standby = isinstance(request, PowerDeliveryReq) and request.ChargeProgress is chargeProgressType.Standby

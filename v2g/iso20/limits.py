@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from v2g.exi.codec import Bounds
 from v2g.exi.schema import Type
 from v2g.iso20.sequence import REQUESTS, RESPONSES, State, requests_in, response_to
-from v2g.messages import xmldsig
+from v2g.messages import wpt, xmldsig
 from v2g.messages.app_protocol import supportedAppProtocolReq
 from v2g.messages.common_messages import (
     AuthorizationReq,
@@ -39,11 +39,14 @@ class Limit(NamedTuple):
     items: int
 
 
+WIRELESS: Final = Limit(5 * KIB, 96)  # what a manufacturer may add to a message of WPT: 16 containers of 256 octets
 # Without signature no other request has more than 400 octets (MeteringConfirmationReq, with a receipt), no other response more than 533 (a
 # DC loop with one), none more than 48 elements; a signature adds about 450 octets and 20 elements. A car that fills its frames with zeros,
 # as one does up to 630 octets, is within.
 ANY_OTHER: Final = Limit(KIB, 96)
-LIMITS: Final[dict[type[Type], Limit]] = dict.fromkeys((*REQUESTS, *RESPONSES), ANY_OTHER) | {
+_WPT: Final = [message for message in (*REQUESTS, *RESPONSES) if message.__module__ == wpt.__name__]
+LIMITS: Final[dict[type[Type], Limit]] = dict.fromkeys((*REQUESTS, *RESPONSES), ANY_OTHER) | dict.fromkeys(_WPT, WIRELESS)
+LIMITS |= {
     # 20 protocols of 100 characters are 2.3 KiB; what cars send, three to five of 30, is a tenth of that
     supportedAppProtocolReq: Limit(5 * KIB // 2, 24),
     # four certificates of 1600 octets, and a signature
@@ -60,6 +63,11 @@ LIMITS: Final[dict[type[Type], Limit]] = dict.fromkeys((*REQUESTS, *RESPONSES), 
     CertificateInstallationRes: Limit(17 * KIB, 96),
     # 32 sets of 32 parameters of 80 characters
     ServiceDetailRes: Limit(180 * KIB, 1_100),
+    # the same, and the antennas of `MOST` with the order of 255 pulses
+    wpt.WPT_FinePositioningSetupReq: Limit(12 * KIB, 800),
+    wpt.WPT_FinePositioningSetupRes: Limit(12 * KIB, 800),
+    # the same, and eight other stations
+    wpt.WPT_PairingRes: Limit(7 * KIB, 96),
     # three tuples, each with two schedules of 1024 powers and two price schedules of 1024 stacks of 8 rules
     ScheduleExchangeRes: Limit(2 * KIB * KIB, 228_000),
 }
@@ -94,6 +102,9 @@ MOST: Final[dict[tuple[type[Type], str], int]] = {
     (xmldsig.SignedInfoType, "Reference"): 4,
     (xmldsig.TransformsType, "Transform"): 1,
     (xmldsig.TransformType, "XPath"): 0,
+    # antennas by which a vehicle is found: one has a handful; what comes with twice as many would be longer than what may come out of turn
+    (wpt.WPT_LF_TransmitterDataType, "TxSpecData"): 128,
+    (wpt.WPT_LF_ReceiverDataType, "RxSpecData"): 128,
 }
 # What is unusual and still a request, an undeclared end or a reference to an earlier string, comes in requests of a few hundred octets; a
 # profile of 96 steps has 700 codes. What is broken shows where within as much. The patient walk takes 4 to 5 us for a code: 5 ms for the
@@ -113,7 +124,7 @@ def state_limit(state: State) -> int:
     """The octets of the largest message that a station reads in a state.
 
     Once a session is set up, a message out of turn must fit as well, so that it can be answered FAILED_SequenceError [V2G20-459]; only
-    the two that may be longer than `OUT_OF_TURN` are cut off.
+    the few that may be longer than `OUT_OF_TURN` are cut off.
     """
     mistaken = 0 if state in (State.SUPPORTED_APP_PROTOCOL, State.SESSION_SETUP) else OUT_OF_TURN
     return max(mistaken, *(LIMITS[request].octets for request in requests_in(state)), 0)

@@ -28,6 +28,7 @@ CODES: Final[dict[Reason, Code]] = {
     Reason.CONTACTOR: Code.FAILED_ContactorError,
     Reason.NO_PAUSE: Code.FAILED_PauseNotAllowed,
     Reason.METER_SIGNATURE: Code.FAILED_MeteringSignatureNotValid,
+    Reason.ASSOCIATION: Code.FAILED_AssociationError,
 }
 WARNINGS: Final[dict[Reason, Code]] = {
     Reason.WRONG_AUTHORIZATION: Code.WARNING_AuthorizationSelectionInvalid,
@@ -45,8 +46,8 @@ WARNINGS: Final[dict[Reason, Code]] = {
     Reason.PROFILE_LEFT: Code.WARNING_EVPowerProfileViolation,
     Reason.NO_TOLERANCE: Code.WARNING_PowerToleranceNotConfirmed,
     Reason.NO_STANDBY: Code.WARNING_StandbyNotAllowed,
+    Reason.FIELD: Code.WARNING_WPT,
 }
-UNSENT: Final = frozenset({Code.FAILED_AssociationError, Code.WARNING_WPT})  # of ACDP and WPT, which are not served
 _REASONS: Final = {code: reason for table in (CODES, WARNINGS) for reason, code in table.items()}
 
 

@@ -11,6 +11,9 @@ response with FAILED_SequenceError [V2G20-459]; a successor that the row does no
     energy, DC   ChargeParameterDiscovery > ScheduleExchange (poll) > CableCheck (poll) > PreCharge (poll) > PowerDelivery(Start)
                  > ChargeLoop* > PowerDelivery(Stop) > WeldingDetection (poll, may be left out)
     energy, ACDP VehiclePositioning (poll) > Connect (poll) > as DC > Disconnect (poll); the order is inferred from the messages' fields
+    energy, WPT  FinePositioningSetup (poll) > FinePositioning (poll) > Pairing (poll) > ChargeParameterDiscovery > ScheduleExchange (poll)
+                 > AlignmentCheck (poll) > PowerDelivery(Start) > ChargeLoop* > PowerDelivery(Stop); that positioning and pairing come
+                 before the parameters is inferred
     beside       VehicleCheckIn before power, VehicleCheckOut after it, on a stream of their own
 
 A car may stand by: it stays in the loop and takes nothing, from PowerDelivery(Standby) to PowerDelivery(Start) or (Stop).
@@ -22,7 +25,7 @@ from enum import Enum
 from typing import Final
 
 from v2g.exi.schema import Type
-from v2g.messages import ac, acdp, app_protocol, common_messages, dc
+from v2g.messages import ac, acdp, app_protocol, common_messages, dc, wpt
 from v2g.messages.app_protocol import supportedAppProtocolReq
 from v2g.messages.common_messages import (
     AuthorizationReq,
@@ -72,6 +75,17 @@ class State(Enum):
     ACDP_POSITIONING = "ACDP_VehiclePositioning"
     ACDP_CONNECT = "ACDP_Connect"
     ACDP_DISCONNECT = "ACDP_Disconnect"
+    WPT_SETUP = "WPT_FinePositioningSetup"
+    WPT_POSITIONING = "WPT_FinePositioning"
+    WPT_PAIRING = "WPT_Pairing"
+    WPT_PARAMETERS = "WPT_ChargeParameterDiscovery"
+    WPT_SCHEDULE = "ScheduleExchange (WPT)"
+    WPT_ALIGNMENT = "WPT_AlignmentCheck"
+    WPT_START = "PowerDelivery (WPT)"
+    WPT_LOOP = "WPT_ChargeLoop"
+    WPT_STANDBY = "WPT_ChargeLoop (standby)"
+    WPT_RENEGOTIATION = "ScheduleExchange (WPT, under power)"
+    WPT_RESTART = "PowerDelivery (WPT, under power)"
     SESSION_STOP = "SessionStop"
     ENDED = "nothing: the session is over"
 
@@ -85,15 +99,21 @@ SEQUENCE: tuple[Row, ...] = (
     # head, the same for every service
     Row(S.SUPPORTED_APP_PROTOCOL, supportedAppProtocolReq, (S.SESSION_SETUP, S.ENDED)),
     Row(
-        S.SESSION_SETUP, SessionSetupReq, (S.AUTHORIZATION_SETUP, S.AC_PARAMETERS, S.AC_DER_PARAMETERS, S.DC_PARAMETERS)
-    ),  # a resumed session goes on with parameters [V2G20-1032]
+        S.SESSION_SETUP,
+        SessionSetupReq,
+        (S.AUTHORIZATION_SETUP, S.AC_PARAMETERS, S.AC_DER_PARAMETERS, S.DC_PARAMETERS, S.WPT_PARAMETERS),
+    ),  # a resumed session goes on with parameters [V2G20-1032] [V2G20-5046]
     Row(S.AUTHORIZATION_SETUP, AuthorizationSetupReq, (S.AUTHORIZATION,)),
     Row(S.AUTHORIZATION, CertificateInstallationReq, (S.AUTHORIZATION,)),
     Row(S.AUTHORIZATION, AuthorizationReq, (S.AUTHORIZATION, S.SERVICE_DISCOVERY)),  # again while Ongoing or after a WARNING [V2G20-2230]
     Row(S.SERVICE_DISCOVERY, ServiceDiscoveryReq, (S.SERVICE_DETAIL,)),
     Row(S.SERVICE_DETAIL, ServiceDetailReq, (S.SERVICE_SELECTION,)),
     Row(S.SERVICE_SELECTION, ServiceDetailReq, (S.SERVICE_SELECTION,)),
-    Row(S.SERVICE_SELECTION, ServiceSelectionReq, (S.AC_PARAMETERS, S.AC_DER_PARAMETERS, S.DC_PARAMETERS, S.ACDP_POSITIONING)),
+    Row(
+        S.SERVICE_SELECTION,
+        ServiceSelectionReq,
+        (S.AC_PARAMETERS, S.AC_DER_PARAMETERS, S.DC_PARAMETERS, S.ACDP_POSITIONING, S.WPT_SETUP),
+    ),
     # AC
     Row(S.AC_PARAMETERS, ac.AC_ChargeParameterDiscoveryReq, (S.AC_SCHEDULE,)),
     # AC of a car that feeds the grid: it looks at what the grid asks of it, and says when it has taken it over, or chooses anew
@@ -135,12 +155,30 @@ SEQUENCE: tuple[Row, ...] = (
     Row(S.ACDP_CONNECT, acdp.ACDP_ConnectReq, (S.ACDP_CONNECT, S.DC_PARAMETERS)),
     Row(S.DC_WELDING, acdp.ACDP_DisconnectReq, (S.ACDP_DISCONNECT, S.SESSION_STOP)),
     Row(S.ACDP_DISCONNECT, acdp.ACDP_DisconnectReq, (S.ACDP_DISCONNECT, S.SESSION_STOP)),
+    # WPT
+    Row(S.WPT_SETUP, wpt.WPT_FinePositioningSetupReq, (S.WPT_SETUP, S.WPT_POSITIONING)),
+    Row(S.WPT_POSITIONING, wpt.WPT_FinePositioningReq, (S.WPT_POSITIONING, S.WPT_PAIRING)),
+    Row(S.WPT_PAIRING, wpt.WPT_PairingReq, (S.WPT_PAIRING, S.WPT_PARAMETERS)),
+    Row(S.WPT_PARAMETERS, wpt.WPT_ChargeParameterDiscoveryReq, (S.WPT_SCHEDULE,)),
+    Row(S.WPT_SCHEDULE, ScheduleExchangeReq, (S.WPT_SCHEDULE, S.WPT_ALIGNMENT)),
+    Row(S.WPT_ALIGNMENT, wpt.WPT_AlignmentCheckReq, (S.WPT_ALIGNMENT, S.WPT_START)),
+    Row(S.WPT_ALIGNMENT, PowerDeliveryReq, (S.WPT_ALIGNMENT, S.SESSION_STOP)),  # to pause before power, as in DC [V2G20-2122]
+    Row(S.WPT_START, PowerDeliveryReq, (S.WPT_START, S.WPT_LOOP, S.WPT_STANDBY, S.SESSION_STOP)),
+    Row(S.WPT_LOOP, wpt.WPT_ChargeLoopReq, (S.WPT_LOOP,)),
+    Row(S.WPT_LOOP, MeteringConfirmationReq, (S.WPT_LOOP,), METERING),
+    Row(S.WPT_LOOP, ScheduleExchangeReq, (S.WPT_LOOP,), SCHEDULES),
+    Row(S.WPT_LOOP, PowerDeliveryReq, (S.WPT_LOOP, S.WPT_STANDBY, S.WPT_RENEGOTIATION, S.SESSION_STOP)),
+    Row(S.WPT_STANDBY, wpt.WPT_ChargeLoopReq, (S.WPT_STANDBY,)),
+    Row(S.WPT_STANDBY, PowerDeliveryReq, (S.WPT_STANDBY, S.WPT_LOOP, S.SESSION_STOP)),
+    Row(S.WPT_RENEGOTIATION, ScheduleExchangeReq, (S.WPT_RENEGOTIATION, S.WPT_RESTART)),
+    Row(S.WPT_RESTART, PowerDeliveryReq, (S.WPT_RESTART, S.WPT_LOOP, S.WPT_STANDBY, S.SESSION_STOP)),
 )
 DOCKED_STATES = (*(s for s in State if s.name.startswith(("DC_", "ACDP_"))), S.SESSION_STOP)
 SEQUENCE += tuple(Row(s, acdp.ACDP_SystemStatusReq, (s,), SYSTEM_STATUS) for s in DOCKED_STATES)
 ARRIVING = (
     *(S.AC_PARAMETERS, S.AC_DER_PARAMETERS, S.AC_DER_SETTLING, S.AC_SCHEDULE, S.AC_START),
     *(S.DC_PARAMETERS, S.DC_SCHEDULE, S.DC_CABLE_CHECK, S.ACDP_POSITIONING, S.ACDP_CONNECT),
+    *(S.WPT_SETUP, S.WPT_POSITIONING, S.WPT_PAIRING, S.WPT_PARAMETERS, S.WPT_SCHEDULE, S.WPT_ALIGNMENT),
 )
 LEAVING = (S.DC_WELDING, S.ACDP_DISCONNECT, S.SESSION_STOP)
 SEQUENCE += tuple(Row(s, VehicleCheckInReq, (s,), PARKING_STATUS) for s in ARRIVING)
@@ -150,18 +188,19 @@ SEQUENCE += tuple(
     Row(s, MeteringConfirmationReq, (s,), METERING)
     for s in (S.AC_SCHEDULE, S.AC_START, S.AC_STANDBY, S.DC_RENEGOTIATION, S.DC_RESTART, S.DC_STANDBY, S.SESSION_STOP, S.DC_WELDING)
 )
-SEQUENCE += tuple(Row(s, ScheduleExchangeReq, (s,), SCHEDULES) for s in (S.AC_STANDBY, S.DC_STANDBY, S.SESSION_STOP, S.DC_WELDING))
-STANDBY = (S.AC_STANDBY, S.DC_STANDBY)
+SEQUENCE += tuple(Row(s, MeteringConfirmationReq, (s,), METERING) for s in (S.WPT_STANDBY, S.WPT_RENEGOTIATION, S.WPT_RESTART))
+STANDBY = (S.AC_STANDBY, S.DC_STANDBY, S.WPT_STANDBY)
+SEQUENCE += tuple(Row(s, ScheduleExchangeReq, (s,), SCHEDULES) for s in (*STANDBY, S.SESSION_STOP, S.DC_WELDING))
 OPEN_STATES = tuple(s for s in State if s not in (S.SUPPORTED_APP_PROTOCOL, S.SESSION_SETUP, S.ENDED))
 SEQUENCE += tuple(
     Row(s, SessionStopReq, (S.ENDED, S.SERVICE_DISCOVERY)) for s in OPEN_STATES
 )  # ServiceRenegotiation goes back [V2G20-1477]
 
 ROWS: dict[tuple[Enum, type[Type]], Row] = {(row.state, row.request): row for row in SEQUENCE}
-CHARGE_LOOPS: Final = (ac.AC_ChargeLoopReq, dc.DC_ChargeLoopReq)
+CHARGE_LOOPS: Final = (ac.AC_ChargeLoopReq, dc.DC_ChargeLoopReq, wpt.WPT_ChargeLoopReq)
 REQUESTS: tuple[type[Type], ...] = tuple(
     cls
-    for module in (app_protocol, common_messages, ac, dc, acdp)
+    for module in (app_protocol, common_messages, ac, dc, acdp, wpt)
     for name, cls in vars(module).items()
     if name.endswith("Req") and isinstance(cls, type) and cls.__module__ == module.__name__
 )

@@ -21,6 +21,7 @@ NAMESPACES: Final = {  # of schema sets that can be negotiated
     "ac": "urn:iso:std:iso:15118:-20:AC",
     "dc": "urn:iso:std:iso:15118:-20:DC",
     "acdp": "urn:iso:std:iso:15118:-20:ACDP",
+    "wpt": "urn:iso:std:iso:15118:-20:WPT",
     "ac_der_iec": "urn:iso:std:iso:15118:-20:AC-DER-IEC",
     "ac_der_sae": "urn:iso:std:iso:15118:-20:AC-DER-SAE",
 }
@@ -86,6 +87,13 @@ DC_ACDP_BPT: Final = EnergyService(
     ocpp={"ocpp2.1": ("DC_ACDP_BPT",), "ocpp2.0.1": ("DC",)},
     couplings=_ACDP_COUPLINGS,
 )  # fmt: skip
+WPT: Final = EnergyService(
+    "WPT", 3, PROTOCOLS["wpt"], "wpt", dc=False, bidirectional=False,
+    connector=1, inlets=(1,),  # there is none, and no parameter says one
+    parameters=("ControlMode", "Pricing"),
+    ocpp={"ocpp2.1": ("WPT",), "ocpp2.0.1": ("DC",)},  # which knows no WPT, and limits only DC in W
+    couplings=(Coupling.WPT,),
+)  # fmt: skip
 
 AC_DER_IEC: Final = EnergyService(
     "AC_DER_IEC", 10, PROTOCOLS["ac_der_iec"], "ac", dc=False, bidirectional=True,
@@ -103,7 +111,7 @@ AC_DER_SAE: Final = EnergyService(
 )  # fmt: skip
 
 SERVICES: Final[dict[str, EnergyService]] = {
-    row.name: row for row in (AC, AC_BPT, DC, DC_BPT, MCS, MCS_BPT, DC_ACDP, DC_ACDP_BPT, AC_DER_IEC, AC_DER_SAE)
+    row.name: row for row in (AC, AC_BPT, DC, DC_BPT, MCS, MCS_BPT, DC_ACDP, DC_ACDP_BPT, WPT, AC_DER_IEC, AC_DER_SAE)
 }
 BY_ID: Final[dict[int, EnergyService]] = {row.id: row for row in SERVICES.values()}
 

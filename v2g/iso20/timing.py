@@ -7,12 +7,12 @@ but never a reason to end. An *ongoing limit* bounds how long a poll may go on.
 from dataclasses import replace
 
 from v2g.exi.schema import Type
-from v2g.messages import ac, app_protocol, common_messages, dc
+from v2g.messages import ac, app_protocol, common_messages, dc, wpt
 from v2g.session.generation import Timing
 
 # --- error criteria: the session ends ---
 SECC_SEQUENCE_TIMEOUT = 60.0  # station waits for the next request [V2G20-441] [V2G20-443]
-SECC_SEQUENCE_TIMEOUT_LOOP = 0.5  # ... after a charge loop response [V2G20-1500] [V2G20-1502]
+SECC_SEQUENCE_TIMEOUT_LOOP = 0.5  # ... after a charge loop response [V2G20-1500] [V2G20-1502] [V2G20-5070]
 EVCC_MSG_TIMEOUT = 2.0  # car waits for the response [V2G20-436]
 SAP_TIMEOUT = 2.0  # car waits for supportedAppProtocolRes
 EVCC_ONGOING_TIMEOUT = 60.0  # car polls one phase for at most so long
@@ -27,7 +27,7 @@ SECC_TCP_CLOSE = 5.0  # after SessionStopRes the car closes; the station does so
 SECC_PERFORMANCE = 1.5
 SECC_PERFORMANCE_LOOP = 0.25
 EVCC_SEQUENCE_PERFORMANCE = 40.0
-EVCC_SEQUENCE_PERFORMANCE_LOOP = 0.25  # [V2G20-1499] [V2G20-1501]
+EVCC_SEQUENCE_PERFORMANCE_LOOP = 0.25  # [V2G20-1499] [V2G20-1501] [V2G20-5069]
 
 # --- other ---
 PAUSE_NOTIFICATION_MAX_DELAY = 60  # [V2G20-3308]
@@ -41,6 +41,7 @@ EXCEPTIONS: dict[type[Type], Timing] = {
     app_protocol.supportedAppProtocolReq: replace(_DEFAULT, msg_timeout=SAP_TIMEOUT),
     ac.AC_ChargeLoopReq: _LOOP,
     dc.DC_ChargeLoopReq: _LOOP,
+    wpt.WPT_ChargeLoopReq: _LOOP,
     common_messages.ServiceDetailReq: _SLOW,
     common_messages.CertificateInstallationReq: _SLOW,
 }

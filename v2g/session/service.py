@@ -5,7 +5,7 @@ from typing import Literal
 
 from v2g.session.sap import Protocol
 
-Plug = Literal["ac", "dc", "mcs", "acdp"]  # what cable and hardware must be, at both ends
+Plug = Literal["ac", "dc", "mcs", "acdp", "wpt"]  # what cable and hardware must be, at both ends
 OcppVersion = Literal["ocpp2.1", "ocpp2.0.1"]
 InternetProtocol = Literal["ftp", "http", "https"]  # of the value-added service Internet
 Intended = Literal["VehicleCheckIn", "VehicleCheckOut"]  # of the value-added service ParkingStatus
@@ -47,6 +47,16 @@ class EnergyService:
     def docked(self) -> bool:
         """Whether a device of the station comes to the vehicle and leaves it, with messages of its own around those of DC (ACDP)."""
         return self.plug == "acdp"
+
+    @property
+    def wireless(self) -> bool:
+        """Whether a field of the station's ground device carries the energy, bounded in W alone, with messages of its own (WPT)."""
+        return self.plug == "wpt"
+
+    @property
+    def mains(self) -> bool:
+        """Whether the vehicle takes the current of the mains, phase by phase, so that amperes say its power (AC)."""
+        return not (self.dc or self.wireless)
 
     def connector_of(self, phases: int) -> int:
         """The value of the parameter Connector for an outlet with so many phases (1 or 3)."""

@@ -6,12 +6,12 @@ from typing import Any
 
 from v2g.exi.schema import Type
 from v2g.iso20.rational import number
-from v2g.messages import ac, common_messages, dc
+from v2g.messages import ac, common_messages, dc, wpt
 from v2g.session.clock import Clock
 from v2g.session.endpoint import Event, FrameReceived, FrameSent, Relaxed
 from v2g.session.link import Disconnected, HandshakeFailed, Observer, Secured
 
-LOOPS = (dc.DC_ChargeLoopRes, ac.AC_ChargeLoopRes)
+LOOPS = (dc.DC_ChargeLoopRes, ac.AC_ChargeLoopRes, wpt.WPT_ChargeLoopRes)
 EVERY = 2 * 3600.0  # wall s between two lines about the charge loop
 
 
@@ -64,6 +64,8 @@ def _loop(request: Type | None, response: Any, wall: float) -> str:
     soc = f", battery {display.PresentSOC} %" if display is not None and display.PresentSOC is not None else ""
     if isinstance(response, dc.DC_ChargeLoopRes):
         power = number(response.EVSEPresentVoltage) * number(response.EVSEPresentCurrent)
+    elif isinstance(response, wpt.WPT_ChargeLoopRes):
+        power = number(response.EVPCPowerRequest)
     else:
         mode: Any = getattr(request, "CLReqControlMode", None)
         present = getattr(mode, "EVPresentActivePower", None)

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 from v2g.iso20.rational import number
-from v2g.messages import ac, dc
+from v2g.messages import ac, dc, wpt
 from v2g.session.endpoint import Event, FrameReceived, FrameSent
 from v2g.session.link import Connected, Disconnected, Observer
 
-REQUESTS = (dc.DC_ChargeLoopReq, ac.AC_ChargeLoopReq)
-RESPONSES = (dc.DC_ChargeLoopRes, ac.AC_ChargeLoopRes)
+REQUESTS = (dc.DC_ChargeLoopReq, ac.AC_ChargeLoopReq, wpt.WPT_ChargeLoopReq)
+RESPONSES = (dc.DC_ChargeLoopRes, ac.AC_ChargeLoopRes, wpt.WPT_ChargeLoopRes)
 SMALL = 50.0  # W below which a car rests
 
 
@@ -59,10 +59,11 @@ class Progress(Observer):
             self.soc = display.PresentSOC if display.PresentSOC is not None else self.soc
             self.target = display.TargetSOC if display.TargetSOC is not None else self.target
             self.left = display.RemainingTimeToTargetSOC
-        self._leaves(request.CLReqControlMode, wall)
+        mode = getattr(request, "CLReqControlMode", None)
+        self._leaves(mode, wall)
         if self.left is None and self._departs is not None:
             self.left = max(self._departs - wall, 0.0)
-        present = getattr(request.CLReqControlMode, "EVPresentActivePower", None)
+        present = getattr(mode, "EVPresentActivePower", None)
         if present is not None:
             self.power = number(present)
 
@@ -70,7 +71,10 @@ class Progress(Observer):
         """Energy is what flowed since the last answer, unless a meter tells it."""
         if isinstance(response, dc.DC_ChargeLoopRes):
             self.power = number(response.EVSEPresentVoltage) * number(response.EVSEPresentCurrent)
-        moved = self.power * (wall - self._last) / 3600 if self._last is not None else 0.0
+        flowed = self.power
+        if isinstance(response, wpt.WPT_ChargeLoopRes):
+            self.power = number(response.EVPCPowerRequest)  # from now on
+        moved = flowed * (wall - self._last) / 3600 if self._last is not None else 0.0
         self._last = wall
         self.charged, self.discharged = self.charged + max(moved, 0.0), self.discharged + max(-moved, 0.0)
         if (meter := response.MeterInfo) is not None:

@@ -40,7 +40,7 @@ def test_a_command_explains_itself_with_examples(command: str, v2g: V2g) -> None
     assert "exit codes" in done.stdout
 
 
-@pytest.mark.parametrize("arguments", [("unknown",), ("secc", "--no-such-flag"), ("demo", "--service", "WPT")])
+@pytest.mark.parametrize("arguments", [("unknown",), ("secc", "--no-such-flag"), ("demo", "--service", "FIELD")])
 def test_wrong_usage_is_exit_code_2(arguments: tuple[str, ...], v2g: V2g) -> None:
     done = v2g(*arguments)
     assert done.returncode == 2

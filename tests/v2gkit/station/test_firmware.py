@@ -20,7 +20,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from secc.station import ConnectorLock, ContactorIs, DeviceIs, EmergencyStop, Fact, Limits, PilotIs, Position, StopAsked
+from secc.station import (
+    Alignment,
+    AlignmentIs,
+    AssociationLost,
+    ConnectorLock,
+    ContactorIs,
+    DeviceIs,
+    EmergencyStop,
+    Fact,
+    GroundDeviceIs,
+    Limits,
+    Paired,
+    PilotIs,
+    Position,
+    StopAsked,
+)
 from tests.starved import again, heed
 from tests.v2gkit.cli.test_secc import ENVIRONMENT, ROOT, car, station, wait_for
 from v2g.session.endpoint import Ended
@@ -61,7 +76,7 @@ def configured(folder: Path) -> tuple[Path, Path]:
     config = folder / "station.toml"
     config.write_text(
         f'[hardware]\ndriver = "v2gkit.station.firmware.unix:Firmware"\n[hardware.options]\nsocket = "{path}"\n'
-        '[offer]\nservices = ["DC", "DC_BPT", "DC_ACDP"]\nauthorizations = ["EIM"]\n'
+        '[offer]\nservices = ["DC", "DC_BPT", "DC_ACDP", "WPT"]\nauthorizations = ["EIM"]\n'
     )
     return config, path
 
@@ -110,6 +125,26 @@ def test_a_charger_in_c_brings_its_device_down_and_home(charger: Path, tmp_path:
             "close, contactor closed",
             "open, contactor open",
             "home, contactor open",
+            "ended, contactor open",
+        ]
+        process.communicate(timeout=300)
+        assert process.returncode == 0
+
+
+@again
+def test_a_charger_in_c_gives_a_vehicle_a_field(charger: Path, tmp_path: Path) -> None:
+    config, path = configured(tmp_path)
+    with station("--config", str(config), "--once") as (process, first), running(charger, path) as firmware:
+        until(firmware, "station")
+        went = car(first["address"], "--service", "WPT", "--loops", "5")
+        heed(went)
+        assert went["ok"], went
+        assert went["energy_charged"] > 0
+        assert [until(firmware, word) for word in ("paired", "aligned", "close", "open", "ended")] == [
+            "paired, contactor open",
+            "aligned, contactor open",
+            "close, contactor closed",
+            "open, contactor open",
             "ended, contactor open",
         ]
         process.communicate(timeout=300)
@@ -435,6 +470,35 @@ def test_the_device_of_an_acdp_is_moved_and_seen(tmp_path: Path) -> None:
         await gone(evse)
         assert await evse.read_position() is None  # where a vehicle stood is not where one stands
         assert await evse.connect_device() is False
+
+    outlet(story, tmp_path)
+
+
+def test_a_ground_device_is_asked_and_seen(tmp_path: Path) -> None:
+    async def story(evse: Firmware, connect: Callable[[], Awaitable[Peer]]) -> None:
+        assert await evse.pair(None) == Paired(False, reason="the firmware has not connected yet")
+        peer = await connect()
+        peer.say("hello", version=1)
+        await there(evse)
+        peer.answers = {"pair_vehicle": {"ok": False, "reason": "another vehicle"}, "check_alignment": {"ok": True}}
+        assert await evse.pair(7) == Paired(False, reason="another vehicle")
+        assert (await peer.until("pair_vehicle"))["observed"] == 7
+        assert await evse.check_alignment(4.0) == Alignment(True)
+        peer.say("alignment", aligned=True, power=40.0, current=6.0)
+        peer.say("ground_device", condition="FODDetected")
+        await came(lambda: evse._alignment)
+        peer.answers = {"pair_vehicle": {"ok": True}, "check_alignment": {"ok": False, "reason": "too far"}}
+        assert await evse.pair(None) == Paired(True)
+        assert await evse.check_alignment(4.0) == Alignment(False, reason="too far")  # what was before the check counts no more
+        await evse.session_began("CAR")
+        notices = evse.notices()
+        assert await asyncio.wait_for(anext(notices), 60) == GroundDeviceIs("FODDetected")  # it may lie there before the session
+        heard = asyncio.ensure_future(anext(notices))
+        await asyncio.sleep(0)
+        peer.say("alignment", aligned=False, reason="it moved")
+        assert await asyncio.wait_for(heard, 60) == AlignmentIs(Alignment(False, reason="it moved"))
+        peer.say("association_lost", reason="it is another")
+        assert await asyncio.wait_for(anext(notices), 60) == AssociationLost("it is another")
 
     outlet(story, tmp_path)
 

@@ -7,10 +7,10 @@ from typing import Any
 from v2g.exi.schema import Type
 from v2g.iso20.rational import number
 from v2g.iso20.sequence import response_to
-from v2g.messages import ac, common_messages, dc
+from v2g.messages import ac, common_messages, dc, wpt
 from v2gkit.insight.report.story import Sample
 
-LOOPS = (dc.DC_ChargeLoopReq, ac.AC_ChargeLoopReq)
+LOOPS = (dc.DC_ChargeLoopReq, ac.AC_ChargeLoopReq, wpt.WPT_ChargeLoopReq)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,10 @@ def pairs_of(decoded: list[Frame]) -> list[tuple[Frame, Frame]]:
 
 
 def samples_of(pairs: list[tuple[Frame, Frame]]) -> Iterator[Sample]:
-    """As both ends count: what an AC car states holds from then on, what a DC station has measured has flowed since its answer before."""
+    """As both ends count: what an AC car states holds from then on, what a DC station has measured has flowed since its answer before.
+
+    What a station of WPT says that it gives holds from its answer on.
+    """
     pairs = _powered(pairs)
     around = zip([None, *pairs], pairs, [*pairs[1:], None], strict=False)
     for before, (request, response), after in around:
@@ -46,6 +49,9 @@ def samples_of(pairs: list[tuple[Frame, Frame]]) -> Iterator[Sample]:
         display: Any = getattr(request.message, "DisplayParameters", None)
         soc = display.PresentSOC if display else None
         power = _power(request.message, response.message)
+        if isinstance(response.message, wpt.WPT_ChargeLoopRes):
+            yield Sample(response.epoch, power, soc, after[1].epoch if after else None)
+            continue
         if not isinstance(response.message, dc.DC_ChargeLoopRes):
             yield Sample(request.epoch, power, soc, after[0].epoch if after else None)
             continue
@@ -75,6 +81,8 @@ def _powered(pairs: list[tuple[Frame, Frame]]) -> list[tuple[Frame, Frame]]:
 def _power(request: Type, response: Type) -> float | None:
     if isinstance(response, dc.DC_ChargeLoopRes):
         return number(response.EVSEPresentCurrent) * number(response.EVSEPresentVoltage)
+    if isinstance(response, wpt.WPT_ChargeLoopRes):
+        return number(response.EVPCPowerRequest)
     mode: Any = getattr(request, "CLReqControlMode", None)
     phases = [getattr(mode, name, None) for name in ("EVPresentActivePower", "EVPresentActivePower_L2", "EVPresentActivePower_L3")]
     present = [number(p) for p in phases if p is not None]

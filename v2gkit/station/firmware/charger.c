@@ -1,4 +1,4 @@
-/* A DC charger of a few lines, with the device of an ACDP, whose hardware is arithmetic: replace the bodies of the functions by yours.
+/* A charger of a few lines, DC with the device of an ACDP or WPT, whose hardware is arithmetic: replace the bodies of the functions by yours.
  *
  *     cc -std=c99 -D_POSIX_C_SOURCE=200809L -o charger charger.c -lm && ./charger /run/v2gkit/outlet1.sock
  */
@@ -30,7 +30,7 @@ static v2gkit_result close_contactor(void *context, long id) {
 static v2gkit_result open_contactor(void *context, long id) {
     charger *self = context;
     self->closed = false;
-    self->voltage = self->current = 0;
+    self->voltage = self->current = self->power = 0;
     told(self, id ? "open" : "silence");
     return V2GKIT_YES;
 }
@@ -45,6 +45,28 @@ static v2gkit_result set_output(void *context, long id, double voltage, double c
     (void)id;
     self->voltage = voltage;
     self->current = voltage > 0 && fabs(voltage * current) > fabs(power) ? power / voltage : current;
+    return V2GKIT_YES;
+}
+
+/* The ground device of WPT: a power, a vehicle that is the right one, coils that are aligned. */
+static v2gkit_result set_power(void *context, long id, double power) {
+    charger *self = context;
+    (void)id;
+    self->power = power;
+    return V2GKIT_YES;
+}
+
+static v2gkit_result pair_vehicle(void *context, long id, double observed) {
+    (void)id, (void)observed;
+    told(context, "paired");
+    return V2GKIT_YES;
+}
+
+static v2gkit_result check_alignment(void *context, long id, double current) {
+    charger *self = context;
+    (void)id;
+    told(self, "aligned");
+    v2gkit_alignment(&self->evse, true, current * current, current, "");
     return V2GKIT_YES;
 }
 
@@ -89,6 +111,7 @@ static void linked(void *context, bool connected) {
         v2gkit_contactor(&self->evse, self->closed);
         v2gkit_position(&self->evse, 0, 0, 10, 10, true);
         v2gkit_device(&self->evse, self->device);
+        v2gkit_ground_device(&self->evse, V2GKIT_NO_ISSUE);
         v2gkit_meter(&self->evse, "C99", self->imported, self->exported);
     }
     told(self, connected ? "station" : "alone");
@@ -100,6 +123,9 @@ int main(int count, char **arguments) {
         .open_contactor = open_contactor,
         .check_isolation = check_isolation,
         .set_output = set_output,
+        .set_power = set_power,
+        .pair_vehicle = pair_vehicle,
+        .check_alignment = check_alignment,
         .connect_device = connect_device,
         .disconnect_device = disconnect_device,
         .session_began = session_began,
@@ -116,13 +142,16 @@ int main(int count, char **arguments) {
         bool there = v2gkit_poll(&self.evse, 50);
         double energy;
         now = v2gkit_now();
-        energy = self.closed ? self.voltage * self.current * (double)(now - before) / 3.6e6 : 0;
+        energy = self.closed ? (self.voltage * self.current + self.power) * (double)(now - before) / 3.6e6 : 0;
         before = now;
         if (energy > 0) self.imported += energy;
         if (energy < 0) self.exported -= energy;
         if (self.device == V2GKIT_MOVING && now >= self.arrives) arrive(&self);
         if (there) { /* a charger with a pilot tells v2gkit_pilot() each change of it, too: under power the station acts on it at once */
-            v2gkit_output(&self.evse, self.voltage, self.closed ? self.current : 0);
+            if (self.power > 0)
+                v2gkit_output_power(&self.evse, 0, self.closed ? self.power : 0);
+            else
+                v2gkit_output(&self.evse, self.voltage, self.closed ? self.current : 0);
             v2gkit_meter(&self.evse, "C99", self.imported, self.exported);
         }
     }

@@ -14,6 +14,9 @@ from typing import Protocol
 
 from secc.evse import EVSE
 from secc.station import (
+    Alignment,
+    AlignmentIs,
+    AssociationLost,
     ConnectorLock,
     ContactorIs,
     Device,
@@ -21,9 +24,11 @@ from secc.station import (
     EmergencyStop,
     EVReported,
     Fact,
+    GroundDeviceIs,
     Limits,
     MeterReading,
     OutputMeasured,
+    Paired,
     PilotIs,
     Position,
     StopAsked,
@@ -45,6 +50,8 @@ ANSWERS = {  # s until a command that has no answer counts as failed
     words.SetPower: 1.0,
     words.ConnectDevice: 55.0,  # as long as the vehicle is kept waiting
     words.DisconnectDevice: 55.0,
+    words.PairVehicle: 55.0,
+    words.CheckAlignment: 55.0,
 }
 
 
@@ -84,7 +91,8 @@ class RemoteOutlet(EVSE):
         self._closed: bool | None = None
         self._position: Position | None = None  # ACDP
         self._device: Device | None = None
-        self._state: dict[type[Fact], Fact] = {}  # pilot, lock and device, for the session that comes
+        self._alignment: Alignment | None = None  # WPT, since the check began
+        self._state: dict[type[Fact], Fact] = {}  # pilot, lock and devices, for the session that comes
         self._facts: asyncio.Queue[Fact] | None = None
         self._numbers = itertools.count(1 + 1000 * secrets.randbelow(1_000_000))  # a late answer to a station before is none to this one
 
@@ -138,6 +146,16 @@ class RemoteOutlet(EVSE):
     async def disconnect_device(self) -> bool:
         return await self._done(words.DisconnectDevice(id=next(self._numbers)))
 
+    async def pair(self, observed: int | None) -> Paired:
+        paired, reason = await self._found(words.PairVehicle(id=next(self._numbers), observed=observed))
+        return Paired(paired, reason=reason)
+
+    async def check_alignment(self, current: float) -> Alignment:
+        self._alignment = None
+        aligned, reason = await self._found(words.CheckAlignment(id=next(self._numbers), current=current))
+        found = self._alignment or Alignment(True)
+        return found if aligned else replace(found, aligned=False, reason=reason or found.reason)
+
     async def read_output(self) -> OutputMeasured:
         return self._output
 
@@ -173,14 +191,18 @@ class RemoteOutlet(EVSE):
 
     async def _done(self, command: words.Command) -> bool:
         """Whether the command was carried out. A firmware that is away, or says nothing in time, has not done it."""
+        return (await self._found(command))[0]
+
+    async def _found(self, command: words.Command) -> tuple[bool, str]:
+        """As `_done`, and the reason why not."""
         try:
             done = await self._asked(command)
         except (Away, TimeoutError) as error:
             log.error("%s: %s: %s", self.evse_id, type(command).__name__, error or "no answer in time")
-            return False
+            return False, str(error) or "no answer in time"
         if not done.ok:
             log.error("%s: %s was not done%s", self.evse_id, type(command).__name__, f": {legible(done.reason)}" if done.reason else "")
-        return bool(done.ok)
+        return bool(done.ok), legible(done.reason)
 
     async def _obeyed(self, command: words.Command) -> None:
         """As `_done`, where not to obey ends the session. Raises Away, TimeoutError, RuntimeError."""
@@ -257,6 +279,13 @@ class RemoteOutlet(EVSE):
             case words.Device(state):
                 self._device = state
                 self._fact(DeviceIs(state), keep=True)
+            case words.Alignment(aligned, power, current, reason):
+                self._alignment = Alignment(aligned, power, current, legible(reason))
+                self._fact(AlignmentIs(self._alignment))
+            case words.AssociationLost(reason):
+                self._fact(AssociationLost(legible(reason)))
+            case words.GroundDevice(condition):
+                self._fact(GroundDeviceIs(condition), keep=True)
             case words.EmergencyStop(reason):
                 self._fault = f"emergency stop: {legible(reason)}"  # until the firmware takes it back
                 self._fact(EmergencyStop(legible(reason)))

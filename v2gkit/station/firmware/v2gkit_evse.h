@@ -38,8 +38,18 @@ typedef enum {
 
 typedef enum { V2GKIT_HOME = 0, V2GKIT_MOVING = 1, V2GKIT_END_POSITION = 2 } v2gkit_place; /* of the device of an ACDP */
 
-/* Every function may be NULL: then it is believed to be done, but for open_contactor, which must be there, and connect_device, which
- * is answered no. */
+/* Of the ground device of WPT. */
+typedef enum {
+    V2GKIT_NO_ISSUE = 0,
+    V2GKIT_FOREIGN_OBJECT = 1,
+    V2GKIT_LIVING_OBJECT = 2,
+    V2GKIT_OVERHEAT = 3,
+    V2GKIT_TRANSFER_ANOMALY = 4,
+    V2GKIT_ANOMALY = 5
+} v2gkit_condition;
+
+/* Every function may be NULL: then it is believed to be done, but for open_contactor, which must be there, and connect_device,
+ * pair_vehicle and check_alignment, which are answered no. */
 typedef struct {
     v2gkit_result (*close_contactor)(void *self, long id);
     v2gkit_result (*open_contactor)(void *self, long id); /* id 0: by silence, nobody waits for an answer */
@@ -50,6 +60,8 @@ typedef struct {
     v2gkit_result (*set_power)(void *self, long id, double power);
     v2gkit_result (*connect_device)(void *self, long id);    /* ACDP: down to the vehicle; the outlet is dead */
     v2gkit_result (*disconnect_device)(void *self, long id); /* ACDP: home, where it may be already; id 0: by silence, as above */
+    v2gkit_result (*pair_vehicle)(void *self, long id, double observed); /* WPT: NAN where the vehicle has observed no code */
+    v2gkit_result (*check_alignment)(void *self, long id, double current); /* WPT: weakly, and off again; tell v2gkit_alignment() first */
     v2gkit_result (*authorize)(void *self, long id, const char *evccid);
     void (*session_began)(void *self, const char *evccid);
     void (*session_ended)(void *self, bool well, const char *reason);
@@ -91,8 +103,11 @@ bool v2gkit_pilot(v2gkit_evse *evse, char state);
 bool v2gkit_lock(v2gkit_evse *evse, bool locked);
 bool v2gkit_contactor(v2gkit_evse *evse, bool closed);
 bool v2gkit_link(v2gkit_evse *evse, bool linked);
-bool v2gkit_position(v2gkit_evse *evse, int16_t x, int16_t y, int16_t window_x, int16_t window_y, bool reachable); /* ACDP */
+bool v2gkit_position(v2gkit_evse *evse, int16_t x, int16_t y, int16_t window_x, int16_t window_y, bool reachable); /* ACDP, WPT */
 bool v2gkit_device(v2gkit_evse *evse, v2gkit_place place);                                                        /* ACDP */
+bool v2gkit_alignment(v2gkit_evse *evse, bool aligned, double power, double current, const char *reason); /* WPT, at every change */
+bool v2gkit_association_lost(v2gkit_evse *evse, const char *reason);                                      /* WPT */
+bool v2gkit_ground_device(v2gkit_evse *evse, v2gkit_condition condition);                                 /* WPT, at every change */
 bool v2gkit_stop(v2gkit_evse *evse, const char *reason);
 bool v2gkit_emergency_stop(v2gkit_evse *evse, const char *reason);
 bool v2gkit_fault(v2gkit_evse *evse, const char *reason); /* "" takes it back */
@@ -345,6 +360,10 @@ static void v2gkit_take(v2gkit_evse *evse, const char *line) {
         v2gkit_answer(evse, id, hardware->connect_device ? hardware->connect_device(self, id) : V2GKIT_NO);
     else if (v2gkit_is(line, "disconnect_device"))
         V2GKIT_CALL(disconnect_device, );
+    else if (v2gkit_is(line, "pair_vehicle"))
+        v2gkit_answer(evse, id, hardware->pair_vehicle ? hardware->pair_vehicle(self, id, v2gkit_number(line, "observed")) : V2GKIT_NO);
+    else if (v2gkit_is(line, "check_alignment"))
+        v2gkit_answer(evse, id, hardware->check_alignment ? hardware->check_alignment(self, id, v2gkit_number(line, "current")) : V2GKIT_NO);
     else if (v2gkit_is(line, "authorize")) {
         v2gkit_text(line, "evccid", text);
         v2gkit_answer(evse, id, hardware->authorize ? hardware->authorize(self, id, text) : V2GKIT_UNKNOWN);
@@ -509,6 +528,20 @@ bool v2gkit_device(v2gkit_evse *evse, v2gkit_place place) {
 static bool v2gkit_because(v2gkit_evse *evse, const char *type, const char *reason) {
     char plain[V2GKIT_TEXT];
     return v2gkit_say(evse, "{\"type\":\"%s\",\"reason\":\"%s\"}\n", type, v2gkit_plain(reason, plain));
+}
+
+bool v2gkit_alignment(v2gkit_evse *evse, bool aligned, double power, double current, const char *reason) {
+    char plain[V2GKIT_TEXT], w[32], a[32];
+    return v2gkit_say(evse, "{\"type\":\"alignment\",\"aligned\":%s,\"power\":%s,\"current\":%s,\"reason\":\"%s\"}\n", aligned ? "true" : "false",
+                      v2gkit_decimal(power, w), v2gkit_decimal(current, a), v2gkit_plain(reason, plain));
+}
+
+bool v2gkit_association_lost(v2gkit_evse *evse, const char *reason) { return v2gkit_because(evse, "association_lost", reason); }
+
+bool v2gkit_ground_device(v2gkit_evse *evse, v2gkit_condition condition) {
+    static const char *const names[] = {"NoIssue", "FODDetected", "LOPDetected", "TempOverheatDetected", "PowerTransferAnomalyDetected"};
+    const char *name = condition >= V2GKIT_NO_ISSUE && condition < V2GKIT_ANOMALY ? names[condition] : "AnomalyDetected";
+    return v2gkit_say(evse, "{\"type\":\"ground_device\",\"condition\":\"%s\"}\n", name);
 }
 
 bool v2gkit_stop(v2gkit_evse *evse, const char *reason) { return v2gkit_because(evse, "stop", reason); }

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from v2g.session.wireless import Condition
+
 VERSION = 1
 SILENCE = 2.0  # s; a charge loop may take as long to be missed (V2G_EVCC_Msg_Timeout)
 SIGN_OF_LIFE = 0.5  # s between two of either side
@@ -77,7 +79,7 @@ class SetOutput(Command, frozen=True):
 
 
 class SetPower(Command, frozen=True):
-    """AC: the power that the car is told to take."""
+    """AC: the power that the car is told to take. WPT: what the ground device gives from now on, and never more."""
 
     power: float
 
@@ -88,6 +90,21 @@ class ConnectDevice(Command, frozen=True):
 
 class DisconnectDevice(Command, frozen=True):
     """ACDP: bring the device home; done once it is there. The contactor is open; the outlet serves nobody before it is done."""
+
+
+class PairVehicle(Command, frozen=True):
+    """WPT: find out whether the vehicle over the ground device is this session's; `observed` is the code that it has observed, if any.
+
+    Done once that is known, `ok` false with the reason where it is not. Sent again where the vehicle observes a code later.
+    """
+
+    observed: int | None = None
+
+
+class CheckAlignment(Command, frozen=True):
+    """WPT: excite the coil with `current` (A), measure, switch it off again; done then, `ok` says that the coils are aligned."""
+
+    current: float
 
 
 class Authorize(Command, frozen=True):
@@ -208,7 +225,7 @@ class Link(Word, frozen=True):
 
 
 class Position(Word, frozen=True):
-    """ACDP: how far the vehicle stands from the middle, how far it may stand, and whether the device can reach it."""
+    """ACDP, WPT: how far the vehicle stands from the middle, how far it may stand, and whether the device can reach it."""
 
     x: Deviation
     y: Deviation
@@ -221,6 +238,27 @@ class Device(Word, frozen=True):
     """ACDP: where the device is, whenever that changes; one that is not in its end position under power ends the session."""
 
     state: Literal["Home", "Moving", "EndPosition"]
+
+
+class Alignment(Word, frozen=True):
+    """WPT: whether the coils are aligned: before the check is done with what was measured in it, and whenever it changes."""
+
+    aligned: bool
+    power: float | None = None  # W that was transmitted
+    current: float | None = None  # A of the supply device
+    reason: str = ""
+
+
+class AssociationLost(Word, frozen=True):
+    """WPT: the vehicle over the ground device is no longer the one of this session."""
+
+    reason: str
+
+
+class GroundDevice(Word, frozen=True):
+    """WPT: the condition of the ground device, whenever it changes: NoIssue, a foreign object, a living one, a heat, an anomaly."""
+
+    condition: Condition
 
 
 class EmergencyStop(Word, frozen=True):
@@ -253,6 +291,8 @@ FromStation = (
     | SetPower
     | ConnectDevice
     | DisconnectDevice
+    | PairVehicle
+    | CheckAlignment
     | Authorize
     | SessionBegan
     | SessionEnded
@@ -260,7 +300,24 @@ FromStation = (
     | Refused
 )
 FromFirmware = (
-    Hello | Alive | Done | LimitsAre | Output | Meter | Pilot | Lock | Contactor | Link | Position | Device | EmergencyStop | Stop | Fault
+    Hello
+    | Alive
+    | Done
+    | LimitsAre
+    | Output
+    | Meter
+    | Pilot
+    | Lock
+    | Contactor
+    | Link
+    | Position
+    | Device
+    | Alignment
+    | AssociationLost
+    | GroundDevice
+    | EmergencyStop
+    | Stop
+    | Fault
 )
 
 _decoder = msgspec.json.Decoder(FromFirmware)
