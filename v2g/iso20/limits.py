@@ -46,31 +46,33 @@ WIRELESS: Final = Limit(5 * KIB, 96)  # what a manufacturer may add to a message
 ANY_OTHER: Final = Limit(KIB, 96)
 _WPT: Final = [message for message in (*REQUESTS, *RESPONSES) if message.__module__ == wpt.__name__]
 LIMITS: Final[dict[type[Type], Limit]] = dict.fromkeys((*REQUESTS, *RESPONSES), ANY_OTHER) | dict.fromkeys(_WPT, WIRELESS)
-LIMITS |= {
-    # 20 protocols of 100 characters are 2.3 KiB; what cars send, three to five of 30, is a tenth of that
-    supportedAppProtocolReq: Limit(5 * KIB // 2, 24),
-    # four certificates of 1600 octets, and a signature
-    AuthorizationReq: Limit(8 * KIB, 64),
-    # the same, and the names of 20 roots with their serial numbers
-    CertificateInstallationReq: Limit(12 * KIB, 96),
-    # an energy offer of 1024 powers in three phases and 1024 stacks of 8 price rules: 115 KiB as densely as numbers go
-    ScheduleExchangeReq: Limit(128 * KIB, 27_700),
-    # a profile of 2048 powers in three phases
-    PowerDeliveryReq: Limit(68 * KIB, 8_250),
-    # 128 providers of 80 characters
-    AuthorizationSetupRes: Limit(12 * KIB, 192),
-    # eight certificates of 1600 octets and the encrypted key
-    CertificateInstallationRes: Limit(17 * KIB, 96),
-    # 32 sets of 32 parameters of 80 characters
-    ServiceDetailRes: Limit(180 * KIB, 1_100),
-    # the same, and the antennas of `MOST` with the order of 255 pulses
-    wpt.WPT_FinePositioningSetupReq: Limit(12 * KIB, 800),
-    wpt.WPT_FinePositioningSetupRes: Limit(12 * KIB, 800),
-    # the same, and eight other stations
-    wpt.WPT_PairingRes: Limit(7 * KIB, 96),
-    # three tuples, each with two schedules of 1024 powers and two price schedules of 1024 stacks of 8 rules
-    ScheduleExchangeRes: Limit(2 * KIB * KIB, 228_000),
-}
+LIMITS.update(
+    {
+        # 20 protocols of 100 characters are 2.3 KiB; what cars send, three to five of 30, is a tenth of that
+        supportedAppProtocolReq: Limit(5 * KIB // 2, 24),
+        # four certificates of 1600 octets, and a signature
+        AuthorizationReq: Limit(8 * KIB, 64),
+        # the same, and the names of 20 roots with their serial numbers
+        CertificateInstallationReq: Limit(12 * KIB, 96),
+        # an energy offer of 1024 powers in three phases and 1024 stacks of 8 price rules: 115 KiB as densely as numbers go
+        ScheduleExchangeReq: Limit(128 * KIB, 27_700),
+        # a profile of 2048 powers in three phases
+        PowerDeliveryReq: Limit(68 * KIB, 8_250),
+        # 128 providers of 80 characters
+        AuthorizationSetupRes: Limit(12 * KIB, 192),
+        # eight certificates of 1600 octets and the encrypted key
+        CertificateInstallationRes: Limit(17 * KIB, 96),
+        # 32 sets of 32 parameters of 80 characters
+        ServiceDetailRes: Limit(180 * KIB, 1_100),
+        # the same, and the antennas of `MOST` with the order of 255 pulses
+        wpt.WPT_FinePositioningSetupReq: Limit(12 * KIB, 800),
+        wpt.WPT_FinePositioningSetupRes: Limit(12 * KIB, 800),
+        # the same, and eight other stations
+        wpt.WPT_PairingRes: Limit(7 * KIB, 96),
+        # three tuples, each with two schedules of 1024 powers and two price schedules of 1024 stacks of 8 rules
+        ScheduleExchangeRes: Limit(2 * KIB * KIB, 228_000),
+    }
+)
 
 # What an amendment adds to the messages of AC: a car's inverter with three phases of everything, and curves of ten points for each phase.
 AMENDED: Final[dict[tuple[str, str], Limit]] = {
