@@ -8,6 +8,7 @@ import pytest
 
 from v2gkit.peers.bench import Cell, CellResult, account, complaints, judged
 from v2gkit.peers.matrix import cells_with, matrix
+from v2gkit.peers.stories import ENDLESS, STORIES
 from v2gkit.peers.table import BEGIN, END, column_of, matrix_table, relaxed_list, row_of, write_into, written_in
 
 CELL = Cell("car", "DC_BPT", "scheduled", "pnc", "tls13")
@@ -15,7 +16,16 @@ README = Path(__file__).parents[2] / "README.md"
 
 
 def well(**other: Any) -> dict[str, Any]:
-    return {"ok": True, "service": "DC_BPT", "control": "scheduled", "auth": "pnc", "tls": "TLSv1.3", "loops": 10, "discharged": 4} | other
+    return {
+        "ok": True,
+        "service": "DC_BPT",
+        "control": "scheduled",
+        "auth": "pnc",
+        "tls": "TLSv1.3",
+        "loops": 10,
+        "discharged": 4,
+        "mobility": 1,
+    } | other
 
 
 def test_the_matrix_has_every_session_that_is_asked_for() -> None:
@@ -50,6 +60,31 @@ def test_all_is_well_only_if_both_sides_say_so() -> None:
 def test_another_session_than_the_one_asked_for_is_no_success(key: str, value: Any) -> None:
     (complaint,) = complaints("car", well(**{key: value}), CELL, 10)
     assert complaint.startswith(f"car: {key} was {value}, not ")
+
+
+def test_a_session_without_its_story_is_no_success() -> None:
+    told = Cell("station", "DC", "dynamic", "pnc", "tls13", about="told")
+    asked = well(service="DC", control="dynamic", energy_charged=1, mobility=1)
+    assert judged(told, 10, asked | {"loops": 7}, asked | {"loops": 7}).ok
+    for loops in (0, ENDLESS):
+        assert judged(told, 10, asked | {"loops": loops}, asked).wrong == (f"car: {loops} loops; it was to leave in their midst",)
+    needs = Cell("station", "DC", "dynamic", "pnc", "tls13", about="needs")
+    assert judged(needs, 10, asked, asked | {"mobility": 2}).ok
+    assert judged(needs, 10, asked, asked).wrong == ("peer: mobility was 1, not 2",)
+    again = Cell("station", "AC", "dynamic", "pnc", "tls13", about="renegotiated")
+    asked |= {"service": "AC"}
+    assert judged(again, 10, asked, asked | {"details": 2}).ok
+    assert judged(again, 10, asked, asked | {"details": 1}).wrong == ("peer: details was 1, not 2",)
+
+
+def test_every_story_is_played_in_each_role_service_and_control_mode_that_it_has() -> None:
+    for story in STORIES.values():
+        cells = [cell for cell in matrix() if cell.about == story.name]
+        assert {cell.role for cell in cells} == set(story.roles)
+        assert {cell.service for cell in cells} == set(story.services)
+        assert {cell.control for cell in cells} == set(story.controls)
+    assert cells_with(matrix(), ["told", "station"])
+    assert not any(cell.story.told for cell in matrix(alone=True))
 
 
 def test_energy_must_flow_in_the_direction_of_the_cell() -> None:

@@ -1,5 +1,6 @@
 """Runs one cell of the interoperability matrix: a station and a car as processes, and a verdict from what both report."""
 
+import asyncio
 import os
 import sys
 import time
@@ -13,6 +14,7 @@ from v2g.iso20.services import SERVICES
 from v2gkit.peers.ecog_setup import Peer
 from v2gkit.peers.network import INTERFACE, Cable, NoNetwork, cable
 from v2gkit.peers.process import Process, ProcessFailed
+from v2gkit.peers.stories import ENDLESS, STORIES, TOLD_IN, WHOLE, Story
 
 DRIVERS = Path(__file__).parent
 SOURCE = Path(v2gkit.__file__).parent.parent
@@ -31,11 +33,17 @@ class Cell:
     authorization: str  # eim, pnc
     transport: str  # tcp, tls13
     discovery: str = "address"  # address: the car is told where the station is; sdp: it asks, over a cable between two namespaces
+    about: str = WHOLE.name  # a row of `stories`
 
     @property
     def words(self) -> set[str]:
         """The words by which `--only` picks this cell."""
-        return {self.role, self.service, self.control, self.authorization, self.transport, self.discovery}
+        return {self.role, self.service, self.control, self.authorization, self.transport, self.discovery, self.about}
+
+    @property
+    def story(self) -> Story:
+        """What the session is about."""
+        return STORIES[self.about]
 
     @property
     def slug(self) -> str:
@@ -52,7 +60,7 @@ class Cell:
         return self.transport == "tls13"
 
     def __str__(self) -> str:
-        return f"{self.role:7} {self.service:6} {self.control:9} {self.transport:5} {self.authorization} {self.discovery}"
+        return f"{self.role:7} {self.service:6} {self.control:9} {self.transport:5} {self.authorization} {self.discovery:7} {self.about}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +146,10 @@ class Bench:
             port = listening.rpartition(":")[2]
             car = self.foreign_car(cell, port) if cell.role != "station" else self.our_car(cell, port)
             async with self._process(car, cell, ends.car if ends else None) as driving:
+                if cell.story.told and cell.role == "car":
+                    await serving.expect("state", START + SESSION)  # of the power
+                    await asyncio.sleep(TOLD_IN)
+                    serving.ask_to_end()
                 code = await driving.finish(START + SESSION)
                 if not driving.said:
                     raise ProcessFailed(f"{car.name} ended with exit code {code} and gave no account; see {driving.log}")
@@ -147,8 +159,18 @@ class Bench:
     def foreign_car(self, cell: Cell, port: str) -> Program:
         """The foreign car as a program that visits our station."""
         where = () if cell.discovery == "sdp" else ("--connect", f"::1,{port}")
-        wish = ("--service", cell.service, "--control", cell.control, "--loops", str(self.loops))
+        wish = ("--service", cell.service, "--control", cell.control, "--loops", self._loops(cell), *cell.story.foreign_car)
         return self._foreign("foreign car", "ecog_car.py", cell, (*where, *wish))
+
+    def _loops(self, cell: Cell) -> str:
+        return str(ENDLESS if cell.story.told else self.loops)
+
+    def _config(self, cell: Cell, whose: str, text: str) -> tuple[str, ...]:
+        if not text:
+            return ()
+        path = self.scratch / f"{cell.slug}.{whose}.toml"
+        path.write_text(text)
+        return "--config", str(path)
 
     def foreign_station(self, cell: Cell) -> Program:
         """The foreign station as a program that waits for our car."""
@@ -157,7 +179,7 @@ class Bench:
             "foreign station",
             "ecog_station.py",
             cell,
-            (*where, "--current", SERVICES[cell.service].schema_set.upper(), "--control", cell.control),
+            (*where, "--current", SERVICES[cell.service].schema_set.upper(), "--control", cell.control, *cell.story.foreign_station),
         )
 
     def _foreign(self, name: str, driver: str, cell: Cell, arguments: tuple[str, ...]) -> Program:
@@ -175,7 +197,7 @@ class Bench:
         plug = SERVICES[cell.service].plug
         services = ",".join(row.name for row in SERVICES.values() if row.plug == plug and not row.der)
         offer = ("--services", services, "--auth", "EIM,PnC", "--prices", str(self._prices(cell)))
-        return self._ours("our station", cell, "secc", *where, "--once", *offer)
+        return self._ours("our station", cell, "secc", *where, "--once", *offer, *self._config(cell, "station", cell.story.our_station))
 
     def _prices(self, cell: Cell) -> Path:
         """Prices by which power flows at once: out of a bidirectional car, into another. They are told from five minutes' extremes down."""
@@ -189,9 +211,10 @@ class Bench:
     def our_car(self, cell: Cell, port: str) -> Program:
         """Our car as a program that visits the foreign station."""
         where = ("--iface", INTERFACE) if cell.discovery == "sdp" else ("--connect", f"[::1]:{port}")
-        wish = ("--service", cell.service, "--control", cell.control, "--auth", cell.authorization, "--loops", str(self.loops))
+        wish = ("--service", cell.service, "--control", cell.control, "--auth", cell.authorization, "--loops", self._loops(cell))
         battery = ("--soc", "85", "--target-soc", "40") if cell.bidirectional else ("--soc", "20")
-        return self._ours("our car", cell, "ev", *where, *wish, *battery, "--departure-in", "7200")
+        story = (*cell.story.our_car_options, *self._config(cell, "car", cell.story.our_car))
+        return self._ours("our car", cell, "ev", *where, *wish, *battery, "--departure-in", "7200", *story)
 
     def _ours(self, name: str, cell: Cell, command: str, *arguments: str) -> Program:
         kept = self.logs / f"{cell.slug}.{command}.trace.jsonl"
@@ -213,6 +236,9 @@ def judged(cell: Cell, loops: int, car: dict[str, Any], station: dict[str, Any])
     foreign, ours = (car, station) if cell.role == "car" else (station, car)
     if not wrong and cell.role != "both" and not flowed(cell, ours):
         wrong = (f"no energy flowed {'back' if cell.bidirectional else 'into the car'}",)
+    wrong = wrong or tuple(
+        f"peer: {key} was {foreign.get(key)}, not {value}" for key, value in cell.story.seen if foreign.get(key) != value
+    )
     relaxed = tuple(ours.get("relaxed", ()))
     return CellResult(cell, wrong, "", int(car.get("loops", 0)), float(car.get("seconds", 0.0)), relaxed, foreign, ours)
 
@@ -241,6 +267,8 @@ def complaints(side: str, said: dict[str, Any], cell: Cell, loops: int) -> tuple
         "control": cell.control,
         "auth": cell.authorization,
         "tls": "TLSv1.3" if cell.tls else None,
-        "loops": loops,
+        **({} if cell.story.told else {"loops": loops}),
     }
+    if cell.story.told and not 0 < said.get("loops", 0) < ENDLESS:
+        return (f"{side}: {said.get('loops', 0)} loops; it was to leave in their midst",)
     return tuple(f"{side}: {name} was {said.get(name)}, not {value}" for name, value in asked.items() if said.get(name) != value)

@@ -42,7 +42,7 @@ class Car(SimEVController):
         for offer in services:
             for parameters in offer.parameter_sets if offer.service.name == self.wish.service else ():
                 values = {parameter.name: parameter.int_value for parameter in parameters.parameters}
-                if values.get("ControlMode") == CONTROL[self.wish.control] and values.get("MobilityNeedsMode", 1) == 1:
+                if values.get("ControlMode") == CONTROL[self.wish.control] and values.get("MobilityNeedsMode", 1) == self.wish.mobility:
                     return common_messages.SelectedEnergyService(service=offer.service, is_free=offer.is_free, parameter_set=parameters)
         return None  # the package answers with SessionStop
 
@@ -216,6 +216,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--tls", action="store_true")
     parser.add_argument("--service", default="DC", choices=["AC", "AC_BPT", "DC", "DC_BPT"])
     parser.add_argument("--control", default="scheduled", choices=list(CONTROL))
+    parser.add_argument("--mobility", type=int, default=1, choices=[1, 2], help="MobilityNeedsMode to choose")
     parser.add_argument("--loops", type=int, default=10, help="charge-loop requests to send")
     parser.add_argument("--pace", type=float, default=0.02, help="seconds between a charge-loop response and the next request")
     parser.add_argument("--timeout-factor", type=float, default=1.0, help="stretch the package's own timers")

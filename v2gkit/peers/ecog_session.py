@@ -105,6 +105,7 @@ class Watched:
 def outcome(session: Any, loops: int, started: float) -> dict[str, Any]:
     """The report about a session by the peer's own state, JSON-able; `started` is its beginning (monotonic s)."""
     reason, service, control = session.stop_reason, session.selected_energy_service, session.control_mode
+    parameters = {parameter.name: parameter.int_value for parameter in service.parameter_set.parameters} if service else {}
     return {
         "ok": bool(reason and reason.successful),
         "reason": reason.reason if reason else "the other side closed the connection",
@@ -113,6 +114,7 @@ def outcome(session: Any, loops: int, started: float) -> dict[str, Any]:
         "session_id": session.session_id,
         "service": service.service.name if service else None,
         "control": control.name.lower() if control else None,
+        "mobility": parameters.get("MobilityNeedsMode"),
         **session.tls,
         "loops": loops,
         "seconds": round(time.monotonic() - started, 3),

@@ -21,7 +21,7 @@ from iso15118.secc.controller.interface import ServiceStatus
 from iso15118.secc.controller.simulator import SimEVSEController
 from iso15118.secc.secc_settings import Config
 from iso15118.shared.messages.enums import Protocol, ServiceV20
-from iso15118.shared.messages.iso15118_20 import dc
+from iso15118.shared.messages.iso15118_20 import common_types, dc
 from iso15118.shared.security import get_ssl_context
 
 CONTROL = {"scheduled": 1, "dynamic": 2}
@@ -31,9 +31,10 @@ POWER, CURRENT, VOLTAGE = 60e3, 150.0, (200.0, 920.0)  # W, A, V: what the DC st
 class Station(SimEVSEController):
     """The package's simulated station, with an output that follows its commands, where the package's always shows 1 V and 1 A."""
 
-    def __init__(self, control: str):
+    def __init__(self, control: str, tell_after: int, renegotiation: bool):
         super().__init__()
-        self.control, self.loops = control, 0
+        self.control, self.tell_after, self.renegotiation = control, tell_after, renegotiation
+        self.loops = self.details = self.visits = 0  # requests of the charge loop, of ServiceDetail; connections
         limits = self.evse_data_context.session_limits.ac_limits
         for name in vars(limits):
             setattr(limits, name, None)
@@ -43,6 +44,7 @@ class Station(SimEVSEController):
         present.present_voltage = present.present_current = 0
 
     async def get_service_parameter_list(self, service_id: int) -> Any:
+        self.details += 1
         offer = await super().get_service_parameter_list(service_id)
         wanted = CONTROL[self.control]
         offer.parameter_sets = [
@@ -89,6 +91,15 @@ class Station(SimEVSEController):
     async def stop_charger(self) -> None:
         self.evse_data_context.present_voltage = self.evse_data_context.present_current = 0
 
+    async def get_evse_status(self) -> Any:
+        """The status in a response of the charge loop: after so many loops the car is asked to leave."""
+        if not 0 < self.tell_after <= self.loops:
+            return None
+        return common_types.EVSEStatus(notification_max_delay=0, evse_notification=common_types.EVSENotification.TERMINATE)
+
+    async def service_renegotiation_supported(self) -> bool:
+        return self.renegotiation
+
     async def set_status(self, status: ServiceStatus) -> None:
         """Called by the package once its SDP server answers; announces that the station is ready."""
         say(ready=status == ServiceStatus.READY, port=15118)
@@ -102,19 +113,24 @@ class Session(Watched, comm_session_handler.SECCCommunicationSession):
     """A session of the foreign station, which reports when it is over."""
 
 
-async def listen(address: str, tls: bool, config: Config, station: Station) -> None:
-    """Serve the first car that connects to a fixed address, without SDP."""
+async def listen(address: str, tls: bool, visits: int, config: Config, station: Station) -> None:
+    """Serve the first cars that connect to a fixed address, one after the other, without SDP."""
     host, _, port = address.rpartition(",")
     evse = await station.get_evse_id(Protocol.UNKNOWN)
 
     async def arrived(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        server.close()
+        station.visits += 1
+        if station.visits >= visits:
+            server.close()
         session = Session((reader, writer), asyncio.Queue(), config, station, evse)
         await session.start(comm_session_handler.Timeouts.V2G_EVCC_COMMUNICATION_SETUP_TIMEOUT)
 
     server = await asyncio.start_server(arrived, host, int(port), family=socket.AF_INET6, ssl=get_ssl_context(True) if tls else None)
     say(ready=True, port=server.sockets[0].getsockname()[1])
     await Watched.over.wait()
+    while station.visits < visits and Watched.latest.stop_reason and Watched.latest.stop_reason.successful:
+        Watched.over.clear()
+        await Watched.over.wait()
 
 
 async def announce(config: Config, station: Station, codec: Any) -> None:
@@ -133,13 +149,18 @@ async def run(wish: argparse.Namespace) -> int:
     config.load_envs()
     stretch_timers(wish.timeout_factor)
     codec = warm_codec(wish.current, wish.warm)
-    station, started = Station(wish.control), time.monotonic()
-    await (listen(wish.listen, wish.tls, config, station) if wish.listen else announce(config, station, codec))
+    station, started = Station(wish.control, wish.tell_after, wish.renegotiation), time.monotonic()
+    await (listen(wish.listen, wish.tls, wish.visits, config, station) if wish.listen else announce(config, station, codec))
     session = Watched.latest
     if session is None:
         return 2
     chosen = session.selected_auth_option
-    say(**outcome(session, station.loops, started), auth=chosen.value.lower() if chosen else None)
+    say(
+        **outcome(session, station.loops, started),
+        auth=chosen.value.lower() if chosen else None,
+        details=station.details,
+        visits=station.visits,
+    )
     return 0 if session.stop_reason and session.stop_reason.successful else 1
 
 
@@ -150,6 +171,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--tls", action="store_true")
     parser.add_argument("--current", default="DC", choices=["AC", "DC"], help="whose grammars to warm the codec with")
     parser.add_argument("--control", default="scheduled", choices=list(CONTROL), help="the control mode to offer")
+    parser.add_argument("--tell-after", type=int, default=0, metavar="N", help="ask the car to leave after N charge loops (default: never)")
+    parser.add_argument("--renegotiation", action="store_true", help="say that the service can be renegotiated, and do it")
+    parser.add_argument("--visits", type=int, default=1, metavar="N", help="connections to serve; a car that pauses comes back")
     parser.add_argument("--timeout-factor", type=float, default=1.0, help="stretch the package's own timers")
     parser.add_argument("--warm", type=int, default=6, help="codec rounds before listening")
     return parser.parse_args()

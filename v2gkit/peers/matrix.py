@@ -2,10 +2,11 @@
 
 import asyncio
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from v2g.iso20.services import AC, AC_BPT, DC, DC_BPT
 from v2gkit.peers.bench import Bench, Cell, CellResult
+from v2gkit.peers.stories import STORIES, WHOLE
 
 ROLES = ("car", "station")
 SERVICES = tuple(row.name for row in (DC, DC_BPT, AC, AC_BPT))  # what the peer knows
@@ -19,7 +20,15 @@ def matrix(alone: bool = False) -> list[Cell]:
     roles = ("both",) if alone else ROLES
     sessions = itertools.product(roles, SERVICES, CONTROLS, AUTHORIZATIONS, TRANSPORTS)
     discovered = itertools.product(roles, (DC_BPT.name,), ("scheduled",), ("pnc",), TRANSPORTS, ("sdp",))
-    return [Cell(*cell) for cell in itertools.chain(sessions, discovered)]
+    return [Cell(*cell) for cell in itertools.chain(sessions, discovered)] + ([] if alone else list(_other_stories()))
+
+
+def _other_stories() -> Iterator[Cell]:
+    """The cells of the other stories, each as the standard demands it: over TLS 1.3, with a contract."""
+    for story in STORIES.values():
+        if story is not WHOLE:
+            for role, service, control in itertools.product(story.roles, story.services, story.controls):
+                yield Cell(role, service, control, "pnc", "tls13", about=story.name)
 
 
 def cells_with(cells: Sequence[Cell], words: Sequence[str]) -> list[Cell]:

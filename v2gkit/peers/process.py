@@ -60,6 +60,11 @@ class Process:
             raise ProcessFailed(f"{self.name} did not say {key!r} within {limit:g} s; see {self.log}") from None
         raise ProcessFailed(f"{self.name} ended with exit code {await self._process.wait()} before it said {key!r}; see {self.log}")
 
+    def ask_to_end(self) -> None:
+        """Ask the program, not its children, to end in order (SIGTERM)."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.terminate()
+
     async def finish(self, limit: float) -> int:
         """Read the output until the program ends, within `limit` seconds; its exit code. Raises ProcessFailed."""
         try:

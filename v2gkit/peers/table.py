@@ -15,7 +15,7 @@ AUTHORIZATION = {"eim": "EIM", "pnc": "PnC"}
 
 def row_of(cell: Cell) -> tuple[str, str, str]:
     """The heads of the row of a cell: role, service, control mode."""
-    return ROLE[cell.role] + (", found by SDP" if cell.discovery == "sdp" else ""), cell.service, cell.control.capitalize()
+    return ROLE[cell.role] + (", found by SDP" if cell.discovery == "sdp" else cell.story.head), cell.service, cell.control.capitalize()
 
 
 def column_of(cell: Cell) -> str:

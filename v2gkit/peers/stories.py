@@ -1,0 +1,62 @@
+"""What a session of the interoperability matrix is about, besides its service and control mode; one row for each story.
+
+A story says what each of the four programs is told beyond the cell. What the peer cannot play is not here: `docs/interop.md` lists it.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+ENDLESS: Final = 1000  # charge loops that nobody waits for
+TOLD_AFTER: Final = 5  # charge loops after which the foreign station asks the car to stop
+TOLD_IN: Final = 1.0  # s under power after which ours does
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """`head` stands behind the role in the table. `told`: the car means to charge for ever, and leaves because the station asks it to.
+    `seen` is what the peer's account must say, so that a session without its story is no success.
+    """
+
+    name: str
+    head: str = ""
+    told: bool = False
+    seen: tuple[tuple[str, int], ...] = (("mobility", 1),)
+    foreign_station: tuple[str, ...] = ()
+    foreign_car: tuple[str, ...] = ()
+    our_station: str = ""  # TOML
+    our_car: str = ""  # TOML
+    our_car_options: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ("car", "station")  # of the peer
+    services: tuple[str, ...] = ("DC", "DC_BPT", "AC", "AC_BPT")
+    controls: tuple[str, ...] = ("scheduled", "dynamic")
+
+
+WHOLE: Final = Story("whole")
+TOLD: Final = Story("told", ", which is told to stop", told=True, foreign_station=("--tell-after", str(TOLD_AFTER)))
+NEEDS: Final = Story(
+    "needs",
+    ", mobility needs by the station",
+    seen=(("mobility", 2),),
+    foreign_car=("--mobility", "2"),
+    our_station="[offer]\nmobility_by_station = true\n[stay]\nseconds = 7200\ntarget_soc = 80\n",
+    our_car='[wish]\nmobility = "SECC"\n',
+    controls=("dynamic",),
+)
+RENEGOTIATED: Final = Story(
+    "renegotiated",
+    ", which renegotiates the service",
+    seen=(("details", 2),),
+    foreign_station=("--renegotiation",),
+    our_car_options=("--script", "service-renegotiation"),
+    roles=("station",),  # its car raises when its own request for it is answered
+    services=("AC", "AC_BPT"),  # with DC the package's station ends the session in any case
+)
+PAUSED: Final = Story(
+    "paused",
+    ", which pauses and comes back",
+    seen=(("visits", 2),),
+    foreign_station=("--visits", "2"),
+    our_car_options=("--pause-after", "4"),
+    roles=("station",),  # its car does not resume
+)
+STORIES: Final = {story.name: story for story in (WHOLE, TOLD, NEEDS, RENEGOTIATED, PAUSED)}
