@@ -18,7 +18,7 @@ from v2gkit.peers.bench import Bench
 from v2gkit.peers.matrix import cells_with, matrix, run_all
 from v2gkit.peers.table import shown, write_into
 
-JOBS = max(1, (os.cpu_count() or 1) // 2)  # a session is two busy processes, and one that waits for a processor misses a timer
+JOBS = os.cpu_count() or 1  # a session is two processes that wait for each other half of the time
 
 WELL, NEGATIVE, USAGE = 0, 1, 2
 EPILOG = """examples:
@@ -38,7 +38,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--only", nargs="+", default=[], metavar="WORD", help="only the cells that have all these words")
     parser.add_argument("--alone", action="store_true", help="the foreign car against the foreign station, without us")
     parser.add_argument(
-        "--jobs", type=whole(1), default=JOBS, metavar="N", help=f"cells at a time (default: one for two processors, here {JOBS})"
+        "--jobs", type=whole(1), default=JOBS, metavar="N", help=f"cells at a time (default: one for each processor, here {JOBS})"
     )
     parser.add_argument("--loops", type=whole(1), default=10, help="charge loops per session (default: 10)")
     parser.add_argument("--readme", type=Path, metavar="FILE", help="write the table between the markers of this document")
