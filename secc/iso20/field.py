@@ -45,7 +45,8 @@ def obstructed(known: Context) -> str:
 
 
 def field_fault(known: Context) -> Fault | None:
-    """The danger of a field that is on; None where there is none. While the alignment is being checked nothing is known of it yet."""
+    """The danger of a field that is on; None where there is none. While the alignment is checked nothing is known of it yet, and nothing
+    may come in between."""
     if not wireless(known):
         return None
     checking = known.station.alignment is None and not known.delivering
@@ -53,7 +54,7 @@ def field_fault(known: Context) -> Fault | None:
     if why:
         kind = Reason.ASSOCIATION if known.station.unassociated else Reason.FIELD
         return Fault(StationFailed(f"{why}, under power", kind=kind, requirement=None))
-    if obstructed(known) and known.station.ground not in PASSING:
+    if obstructed(known) and (checking or known.station.ground not in PASSING):
         return Fault(StationFailed(obstructed(known), kind=Reason.FIELD, requirement=None))
     return None
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from enum import Enum
 
 from secc.iso20.context import Context, Reply
-from secc.iso20.field import misplaced
+from secc.iso20.field import misplaced, obstructed
 from secc.station import Alignment, CheckAlignment, PairVehicle
 from v2g.iso20.rational import number, rational
 from v2g.iso20.sequence import State
@@ -109,7 +109,7 @@ def alignment_check(request: WPT_AlignmentCheckReq, known: Context) -> Reply:
     _demand_no_failure(request.EVResultCode, "alignment check", Reason.FIELD)
     _demand_placed(known, Reason.FIELD)
     closing = known.station.contactor is True and known.station.contactor_wanted is False  # it opens: nothing is tested meanwhile
-    if known.unparked or closing:
+    if known.unparked or closing or (obstructed(known) and known.service.alignment_asked is None):
         return Reply(_checked(None, known), State.WPT_ALIGNMENT, known)
     if known.service.alignment_asked is None:
         # the check makes the coil live by itself: what was known of the contactor before says nothing now

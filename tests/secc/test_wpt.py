@@ -295,6 +295,31 @@ def test_a_vehicle_that_does_not_call_it_a_success_gets_no_power() -> None:
     assert "does not say that it has succeeded" in over(car)
 
 
+def test_nothing_is_excited_over_a_foreign_object_and_what_comes_during_the_check_ends_it() -> None:
+    car = checking()
+    car.tell(words.GroundDeviceIs("FODDetected"))
+    assert car.alignment("Ongoing", "Unknown").EVSEProcessing is Ongoing
+    assert not car.wants(words.CheckAlignment)
+    car.tell(words.GroundDeviceIs("NoIssue"))
+    car.alignment("Ongoing", "Unknown")
+    assert len(car.wants(words.CheckAlignment)) == 1
+    car.tell(words.GroundDeviceIs("LOPDetected"))
+    assert len(car.wants(words.OpenContactor)) == 1
+    assert car.alignment("Ongoing", "Unknown").ResponseCode is Code.FAILED
+    assert over(car) == "the ground device reports LOPDetected"
+
+
+def test_a_vehicle_that_checks_in_is_not_found_before_it_has() -> None:
+    car = Scripted(outlet(parking=("VehicleCheckIn",)))
+    car.parks("WPT", parking=(1,))
+    car.wpt_setup()
+    car.tell(HERE)
+    assert car.fine_positioning().EVSEProcessing is Ongoing
+    car.check_in()
+    car.check_in("Completed")
+    assert car.fine_positioning().EVSEProcessing is Finished
+
+
 def test_an_alignment_of_before_is_none_of_now() -> None:
     car = checking()
     car.tell(words.AlignmentIs(words.Alignment(True)))
