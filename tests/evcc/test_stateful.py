@@ -1,8 +1,8 @@
 """A car at random stations: legal, illegal and hostile answers, measurements of every kind, drivers and pilots, in virtual time.
 
-What must hold whatever comes: contactors are never closed after the end, and closed only on a matched pre-charge; the car never asks for
-more than its inlet, its profile and its reserve allow, and opens at once before a station that harms it; every state has a deadline; no
-exception leaves, and none is swallowed. The second half breaks the car on purpose and sees each of these fail.
+What must hold whatever comes: contactors are never closed after the end, and closed only on a matched pre-charge, or on an alignment (WPT);
+the car never asks for more than its inlet, its profile and its reserve allow, and opens at once before a station that harms it; every
+state has a deadline; no exception leaves, and none is swallowed. The second half breaks the car on purpose and sees each of these fail.
 """
 
 from collections.abc import Callable
@@ -17,23 +17,24 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from evcc.car import Car, Wish
 from evcc.engine import EvccSession
-from evcc.ev import Battery, Ev, Inlet
+from evcc.ev import WPT_INLET, Battery, Ev, Inlet
+from evcc.field_guard import FieldGuard
 from evcc.goal import Goal, span
 from evcc.guard import Guard
 from evcc.iso20.charge import charge
 from evcc.iso20.conduct import CONDUCT
 from evcc.iso20.dc import Dc
 from evcc.iso20.mode import Mode
-from tests.evcc.scripted_station import EPOCH, Code, Station, power_schedule, restamped, schedule_tuple
+from tests.evcc.scripted_station import EPOCH, STANDARD, Code, Station, finished, ongoing, power_schedule, restamped, schedule_tuple
 from v2g.exi.codec import encode
 from v2g.exi.derive import least
 from v2g.iso20.frames import SETS, message, payload_type_of
 from v2g.iso20.generation import ISO20
 from v2g.iso20.rational import number, rational
 from v2g.iso20.timing import timing
-from v2g.messages import ac, dc, schema_set
+from v2g.messages import ac, dc, schema_set, wpt
 from v2g.messages import common_messages as cm
-from v2g.messages.common_types import RationalNumberType
+from v2g.messages.common_types import RationalNumberType, processingType
 from v2g.session.clock import Clock
 from v2g.session.endpoint import FrameReceived, FrameSent, Noted
 from v2g.session.errors import Misuse
@@ -50,7 +51,7 @@ VOLTS = (0.0, 59.0, 330.0, 350.0, 370.0, 400.0, 470.0, 489.0, 500.0, 600.0, 920.
 CODES = {"failed": Code.FAILED, "warning": Code.WARNING_EVPowerProfileViolation, "refused": Code.WARNING_ScheduleRenegotiationFailed}
 Twist = Callable[[Any], Any]
 ARRIVALS: dict[str, st.SearchStrategy[Any]] = {  # the cars that come
-    "service": st.sampled_from(("DC", "DC_BPT", "AC", "AC_BPT")),
+    "service": st.sampled_from(("DC", "DC_BPT", "AC", "AC_BPT", "WPT")),
     "control": st.sampled_from(("Scheduled", "Dynamic")),
     "soc": st.one_of(st.floats(RESERVE + 0.1, RESERVE + 0.6), st.floats(RESERVE, 75.0)),
     "scale": st.sampled_from((1.0, 60.0, 200.0)),
@@ -90,6 +91,8 @@ class Wild(Station):
         volts, amperes = map(rational, self.measured)
         if isinstance(said, dc.DC_ChargeLoopRes):
             return msgspec.structs.replace(said, EVSEPresentVoltage=volts, EVSEPresentCurrent=amperes)
+        if isinstance(said, wpt.WPT_ChargeLoopRes):
+            return msgspec.structs.replace(said, EVPCPowerRequest=rational(self.measured[0] * self.measured[1]))
         if isinstance(said, dc.DC_PreChargeRes | dc.DC_WeldingDetectionRes):
             return msgspec.structs.replace(said, EVSEPresentVoltage=volts)
         return said
@@ -284,7 +287,10 @@ class CarAtAStation(RuleBasedStateMachine):
                     self._judge(asked, self.car.clock.wall(event.at))
                 case Noted(topic="contactors", facts=facts):
                     self.closed = facts["closed"]
-                    if self.closed:
+                    if self.closed and self.car.known.service.row.wireless:
+                        assert isinstance(self.last, wpt.WPT_AlignmentCheckRes), "closed before the alignment was checked"
+                        assert self.last.EVSEProcessing is processingType.Finished, "closed on an alignment that is still checked"
+                    elif self.closed:
                         assert isinstance(self.last, dc.DC_PreChargeRes)
                         assert abs(number(self.last.EVSEPresentVoltage) - self.car.ev.voltage()) <= MATCHED, "closed on another voltage"
                 case Noted(topic="control pilot", facts=facts):
@@ -298,8 +304,18 @@ class CarAtAStation(RuleBasedStateMachine):
             assert -0.1 * OWN.voltage <= volts <= 1.1 * OWN.voltage, f"{volts} V and the contactors are closed"
             assert -1.2 * most - 5.0 <= amperes <= 1.2 * OWN.charge_current + 5.0, f"{amperes} A and the contactors are closed"
 
+        elif isinstance(self.last, wpt.WPT_ChargeLoopRes) and self.closed:
+            given = number(self.last.EVPCPowerRequest)
+            assert -1e3 <= given <= 1.1 * WPT_INLET.charge_power + 1e3, f"{given} W are given and the contactors are closed"
+
     def _judge(self, asked: Any, wall: float) -> None:
         """No request goes beyond inlet, profile or reserve."""
+        if isinstance(asked, wpt.WPT_ChargeLoopReq):
+            power, choice = number(asked.EVPCPowerRequest), self.car.known.choice
+            assert choice is not None
+            promised = choice.at(wall) if self.car.known.service.control == "Scheduled" else max(choice.powers.values)
+            assert 0 <= power <= WPT_INLET.charge_power, "more than the inlet takes"
+            assert power <= max(promised, 0.0) + 1e-6, "more in than the profile says"
         if not isinstance(asked, dc.DC_ChargeLoopReq | ac.AC_ChargeLoopReq):
             return
         mode, direct = asked.CLReqControlMode, isinstance(asked, dc.DC_ChargeLoopReq)
@@ -400,6 +416,20 @@ def _blind_for_volts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Guard, "voltage", lambda self, volts: None)
 
 
+def _blind_for_fields(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FieldGuard, "given", lambda self, asked, given, put_in, now: None)
+
+
+def _closing_unaligned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The car takes its last answer for a finished one, and the station takes that back."""
+    monkeypatch.setattr("evcc.iso20.wpt.finished", lambda answer: True)
+
+    def taken_back(request: Any, station: Station) -> Any:
+        return (finished if len(station.of(wpt.WPT_AlignmentCheckReq)) == 1 else ongoing)(request, station)
+
+    monkeypatch.setitem(STANDARD, "WPT_AlignmentCheckReq", taken_back)
+
+
 def _drained(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Guard, "measured", lambda self, volts, amperes, now, below: (self.voltage(volts), self._within_own(volts, amperes)))
 
@@ -445,12 +475,17 @@ def _talking_on(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 DISCHARGED = {"service": "DC_BPT", "soc": RESERVE + 0.3, "scale": 200.0, "further": 20, "calm": True}  # in an hour that passes in seconds
+FIELD = {"service": "WPT", "calm": True}
 RARE: dict[str, dict[str, Any]] = {  # what shows in one of hundreds of cars is looked for among those that can show it
     "a pre-charge that is not looked at": {"service": "DC", "calm": True},
+    "a field that is not looked at": FIELD,
+    "an alignment that is not looked at": FIELD,
     "a battery that is drained": DISCHARGED,
     "a discharge below the reserve": {"service": "DC_BPT", "soc": RESERVE + 0.3, "calm": True},
 }
 FAULTS = {
+    "a field that is not looked at": (_blind_for_fields, "W are given and the contactors are closed"),
+    "an alignment that is not looked at": (_closing_unaligned, "an alignment that is still checked"),
     "contactors that stay closed": (_left_closed, "closed after the end"),
     "a pilot that stays at C": (_still_wanting, "still wants power"),
     "a pre-charge that is not looked at": (_closing_on_anything, "closed on another voltage"),

@@ -283,7 +283,7 @@ LEAVING: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # what the car wi
     "the station's renegotiation": ({}, {"facts": {60: words.RenegotiationAsked("Schedule")}}),
     "a renegotiation beside the loop": ({"beside": True}, {"script": schedule_renegotiation(60)}),
     "the station's, beside the loop": ({"beside": True}, {"facts": {60: words.RenegotiationAsked("Schedule")}}),
-    "another service": ({}, {"script": service_renegotiation(60, ("AC_BPT", "DC_BPT"))}),
+    "another service": ({}, {"script": service_renegotiation(60, ("AC_BPT", "DC_BPT", "WPT"))}),
     "the station's stop": ({}, {"facts": {60: words.StopAsked("a button")}}),
     "a signed reading": ({"way": "PnC"}, {"facts": {60: words.MeteringConfirmationAsked()}, "given": VERIFIER}),
 }
@@ -298,6 +298,8 @@ LEAVING: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # what the car wi
         ("AC_BPT", "Scheduled", 0.0, 1.2),
         ("AC_BPT", "Dynamic", -9_000.0, 0.15),
         ("DC", "Scheduled", 0.0, 0.01),
+        ("WPT", "Scheduled", 0.0, 0.01),
+        ("WPT", "Dynamic", 6_000.0, 0.01),
         ("DC_BPT", "Scheduled", 0.0, 0.01),
         ("DC_BPT", "Dynamic", -9_000.0, 0.01),
     ],
