@@ -158,7 +158,7 @@ CHECKS: Final[tuple[tuple[str, str, Callable[[Case], bool]], ...]] = (
     ("TxNotFound", "no such transaction runs at this EVSE", _elsewhere),
     ("InvalidStackLevel", f"at most {STACK_LEVEL_MAXIMUM}", lambda c: c.profile["stackLevel"] > STACK_LEVEL_MAXIMUM),
     ("InvalidSchedule", "only a TxProfile carries alternatives", lambda c: c.purpose != TX and len(c.schedules) > 1),
-    ("UnsupportedRateUnit", "DC is limited in W", lambda c: _at_dc(c, lambda schedule: schedule["chargingRateUnit"] == "A")),
+    ("UnsupportedRateUnit", "this EVSE is limited in W", lambda c: _at_dc(c, lambda schedule: schedule["chargingRateUnit"] == "A")),
     ("InvalidSchedule", "periods begin at 0 and ascend", lambda c: any(map(_unordered, c.schedules))),
     ("InvalidSchedule", "Absolute and Recurring need startSchedule", _unanchored),
     ("InvalidSchedule", "Relative has no startSchedule", _anchored),

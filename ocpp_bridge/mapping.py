@@ -130,9 +130,12 @@ def _parameters_201(wish: Wish) -> Payload:
             "acChargingParameters": current | {"energyAmount": energy, "evMaxVoltage": round(volts)},
         }
     battery = {"stateOfCharge": needs.soc, "evEnergyCapacity": needs.capacity}
+    current = (
+        power / limits.voltage if SERVICES[wish.selected.service].wireless else limits.charge_current
+    )  # that of a coil says nothing here
     return {
         "dcChargingParameters": {
-            "evMaxCurrent": int(limits.charge_current),
+            "evMaxCurrent": int(current),
             "evMaxVoltage": int(limits.voltage),
             "evMaxPower": int(power),
             "energyAmount": energy,

@@ -101,7 +101,7 @@ def get_composite_schedule(charger: Charger, payload: Payload, now: float) -> Pa
     if evse is None or duration <= 0:
         return _no("InvalidValue", "no such EVSE" if evse is None else "a duration is above 0")
     if unit == "A" and evse.in_watts:
-        return _no("UnsupportedRateUnit", "DC is limited in W")
+        return _no("UnsupportedRateUnit", "this EVSE is limited in W")
     wall = charger.wall(now)
     said = steering.composite(charger, evse, now, wall + duration, evse.session.alternative if evse.session else 0)
     divisor = 1.0 if unit == "W" else evse.limits.nominal_voltage * evse.limits.phases

@@ -1068,6 +1068,20 @@ def test_on_a_201_link_everything_fits_that_version():
     assert {v["measurand"] for e in p.events for m in e.get("meterValue", []) for v in m["sampledValue"]} >= {"SoC", "Power.Active.Export"}
 
 
+def test_an_evse_that_gives_a_field_is_limited_in_watts():
+    p = Played(services=("WPT",)).boot()
+    assert p.charger.variables.words("SmartChargingCtrlr.RateUnit") == ("W",)
+    p.arrive(control="Dynamic", service="WPT")
+    asked = {"duration": 600, "evseId": 1, "chargingRateUnit": "A"}
+    assert p.ask("GetCompositeSchedule", asked)["statusInfo"]["reasonCode"] == "UnsupportedRateUnit"
+    said = p.install({"startPeriod": 0, "limit": 16.0}, chargingSchedule=[
+        {"id": 1, "chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 16.0}]}
+    ])  # fmt: skip
+    assert said["status"] == "Rejected"
+    p.install({"startPeriod": 0, "limit": 6000.0})
+    assert p.facts(LimitsChanged)[-1].limits.charge_power == 6000.0
+
+
 def test_limits_of_the_hardware_and_of_profiles_hold_together():
     p = Played().boot().arrive(control="Dynamic")
     p.install({"startPeriod": 0, "limit": 9000.0})

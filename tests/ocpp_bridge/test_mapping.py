@@ -67,6 +67,18 @@ def test_needs_of_every_service_are_valid_in_both_versions(service, version):
     check(version, "NotifyEVChargingNeeds", "Request", mapping.needs_of(1, wish(service), version))
 
 
+def test_a_field_is_told_in_watts_alone():
+    limits = replace(LIMITS, charge_current=75.0, voltage=500.0)  # the current is that of the coil on the ground
+    said = mapping.needs_of(1, replace(wish("WPT"), limits=limits), "ocpp2.1")["chargingNeeds"]
+    assert said["requestedEnergyTransfer"] == "WPT"
+    assert said["v2xChargingParameters"]["maxChargePower"] == 11_000
+    assert not [name for name in said["v2xChargingParameters"] if "Current" in name or "Voltage" in name]
+    older = mapping.needs_of(1, replace(wish("WPT"), limits=limits), "ocpp2.0.1")["chargingNeeds"]
+    assert older["requestedEnergyTransfer"] == "DC"  # 2.0.1 has no word for it
+    assert (older["dcChargingParameters"]["evMaxPower"], older["dcChargingParameters"]["evMaxCurrent"]) == (11_000, 22)
+    assert "acChargingParameters" not in older
+
+
 def test_a_csms_reads_the_needs_as_the_station_meant_them():
     read = needs_of(mapping.needs_of(1, wish(), "ocpp2.1"))
     for name in ("departure", "energy_target", "energy_maximum", "energy_minimum", "v2x_maximum", "v2x_minimum", "charge_maximum"):
