@@ -33,6 +33,7 @@ from v2g.session.sdp import WirelessRequest
 from v2g.session.transport import Server, ServerTls
 from v2g.session.transport.addresses import link_local, with_zone
 from v2g.session.transport.handshakes import Handshakes
+from v2g.session.transport.listener import Listener
 from v2g.tasks import Fallen, Tasks
 
 log = logger("v2g.secc")
@@ -46,7 +47,8 @@ class Place:
     """One outlet: its hardware, what it offers, who decides, and where cars reach it.
 
     With `iface` cars find it by SDP on that interface, and it listens on the link-local address there. Port 0 is any free one, or with
-    `iface` a random one of those that SDP may announce.
+    `iface` a random one of those that SDP may announce. Places that are `shared` have one listener where interface, host and port are
+    the same.
     """
 
     evse: EVSE
@@ -57,6 +59,16 @@ class Place:
     iface: str | None = None
     observe: Sequence[Observe] = ()  # who watches the connections of this outlet, besides those who watch all
     link: DataLink | None = None  # who knows of the data link; None: the hardware
+    shared: bool = False  # with other places, at one listener
+
+    @property
+    def address(self) -> tuple[str, int | None]:
+        """Host and port to listen on; the port None is a random one, for there are cars that believe no announced port but a dynamic one.
+
+        Raises Unreachable where the interface has no link-local address.
+        """
+        host = with_zone(link_local(self.iface), self.iface) if self.iface else self.host
+        return host, self.port or (None if self.iface else 0)
 
     def __post_init__(self) -> None:
         if self.outlet.evse_id == EVSE_ID != self.evse.evse_id:  # the hardware has a name, the offer has not
@@ -82,6 +94,7 @@ class Bay:
         numbers: Callable[[], int],
         say: Callable[[Fallen], None] | None = None,
         conducts: Sequence[Conduct] = CONDUCTS,
+        listener: Listener | None = None,
     ):
         self.place, self._conducts = place, conducts
         self._over, self._readers = over, readers
@@ -96,12 +109,9 @@ class Bay:
         self.came: Callable[[str], None] = lambda source: None  # called with the address of whoever connects
         self._left = asyncio.Event()  # set whenever a session has gone
         self.tasks = Tasks("v2g.secc", say)
-        host = with_zone(link_local(place.iface), place.iface) if place.iface else place.host
-        port = place.port or (None if place.iface else 0)  # there are cars that believe no announced port but a dynamic one
         self.server = Server(
             self._attend,
-            host,
-            port,
+            *place.address,
             tls,
             observe=(*observe, *place.observe, self._arrived),
             room={Stage.SILENT: silent},
@@ -109,6 +119,7 @@ class Bay:
             handshakes=handshakes,
             numbers=numbers,
             name=place.outlet.evse_id,
+            listener=listener,
         )
 
     # --- life ---

@@ -119,6 +119,7 @@ class Config:
     host: str = "::1"
     port: int | None = None  # None: 15118, or with iface a random one
     iface: str | None = None
+    listener: typing.Literal["own", "shared"] = "own"  # of each outlet, or of all that have interface, host and port in common
     slac: str | None = None  # interface of the power line modem, on which cars are matched; of one outlet
     tls: bool = True
     pki: str | None = None

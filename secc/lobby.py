@@ -10,6 +10,8 @@ from typing import Final, Protocol
 PROMISE: Final = 6.0  # s
 # Cars that were answered and have not connected, each an address and a time; of more than that the oldest is forgotten, and answered again.
 AWAITED: Final = 256
+# Who was sent where: more addresses than discovery answers within the setup (80 a second): none has to make room for a forged one.
+SENT: Final = 2048
 
 
 class Welcome(IntEnum):
@@ -34,14 +36,16 @@ class Door(Protocol):
 class Lobby:
     """Chooses an outlet for each request.
 
-    It remembers to which address each outlet was last promised, and since when it waits for whom it answered. A car that was sent to an
-    outlet whose data link stands, and has not connected `setup` s later, is answered no more until that link has fallen (`look`).
+    It remembers to which address each outlet was last promised, who was sent where, and since when it waits for whom it answered. A car
+    that was sent to an outlet whose data link stands, and has not connected `setup` s later, is answered no more until that link has
+    fallen (`look`).
     """
 
     def __init__(self, doors: Sequence[Door], setup: float):
         self._doors, self._setup = tuple(doors), setup
         self._promised: dict[int, tuple[str, float]] = {}  # outlet -> to whom, and when
         self._awaited: OrderedDict[str, tuple[int, float]] = OrderedDict()  # address -> outlet, and when it was first sent there
+        self._sent: OrderedDict[str, tuple[int, float]] = OrderedDict()  # address -> outlet, and when it was last sent there
 
     def chosen(self, source: str, now: float, among: Collection[int] | None = None) -> int | None:
         """The index of the outlet for the car at address `source`, None: there is none, the car must ask again. `now` in s.
@@ -57,9 +61,18 @@ class Lobby:
         best = min(welcome[place] for place in possible)
         place = min((place for place in possible if welcome[place] is best), key=lambda place: self._reluctance(place, source, now))
         self._promised[place] = source, now
+        self._sent.pop(source, None)
+        self._sent[source] = place, now
+        if len(self._sent) > SENT:
+            self._sent.popitem(last=False)
         if among is None and links[place]:
             self._await(source, place, now)
         return place
+
+    def sent(self, source: str, now: float) -> int | None:
+        """The index of the outlet to which the car at `source` was sent within the last `setup` s; None: it was not."""
+        place, since = self._sent.get(source, (None, -self._setup))
+        return place if now - since < self._setup else None
 
     def late(self, source: str, now: float) -> bool:
         """Whether the car at `source` was sent to an outlet `setup` s ago or more, and has not connected since."""

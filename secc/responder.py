@@ -24,6 +24,11 @@ class Responder:
         for bay in self._bays:
             bay.came = self.lobby.came
 
+    def sent_to(self, source: str) -> Bay | None:
+        """The outlet to which the car at the address `source` was sent a short while ago; None: it was sent to none."""
+        place = self.lobby.sent(source, self._now())
+        return None if place is None else self._bays[place]
+
     def wired(self, source: str) -> Response | None:
         """Where the car at the address `source` is to connect; None: no outlet takes it now, which the backend is told."""
         chosen = self.lobby.chosen(source, self._now())

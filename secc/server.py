@@ -18,6 +18,7 @@ from secc.backend import Surroundings
 from secc.bay import Bay, Place
 from secc.claims import PriceSigner, Verifier
 from secc.conduct import Conduct
+from secc.front import Front
 from secc.generations import CONDUCTS
 from secc.lobby import Lobby
 from secc.memory import Memory
@@ -33,6 +34,7 @@ from v2g.session.sdp import Security
 from v2g.session.transport import ServerTls
 from v2g.session.transport.discovery import DiscoveryServer
 from v2g.session.transport.handshakes import Handshakes
+from v2g.session.transport.listener import Listener
 from v2g.session.transport.server import silent_room
 from v2g.tasks import Fallen, Tasks
 
@@ -67,7 +69,11 @@ class Station:
         silent = silent_room(len(places) or 1)
         numbers = itertools.count(1).__next__  # one for all: a trace of several outlets tells their connections apart
         common = (tls, clock, paused, verifier, prices, observe, self._over, self._handshakes, self._readers, silent, numbers, say)
-        self.bays = [Bay(place, *common, conducts=conducts) for place in places]
+        self._fronts = _fronts(places)
+        self.bays = [Bay(place, *common, conducts=conducts, listener=_listener(self._fronts, place)) for place in places]
+        for bay in self.bays:
+            if bay.place.shared:
+                self._fronts[_door(bay.place)].bays.append(bay)
         self._security = Security.TLS if tls is not None else Security.NONE
         self._conducts = conducts
         self._answers: list[Responder] = []
@@ -76,6 +82,8 @@ class Station:
     async def __aenter__(self) -> "Station":
         started: list[Bay] = []
         try:
+            for front in self._fronts.values():
+                await front.listener.start()
             for bay in self.bays:
                 await bay.start()
                 started.append(bay)
@@ -85,6 +93,7 @@ class Station:
                 await self._answer(iface)
         except BaseException:
             self._answer_no_more()
+            self._listen_no_more()
             for bay in started:
                 await bay.close()
             await self._tasks.close()
@@ -107,6 +116,7 @@ class Station:
 
     async def __aexit__(self, *_: object) -> None:
         self._answer_no_more()
+        self._listen_no_more()
         await asyncio.gather(*(bay.close() for bay in self.bays))
         await self._tasks.close()
         if self._memory is not None:
@@ -119,6 +129,9 @@ class Station:
         now = asyncio.get_running_loop().time
         answers = Responder(iface, [bay for bay in self.bays if bay.place.iface == iface], self._security, self._conducts, now)
         self._answers.append(answers)
+        for front in self._fronts.values():
+            if front.bays[0].place.iface == iface:
+                front.sent_to = answers.sent_to
         self._responders.append(DiscoveryServer(iface, answers.wired, refused=answers.refused, wireless=answers.wireless))
         await self._responders[-1].start()
         self._tasks.keep(f"data links on {iface}", lambda: _watched(answers.lobby))
@@ -126,6 +139,10 @@ class Station:
     def _answer_no_more(self) -> None:
         for responder in self._responders:
             responder.close()
+
+    def _listen_no_more(self) -> None:
+        for front in self._fronts.values():
+            front.close()
 
     @property
     def addresses(self) -> list[tuple[str, int]]:
@@ -152,6 +169,21 @@ class Station:
         for end in waiting:
             if not end.done():
                 end.set_result(ended)
+
+
+def _door(place: Place) -> tuple[str | None, str, int]:
+    """What places have in common that share a listener."""
+    return place.iface, "" if place.iface else place.host, place.port
+
+
+def _fronts(places: Sequence[Place]) -> dict[tuple[str | None, str, int], Front]:
+    """One front for the shared places of each door."""
+    shared = {_door(place): place for place in places if place.shared}
+    return {door: Front(*place.address, lambda: asyncio.get_running_loop().time()) for door, place in shared.items()}
+
+
+def _listener(fronts: dict[tuple[str | None, str, int], Front], place: Place) -> Listener | None:
+    return fronts[_door(place)].listener if place.shared else None
 
 
 async def _watched(lobby: Lobby) -> None:

@@ -147,6 +147,7 @@ SHELLS = (  # files and folders that may touch clock, network and system
     "v2g/session/transport",
     "v2g/slac/wire.py",
     "secc/bay.py",
+    "secc/front.py",
     "secc/server.py",
     "secc/driver.py",
     "secc/watches.py",

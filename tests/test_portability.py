@@ -223,7 +223,7 @@ async def started():
         await server.start()
     except Misuse as error:
         print(error)
-    print([each.fileno() for each in server._sockets])
+    print([each.fileno() for each in server.listener.sockets])
 
 with asyncio.Runner(loop_factory=ProactorEventLoop) as runner:
     runner.run(started())

@@ -50,6 +50,7 @@ UNREQUIRED: dict[str, tuple[tuple[str, str], ...]] = {
         ("secc/iso20/supervision.py", "the connector is not locked"),
         ("secc/doorkeeper.py", "<last.reason>"),
         ("secc/responder.py", "<why>"),
+        ("secc/front.py", "the connection was closed: {}"),
         ("secc/responder.py", "no outlet on {} takes a car"),
         ("v2g/session/transport/channel.py", "the handshake is complete and nobody judged the peer"),
         ("evcc/trust.py", "the car keeps no revocation of its own"),

@@ -236,7 +236,8 @@ class Objected(Want):
 class TurnedAway(Want):
     """A car was refused before it had the outlet. The backend has no session of it; it is for logs and the CSMS.
 
-    `how` is "handshake failed", "no room" (for its connection), "not discovered" (its SDP request had no answer), or how its session ended.
+    `how` is "handshake failed", "no room" (for its connection), "not discovered" (its SDP request had no answer), "no outlet" (at a shared
+    listener), or how its session ended.
     """
 
     how: str

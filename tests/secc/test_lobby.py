@@ -17,7 +17,7 @@ from secc import server
 from secc.bay import Place
 from secc.config import parse
 from secc.evse import EVSE
-from secc.lobby import AWAITED, PROMISE, Lobby, Welcome
+from secc.lobby import AWAITED, PROMISE, SENT, Lobby, Welcome
 from secc.outlet import Outlet
 from secc.server import Station, wall_clock
 from tests.secc.test_server import bench, run
@@ -102,6 +102,19 @@ def test_a_car_that_was_sent_and_never_came_is_answered_again_after_a_new_data_l
     assert lobby.chosen("fe80::1", 1001.0) == 0
     lobby.came("fe80::1")
     assert lobby.chosen("fe80::1", 1001.0 + SETUP) == 0
+
+
+def test_where_a_car_was_sent_is_known_while_it_may_come_whoever_else_asks() -> None:
+    lobby = Lobby([Door(), Door()], SETUP)
+    place = lobby.chosen("fe80::1", 0.0)
+    for number in range(int(80 * SETUP)):  # as fast as discovery answers
+        lobby.chosen(f"fe80::{number + 16:x}", number / 80)
+    assert lobby.sent("fe80::1", SETUP - 0.1) == place
+    assert lobby.sent("fe80::1", SETUP) is None
+    assert lobby.sent("fe80::2", 1.0) is None
+    for number in range(3 * SENT):
+        lobby.chosen(f"fe80::1:{number:x}", 100.0)
+    assert len(lobby._sent) == SENT
 
 
 def test_where_no_link_can_be_told_a_car_may_ask_for_ever_and_a_flood_needs_no_memory() -> None:
@@ -240,8 +253,9 @@ print(json.dumps({"cars": said, "station": lines}))
 """
 
 
+@pytest.mark.parametrize("listener", ["own", "shared"])
 @again
-def test_two_cars_on_one_interface_charge_at_two_outlets_and_every_line_says_at_which(tmp_path: Path) -> None:
+def test_two_cars_on_one_interface_charge_at_two_outlets_and_every_line_says_at_which(tmp_path: Path, listener: str) -> None:
     prefix = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
     try:
         able = subprocess.run([*prefix, "true"], capture_output=True, timeout=300, check=False).returncode == 0
@@ -249,7 +263,7 @@ def test_two_cars_on_one_interface_charge_at_two_outlets_and_every_line_says_at_
         able = False
     if not able:
         pytest.skip("a network of its own takes the right to make one")
-    (tmp_path / "station.toml").write_text(TWO)
+    (tmp_path / "station.toml").write_text(f'listener = "{listener}"\n{TWO}')
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [*prefix, sys.executable, "-c", CARS, str(tmp_path / "station.toml")]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False)
@@ -259,6 +273,8 @@ def test_two_cars_on_one_interface_charge_at_two_outlets_and_every_line_says_at_
     assert [car["ok"] for car in said["cars"]] == [True, True], said["cars"]
     assert {car["evse_id"] for car in said["cars"]} == {"DE*V2G*E1", "DE*V2G*E2"}
     assert all("evse" in line for line in said["station"]), said["station"]
+    ports = {line["address"] for line in said["station"] if line["event"] == "listening"}
+    assert len(ports) == (1 if listener == "shared" else 2)
     for car in said["cars"]:
         mine = [line for line in said["station"] if line["evse"] == car["evse_id"]]
         assert {"listening", "session", "power", "ended"} <= {line["event"] for line in mine}

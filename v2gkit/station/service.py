@@ -118,7 +118,8 @@ def _place(config: Config, evse: EVSE, outlet: OutletConfig, backend: Backend, m
     """An outlet with what it offers, who decides, who watches, and who knows of its data link."""
     offer = replace(outlet.offer, limits=limits_of(outlet)) if outlet.offer else config.offer
     observe = [teller(manner.say, outlet.evse_id), *manner.watch(evse=outlet.evse_id)]
-    return Place(evse, offer, backend, outlet.host or config.host, outlet.port or 0, outlet.iface, observe, link)
+    host, port, shared = outlet.host or config.host, outlet.port or 0, config.listener == "shared"
+    return Place(evse, offer, backend, host, port, outlet.iface, observe, link, shared)
 
 
 def _follow(tasks: Tasks, store: Store, station: Station, config: Config, manner: Manner) -> None:

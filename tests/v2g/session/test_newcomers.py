@@ -199,9 +199,9 @@ def test_the_silent_make_room_when_descriptors_run_out_and_it_is_said_once(caplo
             while len(server._crowd) < 12:  # noqa: ASYNC110 - the listener tells nobody
                 await asyncio.sleep(0.01)
             with socket.create_connection(("::1", server.port)), socket.create_connection(("::1", server.port)), no_more_descriptors():
-                for listener in server._sockets:
+                for listener in server.listener.sockets:
                     for _ in range(5):
-                        server._accept(listener)
+                        server.listener.accept(listener)
                         asyncio.get_running_loop().remove_reader(listener)
                 assert len(server._crowd) <= 4
             await asyncio.sleep(0.5)

@@ -1,8 +1,6 @@
 """The listening side: one TCP port, a pump for every connection, none of which can disturb another."""
 
 import asyncio
-import contextlib
-import errno
 import hashlib
 import itertools
 import socket
@@ -17,23 +15,17 @@ from v2g.session.admission import ROOM, Crowd, Stage
 from v2g.session.endpoint import Ended, Endpoint
 from v2g.session.errors import Misuse
 from v2g.session.handshake import TLS12, ClientHello
-from v2g.session.link import Disconnected, Observe, Unreachable, address_text
+from v2g.session.link import Disconnected, Observe, address_text
 from v2g.session.tls import CONFORMANCE, ISO2, Credential, Profile
-from v2g.session.transport import ports
 from v2g.session.transport.channel import Channel, Verify, Wall
 from v2g.session.transport.connection import Attend, Limits
 from v2g.session.transport.handshakes import Handshakes
+from v2g.session.transport.listener import BATCH, Listener
 from v2g.session.transport.openssl import Context
 from v2g.session.transport.pump import Pump
 
 log = logger("v2g.transport")
 
-# Connections that are accepted in one turn of the event loop: at 0.2 ms each a burst keeps a running session waiting for 2 ms.
-BATCH = 8
-BACKLOG = 256  # what the system keeps for us meanwhile
-_SHORT = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
-SHORTAGE = 60.0  # s between two lines about it
-RETRY = 0.2  # s until the listener looks again
 CLOSING = 3.0  # s for open connections to be closed in order
 RECORD = 256  # ended connections that are remembered for whoever asks
 
@@ -123,7 +115,8 @@ class Server:
     connection that is ready for a session. `room` bounds the connections of each stage (`admission`); of those
     that are secured, `seated` says which must not go because its session holds the outlet. `handshakes` is shared by the listeners of a
     process; a server that is given none makes its own. `numbers` counts connections, where several servers share one count; `name` stands
-    in every line of the log.
+    in every line of the log. A `listener` that is given belongs to somebody else, who starts and closes it, and gives connections to
+    `take`.
     """
 
     def __init__(
@@ -140,35 +133,23 @@ class Server:
         handshakes: Handshakes | None = None,
         numbers: Callable[[], int] | None = None,
         name: str = "",
+        listener: Listener | None = None,
     ):
-        self._attend, self._host, self._port, self._tls = attend, host, port, tls
+        self._attend, self._tls = attend, tls
         self._observe, self._limits, self._seated = observe, limits, seated
         self._handshakes, self._own = handshakes or Handshakes(), handshakes is None
         self._crowd = Crowd({**ROOM, Stage.SILENT: silent_room(), **(room or {})})
         self._pumps: dict[int, Pump] = {}
         self._numbers, self._name = numbers or itertools.count(1).__next__, name
-        self._sockets: list[socket.socket] = []
+        self._listens = listener is None
+        self.listener = listener or Listener(host, port, self.take, self.relieve, name)
         self._taking: set[asyncio.Task[object]] = set()  # accepted, not handed over yet
-        self._short_said: float | None = None
         self.served: asyncio.Queue[Served] = asyncio.Queue(RECORD)  # connections that have ended; the oldest goes when nobody looks
 
     async def start(self) -> None:
-        """Listen from now on. Raises Unreachable when the address cannot be had."""
-        loop = asyncio.get_running_loop()
-        try:
-            places = await loop.getaddrinfo(self._host or None, self._port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-            self._sockets = [_listening(family, place, self._port is None) for family, place in dict.fromkeys((p[0], p[4]) for p in places)]
-        except OSError as error:
-            raise Unreachable(f"cannot listen on {address_text((self._host, self._port or 0))}: {error.strerror or error}") from error
-        try:
-            for listener in self._sockets:
-                loop.add_reader(listener, self._accept, listener)
-        except NotImplementedError:
-            for listener in self._sockets:
-                listener.close()
-            raise Misuse(
-                f"{type(loop).__name__} cannot serve cars: run a station in asyncio.SelectorEventLoop (Windows has another)"
-            ) from None
+        """Take connections from now on. Raises Unreachable when the address of its own listener cannot be had."""
+        if self._listens:
+            await self.listener.start()
         log.info(
             "%slistening on %s, %s",
             self._name and f"{self._name} ",
@@ -179,9 +160,7 @@ class Server:
     @property
     def address(self) -> tuple[str, int]:
         """Host and port at which this server listens."""
-        assert self._sockets, "the server was not started"
-        host, port = self._sockets[0].getsockname()[:2]
-        return host, port
+        return self.listener.address
 
     @property
     def port(self) -> int:
@@ -194,10 +173,8 @@ class Server:
 
     async def close(self) -> None:
         """Listen no more, and close every open connection."""
-        loop = asyncio.get_running_loop()
-        for listener in self._sockets:
-            loop.remove_reader(listener)
-            listener.close()
+        if self._listens:
+            self.listener.close()
         pumps = list(self._pumps.values())
         for pump in pumps:
             pump.abandon("the station shuts down")
@@ -216,24 +193,8 @@ class Server:
 
     # --- newcomers ---
 
-    def _accept(self, listener: socket.socket) -> None:
-        for _ in range(BATCH):
-            try:
-                accepted, peer = listener.accept()
-            except (BlockingIOError, InterruptedError):
-                return
-            except OSError as error:
-                if error.errno in _SHORT:
-                    self._short_of(error, listener)
-                    return
-                continue  # this one connection is gone already
-            accepted.setblocking(False)
-            if _reset_already(accepted):
-                accepted.close()
-            else:
-                self._take(accepted, str(peer[0]))
-
-    def _take(self, accepted: socket.socket, source: str) -> None:
+    def take(self, accepted: socket.socket, source: str) -> None:
+        """Serve a connection that was accepted from the host `source`."""
         number = self._numbers()
         pump = Pump(
             self._attend,
@@ -261,6 +222,12 @@ class Server:
             self._pumps.pop(number, None)
             self._crowd.forget(number)
 
+    def relieve(self, reason: str) -> None:
+        """Close a few of the connections that wait for nothing, because the system is short of something."""
+        for stage in (Stage.SILENT, Stage.PARTING, Stage.SPEAKING):
+            for _ in range(BATCH):
+                self._drop(self._crowd.least(stage), reason)
+
     def _moved(self, number: int, source: str, pump: Pump) -> None:
         """A connection has come to another stage; where that is full, one of it goes."""
         if number not in self._pumps:
@@ -287,39 +254,6 @@ class Server:
             self.served.get_nowait()
         self.served.put_nowait(Served(number, pump.peer, disconnected))
 
-    def _short_of(self, error: OSError, listener: socket.socket) -> None:
-        """No descriptor or no memory for a newcomer: those who wait for nothing make room, and the listener looks again a little later."""
-        loop = asyncio.get_running_loop()
-        now = loop.time()
-        if self._short_said is None or now - self._short_said >= SHORTAGE:
-            self._short_said = now
-            log.error(
-                "%scannot accept a connection: %s; %d are open here (said once a minute)",
-                self._name and f"{self._name}: ",
-                error.strerror,
-                len(self._pumps),
-            )
-        for stage in (Stage.SILENT, Stage.PARTING, Stage.SPEAKING):
-            for _ in range(BATCH):
-                self._drop(self._crowd.least(stage), f"the system has no room for another connection: {error.strerror}")
-        loop.remove_reader(listener)
-        loop.call_later(RETRY, self._look_again, listener)
-
-    def _look_again(self, listener: socket.socket) -> None:
-        if listener.fileno() >= 0:
-            asyncio.get_running_loop().add_reader(listener, self._accept, listener)
-
-
-def _reset_already(accepted: socket.socket) -> bool:
-    """Whether the peer is gone already: a flood of such connections costs three calls of the system each, and no more."""
-    try:
-        accepted.recv(1, socket.MSG_PEEK)
-    except (BlockingIOError, InterruptedError):
-        return False
-    except OSError:
-        return True
-    return False
-
 
 def silent_room(listeners: int = 1) -> int:
     """How many silent connections each listener of a process may hold, by the descriptors that the process may open."""
@@ -330,25 +264,3 @@ def silent_room(listeners: int = 1) -> int:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     spare = soft // 2 if soft != resource.RLIM_INFINITY else ROOM[Stage.SILENT] * listeners
     return max(16, min(ROOM[Stage.SILENT], spare // listeners))
-
-
-def _listening(family: int, place: tuple[object, ...], dynamic: bool) -> socket.socket:
-    listener = socket.socket(
-        family, socket.SOCK_STREAM, socket.IPPROTO_TCP
-    )  # said aloud, else asyncio leaves small frames to wait for ACKs
-    try:
-        listener.setblocking(False)
-        if not dynamic:  # a port that was just left is wanted again; of many, another is as good, and none is shared
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            with contextlib.suppress(OSError):
-                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        if dynamic:
-            ports.bind(listener, place)
-        else:
-            listener.bind(place)
-        listener.listen(BACKLOG)
-    except BaseException:
-        listener.close()
-        raise
-    return listener
