@@ -130,12 +130,10 @@ def _parameters_201(wish: Wish) -> Payload:
             "acChargingParameters": current | {"energyAmount": energy, "evMaxVoltage": round(volts)},
         }
     battery = {"stateOfCharge": needs.soc, "evEnergyCapacity": needs.capacity}
-    current = (
-        power / limits.voltage if SERVICES[wish.selected.service].wireless else limits.charge_current
-    )  # that of a coil says nothing here
+    coil = SERVICES[wish.selected.service].wireless  # whose current says nothing here
     return {
         "dcChargingParameters": {
-            "evMaxCurrent": int(current),
+            "evMaxCurrent": int(power / limits.voltage if coil else limits.charge_current),
             "evMaxVoltage": int(limits.voltage),
             "evMaxPower": int(power),
             "energyAmount": energy,

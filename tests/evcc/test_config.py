@@ -7,6 +7,7 @@ import pytest
 
 from evcc.config import Config, as_dict, parse
 from v2g.session.clock import Clock
+from v2g.session.sdp import WirelessRequest
 from v2g.settings.strict import ConfigError
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "evcc.md"
@@ -41,11 +42,25 @@ def test_the_example_of_the_document_is_read() -> None:
         ("[goal]\ntarget_soc = 99", "target_soc"),
         ("time_scale = 0", "time_scale"),
         ("soc = ", "TOML"),
+        ("iface = 'lo'\n[wireless]\ncoupling = 'CABLE'", "coupling"),
+        ("iface = 'lo'\n[wireless]\npairing = ['PPD']", "pairing"),
+        ("iface = 'lo'\n[wireless]\nev_id = 'B\u00dcS'", "ev_id .* printable ASCII"),
+        ("iface = 'lo'\n[wireless]\nevse_id = '123456789 123456789 123456789 12345678'", "evse_id .* at most 37"),
+        ("iface = 'lo'\nslac = 'eth0'\n[wireless]", "leave out slac"),
+        ("connect = '[::1]:15118'\n[wireless]", "leave out connect"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_by_name(text: str, named: str) -> None:
     with pytest.raises(ConfigError, match=named):
         parse(text)
+
+
+def test_what_a_car_asks_over_wlan_is_in_its_file() -> None:
+    text = "iface = 'wlan0'\n[wireless]\nev_id = 'BUS7'\nevse_id = 'DE*ABC*E1'\n"
+    wireless = parse(f"{text}coupling = 'WPT'\npairing = ['LF_ON_EV', 'CAMERA_ON_EV', 'LF_ON_EV']").wireless
+    assert wireless is not None
+    assert wireless.request == WirelessRequest(pairing=0x1800, coupling=0x10, ev_id="BUS7", evse_id="DE*ABC*E1")
+    assert parse("").wireless is None
 
 
 def test_departure_counts_from_the_arrival() -> None:

@@ -3,15 +3,20 @@
 import asyncio
 import contextlib
 import functools
+import json
+import os
 import socket
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from evcc.car import Car, Wish
+from evcc.car import Wish
 from evcc.client import Visit
-from evcc.ev import ACDP_INLET, Battery, Ev
+from evcc.config import Config
 from secc import server
 from secc.backend import LocalBackend
 from secc.bay import Place
@@ -19,11 +24,13 @@ from secc.outlet import Outlet
 from secc.server import Station, surroundings, wall_clock
 from secc.simulated import LIMITS, SimulatedEVSE
 from tests.secc.test_server import QUICK, run
+from tests.starved import again, heed
 from v2g.iso20.services import SERVICES
 from v2g.session.link import Unreachable
 from v2g.session.sdp import Coupling, Diagnosis, Request, Security, Transport, WirelessRequest, WirelessResponse, decode, encode
 from v2g.session.transport.discovery import DiscoveryServer, discover
 
+ROOT = Path(__file__).parents[2]
 DOME = WirelessRequest(coupling=Coupling.DOME)
 ID = "DE*V2G*E{}"
 
@@ -77,19 +84,25 @@ def at(scene: Callable[[Depot], Awaitable[None]], *services: tuple[str, ...]) ->
 ACDP, DC = ("DC_ACDP", "DC_ACDP_BPT"), ("DC",)
 
 
-def test_a_vehicle_finds_its_device_over_wlan_and_charges_there(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("service", "coupling"), [("DC_ACDP", Coupling.DOME), ("WPT", Coupling.WPT)])
+def test_a_vehicle_finds_its_place_over_wlan_and_charges_there(monkeypatch: pytest.MonkeyPatch, service: str, coupling: Coupling) -> None:
     async def scene(it: Depot) -> None:
-        port = it.responder.port
-        monkeypatch.setattr("evcc.client.discover", functools.partial(discover, port=port))
-        wish = Wish(services=("DC_ACDP",), authorizations=("EIM",), loops=3, bench_plain=True)
-        ev = Ev(Battery(), acdp=ACDP_INLET, energy=0.2 * Battery().capacity)
-        car = Car(ev, wish=wish, clock=it.station.bays[1]._clock, now=asyncio.get_running_loop().time())
-        result = await Visit(car).on("lo", DOME)
+        monkeypatch.setattr("evcc.client.discover", functools.partial(discover, port=it.responder.port))
+        wish = Wish(services=(service,), authorizations=("EIM",), loops=3, bench_plain=True)
+        clock, now = it.station.bays[1]._clock, asyncio.get_running_loop().time()
+        car = Config(soc=20.0, wish=wish).car(clock, now)
+        result = await Visit(car).on("lo", WirelessRequest(coupling=coupling))
         assert result.ended.well, result.ended
         assert result.car.evse_id == ID.format(2)  # the outlet with a cable is no place for it
         assert it.responder.answered == 1
 
-    at(scene, DC, ACDP)
+    at(scene, DC, (service,))
+
+
+def test_every_service_whose_plug_is_no_cable_is_found_over_wlan_and_no_other() -> None:
+    found = {row.plug for row in SERVICES.values() if row.couplings}
+    assert found == {"acdp", "wpt"}
+    assert all(bool(row.couplings) == (row.plug in found) for row in SERVICES.values())
 
 
 @pytest.mark.parametrize(
@@ -195,3 +208,36 @@ def test_requests_over_wlan_count_among_those_of_their_source() -> None:
         assert 16 <= it.responder.answered < 31
 
     at(scene, ACDP)
+
+
+STATION_AND_CAR = """
+import json, subprocess, sys
+v2g = [sys.executable, "-m", "v2g"]
+secc = [*v2g, "secc", "--iface", "lo", "--no-tls", "--services", "DC_ACDP", "--once", "--json"]
+station = subprocess.Popen(secc, stdout=subprocess.PIPE, text=True)
+station.stdout.readline()
+ev = [*v2g, "ev", "--iface", "lo", "--no-tls", "--auth", "eim", "--service", "DC_ACDP", "--loops", "3", "--json"]
+said = [json.loads(subprocess.run([*ev, "--wireless", coupling], stdout=subprocess.PIPE, timeout=300).stdout) for coupling in sys.argv[1:]]
+station.communicate(timeout=300)
+print(json.dumps(said))
+"""
+
+
+@again
+def test_the_commands_find_each_other_over_wlan_by_the_coupling() -> None:
+    prefix = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
+    try:
+        able = subprocess.run([*prefix, "true"], capture_output=True, timeout=300, check=False).returncode == 0
+    except OSError:
+        able = False
+    if not able:
+        pytest.skip("a network of its own takes the right to make one")
+    command = [*prefix, sys.executable, "-c", STATION_AND_CAR, "WPT", "SIDE"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    heed(done.stdout, done.stderr)
+    assert done.returncode == 0, done.stderr
+    stranger, served = json.loads(done.stdout)
+    assert "no station answered 50 requests" in stranger["reason"]
+    assert served["ok"], served
+    assert served["service"] == "DC_ACDP"

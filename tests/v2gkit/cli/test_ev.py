@@ -26,6 +26,8 @@ ROOT = Path(__file__).parents[3]
         (["--connect", "nowhere", "--no-tls"], "no address"),
         (["--connect", "[::1]:1", "--iface", "lo", "--no-tls"], "where is the station"),
         (["--connect", "[::1]:1", "--no-tls", "--target-soc", "99"], "target_soc"),
+        (["--iface", "lo", "--no-tls", "--wireless", "CABLE"], "'CABLE' is none of the choices"),
+        (["--connect", "[::1]:1", "--no-tls", "--wireless", "WPT"], "leave out connect"),
         (["--connect", "[::1]:1", "--pki", "/does/not/exist"], "/does/not/exist"),
         (["--connect", "[::1]:1", "--no-tls", "--config", "/does/not/exist.toml"], "/does/not/exist.toml"),
     ],
