@@ -4,12 +4,11 @@ import asyncio
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 
-from v2g.iso20.services import AC, AC_BPT, DC, DC_BPT
+from v2g.iso20.services import DC_BPT
 from v2gkit.peers.bench import Bench, Cell, CellResult
-from v2gkit.peers.stories import STORIES, WHOLE
+from v2gkit.peers.stories import SERVICES, STORIES, WHOLE
 
 ROLES = ("car", "station")
-SERVICES = tuple(row.name for row in (DC, DC_BPT, AC, AC_BPT))  # what the peer knows
 CONTROLS = ("scheduled", "dynamic")
 AUTHORIZATIONS = ("eim", "pnc")
 TRANSPORTS = ("tcp", "tls13")

@@ -6,6 +6,9 @@ A story says what each of the four programs is told beyond the cell. What the pe
 from dataclasses import dataclass
 from typing import Final
 
+from v2g.iso20.services import AC, AC_BPT, DC, DC_BPT
+
+SERVICES: Final = tuple(row.name for row in (DC, DC_BPT, AC, AC_BPT))  # what the peer knows
 ENDLESS: Final = 1000  # charge loops that nobody waits for
 TOLD_AFTER: Final = 5  # charge loops after which the foreign station asks the car to stop
 TOLD_IN: Final = 1.0  # s under power after which ours does
@@ -27,7 +30,7 @@ class Story:
     our_car: str = ""  # TOML
     our_car_options: tuple[str, ...] = ()
     roles: tuple[str, ...] = ("car", "station")  # of the peer
-    services: tuple[str, ...] = ("DC", "DC_BPT", "AC", "AC_BPT")
+    services: tuple[str, ...] = SERVICES
     controls: tuple[str, ...] = ("scheduled", "dynamic")
 
 
@@ -49,7 +52,7 @@ RENEGOTIATED: Final = Story(
     foreign_station=("--renegotiation",),
     our_car_options=("--script", "service-renegotiation"),
     roles=("station",),  # its car raises when its own request for it is answered
-    services=("AC", "AC_BPT"),  # with DC the package's station ends the session in any case
+    services=(AC.name, AC_BPT.name),  # with DC the package's station ends the session in any case
 )
 PAUSED: Final = Story(
     "paused",
