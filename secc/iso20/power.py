@@ -8,7 +8,7 @@ from secc.iso20.bounds import bounds
 from secc.iso20.contactor import CONTACTOR_LIMIT, wait_for_contactor
 from secc.iso20.context import Context, Exchange, Pending, Reply
 from secc.iso20.facts import with_wish
-from secc.iso20.field import obstructed, unaligned
+from secc.iso20.field import obstructed, unaligned, wireless
 from secc.iso20.objections import warning
 from secc.iso20.output import output
 from secc.iso20.prices import account_from
@@ -127,7 +127,7 @@ def _declined(known: Context) -> Reply:
 
 def _unready(known: Context) -> Refused | None:
     """What the contactor still waits for: an AC car's pilot, the voltage of a DC output. Raises Refused for what waiting does not mend."""
-    pilot, dc = known.station.pilot, known.agreement.selected.dc
+    pilot, dc = None if wireless(known) else known.station.pilot, known.agreement.selected.dc  # a field has none
     if pilot in ("A", "E", "F") or (pilot == "B" and dc):
         raise Refused(Reason.OTHER, f"the control pilot is in state {pilot}, the car must ask for energy (C or D)", "V2G20-847")
     if known.undocked:

@@ -8,7 +8,7 @@ next request.
 from secc.intent import Notice, Wish
 from secc.iso20.context import Context
 from secc.iso20.fault import Fault
-from secc.iso20.field import disturbed, field_fault, obstructed
+from secc.iso20.field import disturbed, field_fault, obstructed, wireless
 from secc.iso20.output import cut, differs
 from secc.station import OpenContactor, PowerStopped, SetOutput, SetPower
 from v2g.iso20.sequence import State
@@ -117,6 +117,11 @@ def hazard(known: Context) -> Fault | None:
         return fault
     if known.service.vehicle_fault:
         return Fault(Refused(Reason.OTHER, known.service.vehicle_fault, None))
+    return None if wireless(known) else _plug(known)
+
+
+def _plug(known: Context) -> Fault | None:
+    """The danger of a connector and its pilot, under power; None where there is none. A field has neither (WPT)."""
     if known.station.locked is False:
         return Fault(StationFailed("the connector is not locked", None))
     if known.station.pilot == "B" and known.state not in AFTER_POWER:

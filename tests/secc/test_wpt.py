@@ -503,6 +503,18 @@ def test_a_vehicle_beyond_its_profile_is_warned_then_refused() -> None:
     assert not car.session.context.live
 
 
+@pytest.mark.parametrize("fact", [*(words.PilotIs(state) for state in "ABEF"), words.ConnectorLock(False)], ids=str)  # type: ignore[arg-type]
+def test_a_plug_beside_the_ground_device_says_nothing_of_a_field(fact: words.Fact) -> None:
+    """An outlet that has a cable too: that hangs there, with nobody at its end."""
+    car = Scripted()
+    car.tell(fact)
+    car.charging("WPT")
+    car.tell(fact)
+    assert car.session.context.live
+    assert car.loop("WPT").ResponseCode is Code.OK
+    assert car.deliver("Stop").ResponseCode is Code.OK
+
+
 # --- stop, pause, renegotiation, standby ---
 
 
