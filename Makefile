@@ -7,7 +7,7 @@ PIP := $(VENV)/bin/pip install --quiet --disable-pip-version-check
 CERTS := certs/.ready
 SITE := build/docs
 
-.PHONY: help demo test check certs tables site interop kills mutants bench siege listener soak cover dist sbom lock clean
+.PHONY: help demo test check certs tables site interop kills mutants bench siege listener soak machines cover dist sbom lock clean
 
 help:            ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10
@@ -54,6 +54,9 @@ listener: $(READY) ## a whole listener fuzzed for 10 minutes, from TCP to the se
 
 soak: $(READY)   ## 10,000 sessions with random faults at one station: leaks, stuck contactors, dead listeners (about an hour)
 	$(VENV)/bin/python -m fuzz.soak --sessions 10000
+
+machines: $(READY) ## a million random steps of cars and stations in virtual time, with a new seed (about 20 minutes)
+	$(VENV)/bin/python -m fuzz.machines --steps 1000000
 
 cover: $(READY)  ## the tests with branch coverage
 	$(VENV)/bin/coverage run -m pytest

@@ -76,23 +76,29 @@ class Pair:
 
     def _run(self) -> None:
         for _ in range(2_000_000):
-            if self._exchange():
-                continue
-            if self.station.ended and not self.evcc.ended:
-                self.evcc.receive(b"", self.now)
-                continue
-            if self.evcc.ended and not self.station.ended:
-                self.station.receive(b"", self.now)
-                continue
-            dues = [due for due in (self.evcc.deadline(), self.station.deadline(), *(due for due, _ in self.later)) if due is not None]
-            if self.evcc.ended or not dues:
+            if not self._moves():
                 return
-            self._count(min(dues))
-            self.evcc.tick(self.now)
-            self.station.tick(self.now)
-            for fact in [fact for due, fact in self.later if due <= self.now]:
-                self._tell(fact)
         raise AssertionError("the session does not end")
+
+    def _moves(self) -> bool:
+        """Let octets cross, or time go on to what is due next; False: there is neither."""
+        if self._exchange():
+            return True
+        if self.station.ended and not self.evcc.ended:
+            self.evcc.receive(b"", self.now)
+            return True
+        if self.evcc.ended and not self.station.ended:
+            self.station.receive(b"", self.now)
+            return True
+        dues = [due for due in (self.evcc.deadline(), self.station.deadline(), *(due for due, _ in self.later)) if due is not None]
+        if self.evcc.ended or not dues:
+            return False
+        self._count(min(dues))
+        self.evcc.tick(self.now)
+        self.station.tick(self.now)
+        for fact in [fact for due, fact in self.later if due <= self.now]:
+            self._tell(fact)
+        return True
 
     def _count(self, now: float) -> None:
         """Time goes on: the test's meter counts what the output gives."""

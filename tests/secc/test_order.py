@@ -22,9 +22,10 @@ from v2g.session.errors import ConnectionLost, SequenceError, TimedOut, UnknownS
 S = State
 
 
-def reach(state: State) -> Scripted:
+def reach(state: State, now: float = 1000.0) -> Scripted:
     """A session that waits for what belongs to this state."""
-    car = Scripted(outlet(standby="closed" if any(kind in state.value for kind in ("standby", "SessionStop", "Welding")) else "none"))
+    standby = "closed" if any(kind in state.value for kind in ("standby", "SessionStop", "Welding")) else "none"
+    car = Scripted(outlet(standby=standby), now=now)
     for step in _PATHS[state]:
         step(car)
     assert car.session.context.state is state

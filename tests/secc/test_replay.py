@@ -18,8 +18,8 @@ from tests.secc import scripted
 from tests.secc import test_authorization as pnc
 from tests.secc import test_metering as metering
 from tests.secc import test_stop as pauses
+from tests.secc.machine import Sessions
 from tests.secc.scripted import SERVICES, Scripted
-from tests.secc.test_machine import Sessions
 from v2g.generations import GENERATIONS
 from v2g.iso20 import frames
 from v2g.session.endpoint import Event, StationSaid
