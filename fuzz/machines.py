@@ -58,6 +58,7 @@ def batches(options: argparse.Namespace) -> Iterator[Batch]:
     if options.processes == 1:
         for number in numbers:
             yield batch(turns[number % len(turns)], options.seed, number, options.of)
+    os.environ["PYTHONHASHSEED"] = "0"  # which rules are left out follows from the order of a set of names
     with ProcessPoolExecutor(options.processes, multiprocessing.get_context("spawn")) as pool:
         busy: set[Future[Batch]] = set()
         try:
@@ -109,7 +110,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             running.close()  # type: ignore[attr-defined]
             report(tally, time.monotonic() - begun)
             again = f"--seed {options.seed} --only {done.machine} --batch {done.number} --of {options.of} --steps 1 --processes 1"
-            print(f"{done.failure}\nFAILED: python -m fuzz.machines {again}", file=sys.stderr)
+            print(f"{done.failure}\nFAILED: PYTHONHASHSEED=0 python -m fuzz.machines {again}", file=sys.stderr)
             return 1
         if taken(tally) >= options.steps:
             break

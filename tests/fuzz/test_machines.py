@@ -39,4 +39,6 @@ def test_what_breaks_is_shown_with_its_steps_and_how_to_take_them_again(
     said = capsys.readouterr()
     assert "has no deadline" in said.err
     assert "state.arrive(" in said.err
-    assert said.err.rstrip().endswith("FAILED: python -m fuzz.machines --seed 9 --only secc --batch 0 --of 500 --steps 1 --processes 1")
+    assert said.err.rstrip().endswith(
+        "FAILED: PYTHONHASHSEED=0 python -m fuzz.machines --seed 9 --only secc --batch 0 --of 500 --steps 1 --processes 1"
+    )
