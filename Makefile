@@ -52,8 +52,8 @@ siege: $(READY)  ## attacks on a station beside a charging car, with and without
 listener: $(READY) ## a whole listener fuzzed for 10 minutes, from TCP to the sequence
 	$(VENV)/bin/python -m fuzz.listener --seconds 600
 
-soak: $(READY)   ## 10,000 sessions with random faults at one station: leaks, stuck contactors, dead listeners (about an hour)
-	$(VENV)/bin/python -m fuzz.soak --sessions 10000
+soak: $(READY)   ## 10,000 sessions with random faults at one station: leaks, stuck contactors, dead listeners (about 20 minutes)
+	$(VENV)/bin/python -m fuzz.soak --sessions 10000 --outlets 30
 
 machines: $(READY) ## a million random steps of cars and stations in virtual time, with a new seed (about 20 minutes)
 	$(VENV)/bin/python -m fuzz.machines --steps 1000000
