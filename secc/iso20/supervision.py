@@ -66,7 +66,7 @@ def supervise(known: Context, now: float) -> tuple[Context, tuple[Event, ...]]:
 
 def _within_limits(known: Context, now: float) -> tuple[Context, tuple[Event, ...]]:
     """Cut what is commanded to limits that have fallen since: the loop that would say it anew may be a minute away."""
-    if not known.delivering:
+    if not known.delivering or known.station.contactor_wanted is False:  # what opens is told no power any more
         return known, ()
     output, power = known.service.output_wanted, known.service.setpoint_wanted
     if output is not None and differs(output, within := cut(output, known, now)):

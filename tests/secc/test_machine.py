@@ -80,6 +80,16 @@ def _led_on(asked: Any, reply: Reply) -> Reply:
     return replace(reply, then=State.SERVICE_DISCOVERY) if reply.objection is not None else reply
 
 
+def _relit(patch: Patch) -> None:
+    real = supervision._within_limits
+
+    def cut(known: Context, now: float) -> Any:
+        opening = known.delivering and known.station.contactor_wanted is False
+        return (known, (words.SetPower(now, 100.0),)) if opening else real(known, now)
+
+    patch.setattr(supervision, "_within_limits", cut)
+
+
 def _unfollowed(patch: Patch) -> None:
     real = facts._with
     patch.setattr(facts, "_with", lambda fact, known: known if isinstance(fact, words.SetpointChanged) else real(fact, known))
@@ -166,8 +176,11 @@ FAULTS: dict[str, Fault] = {
     "an AC outlet with power after its end": Fault(
         OUTSIDE,
         answering(SessionStopReq, also(lambda now: words.SetPower(now, 5000.0))),
-        "5000 W outside PowerDelivery",
+        "5000 W (outside PowerDelivery|from an outlet that is told to open)",
         {**CHARGING, "service": "AC"},
+    ),
+    "power for an outlet that opens": Fault(
+        OUTSIDE, _relit, "from an outlet that is told to open", {**CHARGING, "service": "AC", "hardware": "slow"}
     ),
     "a car that is busy": Fault(BUSY, _busy, "a car that is busy started power", {"begin": "ready", "hardware": ""}),
     "nine times the current": Fault(
@@ -230,6 +243,7 @@ FAULTS: dict[str, Fault] = {
 RULES = {  # that lead to a fault, where many others lead elsewhere
     "a welding detection with power": ("power_delivery", "means_well"),
     "an AC outlet with power after its end": ("stops", "power_delivery", "means_well"),
+    "power for an outlet that opens": ("stops", "power_delivery", "means_well"),
     "a car that is busy": ("power_delivery",),
     "limits that fall and are not cut to": ("limits_change", "loops", "means_well"),
     "a setpoint that is not taken over": ("something_becomes_true", "loops"),

@@ -7,7 +7,9 @@ import pytest
 
 from secc import station as words
 from tests.secc.scripted import LIMITS, Scripted, outlet, r
+from v2g.exi.derive import least
 from v2g.messages import dc
+from v2g.messages.common_messages import SessionStopReq
 from v2g.messages.common_types import responseCodeType as Code
 
 SMALL = {"EVMaximumVoltage": r(450), "EVMaximumChargeCurrent": r(10), "EVMaximumChargePower": r(3000)}
@@ -158,6 +160,20 @@ def test_a_limit_that_falls_holds_at_once_whatever_the_car_does_next(service: st
         assert said[0].voltage == 400.0
     car.tell(words.LimitsChanged(LIMITS))
     assert len(car.wants(words.SetOutput) + car.wants(words.SetPower)) == commands + 1  # what rises is the loop's to take
+
+
+@pytest.mark.parametrize("way", ["SessionStop", "PowerDelivery(Stop)"])
+@pytest.mark.parametrize("service", ["AC", "DC", "DC_BPT", "WPT"])
+def test_an_outlet_that_is_told_to_open_is_told_no_power_any_more(service: str, way: str) -> None:
+    """Its contactor is slow, the answer waits for it, and meanwhile a limit falls."""
+    car = Scripted()
+    car.charging(service)
+    car.auto = False
+    ends = car.power("Stop") if way == "PowerDelivery(Stop)" else least(SessionStopReq, Header=car.header())
+    car.send(ends)
+    before = len(car.happened)
+    car.tell(words.LimitsChanged(replace(LIMITS, charge_power=1_000.0, charge_current=2.0)))
+    assert [each for each in car.happened[before:] if isinstance(each, words.SetOutput | words.SetPower)] == []
 
 
 @pytest.mark.parametrize("field", ["EVMaximumVoltage", "EVMaximumChargeCurrent", "EVMaximumChargePower"])

@@ -80,7 +80,7 @@ class Witness:
 
     def __init__(self, limits: words.Limits, wall: Callable[[float], float]):
         self.built, self.limits, self._wall = limits, limits, wall
-        self.closed = self.testing = False  # as the hardware was told
+        self.closed = self.testing = self.opening = False  # as the hardware was told
         self.powered = False  # between PowerStarted and PowerStopped
         self.authorized = self.delivering = self.standing = False  # as the car was told
         self.output: words.SetOutput | None = None
@@ -165,7 +165,7 @@ class Witness:
         elif isinstance(response, PowerDeliveryRes):
             self._delivered(self.asked[PowerDeliveryReq], code)
         elif isinstance(response, SessionStopRes):
-            self.reserve, self.bound, self.shown = Reserve(), [], None
+            self.reserve, self.bound, self.shown, self.delivering = Reserve(), [], None, False
         elif isinstance(response, LOOPS):
             self._commanded(at)
             self._flows(self.asked[next(request for request in CHARGE_LOOPS if response_to(request) is type(response))], at)
@@ -191,18 +191,20 @@ class Witness:
                 self.service, self.control = service, control
             case words.CloseContactor() | words.CheckIsolation() | words.CheckAlignment():
                 assert self.authorized, f"{type(event).__name__} before authorization"
-                self.closed, self.testing = self.closed or isinstance(event, words.CloseContactor), True
+                self.closed, self.testing, self.opening = self.closed or isinstance(event, words.CloseContactor), True, False
                 if isinstance(event, words.CheckAlignment):
                     self.field.pop("aligned", None)
             case words.OpenContactor():
-                self.closed = self.testing = False
+                self.closed, self.testing, self.opening = False, False, True
                 self.output = self.power = None
             case words.SetOutput(current=current):
                 assert self.delivering or abs(current) <= PRE_CHARGE_CURRENT, f"{current:g} A outside PowerDelivery"
+                assert not (self.opening and current), f"{current:g} A from an outlet that is told to open"
                 self.output = event
                 self.within_outlet()
             case words.SetPower(power=power):
                 assert self.delivering or power == 0, f"{power:g} W outside PowerDelivery"
+                assert not (self.opening and power), f"{power:g} W from an outlet that is told to open"
                 self.power = power
                 self.within_outlet()
             case words.PowerStarted():
