@@ -10,7 +10,7 @@ from v2g.messages.common_messages import chargingSessionType as Session
 
 
 def schedule_renegotiation(after: int) -> Script:
-    """A script that charges, and asks for a new schedule after so many loops."""
+    """A script for one car that charges, and asks once for a new schedule, after so many loops."""
     asked = False
 
     def leave(car: Car) -> Leave:
@@ -24,7 +24,7 @@ def schedule_renegotiation(after: int) -> Script:
 
 
 def service_renegotiation(after: int, services: tuple[str, ...]) -> Script:
-    """A script that charges, and changes to another service after so many loops, if the station announced that it can [V2G20-1477]."""
+    """A script for one car that charges, and changes once to another service, after so many loops, if the station can [V2G20-1477]."""
     asked = False
 
     def leave(car: Car) -> Leave:
