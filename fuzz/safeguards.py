@@ -358,6 +358,15 @@ STATION = (
         "an output is a minute beyond the limit of its outlet",
     ),
     Mutant(
+        "an outlet that opens is told power",
+        "4",
+        SUPERVISION,
+        "    if not known.delivering or known.station.contactor_wanted is False:",
+        "    if not known.delivering:",
+        secc("output", "an_outlet_that_is_told_to_open_is_told_no_power_any_more"),
+        "a limit that falls while the contactor opens commands power anew",
+    ),
+    Mutant(
         "a contactor that the isolation test closed is nobody's",
         "12",
         POWER,
