@@ -20,6 +20,13 @@ from v2g.session.trace import Trace
 from v2g.session.v2gtp import PayloadType, frame
 
 CASES = [(state, kind) for state in WAITING for kind in requests_in(state)]
+TAILS = (b"\xff", b"\0\1", b"\1" * 16)  # taken in turn: every request meets each of them, in one state or another
+TURNS = [(state, kind, TAILS[(i + j) % 3]) for i, state in enumerate(WAITING) for j, kind in enumerate(REQUESTS)]
+
+
+def spelt(value: Any) -> str:
+    """The id of a parameter."""
+    return value.hex() if isinstance(value, bytes) else getattr(value, "value", getattr(value, "__name__", ""))
 
 
 def padded(car: Scripted, asked: Type, tail: bytes) -> None:
@@ -30,7 +37,7 @@ def heard(car: Scripted) -> FrameReceived:
     return [event for event in car.happened if isinstance(event, FrameReceived)][-1]
 
 
-@pytest.mark.parametrize(("state", "kind"), CASES, ids=lambda x: getattr(x, "value", getattr(x, "__name__", "")))
+@pytest.mark.parametrize(("state", "kind"), CASES, ids=spelt)
 @pytest.mark.parametrize("zeros", [1, 2, 16, 570])
 def test_zeros_change_nothing_and_stand_in_the_trace(state: State, kind: type[Type], zeros: int) -> None:
     plain, other = reach(state), reach(state)
@@ -47,9 +54,7 @@ def test_zeros_change_nothing_and_stand_in_the_trace(state: State, kind: type[Ty
     assert Trace("secc", lambda at: at, GENERATIONS).record(heard(plain))["findings"] == []
 
 
-@pytest.mark.parametrize("state", WAITING, ids=lambda state: state.value)
-@pytest.mark.parametrize("kind", REQUESTS, ids=lambda kind: kind.__name__)
-@pytest.mark.parametrize("tail", [b"\xff", b"\0\1", b"\1" * 16], ids=lambda tail: tail.hex())
+@pytest.mark.parametrize(("state", "kind", "tail"), TURNS, ids=spelt)
 def test_anything_else_gets_the_paired_response(state: State, kind: type[Type], tail: bytes) -> None:
     car = reach(state)
     padded(car, request(car, kind), tail)
