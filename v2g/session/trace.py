@@ -8,7 +8,7 @@ here: what protects a connection goes to its own key log.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 from typing import Any, Final
 
@@ -84,6 +84,14 @@ RECORDS: Final[Mapping[str, Mapping[str, str]]] = {
     "note": {"topic": "stable name", "facts": "what is to be known"},
     "fact": {"name": "of what the station told its session", "facts": "its content, without what is as it mostly is"},
     "event": {"name": "of what the session wants or did", "facts": "its content"},
+    "ocpp": {
+        "direction": "sent to the CSMS, or received from it",
+        "kind": "call, result, error, or send: a message that is not answered",
+        "action": "of the call, also with its answer; empty: nobody knows the call",
+        "id": "of the call, also with its answer",
+        "payload": "without passwords; of an error code, text and details; null: it has more than 100000 octets",
+        "evse": "id of the outlet that it is about, empty: it names none",
+    },
     "end": {
         "how": "in one word: Terminate, Pause, ...",
         "well": "whether both sides finished what they began",
@@ -95,6 +103,21 @@ RECORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "reason": "for closing it",
     },
 }
+
+
+@dataclass(frozen=True, slots=True)
+class OcppFrame(Event):
+    """A frame between the station and its CSMS while a session was open: no part of the session, but the reason for much of it.
+
+    The fields are those of the record `ocpp`.
+    """
+
+    direction: str
+    kind: str
+    action: str
+    id: str
+    payload: Mapping[str, Any] | None
+    evse: str = ""
 
 
 def _elements(message: Type, most: int) -> int:
@@ -237,6 +260,7 @@ _MAKERS: Final[Mapping[type[Event], Callable[[Any], tuple[str, Record]]]] = {
     Noted: lambda e: ("note", {"topic": e.topic, "facts": _simple(e.facts)}),
     StationSaid: lambda e: ("fact", {"name": type(e.fact).__name__, "facts": _short(e.fact)}),
     Disconnected: lambda e: ("end", _end(e)),
+    OcppFrame: lambda e: ("ocpp", {name: getattr(e, name) for name in RECORDS["ocpp"]}),
 }
 
 

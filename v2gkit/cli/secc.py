@@ -158,6 +158,7 @@ async def served(config: Config, options: argparse.Namespace) -> Ended | None:
             once=options.once,
             folder=options.config.parent if options.config else None,
             judged_at=judging_at(options, clock),
+            frames=watch.frames,
         )
         return await serve(config, counted(manner, options, stack) if options.metrics is not None else manner)
 

@@ -1,19 +1,25 @@
-"""The files that sessions write for people: trace, TLS secrets, capture. One set of options for station, car and demo."""
+"""What sessions leave for people: trace, TLS secrets, capture, and the live view. One set of options for station, car and demo."""
 
 import contextlib
+import itertools
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from v2g.generations import GENERATIONS
-from v2g.session.endpoint import Event, Noted
+from v2g.session.endpoint import Event, FrameReceived, FrameSent, Noted
 from v2g.session.link import Disconnected, KeyLog, Observe, Observer
 from v2g.session.trace import Trace, TraceWriter
+from v2gkit.insight.conversation import Conversation
 from v2gkit.insight.cpu import Meter
 from v2gkit.insight.pcapng import Capture
 from v2gkit.insight.recorder import Recorder
+
+STATION = (
+    0  # number of the connection under which the live view shows frames of the station that belong to no session; real ones begin at 1
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +32,18 @@ class Left:
     cpu: bool = False  # measured, and noted in the trace
 
 
+Line = Callable[[str], object]
+"""Takes a line of a trace."""
+
+
 class Tracer(Observer):
     """Writes the trace of a connection; with a meter also the CPU time that the process spent while it was open."""
 
-    def __init__(self, writer: TraceWriter, meter: Meter | None):
-        self._writer, self._meter = writer, meter
+    def __init__(self, writer: TraceWriter, meter: Meter | None, evse: str = "", moved: Callable[["Tracer", bool], object] | None = None):
+        self.evse = evse
+        self._writer, self._meter, self._moved = writer, meter, moved or (lambda tracer, talks: None)
         self._before = meter.account() if meter is not None else {}
+        self._talks = False
 
     def event(self, event: Event) -> None:
         """Write one event into the trace."""
@@ -40,10 +52,76 @@ class Tracer(Observer):
             spent["fraction"] = round(spent["cryptography"] / spent["total"], 4) if spent["total"] else 0.0
             self._writer.event(Noted(event.at, "cpu", spent))
         self._writer.event(event)
+        if self._talks:
+            if isinstance(event, Disconnected):
+                self._talks = False
+                self._moved(self, False)
+        elif isinstance(event, FrameReceived | FrameSent):  # before it, nobody knows whether it is a car
+            self._talks = True
+            self._moved(self, True)
 
 
-Watch = Callable[..., list[Observe]]
-"""Observers for the connections of one outlet or car; what is said about it (`evse="DE*V2G*E1"`) stands at the head of each trace."""
+class Watch:
+    """Makes the observers of connections. Called for one outlet or car; what is said about it (`evse="DE*V2G*E1"`) heads each trace."""
+
+    def __init__(self, side: str, wall: Callable[[float], float], live: Line | None):
+        self.side, self._wall, self._live = side, wall, live
+        self.files: list[Callable[[Mapping[str, object]], Observe]] = []  # makers of observers, by what is said about an outlet
+        self._traces = False
+        self._talking: list[Tracer] = []  # the open connections that are traced
+        self._last: dict[str, Tracer] = {}  # outlet -> its latest connection in the live view
+        self._numbers = itertools.count(1)
+        self._station = TraceWriter(self._trace(STATION, False), live, {"evse": ""}) if live is not None else None
+
+    def __call__(self, **about: object) -> list[Observe]:
+        made = [make(about) for make in self.files]
+        return [*made, self._shown_live(self._live, about)] if self._live is not None else made
+
+    def traced(self, write: Line, meter: Meter | None) -> None:
+        """Let `write` have the traces of all connections."""
+        self._traces = True
+        self.files.append(lambda about: lambda local, peer, number: self._tracer(self._trace(number, True), write, meter, about, {}))
+
+    def _shown_live(self, write: Line, about: Mapping[str, object]) -> Observe:
+        def observe(local: tuple[str, int], peer: tuple[str, int], number: int) -> Observer:
+            """Cars of a fleet, and one car before and after a pause, all have the same number: here each has one of its own."""
+            own = number if self.side == "secc" else next(self._numbers)
+            return self._tracer(self._trace(own, False), write, None, about, self._last)
+
+        return observe
+
+    def _trace(self, number: int, decoded: bool) -> Trace:
+        return Trace(self.side, self._wall, GENERATIONS, connection=number, decoded=decoded)
+
+    def _tracer(self, trace: Trace, write: Line, meter: Meter | None, about: Mapping[str, object], last: dict[str, Tracer]) -> Tracer:
+        def moved(tracer: Tracer, talks: bool) -> None:
+            if talks:
+                self._talking.append(tracer)
+                last[tracer.evse] = tracer
+            else:
+                self._talking.remove(tracer)
+
+        return Tracer(TraceWriter(trace, write, about), meter, str(about.get("evse", "")), moved)
+
+    def frames(self, outlets: Mapping[int, str]) -> Callable[[str, str], None]:
+        """A hearer of the OCPP frames ("in" or "out", text) of a station whose EVSEs have these ids by number: for its traces."""
+        conversation = Conversation(outlets)
+
+        def heard(direction: str, text: str) -> None:
+            if not self._traces and self._live is None:
+                return
+            frame = conversation.frame(time.monotonic(), direction, text)
+            if frame is None:
+                return
+            here = {tracer.evse for tracer in self._talking}
+            evse = frame.evse or (next(iter(here)) if len(here) == 1 else None)
+            concerned = [tracer for tracer in self._talking if tracer.evse == evse]
+            for tracer in concerned:
+                tracer.event(frame)
+            if not concerned and self._station is not None:  # what a transaction ends with comes after its connection
+                (self._last.get(frame.evse) or self._station).event(frame)
+
+        return heard
 
 
 def _revealed(left: Left, key_log: Path | None) -> str:
@@ -59,10 +137,13 @@ def _revealed(left: Left, key_log: Path | None) -> str:
 
 
 @contextlib.contextmanager
-def witnesses(left: Left, side: str, wall: Callable[[float], float], warn: Callable[[str], None]) -> Iterator[Watch]:
-    """Within the block: a function that makes the observers which write the files of `left`.
+def witnesses(
+    left: Left, side: str, wall: Callable[[float], float], warn: Callable[[str], None], live: Line | None = None
+) -> Iterator[Watch]:
+    """Within the block: what makes the observers which write the files of `left`, and the lines for whoever watches `live`.
 
     `side` is "secc" or "evcc", `wall` gives the wall time (epoch s) of the session; `warn` is called with a line about secrets in files.
+    `live` takes traces without decoded messages: whoever watches decodes, the session does not wait for it.
     """
     key_log = left.key_log or (Path(os.environ["SSLKEYLOGFILE"]) if os.environ.get("SSLKEYLOGFILE") else None)
     with contextlib.ExitStack() as stack:
@@ -74,19 +155,13 @@ def witnesses(left: Left, side: str, wall: Callable[[float], float], warn: Calla
             warn(revealed)
         began = time.time() - time.monotonic()  # packets bear the time at which they were, not a simulated one
 
-        def watch(**about: object) -> list[Observe]:
-            observe: list[Observe] = []
-            if lines is not None:
-                observe.append(
-                    lambda local, peer, number: Tracer(
-                        TraceWriter(Trace(side, wall, GENERATIONS, connection=number), lines.text, about), meter
-                    )
-                )
-            if packets is not None:
-                server = side == "secc"
-                observe.append(lambda local, peer, number: Capture(packets.octets, lambda now: began + now, local, peer, server=server))
-            if secrets is not None:
-                observe.append(lambda local, peer, number: KeyLog(secrets.text))
-            return observe
-
+        watch = Watch(side, wall, live)
+        if lines is not None:
+            watch.traced(lines.text, meter)
+        if packets is not None:
+            wire, server = packets.octets, side == "secc"
+            watch.files.append(lambda about: lambda local, peer, number: Capture(wire, lambda now: began + now, local, peer, server=server))
+        if secrets is not None:
+            log = secrets.text
+            watch.files.append(lambda about: lambda local, peer, number: KeyLog(log))
         yield watch

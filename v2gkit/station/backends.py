@@ -2,7 +2,7 @@
 
 import contextlib
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,10 +27,11 @@ async def backends_of(
     store: Any,
     fell: Callable[[Fallen], None],
     accounts: list[Account],
+    frames: Callable[[Mapping[int, str]], Callable[[str, str], None]] | None = None,
 ) -> Any:
     """Within the block: a backend for each outlet, under a CSMS where the configuration names one, else with its own rules.
 
-    `accounts` gets those of background tasks.
+    `accounts` gets those of background tasks; `frames` makes the hearer of OCPP frames, from the EVSE ids by number.
     """
     site = site_of(config, around.wall())
     if config.ocpp is None:
@@ -41,7 +42,7 @@ async def backends_of(
         return
     from v2gkit.station.csms import csms_backends
 
-    async with csms_backends(config, outlets, site, clock, store, fell, accounts) as backends:
+    async with csms_backends(config, outlets, site, clock, store, fell, accounts, frames) as backends:
         yield backends if config.der is None else [UnderGridCodes(each, config.der) for each in backends]
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ from v2gkit.private import password
 from v2gkit.station.staples import kept_by_csms
 from v2gkit.wall import wall_of
 
+Frames = Callable[[Mapping[int, str]], Callable[[str, str], None]]
+"""Makes a hearer of OCPP frames ("in" or "out", text) from the EVSE ids by number. What it raises is logged, and costs nobody anything."""
 LAST_WORDS = 3.0  # s for what is still to be said when the station shuts down
 
 
@@ -35,10 +37,11 @@ async def csms_backends(
     store: Any,
     fell: Callable[[Fallen], None] | None = None,
     accounts: list[Account] | None = None,
+    frames: Frames | None = None,
 ) -> AsyncIterator[list[Backend]]:
     """Within the block: a backend for each outlet, all of one charge point, whose station id is the id of the first outlet.
 
-    `accounts` gets those of its background tasks.
+    `accounts` gets those of its background tasks; `frames` makes the hearer of what station and CSMS say.
     """
     evses = {
         number: Evse(number, each.offer.services if each.offer else config.offer.services, limits_of(each), each.evse_id)
@@ -54,7 +57,8 @@ async def csms_backends(
     charger = Charger(clock, secrets.token_bytes, evses, site=site, roots=roots, owner=owner)
     if clock.scale != 1:
         charger.variables["ClockCtrlr.TimeSource"] = "RealTimeClock"  # where time runs faster, an answer's way of 10 ms is a minute
-    charge_point = ChargePoint(endpoint, Bridge(charger), say=fell)
+    heard = frames({number: each.evse_id for number, each in enumerate(outlets, 1)}) if frames is not None else None
+    charge_point = ChargePoint(endpoint, Bridge(charger), say=fell, trace=heard)
     async with Tasks("v2g.ocpp", fell) as tasks:
         if accounts is not None:
             accounts.extend((tasks.account, charge_point.tasks.account))

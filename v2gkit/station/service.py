@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -48,6 +48,7 @@ class Manner:
     folder: Path | None = None  # of the configuration: what it names is found from there
     judged_at: str | None = None  # the time at which certificates are judged, where it is not the machine's
     accounts: list[Account] = field(default_factory=list)  # of background tasks; filled while it runs
+    frames: Callable[[Mapping[int, str]], Callable[[str, str], None]] | None = None  # makes who hears OCPP, from the EVSE ids by number
 
     def fell(self, fallen: Fallen) -> None:
         """Report that a background task failed."""
@@ -72,7 +73,9 @@ async def serve(config: Config, manner: Manner) -> Ended | None:
     lines = {each.evse_id: Matching(each.slac, each.evse_id, manner.say) for each in outlets if each.slac}
     async with (
         _reached([evse for evse, _ in furniture], manner),
-        backends_of(config, outlets, surroundings(manner.clock), manner.clock, store, manner.fell, manner.accounts) as backends,
+        backends_of(
+            config, outlets, surroundings(manner.clock), manner.clock, store, manner.fell, manner.accounts, manner.frames
+        ) as backends,
     ):
         places = [
             _place(config, evse, each, backend, manner, lines.get(each.evse_id))

@@ -25,7 +25,7 @@ from v2g.messages.dc import DC_ChargeLoopReq, DC_ChargeLoopRes
 from v2g.session.endpoint import Ended, Event, FrameReceived, FrameSent, Noted, Relaxed, StateEntered
 from v2g.session.errors import TimedOut
 from v2g.session.link import Connected, Disconnected, HandshakeFailed, Unprotected
-from v2g.session.trace import RECORDS, Record, Trace, TraceWriter, line
+from v2g.session.trace import RECORDS, OcppFrame, Record, Trace, TraceWriter, line
 from v2g.session.transport import Server
 
 HERE, THERE = ("::1", 50000), ("::1", 50001)
@@ -57,6 +57,10 @@ class Wanted(Event):
     ("event", "expected"),
     [
         (Connected(1.0, HERE, THERE), {"type": "connected", "local": ["::1", 50000], "peer": ["::1", 50001]}),
+        (
+            OcppFrame(1.0, "sent", "call", "Heartbeat", "1", {}),
+            {"type": "ocpp", "direction": "sent", "kind": "call", "action": "Heartbeat", "id": "1", "payload": {}, "evse": ""},
+        ),
         (Unprotected(1.0), {"type": "plain", "requirement": "V2G20-2356"}),
         (HandshakeFailed(1.0, "refused", "us", "unknown_ca"), {"type": "handshake-failed", "by": "us", "alert": "unknown_ca"}),
         (StateEntered(1.0, "SessionSetup", "Sequence", 60.0), {"type": "state", "timer": "Sequence", "limit": 60.0}),

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from secc.replay import replay
 from tests.starved import again
 from tests.v2gkit.cli.test_secc import ENVIRONMENT, ROOT, car, station
 
@@ -35,3 +36,13 @@ def test_a_session_under_a_csms(tmp_path: Path) -> None:
     records = [json.loads(line) for line in trace.read_text().splitlines()]
     targets = [record["facts"]["power"] for record in records if record["type"] == "event" and record["name"] == "SetPower"]
     assert 6000 in targets
+    frames = [record for record in records if record["type"] == "ocpp"]
+    assert {record["kind"] for record in frames} == {"call", "result"}
+    started, asked = (next(one for one in frames if one["action"] == action) for action in ("TransactionEvent", "SetChargingProfile"))
+    assert (started["direction"], started["payload"]["eventType"], started["evse"]) == ("sent", "Started", first["evse"])
+    assert (asked["direction"], asked["evse"]) == ("received", first["evse"])
+    (answer,) = [one for one in frames if one["kind"] == "result" and one["id"] == asked["id"]]
+    assert (answer["direction"], answer["action"], answer["payload"]["status"]) == ("sent", "SetChargingProfile", "Accepted")
+    assert records[-1]["type"] == "end"  # what a transaction ends with comes later, and is not in the trace
+    (played,) = replay(records)
+    assert not played.differences
