@@ -98,7 +98,7 @@ def run(options: argparse.Namespace) -> int:
                 if not screen.folded:
                     tell(line)
 
-            outcome = asyncio.run(perform(plan, story, lambda wall: [screen.observing("", wall)]))
+            outcome = asyncio.run(perform(plan, story, lambda wall: [screen.observing("car", wall)]))
     except asyncio.CancelledError:
         complain("v2g demo: stopped by SIGTERM")
         return 143

@@ -163,7 +163,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         put(json.dumps(said), flush=True)
     else:
-        screen.verdict(fleet.summary(said) if options.fleet else summary(said), said["ok"])
+        screen.verdict(fleet.summary(said) if options.fleet else summary(said, told=screen.told), said["ok"])
     return WELL if said["ok"] else NEGATIVE
 
 
@@ -233,13 +233,15 @@ async def visited(config: Config, options: argparse.Namespace, screen: screens.S
         tell = Narrator(clock, lambda line: complain(line, flush=True))
         matching(driving, config, (lambda line: None) if options.quiet else lambda line: complain(line, flush=True))
         story = [] if options.quiet or screen.folded else [lambda local, peer, number: tell]
-        driving.observe = [*watch(), screen.observing("", lambda at: driving.car.clock.wall(at)), *story]
+        driving.observe = [*watch(), screen.observing("car", lambda at: driving.car.clock.wall(at)), *story]
+        if not config.connect and not options.quiet:
+            complain(f"discovery  asks for a station on {config.iface or config.slac}", flush=True)
         return await visit(driving, config, play)
 
 
-def summary(said: dict[str, Any]) -> str:
-    """The result of a visit in one line for people: why it failed comes first, and what did not happen is left out."""
-    parts = [] if said["ok"] else [f"failed: {said['reason']}"]
+def summary(said: dict[str, Any], *, told: str = "") -> str:
+    """The result of a visit in one line for people: why it failed comes first, unless it is what was `told`; what never was is left out."""
+    parts = [] if said["ok"] else ["failed" if told and told in said["reason"] else failure(said)]
     if "verdict" in said:
         parts = [f"{said['verdict']}: {judged(said)}"]
     if said["service"]:
@@ -248,6 +250,11 @@ def summary(said: dict[str, Any]) -> str:
         parts.append(f"SOC {said['soc_start']} to {said['soc_end']} %")
     parts.append(f"{said['seconds']} s")
     return ", ".join([*parts, *([said["ended"]] if said["ok"] else [])])
+
+
+def failure(said: dict[str, Any]) -> str:
+    """Why a visit failed, with the requirement that was broken, where one is known."""
+    return f"failed: {said['reason']}" + (f" [{said['requirement']}]" if said["requirement"] else "")
 
 
 def judged(said: dict[str, Any]) -> str:

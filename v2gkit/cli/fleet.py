@@ -34,11 +34,11 @@ async def driven(config: Config, options: argparse.Namespace, screen: Screen, cl
         raise ConfigError("a fleet goes to addresses: give --connect HOST:PORT, again for more, or HOST:FIRST-LAST")
     places = addresses(options.connect or [str(config.connect)])
     fleet = Fleet(members_of([replace(config, connect=None)], options.fleet, places, clock, options.seed, visit), clock, options.spread)
-    screen.summary = lambda: [fleet.parts]
+    screen.more = lambda: fleet.parts
     with witnesses(leave.files_of(options), "evcc", clock.wall, leave.warn) as watch:
         line = None if options.quiet or screen.moving else asyncio.create_task(telling(fleet, complain))
         try:
-            return await fleet.drive(watch())
+            return await fleet.drive(watch(), screen.follow)
         finally:
             if line is not None:
                 line.cancel()

@@ -163,14 +163,12 @@ async def served(config: Config, options: argparse.Namespace) -> Ended | None:
         return await serve(config, counted(manner, options, stack) if options.metrics is not None else manner)
 
 
-FOLDED = {"secured", "session", "selected", "schedule", "power"}  # what the line that moves tells as well
+FOLDED = {"secured", "handshake-failed", "session", "selected", "schedule", "power", "ended"}  # what the blocks tell as well
 
 
 def shown(screen: screens.Screen, event: str, **facts: Any) -> None:
-    """Print an event as a line above the live lines, unless a live line shows it."""
-    if event == "ended":
-        screen.verdict(spelled(event, facts), bool(facts["ok"]))
-    elif not screen.folded or event not in FOLDED:
+    """Print an event as a line above the live blocks, unless a block shows it."""
+    if not screen.folded or event not in FOLDED:
         say(False, event, **facts)
 
 

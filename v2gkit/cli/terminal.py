@@ -19,6 +19,13 @@ def width(stream: TextIO) -> int:
     return 80
 
 
+def height(stream: TextIO) -> int:
+    """The rows of the terminal that a stream leads to; the variable LINES overrules."""
+    with contextlib.suppress(ValueError):
+        return max(1, int(os.environ["LINES"])) if "LINES" in os.environ else max(1, os.get_terminal_size(stream.fileno()).lines)
+    return 24
+
+
 def console() -> Any:
     """The console of `rich` on standard output; None where no terminal reads it, or one that is dumb, or `rich` is missing.
 

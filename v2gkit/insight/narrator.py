@@ -1,5 +1,6 @@
 """Tells a session as it happens: a line for each event that matters to people."""
 
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -9,10 +10,13 @@ from v2g.iso20.rational import number
 from v2g.messages import ac, common_messages, dc, wpt
 from v2g.session.clock import Clock
 from v2g.session.endpoint import Event, FrameReceived, FrameSent, Relaxed
-from v2g.session.link import Disconnected, HandshakeFailed, Observer, Secured
+from v2g.session.link import Connected, Disconnected, HandshakeFailed, Observer, Secured, address_text
+from v2gkit.insight.progress import SMALL
 
 LOOPS = (dc.DC_ChargeLoopRes, ac.AC_ChargeLoopRes, wpt.WPT_ChargeLoopRes)
-EVERY = 2 * 3600.0  # wall s between two lines about the charge loop
+EVERY = 2 * 3600.0  # wall s between two lines about the charge loop, where a night passes in seconds
+AT_LEAST = 15.0  # s after which somebody who watches is told that it goes on
+AT_MOST = 1.0  # s between two lines because the power turned: what hovers around zero turns with every loop
 
 
 class Narrator(Observer):
@@ -22,11 +26,15 @@ class Narrator(Observer):
         self._clock, self._tell = clock, tell
         self._request: Type | None = None
         self._last = ""
-        self._next = 0.0
+        self._next = 0.0  # wall s
+        self._told: float | None = None  # s, the last line about the loop
+        self._way = ""
 
     def event(self, event: Event) -> None:
         """Tell an event in a line, if it matters to people."""
         match event:
+            case Connected(peer=peer):
+                self._tell(f"connected  to {address_text(peer)}")
             case Secured(facts=facts):
                 self._tell(f"TLS        {facts.version}, {facts.suite}, {facts.group}, both sides authenticated")
             case HandshakeFailed(reason=reason, requirement=requirement):
@@ -34,7 +42,7 @@ class Narrator(Observer):
             case FrameSent(message=message):
                 self._request = message
             case FrameReceived(message=message) if message is not None:
-                self._answered(message, self._clock.wall(event.at))
+                self._answered(message, event.at)
             case Relaxed(relaxation=what, requirement=requirement):
                 self._tell(f"relaxed    {what} [{requirement}]")
             case Disconnected(ended=ended) if ended is not None:
@@ -44,12 +52,11 @@ class Narrator(Observer):
                     + (f", asked for: {ended.asked}" if ended.asked else "")
                 )
 
-    def _answered(self, response: Type, wall: float) -> None:
+    def _answered(self, response: Type, now: float) -> None:
         if isinstance(response, LOOPS):
-            if wall >= self._next:
-                self._next = wall + EVERY
-                self._tell(f"loop       {_loop(self._request, response, wall)}")
+            self._looped(response, now)
             return
+        self._told, self._way = None, ""
         name = type(response).__name__.removesuffix("Res")
         code: Any = getattr(response, "ResponseCode", None)
         said = f"{name:28} {code.value if code else ''}{_more(self._request, response)}"
@@ -57,21 +64,31 @@ class Narrator(Observer):
             self._last = said
             self._tell(f"message    {said}")
 
+    def _looped(self, response: Any, now: float) -> None:
+        """Tell of the charge loop when it begins, when the power turns, and now and then: in the time of the battery, and in real time."""
+        wall, power = self._clock.wall(now), _power(self._request, response)
+        way = "rests" if abs(power) < SMALL else "charges" if power > 0 else "discharges"
+        since = math.inf if self._told is None else now - self._told
+        if wall >= self._next or since >= AT_LEAST or (way != self._way and since >= AT_MOST):
+            self._next, self._told, self._way = wall + EVERY, now, way
+            self._tell(f"loop       {_loop(self._request, wall, way, power)}")
 
-def _loop(request: Type | None, response: Any, wall: float) -> str:
+
+def _power(request: Type | None, response: Any) -> float:
+    """The power (W) of a charge loop, + into the car."""
+    if isinstance(response, dc.DC_ChargeLoopRes):
+        return number(response.EVSEPresentVoltage) * number(response.EVSEPresentCurrent)
+    if isinstance(response, wpt.WPT_ChargeLoopRes):
+        return number(response.EVPCPowerRequest)
+    present = getattr(getattr(request, "CLReqControlMode", None), "EVPresentActivePower", None)
+    return number(present) if present is not None else 0.0
+
+
+def _loop(request: Type | None, wall: float, way: str, power: float) -> str:
     at = datetime.fromtimestamp(wall, UTC)
     display: Any = getattr(request, "DisplayParameters", None)
     soc = f", battery {display.PresentSOC} %" if display is not None and display.PresentSOC is not None else ""
-    if isinstance(response, dc.DC_ChargeLoopRes):
-        power = number(response.EVSEPresentVoltage) * number(response.EVSEPresentCurrent)
-    elif isinstance(response, wpt.WPT_ChargeLoopRes):
-        power = number(response.EVPCPowerRequest)
-    else:
-        mode: Any = getattr(request, "CLReqControlMode", None)
-        present = getattr(mode, "EVPresentActivePower", None)
-        power = number(present) if present is not None else 0.0
-    way = "rests" if abs(power) < 50 else f"charges with {power / 1000:.1f} kW" if power > 0 else f"discharges with {-power / 1000:.1f} kW"
-    return f"{at:%H:%M}  {way}{soc}"
+    return f"{at:%H:%M}  {way}{f' with {abs(power) / 1000:.1f} kW' if way != 'rests' else ''}{soc}"
 
 
 def _more(request: Any, response: Any) -> str:

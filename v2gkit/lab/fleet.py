@@ -83,19 +83,23 @@ class Fleet:
     answers: Answers = field(default_factory=Answers)
     _asked: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def drive(self, observe: Sequence[Observe] = ()) -> dict[str, Any]:
-        """Run every visit to its end; the results of each car and of all. Nothing is raised for what a station does."""
+    async def drive(self, observe: Sequence[Observe] = (), follow: Callable[[Progress], object] = lambda one: None) -> dict[str, Any]:
+        """Run every visit to its end; the results of each car and of all. Nothing is raised for what a station does.
+
+        `follow` is called with the progress of each connection, when it begins.
+        """
         leave_on_signal(self)
         began = asyncio.get_running_loop().time()
-        await asyncio.gather(*(self._one(member, observe) for member in self.members))
+        await asyncio.gather(*(self._one(member, observe, follow) for member in self.members))
         return self.account(asyncio.get_running_loop().time() - began)
 
-    async def _one(self, member: Member, observe: Sequence[Observe]) -> None:
-        def follow(local: tuple[str, int], peer: tuple[str, int], number: int) -> Observer:
-            member.progress = Progress("", self.clock.wall)
+    async def _one(self, member: Member, observe: Sequence[Observe], follow: Callable[[Progress], object]) -> None:
+        def begun(local: tuple[str, int], peer: tuple[str, int], number: int) -> Observer:
+            member.progress = Progress(f"car {member.number}", self.clock.wall)
+            follow(member.progress)
             return member.progress
 
-        member.visit.observe = [*observe, follow, lambda *_: self.answers]
+        member.visit.observe = [*observe, begun, lambda *_: self.answers]
         try:
             async with asyncio.timeout(self.spread * member.number / len(self.members)):
                 await self._asked.wait()

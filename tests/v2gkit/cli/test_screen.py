@@ -1,5 +1,6 @@
-"""What a terminal shows of a session, on a pseudo-terminal: one line that moves and fits; and that nothing changes without one."""
+"""What a terminal shows of sessions, on a pseudo-terminal: blocks that move and fit, many of them folded; and the story without one."""
 
+import contextlib
 import json
 import os
 import pty
@@ -9,25 +10,26 @@ import subprocess
 import sys
 import termios
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from tests.free_ports import free_port
-from tests.starved import again
-from tests.v2gkit.cli.test_secc import station
+from tests.starved import again, heed
+from tests.v2gkit.cli.test_secc import introduced, station
 from v2gkit.cli.main import main
 
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 COLOUR = re.compile(r"\x1b\[[0-9;]*[1-9][0-9;]*m")
 
 
-def shown(arguments: list[str], columns: int, **environment: str) -> tuple[int, str]:
-    """The exit code of a command on a terminal so wide, and all that it wrote there."""
+def shown(arguments: list[str], columns: int, rows: int = 24, **environment: str) -> tuple[int, str]:
+    """The exit code of a command on a terminal of that size, and all that it wrote there."""
     leader, follower = pty.openpty()
-    termios.tcsetwinsize(follower, (24, columns))
-    given = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "NO_COLOR", "TERM")}
+    termios.tcsetwinsize(follower, (rows, columns))
+    given = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR", "TERM")}
     process = subprocess.Popen(
         [sys.executable, "-m", "v2gkit", *arguments],
         stdin=subprocess.DEVNULL,
@@ -56,28 +58,50 @@ def lines_of(seen: str) -> list[str]:
     return [line for piece in re.split(r"[\r\n]|\x1b\[[0-9]*[AK]|\x1b\[2K", seen) if (line := ESCAPE.sub("", piece).rstrip())]
 
 
+def highest(seen: str) -> int:
+    """The most rows that ever moved: one more than the cursor went up by."""
+    return 1 + max(
+        (len(re.findall(r"\x1b\[1A", moved.group())) for moved in re.finditer(r"(?:\x1b\[1A(?:\r|\x1b\[2K)*)+", seen)), default=0
+    )
+
+
+@contextlib.contextmanager
+def outlets(folder: Path, count: int) -> Iterator[list[str]]:
+    """A station of several outlets as a process; their addresses, as options of a car."""
+    config = folder / "station.toml"
+    config.write_text("".join(f"[[outlet]]\nevse_id = 'DE*V2G*E{number}'\n" for number in range(1, count + 1)))
+    with station("--config", str(config), "--time-scale", "600") as (process, first):
+        assert process.stdout is not None
+        others = [json.loads(process.stdout.readline()) for _ in range(1, count)]
+        yield [word for each in (first, *others) for word in ("--connect", each["address"])]
+
+
 def visit(address: str, *more: str) -> list[str]:
     return ["ev", "--no-tls", "--connect", address, "--service", "DC", "--auth", "eim", "--loops", "40", *more]
 
 
 @pytest.mark.parametrize("columns", [80, 40])
 @again
-def test_a_car_is_one_line_that_fits(columns: int) -> None:
+def test_a_car_is_one_block_that_fits_and_stays_with_its_verdict(columns: int) -> None:
     with station("--time-scale", "600", "--once") as (_, first):
         code, seen = shown(visit(first["address"], "--time-scale", "600", "--departure-in", "36000"), columns)
     assert code == 0, seen
     lines = lines_of(seen)
     assert not [line for line in lines if len(line) > columns]
-    moving = [line for line in lines if "charges" in line and "%" in line]
-    assert moving, seen
+    assert any(line.startswith("car - DE*V2G*E1  DC Scheduled EIM") for line in lines), seen
+    assert any(re.search(r"stay +\[=* *\] 9:\d\d h left of 9:59 h", line) for line in lines), seen
+    assert any(re.search(r"SOC +\[=+ *\| *\] \d+ %", line) for line in lines), seen
+    assert any(re.search(r"power \[ *\|>+ *\] \+\d+\.\d kW", line) for line in lines), seen
+    assert any("kWh in, " in line or re.search(r"\+[1-9]\S* -0.0 kWh", line) for line in lines), seen
+    assert highest(seen) in (3, 4)
     assert "message" not in ESCAPE.sub("", seen)  # the story is folded
-    assert columns < 80 or any("kWh in" in line and "kW" in line for line in moving)
-    assert COLOUR.search(seen)
-    assert "Terminate" in " ".join(lines[-4:])
+    assert "\x1b[32mended well: Terminate\x1b[0m" in seen
+    after = lines_of(seen[seen.rindex("stay ") :])
+    assert not [line for line in after if "left" in line or "power" in line]  # what stays says what was, not what is to come
 
 
 @again
-def test_a_station_and_a_demo_are_one_line_that_fits_too(tmp_path: Path) -> None:
+def test_a_station_and_a_demo_are_blocks_that_fit_too(tmp_path: Path) -> None:
     port = free_port()
     driver = [sys.executable, "-m", "v2gkit", *visit(f"127.0.0.1:{port}", "--json")]
     with ThreadPoolExecutor() as pool:
@@ -85,14 +109,66 @@ def test_a_station_and_a_demo_are_one_line_that_fits_too(tmp_path: Path) -> None
         until = time.monotonic() + 300
         while subprocess.run(driver, capture_output=True, timeout=300).returncode and not station.done():  # until it listens
             assert time.monotonic() < until
-    demo = ["demo", "--no-ocpp", "--service", "AC", "--auth", "eim", "--seconds", "9", "--output", str(tmp_path)]
+    demo = ["demo", "--no-ocpp", "--service", "AC_BPT", "--auth", "eim", "--seconds", "9", "--output", str(tmp_path)]
     for code, seen in (station.result(), shown(demo, 60)):
         assert code == 0, seen
         lines = lines_of(seen)
         assert not [line for line in lines if len(line) > 60 and str(tmp_path) not in line]  # a path is whole, to be opened
-        assert [line for line in lines if "charges" in line and "kW" in line], seen
+        assert [line for line in lines if re.search(r"power \[ *\|>+ *\] \+", line)], seen
         assert "message" not in ESCAPE.sub("", seen)
-        assert COLOUR.search(seen)
+        assert "\x1b[32mended well: Terminate\x1b[0m" in seen
+    assert [line for line in lines if re.search(r"power \[ *<+\| *\] -\d+\.\d kW", line)], seen  # the demo gives back in the evening
+    assert "\x1b[95m<" in seen
+
+
+@again
+def test_a_refusal_is_red_with_its_reason_in_one_line_and_not_told_twice() -> None:
+    with station("--once", "--eim", "refuse") as (_, first):
+        code, seen = shown(visit(first["address"]), 120)
+    assert code == 1
+    lines = lines_of(seen)
+    told = [line for line in lines if line.startswith("failed") and "authorization was refused" in line]
+    assert len(told) == 1, lines
+    assert f"\x1b[1;31m{told[0]}\x1b[0m" in seen
+    assert lines[-1].startswith("failed, ")
+
+
+@again
+def test_what_a_stranger_says_is_legible_and_its_end_has_a_reason() -> None:
+    port = free_port()
+    with ThreadPoolExecutor() as pool:
+        station = pool.submit(shown, ["secc", "--no-tls", "--host", "127.0.0.1", "--port", str(port), "--once"], 100)
+        until = time.monotonic() + 300
+        while not station.done() and time.monotonic() < until:
+            with contextlib.suppress(OSError), introduced(f"127.0.0.1:{port}", "WMI\x1b[2J\u202eE1"):
+                pass
+        code, seen = station.result()
+    assert code == 1
+    assert "\u202e" not in seen
+    assert "\x1b[2J" not in seen
+    lines = lines_of(seen)
+    assert [line for line in lines if line.startswith("DE*V2G*E1 - WMI\\u001b[2J\\u202eE1")], seen
+    assert [line for line in lines if re.match(r"failed( \[V2G20-\d+\])?: .{10}", line)], seen
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(80, 24), (40, 24), (80, 8), (40, 3)])
+@again
+def test_many_cars_have_a_line_each_and_then_a_summary_within_the_terminal(columns: int, rows: int, tmp_path: Path) -> None:
+    with outlets(tmp_path, 12) as addresses:
+        fleet = ["ev", "--no-tls", "--service", "DC", "--auth", "eim", "--loops", "12", *addresses, "--fleet", "12", "--time-scale", "600"]
+        code, seen = shown(fleet, columns, rows)
+    heed(seen)
+    assert code == 0, seen
+    lines = lines_of(seen)
+    assert not [line for line in lines if len(line) > columns and "WARNING" not in line]
+    assert highest(seen) <= rows - 2 or rows == 3
+    assert highest(seen) <= rows
+    if rows == 24:
+        assert any(re.match(r"car 1?\d - DE\*V2G\*E\d+  charges  (power \[.*\] )?\+", line) for line in lines), seen
+    else:
+        assert any(re.match(r"1?\d sessions  .*\d charges", line) for line in lines), seen
+        assert sum("ended well" in line for line in lines) < 12, seen  # in a crowd that is no news
+    assert "12 of 12 cars well" in " ".join(lines)
 
 
 @again

@@ -112,7 +112,7 @@ def test_a_signal_lets_the_car_leave_in_order(number: signal.Signals, tmp_path: 
     assert "Terminate" in trace.read_text()
 
 
-def introduced(address: str) -> socket.socket:
+def introduced(address: str, evccid: str = "SILENT") -> socket.socket:
     """A car that introduces itself and says nothing more."""
     from tests.secc.test_services import DC, entry
     from v2g.iso20.frames import framed
@@ -124,7 +124,7 @@ def introduced(address: str) -> socket.socket:
     host, _, port = address.rpartition(":")
     connection = socket.create_connection((host.strip("[]"), int(port)))
     connection.sendall(framed(supportedAppProtocolReq(AppProtocol=(entry(DC, 1, 1),))))
-    connection.sendall(framed(SessionSetupReq(Header=MessageHeaderType(SessionID=bytes(8), TimeStamp=1), EVCCID="SILENT")))
+    connection.sendall(framed(SessionSetupReq(Header=MessageHeaderType(SessionID=bytes(8), TimeStamp=1), EVCCID=evccid)))
     reader, answers = FrameReader(), 0
     while answers < 2:
         reader.feed(connection.recv(4096))
