@@ -1,6 +1,6 @@
 """Explains one signed message step by step: what was digested, what was signed, by whom, and whether the signature is valid."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,51 +8,19 @@ from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from pki import provisioning2
 from pki import signature as xmldsig
 from pki.certificate import facts, read
-from pki.chains import octets_of
 from pki.errors import CertificateError, SignatureError, StoreError
-from pki.profiles import INTEROP, ISO2, ISO20, Role
-from pki.signature import Element, Step
+from pki.profiles import INTEROP, ISO2, ISO20
+from pki.signature import Step
+from pki.signed import SIGNED, Signed
 from pki.store import Store, read_chain
-from pki.tariff import price_schedules
 from pki.verify import verify
 from v2g.exi.codec import decode
 from v2g.exi.errors import DecodeError
-from v2g.messages import common_messages as cm
 from v2g.messages import schema_set
-from v2g.messages.iso2 import msg_body as body2
 
 LIMIT = 65_536  # octets of a message
-
-
-@dataclass(frozen=True, slots=True)
-class Signed:
-    """Where a message has its signed elements, and the chain of the signer; a message without chain needs a certificate to be given."""
-
-    elements: Callable[[Any], Sequence[Element]]
-    chain: Callable[[Any], tuple[bytes, ...]] | None = None
-    role: Role | None = None
-
-
-KINDS: dict[type, Signed] = {
-    cm.AuthorizationReq: Signed(
-        lambda m: [m.PnC_AReqAuthorizationMode], lambda m: octets_of(m.PnC_AReqAuthorizationMode.ContractCertificateChain), Role.CONTRACT
-    ),
-    cm.CertificateInstallationReq: Signed(
-        lambda m: [m.OEMProvisioningCertificateChain], lambda m: octets_of(m.OEMProvisioningCertificateChain), Role.PROVISIONING
-    ),
-    cm.CertificateInstallationRes: Signed(lambda m: [m.SignedInstallationData], lambda m: octets_of(m.CPSCertificateChain), Role.CPS),
-    cm.MeteringConfirmationReq: Signed(lambda m: [m.SignedMeteringData]),
-    cm.ScheduleExchangeRes: Signed(lambda m: tuple(price_schedules(m))),
-    body2.AuthorizationReq: Signed(lambda m: [m]),
-    body2.MeteringReceiptReq: Signed(lambda m: [m]),
-    body2.CertificateInstallationReq: Signed(lambda m: [m], lambda m: (m.OEMProvisioningCert,), Role.PROVISIONING),
-    body2.CertificateUpdateReq: Signed(lambda m: [m], lambda m: octets_of(m.ContractSignatureCertChain), Role.CONTRACT),
-    body2.CertificateInstallationRes: Signed(provisioning2.signed_parts, lambda m: octets_of(m.SAProvisioningCertificateChain), Role.CPS),
-    body2.CertificateUpdateRes: Signed(provisioning2.signed_parts, lambda m: octets_of(m.SAProvisioningCertificateChain), Role.CPS),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +46,9 @@ def explain(octets: bytes, *, set: str | None, certificate: Path | None, store: 
     are no message, or a message that is never signed.
     """
     name, message, signature = _read(octets, set)
-    kind = KINDS.get(type(message))
+    kind = SIGNED.get(type(message))
     if kind is None:
-        known = ", ".join(sorted({one.__name__ for one in KINDS}))
+        known = ", ".join(sorted({one.__name__ for one in SIGNED}))
         raise StoreError(f"{type(message).__name__} is not signed in ISO 15118; these are: {known}")
     chain = _chain(certificate, kind, message)
     leaf = facts(read(chain[0]))

@@ -1,7 +1,7 @@
 """Reads a trace into the story of each connection. What the trace does not have, the story leaves out."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,6 @@ from pki.errors import CertificateError
 from v2g.exi.errors import DecodeError
 from v2g.exi.schema import Type
 from v2g.iso20 import frames
-from v2g.iso20.rational import number
 from v2g.iso20.services import BY_ID
 from v2g.iso20.timing import timing
 from v2g.messages import common_messages
@@ -20,6 +19,7 @@ from v2g.session.errors import FramingError
 from v2g.session.trace import RECORDS, VERSION
 from v2gkit.insight.report.flow import Frame, energies, pairs_of, samples_of
 from v2gkit.insight.report.grid import asked_of
+from v2gkit.insight.report.schedules import offer_of, profile_of
 from v2gkit.insight.report.story import Certificate, Chain, Exchange, Sample, Steps, Story, Tuple
 
 Record = dict[str, Any]
@@ -204,51 +204,14 @@ def _schedules(pairs: list[tuple[Frame, Frame]]) -> tuple[tuple[Tuple, ...], Ste
     for request, response in pairs:
         answer = response.message
         if isinstance(answer, common_messages.ScheduleExchangeRes) and answer.EVSEProcessing is processingType.Finished:
-            offered = tuple(_offer(answer)) or offered
+            offered = tuple(offer_of(answer)) or offered
         if isinstance(request.message, common_messages.PowerDeliveryReq) and request.message.EVPowerProfile is not None:
             given = request.message.EVPowerProfile
-            profile = _steps(given.TimeAnchor, given.EVPowerProfileEntries.EVPowerProfileEntry, lambda e: number(e.Power))
+            profile = profile_of(given)
             mode = given.Scheduled_EVPPTControlMode
             chosen = mode.SelectedScheduleTupleID if mode is not None else None
             followed = offered = tuple(replace(t, chosen=t.number == chosen) for t in offered)
     return followed or offered, profile
-
-
-def _offer(response: common_messages.ScheduleExchangeRes) -> Iterator[Tuple]:
-    if response.Dynamic_SEResControlMode is not None:
-        yield Tuple(None, import_price=_price(response.Dynamic_SEResControlMode))
-    scheduled = response.Scheduled_SEResControlMode
-    for t in scheduled.ScheduleTuple if scheduled is not None else ():
-        discharging = t.DischargingSchedule
-        yield Tuple(
-            number=t.ScheduleTupleID,
-            charging=_powers(t.ChargingSchedule),
-            discharging=_powers(discharging) if discharging is not None else (),
-            import_price=_price(t.ChargingSchedule),
-            export_price=_price(discharging) if discharging is not None else (),
-        )
-
-
-def _powers(schedule: common_messages.ChargingScheduleType) -> Steps:
-    power = schedule.PowerSchedule
-    return _steps(power.TimeAnchor, power.PowerScheduleEntries.PowerScheduleEntry, lambda e: number(e.Power))
-
-
-def _price(holder: Any) -> Steps:
-    prices = holder.AbsolutePriceSchedule
-    return (
-        _steps(prices.TimeAnchor, prices.PriceRuleStacks.PriceRuleStack, lambda s: number(s.PriceRule[0].EnergyFee))
-        if prices is not None
-        else ()
-    )
-
-
-def _steps(anchor: float, entries: Iterable[Any], value: Callable[[Any], float]) -> Steps:
-    steps, at = [], float(anchor)
-    for entry in entries:
-        steps.append((at, at + entry.Duration, value(entry)))
-        at += entry.Duration
-    return tuple(steps)
 
 
 def _currency(pairs: list[tuple[Frame, Frame]]) -> str:
