@@ -18,6 +18,7 @@ COMMANDS = {
     "pki": Command("v2gkit.cli.pki", "create, verify and serve certificates"),
     "sign": Command("v2gkit.cli.sign", "look into a signature"),
     "exi": Command("v2gkit.cli.exi", "decode, encode and explain EXI"),
+    "decode": Command("v2gkit.cli.decode", "the messages in a capture or a log"),
     "report": Command("v2gkit.cli.report", "an HTML page from a session's trace"),
     "replay": Command("v2gkit.cli.replay", "a station's sessions played again from their trace"),
     "doctor": Command("v2gkit.cli.doctor", "check this machine for what a session needs"),

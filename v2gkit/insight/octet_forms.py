@@ -41,10 +41,11 @@ _BASE64_WORD = re.compile(r"(?<![A-Za-z0-9+/_-])(?:g[A-P]|Af[4-7])[A-Za-z0-9+/_-
 
 
 class Piece(NamedTuple):
-    """Octets of one message or of frames, and the form in which they were found."""
+    """Octets of one message or of frames, and the form in which they were found; of a log the line that they stood in."""
 
     octets: bytes
     form: str
+    line: str = ""
 
 
 def begins(octets: bytes) -> bool:
@@ -58,7 +59,7 @@ def pieces(given: bytes) -> tuple[Piece, ...]:
         raise ExiError(f"nothing is given; give {FORMS}")
     for magic, what in CAPTURES.items():
         if given.startswith(magic):
-            raise ExiError(f"this is {what}, {FORMS} are wanted: copy the octets of a V2GTP frame out of it")
+            raise ExiError(f"this is {what}, {FORMS} are wanted here: `v2g decode` reads captures")
     text = _text(given)
     if text is None or "\0" in text:
         return (_raw(given),)
@@ -269,7 +270,7 @@ def _logged(text: str) -> tuple[Piece, ...]:
         runs = [octets for octets in _runs(line) if len(octets) >= WHOLE]
         runs += [octets for word in _BASE64_WORD.findall(line) if (octets := _unbased(word)) is not None]
         if runs:
-            found.append(Piece(max(runs, key=len), "a log line"))
+            found.append(Piece(max(runs, key=len), "a log line", line))
     return tuple(found)
 
 

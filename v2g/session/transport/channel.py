@@ -27,7 +27,7 @@ Wall = Callable[[], float]
 CheckStaples = Callable[[tuple[bytes, ...], tuple[bytes | None, ...], float], object]
 """Judges the OCSP responses stapled to a chain, one place per certificate, None where none came: raises to refuse."""
 
-_ALERTS: Final = {
+ALERTS: Final = {
     0: "close_notify", 10: "unexpected_message", 20: "bad_record_mac", 22: "record_overflow", 40: "handshake_failure",
     42: "bad_certificate", 43: "unsupported_certificate", 44: "certificate_revoked", 45: "certificate_expired", 46: "certificate_unknown",
     47: "illegal_parameter", 48: "unknown_ca", 49: "access_denied", 50: "decode_error", 51: "decrypt_error", 70: "protocol_version",
@@ -154,7 +154,7 @@ class Channel:
     def hear(self, sent: bool, content: int, octets: bytes) -> None:
         """Called by the library with each message of TLS, decrypted; `content` is its content type (22: handshake, 21: alert)."""
         if content == _CONTENT_ALERT and len(octets) == 2 and octets[1] != 0:
-            self._alert = ("us" if sent else "peer", _ALERTS.get(octets[1], str(octets[1])))
+            self._alert = ("us" if sent else "peer", ALERTS.get(octets[1], str(octets[1])))
         elif content == _CONTENT_HANDSHAKE and octets and self.facts is None:
             self._transcript.hear(sent, octets)
 
