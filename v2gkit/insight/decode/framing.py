@@ -57,7 +57,7 @@ class Cutter:
         del self._buffer[:at]
 
     def lost(self, octets: int) -> None:
-        """So many octets are missing before those that follow."""
+        """Go on after a gap: `octets` of the stream are missing."""
         self._skipped += len(self._buffer)
         self._buffer.clear()
         self._lose(f"{octets} octets before it are missing in the capture")

@@ -13,7 +13,7 @@ from v2gkit.insight.decode.files import Packet
 
 FIN, SYN, RST, ACK = 0x01, 0x02, 0x04, 0x10
 _IPV4, _IPV6, _TCP, _UDP, _FRAGMENT = 0x0800, 0x86DD, 6, 17, 44
-_VLANS: Final = frozenset({0x8100, 0x88A8, 0x9100})
+_VLANS: Final = frozenset(int.from_bytes(tag, "big") for tag in (b"\x81\x00", b"\x88\xa8", b"\x91\x00"))  # EtherTypes
 _TAGS: Final = 4  # VLAN tags within each other; networks use two
 _EXTENSIONS: Final = frozenset({0, 43, 51, 60, 135})  # of IPv6, between its header and what it carries
 _MOST_EXTENSIONS: Final = 8  # a packet has one or two

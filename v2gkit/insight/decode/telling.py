@@ -41,7 +41,7 @@ class Telling:
         self.reached: tuple[str, str] = ("", "")  # name and response code of what came last
 
     def opening(self, at: float, about: Mapping[str, Any]) -> Record:
-        """The first record."""
+        """The record that a trace of this session begins with; `about` says where it is from."""
         self._began = at
         return self._trace.opening(at, about)
 
