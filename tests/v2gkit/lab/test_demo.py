@@ -16,6 +16,7 @@ from pki.plan import Plan
 from pki.store import create
 from secc.replay import replay
 from tests.starved import again, attempts, heed
+from v2gkit.insight.decode import records
 from v2gkit.insight.report.page import page
 from v2gkit.insight.report.reading import stories, story_of
 
@@ -99,6 +100,23 @@ def test_the_capture_carries_its_secrets(night: tuple[Path, dict[str, Any]]) -> 
     capture = (night[0] / "session.pcapng").read_bytes()
     assert capture[:4] == bytes.fromhex("0a0d0d0a")
     assert b"CLIENT_TRAFFIC_SECRET_0" in capture
+
+
+def test_the_capture_decodes_to_the_frames_of_the_trace(night: tuple[Path, dict[str, Any]]) -> None:
+    traced = [json.loads(line) for line in (night[0] / "trace.jsonl").read_text().splitlines()]
+    read = list(records(night[0] / "session.pcapng"))
+    ours, theirs = ([each for each in told if each["type"] == "frame"] for told in (read, traced))
+    assert len(ours) > 100
+    fields = ("payload_type", "set", "octets", "exi", "name", "message", "performance")
+    assert [[each[field] for field in fields] for each in ours] == [[each[field] for field in fields] for each in theirs]
+    assert [each["direction"] for each in ours] == [{"sent": "received", "received": "sent"}[each["direction"]] for each in theirs]
+    seen, told = (next(each for each in one if each["type"] == "tls") for one in (read, traced))
+    same = ("version", "suite", "group", "server_name", "certificate_requested", "resumed", "staples_asked_for", "profile")
+    assert [seen[field] for field in same] == [told[field] for field in same]
+    assert (seen["own_chain"], seen["peer_chain"]) == (told["peer_chain"], told["own_chain"])  # the eyes are those of the station
+    assert seen["octets_sent"] == told["octets_received"]
+    ended, end = (next(each for each in one if each["type"] == "end") for one in (read, traced))
+    assert (ended["how"], ended["well"]) == (end["how"], end["well"]) == ("Terminate", True)
 
 
 @again

@@ -19,9 +19,9 @@ _SIZES: Final = frozenset({32, 48})  # octets of a secret: those of SHA-256 and 
 MOST: Final = 200_000
 # Octets of a file of keys that are read: so many lines of 170.
 LARGEST: Final = 64 * 1024 * 1024
-# Where a capture begins in mid-session, or lost records, the place of a record in its sequence is found by trying, 2 us each: a charge of
-# three hours has 80,000 messages. Beyond it a hostile file would only cost time.
-TRIES: Final = 1_000_000
+# Where a capture begins in mid-session, or lost records, the place of a record in its sequence is found by trying, 3 us each: a charge of
+# three hours has 40,000 messages of either end. Beyond it a hostile file would only cost time.
+TRIES: Final = 400_000
 
 
 class KeyLog:

@@ -24,7 +24,7 @@ FINISHED, KEY_UPDATE, CERTIFICATE_STATUS, HELLO_DONE = 20, 24, 22, 14
 _RETRY: Final = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")  # the random of a HelloRetryRequest
 _ALPN, _MAC_AFTER, _RESUMED = 16, 22, 41  # extensions of the hellos
 _MISSED: Final = 1024  # records that may be missing in a row; of a session with four messages a second those of two minutes
-_BEFORE: Final = 2**17  # records that one end may have sent before the capture began: nine hours of such a session
+_BEFORE: Final = 2**16  # records that one end may have sent before the capture began: four and a half hours of such a session
 _KEYS: Final = 8  # tries for which time it takes to derive keys
 WHO: Final = ("the car", "the station")
 

@@ -1,17 +1,24 @@
 """TLS of OpenSSL's making, read with its key log: every suite, what handshakes can do, and what cannot be read."""
 
+import os
 import re
+import selectors
 import shutil
+import socket
 import subprocess
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from OpenSSL import SSL
 
-from tests.v2gkit.insight.decode.captures import DIN, DIN_SAID, Said, Tls, der, frames, pcapng
+from tests.v2gkit.insight.decode.captures import DIN, DIN_SAID, Said, Tls, certificate, der, frames, pcapng
 from v2gkit.insight.decode import records
 
+OPENSSL = shutil.which("openssl")
 TSHARK = shutil.which("tshark")
 SUITES13 = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
 SUITES12 = {
@@ -158,6 +165,74 @@ def test_records_that_are_missing_cost_no_more_than_themselves(tmp_path: Path, v
     told = read(pcapng(tmp_path / "a.pcapng", whole[:before] + whole[after:], tls.keys))
     assert names(told) == EXPECTED[:2] + EXPECTED[3:]
     assert notes(told, "capture gap")[0]["from"] == "the car"
+
+
+@pytest.mark.skipif(OPENSSL is None, reason="openssl is not installed")
+def test_a_key_update_is_followed(tmp_path: Path) -> None:
+    """Between the commands of OpenSSL, which can be told to renew its keys, with a relay between that keeps the octets."""
+    station = tmp_path / "station.pem"
+    own, key = certificate("station")
+    station.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + own.public_bytes(Encoding.PEM))
+    wire: list[Said] = []
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        port = free_port()
+        serving = ["s_server", "-accept", f"127.0.0.1:{port}", "-cert", str(station), "-naccept", "1", "-quiet", "-tls1_3"]
+        asking = ["s_client", "-connect", f"127.0.0.1:{door.getsockname()[1]}", "-keylogfile", str(tmp_path / "keys.log"), "-tls1_3"]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+        with subprocess.Popen([str(OPENSSL), *serving], **pipes) as server, subprocess.Popen([str(OPENSSL), *asking], **pipes) as client:
+            relayed = threading.Thread(target=relay, args=(door, port, wire), daemon=True)
+            relayed.start()
+            for by_car, octets in DIN_SAID:
+                speaker, listener = (client, server) if by_car else (server, client)
+                speak(client, b"k\n" if by_car else b"K\n")  # renew one's own keys; ask the other to do so, too
+                speak(speaker, octets)
+                heard = b""
+                while octets not in heard:
+                    heard += os.read(listener.stdout.fileno(), 4096)
+            client.terminate()
+            relayed.join(30)
+            server.terminate()
+    told = read(pcapng(tmp_path / "a.pcapng", frames(wire)), tmp_path / "keys.log")
+    assert names(told) == EXPECTED
+    assert {each["from"] for each in notes(told, "key update")} == {"the car", "the station"}
+
+
+def speak(process: "subprocess.Popen[bytes]", octets: bytes) -> None:
+    time.sleep(0.2)  # a command is one read of its input
+    assert process.stdin is not None
+    process.stdin.write(octets)
+    process.stdin.flush()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
+
+
+def relay(door: socket.socket, port: int, wire: list[Said]) -> None:
+    """Carry octets between a car that comes through the door and the station at the port, and keep them in their order."""
+    door.settimeout(30)
+    car, _ = door.accept()
+    for _ in range(100):
+        try:
+            station = socket.create_connection(("127.0.0.1", port), 5)
+            break
+        except OSError:
+            time.sleep(0.1)
+    with car, station, selectors.DefaultSelector() as ready:
+        ready.register(car, selectors.EVENT_READ, (True, station))
+        ready.register(station, selectors.EVENT_READ, (False, car))
+        while True:
+            for found, _ in ready.select(30):
+                by_car, other = found.data
+                try:
+                    octets = found.fileobj.recv(65536)
+                except OSError:
+                    return
+                if not octets:
+                    return
+                wire.append(Said(by_car, octets))
+                other.sendall(octets)
 
 
 def test_damaged_records_are_told_and_passed_over(tmp_path: Path) -> None:
