@@ -24,7 +24,7 @@ from v2gkit.insight.viewer.session import Session
 Line = dict[str, Any]
 Check = dict[str, Any]
 LARGEST: Final = 1600  # octets of a certificate that is read: the limit of -20, the larger one
-SHOWN: Final = 16_384  # octets of a step of a signature that are shown: more than any signed element of a session has
+SHOWN: Final = 256  # octets of a step of a signature that are shown: all of a value and of a digest, the beginning of what is digested
 ROLES: Final = {"station": Role.SECC, "car": Role.VEHICLE}
 
 

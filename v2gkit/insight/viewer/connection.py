@@ -80,8 +80,9 @@ class Connection:
             yield from self._frame(record)
         elif kind == "state":
             yield from self._state_entered(record)
-        elif (mark := marks.mark_of(record, self.lane)) is not None:
-            yield self._placed(mark)
+        elif kind in marks.KINDS:
+            if (mark := marks.mark_of(record, self.lane)) is not None:
+                yield self._placed(mark)
             yield from self._beside(record)
         elif kind != "trace":
             yield self.odd(record, "a record of a type that is not known")
@@ -114,7 +115,7 @@ class Connection:
         if shaped.line is not None:
             yield shaped.line
         name = _name(record, shaped)
-        line: Line = {"t": "frame", "c": self.c, "n": self.frames, "at": _short(self.at - self.began), "epoch": _short(self.now)}
+        line: Line = {"t": "frame", "c": self.c, "n": self.frames, "at": round(self.at - self.began, 4), "epoch": round(self.now, 3)}
         sent, received = _FRAMES_BY_US.get(self.side, ("station", "car"))
         line |= {"from": sent if record["direction"] == "sent" else received, "type": str(record["payload_type"])}
         line |= {"set": str(record.get("set") or ""), "name": name}
@@ -249,7 +250,7 @@ class Connection:
         }
 
     def _placed(self, mark: Line) -> Line:
-        return {**mark, "c": self.c, "at": _short(self.at - self.began), "epoch": _short(self.now)}
+        return {**mark, "c": self.c, "at": round(self.at - self.began, 4), "epoch": round(self.now, 3)}
 
 
 def _name(record: Record, shaped: Shaped) -> str:

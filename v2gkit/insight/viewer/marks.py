@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from v2gkit.insight.viewer.told import requirement_in, short
+from v2gkit.insight.viewer.told import requirement_in, rounded, short
 
 Mark = dict[str, Any]
 Record = Mapping[str, Any]
@@ -42,11 +42,12 @@ TOLD_BY_HARDWARE: Final = frozenset(
 FROM_CSMS: Final = frozenset({"profile", "sampling", "limit", "stop", "start", "reset", "availability", "variables", "cleared", "schedule"})
 
 
+NOT_SHOWN: Final = ("EVReported",)  # it repeats the request that the car sent
+
+
 def mark_of(record: Record, lane: str) -> Mark | None:
-    """The mark of a record of that side's trace, None for one that is shown in another way."""
-    kind = str(record.get("type"))
-    make = _MAKERS.get(kind)
-    return make(record, lane) if make is not None else None
+    """The mark of a record of one of `KINDS`, from the trace of that side; None where it says nothing that is not seen elsewhere."""
+    return None if record.get("name") in NOT_SHOWN else _MAKERS[record["type"]](record, lane)
 
 
 def note(name: str, text: str, lane: str, facts: Any = None) -> Mark:
@@ -77,7 +78,7 @@ def _mark(kind: str, lane: str, name: str, facts: Any, text: str, requirement: s
 
 
 def _event(record: Record, lane: str) -> Mark:
-    name, facts = str(record["name"]), record.get("facts") or {}
+    name, facts = str(record["name"]), rounded(record.get("facts") or {})
     if name == "Objected":
         objection = facts["objection"]
         told = f"{facts['request']} is answered {facts['code']}: {objection['reason']}"
@@ -86,7 +87,7 @@ def _event(record: Record, lane: str) -> Mark:
 
 
 def _fact(record: Record, lane: str) -> Mark:
-    name, facts = str(record["name"]), record.get("facts") or {}
+    name, facts = str(record["name"]), rounded(record.get("facts") or {})
     hardware = name in TOLD_BY_HARDWARE
     return _mark(
         "fact",
@@ -164,3 +165,4 @@ _MAKERS: Final = {
     "end": _end,
     "ocpp": _ocpp,
 }
+KINDS: Final = frozenset(_MAKERS)

@@ -20,7 +20,7 @@ from v2g.exi.errors import DecodeError, EncodeError
 from v2g.exi.events import events
 from v2g.exi.grammar import Event, QName, SchemaSet
 from v2g.exi.reading import BEHIND, Reading, Step
-from v2g.exi.schema import Field, Integer, Type, fields
+from v2g.exi.schema import Binary, Field, Integer, Type, fields
 from v2g.messages import schema_set
 from v2gkit.insight.viewer.units import unit_of
 
@@ -161,12 +161,14 @@ class _Walk:
     spaces: dict[str, int]
     rows: list[list[Any]]
     leaves: list[tuple[Any, ...]]
+    contents: list[Any]  # of the leaves
 
     def space(self, name: QName) -> int:
         return self.spaces.setdefault(name.namespace, len(self.spaces)) if name.namespace else -1
 
-    def leaf(self, path: tuple[Any, ...]) -> int:
+    def leaf(self, path: tuple[Any, ...], content: Any) -> int:
         self.leaves.append(path)
+        self.contents.append(content)
         return len(self.leaves) - 1
 
     def content(self, message: Type, depth: int, path: tuple[Any, ...]) -> None:
@@ -181,12 +183,12 @@ class _Walk:
             at = (*path, field.name, place)
             unit, many = unit_of(type(message), field.name), int(field.repeated)
             if production.event is Event.TEXT:
-                self.rows.append([depth, f"#{field.name}", self.leaf(at), unit, -1, 0])
+                self.rows.append([depth, f"#{field.name}", self.leaf(at, production.content), unit, -1, 0])
                 continue
             assert production.name is not None
             space = self.space(production.name)
             if production.event is Event.ATTRIBUTE:
-                self.rows.append([depth, f"@{field.name}", self.leaf(at), unit, space, 0])
+                self.rows.append([depth, f"@{field.name}", self.leaf(at, production.content), unit, space, 0])
                 continue
             deep = depth
             if isinstance(field.content, tuple):  # a repeated choice: in JSON the list has a name of its own
@@ -196,7 +198,7 @@ class _Walk:
                 self.rows.append([deep, production.name.local, -1, unit, space, many])
                 self.content(value, deep + 1, at)
             else:
-                self.rows.append([deep, production.name.local, self.leaf(at), unit, space, many])
+                self.rows.append([deep, production.name.local, self.leaf(at, production.content), unit, space, many])
 
 
 def _gathered(message: Type, path: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
@@ -212,7 +214,7 @@ def _gathered(message: Type, path: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]
 
 def _rows(reading: Reading, schemas: SchemaSet) -> tuple[_Walk, tuple[int, ...] | None]:
     """The rows, and from which place each value is to be taken, None where they are gathered in the order of the octets."""
-    walk = _Walk(schemas, {}, [], [])
+    walk = _Walk(schemas, {}, [], [], [])
     walk.rows.append([0, reading.name.local, -1, "", walk.space(reading.name), 0])
     walk.content(reading.message, 1, ())
     places = {path: place for place, path in enumerate(_gathered(reading.message, ()))}
@@ -230,12 +232,15 @@ def _line(number: int, reading: Reading, schemas: SchemaSet, walk: _Walk) -> Lin
         "spaces": list(walk.spaces),
         "prefixes": [prefixes.get(space, "") for space in walk.spaces],
         "rows": walk.rows,
-        "steps": _steps(reading, schemas),
+        "steps": _steps(reading, schemas, walk.contents),
     }
 
 
-def _steps(reading: Reading, schemas: SchemaSet) -> list[list[Any]]:
-    """The events of the canonical document of a message; none where it has values that are in no document."""
+def _steps(reading: Reading, schemas: SchemaSet, contents: list[Any]) -> list[list[Any]]:
+    """The events of the canonical document of a message; none where it has values that are in no document.
+
+    Depth, event, width (-1: it differs), leaf (-1: a code), how to find the width, and what a code is, or how a value becomes its bits.
+    """
     try:
         octets = encode(reading.message, schemas)
         account: list[Step] = []
@@ -248,12 +253,22 @@ def _steps(reading: Reading, schemas: SchemaSet) -> list[list[Any]]:
         if step.what == "padding":
             continue
         if step.what not in VALUES:
-            found.append([step.depth, step.what, step.width, -1, "bits"])
+            found.append([step.depth, step.what, step.width, -1, "bits", step.value])
             continue
         fixed = step.what in FIXED
-        found.append([step.depth, step.what, step.width if fixed else -1, leaf, "bits" if fixed else step.what])
+        found.append([step.depth, step.what, step.width if fixed else -1, leaf, "bits" if fixed else step.what, _coding(contents[leaf])])
         leaf += 1
-    return [*found, [1, "padding", -1, -1, "padding"], [1, BEHIND, -1, -1, "rest"]]
+    return [*found, [1, "padding", -1, -1, "padding", None], [1, BEHIND, -1, -1, "rest", None]]
+
+
+def _coding(content: Any) -> Any:
+    """What one must know to write a value: the members of an enumeration, the least of a few integers, how octets are spelled."""
+    shape = values.representation(content)
+    if shape.kind == "enumeration":
+        return [member.value for member in shape.members]
+    if shape.kind == "nbit":
+        return shape.offset
+    return content.lexical if isinstance(content, Binary) else None
 
 
 def _explained(octets: bytes, schemas: SchemaSet) -> tuple[tuple[int, int, int, str, str], ...]:

@@ -15,6 +15,15 @@ def short(name: object, facts: object) -> str:
     return text if len(text) <= LENGTH else f"{text[: LENGTH - 1]}…"
 
 
+def rounded(value: Any) -> Any:
+    """A value of a record with the digits that people read: six of a float, and the milliseconds of a moment."""
+    if isinstance(value, float):
+        return round(value, 3) if abs(value) >= 1e6 else float(f"{value:.6g}")
+    if isinstance(value, Mapping):
+        return {key: rounded(each) for key, each in value.items()}
+    return [rounded(each) for each in value] if isinstance(value, list) else value
+
+
 def requirement_in(facts: object) -> str:
     """The requirement that facts name, empty: none."""
     found = facts.get("requirement") if isinstance(facts, Mapping) else None

@@ -79,7 +79,7 @@ def events(shape: Line, values: list[Any], octets: bytes) -> Iterator[tuple[int,
     """What `v2g exi explain` gives: bit, width, depth, what, value."""
     bits = "".join(f"{octet:08b}" for octet in octets)
     at = 0
-    for depth, what, width, leaf, kind in shape["steps"]:
+    for depth, what, width, leaf, kind, _ in shape["steps"]:
         start = at
         if kind == "padding":
             at += -at % 8

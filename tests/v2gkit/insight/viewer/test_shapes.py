@@ -19,6 +19,7 @@ from v2g.exi.sample import inhabited, sample
 from v2g.exi.xml import to_xml
 from v2g.iso20.services import SERVICES
 from v2g.messages import MODULES, dc, schema_set
+from v2gkit.insight.viewer.octets import Encoder
 from v2gkit.insight.viewer.shapes import Shapes
 from v2gkit.insight.viewer.units import unit_of
 
@@ -50,6 +51,7 @@ class Judged:
         self._judge_xml(shape, values, reading, schemas)
         steps, _ = explain.explain(octets, schemas)
         told = [(step.bit, step.width, step.depth, step.what, explain.shown(step.value)) for step in steps]
+        assert Encoder(shape).octets(values) == encode(reading.message, schemas)
         if shaped.explained is None:
             assert list(rebuilt.events(shape, values, octets)) == told
         else:
