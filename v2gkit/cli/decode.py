@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
 
     lines = Lines()
     try:
-        for record in records(options.file, options.keys):
+        for record in records(options.file, options.keys, decoded=False):
             if options.jsonl:
                 for frame in lines.frame(record):
                     put(json.dumps(frame))

@@ -3,7 +3,7 @@
 Nothing is told before it is known that V2GTP is spoken there, or TLS that nobody can read; of what is neither, nothing is told at all.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Final
 
 from v2g.session.link import Connected, HandshakeFailed, Secured, Unprotected
@@ -13,7 +13,7 @@ from v2gkit.insight.decode import records as tls_records
 from v2gkit.insight.decode.framing import Astray, Cutter
 from v2gkit.insight.decode.keylog import KeyLog
 from v2gkit.insight.decode.streams import Closed, Opened
-from v2gkit.insight.decode.telling import Telling
+from v2gkit.insight.decode.telling import Sessions, Telling
 from v2gkit.insight.decode.tls import Agreed, Alert, Data, Tls, Told
 
 # Of a connection whose beginning is missing: octets in which a V2GTP header or a record of TLS must be found; the longest frame of a car
@@ -28,14 +28,14 @@ Note = tuple[float, str, dict[str, Any]]
 
 
 class Conversation:
-    """One connection. `wall` gives epoch seconds for the times (s) that are told; `numbers` gives its number once it has to have one."""
+    """One connection, which becomes one of the `sessions` once it is known that it has to."""
 
-    def __init__(self, numbers: Iterator[int], opened: Opened, at: float, wall: Callable[[float], float], keys: KeyLog, file: str):
+    def __init__(self, sessions: Sessions, opened: Opened, at: float, keys: KeyLog, file: str):
         self.ends, self._whole = opened.ends, opened.whole
-        self._numbers = numbers
+        self._sessions = sessions
         self._before: list[Note] = []  # to be told once there is a number
         self._told_of: Telling | None = None
-        self._wall, self._keys, self._file, self._began = wall, keys, file, at
+        self._keys, self._file, self._began = keys, file, at
         self._kind = ""  # plain, tls, other; empty: not known yet
         self._car: int | None = 0 if opened.whole else None
         self._tls: Tls | None = None
@@ -81,7 +81,7 @@ class Conversation:
     def _telling(self) -> Telling:
         """The records of the session, with a number, once there is one."""
         if self._told_of is None:
-            self._told_of = Telling(next(self._numbers), self._wall)
+            self._told_of = self._sessions.another()
             if self._held is not None:
                 self._held += [self._told_of.note(*each) for each in self._before]
         return self._told_of
@@ -140,7 +140,7 @@ class Conversation:
                 assert self._telling is not None
                 break
         if self._kind == "tls":
-            self._tls = Tls(self._keys, self._wall, self._whole)
+            self._tls = Tls(self._keys, self._sessions.wall, self._whole)
 
     def _octets(self, end: int, octets: bytes, at: float) -> Iterator[Record]:
         if self._kind == "plain":

@@ -5,8 +5,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from v2g.exi.codec import DecodeError, read
+from v2g.messages import schema_set
 from v2g.session.link import address_text
 from v2g.session.trace import Record
+from v2gkit.insight.decode.telling import code_of
 
 # Notes about what could not be read, each in one sentence; a trace has many others.
 TROUBLES: Final = (
@@ -90,7 +93,7 @@ class Lines:
         return self._sides.get(record["connection"], "secc")
 
     def _told(self, record: Record) -> str:
-        code = code_in(record["message"])
+        code = _code(record)
         took = "" if record["gap"] is None else f"{record['gap'] * 1000:9.1f} ms"
         late = "" if record["margin"] is None or record["margin"] >= 0 else f"  late, {record['performance']} s are given"
         name = record["name"] or f"no message: {_error(record)}"
@@ -99,13 +102,14 @@ class Lines:
         return f"{head}  {took:12}  {name}  {code}{late}{found}".rstrip()
 
 
-def code_in(message: Any) -> str:
-    """The response code in a decoded message, as a trace spells it; empty where there is none."""
-    body = next(iter(message.values()), None) if isinstance(message, dict) else None
-    if isinstance(body, dict) and isinstance(body.get("Body"), dict):
-        body = next(iter(body["Body"].values()), None)
-    code = body.get("ResponseCode") if isinstance(body, dict) else None
-    return code if isinstance(code, str) else ""
+def _code(record: Record) -> str:
+    """The response code of a frame; empty where it has none. Only answers are looked at, and read again: to spell them out takes longer."""
+    if not str(record["name"]).endswith("Res"):
+        return ""
+    try:
+        return code_of(read(bytes.fromhex(record["exi"]), schema_set(record["set"]), mode="interop").message)
+    except (DecodeError, KeyError, ValueError):
+        return ""
 
 
 def _error(record: Record) -> str:

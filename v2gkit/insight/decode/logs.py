@@ -6,7 +6,6 @@ Who sent a message is told by its name. Another negotiation begins another sessi
 import re
 from collections.abc import Generator, Iterator
 from datetime import UTC, datetime
-from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +15,7 @@ from v2g.session.v2gtp import frame
 from v2gkit.insight import exi_guess, octet_forms
 from v2gkit.insight.decode import discovery
 from v2gkit.insight.decode.meaning import Meaning, type_of
-from v2gkit.insight.decode.telling import Telling
+from v2gkit.insight.decode.telling import Sessions, Telling
 from v2gkit.insight.octet_forms import Document, Piece
 
 # Text is kept while it is read, and so are the octets in it. A day of a chatty station has 50 MB.
@@ -25,8 +24,8 @@ _STAMP: Final = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9
 _EPOCH: Final = re.compile(r"(?<![\w.])(1\d{9}\.\d{1,9})(?![\w.])")
 
 
-def records_of_text(path: Path) -> Iterator[Record]:
-    """The records of the messages in a file that is no capture. Raises ValueError where there are none."""
+def records_of_text(path: Path, decoded: bool = True) -> Iterator[Record]:
+    """The records of the messages in a file that is no capture; `decoded`: spelled out. Raises ValueError where there are none."""
     with path.open("rb") as file:
         given = file.read(LARGEST + 1)
     if len(given) > LARGEST:
@@ -35,7 +34,7 @@ def records_of_text(path: Path) -> Iterator[Record]:
         pieces = octet_forms.pieces(given)
     except ExiError as error:
         raise ValueError(f"{path}: {error}") from None
-    yield from _Log(path, pieces).records()
+    yield from _Log(path, pieces, decoded).records()
 
 
 def stamped(line: str) -> float | None:
@@ -53,12 +52,12 @@ def stamped(line: str) -> float | None:
 class _Log:
     """The messages of one file, while they are told."""
 
-    def __init__(self, path: Path, pieces: tuple[Piece, ...]):
+    def __init__(self, path: Path, pieces: tuple[Piece, ...], decoded: bool):
         self._path, self._pieces = path, pieces
         times = [stamped(piece.line) for piece in pieces]
         self._times = [each for each in times if each is not None] if all(each is not None for each in times) else []
         self._first = self._times[0] if self._times else 0.0
-        self._numbers = count(1)
+        self._sessions = Sessions(lambda at: self._first + at, timed=bool(self._times), decoded=decoded)
         self._telling: Telling | None = None
         self._at = 0.0
 
@@ -80,7 +79,7 @@ class _Log:
     def _session(self) -> Generator[Record, None, Telling]:
         """Begin a session where none has begun; the value of the generator is the one that goes on."""
         if self._telling is None:
-            self._telling = Telling(next(self._numbers), lambda at: self._first + at, timed=bool(self._times))
+            self._telling = self._sessions.another()
             yield self._telling.opening(self._at, {"file": self._path.name, "form": self._pieces[0].form, "timed": bool(self._times)})
         return self._telling
 

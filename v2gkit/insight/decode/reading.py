@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +14,7 @@ from v2gkit.insight.decode.keylog import KeyLog, key_log
 from v2gkit.insight.decode.logs import records_of_text
 from v2gkit.insight.decode.packets import LINKS, Address, Datagram, Segment, carried
 from v2gkit.insight.decode.streams import Closed, Lost, Octets, Opened, Reassembly
-from v2gkit.insight.decode.telling import Telling
+from v2gkit.insight.decode.telling import Sessions
 
 _DISCOVERIES: Final = 256  # datagrams that wait for a connection: a car asks 50 times
 _LINE: Final = 16 * 1024 * 1024  # octets of a line of a trace: the largest message spelled out has 2 MB
@@ -38,21 +37,23 @@ _FRAME: Final[dict[str, Any]] = {
 }
 
 
-def records(path: Path, keys: Path | None = None) -> Iterator[Record]:
+def records(path: Path, keys: Path | None = None, *, decoded: bool = True) -> Iterator[Record]:
     """The records of a file: of a capture, decrypted by the key log `keys` or by secrets inside; of a trace; of octets in text.
+
+    Without `decoded` messages are named and not spelled out, which takes a fifth of the time: their octets are in the record.
 
     Raises ValueError for a file that holds nothing of a session, OSError for one that cannot be read.
     """
     with path.open("rb") as file:
         first = file.read(4)
     if files.kind(first):
-        yield from _Capture(path, keys).records()
+        yield from _Capture(path, keys, decoded).records()
     elif keys is not None:
         raise ValueError(f"{path} is no capture, so the secrets of {keys} open nothing in it; leave --keys out, or give pcap or pcapng")
     elif first[:1] == b"{" and _is_trace(path):
         yield from _trace(path)
     else:
-        yield from records_of_text(path)
+        yield from records_of_text(path, decoded)
 
 
 def _is_trace(path: Path) -> bool:
@@ -86,10 +87,10 @@ def _trace(path: Path) -> Iterator[Record]:
 class _Capture:
     """One capture file while it is read."""
 
-    def __init__(self, path: Path, keys: Path | None):
+    def __init__(self, path: Path, keys: Path | None, decoded: bool):
         self._path = path
+        self._sessions = Sessions(self._wall, decoded=decoded)
         self._keys = KeyLog() if keys is None else key_log(keys)
-        self._numbers = count(1)
         self._reassembly = Reassembly()
         self._open: dict[int, Conversation] = {}
         self._discovered: list[tuple[Note, tuple[str, int] | None]] = []
@@ -168,7 +169,7 @@ class _Capture:
     def _happened(self, happened: Opened | Octets | Lost | Closed) -> Iterator[Record]:
         if isinstance(happened, Opened):
             self._connections += 1
-            conversation = Conversation(self._numbers, happened, self._now, self._wall, self._keys, self._path.name)
+            conversation = Conversation(self._sessions, happened, self._now, self._keys, self._path.name)
             self._open[happened.key] = conversation
             for note in self._led_to(happened.ends):
                 yield from conversation.note(*note)
@@ -194,7 +195,7 @@ class _Capture:
         """Discovery to which no connection of the capture belongs."""
         if not self._discovered:
             return
-        telling = Telling(next(self._numbers), self._wall)
+        telling = self._sessions.another()
         yield telling.opening(self._discovered[0][0][0], {"capture": self._path.name})
         for note, _ in self._discovered:
             yield telling.note(*note)

@@ -9,6 +9,7 @@ station while it waited, and the time that each side had.
 
 import contextlib
 from collections.abc import Callable, Mapping
+from itertools import count
 from typing import Any, Final
 
 from v2g.exi.errors import EncodeError
@@ -27,18 +28,34 @@ _SEQUENCE, _SETUP = "V2G_SECC_Sequence_Timeout", "V2G_SECC_CommunicationSetup_Ti
 _SPELLED: Final = 4 * 1024  # octets
 
 
-class Telling:
-    """The records of one session. `wall` gives epoch seconds for the times (s) at which things were seen."""
+class Sessions:
+    """The sessions of one file, which are counted from 1. `wall` gives epoch seconds for the times (s) at which things were seen.
 
-    def __init__(self, number: int, wall: Callable[[float], float], *, timed: bool = True):
+    `timed` says whether times mean something, `decoded` whether messages are spelled out in records.
+    """
+
+    def __init__(self, wall: Callable[[float], float], *, timed: bool = True, decoded: bool = True):
+        self.wall, self.timed, self.decoded = wall, timed, decoded
+        self._numbers = count(1)
+
+    def another(self) -> "Telling":
+        """The records of the next session."""
+        return Telling(next(self._numbers), self)
+
+
+class Telling:
+    """The records of one session."""
+
+    def __init__(self, number: int, sessions: Sessions):
         self.interpreter = Interpreter()
-        self._timed = timed  # whether the times mean something
-        self._trace = Trace("secc", wall, GENERATIONS, connection=number)
+        self._timed, self._decoded = sessions.timed, sessions.decoded
+        self._trace = Trace("secc", sessions.wall, GENERATIONS, connection=number, decoded=sessions.decoded)
         self._last: dict[bool, float] = {}  # by the car or not -> when its last frame was seen
         self._began = 0.0
         self._request = self._response = None  # type: Meaning | None
         self.frames = 0
-        self.reached: tuple[str, str] = ("", "")  # name and response code of what came last
+        self._reached = ""  # name of what came last
+        self._refused = ""  # the first answer that ended the session, in words
 
     def opening(self, at: float, about: Mapping[str, Any]) -> Record:
         """The record that a trace of this session begins with; `about` says where it is from."""
@@ -95,15 +112,19 @@ class Telling:
             record["performance"] = record["margin"] = None
         if found.error:
             record["error"] = found.error
-        if record["message"] is None and found.reading is not None and record["octets"] <= _SPELLED:
+        if self._decoded and record["message"] is None and found.reading is not None and record["octets"] <= _SPELLED:
             with contextlib.suppress(EncodeError, KeyError):  # the octets are in the record
                 record["message"] = plain(found.reading.message, schema_set(found.set), found.reading.name, lenient=True)
 
     def _remember(self, found: Meaning, by_car: bool) -> None:
         if found.name is None:
+            self._reached = ""
             return
-        code = code_of(found.message)
-        self.reached = (found.name, code)
+        self._reached, code = found.name, code_of(found.message)
+        if code.upper().startswith("FAILED") and not self._refused:
+            self._refused = f"the station answered {code} in {found.name}"
+        elif found.set == "app" and by_car:
+            self._refused = ""  # it offers something else
         if by_car:
             self._request = found
         else:
@@ -116,12 +137,11 @@ class Telling:
     def _ended(self, reason: str) -> Ended | None:
         if not self.frames:
             return None
-        name, code = self.reached
-        if code.startswith(("FAILED", "Failed")):
-            return Ended("Failed", SessionError(f"the station answered {code} in {name}"))
-        if name.startswith("SessionStopRes"):
+        if self._refused:
+            return Ended("Failed", SessionError(self._refused))
+        if self._reached == "SessionStopRes":
             return Ended(self._stopped())
-        return Ended("Broken off", SessionError(f"{reason} after {name or 'a frame that is no message'}, without SessionStop"))
+        return Ended("Broken off", SessionError(f"{reason} after {self._reached or 'a frame that is no message'}, without SessionStop"))
 
     def _stopped(self) -> str:
         """How a session that was stopped in order has ended: Terminate or Pause."""
