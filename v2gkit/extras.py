@@ -18,6 +18,8 @@ EXTRAS = {
     "prometheus_client": "metrics",
 }
 
+ALSO = {"ui": "web"}  # extra -> the one that installs the same libraries, under the name of what they are for
+
 
 def cure(module: str) -> str:
     """What to install for a missing library, as text for an error message."""
@@ -26,9 +28,9 @@ def cure(module: str) -> str:
 
 def missing(extras: Iterable[str]) -> str | None:
     """Which libraries of these extras are not installed, with the cure, as text; None: all are there."""
-    wanted = set(extras)
-    absent = [module for module, extra in EXTRAS.items() if extra in wanted and util.find_spec(module) is None]
+    names = {ALSO.get(extra, extra): extra for extra in extras}  # what is installed -> what was asked for
+    absent = [module for module, extra in EXTRAS.items() if extra in names and util.find_spec(module) is None]
     if not absent:
         return None
-    lacking = ",".join(dict.fromkeys(EXTRAS[module] for module in absent))
+    lacking = ",".join(dict.fromkeys(names[EXTRAS[module]] for module in absent))
     return f"{' and '.join(absent)} {'is' if len(absent) == 1 else 'are'} not installed: pip install 'v2gkit[{lacking}]'"

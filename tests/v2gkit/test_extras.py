@@ -33,6 +33,8 @@ def without(absent: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         (f"exi encode {XML} --set app", "xml"),
         ("csms --port 0", "ocpp"),
         ("secc --no-tls --port 0 --auth EIM --ocpp ws://127.0.0.1:1/ocpp", "ocpp"),
+        ("secc --no-tls --port 0 --auth EIM --ui", "ui"),
+        ("csms --port 0 --ui", "ui"),
         ("demo --output {}", "energy,ocpp"),
         ("demo --output {} --no-ocpp", "energy"),
         ("secc --no-tls --port 0 --auth EIM --prices {}/prices.csv", "energy"),

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from v2g.legible import legible
-from v2gkit.cli import log, scraped
+from v2gkit.cli import live, log, scraped
 from v2gkit.cli.clock import add_clock_options, clock_of
 from v2gkit.cli.parser import number, port, whole
+from v2gkit.insight.live.desk import Desk
+from v2gkit.insight.live.feed import Feed
 from v2gkit.output import complain, put
 
 WELL, USAGE = 0, 2
@@ -29,6 +31,7 @@ EPILOG = """examples:
   v2g csms --passwords stations.txt                            security profile 1: each station has its own, see `v2g pki password`
   v2g csms --cert csms.pem --key csms.key --passwords ...      security profile 2
   v2g csms --cert csms.pem --key csms.key --client-ca ca.pem   security profile 3
+  v2g csms --ui                                                every station in a browser, live
   v2g csms --json                                              one object for each thing that happened
 
 A station connects to ws://HOST:PORT/ocpp/STATION. Commands on standard input (--stdin, or when it is a terminal):
@@ -84,6 +87,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="the story as JSON Lines")
     log.add_options(parser, "error")
     scraped.add_options(parser)
+    live.add_options(parser)
     parser.add_argument(
         "--verbose",
         action="store_const",
@@ -130,11 +134,11 @@ def _counted(options: argparse.Namespace, say: Say) -> Iterator[tuple[Say, Begun
 
 
 async def _serve(options: argparse.Namespace) -> int:
-    with _counted(options, _print_json if options.json else _print_line) as (say, begun):
-        return await _served(options, say, begun)
+    with _counted(options, _print_json if options.json else _print_line) as (say, begun), live.viewing(options) as feed:
+        return await _served(options, say, begun, feed)
 
 
-async def _served(options: argparse.Namespace, say: Say, begun: Begun) -> int:
+async def _served(options: argparse.Namespace, say: Say, begun: Begun, feed: Feed | None) -> int:
     from v2gkit.csms import setup  # these want libraries that not everybody has; the help does not
     from v2gkit.csms.server import Csms
 
@@ -152,6 +156,7 @@ async def _served(options: argparse.Namespace, say: Say, begun: Begun) -> int:
         blocked=frozenset(options.block),
         sample_interval=options.sample_interval,
         pki=setup.pki_of(options.cps, now),
+        frames=Desk(feed.text, clock.wall).frame if feed is not None else None,
     )
     tls = setup.tls_of(options.cert, options.key, options.client_ca)
     server = await csms.serve(options.host, options.port, tls)
@@ -160,6 +165,8 @@ async def _served(options: argparse.Namespace, say: Say, begun: Begun) -> int:
     put(json.dumps({"topic": "listening", "port": port, "url": address}) if options.json else f"listening on {address}", flush=True)
     if (metrics := begun(csms)) is not None:
         put(json.dumps({"topic": "metrics", "url": metrics}) if options.json else f"figures at {metrics}", flush=True)
+    if feed is not None:
+        put(json.dumps({"topic": "viewer", "url": feed.url}) if options.json else f"viewer at {feed.url}", flush=True)
     if options.stdin or sys.stdin.isatty():
         await _commands(csms, loop)
     else:

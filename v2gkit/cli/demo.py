@@ -3,25 +3,28 @@
 import argparse
 import asyncio
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from v2g.iso20.services import DC_BPT, SERVICES
 from v2g.legible import legible
-from v2gkit.cli import log
+from v2gkit.cli import live, log
 from v2gkit.cli import screen as screens
 from v2gkit.cli.parser import number
 from v2gkit.extras import missing
 from v2gkit.output import complain, put
 
 if TYPE_CHECKING:
-    from v2gkit.lab.demo import Outcome
+    from v2gkit.insight.live.feed import Feed
+    from v2gkit.lab.demo import Outcome, Plan
 
 SHORTEST = 5  # s: an hour then takes a quarter of a second, in which a busy machine manages a loop or two
 EPILOG = """examples:
   v2g demo                                             DC_BPT, Scheduled, Plug & Charge
   v2g demo --service AC_BPT --control dynamic --auth eim
   v2g demo --install                                   CertificateInstallation first: by the CSMS, or with --no-ocpp by a CPS
+  v2g demo --ui                                        watch it in a browser
   v2g demo --pki certs --output /tmp/session --json
 
 What it leaves in the output folder: trace.jsonl (every message, raw and decoded), session.pcapng (with the TLS secrets: Wireshark
@@ -60,6 +63,7 @@ def options(parser: argparse.ArgumentParser) -> None:
         "--json", action="store_true", help="the outcome as one line of JSON on standard output, the story on standard error"
     )
     screens.add_options(parser)
+    live.add_options(parser)
     log.add_options(parser)
 
 
@@ -92,20 +96,35 @@ def run(options: argparse.Namespace) -> int:
         complain(f"v2g demo: {lacking}{', or leave the CSMS out with --no-ocpp' if plan.ocpp else ''}")
         return 2
     try:
-        with screens.screen(options) as screen:
+        with live.viewing(options) as feed:
+            if feed is not None:
+                tell(f"viewer     {feed.url}")
+            with screens.screen(options) as screen:
 
-            def story(line: str) -> None:
-                if not screen.folded:
-                    tell(line)
+                def story(line: str) -> None:
+                    if not screen.folded:
+                        tell(line)
 
-            outcome = asyncio.run(perform(plan, story, lambda wall: [screen.observing("car", wall)]))
+                outcome = asyncio.run(perform(plan, story, lambda wall: [screen.observing("car", wall), *_shown(feed, plan, wall)]))
+            code = _told(outcome, options, screen)
+            live.stay(feed, options)
     except asyncio.CancelledError:
         complain("v2g demo: stopped by SIGTERM")
         return 143
     except (RuntimeError, StoreError) as error:
         complain(f"v2g demo: {error}")
         return 2
-    return _told(outcome, options, screen)
+    return code
+
+
+def _shown(feed: "Feed | None", plan: "Plan", wall: Callable[[float], float]) -> list[Any]:
+    """The observers of the car for the viewer. It shows what the station saw, too, whose trace is being written by now."""
+    if feed is None:
+        return []
+    from v2gkit.insight.witness import Watch
+
+    feed.follow(plan.output / "station-trace.jsonl")
+    return Watch("evcc", wall, feed.text)()
 
 
 def _told(outcome: "Outcome", options: argparse.Namespace, screen: screens.Screen) -> int:

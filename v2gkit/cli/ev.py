@@ -14,13 +14,13 @@ from pki.errors import CertificateError, StoreError
 from v2g.iso20.services import SERVICES
 from v2g.session.errors import Misuse
 from v2g.settings.strict import ConfigError
-from v2gkit.cli import fleet, leave, log
+from v2gkit.cli import fleet, leave, live, log
 from v2gkit.cli import screen as screens
 from v2gkit.cli.clock import add_clock_options, clock_of, judging_at
 from v2gkit.cli.parser import number, whole
 from v2gkit.cli.stock import said_at_start
 from v2gkit.insight.narrator import Narrator
-from v2gkit.insight.witness import witnesses
+from v2gkit.insight.witness import Line, witnesses
 from v2gkit.lab.personality import configuration, personalities
 from v2gkit.lab.scenarios import names as scenarios
 from v2gkit.lab.scenarios import scenario
@@ -40,6 +40,7 @@ EPILOG = """examples:
   v2g ev --connect [::1]:15118 --pki certs --pause-after 20              pause, come back, go on
   v2g ev --connect [::1]:15118 --pki certs --personality compact --scenario unplug    a shipped car, a shipped scenario, a verdict
   v2g ev --connect [::1]:20000-20199 --pki certs --fleet 200 --spread 30 --loops 50 --json    many cars, each with its own battery
+  v2g ev --connect [::1]:15118 --pki certs --ui                          the session in a browser, live
   v2g ev --config car.toml                                               everything from one file; flags override it
 
 With --json the last line of standard output is one object: ok, ended, reason, requirement, service, control, auth, tls, loops,
@@ -72,6 +73,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--personalities", action="store_true", help="list the cars that are shipped, and leave")
     parser.add_argument("--scenarios", action="store_true", help="list the scenarios that are shipped, and leave")
     leave.add_options(parser)
+    live.add_options(parser)
     log.add_options(parser)
     parser.add_argument("--json", action="store_true", help="the result as one line of JSON")
     screens.add_options(parser)
@@ -154,16 +156,20 @@ def run(options: argparse.Namespace) -> int:
             raise ConfigError("TLS needs certificates: give --pki DIR (v2g pki create DIR makes them), or --no-tls on a bench")
         if config.pki:
             already = stocktaken(config, options)
-        with screens.screen(options) as screen:
-            said = asyncio.run(visited(config, options, screen))
+        with live.viewing(options) as feed:
+            if feed is not None:
+                complain(f"v2g ev: live at {feed.url}", flush=True)
+            with screens.screen(options) as screen:
+                said = asyncio.run(visited(config, options, screen, feed.text if feed is not None else None))
+            if options.json:
+                put(json.dumps(said), flush=True)
+            else:
+                screen.verdict(fleet.summary(said) if options.fleet else summary(said, told=screen.told), said["ok"])
+            live.stay(feed, options)
     except (ConfigError, StoreError, CertificateError, Misuse) as error:
         if str(error) not in already:
             complain(f"v2g ev: {error}")
         return USAGE
-    if options.json:
-        put(json.dumps(said), flush=True)
-    else:
-        screen.verdict(fleet.summary(said) if options.fleet else summary(said, told=screen.told), said["ok"])
     return WELL if said["ok"] else NEGATIVE
 
 
@@ -220,16 +226,16 @@ def configured(options: argparse.Namespace) -> Config:
     return changed if changed.tls else replace(changed, wish=replace(changed.wish, bench_plain=True))
 
 
-async def visited(config: Config, options: argparse.Namespace, screen: screens.Screen) -> dict[str, Any]:
-    """Visit the station as the options say; returns the result as plain values."""
+async def visited(config: Config, options: argparse.Namespace, screen: screens.Screen, show: Line | None) -> dict[str, Any]:
+    """Visit the station as the options say; returns the result as plain values. `show` gets the lines of the trace for a live viewer."""
     clock = clock_of(options, config.time_scale)
     if config.pki and config.tls and (at := judging_at(options, clock)) is not None:
         complain(f"v2g ev: certificates are judged at {at}, not at the machine's time")
     if options.fleet:
-        return await fleet.driven(config, options, screen, clock, scenario(options.scenario) if options.scenario else options.script)
+        return await fleet.driven(config, options, screen, clock, scenario(options.scenario) if options.scenario else options.script, show)
     play = Play(scenario(options.scenario)) if options.scenario else None
     driving = visit_of(config, clock, play or options.script)
-    with witnesses(leave.files_of(options), "evcc", lambda at: driving.car.clock.wall(at), leave.warn) as watch:
+    with witnesses(leave.files_of(options), "evcc", lambda at: driving.car.clock.wall(at), leave.warn, show) as watch:
         tell = Narrator(clock, lambda line: complain(line, flush=True))
         matching(driving, config, (lambda line: None) if options.quiet else lambda line: complain(line, flush=True))
         story = [] if options.quiet or screen.folded else [lambda local, peer, number: tell]

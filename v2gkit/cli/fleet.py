@@ -13,7 +13,7 @@ from v2g.settings.strict import ConfigError
 from v2gkit.cli import leave
 from v2gkit.cli.parser import number, whole
 from v2gkit.cli.screen import Screen
-from v2gkit.insight.witness import witnesses
+from v2gkit.insight.witness import Line, witnesses
 from v2gkit.lab.fleet import Fleet, addresses, members_of, telling
 from v2gkit.output import complain
 
@@ -28,14 +28,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     fleet.add_argument("--seed", type=whole(0), default=0, metavar="N", help="decides their batteries (default: 0)")
 
 
-async def driven(config: Config, options: argparse.Namespace, screen: Screen, clock: Clock, visit: str | Scenario) -> dict[str, Any]:
-    """Drive a fleet as the options say; returns its result as plain values. Raises ConfigError."""
+async def driven(
+    config: Config, options: argparse.Namespace, screen: Screen, clock: Clock, visit: str | Scenario, show: Line | None = None
+) -> dict[str, Any]:
+    """Drive a fleet as the options say; returns its result as plain values. Raises ConfigError. `show` gets lines for a live viewer."""
     if config.iface or config.slac:
         raise ConfigError("a fleet goes to addresses: give --connect HOST:PORT, again for more, or HOST:FIRST-LAST")
     places = addresses(options.connect or [str(config.connect)])
     fleet = Fleet(members_of([replace(config, connect=None)], options.fleet, places, clock, options.seed, visit), clock, options.spread)
     screen.more = lambda: fleet.parts
-    with witnesses(leave.files_of(options), "evcc", clock.wall, leave.warn) as watch:
+    with witnesses(leave.files_of(options), "evcc", clock.wall, leave.warn, show) as watch:
         line = None if options.quiet or screen.moving else asyncio.create_task(telling(fleet, complain))
         try:
             return await fleet.drive(watch(), screen.follow)

@@ -18,7 +18,7 @@ from v2g.services import SERVICES
 from v2g.session.endpoint import Ended
 from v2g.session.link import Observe, Unreachable
 from v2g.settings.strict import ConfigError, table, text_of
-from v2gkit.cli import leave, log, scraped
+from v2gkit.cli import leave, live, log, scraped
 from v2gkit.cli import screen as screens
 from v2gkit.cli.clock import add_clock_options, clock_of, judging_at
 from v2gkit.cli.parser import names_among, number, port
@@ -38,6 +38,7 @@ EPILOG = """examples:
   v2g secc --config station.toml                               everything from one file, see docs/secc.md; flags overrule it
   v2g secc --pki certs --cps http://[::1]:8889/installation    let cars install contracts that `v2g pki cps` hands out
   v2g secc --pki certs --ocpp ws://localhost:9000/ocpp         let a CSMS decide
+  v2g secc --pki certs --ui 9180                               every session in a browser, live, at http://127.0.0.1:9180/
   v2g secc --pki certs --metrics 9100                          figures for Prometheus at http://127.0.0.1:9100/metrics
 
 The first line on standard output is `listening on [::1]:15118 ...`; with --json every line is one object with `event`, and the first
@@ -103,6 +104,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     leave.add_options(parser)
     log.add_options(parser)
     scraped.add_options(parser)
+    live.add_options(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -149,7 +151,9 @@ async def served(config: Config, options: argparse.Namespace) -> Ended | None:
     clock = clock_of(options, config.time_scale)
     with contextlib.ExitStack() as stack:
         screen = stack.enter_context(screens.screen(options))
-        watch = stack.enter_context(witnesses(leave.files_of(options), "secc", clock.wall, leave.warn))
+        feed = stack.enter_context(live.viewing(options))
+        show = feed.text if feed is not None else None
+        watch = stack.enter_context(witnesses(leave.files_of(options), "secc", clock.wall, leave.warn, show))
         manner = Manner(
             clock,
             lambda *, evse: [*watch(evse=evse), screen.observing(evse, clock.wall)],
@@ -160,7 +164,12 @@ async def served(config: Config, options: argparse.Namespace) -> Ended | None:
             judged_at=judging_at(options, clock),
             frames=watch.frames,
         )
-        return await serve(config, counted(manner, options, stack) if options.metrics is not None else manner)
+        if feed is not None:
+            manner = announcing(manner, "viewer", feed.url)
+        ended = await serve(config, counted(manner, options, stack) if options.metrics is not None else manner)
+        if feed is not None and options.once:
+            feed.over()
+        return ended
 
 
 FOLDED = {"secured", "handshake-failed", "session", "selected", "schedule", "power", "ended"}  # what the blocks tell as well
@@ -178,18 +187,24 @@ def counted(manner: Manner, options: argparse.Namespace, stack: contextlib.ExitS
     from v2gkit.station.metrics import Figures
 
     figures = Figures(accounts=manner.accounts)
-    waiting = [stack.enter_context(serve_metrics(figures.registry, options.metrics_host, options.metrics))]
-
-    def tell(event: str, **facts: Any) -> None:
-        """Say it; and after the first line, which is where the station listens, where the figures are."""
-        manner.say(event, **facts)
-        if event == "listening" and waiting:
-            manner.say("metrics", url=waiting.pop())
+    url = stack.enter_context(serve_metrics(figures.registry, options.metrics_host, options.metrics))
 
     def watch(*, evse: str) -> list[Observe]:
         return [*manner.watch(evse=evse), figures.watching(evse)]
 
-    return replace(manner, say=tell, watch=watch)
+    return replace(announcing(manner, "metrics", url), watch=watch)
+
+
+def announcing(manner: Manner, name: str, url: str) -> Manner:
+    """The manner with an event `name` after the first line, which is where the station listens: where else it is to be found."""
+    waiting = [url]
+
+    def tell(event: str, **facts: Any) -> None:
+        manner.say(event, **facts)
+        if event == "listening" and waiting:
+            manner.say(name, url=waiting.pop())
+
+    return replace(manner, say=tell)
 
 
 def say(as_json: bool, event: str, **facts: Any) -> None:

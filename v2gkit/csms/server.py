@@ -41,7 +41,10 @@ ANYBODY = "LAB-1"  # who a remote start is for, if nobody is named
 
 
 class Csms:
-    """`say` hears every entry of the story. `boot` answers BootNotification, `door` and TLS make the security profiles 1 to 3."""
+    """`say` hears every entry of the story, `frames` every frame: of which station, "in" or "out", its text.
+
+    `boot` answers BootNotification, `door` and TLS make the security profiles 1 to 3.
+    """
 
     def __init__(
         self,
@@ -56,6 +59,7 @@ class Csms:
         transfers: list[str] | None = None,
         sample_interval: int | None = None,
         pki: "LabPki | None" = None,
+        frames: Callable[[str, str, str], None] | None = None,
     ) -> None:
         self.strategy = strategy or Strategy()
         self.stations: dict[str, Station] = {}
@@ -64,6 +68,7 @@ class Csms:
         self._interval, self.admission = interval, Admission(door)
         self._transfers = TRANSFERS if transfers is None else transfers
         self._sample_interval, self._pki = sample_interval, pki
+        self._frames = frames
         self.tasks = Tasks("v2g.csms")
 
     async def serve(self, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None) -> Server:
@@ -132,7 +137,8 @@ class Csms:
             await socket.close(1008, "the station is connected already")
             return
         version = cast(Version, socket.subprotocol)
-        link = Link(socket, version, lambda action, payload: self._asked(station, action, payload), frozenset(HANDLERS))
+        heard = partial(self._frames, id_) if self._frames is not None else None
+        link = Link(socket, version, lambda action, payload: self._asked(station, action, payload), frozenset(HANDLERS), heard)
         station.link, station.socket, station.version = link, socket, version
         seat(socket)
         self._note(station, "connected", f"connected, {version}", {"version": version})

@@ -22,10 +22,14 @@ VALUES: Final = frozenset({"attributeValue", "actualValue", "value"})  # of a va
 
 
 class Conversation:
-    """The frames between one station and its CSMS. `outlets` are the ids of its EVSEs, by number."""
+    """The frames between one station and its CSMS. `outlets` are the ids of its EVSEs, by number.
 
-    def __init__(self, outlets: Mapping[int, str]):
-        self._outlets = dict(outlets)
+    `evse` is the number of the EVSE that the latest frame is about, 0: it names none. Payloads beyond `longest` octets are left out.
+    """
+
+    def __init__(self, outlets: Mapping[int, str], longest: int = LONGEST):
+        self.evse = 0
+        self._outlets, self._longest = dict(outlets), longest
         self._open: dict[tuple[bool, str], tuple[str, int]] = {}  # (it was ours, id) -> action, number of the EVSE
         self._transactions: dict[str, int] = {}
 
@@ -45,7 +49,8 @@ class Conversation:
         else:
             action, evse = self._open.pop((not ours, id_), ("", 0))
             payload = dict(zip(("code", "text", "details"), rest, strict=False)) if kind == "error" else rest[0] if rest else {}
-        kept = _without_secrets(payload) if isinstance(payload, dict) and len(text) <= LONGEST else None
+        self.evse = evse
+        kept = _without_secrets(payload) if isinstance(payload, dict) and len(text) <= self._longest else None
         return OcppFrame(at, "sent" if ours else "received", kind, action, id_, kept, self._outlets.get(evse, ""))
 
     def _evse_of(self, payload: Any) -> int:
