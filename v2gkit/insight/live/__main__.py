@@ -71,13 +71,18 @@ def followed(path: str, read: Callable[[Iterable[bytes], str], None]) -> None:
             read(lines, os.path.basename(path))
 
 
-def piped(file: int, rest: bytes, read: Callable[[Iterable[bytes]], None], ended: Callable[[], object]) -> None:
-    """Read the pipe to its end."""
-    while len(rest) < LINE and (octets := os.read(file, PIECE)):
-        *lines, rest = (rest + octets).split(b"\n")
-        if lines:
-            read(lines)
-    ended()
+def piped(file: int, octets: bytes, read: Callable[[Iterable[bytes]], None], ended: Callable[[], object]) -> None:
+    """Read the pipe to its end, after the octets that came already."""
+    rest = b""
+    try:
+        while True:
+            *lines, rest = (rest + octets).split(b"\n")
+            if lines:
+                read(lines)
+            if len(rest) > LINE or not (octets := os.read(file, PIECE)):
+                break
+    finally:  # whatever ends this, the process does not stay behind without knowing anything
+        ended()
 
 
 def first(file: int) -> tuple[dict[str, Any], bytes]:

@@ -128,8 +128,9 @@ def viewed(where: Where, title: str, say: Callable[[str], None]) -> Iterator[Fee
             (where.address, where.port), family=socket.AF_INET6 if ":" in where.address else socket.AF_INET, backlog=64
         )
     except OSError as error:
-        error.filename = error.filename or f"viewer on {address_text((where.address, where.port))}"
-        raise
+        if error.errno is None or isinstance(error, socket.gaierror):
+            raise
+        raise OSError(error.errno, os.strerror(error.errno), f"viewer on {address_text((where.address, where.port))}") from None
     with listener:
         feed = _started(listener, title, say)
     try:

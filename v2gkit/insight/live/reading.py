@@ -33,7 +33,9 @@ class Reading:
             record = json.loads(octets)
         except (ValueError, RecursionError):
             return  # it was cut off
-        kind = record.get("type") if isinstance(record, dict) else None
+        if not isinstance(record, dict) or not isinstance(record.get("connection", 0), int):
+            return  # nothing of ours writes that
+        kind = record.get("type")
         if kind == "over" and not source:
             self.over = True
         elif kind == "follow" and not source:
@@ -67,7 +69,7 @@ class Reading:
         """The numbers of a connection of a CSMS; None for one of a session."""
         if kind == "trace" and record.get("side") == "csms":
             self._metering[record["connection"]] = Metering()
-        return self._metering.get(record.get("connection")) if isinstance(record, dict) else None
+        return self._metering.get(record.get("connection"))
 
     def _counted(self, lines: Lines, record: Any, metering: Metering) -> Iterator[Line]:
         connection = lines.connections[record["connection"]]

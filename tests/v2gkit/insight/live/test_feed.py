@@ -177,7 +177,7 @@ def test_hostile_text_stays_text(hostile: str) -> None:
     with feeding() as (feed, said, _):
         feed.text(opening())
         feed.text(note(1, text=hostile))
-        feed.text("no json\n[1, 2]\n{}\nnull\n" + json.dumps({"type": "frame", "connection": [], "exi": hostile}) + "\n")
+        feed.text("no json\n[1, 2]\n{}\nnull\n\xff\n" + json.dumps({"type": "frame", "connection": [], "exi": hostile}) + "\n")
         feed.text(note(2))
         with stream(feed.url) as told:
             seen = until(told, named("note 2"))
