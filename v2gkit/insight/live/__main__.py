@@ -124,7 +124,6 @@ def main() -> None:
     logging.disable()  # what uvicorn says of strangers is for nobody
     said, rest = first(sys.stdin.fileno())
     asyncio.run(run(said, rest))
-    sys.stdout.flush()
     os._exit(0)  # threads that still read a file hold nobody up
 
 

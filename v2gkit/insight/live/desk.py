@@ -40,7 +40,7 @@ class Desk:
         return trace
 
     def write(self, record: dict[str, Any]) -> None:
-        """Write one record."""
+        """Write one record of a trace."""
         self._write(line(record))
 
 

@@ -58,7 +58,7 @@ class Live:
         self.tell()
 
     def tell(self) -> None:
-        """Wake every viewer."""
+        """Wake every viewer: there may be lines to fetch."""
         self._due = None
         for viewer in self.viewers:
             viewer.news.set()
@@ -101,13 +101,13 @@ class Connection(H11Protocol):
         self.limit: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Count it."""
+        """Count the connection, and bound its time."""
         super().connection_made(transport)
         self.limit = asyncio.get_running_loop().call_later(STRANGER, transport.abort)
         self._room.enter(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget it."""
+        """Forget the connection, and wake the viewer that it was."""
         super().connection_lost(exc)
         if self.limit is not None:
             self.limit.cancel()
@@ -136,7 +136,7 @@ class Room:
             self._open[surplus].transport.abort()
 
     def leave(self, connection: Connection) -> None:
-        """Forget a connection."""
+        """Forget a connection that is gone."""
         self._crowd.forget(connection.number)
         self._open.pop(connection.number, None)
         if self._by_client.get(connection.client) is connection:
@@ -159,7 +159,7 @@ class Room:
         return self._crowd.count(Stage.SECURED)
 
     def close(self) -> None:
-        """Cut every connection."""
+        """Cut every connection that is open."""
         for connection in list(self._open.values()):
             connection.transport.abort()
 
