@@ -149,7 +149,7 @@ export class Detail {
     return [el("div.sticky", this.octets(of, item)), el("table.steps", el("thead", el("tr", ["bit", "width", "bits", "event", "value"].map((name) => el("th", { scope: "col" }, name)))), el("tbody", steps.slice(0, most).map((s, i) => {
       const what = el("td", s.what), key = (/** @type {KeyboardEvent} */ event) => event.key === "Enter" && this.choose(i);
       what.style.paddingLeft = `${0.4 + s.depth * 0.8}em`;
-      return el(i === this.step ? "tr.chosen" : "tr", { "data-step": i, tabindex: "0", onclick: () => this.choose(i), onkeydown: key }, el("td", s.bit), el("td", s.width), el("td.bits", s.bits), what, el("td.is", s.value));
+      return el(i === this.step ? "tr.chosen" : "tr", { "data-step": i, tabindex: "0", onclick: () => this.choose(i), onkeydown: key }, el("td", s.bit), el("td", s.width), el("td.bits", { title: s.bits }, s.bits), what, el("td.is", s.value));
     }))), steps.length > most && el("p.soft", `and ${steps.length - most} more, which v2g exi explain shows`)];
   }
   /** @param {Connection} of @param {any} item */

@@ -95,7 +95,7 @@ class Bits {
     const began = this.place, end = this.octets.length * 8;
     if (kind === "signed") this.place++;
     if (kind === "unsigned" || kind === "signed") this.unsigned();
-    else if (kind === "binary") this.place += this.unsigned() * 8;
+    else if (kind === "binary") { const octets = this.unsigned(); this.place += octets * 8; } // in one expression the place of before would count
     else if (kind === "string") for (let left = this.unsigned() - 2; left > 0 && this.place < end; left--) this.unsigned();
     else if (kind === "padding") this.place += (8 - (began & 7)) & 7;
     else this.place = end;
