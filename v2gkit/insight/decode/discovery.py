@@ -9,6 +9,7 @@ from v2g.session.v2gtp import PayloadType
 from v2gkit.insight.decode.packets import Datagram
 
 TOPIC: Final = "discovery"
+_SHOWN: Final = 128  # octets of a datagram; the longest of the standard has 78
 _CLASSES: Final[dict[int, Callable[[bytes], sdp.Message]]] = {
     PayloadType.SDP_REQUEST: lambda octets: sdp.decode(sdp.Request, octets),
     PayloadType.SDP_RESPONSE: lambda octets: sdp.decode(sdp.Response, octets),
@@ -28,7 +29,7 @@ def heard(datagram: Datagram) -> tuple[dict[str, Any], tuple[str, int] | None] |
 def said(octets: bytes) -> tuple[dict[str, Any], tuple[str, int] | None]:
     """The facts of a V2GTP frame of discovery, and where it says that the station listens; an error where it is none."""
     kind = int.from_bytes(octets[2:4], "big")
-    facts: dict[str, Any] = {"payload_type": f"0x{kind:04X}", "octets": octets.hex()}
+    facts: dict[str, Any] = {"payload_type": f"0x{kind:04X}", "octets": octets[:_SHOWN].hex()}
     read = _CLASSES.get(kind)
     if read is None:
         return {**facts, "error": f"payload type 0x{kind:04X} is none of discovery"}, None

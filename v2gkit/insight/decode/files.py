@@ -253,14 +253,15 @@ def secrets(file: BinaryIO, name: str) -> Iterator[bytes | Remark]:
     try:
         if _read(file, 4) != PCAPNG:
             return
-        blocks = _Blocks(file, frozenset({_SECRETS}))
+        blocks, others = _Blocks(file, frozenset({_SECRETS})), False
         for kind, body in blocks:
             if kind != _SECRETS or len(body) < 8:
                 continue
             what, length = struct.unpack_from(blocks.order + "II", body)
             if what == _TLS_KEY_LOG:
                 yield body[8 : 8 + length]
-            else:
+            elif not others:
+                others = True
                 yield Remark(f"{name} carries secrets of type 0x{what:08X}; those of a TLS key log are read")
     except (_Damaged, EOFError, zlib.error, gzip.BadGzipFile):
         return  # where the packets are read, it is said

@@ -18,8 +18,8 @@ from v2gkit.insight.decode.meaning import Meaning, type_of
 from v2gkit.insight.decode.telling import Sessions, Telling
 from v2gkit.insight.octet_forms import Document, Piece
 
-# Text is kept while it is read, and so are the octets in it. A day of a chatty station has 50 MB.
-LARGEST: Final = 128 * 1024 * 1024  # octets
+# Text is kept while it is read, and hex takes thirty times as much beside it: 1 GB for so many octets. A log of 400,000 messages has them.
+LARGEST: Final = 32 * 1024 * 1024  # octets
 _STAMP: Final = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?\s?(Z|[+-]\d\d:?\d\d)?(?!\d)")
 _EPOCH: Final = re.compile(r"(?<![\w.])(1\d{9}\.\d{1,9})(?![\w.])")
 

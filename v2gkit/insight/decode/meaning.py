@@ -27,6 +27,10 @@ _ITEMS: Final = 200_000
 _BOUNDS: Final = Bounds({}, unusual=2 * 1024 * 1024, patience=200_000)
 # To guess means to read in every set and to write again. What a session begins with is short; the longest of -2 have 6 KB.
 _GUESSED: Final = 16 * 1024  # octets
+# Octets of one file that were no message in any way that was tried: frames of half a kilobyte, a hundred and more of them. To try all ways
+# takes up to 100 us an octet; beyond this they are tried as the standard has them, and no further than an error usually stands.
+INDULGENCE: Final = 64 * 1024
+_STERN: Final = Bounds({}, unusual=8 * 1024, patience=1_000)
 
 
 class Meaning(NamedTuple):
@@ -45,10 +49,18 @@ class Meaning(NamedTuple):
         return None if self.name is None else True if self.name.endswith("Req") else False if self.name.endswith("Res") else None
 
 
+class Indulgence:
+    """How many octets may still be tried in every way before they are called no message: what the sessions of one file share."""
+
+    def __init__(self) -> None:
+        self.octets = INDULGENCE
+
+
 class Interpreter:
     """Understands the frames of one connection in their order. `protocol` is the set of -2 or DIN, once it is known; "": neither."""
 
-    def __init__(self) -> None:
+    def __init__(self, indulgence: Indulgence | None = None) -> None:
+        self._indulgence = indulgence or Indulgence()
         self.protocol: str | None = None
         self._offered: dict[int, str] = {}
         self.needs_tls = False  # the car offered ISO 15118-20, or speaks it
@@ -71,7 +83,7 @@ class Interpreter:
         found = self._in(likely, octets)
         if found.message is not None and (not found.findings or self.protocol):
             return self._noted(found)
-        if len(octets) > _GUESSED:
+        if len(octets) > _GUESSED or self._indulgence.octets <= 0:
             return found
         refusal = found.error
         for mode in get_args(Mode):
@@ -83,14 +95,18 @@ class Interpreter:
             if self.protocol is None and guess.set in ENVELOPES and guess.sure.startswith("certain"):
                 self.protocol = guess.set
             return self._noted(_meaning(guess.set, guess.reading))
+        self._indulgence.octets -= len(octets)
         return found if self.protocol else found._replace(error=refusal)
 
     def _in(self, name: str, octets: bytes) -> Meaning:
         """The message in a set: as the standard has it, with what is tolerated, or in the dialect of another family of encoders."""
+        stern = self._indulgence.octets <= 0
         try:
-            return _meaning(name, receive(octets, schema_set(name), _BOUNDS, _ITEMS))
+            return _meaning(name, receive(octets, schema_set(name), _STERN if stern else _BOUNDS, _ITEMS))
         except DecodeError as error:
             refusal = str(error)
+        if stern:
+            return Meaning(name, None, None, error=refusal)
         try:
             return _meaning(name, Decoder(octets, schema_set(name), "interop", bounds=_BOUNDS, items=_ITEMS).read(False))
         except DecodeError:
@@ -101,6 +117,8 @@ class Interpreter:
             except DecodeError:
                 continue
             return found._replace(findings=(f"a message only as encoders of the family {dialect.name} write it", *found.findings))
+        if name != "app" or self.protocol:  # what may be no negotiation is tried elsewhere
+            self._indulgence.octets -= len(octets)
         return Meaning(name, None, None, error=refusal)
 
     def _noted(self, found: Meaning) -> Meaning:

@@ -21,7 +21,7 @@ from v2g.session.endpoint import Ended, Event, FrameReceived, FrameSent, Noted, 
 from v2g.session.errors import SessionError
 from v2g.session.link import Disconnected
 from v2g.session.trace import Record, Trace
-from v2gkit.insight.decode.meaning import ENVELOPES, Interpreter, Meaning
+from v2gkit.insight.decode.meaning import ENVELOPES, Indulgence, Interpreter, Meaning
 
 _SEQUENCE, _SETUP = "V2G_SECC_Sequence_Timeout", "V2G_SECC_CommunicationSetup_Timeout"
 # A message with what was tolerated is spelled here, without the count of elements by which others are left out: few octets, few elements.
@@ -36,6 +36,7 @@ class Sessions:
 
     def __init__(self, wall: Callable[[float], float], *, timed: bool = True, decoded: bool = True):
         self.wall, self.timed, self.decoded = wall, timed, decoded
+        self.indulgence = Indulgence()
         self._numbers = count(1)
 
     def another(self) -> "Telling":
@@ -47,7 +48,7 @@ class Telling:
     """The records of one session."""
 
     def __init__(self, number: int, sessions: Sessions):
-        self.interpreter = Interpreter()
+        self.interpreter = Interpreter(sessions.indulgence)
         self._timed, self._decoded = sessions.timed, sessions.decoded
         self._trace = Trace("secc", sessions.wall, GENERATIONS, connection=number, decoded=sessions.decoded)
         self._last: dict[bool, float] = {}  # by the car or not -> when its last frame was seen

@@ -5,6 +5,7 @@ import gzip
 import json
 import random
 import struct
+import tracemalloc
 from ipaddress import IPv6Address, ip_address
 from itertools import pairwise
 from pathlib import Path
@@ -328,6 +329,27 @@ def test_a_packet_beyond_reason_takes_no_memory(tmp_path: Path) -> None:
     assert names(told_of(tmp_path, octets)) == EXPECTED
     open_yet = pcap(frames(DIN_SAID, close=False)) + struct.pack("<IIII", 0, 0, 0x7FFFFFFF, 0x7FFFFFFF)
     assert "announces 2147483647 octets" in notes(told_of(tmp_path, open_yet), "capture")[0]["reason"]
+
+
+def test_a_block_that_is_packed_small_and_is_huge_takes_no_memory(tmp_path: Path) -> None:
+    zeros = struct.pack("<II", 0x0BAD, 2**26) + bytes(2**26 - 12) + struct.pack("<I", 2**26)
+    octets = gzip.compress(pcapng(tmp_path / "a.pcapng", frames(DIN_SAID)).read_bytes() + zeros, 1)
+    del zeros
+    tracemalloc.start()
+    told = told_of(tmp_path, octets)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert names(told) == EXPECTED
+    assert most < 2**23
+
+
+def test_frames_of_noise_are_tried_so_long_and_no_longer(tmp_path: Path) -> None:
+    """Whatever they cost, the next message is read; and what cannot be read spends the indulgence of the file."""
+    order = random.Random(3)
+    noise = [Said(True, frame(PayloadType.EXI, b"\x80\x9a\x02" + order.randbytes(8_000))) for _ in range(20)]
+    told = told_of(tmp_path, pcap(frames([*DIN_SAID[:4], *noise, DIN_SAID[4]])))
+    assert [each for each in names(told) if each[1] is not None] == EXPECTED
+    assert len([each for each in of(told, "frame") if "error" in each]) == 20
 
 
 def _captures() -> list[bytes]:
