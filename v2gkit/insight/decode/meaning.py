@@ -84,7 +84,8 @@ class Interpreter:
         if found.message is not None and (not found.findings or self.protocol):
             return self._noted(found)
         if len(octets) > _GUESSED or self._indulgence.octets <= 0:
-            return found
+            others = (self._in(name, octets) for name in exi_guess.BY_PAYLOAD_TYPE[int(PayloadType.EXI)] if name != likely)
+            return self._noted(next((other for other in others if other.message is not None), found))
         refusal = found.error
         for mode in get_args(Mode):
             try:

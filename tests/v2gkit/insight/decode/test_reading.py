@@ -163,6 +163,7 @@ def test_the_records_are_those_of_a_trace(tmp_path: Path) -> None:
     assert told[2]["requirement"] == ""  # of DIN, which has no TLS
     assert [each["set"] for each in of(told, "frame")] == ["app", "app", "din", "din", "din"]
     assert [each["gap"] for each in of(told, "frame")] == [None, 0.01, 0.01, 0.01, 0.01]
+    assert {each["performance"] for each in of(told, "frame") if each["set"] == "din"} == {None}
     assert told[-2]["message"]["V2G_Message"]["Body"] == {"ServiceDiscoveryReq": {}}
     assert (told[-1]["how"], told[-1]["closed_by"], told[-1]["well"]) == ("Broken off", "peer", False)
     assert "after ServiceDiscoveryReq" in told[-1]["error"]
@@ -213,6 +214,14 @@ def test_a_capture_that_begins_in_mid_session(tmp_path: Path, begin: int) -> Non
     told = told_of(tmp_path, pcap(frames(DIN_SAID)[begin:]))
     assert names(told) == EXPECTED[begin - 3 :]
     assert of(told, "connected")[0]["peer"] == list(CAR)
+
+
+def test_who_is_the_car_is_told_by_its_requests(tmp_path: Path) -> None:
+    """Not by ports, of which the lower is the car's here, nor by who is heard first."""
+    car, station = ("fe80::2", 1024), ("fe80::1", 65000)
+    told = told_of(tmp_path, pcap(frames(DIN_SAID, car, station)[4:]))
+    assert names(told) == EXPECTED[1:]
+    assert of(told, "connected")[0]["peer"] == list(car)
 
 
 def test_a_capture_that_begins_within_a_frame(tmp_path: Path) -> None:
