@@ -124,7 +124,9 @@ ROOMS: Mapping[str, Room] = {
         ("tests/v2gkit/station",),
     ),
     "v2gkit.insight": Room(
-        "from observation to page: recorder, captures, decoding, story, report", ("v2g.*", "pki", *COMMAND), ("tests/v2gkit/insight",)
+        "from observation to page: recorder, captures, decoding, story, report, viewer",
+        ("v2g.*", "pki", *COMMAND),
+        ("tests/v2gkit/insight",),
     ),
     "v2gkit.authorities": Room(
         "EST, OCSP, CPS, a contract office, certificates broken on purpose", ("v2g.*", "pki", *COMMAND), ("tests/v2gkit/authorities",)

@@ -17,6 +17,7 @@ GUIDES = (
     "docs/secc.md",
     "docs/evcc.md",
     "docs/ocpp.md",
+    "docs/viewer.md",
 )
 ELSEWHERE = {  # what needs more than an empty folder, and the test that has it
     "docs/pki.md": "tests/v2gkit/authorities/test_pki_cookbook.py",  # a foreign signature

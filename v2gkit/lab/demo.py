@@ -34,8 +34,7 @@ from v2g.session.endpoint import Event, FrameReceived
 from v2g.session.link import Observe, Observer
 from v2gkit.insight.narrator import LOOPS, Narrator
 from v2gkit.insight.recorder import Recorder
-from v2gkit.insight.report.page import page
-from v2gkit.insight.report.reading import stories
+from v2gkit.insight.viewer.report import written
 from v2gkit.insight.witness import Left, witnesses
 from v2gkit.wall import MOMENT, SharedClock, shared_clock, wall_of
 
@@ -391,5 +390,5 @@ def _judge_story(outcome: Outcome) -> None:
 
 def _report(plan: Plan, outcome: Outcome) -> None:
     report = plan.output / "report.html"
-    report.write_text(page(*stories(plan.output / "trace.jsonl")))
+    report.write_text(written(plan.output), encoding="utf-8")
     outcome.files["report"] = str(report)

@@ -1,5 +1,6 @@
 """The HTML page of stories. No script, font or picture comes from elsewhere."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import escape
 from importlib.resources import files
@@ -18,12 +19,23 @@ def shown(text: object) -> str:
 def page(*stories: Story) -> str:
     """The HTML document: one section per connection, and before several of them a list of their verdicts."""
     template = Template((files("v2gkit.insight.report") / "page.html").read_text())
-    return template.substitute(
-        style=(files("v2gkit.insight.report") / "style.css").read_text(),
-        title=shown(stories[0].title if len(stories) == 1 else f"{len(stories)} connections"),
-        overview=_overview(stories) if len(stories) > 1 else "",
-        connections="".join(_connection(story, number, alone=len(stories) == 1) for number, story in enumerate(stories)),
-    )
+    return template.substitute(style=style(), title=shown(title_of(stories)), content=content(*stories))
+
+
+def title_of(stories: Sequence[Story]) -> str:
+    """What a page about these stories is called."""
+    return stories[0].title if len(stories) == 1 else f"{len(stories)} connections"
+
+
+def content(*stories: Story) -> str:
+    """What the page holds, without its head and its style."""
+    overview = _overview(stories) if len(stories) > 1 else ""
+    return overview + "".join(_connection(story, number, alone=len(stories) == 1) for number, story in enumerate(stories))
+
+
+def style() -> str:
+    """The style sheet of the page."""
+    return (files("v2gkit.insight.report") / "style.css").read_text(encoding="utf-8")
 
 
 def _overview(stories: tuple[Story, ...]) -> str:

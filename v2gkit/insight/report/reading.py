@@ -28,21 +28,31 @@ _SHAPE: dict[str, Any] = {"connection": int, "at": int | float, "epoch": int | f
 
 def stories(trace: Path) -> tuple[Story, ...]:
     """The stories in a trace (JSON Lines), one per connection, in the order in which they began. Raises ValueError for no trace."""
+    return stories_in(records_of(trace), trace)
+
+
+def records_of(trace: Path) -> Iterator[Record]:
+    """The records of a trace; a last line that was cut off is left out. Raises ValueError for no trace."""
     try:
         text = trace.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(f"{trace} is no trace: octet {error.start} is no UTF-8; give the JSON Lines that --trace wrote") from None
+    return _records(trace, text)
+
+
+def stories_in(records: Iterable[Record], source: Path) -> tuple[Story, ...]:
+    """The stories in the records of a file, one per connection, in the order in which they began. Raises ValueError for none."""
     connections: list[list[Record]] = []
     present: dict[int, list[Record]] = {}  # number -> its connection; a car's after a pause has the number of the one before
-    for record in _records(trace, text):
+    for record in records:
         number = record["connection"]
         if record["type"] == "trace" or number not in present:
             present[number] = []
             connections.append(present[number])
         present[number].append(record)
     if not connections:
-        raise ValueError(f"{trace} holds no record: nobody has connected since it was made, or it is no trace")
-    return tuple(_story_in(trace, records) for records in connections)
+        raise ValueError(f"{source} holds no record: nobody has connected since it was made, or it is no trace")
+    return tuple(_story_in(source, each) for each in connections)
 
 
 def _story_in(trace: Path, records: list[Record]) -> Story:
@@ -57,7 +67,6 @@ def _story_in(trace: Path, records: list[Record]) -> Story:
 
 
 def _records(trace: Path, text: str) -> Iterator[Record]:
-    """The records of a trace; a last line that was cut off is left out."""
     *lines, rest = text.split("\n")
     for place, line in enumerate([*lines, rest] if rest else lines, 1):
         try:

@@ -1,6 +1,7 @@
 """One connection as view lines: its frames, its states and timers, its verdict, its title."""
 
 import base64
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -9,6 +10,7 @@ from v2gkit.insight.viewer import checks, marks
 from v2gkit.insight.viewer.curves import Curves
 from v2gkit.insight.viewer.session import Session
 from v2gkit.insight.viewer.shapes import Shaped, Shapes
+from v2gkit.insight.viewer.told import rounded
 
 Line = dict[str, Any]
 Record = Mapping[str, Any]
@@ -24,7 +26,7 @@ class Connection:
     def __init__(self, c: int, number: Any, source: str, shapes: Shapes, opening: Record) -> None:
         self.c, self.number, self.source = c, number if isinstance(number, int) else 0, source
         about = opening.get("about")
-        self.about: Mapping[str, Any] = about if isinstance(about, Mapping) else {}
+        self.about: Mapping[str, Any] = rounded(about) if isinstance(about, Mapping) else {}
         self.side = str(opening.get("side", "secc"))
         self.lane = marks.SIDES.get(self.side, "station")
         self.began, self.epoch = _number(opening.get("at")), _number(opening.get("epoch"))
@@ -41,7 +43,7 @@ class Connection:
         self._state = self._timer = ""
         self._said = False
         self.session = Session()
-        self.curves = Curves()
+        self.curves = Curves(metered=self.side == "csms")
 
     # --- whole lines ---
 
@@ -69,7 +71,10 @@ class Connection:
 
     def record(self, record: Record) -> Iterator[Line]:
         """The lines of one of its records. Raises whatever a record leads to that no trace has."""
-        self.at, self.now = float(record["at"]), float(record["epoch"])
+        at, now = float(record["at"]), float(record["epoch"])
+        if not (math.isfinite(at) and math.isfinite(now)):
+            raise ValueError("its time is no number")
+        self.at, self.now = at, now
         if not self._said:
             yield self.line()
         kind = record["type"]
@@ -95,6 +100,8 @@ class Connection:
     def happening(self, event: Record) -> Iterator[Line]:
         """The lines of what a CSMS logged while this connection stood."""
         self.now = max(self.now, _number(event.get("at")))
+        if self.side == "csms":
+            self.at = self.now
         yield self._placed(marks.happening(event))
         yield from self._series(self.curves.happening(event, self.now))
 
@@ -102,6 +109,9 @@ class Connection:
         """The lines of a trace that ends here, nothing for a connection that has its end."""
         if not self.over and self._said:
             self.over = True
+            if self.side == "csms":
+                yield self._verdict(True, "the log ends", "", "", "")
+                return
             ended = self.session.ended
             well = bool(ended) and "why" not in ended
             said = str(ended.get("how", "")) if ended else "the trace has no end"
@@ -145,7 +155,7 @@ class Connection:
             found = {"to": asked[0], "took": _short(self.at - asked[1])} | ({"limit": times.secc_performance} if times else {})
             self._answered = (f"{base}Req", self.at)
         if "limit" not in found and record.get("performance") is not None:
-            found["limit"] = float(record["performance"])
+            found["limit"] = _number(record["performance"])
         if record.get("timer"):
             found["timer"] = str(record["timer"])
         if self._state:
@@ -184,7 +194,7 @@ class Connection:
         if self._timer and self._timer != name:
             yield self._placed(marks.timer(self._timer, "stopped", None, self.lane, before))
         if name and (name != self._timer or state != before):
-            yield self._placed(marks.timer(name, "armed", None if limit is None else float(limit), self.lane, state))
+            yield self._placed(marks.timer(name, "armed", None if limit is None else _number(limit), self.lane, state))
         elif state != before:
             yield self._placed({"t": "mark", "lane": self.lane, "kind": "state", "name": state, "facts": {}, "text": f"waits for {state}"})
         self._timer = name
@@ -272,10 +282,12 @@ def _address(pair: Any) -> str:
 
 
 def _number(value: Any) -> float:
+    """A number of a record, 0 for anything else."""
     try:
-        return float(value)
+        found = float(value)
     except (TypeError, ValueError):
         return 0.0
+    return found if math.isfinite(found) else 0.0
 
 
 def _short(value: float) -> float:

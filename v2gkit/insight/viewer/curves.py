@@ -4,6 +4,7 @@ A curve is a step: each point holds until the next. Points come in the order of 
 line says `from` when.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -24,19 +25,21 @@ LABELS: Final = {"charging": "charging", "discharging": "discharging"}
 
 
 class Curves:
-    """Makes the lines of curves from messages, facts and frames of OCPP as they come."""
+    """Makes the lines of curves from messages, facts and frames of OCPP as they come. `metered`: power is what a meter told a CSMS."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, metered: bool = False) -> None:
+        self._metered = metered
         self.limits = Limits()
         self._request: Any = None  # of the charge loop, that is open
         self._requested = self._answered = 0.0  # epoch s of the latest request of a loop, and of the latest response that counts
-        self._looping = self._started = False
+        self._looping = self._started = self._stated = False
         self._sample: tuple[float, float] | None = None  # since when (epoch s) which power (W) flows
         self._energy = [0.0, 0.0]  # Wh in, out
         self._last: dict[str, Any] = {}  # name of a curve -> its latest value
         self._exchanges = 0
         self._offers: list[tuple[str, Tuple]] = []
         self._currency = ""
+        self._prices: Tuple | None = None  # the offer whose prices are shown
 
     def energies(self) -> list[tuple[str, str]]:
         """Energy in and out as facts for people."""
@@ -70,7 +73,7 @@ class Curves:
             self._started = said.ChargeProgress.value == "Start"
             if said.EVPowerProfile is not None:
                 yield from self._profile(said.EVPowerProfile, now)
-        elif name.endswith("Res"):
+        if "_ChargeLoop" not in name:
             yield from self._other(name, now)
 
     def _loop(self, response: Any, now: float) -> Iterator[Line]:
@@ -81,7 +84,7 @@ class Curves:
         measured, given = hasattr(response, "EVSEPresentCurrent"), hasattr(response, "EVPCPowerRequest")
         since = now if given or (measured and not self._answered) else self._answered if measured else self._requested
         self._flows(since, power)
-        self._answered, self._looping = now, True
+        self._answered, self._looping, self._stated = now, True, not (measured or given)
         yield from self._point("power", "Power", "W", "power", since, power)
         self.limits.station(_mode(response, "CLResControlMode"))
         yield from self._limited(now)
@@ -92,13 +95,14 @@ class Curves:
             yield from self._point("limited-by", "Limited by", "", "limited-by", since, word)
 
     def _other(self, name: str, now: float) -> Iterator[Line]:
-        """A response outside the loop: where it ends the loop, power has flowed until now."""
-        beside = name.removesuffix("Res") in _BESIDE or (name == "PowerDeliveryRes" and self._started)
-        if self._looping and not beside:
+        """A message outside the loop. Where it ends the loop power has flowed until now: what a car states of AC until its request."""
+        base, ends = name[:-3], name.endswith("Req") == self._stated
+        beside = base in _BESIDE or (base == "PowerDelivery" and self._started)
+        if self._looping and ends and not beside:
             self._looping = False
             self._flows(now, 0.0)
             yield from self._point("power", "Power", "W", "power", now, 0.0)
-        if not self._looping:
+        if not self._looping and name.endswith("Res"):
             self._answered = now
 
     def _flows(self, since: float, power: float) -> None:
@@ -155,6 +159,9 @@ class Curves:
                     yield {"name": f"{base} {way}", "points": [], "role": "offer", "until": round(now, 3)}
 
     def _priced(self, offer: Tuple, now: float) -> Iterator[Line]:
+        if offer is self._prices:
+            return
+        self._prices = offer
         unit = f"{self._currency or 'currency'}/kWh"
         for role, label, steps in (
             ("import-price", "Import price", offer.import_price),
@@ -183,7 +190,9 @@ class Curves:
             self.limits.outlet(facts.get("limits") or {})
             yield from self._limited(now)
         elif name == "SetpointChanged":
-            yield from self._point("asked setpoint", "Setpoint asked of the station", "W", "asked", now, facts.get("power"))
+            power = facts.get("power")  # None: it is left to the car
+            value = None if power is None else float(power)
+            yield from self._point("asked setpoint", "Setpoint asked of the station", "W", "asked", now, value)
         elif name == "ScheduleReady":
             tuples: Any = facts.get("offer", {}).get("tuples") or ({},)
             for way in LABELS:
@@ -193,13 +202,34 @@ class Curves:
     def ocpp(self, record: Mapping[str, Any], now: float) -> Iterator[Line]:
         """The lines of a frame of OCPP: what a charging profile asks for."""
         payload = record.get("payload")
+        if self._metered and isinstance(payload, Mapping):
+            yield from self._sampled(payload)
         if record.get("action") == "SetChargingProfile" and isinstance(payload, Mapping) and "chargingProfile" in payload:
             yield from self._asked(payload["chargingProfile"], now)
 
     def happening(self, event: Mapping[str, Any], now: float) -> Iterator[Line]:
         """The lines of what a CSMS logged."""
-        if event.get("topic") == "profile" and isinstance(event.get("facts"), Mapping):
-            yield from self._asked(event["facts"], now)
+        facts = event.get("facts")
+        if not isinstance(facts, Mapping):
+            return
+        if event.get("topic") == "profile":
+            yield from self._asked(facts, now)
+        elif self._metered:
+            yield from self._sampled(facts)
+
+    def _sampled(self, payload: Mapping[str, Any]) -> Iterator[Line]:
+        """Power and state of charge as a meter sampled them."""
+        for sample in payload.get("meterValue") or ():
+            at = _epoch(sample.get("timestamp"))
+            values = {each.get("measurand"): _watts(each) for each in sample.get("sampledValue") or ()}
+            if at is None or at < self._requested:
+                continue  # what was kept while the connection was lost comes late
+            self._requested = at
+            into, out = values.get("Power.Active.Import"), values.get("Power.Active.Export")
+            if into is not None or out is not None:
+                yield from self._point("power", "Power by the meter", "W", "power", at, (into or 0.0) - abs(out or 0.0))
+            if "SoC" in values:
+                yield from self._point("soc", "State of charge", "%", "soc", at, values["SoC"])
 
     def _asked(self, profile: Mapping[str, Any], now: float) -> Iterator[Line]:
         """A charging profile: as a limit of the CSMS where it is one of the station, else as what it asks of this session."""
@@ -251,15 +281,18 @@ def _signed(steps: Steps, way: str) -> Steps:
 
 
 def _plan(name: str, label: str, unit: str, role: str, steps: Steps) -> Line:
-    points = [[round(a, 3), _plain(value)] for a, _, value in steps[:POINTS]]
-    until = steps[min(len(steps), POINTS) - 1][1]
+    steps = tuple(step for step in steps[:POINTS] if math.isfinite(step[0]) and math.isfinite(step[1])) or ((0.0, 0.0, 0.0),)
+    points = [[round(a, 3), _plain(value)] for a, _, value in steps]
+    until = steps[-1][1]
     points.append([round(until, 3), points[-1][1]])
     return {"name": name, "label": label, "unit": unit, "points": points, "step": True, "role": role, "until": round(until, 3)}
 
 
 def _plain(value: Any) -> Any:
-    """A value without the noise of floats, and without a negative zero."""
-    return round(value, 6) + 0.0 if isinstance(value, float) else value
+    """A value without the noise of floats, and without a negative zero; None for what is no number."""
+    if isinstance(value, float):
+        return round(value, 6) + 0.0 if math.isfinite(value) else None
+    return value
 
 
 def _from(plan: Line, now: float) -> Line:
@@ -290,6 +323,12 @@ def _periods(schedule: Mapping[str, Any], start: float, key: str) -> Steps:
         if value is not None:
             found.append((start + period["startPeriod"], start + following, float(value)))
     return tuple(found)
+
+
+def _watts(sampled: Mapping[str, Any]) -> float:
+    unit = sampled.get("unitOfMeasure") or {}
+    thousand = str(unit.get("unit", "")).startswith("k")
+    return float(sampled["value"]) * (1000.0 if thousand else 1.0) * 10.0 ** int(unit.get("multiplier") or 0)
 
 
 def _epoch(text: Any) -> float | None:

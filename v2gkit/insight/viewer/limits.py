@@ -1,5 +1,6 @@
 """The limits of power in a session, whose they are, and which of them binds."""
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -36,7 +37,7 @@ class Limits:
         """Take the limits that were set for the outlet."""
         for way, key in zip(WAYS, ("charge_power", "discharge_power"), strict=True):
             if limits.get(key) is not None:
-                self._now["csms", way] = abs(float(limits[key]))
+                self._now["csms", way] = abs(float(limits[key]))  # infinite: there is none
 
     def _take(self, whose: str, mode: Any) -> None:
         for way, field in zip(WAYS, _FIELDS[whose], strict=True):
@@ -48,6 +49,8 @@ class Limits:
     def stated(self) -> Iterator[tuple[str, str, float]]:
         """Name, label and value (W, below zero for discharging) of each."""
         for (whose, way), value in self._now.items():
+            if not math.isfinite(value):
+                continue
             yield f"{_NAMES[whose]} {way}", f"{_LABELS[whose]}, {way}", -value if way == "discharging" else value
 
     def word(self, power: float, now: float, request: Any, response: Any) -> str:

@@ -45,7 +45,25 @@ class Lines:
 
     def record(self, record: Any) -> Iterator[Line]:
         """The lines of one record, whatever it is."""
-        told = self._told(record)
+        yield from self._guarded(self._told(record), record)
+
+    def logged(self, event: Any) -> Iterator[Line]:
+        """The lines of what a CSMS logged, in a connection of its own for each station."""
+        yield from self._guarded(self._logged(event), event)
+
+    def happening(self, event: Any) -> Iterator[Line]:
+        """The lines of what a CSMS logged of the connection that stands at its station, none where that is not certain."""
+        standing = [each for each in self.connections.values() if not each.over]
+        meant = [each for each in standing if each.about.get("evse") == event.get("station")] or standing
+        if len(meant) == 1:
+            yield from self._guarded(self._cited(meant[0].happening(event)), event)
+
+    def close(self) -> Iterator[Line]:
+        """The lines at the end of the input: connections without an end say so."""
+        for connection in self.connections.values():
+            yield from self._cited(connection.cut_off())
+
+    def _guarded(self, told: Iterator[Line], record: Any) -> Iterator[Line]:
         while True:
             try:
                 line = next(told)
@@ -56,10 +74,15 @@ class Lines:
                 return
             yield line
 
-    def close(self) -> Iterator[Line]:
-        """The lines at the end of the input: connections without an end say so."""
-        for connection in self.connections.values():
-            yield from self._cited(connection.cut_off())
+    def _logged(self, event: Any) -> Iterator[Line]:
+        at, station = float(event["at"]), str(event.get("station") or "")
+        connection = self.connections.get(station)
+        if connection is None:
+            opening = {"side": "csms", "at": at, "epoch": at, "about": {"station": station} if station else {}}
+            connection = self.connections[station] = Connection(next(self.book.numbers), 0, self.source, self.book.shapes, opening)
+            connection.title = "What the CSMS logged"
+            yield connection.line()
+        yield from self._cited(connection.happening(event))
 
     def _told(self, record: Any) -> Iterator[Line]:
         number = record["connection"]

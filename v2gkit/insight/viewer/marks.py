@@ -69,7 +69,7 @@ def happening(event: Record) -> Mark:
 
 
 def _mark(kind: str, lane: str, name: str, facts: Any, text: str, requirement: str | None = "", to: str = "") -> Mark:
-    found: Mark = {"t": "mark", "lane": lane, "kind": kind, "name": name, "facts": facts, "text": text}
+    found: Mark = {"t": "mark", "lane": lane, "kind": kind, "name": name, "facts": rounded(facts), "text": text}
     if to:
         found["to"] = to
     if requirement:
@@ -78,7 +78,7 @@ def _mark(kind: str, lane: str, name: str, facts: Any, text: str, requirement: s
 
 
 def _event(record: Record, lane: str) -> Mark:
-    name, facts = str(record["name"]), rounded(record.get("facts") or {})
+    name, facts = str(record["name"]), record.get("facts") or {}
     if name == "Objected":
         objection = facts["objection"]
         told = f"{facts['request']} is answered {facts['code']}: {objection['reason']}"
@@ -87,7 +87,7 @@ def _event(record: Record, lane: str) -> Mark:
 
 
 def _fact(record: Record, lane: str) -> Mark:
-    name, facts = str(record["name"]), rounded(record.get("facts") or {})
+    name, facts = str(record["name"]), record.get("facts") or {}
     hardware = name in TOLD_BY_HARDWARE
     return _mark(
         "fact",

@@ -1,6 +1,7 @@
 """Values of records in a few words, and the requirements that they cite."""
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -16,8 +17,13 @@ def short(name: object, facts: object) -> str:
 
 
 def rounded(value: Any) -> Any:
-    """A value of a record with the digits that people read: six of a float, and the milliseconds of a moment."""
+    """A value of a record with the digits that people read: six of a float, and the milliseconds of a moment.
+
+    What is no number of JSON (no limit is infinite) becomes its name.
+    """
     if isinstance(value, float):
+        if not math.isfinite(value):
+            return str(value)
         return round(value, 3) if abs(value) >= 1e6 else float(f"{value:.6g}")
     if isinstance(value, Mapping):
         return {key: rounded(each) for key, each in value.items()}

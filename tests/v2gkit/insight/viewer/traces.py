@@ -18,7 +18,8 @@ HERE, THERE = ("::1", 15118), ("::1", 50000)
 def pair(service: str = "DC_BPT", control: str = "Scheduled", way: str = "PnC", **options: Any) -> Pair:
     """A session that is over."""
     wish = options.pop("wish", {})
-    return Pair(car(service, control, way, **wish), given=VERIFIER, **options)
+    given = {**VERIFIER, **options.pop("given", {})}
+    return Pair(car(service, control, way, **wish), given=given, **options)
 
 
 def of_station(done: Pair) -> list[Record]:
