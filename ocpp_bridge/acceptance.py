@@ -5,13 +5,16 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
 
-from ocpp_bridge.profiles import DEFAULT, EXTERNAL, FOLLOWED, MODES, PHASES, RECURRENCE, STATION, TX, Outlet, Profiles, Rejected, beyond
+from ocpp_bridge.periods import FOLLOWED, MODES, PHASES, Outlet, beyond
+from ocpp_bridge.profiles import DEFAULT, EXTERNAL, RECURRENCE, STATION, TX, Profiles, Rejected
 from ocpp_bridge.schemas import Payload
 from ocpp_bridge.times import epoch
 
 PURPOSES: Final = (TX, DEFAULT, STATION, EXTERNAL)
 CAPS: Final = {STATION: ("ChargingOnly",), EXTERNAL: ("ChargingOnly", "ExternalLimits")}  # modes of what caps and does not steer
-UNSUPPORTED: Final = ("useLocalTime", "randomizedDelay", "limitAtSoC")
+UNSUPPORTED: Final = ("useLocalTime", "randomizedDelay", "limitAtSoC", "minChargingRate", "salesTariff", "priceLevelSchedule")
+UNSUPPORTED_IN_PERIODS: Final = ("evseSleep", "preconditioningRequest", "setpointReactive")
+PERIODS_MAXIMUM: Final = 1024  # of a schedule, SmartChargingCtrlr.PeriodsPerSchedule
 PROFILES_MAXIMUM: Final = 100  # SmartChargingCtrlr.Entries: bounds what a CSMS can make us hold
 STACK_LEVEL_MAXIMUM: Final = 100
 NUMBER_MAXIMUM: Final = 1e10  # of W, A or s in a profile: 300 years, 10 GW. Beyond it the arithmetic is spoilt and nothing is meant
@@ -86,7 +89,7 @@ def _unreckonable(case: Case) -> bool:
 
 def _unordered(schedule: Payload) -> bool:
     starts = [period["startPeriod"] for period in schedule["chargingSchedulePeriod"]]
-    return starts[0] != 0 or any(later <= earlier for earlier, later in pairwise(starts))
+    return starts[0] != 0 or any(later <= earlier for earlier, later in pairwise(starts)) or schedule.get("duration", 1) <= 0
 
 
 def _mode(period: Payload) -> str:
@@ -111,7 +114,16 @@ def _at_dc(case: Case, faulty: Callable[[Payload], bool]) -> bool:
 
 
 def _phased(schedule: Payload) -> bool:
-    return any({"numberPhases", "phaseToUse"} & period.keys() for period in schedule["chargingSchedulePeriod"])
+    return any({"numberPhases", "phaseToUse"} & period.keys() or _by_phase(period) for period in schedule["chargingSchedulePeriod"])
+
+
+def _by_phase(period: Payload) -> bool:
+    return any(name.endswith(PHASES[1:]) for name in period)
+
+
+def _gives(period: Payload) -> bool:
+    """Whether a period that is to charge alone speaks of discharging or of a power to follow."""
+    return _mode(period) == "ChargingOnly" and any(name.startswith(("dischargeLimit", "setpoint")) for name in period)
 
 
 def _doubled(case: Case) -> bool:
@@ -148,6 +160,15 @@ def _full(case: Case) -> bool:
     return len(case.profiles.held) >= PROFILES_MAXIMUM and case.profile["id"] not in case.profiles.held
 
 
+def _backwards(case: Case) -> bool:
+    return {"validFrom", "validTo"} <= case.profile.keys() and epoch(case.profile["validFrom"]) >= epoch(case.profile["validTo"])
+
+
+def _same_ids(case: Case) -> bool:
+    ids = [schedule["id"] for schedule in case.schedules]
+    return len(set(ids)) < len(ids)
+
+
 CHECKS: Final[tuple[tuple[str, str, Callable[[Case], bool]], ...]] = (
     ("InvalidValue", f"a time is none, or a number exceeds {NUMBER_MAXIMUM:g}", _unreckonable),
     ("InvalidValue", "no EVSE has this id", lambda c: c.evse != 0 and c.evse not in c.outlets),
@@ -158,8 +179,17 @@ CHECKS: Final[tuple[tuple[str, str, Callable[[Case], bool]], ...]] = (
     ("TxNotFound", "no such transaction runs at this EVSE", _elsewhere),
     ("InvalidStackLevel", f"at most {STACK_LEVEL_MAXIMUM}", lambda c: c.profile["stackLevel"] > STACK_LEVEL_MAXIMUM),
     ("InvalidSchedule", "only a TxProfile carries alternatives", lambda c: c.purpose != TX and len(c.schedules) > 1),
+    ("InvalidValue", "ChargingStationMaxProfile is for the whole station, EVSE 0", lambda c: c.purpose == STATION and c.evse != 0),
+    ("InvalidProfile", "ChargingStationMaxProfile is not Relative", lambda c: c.purpose == STATION and c.kind == "Relative"),
+    ("InvalidProfile", "validFrom lies before validTo", _backwards),
+    ("InvalidSchedule", "two schedules have one id", _same_ids),
+    (
+        "TooManyElements",
+        f"at most {PERIODS_MAXIMUM} periods in a schedule",
+        lambda c: any(len(schedule["chargingSchedulePeriod"]) > PERIODS_MAXIMUM for schedule in c.schedules),
+    ),
     ("UnsupportedRateUnit", "this EVSE is limited in W", lambda c: _at_dc(c, lambda schedule: schedule["chargingRateUnit"] == "A")),
-    ("InvalidSchedule", "periods begin at 0 and ascend", lambda c: any(map(_unordered, c.schedules))),
+    ("InvalidSchedule", "periods begin at 0 and ascend, a duration is above 0", lambda c: any(map(_unordered, c.schedules))),
     ("InvalidSchedule", "Absolute and Recurring need startSchedule", _unanchored),
     ("InvalidSchedule", "Relative has no startSchedule", _anchored),
     (
@@ -174,12 +204,18 @@ CHECKS: Final[tuple[tuple[str, str, Callable[[Case], bool]], ...]] = (
         "not supported: " + ", ".join(UNSUPPORTED),
         lambda c: any(s.get(name) for s in c.schedules for name in UNSUPPORTED),
     ),
-    ("InvalidSchedule", "evseSleep is not supported", lambda c: any(period.get("evseSleep") for period in c.periods)),
+    (
+        "InvalidSchedule",
+        "not supported: " + ", ".join(UNSUPPORTED_IN_PERIODS),
+        lambda c: any(value and name.startswith(UNSUPPORTED_IN_PERIODS) for period in c.periods for name, value in period.items()),
+    ),
+    ("InvalidValue", "numberPhases is 1 to 3", lambda c: any(not 1 <= period.get("numberPhases", 3) <= 3 for period in c.periods)),
     ("NoPhaseForDC", "phases mean nothing at DC", lambda c: _at_dc(c, _phased)),
     ("UnsupportedParam", "phaseToUse is not supported", lambda c: any("phaseToUse" in period for period in c.periods)),
     ("UnsupportedParam", "the station balances no load", lambda c: any(_mode(period) == "LocalLoadBalancing" for period in c.periods)),
     ("InvalidOperationMode", "not supported, or not for this purpose", _wrong_mode),
     ("InvalidSchedule", "ChargingOnly needs limit, the Central modes setpoint", lambda c: any(map(_incomplete, c.periods))),
+    ("InvalidSchedule", "ChargingOnly knows no dischargeLimit and no setpoint", lambda c: any(map(_gives, c.periods))),
     ("InvalidSchedule", "the setpoint lies outside dischargeLimit and limit", lambda c: any(map(beyond, c.periods))),
     ("PhaseConflict", "values of single phases are for a TxProfile", lambda c: c.purpose != TX and any(map(_of_a_phase, c.periods))),
     ("DuplicateProfile", "purpose and stack level are taken by another id", lambda c: c.purpose != TX and _doubled(c)),

@@ -192,7 +192,7 @@ class Bridge:
             moments += [charger.moment(wall) for wall in (evse.next_edge, self._pull_due(evse)) if wall is not None]
             session = evse.session
             moments += [session.patience, session.steer_due, session.held[0] if session.held else None] if session else []
-            moments += [transactions.sample_moment(charger, evse), evse.remote_due if evse.remote else None]
+            moments += [transactions.sample_moment(charger, evse), evse.remote_due if evse.remote else None, evse.profiles_due]
         return min((moment for moment in moments if moment is not None), default=None)
 
     def tick(self, now: float) -> None:
@@ -218,6 +218,7 @@ class Bridge:
         if session is not None and session.patience is not None and now >= session.patience:
             charger.note(f"EVSE {evse.id}: no profile of the CSMS within {charger.patience:g} s, the station goes on without")
             charging.fall_back(charger, evse, now)
+        charging.apply_due(charger, evse, now)
         looking = session is not None and session.steer_due is not None and now >= session.steer_due
         if looking or (evse.next_edge is not None and wall >= evse.next_edge):
             steering.steer(charger, evse, now)

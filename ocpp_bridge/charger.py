@@ -13,7 +13,8 @@ from typing import Any, Final, Literal
 from ocpp_bridge.device_model import DeviceModel
 from ocpp_bridge.mapping import Sample, transfers
 from ocpp_bridge.outbox import Call, Outbox
-from ocpp_bridge.profiles import MODES, Composite, Outlet, Period, Profiles
+from ocpp_bridge.periods import MODES, Composite, Fallback, Outlet, Period, RanOut
+from ocpp_bridge.profiles import Profiles
 from ocpp_bridge.ration import Ration
 from ocpp_bridge.schemas import Payload, Version
 from ocpp_bridge.times import Clock
@@ -61,6 +62,7 @@ class Transaction:
     stop_trigger: str = ""
     mode: str = ""  # operationMode last told
     told: Period | None = None  # the composite last told
+    told_at: float = -math.inf  # monotonic s, when
     cost: float | None = None
 
 
@@ -95,6 +97,8 @@ class Session:
     steer_due: float | None = None  # monotonic s; the local plan is looked at anew
     steered: tuple[float | None, ...] = ()  # W, the setpoint as last told
     limits: Limits | None = None  # as last told
+    ran_out: RanOut = field(default_factory=RanOut)  # what holds where no profile leads the car any more
+    lapsed: bool = False  # that holds at present
 
 
 @dataclass(slots=True)
@@ -115,7 +119,9 @@ class Evse:
     sample: Sample = field(default_factory=Sample)
     sample_due: float | None = None  # epoch s of the station's own clock, whose speed may change until then
     sampled: float = 0.0  # monotonic s of the last sample
-    next_edge: float | None = None  # epoch s, when the composite says something else
+    next_edge: float | None = None  # epoch s, when the composite may say something else
+    profiles_due: float | None = None  # monotonic s, when profiles that have changed take effect
+    profiles_applied: float = -math.inf  # monotonic s, when they last did
     operative: bool = True
     faulted: str = ""  # why the outlet serves nobody
     status: str = "Available"
@@ -179,6 +185,7 @@ class Charger:
     owner: Payload | None = None  # idToken of whoever plugs in, where nobody shows another: a wallbox at home
     v2x_unasked: bool = False  # let cars discharge where the CSMS did not say allowedEnergyTransfer
     patience: float = 20.0  # s that the CSMS has to send a schedule; the car waits 60 s at most (V2G_EVCC_Ongoing_Timeout)
+    fallback: Fallback = "local"  # how cars go on whose profile has run out
     version: Version = "ocpp2.1"
     variables: DeviceModel = field(init=False)
     profiles: Profiles = field(default_factory=Profiles)

@@ -13,10 +13,12 @@ from typing import Any, Final
 
 from ocpp_bridge import steering, transactions
 from ocpp_bridge.acceptance import judge
-from ocpp_bridge.charger import Charger, Evse, PlanWanted
-from ocpp_bridge.mapping import HORIZON, Wish, chosen_of, needs_of, offer_of, prices_of, tuple_of
+from ocpp_bridge.charger import Charger, Evse
+from ocpp_bridge.mapping import Wish, chosen_of, needs_of, offer_of, prices_of, tuple_of
 from ocpp_bridge.outbox import Call
-from ocpp_bridge.profiles import TX, Composite, Rejected
+from ocpp_bridge.periods import Composite
+from ocpp_bridge.planning import composite, end_of, locally, theirs
+from ocpp_bridge.profiles import TX, Rejected
 from ocpp_bridge.schemas import Payload
 from ocpp_bridge.times import timestamp
 from secc.station import NeedsChanged, RenegotiationAsked, ScheduleChosen, ScheduleReady
@@ -28,7 +30,9 @@ from v2g.services import SERVICES
 
 DEPARTURE_CHANGE: Final = 60.0  # s; less is the rounding of a car that counts down in seconds
 NEEDS_AGAIN: Final = 60.0  # s between two NotifyEVChargingNeeds of a charge loop: a car may change its mind every 250 ms
-REACH: Final = 2 * HORIZON  # s; a composite looks no further, however late the departure
+SETTLING: Final = (
+    0.1  # s between two times that changed profiles take effect: a CSMS that installs a thousand moves the cars ten times a second
+)
 
 
 # --- needs ---
@@ -98,7 +102,7 @@ def _tell_needs(charger: Charger, evse: Evse, now: float, since: float | None = 
     assert session is not None
     assert session.needs is not None
     assert session.selected is not None
-    wish = Wish(_theirs(charger, session.needs), session.selected, evse.limits, evse.services)
+    wish = Wish(theirs(charger, session.needs), session.selected, evse.limits, evse.services)
     payload = needs_of(evse.id, wish, charger.version)
     if since is not None and charger.version == "ocpp2.1":
         payload["timestamp"] = timestamp(since)
@@ -155,11 +159,19 @@ def install(charger: Charger, evse: int, profile: Payload, now: float) -> None:
 
 
 def profiles_changed(charger: Charger, evse: int, now: float) -> None:
-    """Let a change in the profiles of an EVSE (0: all) take effect on its session."""
+    """Let a change in the profiles of an EVSE (0: all) take effect on its session: now, or together with what comes within a moment."""
     charger.variables["SmartChargingCtrlr.Entries[ChargingProfiles]"] = str(len(charger.profiles.held))
     for each in charger.evses.values():
         if evse in (0, each.id):
-            apply_profiles(charger, each, now)
+            waits = each.session is not None and each.session.asked  # a car for its schedule
+            each.profiles_due = now if waits else max(now, each.profiles_applied + SETTLING)
+            apply_due(charger, each, now)
+
+
+def apply_due(charger: Charger, evse: Evse, now: float) -> None:
+    """Let changed profiles take effect whose time has come."""
+    if evse.profiles_due is not None and now >= evse.profiles_due:
+        apply_profiles(charger, evse, now)
 
 
 def bring(charger: Charger, evse: Evse, now: float) -> None:
@@ -182,30 +194,14 @@ def _tx_schedules(charger: Charger, evse: Evse) -> list[Payload]:
     return list(max(mine, key=lambda held: held.profile["stackLevel"]).profile["chargingSchedule"]) if mine else []
 
 
-def _theirs(charger: Charger, needs: Needs) -> Needs:
-    """The needs by the clock of the CSMS."""
-    own, skew = needs.energy_offer, charger.skew
-    sold = None if own is None else replace(own, power=_later(own.power, skew), price=_later(own.price, skew))
-    return replace(needs, departure=None if needs.departure is None else needs.departure + skew, energy_offer=sold)
-
-
-def _later(series: Series, seconds: float) -> Series:
-    return replace(series, start=series.start + seconds)
-
-
-def _end(charger: Charger, needs: Needs, wall: float) -> float:
-    departure = _theirs(charger, needs).departure
-    return min(max(wall + HORIZON if departure is None else departure, wall + 1.0), wall + REACH)
-
-
 def ready(charger: Charger, evse: Evse, now: float) -> None:
     """Offer the car the schedules that the CSMS sent."""
     session = evse.session
     assert session is not None
     assert session.needs is not None
-    until, schedules = _end(charger, session.needs, charger.wall(now)), _tx_schedules(charger, evse)
+    until, schedules = end_of(charger, session.needs, charger.wall(now)), _tx_schedules(charger, evse)
     session.schedules = schedules
-    session.composites = [steering.composite(charger, evse, now, until, place) for place in range(len(schedules))]
+    session.composites = [composite(charger, evse, now, until, place, by_csms=True) for place in range(len(schedules))]
     tuples = [tuple_of(place + 1, each, schedules[place], session.needs, evse.limits) for place, each in enumerate(session.composites)]
     tuples = [_shifted(each, -charger.skew) for each in tuples]
     _offered(charger, evse, offer_of(tuples, schedules, session.needs, until - charger.skew), now, by_csms=True)
@@ -216,19 +212,6 @@ def _shifted(offered: Tuple, seconds: float) -> Tuple:
     times = {name: getattr(offered, name) for name in ("charging", "discharging", "import_prices", "export_prices")}
     changes: dict[str, Any] = {name: series.shift(seconds) for name, series in times.items() if series is not None}
     return replace(offered, **changes)
-
-
-def locally(charger: Charger, evse: Evse, now: float) -> None:
-    """Have the station make a schedule itself, within the present profiles."""
-    session = evse.session
-    assert session is not None
-    assert session.needs is not None
-    session.patience, session.planning = None, charger.number()
-    wall = charger.wall(now)
-    signals = steering.signals_of(steering.composite(charger, evse, now, _end(charger, session.needs, wall)), -charger.skew)
-    charger.plans.append(
-        PlanWanted(evse.id, session.planning, session.needs, charger.site.at(wall - charger.skew), wall - charger.skew, signals)
-    )
 
 
 def take_plan(charger: Charger, evse: Evse, number: int, offer: Offer, plan: Plan | None, now: float) -> None:
@@ -293,6 +276,7 @@ def _followed(said: Composite, evse: Evse) -> Series:
 def apply_profiles(charger: Charger, evse: Evse, now: float) -> None:
     """Let changed profiles of an EVSE reach the car in the way that its control mode allows."""
     session = evse.session
+    evse.profiles_due, evse.profiles_applied = None, now
     if session is None or session.needs is None or session.selected is None:
         evse.next_edge = None
         return
@@ -317,8 +301,8 @@ def _other(charger: Charger, evse: Evse, schedules: list[Payload], now: float) -
         return bool(schedules) and _prices(schedules) != _prices(session.schedules)
     if session.by_csms != bool(schedules) or len(schedules) != len(session.schedules):
         return True
-    wall, until = charger.wall(now), _end(charger, session.needs, charger.wall(now))
-    fresh = [steering.composite(charger, evse, now, until, place) for place in range(len(schedules))]
+    wall, until = charger.wall(now), end_of(charger, session.needs, charger.wall(now))
+    fresh = [composite(charger, evse, now, until, place, by_csms=True) for place in range(len(schedules))]
     return any(
         new.from_(wall) != old.from_(wall) or a.get("absolutePriceSchedule") != b.get("absolutePriceSchedule")
         for new, old, a, b in zip(fresh, session.composites, schedules, session.schedules, strict=True)

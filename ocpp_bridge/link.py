@@ -102,6 +102,7 @@ class Link:
             self._traced("in", text if isinstance(text, str) else text.hex())
             self._tell(self._exchange.receive(text))
             self._changed.set()
+            await asyncio.sleep(0)  # however many frames have come, sessions are served between two of them
 
     async def _write(self) -> str:
         loop = asyncio.get_running_loop()

@@ -4,6 +4,7 @@ Units: OCPP counts in W, Wh, V and A like we do. Signs: + is into the EV on both
 magnitudes and `dischargeLimit` is not above 0.
 """
 
+import heapq
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from ocpp_bridge.energy_offer import energy_offer_of
-from ocpp_bridge.profiles import Composite, Period
+from ocpp_bridge.periods import Composite, Period
 from ocpp_bridge.schemas import Payload, Version
 from ocpp_bridge.times import epoch, timestamp
 from secc.station import (
@@ -174,15 +175,39 @@ def _power(value: float, version: Version) -> Payload:
 def in_fewer_steps(series: Series, points: int) -> Series:
     """A series of powers in at most `points` steps: neighbours are joined at the lower magnitude, first those that lose least energy."""
     steps = [[end - start, value] for start, end, value in series.merged().spans()]
-    while len(steps) > points:
-        losses = [abs(a[1] - b[1]) * (a[0] if abs(a[1]) > abs(b[1]) else b[0]) for a, b in pairwise(steps)]
-        place = losses.index(min(losses))
-        a, b = steps[place], steps.pop(place + 1)
+    if not steps:
+        return series
+    after, before = list(range(1, len(steps) + 1)), list(range(-1, len(steps) - 1))  # the neighbours that are left of each step
+    versions = [0] * len(steps)  # of each pair (step, the one after it): an older loss in the queue counts no more
+    queue = [(_loss(*pair), place, 0) for place, pair in enumerate(pairwise(steps))]
+    heapq.heapify(queue)
+    left = len(steps)
+    while left > points:
+        _, place, version = heapq.heappop(queue)
+        if version != versions[place]:
+            continue
+        gone = after[place]
+        a, b = steps[place], steps[gone]
         steps[place] = [a[0] + b[0], min(a[1], b[1], key=abs) if a[1] * b[1] > 0 else 0.0]
-    edges = [series.start]
-    for duration, _ in steps:
-        edges.append(edges[-1] + duration)
-    return Series.from_pairs([(edge, step[1]) for edge, step in zip(edges, steps, strict=False)], edges[-1]) if steps else series
+        after[place], versions[gone], left = after[gone], -1, left - 1
+        if after[place] < len(steps):
+            before[after[place]] = place
+        for pair in (before[place], place):
+            if pair >= 0 and after[pair] < len(steps):
+                versions[pair] += 1
+                heapq.heappush(queue, (_loss(steps[pair], steps[after[pair]]), pair, versions[pair]))
+            elif pair >= 0:
+                versions[pair] = -1
+    pairs, place, edge = [], 0, series.start
+    while place < len(steps):
+        pairs.append((edge, steps[place][1]))
+        edge, place = edge + steps[place][0], after[place]
+    return Series.from_pairs(pairs, edge)
+
+
+def _loss(a: list[float], b: list[float]) -> float:
+    """The energy (J) that is lost where two steps are joined at the lower magnitude."""
+    return abs(a[1] - b[1]) * (a[0] if abs(a[1]) > abs(b[1]) else b[0])
 
 
 def tuple_of(id_: int, composite: Composite, schedule: Payload | None, needs: Needs, limits: Limits) -> Tuple:

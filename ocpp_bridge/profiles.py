@@ -1,25 +1,27 @@
 """Charging profiles: those that the CSMS installed, and the composite that they make at any time.
 
 The composite follows OCPP: for each purpose the highest stack level that has a period wins; a TxProfile replaces TxDefaultProfiles;
-over the purposes the lowest limit holds. Powers are in W, + into the EV; amperes become watts with nominal voltage and phases of the EVSE.
+over the purposes the lowest limit holds.
+
+A CSMS may install as much as it likes while cars charge. So a schedule is turned into watts once, the present is looked up in it, and a
+composite costs what it shows: what a higher stack level hides is not looked at.
 """
 
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
-from itertools import pairwise
-from statistics import fmean
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any, Final
 
+from ocpp_bridge.periods import Composite, Outlet, Period, Present, RanOut, beyond, capped, watts
 from ocpp_bridge.schemas import Payload
 from ocpp_bridge.times import epoch
 
 TX, DEFAULT = "TxProfile", "TxDefaultProfile"
 EXTERNAL, STATION = "ChargingStationExternalConstraints", "ChargingStationMaxProfile"
+PURPOSES: Final = (TX, DEFAULT, STATION, EXTERNAL)  # those that lead, the first before the second, then those that cap
+CSMS: Final = "CSO"  # the chargingLimitSource of what the CSMS installs
 RECURRENCE: Final = {"Daily": 86_400.0, "Weekly": 604_800.0}  # s
-FOLLOWED: Final = frozenset({"CentralSetpoint", "CentralFrequency"})  # the car follows a setpoint
-MODES: Final = ("ChargingOnly", "CentralSetpoint", "CentralFrequency", "ExternalLimits", "Idle")
-PHASES: Final = ("", "_L2", "_L3")
 
 
 class Rejected(Exception):
@@ -30,60 +32,6 @@ class Rejected(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
-class Outlet:
-    """An EVSE as charging profiles need it. `transaction` is the id of the running one, `started` its start (epoch s)."""
-
-    evse: int
-    in_watts: bool  # it gives direct current, or a field: amperes and phases say nothing of it
-    phases: int = 3
-    voltage: float = 230.0  # V, phase to neutral
-    transaction: str | None = None
-    started: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Period:
-    """The limits and setpoint of the composite at one instant, in W. `discharge` is a magnitude; infinite: no profile limits it."""
-
-    limit: float = math.inf
-    discharge: float = math.inf
-    setpoint: float | None = None
-    mode: str = "ChargingOnly"
-
-    def bounded(self, other: "Period") -> "Period":
-        """This period with its limits cut to those of another."""
-        return replace(self, limit=min(self.limit, other.limit), discharge=min(self.discharge, other.discharge))
-
-    def clamped(self) -> float | None:
-        """The setpoint (W), cut to the limits; 0 in Idle mode; None without one."""
-        if self.mode == "Idle":
-            return 0.0
-        return None if self.setpoint is None else min(max(self.setpoint, -self.discharge), self.limit)
-
-
-@dataclass(frozen=True, slots=True)
-class Composite:
-    """Periods from `start` to `until` (epoch s), each with the time at which it begins. Equal neighbours are one."""
-
-    start: float
-    until: float
-    periods: tuple[tuple[float, Period], ...]
-
-    def at(self, wall: float) -> Period:
-        """The period at a time (epoch s); one without limits outside of the composite."""
-        return next((period for begin, period in reversed(self.periods) if begin <= wall < self.until), Period())
-
-    def from_(self, wall: float) -> tuple[tuple[float, Period], ...]:
-        """The periods from `wall` (epoch s) on, with their starts; the present one begins at `wall`."""
-        return ((wall, self.at(wall)), *((begin, period) for begin, period in self.periods if begin > wall))
-
-    @property
-    def silent(self) -> bool:
-        """Whether no profile limits or sets anything in this composite."""
-        return all(period == Period() for _, period in self.periods)
-
-
 @dataclass(slots=True)
 class Held:
     """An installed profile. `updated` is when it came or was last updated (epoch s)."""
@@ -91,46 +39,89 @@ class Held:
     profile: Payload
     evse: int
     updated: float
-    source: str = "CSO"
+    source: str = CSMS
     pulled: float = 0.0  # when its update was last asked for (epoch s)
     dead: bool = False  # invalid for good after a time offline
+    _valid: tuple[float, float] = field(init=False, repr=False, compare=False)  # epoch s
+    _read: dict[tuple[Any, ...], tuple[list[float], list[Period]]] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        ends = [(name, edge) for name, edge in (("validFrom", -math.inf), ("validTo", math.inf))]
+        low, high = (epoch(self.profile[name]) if name in self.profile else edge for name, edge in ends)
+        self._valid = low, high
 
     @property
     def purpose(self) -> str:
         """The chargingProfilePurpose of the profile."""
         return str(self.profile["chargingProfilePurpose"])
 
-    def spans(self, start: float, until: float, outlet: Outlet, alternative: int = 0) -> list[tuple[float, float, Payload, str]]:
-        """The periods of the profile within [start, until) (epoch s), each as (begin, end, period, unit)."""
-        schedules = self.profile["chargingSchedule"]
-        schedule = schedules[min(alternative, len(schedules) - 1)]
-        low = max(start, epoch(self.profile["validFrom"]) if "validFrom" in self.profile else -math.inf)
-        high = min(until, epoch(self.profile["validTo"]) if "validTo" in self.profile else math.inf)
-        periods, said = schedule["chargingSchedulePeriod"], []
-        for origin, end in self._runs(schedule, low, high, outlet):
-            edges = [origin + period["startPeriod"] for period in periods] + [end]
-            for (begin, stop), period in zip(pairwise(edges), periods, strict=True):
-                begin, stop = max(begin, low), min(stop, end, high)
-                if begin < stop:
-                    said.append((begin, stop, period, schedule["chargingRateUnit"]))
-        return said
+    @property
+    def caps(self) -> bool:
+        """Whether the profile only bounds what others say."""
+        return self.purpose in (STATION, EXTERNAL)
 
-    def _runs(self, schedule: Payload, low: float, high: float, outlet: Outlet) -> list[tuple[float, float]]:
-        """When the schedule runs: (origin, end) of each run that reaches into [low, high)."""
+    def change(self, schedules: list[Payload], wall: float) -> None:
+        """Replace the schedules (UpdateDynamicSchedule) at a time (epoch s)."""
+        self.profile, self.updated = self.profile | {"chargingSchedule": schedules}, wall
+        self._read.clear()
+
+    def at(self, wall: float, outlet: Outlet, alternative: int = 0) -> tuple[Period | None, float]:
+        """What the profile says at a time (epoch s), None where that is nothing; and until when that stands, which may be for ever."""
+        low, high = self._valid
+        if not low <= wall < high:
+            return None, low if wall < low else math.inf
+        schedule = self._schedule(alternative)
+        for origin, end in self._runs(schedule, wall, outlet):
+            if wall < origin:
+                return None, min(origin, high)
+            if wall < end:
+                starts, periods = self._periods(schedule, outlet, alternative)
+                place = bisect_right(starts, wall, key=lambda start: origin + start)
+                return periods[place - 1], min(origin + starts[place] if place < len(starts) else end, end, high)
+        return None, math.inf
+
+    def spans(self, start: float, until: float, outlet: Outlet, alternative: int = 0) -> Iterator[list[tuple[float, float, Period]]]:
+        """What the profile says within [start, until) (epoch s): a list of (begin, end, period) without gaps for each of its runs."""
+        start, until = max(start, self._valid[0]), min(until, self._valid[1])
+        schedule = self._schedule(alternative)
+        for origin, end in self._runs(schedule, start, outlet) if start < until else ():
+            if origin >= until:
+                return
+            low, high = max(start, origin), min(until, end)
+            if low < high:
+                starts, periods = self._periods(schedule, outlet, alternative)
+                first = bisect_right(starts, low, key=lambda start: origin + start) - 1
+                beyond = bisect_left(starts, high, key=lambda start: origin + start)
+                edges = [low, *(origin + start for start in starts[first + 1 : beyond]), high]
+                yield list(zip(edges, edges[1:], periods[first:beyond], strict=False))
+
+    def _schedule(self, alternative: int) -> Payload:
+        schedules = self.profile["chargingSchedule"]
+        return dict(schedules[min(alternative, len(schedules) - 1)])
+
+    def _periods(self, schedule: Payload, outlet: Outlet, alternative: int) -> tuple[list[float], list[Period]]:
+        """When each period begins (s from the start of a run), and what it says in watts: read once for each kind of outlet."""
+        key = (outlet.in_watts, outlet.phases, outlet.voltage, alternative)
+        if key not in self._read:
+            said, unit = schedule["chargingSchedulePeriod"], schedule["chargingRateUnit"]
+            periods = [capped(each, unit, outlet) if self.caps else watts(each, unit, outlet) for each in said]
+            self._read[key] = [float(each["startPeriod"]) for each in said], periods
+        return self._read[key]
+
+    def _runs(self, schedule: Payload, wall: float, outlet: Outlet) -> Iterator[tuple[float, float]]:
+        """When the schedule runs: (origin, end) of each run, from the one at `wall` (epoch s) on; without end where it recurs."""
         kind, duration = self.profile["chargingProfileKind"], float(schedule.get("duration", math.inf))
         if kind == "Recurring":
-            every = RECURRENCE[self.profile["recurrencyKind"]]
-            first = epoch(schedule["startSchedule"])
-            number = max(math.floor((low - first) / every), 0)
-            runs = []
-            while (origin := first + number * every) < high:
-                runs.append((origin, origin + min(duration, every)))
+            every, first = RECURRENCE[self.profile["recurrencyKind"]], epoch(schedule["startSchedule"])
+            number = max(math.floor((wall - first) / every), 0)
+            while True:
+                yield first + number * every, first + number * every + min(duration, every)
                 number += 1
-            return runs
-        origin = {"Absolute": lambda: epoch(schedule["startSchedule"]), "Dynamic": lambda: self.updated}.get(
-            kind, lambda: outlet.started if outlet.transaction else self.updated
-        )()
-        return [(origin, origin + duration)]
+        if kind == "Absolute":
+            origin = epoch(schedule["startSchedule"])
+        else:
+            origin = outlet.started if kind == "Relative" and outlet.transaction else self.updated
+        yield origin, origin + duration
 
     def offline(self, seconds: float) -> bool:
         """Whether the profile is invalid after so many seconds without connection; invalid for good where it says so."""
@@ -138,42 +129,6 @@ class Held:
         over = limit is not None and seconds > 0 and seconds >= limit
         self.dead |= over and self.profile.get("invalidAfterOfflineDuration", False)
         return over or self.dead
-
-
-def beyond(period: Payload) -> bool:
-    """Whether a period's setpoint lies outside its own limits."""
-    setpoint = period.get("setpoint", 0.0)
-    return bool(setpoint > period.get("limit", math.inf) or setpoint < period.get("dischargeLimit", -math.inf))
-
-
-def watts(period: Payload, unit: str, outlet: Outlet) -> Period:
-    """A period of a message, in W.
-
-    Values for each phase become what a car that loads all phases alike may draw: the tightest phase times their number. A negative limit,
-    as older systems write it, is a setpoint to discharge.
-    """
-    phases = min(period.get("numberPhases", 3), outlet.phases) or 1
-    factor = 1.0 if unit == "W" else outlet.voltage
-    both = 1.0 if unit == "W" else phases
-
-    def of(name: str, tightest: Callable[[list[float]], float]) -> float | None:
-        values = [period[name + phase] for phase in PHASES if name + phase in period]
-        if not values:
-            return None
-        return factor * (both * values[0] if len(values) == 1 else len(values) * tightest(values))
-
-    limit, discharge = of("limit", min), of("dischargeLimit", max)
-    setpoint = of("setpoint", fmean)
-    mode = period.get("operationMode", "ChargingOnly")
-    if mode == "ChargingOnly" and limit is not None and limit < 0:
-        return Period(limit=0.0, discharge=-limit, setpoint=limit, mode="CentralSetpoint")
-    allowed = math.inf if discharge is None else -discharge
-    return Period(
-        limit=math.inf if limit is None else max(limit, 0.0),
-        discharge=0.0 if mode in ("ChargingOnly", "Idle") and discharge is None else allowed,
-        setpoint=setpoint if mode in FOLLOWED else None,
-        mode=mode,
-    )
 
 
 @dataclass(slots=True)
@@ -196,13 +151,12 @@ class Profiles:
         period = schedule["chargingSchedulePeriod"][0] | {k: v for k, v in change.items() if k != "customData"}
         if beyond(period):
             raise Rejected("InvalidSchedule", "the setpoint lies outside dischargeLimit and limit")
-        held.profile = held.profile | {"chargingSchedule": [schedule | {"chargingSchedulePeriod": [period]}]}
-        held.updated = wall
+        held.change([schedule | {"chargingSchedulePeriod": [period]}], wall)
         return held
 
     def clear(self, id_: int | None = None, **criteria: Any) -> list[Held]:
-        """Remove the profile with that id, or all that fit `evse`, `purpose` and `stack`, except external constraints; returns them."""
-        gone = [held for held in self.select([id_] if id_ is not None else None, **criteria) if held.purpose != EXTERNAL]
+        """Remove the profile with that id, or all that fit `evse`, `purpose` and `stack`, except what is not of the CSMS; returns them."""
+        gone = [held for held in self.select([id_] if id_ is not None else None, **criteria) if held.source == CSMS]
         for held in gone:
             del self.held[held.profile["id"]]
         return gone
@@ -225,23 +179,59 @@ class Profiles:
         """Remove the TxProfiles of a transaction that has ended."""
         self.held = {id_: held for id_, held in self.held.items() if held.profile.get("transactionId") != transaction}
 
+    def present(
+        self, outlet: Outlet, wall: float, *, alternative: int = 0, offline: float = 0.0, sharing: int = 1, ran_out: RanOut | None = None
+    ) -> Present:
+        """What the composite says at `wall` (epoch s); the other arguments are those of `composite`."""
+        until, said = math.inf, []
+        for purpose in PURPOSES:
+            found = None
+            for held, share in self._ranked(outlet, purpose, offline, sharing):
+                found, edge = held.at(wall, outlet, alternative)
+                until = min(until, edge)
+                if found is not None:
+                    found = found.shared(share)
+                    break
+            said.append(found)
+        led = said[0] or said[1]
+        period = led or (ran_out.instead() if ran_out is not None else Period())
+        for cap in said[2:]:
+            period = period.bounded(cap) if cap is not None else period
+        return Present(period, until, led)
+
     def composite(
-        self, outlet: Outlet, start: float, until: float, *, alternative: int = 0, offline: float = 0.0, sharing: int = 1
+        self,
+        outlet: Outlet,
+        start: float,
+        until: float,
+        *,
+        alternative: int = 0,
+        offline: float = 0.0,
+        sharing: int = 1,
+        ran_out: RanOut | None = None,
     ) -> Composite:
         """The composite at an EVSE from `start` to `until` (epoch s).
 
         `alternative` is which of up to three schedules of a profile, `offline` for how long (s) the connection is lost. Limits for the
-        whole station (EVSE 0) are divided by `sharing`, the number of EVSEs that draw on it.
+        whole station (EVSE 0) are divided by `sharing`, the number of EVSEs that draw on it. `ran_out` says what holds where a profile has
+        led and leads no more; without it nothing does.
         """
-        window = (start, until)
-        layers = [self._layer(outlet, window, purpose, alternative, offline, sharing) for purpose in (TX, DEFAULT, STATION, EXTERNAL)]
-        edges = sorted({start} | {edge for layer in layers for begin, end, _ in layer for edge in (begin, end) if start <= edge < until})
-        periods: list[tuple[float, Period]] = []
+        layers = [self._layer(outlet, (start, until), purpose, alternative, offline, sharing) for purpose in PURPOSES]
+        edges = sorted({start, *(edge for layer in layers for begin, end, _ in layer for edge in (begin, end) if edge < until)})
+        places, periods = [0] * len(layers), list[tuple[float, Period]]()
         for edge in edges:
-            tx, default, *caps = ([period for begin, end, period in layer if begin <= edge < end] for layer in layers)
-            period = (tx or default or [Period()])[0]
-            for cap in caps:
-                period = period.bounded(cap[0]) if cap else period
+            said: list[Period | None] = []
+            for number, layer in enumerate(layers):
+                while places[number] < len(layer) and layer[places[number]][1] <= edge:
+                    places[number] += 1
+                span = layer[places[number]] if places[number] < len(layer) else None
+                said.append(span[2] if span is not None and span[0] <= edge else None)
+            led = said[0] or said[1]
+            if led is not None and ran_out is not None:
+                ran_out = ran_out.after(led)
+            period = led or (ran_out.instead() if ran_out is not None else Period())
+            for cap in said[2:]:
+                period = period.bounded(cap) if cap is not None else period
             if not periods or periods[-1][1] != period:
                 periods.append((edge, period))
         return Composite(start, until, tuple(periods))
@@ -249,7 +239,24 @@ class Profiles:
     def _layer(
         self, outlet: Outlet, window: tuple[float, float], purpose: str, alternative: int, offline: float, sharing: int
     ) -> list[tuple[float, float, Period]]:
-        """(begin, end, period) of a purpose, highest stack level first, an EVSE's own before the station's. EVSE 0 only has caps."""
+        """What a purpose says: (begin, end, period) in order, none over another."""
+        free, layer = [window], list[tuple[float, float, Period]]()
+        for held, share in self._ranked(outlet, purpose, offline, sharing):
+            left: list[tuple[float, float]] = []
+            for at, stop in free:
+                for run in held.spans(at, stop, outlet, alternative):
+                    layer += run if share == 1 else [(begin, end, period.shared(share)) for begin, end, period in run]
+                    left += [(at, run[0][0])] if at < run[0][0] else []
+                    at = run[-1][1]
+                left += [(at, stop)] if at < stop else []
+            free = left
+        return sorted(layer, key=lambda span: span[0])
+
+    def _ranked(self, outlet: Outlet, purpose: str, offline: float, sharing: int) -> list[tuple[Held, int]]:
+        """The profiles of a purpose and among how many each is shared, highest stack level first, an EVSE's own before the station's.
+
+        EVSE 0 only has caps.
+        """
         caps = purpose in (STATION, EXTERNAL)
         fitting = [
             held
@@ -261,13 +268,4 @@ class Profiles:
             and not held.offline(offline)
         ]
         fitting.sort(key=lambda held: (held.profile["stackLevel"], held.evse), reverse=True)
-        layer = []
-        for held in fitting:
-            share = sharing if caps and held.evse == 0 else 1
-            for begin, end, raw, unit in held.spans(*window, outlet, alternative):
-                period = watts(raw, unit, outlet)
-                if caps:  # a cap on charging is silent about discharging unless it says so
-                    discharge = period.discharge if "dischargeLimit" in raw else math.inf
-                    period = Period(limit=period.limit / share, discharge=discharge / share)
-                layer.append((begin, end, period))
-        return layer
+        return [(held, sharing if caps and held.evse == 0 else 1) for held in fitting]

@@ -4,10 +4,11 @@ import math
 from collections.abc import Callable
 from typing import Final
 
-from ocpp_bridge import authorization, charging, steering, transactions
+from ocpp_bridge import authorization, charging, planning, transactions
 from ocpp_bridge.charger import Charger, Evse
 from ocpp_bridge.mapping import present, rounded, services
-from ocpp_bridge.profiles import TX, Held, Period, Rejected
+from ocpp_bridge.periods import Period
+from ocpp_bridge.profiles import TX, Held, Rejected
 from ocpp_bridge.rpc import Refusal
 from ocpp_bridge.schemas import Payload
 from ocpp_bridge.times import timestamp
@@ -103,7 +104,8 @@ def get_composite_schedule(charger: Charger, payload: Payload, now: float) -> Pa
     if unit == "A" and evse.in_watts:
         return _no("UnsupportedRateUnit", "this EVSE is limited in W")
     wall = charger.wall(now)
-    said = steering.composite(charger, evse, now, wall + duration, evse.session.alternative if evse.session else 0)
+    alternative, by_csms = (evse.session.alternative, evse.session.by_csms) if evse.session else (0, False)
+    said = planning.composite(charger, evse, now, wall + duration, alternative, by_csms=by_csms)
     divisor = 1.0 if unit == "W" else evse.limits.nominal_voltage * evse.limits.phases
     schedule = {
         "evseId": payload["evseId"],

@@ -1,47 +1,21 @@
 """The composite of the profiles as limits and setpoint for the session at this moment, and the events when they change."""
 
 from dataclasses import replace
-from itertools import pairwise
 from math import inf
 from typing import Final
 
 from ocpp_bridge import transactions
 from ocpp_bridge.charger import Charger, ChargingState, Evse
-from ocpp_bridge.mapping import HORIZON
-from ocpp_bridge.profiles import Composite, Period
+from ocpp_bridge.periods import Period
+from ocpp_bridge.planning import locally, present, signals_now
 from secc.station import LimitsChanged, SetpointChanged
 from v2g.energy.needs import Needs
 from v2g.energy.plan import Plan
-from v2g.energy.series import Series
 from v2g.energy.setpoint import limits, setpoint
-from v2g.energy.signal import Kind, Signal
 
 LOOK_AGAIN: Final = 1.0  # s between two looks at a plan or setpoint in Dynamic control: the battery may be full or the reserve reached
+EVENTS: Final = 1.0  # s between two events that tell another limit, setpoint or mode: what changes faster is told as it stands then
 PAUSE: Final = 0.02  # s between two of them at least, where time runs fast and a plan changes more often
-
-
-def composite(charger: Charger, evse: Evse, now: float, until: float, alternative: int = 0) -> Composite:
-    """The composite of the profiles at an EVSE from `now` (monotonic s) to `until` (epoch s)."""
-    drawing = sum(1 for other in charger.evses.values() if other.transaction is not None)
-    sharing, away = max(drawing, 1) if evse.id else 1, charger.offline(now)
-    return charger.profiles.composite(evse.outlet, charger.wall(now), until, alternative=alternative, offline=away, sharing=sharing)
-
-
-def signals_of(said: Composite, shift: float) -> tuple[Signal, ...]:
-    """A composite as signals for the scheduler: caps, and setpoints where there are some; moved by `shift` (s) to the station's clock."""
-    if said.silent:
-        return ()
-    said = Composite(said.start + shift, said.until + shift, tuple((begin + shift, period) for begin, period in said.periods))
-    edges = [begin for begin, _ in said.periods] + [said.until]
-    signals = [
-        Signal("ocpp:limit", Kind.IMPORT_CAP, Series.from_pairs([(begin, p.limit) for begin, p in said.periods], said.until)),
-        Signal("ocpp:dischargeLimit", Kind.EXPORT_CAP, Series.from_pairs([(begin, p.discharge) for begin, p in said.periods], said.until)),
-    ]
-    for (begin, end), (_, period) in zip(pairwise(edges), said.periods, strict=True):
-        wish = period.clamped()
-        if wish is not None:
-            signals.append(Signal("ocpp:setpoint", Kind.SETPOINT, Series.constant(begin, end - begin, wish)))
-    return tuple(signals)
 
 
 def steer(charger: Charger, evse: Evse, now: float) -> None:
@@ -50,23 +24,38 @@ def steer(charger: Charger, evse: Evse, now: float) -> None:
     if session is None or session.needs is None or session.selected is None or session.asked:
         return
     wall = charger.wall(now)
-    said = composite(charger, evse, now, wall + HORIZON, session.alternative)
-    period = said.at(wall)
-    edges = [begin for begin, _ in said.periods if begin > wall]
+    _follow(charger, evse, now)
+    said = present(charger, evse, now)
+    period = said.period
     session.steer_due = None
     wish, dynamic = period.clamped(), session.selected.control == "Dynamic" and session.offer is not None
     if session.plan is not None and dynamic:
-        wish = setpoint(session.plan, session.needs, charger.site, wall - charger.skew, signals_of(said, -charger.skew))
+        wish = setpoint(session.plan, session.needs, charger.site, wall - charger.skew, signals_now(said, wall, -charger.skew))
     elif wish is not None and dynamic:
         wish = _borne(wish, charger, session.needs, wall - charger.skew)
     if wish is not None and dynamic:
         session.steer_due = _next_look(charger, session.plan, now)
-    evse.next_edge = min(edges, default=None)
+    evse.next_edge = said.until if said.until < inf else None
     _limit(charger, evse, period)
     if dynamic and session.steered != (wish,):
         session.steered = (wish,)
         charger.tell(evse, SetpointChanged(wish))
     _tell_change(charger, evse, period, now)
+
+
+def _follow(charger: Charger, evse: Evse, now: float) -> None:
+    """Note what leads the car, so that the fallback takes over where it runs out: said once, and planned for where the station plans."""
+    session = evse.session
+    assert session is not None
+    assert session.selected is not None
+    led = present(charger, evse, now).led
+    if led is not None:
+        session.ran_out, session.lapsed = session.ran_out.after(led), False
+    elif session.ran_out.last is not None and not session.lapsed:
+        session.lapsed = True
+        charger.note(f"EVSE {evse.id}: no profile leads the car any more, it goes on by the fallback ({charger.fallback})")
+        if charger.fallback == "local" and session.selected.control == "Dynamic" and session.offer is not None and session.plan is None:
+            locally(charger, evse, now)
 
 
 def _next_look(charger: Charger, plan: Plan | None, now: float) -> float:
@@ -106,10 +95,16 @@ def _tell_change(charger: Charger, evse: Evse, period: Period, now: float) -> No
     tx, session = evse.transaction, evse.session
     if tx is None or session is None or not session.delivering:
         return
-    before, tx.told = tx.told, period
     held: ChargingState = "SuspendedEVSE" if (period.limit == 0 and period.discharge == 0) or period.clamped() == 0 else "Charging"
     if held != tx.state and tx.state in ("Charging", "SuspendedEVSE"):
         transactions.update(charger, evse, "ChargingStateChanged", now, held)
+    if tx.told is not None and now < tx.told_at + EVENTS:
+        if tx.told != period:
+            session.steer_due = min(session.steer_due or inf, tx.told_at + EVENTS)
+        return
+    before, tx.told = tx.told, period
+    if before is not None and before != period:
+        tx.told_at = now
     if before is not None and before.mode != period.mode and charger.version == "ocpp2.1":
         transactions.update(charger, evse, "OperationModeChanged", now, info={"operationMode": period.mode})
     elif before is not None and _significant(charger, before, period):

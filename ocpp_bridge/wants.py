@@ -7,6 +7,7 @@ from typing import Any, Final
 from ocpp_bridge import authorization, certificates, charging, reasons, steering, transactions
 from ocpp_bridge.charger import Charger, Evse, Session
 from ocpp_bridge.mapping import Sample, present
+from ocpp_bridge.periods import RanOut
 from ocpp_bridge.times import timestamp
 from secc.station import (
     AuthorizationWanted,
@@ -41,7 +42,7 @@ def tell_status(charger: Charger, evse: Evse, status: str, now: float, *, solici
 
 
 def _session_started(charger: Charger, evse: Evse, want: SessionStarted, now: float) -> None:
-    evse.session = Session(evccid=want.evccid)
+    evse.session = Session(evccid=want.evccid, ran_out=RanOut(charger.fallback))
     note_car(charger, evse, "CablePluggedIn", now)
     evse.sample = Sample(evse.sample.reading, evse.sample.power, evse.sample.voltage)
     for name, value in (("Available", "true"), ("VehicleId", want.evccid)):

@@ -130,6 +130,7 @@ class Config:
     state: str | None = None  # folder in which paused sessions outlive the station; None: they do not
     ocpp: str | None = None
     ocpp_password_file: str | None = None  # None: V2G_OCPP_PASSWORD of the environment, if it is set
+    ocpp_fallback: typing.Literal["local", "hold", "zero", "free"] = "local"  # how a car goes on whose charging profile has run out
     offer: Outlet = field(default_factory=Outlet)
     hardware: Hardware = field(default_factory=Hardware)
     site: SiteConfig = field(default_factory=SiteConfig)

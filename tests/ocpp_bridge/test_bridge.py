@@ -6,8 +6,10 @@ import pytest
 
 from ocpp_bridge import local
 from ocpp_bridge.bridge import Bridge
+from ocpp_bridge.charging import SETTLING
 from ocpp_bridge.outbox import KEPT_MAXIMUM, Call, Outbox
 from ocpp_bridge.outlet import OutletBackend
+from ocpp_bridge.periods import INSTEAD
 from ocpp_bridge.rpc import Refusal
 from ocpp_bridge.schemas import check
 from ocpp_bridge.times import epoch, timestamp
@@ -44,6 +46,7 @@ from v2g.energy.series import Series
 from v2g.reasons import Reason
 from v2g.session.clock import Clock
 
+CHANGES = ("SetChargingProfile", "UpdateDynamicSchedule", "ClearChargingProfile")  # take effect within a moment
 ACCEPTED = {"currentTime": "2026-11-22T18:00:00Z", "interval": 300, "status": "Accepted"}
 EVCCID, EMAID = "DEABCC1A2B3C4D", "DE8AA1A2B3C4D5"
 ANSWERS = {
@@ -108,7 +111,7 @@ class Played:
         check("ocpp2.1", action, "Request", payload)
         answer = self.bridge.answer(action, payload, self.now)
         check("ocpp2.1", action, "Response", answer)
-        self.run()
+        self.run(SETTLING if action in CHANGES else 0.0)
         return answer
 
     def arrive(self, control="Scheduled", service="DC_BPT", needs=NEEDS):
@@ -236,7 +239,7 @@ def test_a_local_plan_is_made_by_our_own_clock():
     p.ask("SetChargingProfile", {"evseId": 0, "chargingProfile": cap})
     p.answers["NotifyEVChargingNeeds"] = {"status": "NoChargingProfile"}
     [plan] = p.arrive().planned
-    assert plan.wall == pytest.approx(WALL, abs=0.01)
+    assert plan.wall == pytest.approx(WALL + p.now, abs=0.01)
     limit = next(signal for signal in plan.signals if signal.id == "ocpp:limit").power
     assert limit.at(WALL + 599.0) > 3000.0
     assert limit.at(WALL + 601.0) == 3000.0
@@ -713,6 +716,55 @@ def test_a_lost_csms_does_not_freeze_a_discharge_for_ever():
     assert p.facts(SetpointChanged)[-1].power == -5000.0
 
 
+@pytest.mark.parametrize("fallback", INSTEAD)
+@pytest.mark.parametrize("end", ["duration", "validTo", "offline", "cleared"])
+@pytest.mark.parametrize("power", [-4000.0, 3000.0])
+def test_a_setpoint_that_runs_out_is_no_leave_for_more_power(power, end, fallback):
+    p = Played(fallback=fallback).boot().arrive(control="Dynamic")
+    ends = {"duration": {"schedule": {"duration": 60}}, "validTo": {"validTo": timestamp(WALL + 60)}, "offline": {"maxOfflineDuration": 60}}
+    p.install(SETPOINT | {"setpoint": power}, **ends.get(end, {}))
+    p.want(PowerStarted(0.0))
+    assert p.facts(SetpointChanged)[-1].power == power
+    if end == "offline":
+        p.bridge.go_offline(p.now)
+    p.run(61.0)
+    if end == "cleared":
+        p.ask("ClearChargingProfile", {"chargingProfileId": 1})
+    told, setpoint = p.facts(LimitsChanged)[-1].limits, p.facts(SetpointChanged)[-1].power
+    assert told.discharge_power == 0.0
+    assert (setpoint or 0.0) >= 0.0
+    assert fallback == "free" or told.charge_power <= abs(power)
+    assert setpoint == {"hold": max(power, 0.0), "zero": 0.0}.get(fallback)
+    assert len(p.planned) == (fallback == "local")
+    if fallback == "local":  # what the station plans itself keeps within that, too
+        said = {signal.id: signal.power.at(WALL + p.now + 60) for signal in p.planned[0].signals}
+        assert said == {"ocpp:limit": abs(power), "ocpp:dischargeLimit": 0.0}
+
+
+def test_an_offer_ends_where_its_profile_does():
+    """Scheduled control: the tuple that the car gets holds no more beyond the end of the CSMS's schedule than before it."""
+    p = Played().boot().arrive()
+    p.install(SETPOINT | {"setpoint": 3000.0}, schedule={"duration": 600})
+    [offered] = p.facts(ScheduleReady)[-1].offer.tuples
+    assert offered.charging.at(WALL + 599) == offered.charging.at(WALL + 3600) == 3000.0
+    assert offered.discharging is None
+
+
+def test_a_flood_of_profiles_moves_a_car_ten_times_a_second_and_is_told_once():
+    p = Played().boot().arrive(control="Dynamic")
+    p.install(SETPOINT)
+    p.want(PowerStarted(0.0))
+    events, facts = len(p.events), len(p.facts(SetpointChanged))
+    for number in range(1000):
+        change = profile(SETPOINT | {"setpoint": -3000.0 - number}, transactionId=p.tx)
+        p.bridge.answer("SetChargingProfile", {"evseId": 1, "chargingProfile": change}, p.now)
+        p.run(0.001)
+    p.run(2.0)
+    assert p.facts(SetpointChanged)[-1].power == -3999.0
+    assert len(p.facts(SetpointChanged)) - facts <= 12
+    assert len(p.events) - events <= 3
+
+
 def test_a_dynamic_profile_is_pulled_at_its_interval():
     p = Played().boot().arrive(control="Dynamic")
     p.answers["PullDynamicScheduleUpdate"] = {"status": "Accepted", "scheduleUpdate": {"setpoint": 2500.0}}
@@ -869,7 +921,8 @@ def test_the_composite_is_told_within_what_the_evse_can_do():
 def test_the_composite_of_the_station_is_what_its_connection_may_draw():
     p = Played(evses=2).boot().arrive(control="Dynamic")
     p.install(SETPOINT)
-    cap = profile({"startPeriod": 0, "limit": 60_000.0}, id=9, purpose="ChargingStationMaxProfile")
+    schedule = {"startSchedule": timestamp(WALL)}
+    cap = profile({"startPeriod": 0, "limit": 60_000.0}, id=9, purpose="ChargingStationMaxProfile", kind="Absolute", schedule=schedule)
     p.ask("SetChargingProfile", {"evseId": 0, "chargingProfile": cap})
     answer = p.ask("GetCompositeSchedule", {"evseId": 0, "duration": 60})
     assert [(s["startPeriod"], s["limit"]) for s in answer["schedule"]["chargingSchedulePeriod"]] == [(0, 60_000.0)]

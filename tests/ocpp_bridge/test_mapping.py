@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from ocpp_bridge import mapping
 from ocpp_bridge.contract import PEM_MAXIMUM, chain_hash_data, pem, proof, token
-from ocpp_bridge.profiles import Outlet, Profiles
+from ocpp_bridge.periods import Outlet
+from ocpp_bridge.profiles import Profiles
 from ocpp_bridge.schemas import check
 from ocpp_bridge.times import epoch, timestamp
 from secc.station import EVReported, Limits, MeterReading, ScheduleChosen, ServiceSelected

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocpp_bridge.acceptance import CHECKS, PROFILES_MAXIMUM, judge
-from ocpp_bridge.profiles import Outlet, Period, Profiles, Rejected, watts
+from ocpp_bridge.periods import INSTEAD, Outlet, Period, RanOut, capped, watts
+from ocpp_bridge.profiles import PURPOSES, Profiles, Rejected
 from ocpp_bridge.schemas import check
-from ocpp_bridge.times import timestamp
+from ocpp_bridge.times import epoch, timestamp
 
 T0 = 1_795_370_400.0
 DC = Outlet(1, in_watts=True, transaction="tx", started=T0)
@@ -56,8 +57,19 @@ DEFAULT = {"purpose": "TxDefaultProfile"}
         (profile({"startPeriod": 0, "operationMode": "ExternalLimits"}), "Accepted"),
         (profile({"startPeriod": 0, "operationMode": "LocalLoadBalancing"}), "UnsupportedParam"),
         (profile({"startPeriod": 0, "operationMode": "LocalFrequency"}), "InvalidOperationMode"),
-        (profile(SETPOINT, purpose="ChargingStationMaxProfile"), "InvalidOperationMode"),
-        (profile(SETPOINT | {"setpoint_L2": 1.0}, **DEFAULT), "PhaseConflict"),
+        (profile(SETPOINT, purpose="ChargingStationExternalConstraints"), "InvalidOperationMode"),
+        (profile(SETPOINT | {"setpoint_L2": 1.0}, **DEFAULT), "NoPhaseForDC"),
+        (profile({"startPeriod": 0, "limit": -5000.0}), "Accepted"),  # a discharge, as older systems ask for it
+        (profile({"startPeriod": 0, "limit": 1.0, "dischargeLimit": -1.0}), "InvalidSchedule"),
+        (profile({"startPeriod": 0, "limit": 1.0, "setpoint": 1.0}), "InvalidSchedule"),
+        (profile({"startPeriod": 0, "limit": 1.0, "limit_L3": 1.0}), "NoPhaseForDC"),
+        (profile({"startPeriod": 0, "limit": 1.0, "preconditioningRequest": True}), "InvalidSchedule"),
+        (profile(SETPOINT | {"setpointReactive": 5.0}), "InvalidSchedule"),
+        (profile(schedule={"minChargingRate": 6.0}), "InvalidSchedule"),
+        (profile(schedule={"duration": -5}), "InvalidSchedule"),
+        (profile(schedule={"duration": 0}), "InvalidSchedule"),
+        (profile(*({"startPeriod": n, "limit": 1.0} for n in range(1024))), "Accepted"),
+        (profile(validFrom=timestamp(T0 + 60), validTo=timestamp(T0)), "InvalidProfile"),
         (profile({"startPeriod": 5, "limit": 1.0}), "InvalidSchedule"),
         (profile({"startPeriod": 0, "limit": 1.0}, {"startPeriod": 0, "limit": 2.0}), "InvalidSchedule"),
         (profile(kind="Absolute"), "InvalidSchedule"),
@@ -82,7 +94,8 @@ DEFAULT = {"purpose": "TxDefaultProfile"}
         (profile(stack=101), "InvalidStackLevel"),
         (profile({"startPeriod": 0, "limit": 1e300}), "InvalidValue"),
         (profile({"startPeriod": 0, "limit": 1.0}, {"startPeriod": 10**40, "limit": 1.0}), "InvalidValue"),
-        (profile(chargingSchedule=profile()["chargingSchedule"] * 3), "Accepted"),
+        (profile(chargingSchedule=[profile()["chargingSchedule"][0] | {"id": n} for n in range(3)]), "Accepted"),
+        (profile(chargingSchedule=profile()["chargingSchedule"] * 3), "InvalidSchedule"),
         (profile(**DEFAULT, chargingSchedule=profile()["chargingSchedule"] * 2), "InvalidSchedule"),
     ],
 )
@@ -94,6 +107,28 @@ def test_the_evse_must_exist_and_a_tx_profile_names_one():
     assert verdict(profile(), evse=7) == "InvalidValue"
     assert verdict(profile(), evse=0) == "InvalidValue"
     assert verdict(profile(**DEFAULT), evse=0) == "Accepted"
+
+
+def test_a_maximum_of_the_station_is_for_all_of_it_and_not_for_a_session():
+    absolute = {"kind": "Absolute", "schedule": {"startSchedule": timestamp(T0)}, "purpose": "ChargingStationMaxProfile"}
+    assert verdict(profile(**absolute), evse=0) == "Accepted"
+    assert verdict(profile(**absolute), evse=1) == "InvalidValue"
+    assert verdict(profile(purpose="ChargingStationMaxProfile"), evse=0) == "InvalidProfile"
+    assert verdict(profile(SETPOINT, **absolute), evse=0) == "InvalidOperationMode"
+
+
+def test_values_of_single_phases_are_for_a_transaction():
+    ac = {"outlet": AC, "evse": 1}
+    assert verdict(profile(SETPOINT | {"setpoint_L2": 1.0}, **DEFAULT), **ac) == "PhaseConflict"
+    assert verdict(profile(SETPOINT | {"setpoint_L2": 1.0}), **ac) == "Accepted"
+
+
+def test_only_what_is_not_of_the_csms_is_kept_from_being_cleared():
+    profiles = Profiles()
+    profiles.install(0, caps(8000.0, 51, "ChargingStationExternalConstraints"), T0)
+    profiles.install(0, caps(9000.0, 52, "ChargingStationExternalConstraints"), T0).source = "EMS"
+    assert [held.profile["id"] for held in profiles.clear()] == [51]
+    assert set(profiles.held) == {52}
 
 
 def test_phases_and_amperes_are_for_ac():
@@ -235,6 +270,86 @@ def test_amperes_and_phases_become_the_watts_of_a_car_that_loads_all_alike(perio
 
 def test_a_negative_limit_of_older_systems_is_a_discharge_to_follow():
     assert watts({"limit": -3000.0}, "W", DC) == Period(limit=0.0, discharge=3000.0, setpoint=-3000.0, mode="CentralSetpoint")
+
+
+# --- what it costs, and what holds where nothing does ---
+
+
+def test_what_a_higher_level_hides_is_not_looked_at():
+    """A CSMS may install all it likes while cars charge: a hundred full profiles cost what the one that leads costs."""
+    profiles = Profiles()
+    for stack in range(100):
+        made = profile(*({"startPeriod": 60 * n, "limit": 5000.0 + n} for n in range(1024)), id=stack, stack=stack, **DEFAULT)
+        profiles.install(1, made, T0)
+    assert len(profiles.composite(DC, T0, T0 + 86_400).periods) == 1024
+    assert profiles.present(DC, T0 + 61, sharing=1).period.limit == 5001.0
+    assert [held.profile["id"] for held in profiles.held.values() if held._read] == [99]
+
+
+def brute(profiles: Profiles, outlet: Outlet, at: float, ran_out: RanOut | None) -> Period:
+    """The composite at one instant, word by word: every profile is asked, the highest of each purpose answers."""
+    said = {}
+    for purpose in PURPOSES:
+        mine = [held for held in profiles.held.values() if held.purpose == purpose and held.evse in (0, outlet.evse)]
+        for held in sorted(mine, key=lambda held: (held.profile["stackLevel"], held.evse)):
+            schedule = held.profile["chargingSchedule"][0]
+            since = at - (T0 if "startSchedule" not in schedule else epoch(schedule["startSchedule"]))
+            since = since % 86_400 if held.profile["chargingProfileKind"] == "Recurring" and since >= 0 else since
+            if not 0 <= since < schedule.get("duration", math.inf) or at >= epoch(held.profile.get("validTo", timestamp(T0 + 1e7))):
+                continue
+            period = [each for each in schedule["chargingSchedulePeriod"] if each["startPeriod"] <= since][-1]
+            said[purpose] = (capped if held.caps else watts)(period, "W", outlet)
+    led = said.get(PURPOSES[0]) or said.get(PURPOSES[1])
+    period = led or (ran_out.instead() if ran_out else Period())
+    for cap in PURPOSES[2:]:
+        period = period.bounded(said.get(cap, Period()))
+    return period
+
+
+@st.composite
+def installed(draw) -> Profiles:
+    profiles, levels = Profiles(), draw(st.permutations(range(6)))
+    for number in range(draw(st.integers(0, 6))):
+        purpose = draw(st.sampled_from(PURPOSES))
+        starts = [0, *sorted(draw(st.sets(st.integers(1, 7200), max_size=4)))]
+        said = [{"startPeriod": start, "limit": float(draw(st.integers(0, 20))) * 1000} for start in starts]
+        kind = draw(st.sampled_from(["Relative", "Absolute", "Recurring"]))
+        schedule: dict = {} if kind == "Relative" else {"startSchedule": timestamp(T0 + draw(st.integers(-90_000, 4000)))}
+        schedule |= {"duration": draw(st.integers(1, 9000))} if draw(st.booleans()) or kind == "Recurring" else {}
+        more = {"recurrencyKind": "Daily"} if kind == "Recurring" else {}
+        more |= {"validTo": timestamp(T0 + draw(st.integers(1, 8000)))} if draw(st.booleans()) else {}
+        made = profile(*said, id=number, purpose=purpose, kind=kind, stack=levels[number], schedule=schedule, **more)
+        profiles.install(0 if purpose in PURPOSES[2:] else 1, made, T0)
+    return profiles
+
+
+@given(installed(), st.lists(st.integers(0, 7199), min_size=1, max_size=20))
+def test_composite_and_present_say_what_every_profile_says_when_it_is_asked(profiles, instants):
+    said = profiles.composite(DC, T0, T0 + 7200)
+    for at in (T0 + each + 0.5 for each in instants):
+        expected = brute(profiles, DC, at, None)
+        present = profiles.present(DC, at)
+        assert (said.at(at), present.period) == (expected, expected)
+        assert present.until > at
+        later = min(present.until, T0 + 7200) - 1e-3
+        assert later <= at or profiles.present(DC, later).period == expected  # it does stand until then
+
+
+@given(installed(), st.sampled_from(list(INSTEAD)))
+def test_no_profile_that_runs_out_leaves_more_power_than_it_gave(profiles, fallback):
+    """Save where that was named: and not even then is anything discharged that no profile asks for."""
+    led, most, at = RanOut(fallback), None, T0
+    said = profiles.composite(DC, T0, T0 + 7200, ran_out=led)
+    while at < T0 + 7200:
+        present = profiles.present(DC, at, ran_out=led)
+        assert said.at(at) == present.period
+        if present.led is None:
+            assert present.period.discharge == 0.0
+            assert (present.period.clamped() or 0.0) >= 0.0
+            assert fallback == "free" or most is None or present.period.most <= most
+        else:
+            led, most = led.after(present.led), present.led.most
+        at = present.until
 
 
 periods = st.builds(

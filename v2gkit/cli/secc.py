@@ -91,6 +91,11 @@ def options(parser: argparse.ArgumentParser) -> None:
     site.add_argument("--import-limit", type=number(0), metavar="W", help="what the site may take for this car")
     site.add_argument("--export-limit", type=number(0), metavar="W", help="what the site may give back")
     site.add_argument("--ocpp", metavar="URL", help="WebSocket address of a CSMS; the station id is the EVSE id")
+    site.add_argument(
+        "--ocpp-fallback",
+        choices=("local", "hold", "zero", "free"),
+        help="how a car goes on whose charging profile has run out: planned here, held, stopped, or freely (default: local)",
+    )
     site.add_argument("--ocpp-password-file", metavar="FILE", help="its first line is the password (default: of V2G_OCPP_PASSWORD, if set)")
     how = parser.add_argument_group("how")
     how.add_argument("--once", action="store_true", help="end after one session, with its outcome as exit code")
@@ -134,7 +139,7 @@ def configured(options: argparse.Namespace) -> Config:
     """The configuration from the file, overruled by the flags. Raises ConfigError."""
     text = text_of(options.config) if options.config else ""
     named: tuple[str, ...] = ("host", "port", "iface", "slac", "tls", "pki", "responder", "profile")
-    named += ("ocpp", "ocpp_password_file", "time_scale", "grace", "state")
+    named += ("ocpp", "ocpp_fallback", "ocpp_password_file", "time_scale", "grace", "state")
     flags: dict[str, Any] = {name: getattr(options, name) for name in named}
     offer = {"services": options.services, "controls": options.control, "authorizations": options.auth}
     offer["certificate_installation"] = options.installation

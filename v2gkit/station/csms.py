@@ -54,7 +54,7 @@ async def csms_backends(
         endpoint = Endpoint(str(config.ocpp), outlets[0].evse_id, secret)
     except ValueError as error:
         raise ConfigError(f"ocpp: {error}") from None
-    charger = Charger(clock, secrets.token_bytes, evses, site=site, roots=roots, owner=owner)
+    charger = Charger(clock, secrets.token_bytes, evses, site=site, roots=roots, owner=owner, fallback=config.ocpp_fallback)
     if clock.scale != 1:
         charger.variables["ClockCtrlr.TimeSource"] = "RealTimeClock"  # where time runs faster, an answer's way of 10 ms is a minute
     heard = frames({number: each.evse_id for number, each in enumerate(outlets, 1)}) if frames is not None else None
