@@ -184,8 +184,9 @@ def test_a_station_limit_lowers_what_the_evse_offers():
             s.choose(offer, None)
             await s.until(lambda: s.csms.stations and s.station.transactions and s.transaction.chosen)
             period = {"startPeriod": 0, "limit": 20_000.0}
-            cap = {"id": 50, "stackLevel": 0, "chargingProfilePurpose": "ChargingStationMaxProfile", "chargingProfileKind": "Relative"}
-            cap["chargingSchedule"] = [{"id": 1, "chargingRateUnit": "W", "chargingSchedulePeriod": [period]}]
+            cap = {"id": 50, "stackLevel": 0, "chargingProfilePurpose": "ChargingStationMaxProfile", "chargingProfileKind": "Absolute"}
+            schedule = {"id": 1, "chargingRateUnit": "W", "chargingSchedulePeriod": [period], "startSchedule": "2020-01-01T00:00:00Z"}
+            cap["chargingSchedule"] = [schedule]
             assert (await s.csms.call("CS-1", "SetChargingProfile", {"evseId": 0, "chargingProfile": cap}))["status"] == "Accepted"
             assert (await s.fact(LimitsChanged)).limits.charge_power == 20_000
             assert (await s.fact(SetpointChanged)).power == 20_000

@@ -90,13 +90,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     site.add_argument("--prices", metavar="FILE", help="day-ahead prices, CSV or JSON")
     site.add_argument("--import-limit", type=number(0), metavar="W", help="what the site may take for this car")
     site.add_argument("--export-limit", type=number(0), metavar="W", help="what the site may give back")
-    site.add_argument("--ocpp", metavar="URL", help="WebSocket address of a CSMS; the station id is the EVSE id")
-    site.add_argument(
-        "--ocpp-fallback",
-        choices=("local", "hold", "zero", "free"),
-        help="how a car goes on whose charging profile has run out: planned here, held, stopped, or freely (default: local)",
-    )
-    site.add_argument("--ocpp-password-file", metavar="FILE", help="its first line is the password (default: of V2G_OCPP_PASSWORD, if set)")
+    _csms_options(parser)
     how = parser.add_argument_group("how")
     how.add_argument("--once", action="store_true", help="end after one session, with its outcome as exit code")
     how.add_argument("--json", action="store_true", help="one JSON object per line on standard output")
@@ -110,6 +104,17 @@ def options(parser: argparse.ArgumentParser) -> None:
     log.add_options(parser)
     scraped.add_options(parser)
     live.add_options(parser)
+
+
+def _csms_options(parser: argparse.ArgumentParser) -> None:
+    csms = parser.add_argument_group("CSMS")
+    csms.add_argument("--ocpp", metavar="URL", help="WebSocket address of a CSMS; the station id is the EVSE id")
+    csms.add_argument(
+        "--ocpp-fallback",
+        choices=("local", "hold", "zero", "free"),
+        help="how a car goes on whose charging profile has run out: planned here, held, stopped, or freely (default: local)",
+    )
+    csms.add_argument("--ocpp-password-file", metavar="FILE", help="its first line is the password (default: of V2G_OCPP_PASSWORD, if set)")
 
 
 def run(options: argparse.Namespace) -> int:
