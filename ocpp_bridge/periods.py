@@ -86,7 +86,7 @@ class RanOut:
     last: Period | None = None
 
     def after(self, led: Period) -> "RanOut":
-        """The same once another profile has led."""
+        """How to go on once another profile has led."""
         return self if led is self.last else replace(self, last=led)
 
     def instead(self) -> Period:
