@@ -53,7 +53,7 @@ export class Fleet {
       const { width, height } = cell.canvas.getBoundingClientRect(), ctx = paper(cell.canvas, width, height), end = height - 20;
       const curves = cell.of.flatMap((of) => curvesOf(of, "power", "limit").map((s) => ({ ...s, until: s.until ?? of.until })));
       cell.span = { t0, t1, left: 56, right: width - 6 }; timeAxis(ctx, cell.span, 4, end);
-      if (!i) panel(ctx, [this.total], cell.span, 6, end, t1); else if (curves.length) panel(ctx, curves, cell.span, 6, end - 20, t1, range);
+      if (!i) panel(ctx, [this.total], cell.span, 6, end, t1); else if (curves[0]) panel(ctx, curves, cell.span, 6, end - 20, t1, range);
       for (const of of i ? cell.of : []) for (const s of curvesOf(of, "limited-by")) band(ctx, s, cell.span, end - 17, 16, of.until);
     });
     this.point();

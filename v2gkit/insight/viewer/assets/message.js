@@ -25,9 +25,9 @@ export function xmlOf(root, shape) {
   const prefixOf = (i) => shape.prefixes?.[i] ?? `n${i}`, lines = /** @type {string[]} */ ([]);
   const write = (branch, indent, more) => {
     if (branch.name.startsWith("~")) return branch.children.forEach((child) => write(child, indent, "")); // a level of JSON alone
-    const prefix = branch.space < 0 ? "" : prefixOf(branch.space), name = legible(prefix ? `${prefix}:${branch.name}` : branch.name);
-    const attributes = branch.children.filter((c) => c.name.startsWith("@")), inside = branch.children.filter((c) => !/^[@#]/.test(c.name));
-    const open = `${indent}<${name}${more}${attributes.map((c) => ` ${legible(c.name.slice(1))}="${escaped(c.value)}"`).join("")}`;
+    const qualified = ({ name, space }) => legible([space < 0 ? "" : prefixOf(space), name.replace("@", "")].filter(Boolean).join(":"));
+    const named = branch.children.filter((c) => c.name.startsWith("@")), inside = branch.children.filter((c) => !/^[@#]/.test(c.name));
+    const name = qualified(branch), open = `${indent}<${name}${more}${named.map((c) => ` ${qualified(c)}="${escaped(c.value)}"`).join("")}`;
     const text = escaped((branch.children.find((c) => c.name === "#value") ?? branch).value);
     if (!inside.length) return lines.push(text ? `${open}>${text}</${name}>` : `${open}/>`);
     lines.push(`${open}>`);
