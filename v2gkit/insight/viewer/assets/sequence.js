@@ -12,7 +12,7 @@ export class VirtualList {
     this.box = box; this.host = host; fill(box, this.inner); box.addEventListener("scroll", this.redraw, { passive: true });
     new ResizeObserver(() => {
       const narrow = box.clientWidth < 620; box.parentElement?.classList.toggle("narrow", narrow);
-      this.height = narrow && box.id === "sequence" ? 50 : 30; this.redraw();
+      this.height = narrow ? 50 : 30; this.redraw();
     }).observe(box);
   }
   draw() {
