@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import escape
 from importlib.resources import files
+from math import inf
 from string import Template
 
 from v2g.legible import legible
@@ -27,10 +28,15 @@ def title_of(stories: Sequence[Story]) -> str:
     return stories[0].title if len(stories) == 1 else f"{len(stories)} connections"
 
 
-def content(*stories: Story) -> str:
-    """What the page holds, without its head and its style."""
-    overview = _overview(stories) if len(stories) > 1 else ""
-    return overview + "".join(_connection(story, number, alone=len(stories) == 1) for number, story in enumerate(stories))
+def content(*stories: Story, most: float = inf) -> str:
+    """What the page holds, without its head and its style. Connections that would make it longer than `most` characters are counted."""
+    parts = [_overview(stories)] if len(stories) > 1 else []
+    for number, story in enumerate(stories):
+        parts.append(_connection(story, number, alone=len(stories) == 1))
+        if number and sum(map(len, parts)) > most:
+            parts[-1] = f"<p>{len(stories) - number} more are not shown here.</p>"
+            break
+    return "".join(parts)
 
 
 def style() -> str:

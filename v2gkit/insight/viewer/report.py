@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from v2g.legible import legible
 from v2gkit.insight.report import page as plain
+from v2gkit.insight.report.story import Story
 from v2gkit.insight.viewer import alignment
 from v2gkit.insight.viewer.alignment import Difference
 from v2gkit.insight.viewer.lines import Book, head
@@ -15,6 +17,8 @@ from v2gkit.insight.viewer.page import page
 from v2gkit.insight.viewer.sources import Sources, opened
 
 Line = dict[str, Any]
+ROWS: Final = 500  # of a table, and points of a curve, on the page without scripts
+PLAIN: Final = 400_000  # characters of the page without scripts: ten long sessions; the viewer itself has all of them
 
 
 def written(path: Path, keys: Path | None = None) -> str:
@@ -26,7 +30,13 @@ def of_sources(sources: Sources) -> str:
     """The page about sources that were opened. Raises ValueError where they hold no session."""
     stories = sources.stories()
     title = plain.title_of(stories) if stories else sources.path.name
-    return page(_lines(sources, title), f"<main>\n{plain.content(*stories)}\n</main>", title)
+    return page(_lines(sources, title), f"<main>\n{plain.content(*map(_bounded, stories), most=PLAIN)}\n</main>", title)
+
+
+def _bounded(story: Story) -> Story:
+    """A story for the page without scripts: of one that is long the first exchanges and notes, and not every sample of its curve."""
+    every = max(1, len(story.samples) // ROWS)
+    return replace(story, exchanges=story.exchanges[:ROWS], notes=story.notes[:ROWS], samples=story.samples[::every])
 
 
 def _lines(sources: Sources, title: str) -> Iterator[Line]:

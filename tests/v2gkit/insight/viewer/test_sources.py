@@ -132,6 +132,20 @@ def test_a_folder_without_traces_is_an_error(arguments: list[str], tmp_path: Pat
     assert not (tmp_path / "report.html").exists()
 
 
+def test_the_page_without_scripts_stays_small_beside_what_is_packed(tmp_path: Path) -> None:
+    """Hundreds of connections, or one of thousands of loops: all of it is in the viewer, and the plain page says how much it leaves out."""
+    records = traces.of_station(traces.pair())
+    many = [{**record, "connection": number} for number in range(80) for record in records]
+    assert main(["report", str(written(tmp_path / "many.jsonl", many))]) == 0
+    (without,) = Read((tmp_path / "many.html").read_text(encoding="utf-8")).content("noscript")
+    assert len(without) < 600_000
+    shown = without.count("<article")
+    assert 5 < shown < 80
+    assert f"{80 - shown} more are not shown here" in without
+    assert "80 of 80 connections ended as they should" in without
+    assert len(of("verdict", lines_in(tmp_path / "many.html"))) == 80
+
+
 # --- the page ---
 
 
