@@ -20,7 +20,7 @@ Payload = dict[str, Any]
 ANSWERS: dict[str, Payload] = {
     "BootNotification": {"currentTime": "", "interval": 300, "status": "Accepted"},
     "Heartbeat": {"currentTime": ""},
-    "Authorize": {"idTokenInfo": {"status": "Accepted"}, "allowedEnergyTransfer": ["DC", "DC_BPT"]},
+    "Authorize": {"idTokenInfo": {"status": "Accepted"}, "allowedEnergyTransfer": ["DC_BPT"]},
     "NotifyEVChargingNeeds": {"status": "NoChargingProfile"},
     "NotifyEVChargingSchedule": {"status": "Accepted"},
 }
