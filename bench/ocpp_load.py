@@ -13,6 +13,7 @@ from typing import Any
 from websockets.asyncio.server import ServerConnection, serve
 
 from ocpp_bridge.times import timestamp
+from v2g.iso20.services import DC_BPT
 
 LOOPS = 150  # of the car, a tenth of a second each
 GOAL = 0.025  # s, the 99th of a hundred answers
@@ -20,7 +21,7 @@ Payload = dict[str, Any]
 ANSWERS: dict[str, Payload] = {
     "BootNotification": {"currentTime": "", "interval": 300, "status": "Accepted"},
     "Heartbeat": {"currentTime": ""},
-    "Authorize": {"idTokenInfo": {"status": "Accepted"}, "allowedEnergyTransfer": ["DC_BPT"]},
+    "Authorize": {"idTokenInfo": {"status": "Accepted"}, "allowedEnergyTransfer": [DC_BPT.name]},
     "NotifyEVChargingNeeds": {"status": "NoChargingProfile"},
     "NotifyEVChargingSchedule": {"status": "Accepted"},
 }
@@ -113,13 +114,24 @@ async def _measured(load: Callable[[Csms], Awaitable[None]]) -> tuple[list[float
             address = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}/ocpp"
             plain = ["--no-tls", "--auth", "EIM", "--host", "::1", "--port", "0", "--json", "--once"]
             station = await _started(
-                "secc", *plain, "--services", "DC_BPT", "--control", "Dynamic", "--ocpp", address, "--trace", str(trace)
+                "secc", *plain, "--services", DC_BPT.name, "--control", "Dynamic", "--ocpp", address, "--trace", str(trace)
             )
             assert station.stdout is not None
             said = json.loads(await station.stdout.readline())
             where = said["address"]
             car = await _started(
-                "ev", "--no-tls", "--connect", where, "--service", "DC_BPT", "--control", "dynamic", "--auth", "eim", "--loops", str(LOOPS)
+                "ev",
+                "--no-tls",
+                "--connect",
+                where,
+                "--service",
+                DC_BPT.name,
+                "--control",
+                "dynamic",
+                "--auth",
+                "eim",
+                "--loops",
+                str(LOOPS),
             )
             await asyncio.gather(car.communicate(), station.communicate())
         records = [json.loads(line) for line in trace.read_text().splitlines()]
