@@ -121,7 +121,7 @@ def test_the_tests_of_a_room_are_where_its_row_says(room: str) -> None:
 
 
 def test_tests_mirror_the_rooms() -> None:
-    kinds = {"conformance", "integration", "interop", "fuzz"}  # those that are of no single room
+    kinds = {"browser", "conformance", "integration", "interop", "fuzz"}  # those that are of no single room
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
         folder = path.parent.relative_to(ROOT / "tests").as_posix()
         assert folder == "." or folder in kinds or (ROOT / folder).is_dir(), f"{path} mirrors no folder {folder}"

@@ -17,11 +17,11 @@ export const reasonOf = (verdict) => legible(verdict.reason).replace(` [${verdic
 /** A branch of a message with what is below it. @param {import("./message.js").Branch} branch @param {any} differs says which */
 function branchOf(branch, differs) {
   const { value, unit, children, name } = branch, number = rational(branch), time = unit === "s" && value > 1e9;
-  const shown = number !== null || (typeof value === "number" && unit && !time) ? amount(number ?? value, unit) : valueText(value);
-  const line = [el("span.name", name.replace(/^[#~]/, "")), el("span.is", shown), time && el("span.soft", ` ${dated(value).slice(0, 19)}`)];
-  if (!children.length) return el(differs(branch) ? "li.differs" : "li", line);
-  const below = el("ul", children.map((child) => branchOf(child, differs)));
-  return el("li", el("details", { open: number === null || children.some(differs) }, el("summary", line), below));
+  const said = number !== null || (typeof value === "number" && unit && !time) ? amount(number ?? value, unit) : valueText(value);
+  const day = time && el("span.soft", ` ${dated(value).slice(0, 19)}`), item = differs(branch) ? "li.differs" : "li";
+  const row = [el("span.name", name.replace(/^[#~]/, "")), " ", el("span.is", said), day], open = number === null || children.some(differs);
+  if (!children.length) return el(item, row);
+  return el(item, el("details", { open }, el("summary", row), el("ul", children.map((child) => branchOf(child, differs)))));
 }
 /** Names and values; what is empty is left out. @param {[any, any][]} pairs */
 const factList = (pairs) => el("dl.facts", pairs.filter(([, value]) => (value ?? "") !== "").map(([name, value]) =>

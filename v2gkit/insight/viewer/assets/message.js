@@ -5,7 +5,8 @@ import { legible } from "./dom.js";
 export function treeOf(shape, values) {
   /** @type {Branch[]} */ const way = [];
   for (const [depth, name, leaf, unit, space, many] of shape.rows) {
-    const above = depth ? way[depth - 1] : undefined, path = above ? (above.path ? `${above.path}/${name}` : name) : "";
+    const above = depth ? way[depth - 1] : undefined, alike = above?.children.filter((each) => many && each.name === name).length ?? 0;
+    const part = many ? `${name}[${alike + 1}]` : name, path = above ? (above.path ? `${above.path}/${part}` : part) : "";
     const branch = { name, value: leaf < 0 ? undefined : values[leaf], unit, space, many: many === 1, path, children: [] };
     above?.children.push(branch); way.length = depth; way.push(branch);
   }

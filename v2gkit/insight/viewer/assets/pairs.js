@@ -17,8 +17,8 @@ export class Pairs {
   }
   /** @param {number} i @returns {HTMLElement} */ row(i) {
     const { a, b, how, paths } = this.rows[i], word = { same: "=", differs: `≠ ${paths.length}`, "only a": "◂ only A" }[how] ?? "only B ▸";
-    const code = (frame) => frame.code && el(/^FAILED/.test(frame.code) ? "span.code.bad" : "span.code", frame.code);
-    const side = (frame) => el("span.pair", { role: "gridcell" }, frame && [el("b", frame.name || frame.type), code(frame)]);
+    const of = ({ name, type, code }) => [el("b", name || type), code && el(/^FAILED/.test(code) ? "span.code.bad" : "span.code", code)];
+    const side = (frame) => el("span.pair", { role: "gridcell", title: frame && `${frame.name} ${frame.code ?? ""}` }, frame && of(frame));
     const what = { role: "row", "aria-selected": String(i === this.app.pair), "data-pair": i, onclick: () => this.app.compare(i) };
     return el(`div.row.${how.replace(" ", "-")}`, what, side(a), el("span.how", { role: "gridcell" }, word), side(b));
   }
