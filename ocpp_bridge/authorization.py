@@ -2,14 +2,14 @@
 
 from dataclasses import replace
 
-from ocpp_bridge import transactions
+from ocpp_bridge import steering, transactions
 from ocpp_bridge.charger import Charger, Evse
 from ocpp_bridge.contract import proof, token
 from ocpp_bridge.mapping import objection, verdict
 from ocpp_bridge.outbox import Call
 from ocpp_bridge.schemas import Payload
 from ocpp_bridge.times import epoch
-from secc.station import AuthorizationRefused, AuthorizationWanted, Authorized, Service
+from secc.station import AuthorizationRefused, AuthorizationWanted, Authorized, RenegotiationAsked, Service, ServicesAllowed
 from v2g.reasons import Reason
 from v2g.services import SERVICES
 
@@ -106,9 +106,33 @@ def grant(charger: Charger, evse: Evse, shown: Payload, fact: Authorized, now: f
     """Let the car charge (`fact`), and put the token `shown` on the transaction."""
     assert evse.session is not None
     want, evse.session.authorization, evse.session.token = evse.session.authorization, None, shown
+    permitted = fact.energy_transfer
+    evse.allowed = tuple(service for service in permitted if service in evse.services) if permitted else None
     charger.tell(evse, fact if want is None else replace(fact, about=want.number))
     trigger = "RemoteStart" if evse.session.remote else "Authorized"
     transactions.begin(charger, evse, ("Authorized",), trigger, now, token=shown)
+
+
+def allow(charger: Charger, evse: Evse, allowed: tuple[Service, ...], now: float) -> None:
+    """Let the car choose among these services from now on (Q02). One that it has and that is none of them discharges no more, at once.
+
+    It is asked to choose anew where it has not been offered what is allowed now; before power flows, as soon as it does.
+    """
+    session, before = evse.session, set(evse.services if evse.allowed is None else evse.allowed)
+    evse.allowed = allowed
+    charger.tell(evse, ServicesAllowed(allowed))
+    if session is not None and session.selected is not None and (not evse.may_give or set(allowed) - before):
+        session.reselect = True
+        reselect(charger, evse)
+    steering.steer(charger, evse, now)
+
+
+def reselect(charger: Charger, evse: Evse) -> None:
+    """Ask a car under power to choose its service anew, where others are allowed than it was offered."""
+    session = evse.session
+    if session is not None and session.reselect and session.delivering:
+        session.reselect = False
+        charger.tell(evse, RenegotiationAsked("Service"))
 
 
 def _alone(charger: Charger, evse: Evse, shown: Payload, now: float) -> None:

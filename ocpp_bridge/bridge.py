@@ -111,13 +111,12 @@ class Bridge:
         transactions.begin(self.charger, self._evse(evse), ("Authorized",), "Authorized", now, token=authorization.NOBODY)
 
     def take_limits(self, evse: int, limits: Limits, now: float) -> None:
-        """Take changed limits of the hardware; the session is told the limits under the present profiles."""
+        """Take limits of the hardware, which its session was told as well; it is told the limits under the present profiles."""
         place = self._evse(evse)
-        if limits != place.limits:
-            place.limits = limits
-            if place.session is not None:
-                place.session.limits = None
-            steering.steer(self.charger, place, now)
+        place.limits = limits
+        if place.session is not None:
+            place.session.limits = None
+        steering.steer(self.charger, place, now)
 
     def take_token(self, evse: int, token: Payload, now: float) -> None:
         """Take a token ({"idToken", "type"}) that someone showed at an EVSE."""

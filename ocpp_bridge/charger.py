@@ -77,7 +77,6 @@ class Session:
     held: tuple[float, Payload] | None = None  # until when (monotonic s) a token waits for the CSMS to come back
     token: Payload | None = None  # idToken it was authorized with
     selected: ServiceSelected | None = None
-    allowed: tuple[Service, ...] | None = None  # by NotifyAllowedEnergyTransfer
     needs: Needs | None = None
     asked: bool = False  # it waits for a schedule
     patience: float | None = None  # monotonic s, until when the CSMS may send one
@@ -91,6 +90,7 @@ class Session:
     plan: Plan | None = None  # the local one, for Dynamic control
     planning: int = 0  # number of the plan that is being made, 0: none
     renegotiating: bool = False
+    reselect: bool = False  # other services are allowed than it was offered: it is asked to choose anew once power flows
     needs_at: float = 0.0  # epoch s, when they came
     told_needs: tuple[float, Needs] | None = None  # when (monotonic s) and what the CSMS was told last
     delivering: bool = False
@@ -112,6 +112,7 @@ class Evse:
     session: Session | None = None
     transaction: Transaction | None = None
     conditions: set[str] = field(default_factory=set)  # those of TxStartPoint that hold
+    allowed: tuple[Service, ...] | None = None  # what the CSMS lets the car choose, over its pauses; None: it said nothing
     presented: Payload | None = None  # a token that nobody has used yet
     remote: Payload | None = None  # RequestStartTransaction that waits for its car
     remote_due: float = 0.0  # monotonic s, until when
@@ -135,6 +136,12 @@ class Evse:
     def gives_back(self) -> bool:
         """Whether a car may discharge here by any of its services."""
         return any(SERVICES[service].bidirectional for service in self.services)
+
+    @property
+    def may_give(self) -> bool:
+        """Whether the CSMS lets the car discharge by the service that it has selected: leave may be withdrawn while it does."""
+        selected = self.session.selected if self.session is not None else None
+        return self.allowed is None or selected is None or selected.service in self.allowed
 
     @property
     def in_watts(self) -> bool:

@@ -58,12 +58,18 @@ def take_needs(charger: Charger, evse: Evse, want: NeedsChanged, now: float) -> 
 
 
 def _ask(charger: Charger, evse: Evse, now: float, *, again: bool) -> None:
-    """A schedule is wanted. What the CSMS sent already is offered at once where it asked for that (K16) or nothing is new."""
+    """A schedule is wanted. What the CSMS sent already is offered at once, and it is told the needs, unless it asked for that (K16).
+
+    A profile that it makes of them reaches the car like any that comes later.
+    """
     session = evse.session
     assert session is not None
     session.asked, session.planning = True, 0
-    fresh = session.offer is None and bool(_tx_schedules(charger, evse))  # brought by a RequestStartTransaction
-    if fresh or session.renegotiating or (again and session.offer is not None):
+    fresh = session.offer is None and bool(_tx_schedules(charger, evse))  # of a RequestStartTransaction, or of the service before
+    if session.renegotiating or (again and session.offer is not None):
+        fall_back(charger, evse, now)
+    elif fresh:
+        _tell_needs(charger, evse, now)
         fall_back(charger, evse, now)
     elif _tell_needs(charger, evse, now):
         session.patience = now + charger.patience

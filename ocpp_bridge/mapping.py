@@ -332,7 +332,7 @@ class Sample:
 
 
 def _of(value: float | None, sign: int) -> float | None:
-    return None if value is None else max(sign * value, 0.0)
+    return None if value is None else max(sign * value, 0.0) + 0.0  # never -0.0
 
 
 @dataclass(frozen=True, slots=True)

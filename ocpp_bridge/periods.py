@@ -52,6 +52,11 @@ class Period:
         return self if among == 1 else replace(self, limit=self.limit / among, discharge=self.discharge / among)
 
     @property
+    def charging(self) -> "Period":
+        """This period without any discharge, whatever sets it."""
+        return replace(self, discharge=0.0)
+
+    @property
     def most(self) -> float:
         """The most power (W, a magnitude) that is drawn or given where this is followed; infinite: nothing bounds it."""
         return self.limit if (wish := self.clamped()) is None else abs(wish)
@@ -60,7 +65,7 @@ class Period:
         """The setpoint (W), cut to the limits; 0 in Idle mode; None without one."""
         if self.mode == "Idle":
             return 0.0
-        return None if self.setpoint is None else min(max(self.setpoint, -self.discharge), self.limit)
+        return None if self.setpoint is None else min(max(self.setpoint, 0.0 - self.discharge), self.limit)  # never -0.0
 
 
 Fallback = Literal["local", "hold", "zero", "free"]
@@ -101,6 +106,11 @@ class Composite:
     start: float
     until: float
     periods: tuple[tuple[float, Period], ...]
+
+    @property
+    def charging(self) -> "Composite":
+        """This composite without any discharge."""
+        return replace(self, periods=tuple((begin, period.charging) for begin, period in self.periods))
 
     def at(self, wall: float) -> Period:
         """The period at a time (epoch s); one without limits outside of the composite."""

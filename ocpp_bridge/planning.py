@@ -23,14 +23,15 @@ def composite(charger: Charger, evse: Evse, now: float, until: float, alternativ
     said = charger.profiles.composite
     sharing, away = _sharing(charger, evse), charger.offline(now)
     ran_out = _ran_out(evse, by_csms=by_csms)
-    return said(evse.outlet, charger.wall(now), until, alternative=alternative, offline=away, sharing=sharing, ran_out=ran_out)
+    made = said(evse.outlet, charger.wall(now), until, alternative=alternative, offline=away, sharing=sharing, ran_out=ran_out)
+    return made if evse.may_give else made.charging
 
 
 def present(charger: Charger, evse: Evse, now: float) -> Present:
     """What the composite at an EVSE says to its session at `now` (monotonic s)."""
     assert evse.session is not None
     ran_out = _ran_out(evse, by_csms=evse.session.by_csms)
-    return charger.profiles.present(
+    said = charger.profiles.present(
         evse.outlet,
         charger.wall(now),
         alternative=evse.session.alternative,
@@ -38,6 +39,7 @@ def present(charger: Charger, evse: Evse, now: float) -> Present:
         sharing=_sharing(charger, evse),
         ran_out=ran_out,
     )
+    return said if evse.may_give else replace(said, period=said.period.charging)
 
 
 def _sharing(charger: Charger, evse: Evse) -> int:

@@ -13,7 +13,6 @@ from ocpp_bridge.rpc import Refusal
 from ocpp_bridge.schemas import Payload
 from ocpp_bridge.times import timestamp
 from ocpp_bridge.wants import tell_status
-from secc.station import RenegotiationAsked
 
 COMPOSITE_MAXIMUM: Final = 7 * 86_400  # s that GetCompositeSchedule looks ahead: a week of one-second periods would be the CSMS's own doing
 REPORT_ITEMS: Final = 100  # reportData in one NotifyReport: about 25 kB
@@ -189,10 +188,12 @@ def allowed_energy_transfer(charger: Charger, payload: Payload, now: float) -> P
     evse = charger.of_transaction(payload["transactionId"])
     if evse is None or evse.session is None:
         return _no("InvalidValue", "no such transaction runs")
-    selected, allowed = evse.session.selected, services(payload["allowedEnergyTransfer"])
-    evse.session.allowed = allowed
-    if selected is None or selected.service not in allowed or len(set(allowed) & set(evse.services)) > 1:
-        charger.tell(evse, RenegotiationAsked("Service"))
+    if not charger.variables.yes("ISO15118Ctrlr.ServiceRenegotiationSupport"):
+        return _no("UnsupportedRequest", "services are not renegotiated here")
+    allowed = tuple(service for service in services(payload["allowedEnergyTransfer"]) if service in evse.services)
+    if not allowed:
+        return _no("InvalidValue", "this EVSE has none of these services")
+    authorization.allow(charger, evse, allowed, now)
     return {"status": "Accepted"}
 
 

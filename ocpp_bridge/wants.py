@@ -43,6 +43,8 @@ def tell_status(charger: Charger, evse: Evse, status: str, now: float, *, solici
 
 def _session_started(charger: Charger, evse: Evse, want: SessionStarted, now: float) -> None:
     evse.session = Session(evccid=want.evccid, ran_out=RanOut(charger.fallback))
+    if not want.resumed:
+        evse.allowed = None
     note_car(charger, evse, "CablePluggedIn", now)
     evse.sample = Sample(evse.sample.reading, evse.sample.power, evse.sample.voltage)
     for name, value in (("Available", "true"), ("VehicleId", want.evccid)):
@@ -54,6 +56,7 @@ def _service_selected(charger: Charger, evse: Evse, want: ServiceSelected, now: 
         session = evse.session
         session.selected, session.asked, session.planning, session.patience = want, False, 0, None
         session.offer, session.told_needs, session.renegotiating = None, None, False  # a new service is a new negotiation
+        session.reselect = not evse.may_give  # it chose from what it was offered before
         charger.variables["ConnectedEV", "ProtocolAgreed", "", evse.id] = want.protocol
 
 
@@ -75,6 +78,7 @@ def _needs(charger: Charger, evse: Evse, want: NeedsChanged, now: float) -> None
 def _power_started(charger: Charger, evse: Evse, want: PowerStarted, now: float) -> None:
     if evse.session is not None:
         evse.session.delivering = True
+        authorization.reselect(charger, evse)
     transactions.begin(charger, evse, ("PowerPathClosed", "EnergyTransfer"), "ChargingStateChanged", now, "Charging")
     charging.tell_chosen(charger, evse, now)
     steering.steer(charger, evse, now)

@@ -29,6 +29,8 @@ def _with(fact: words.Fact, known: Context) -> Context:
     match fact:
         case words.Authorized() | words.AuthorizationRefused():
             return _verdict(fact, known)
+        case words.ServicesAllowed(permitted):
+            return known.with_agreement(permitted=permitted)
         case words.CertificateReady() | words.CertificateRefused():
             return _installation(fact, known)
         case words.ScheduleReady(offer):

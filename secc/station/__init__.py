@@ -41,6 +41,7 @@ from secc.station.facts import (
     PositionIs,
     RenegotiationAsked,
     ScheduleReady,
+    ServicesAllowed,
     SetpointChanged,
     StopAsked,
 )
@@ -159,6 +160,7 @@ __all__ = [
     "ScheduleReady",
     "Service",
     "ServiceSelected",
+    "ServicesAllowed",
     "SessionStarted",
     "SetOutput",
     "SetPower",

@@ -29,6 +29,16 @@ class Authorized(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class ServicesAllowed(Fact):
+    """The backend has changed its mind on what the car may choose: these services from the next ServiceDiscovery on, empty for all.
+
+    It asks the car for nothing: a session under power goes on until `RenegotiationAsked("Service")` brings it back to the services.
+    """
+
+    energy_transfer: tuple[Service, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class AuthorizationRefused(Fact):
     """The backend refuses the car, which is answered by `kind` and may try again [V2G20-2230]. Without contract every kind is CARD_REFUSED.
 

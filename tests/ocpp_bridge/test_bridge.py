@@ -31,6 +31,7 @@ from secc.station import (
     RenegotiationAsked,
     ScheduleChosen,
     ScheduleReady,
+    ServicesAllowed,
     ServiceSelected,
     SessionStarted,
     SetpointChanged,
@@ -51,7 +52,7 @@ ACCEPTED = {"currentTime": "2026-11-22T18:00:00Z", "interval": 300, "status": "A
 EVCCID, EMAID = "DEABCC1A2B3C4D", "DE8AA1A2B3C4D5"
 ANSWERS = {
     "BootNotification": ACCEPTED,
-    "Authorize": {"idTokenInfo": {"status": "Accepted"}, "allowedEnergyTransfer": ["DC", "DC_BPT"]},
+    "Authorize": {"idTokenInfo": {"status": "Accepted"}, "allowedEnergyTransfer": ["DC", "DC_BPT", "AC_BPT"]},
     "NotifyEVChargingNeeds": {"status": "Accepted"},
     "NotifyEVChargingSchedule": {"status": "Accepted"},
     "Heartbeat": {"currentTime": "2026-11-22T18:00:00Z"},
@@ -562,7 +563,9 @@ def test_a_profile_that_comes_with_a_remote_start_is_the_cars():
     p.want(ServiceSelected(0.0, "DC", "Scheduled"), NeedsChanged(0.0, replace(NEEDS, bidirectional=False), True))
     [ready] = p.facts(ScheduleReady)
     assert ready.offer.tuples[0].charging.values == (4000.0,)
-    assert not p.calls("NotifyEVChargingNeeds")
+    assert len(p.calls("NotifyEVChargingNeeds")) == 1  # K18: told all the same
+    p.install({"startPeriod": 0, "limit": 3000.0}, id=9, stack=5)  # what the CSMS makes of them
+    assert p.facts(RenegotiationAsked)[0].what == "Schedule"
 
 
 def test_a_profile_may_come_before_its_car():
@@ -958,14 +961,95 @@ def test_a_number_that_nobody_can_reckon_with_is_refused_not_met_later():
     assert not p.charger.profiles.held
 
 
-def test_leave_to_discharge_may_come_later():
+# --- leave to discharge, which comes and goes ---
+
+CHARGING = replace(NEEDS, bidirectional=False)
+
+
+def allow(p: Played, *transfers: str, **more) -> dict:
+    return p.ask("NotifyAllowedEnergyTransfer", {"transactionId": p.tx, "allowedEnergyTransfer": list(transfers)} | more)
+
+
+@pytest.mark.parametrize("delivering", [True, False])
+def test_leave_to_discharge_may_come_later(delivering):
     p = Played().boot()
     p.answers["Authorize"] = {"idTokenInfo": {"status": "Accepted"}}
-    p.arrive(service="DC", needs=replace(NEEDS, bidirectional=False))
-    request = {"transactionId": p.tx, "allowedEnergyTransfer": ["DC", "DC_BPT"]}
-    assert p.ask("NotifyAllowedEnergyTransfer", request) == {"status": "Accepted"}
-    assert p.facts(RenegotiationAsked)[0].what == "Service"
-    assert p.ask("NotifyAllowedEnergyTransfer", request | {"transactionId": "?"})["status"] == "Rejected"
+    p.arrive(service="DC", needs=CHARGING)
+    if delivering:
+        p.want(PowerStarted(0.0))
+    assert allow(p, "DC", "DC_BPT") == {"status": "Accepted"}
+    [allowed] = p.facts(ServicesAllowed)
+    assert set(allowed.energy_transfer) == {"DC", "DC_BPT"}
+    if not delivering:
+        assert not p.facts(RenegotiationAsked)  # a car without power is asked for nothing
+        p.want(PowerStarted(0.0))
+    assert [fact.what for fact in p.facts(RenegotiationAsked)] == ["Service"]
+    p.want(PowerStopped(0.0), ServiceSelected(0.0, "DC_BPT", "Scheduled"), NeedsChanged(0.0, NEEDS, True))
+    assert [each["chargingNeeds"]["requestedEnergyTransfer"] for each in p.calls("NotifyEVChargingNeeds")] == ["DC", "DC_BPT"]
+    p.install(SETPOINT)
+    assert p.facts(ScheduleReady)[-1].offer.tuples[0].power.values == (-5000.0,)
+    assert allow(p, "DC", "DC_BPT") == {"status": "Accepted"}
+    p.want(PowerStarted(0.0))
+    assert len(p.facts(RenegotiationAsked)) == 1  # nothing new
+
+
+@pytest.mark.parametrize("control", ["Scheduled", "Dynamic"])
+@pytest.mark.parametrize("plans", ["the CSMS", "the station"])
+def test_leave_that_is_withdrawn_ends_the_discharge_at_once(control, plans):
+    p = Played().boot()
+    if plans == "the station":
+        p.charger.site = replace(p.charger.site, export_limit=50_000.0)
+        p.answers["NotifyEVChargingNeeds"] = {"status": "NoChargingProfile"}
+    p.arrive(control)
+    if plans == "the CSMS":
+        p.install(SETPOINT)
+    else:
+        offered, plan = local.schedule(p.planned[0])
+        p.bridge.take_plan(p.planned[0], offered, plan and replace(plan, power=Series.constant(WALL - 60, 9999.0, -5000.0)), p.now)
+        p.run()
+    p.want(ScheduleChosen(0.0, Series.constant(WALL, 600.0, -5000.0), 1), PowerStarted(0.0))
+    if control == "Dynamic":
+        assert p.facts(SetpointChanged)[-1].power < 0
+    p.told.clear()
+    assert allow(p, "DC") == {"status": "Accepted"}
+    assert p.facts(LimitsChanged)[-1].limits.discharge_power == 0.0
+    assert [fact.energy_transfer for fact in p.facts(ServicesAllowed)] == [("DC",)]
+    assert [fact.what for fact in p.facts(RenegotiationAsked)] == ["Service"]
+    if control == "Dynamic":
+        assert p.facts(SetpointChanged)[-1].power == 0.0 if plans == "the CSMS" else p.facts(SetpointChanged)[-1].power >= 0
+    asked = {"duration": 60, "evseId": 1}
+    assert "dischargeLimit" not in p.ask("GetCompositeSchedule", asked)["schedule"]["chargingSchedulePeriod"][0]
+    p.run(5.0)
+    p.install(SETPOINT, id=2, stack=1)  # nor by a profile that asks for it all the same
+    assert p.facts(LimitsChanged)[-1].limits.discharge_power == 0.0
+    p.want(PowerStopped(0.0), ServiceSelected(0.0, "DC", control), NeedsChanged(0.0, CHARGING, True))
+    assert len(p.calls("NotifyEVChargingNeeds")) == 2
+
+
+def test_leave_stays_withdrawn_over_a_pause_and_not_for_the_next_car():
+    p = Played().boot().arrive("Dynamic")
+    p.install(SETPOINT)
+    allow(p, "DC")
+    p.bridge.end_session(1, p.now, how="Pause")
+    p.want(SessionStarted(0.0, bytes(8), EVCCID, True), ServiceSelected(0.0, "DC_BPT", "Dynamic"), NeedsChanged(0.0, NEEDS, True))
+    assert p.facts(SetpointChanged)[-1].power == 0.0
+    p.want(PowerStarted(0.0))
+    assert p.facts(RenegotiationAsked)[-1].what == "Service"
+    p.bridge.end_session(1, p.now)
+    p.bridge.unplug(1, p.now)
+    p.run().told.clear()
+    p.arrive("Dynamic")
+    p.install(SETPOINT)
+    assert p.facts(SetpointChanged)[-1].power == -5000.0
+
+
+def test_leave_that_cannot_be_given_is_refused():
+    p = Played().boot().arrive()
+    assert allow(p, "DC", transactionId="?")["statusInfo"]["reasonCode"] == "InvalidValue"
+    assert allow(p, "AC_three_phase")["statusInfo"]["reasonCode"] == "InvalidValue"
+    p.charger.variables["ISO15118Ctrlr.ServiceRenegotiationSupport"] = "false"
+    assert allow(p, "DC")["statusInfo"]["reasonCode"] == "UnsupportedRequest"
+    assert not p.facts(ServicesAllowed)
 
 
 # --- the rest of what a CSMS asks ---
@@ -1112,7 +1196,7 @@ def test_on_a_201_link_everything_fits_that_version():
     needs = p.calls("NotifyEVChargingNeeds")[0]["chargingNeeds"]
     assert needs["requestedEnergyTransfer"] == "DC"
     assert needs["dcChargingParameters"]["evMaxPower"] == 11_000
-    assert p.facts(Authorized)[0].energy_transfer == ("DC", "MCS", "DC_BPT", "MCS_BPT")  # as this CSMS said
+    assert p.facts(Authorized)[0].energy_transfer == ("DC", "MCS", "DC_BPT", "MCS_BPT", "AC_BPT")  # as this CSMS said
     p.bridge.take_plan(p.planned[0], Offer((Tuple(1, charging=Series.constant(WALL, 60.0, 1.0)),)), None, p.now)
     p.want(ScheduleChosen(0.0, Series.constant(WALL, 60.0, -1000.0), 1), PowerStarted(0.0))
     p.bridge.take_reading(1, MeterReading("M", 5.0, 6.0, WALL), -7000.0, 400.0)
@@ -1142,6 +1226,10 @@ def test_limits_of_the_hardware_and_of_profiles_hold_together():
     p.run()
     assert p.facts(LimitsChanged)[-1].limits.charge_power == 7000.0
     p.bridge.take_limits(1, LIMITS, p.now)
+    p.run()
+    assert p.facts(LimitsChanged)[-1].limits.charge_power == 9000.0
+    p.told.clear()
+    p.bridge.take_limits(1, LIMITS, p.now)  # what the outlet says when it is first looked at: its session was told that as well
     p.run()
     assert p.facts(LimitsChanged)[-1].limits.charge_power == 9000.0
 

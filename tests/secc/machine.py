@@ -53,6 +53,7 @@ FACTS: tuple[words.Fact, ...] = (
     *(words.ConnectorLock(True), words.ConnectorLock(False), words.PauseAsked(), words.ExitStandbyAsked()),
     *(words.RenegotiationAsked("Schedule"), words.RenegotiationAsked("Service"), words.MeteringConfirmationAsked()),
     *(words.Authorized(), words.AuthorizationRefused()),
+    *(words.ServicesAllowed(), words.ServicesAllowed(("AC", "DC", "WPT")), words.ServicesAllowed(("DC_BPT",))),
     *map(words.GridControlChanged, GRID),
     *(words.SetpointChanged(power) for power in (None, 0.0, 8e3, -8e3, 1e6, -1e6)),
     *(words.OutputMeasured(*both) for both in ((0.0, 0.0), (400.0, 12.0), (900.0, 500.0), (400.0, -50.0))),

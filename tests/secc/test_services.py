@@ -10,6 +10,7 @@ from v2g.iso20.services import SERVICES
 from v2g.messages.app_protocol import AppProtocolType, supportedAppProtocolReq
 from v2g.messages.app_protocol import responseCodeType as sapCodeType
 from v2g.messages.common_messages import (
+    AuthorizationSetupReq,
     SelectedServiceListType,
     SelectedServiceType,
     ServiceDetailReq,
@@ -116,12 +117,21 @@ def test_value_added_services_are_filtered_and_may_be_none() -> None:
 def test_an_authorization_may_limit_the_services() -> None:
     car = Scripted(auto=False)
     car.setup("DC")
-    from v2g.messages.common_messages import AuthorizationSetupReq
-
     car.ask(AuthorizationSetupReq)
     car.tell(words.Authorized(energy_transfer=("DC",)))
     car.authorize()
     assert [s.ServiceID for s in discovered(car).EnergyTransferServiceList.Service] == [2]
+
+
+def test_what_is_allowed_may_change_until_the_services_are_discovered() -> None:
+    for allowed, expected in ((("DC",), [2]), (("DC_BPT", "DC"), [2, 6]), ((), ON_DC)):
+        car = Scripted(auto=False)
+        car.setup("DC")
+        car.ask(AuthorizationSetupReq)
+        car.tell(words.Authorized(energy_transfer=("DC_BPT",)))
+        car.authorize()
+        car.tell(words.ServicesAllowed(allowed))
+        assert [s.ServiceID for s in discovered(car).EnergyTransferServiceList.Service] == expected
 
 
 def test_service_renegotiation_is_said_as_it_is_configured() -> None:
