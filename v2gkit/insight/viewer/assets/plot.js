@@ -20,7 +20,7 @@ export function valueAt({ xs, ys, step, until }, t, end) {
   if (i === xs.length - 1 || step || typeof ys[i] !== "number") return ys[i];
   return ys[i] + ((ys[i + 1] - ys[i]) * (t - xs[i])) / (xs[i + 1] - xs[i]);
 }
-/** The points that so many pixels can show: all, or first, least, greatest, last of each. @param {Series} series @param {...number} span */
+/** The points that so many pixels can show: all, or first, least, greatest, last of each. @param {Series} series */
 export function trail({ xs, ys, step, until }, ...[t0, t1, pixels, end]) {
   const from = Math.max(0, placeOf(xs, t0)), to = Math.min(xs.length - 1, placeOf(xs, t1) + 1), column = (t1 - t0) / pixels;
   /** @type {[number, number][]} */ const made = [];
@@ -59,7 +59,7 @@ export function ticks(low, high, wanted) {
   const first = Math.ceil(low / step);
   return Array.from({ length: Math.max(0, Math.floor(high / step) - first + 1) }, (_, i) => +((first + i) * step).toPrecision(12));
 }
-/** Writes on a canvas. @param {Context} ctx @param {string} text @param {number} x @param {number} y @param {...string} how */
+/** Writes on a canvas. @param {Context} ctx @param {string} text @param {number} x @param {number} y */
 export function write(ctx, text, x, y, ...[textAlign = "left", hue = "soft", weight = ""]) {
   Object.assign(ctx, { font: `${weight} 11px system-ui, sans-serif`, textAlign, textBaseline: "middle", fillStyle: colour(hue) });
   ctx.fillText(text, x, y);
@@ -122,7 +122,7 @@ export function panel(ctx, curves, span, ...[top, bottom, end, range = rangeOf(c
     if (series.role === "power") half("charge", top - 1, y(0)), half("discharge", y(0), bottom + 1);
   }
 }
-/** Words as a band. @param {Context} ctx @param {Series} series @param {Span} span @param {...number} place */
+/** Words as a band. @param {Context} ctx @param {Series} series @param {Span} span */
 export function band(ctx, { xs, ys, until }, span, ...[top, height, end]) {
   for (let i = Math.max(0, placeOf(xs, span.t0)), next = i; i < xs.length && xs[i] < span.t1; i = next) {
     for (next = i + 1; next < xs.length && ys[next] === ys[i]; ) next++; // neighbours with the same word are one
