@@ -4,7 +4,7 @@ import contextlib
 import itertools
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,9 +17,8 @@ from v2gkit.insight.cpu import Meter
 from v2gkit.insight.pcapng import Capture
 from v2gkit.insight.recorder import Recorder
 
-STATION = (
-    0  # number of the connection under which the live view shows frames of the station that belong to no session; real ones begin at 1
-)
+IN_FRAMES = frozenset({"EVReported"})  # events of every charge loop that repeat its request: whoever watches live reads them there
+STATION = 0  # number of the connection that stands for frames of no session in the live view; real ones begin at 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +36,20 @@ Line = Callable[[str], object]
 
 
 class Tracer(Observer):
-    """Writes the trace of a connection; with a meter also the CPU time that the process spent while it was open."""
+    """Writes the trace of a connection, without events of the names `without`; with a meter also the CPU time spent while it was open."""
 
-    def __init__(self, writer: TraceWriter, meter: Meter | None, evse: str = "", moved: Callable[["Tracer", bool], object] | None = None):
+    def __init__(
+        self,
+        writer: TraceWriter,
+        meter: Meter | None,
+        evse: str = "",
+        moved: Callable[["Tracer", bool], object] | None = None,
+        without: Set[str] = frozenset(),
+    ):
         self.evse = evse
         self._writer, self._meter, self._moved = writer, meter, moved or (lambda tracer, talks: None)
         self._before = meter.account() if meter is not None else {}
-        self._talks = False
+        self._talks, self._without = False, without
 
     def event(self, event: Event) -> None:
         """Write one event into the trace."""
@@ -51,7 +57,8 @@ class Tracer(Observer):
             spent = {kind: round(value - self._before[kind], 6) for kind, value in self._meter.account().items()}
             spent["fraction"] = round(spent["cryptography"] / spent["total"], 4) if spent["total"] else 0.0
             self._writer.event(Noted(event.at, "cpu", spent))
-        self._writer.event(event)
+        if type(event).__name__ not in self._without:
+            self._writer.event(event)
         if self._talks:
             if isinstance(event, Disconnected):
                 self._talks = False
@@ -80,28 +87,29 @@ class Watch:
     def traced(self, write: Line, meter: Meter | None) -> None:
         """Let `write` have the traces of all connections."""
         self._traces = True
-        self.files.append(lambda about: lambda local, peer, number: self._tracer(self._trace(number, True), write, meter, about, {}))
+        self.files.append(lambda about: lambda local, peer, number: self._tracer(self._trace(number, True), write, meter, about, False))
 
     def _shown_live(self, write: Line, about: Mapping[str, object]) -> Observe:
         def observe(local: tuple[str, int], peer: tuple[str, int], number: int) -> Observer:
             """Cars of a fleet, and one car before and after a pause, all have the same number: here each has one of its own."""
             own = number if self.side == "secc" else next(self._numbers)
-            return self._tracer(self._trace(own, False), write, None, about, self._last)
+            return self._tracer(self._trace(own, False), write, None, about, True)
 
         return observe
 
     def _trace(self, number: int, decoded: bool) -> Trace:
         return Trace(self.side, self._wall, GENERATIONS, connection=number, decoded=decoded)
 
-    def _tracer(self, trace: Trace, write: Line, meter: Meter | None, about: Mapping[str, object], last: dict[str, Tracer]) -> Tracer:
+    def _tracer(self, trace: Trace, write: Line, meter: Meter | None, about: Mapping[str, object], live: bool) -> Tracer:
         def moved(tracer: Tracer, talks: bool) -> None:
             if talks:
                 self._talking.append(tracer)
-                last[tracer.evse] = tracer
+                if live:
+                    self._last[tracer.evse] = tracer
             else:
                 self._talking.remove(tracer)
 
-        return Tracer(TraceWriter(trace, write, about), meter, str(about.get("evse", "")), moved)
+        return Tracer(TraceWriter(trace, write, about), meter, str(about.get("evse", "")), moved, IN_FRAMES if live else frozenset())
 
     def frames(self, outlets: Mapping[int, str]) -> Callable[[str, str], None]:
         """A hearer of the OCPP frames ("in" or "out", text) of a station whose EVSEs have these ids by number: for its traces."""

@@ -21,7 +21,7 @@ from v2gkit.insight.live.door import LOCAL
 from v2gkit.insight.recorder import Recorder
 
 LEAVING: Final = 3.0  # s that the viewer's process may take to end once its pipe is closed
-STEP: Final = 0.05  # s for which lines are gathered: a line alone costs a thread's waking up, and that costs more than the line
+STEP: Final = 0.1  # s for which lines are gathered: to wake a thread for each costs more than the line
 
 
 @dataclass(frozen=True, slots=True)
