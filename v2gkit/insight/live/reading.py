@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any, Final
 
-from v2gkit.insight.live.metering import Metering
+from v2gkit.insight.live.limiting import Limiting
 from v2gkit.insight.viewer.lines import Book, Line, Lines
 
 OPENING: Final = frozenset({"trace", "connected", "plain", "tls"})  # records without which those after them say little
@@ -25,7 +25,7 @@ class Reading:
     def _begin(self) -> None:
         self._book = Book()
         self._traces: dict[str, Lines] = {}
-        self._metering: dict[Any, Metering] = {}  # of connections of a CSMS
+        self._limiting: dict[Any, Limiting] = {}  # of connections of a CSMS
 
     def lines(self, octets: bytes, source: str = "") -> Iterator[Line]:
         """The view lines of one line of the pipe, or of the file `source` that is followed."""
@@ -55,31 +55,31 @@ class Reading:
         if kind in OPENING:
             key = (source, record.get("connection"))
             self._openings[key] = [record] if kind == "trace" else [*self._openings.get(key, []), record]
-        metering = self._metered(record, kind)
+        limiting = self._limited(record, kind)
         for line in lines.record(record):
-            if metering is not None:
-                metering.asked(line)
+            if limiting is not None:
+                limiting.note(line)
             yield line
-        if metering is not None and kind == "ocpp":
-            yield from self._counted(lines, record, metering)
+        if limiting is not None and kind == "ocpp":
+            yield from self._counted(lines, record, limiting)
         if kind == "end":
             self._over(source, record.get("connection"))
 
-    def _metered(self, record: Any, kind: Any) -> Metering | None:
-        """The numbers of a connection of a CSMS; None for one of a session."""
+    def _limited(self, record: Any, kind: Any) -> Limiting | None:
+        """Who limits a connection of a CSMS; None for one of a session."""
         if kind == "trace" and record.get("side") == "csms":
-            self._metering[record["connection"]] = Metering()
-        return self._metering.get(record.get("connection"))
+            self._limiting[record["connection"]] = Limiting()
+        return self._limiting.get(record.get("connection"))
 
-    def _counted(self, lines: Lines, record: Any, metering: Metering) -> Iterator[Line]:
+    def _counted(self, lines: Lines, record: Any, limiting: Limiting) -> Iterator[Line]:
         connection = lines.connections[record["connection"]]
         try:
-            for line in metering.frame(record):
+            for line in limiting.frame(record):
                 yield {**line, "c": connection.c}
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-            return  # a station of whatever make wrote it: the frame is shown, its numbers are not
-        if metering.title and metering.title != connection.title:
-            connection.title = metering.title
+            return  # a station of whatever make wrote it: the frame is shown, what it means is not
+        if limiting.title and limiting.title != connection.title:
+            connection.title = limiting.title
             yield connection.line()
 
     def _of(self, source: str) -> Lines:
@@ -94,4 +94,4 @@ class Reading:
         if len(self._ended) > ENDED:
             gone, number = self._ended.popleft()
             self._of(gone).connections.pop(number, None)
-            self._metering.pop(number, None)
+            self._limiting.pop(number, None)

@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 from typing import Any
+from unittest.mock import ANY
 
 from v2gkit.insight.live.desk import Desk
 from v2gkit.insight.live.reading import Reading
@@ -31,9 +32,9 @@ class Csms:
         return self.called(station, "TransactionEvent", payload | ({"evse": {"id": evse}} if evse else {}))
 
 
-def sampled(**values: float) -> dict[str, Any]:
+def sampled(second: int, **values: float) -> dict[str, Any]:
     names = {"into": "Power.Active.Import", "out": "Power.Active.Export", "soc": "SoC"}
-    stamp = datetime.fromtimestamp(1_800_000_100, UTC).isoformat().replace("+00:00", "Z")
+    stamp = datetime.fromtimestamp(1_800_000_000 + second, UTC).isoformat().replace("+00:00", "Z")
     said = [{"measurand": names[name], "value": value} for name, value in values.items()]
     return {"meterValue": [{"timestamp": stamp, "sampledValue": said}]}
 
@@ -68,11 +69,13 @@ def test_power_soc_and_who_limits() -> None:
     }  # fmt: skip
     (asked,) = of(csms.called("CS-1", "SetChargingProfile", {"evseId": 1, "chargingProfile": profile}, "out"), "series")
     assert (asked["role"], asked["points"][0][1]) == ("asked", -5000.0)
-    told = {line["role"]: line["points"] for line in of(csms.event("CS-1", "Updated", **sampled(into=0.0, out=4990.0, soc=55.5)), "series")}
-    assert told == {"power": [[1_800_000_100.0, -4990.0]], "soc": [[1_800_000_100.0, 55.5]], "limited-by": [[1_800_000_100.0, "csms"]]}
-    told = {line["role"]: line["points"][-1][1] for line in of(csms.event("CS-1", "Updated", **sampled(into=1000.0)), "series")}
+    told = {
+        line["role"]: line["points"] for line in of(csms.event("CS-1", "Updated", **sampled(100, into=0.0, out=4990.0, soc=55.5)), "series")
+    }
+    assert told == {"power": [[1_800_000_100.0, -4990.0]], "soc": [[1_800_000_100.0, 55.5]], "limited-by": [[ANY, "csms"]]}
+    told = {line["role"]: line["points"][-1][1] for line in of(csms.event("CS-1", "Updated", **sampled(101, into=1000.0)), "series")}
     assert told == {"power": 1000.0, "limited-by": "car"}
-    suspended = csms.event("CS-1", "Updated", info={"chargingState": "SuspendedEVSE"}, **sampled(into=0.0))
+    suspended = csms.event("CS-1", "Updated", info={"chargingState": "SuspendedEVSE"}, **sampled(102, into=0.0))
     assert {line["role"]: line["points"][-1][1] for line in of(suspended, "series")} == {"power": 0.0, "limited-by": "station"}
 
 
@@ -91,6 +94,6 @@ def test_whatever_a_station_says_is_shown_and_ends_nothing() -> None:
     csms = Csms()
     csms.event("CS-1", "Started", 1)
     for odd in ([1], [{"timestamp": "never", "sampledValue": [{"measurand": "SoC", "value": "x"}]}], [{"sampledValue": None}], "x", {}):
-        assert len(of(csms.event("CS-1", "Updated", meterValue=odd), "mark")) == 2
+        assert {line["name"] for line in of(csms.event("CS-1", "Updated", meterValue=odd), "mark")} >= {"TransactionEvent"}
     assert of(csms.called("CS-1", "NotifyEVChargingNeeds", {"evseId": 1, "chargingNeeds": [1]}), "mark")
-    assert of(csms.event("CS-1", "Updated", **sampled(into=5.0)), "series")
+    assert of(csms.event("CS-1", "Updated", **sampled(100, into=5.0)), "series")
