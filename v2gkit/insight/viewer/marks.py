@@ -150,8 +150,13 @@ def _ocpp(record: Record, lane: str) -> Mark:
     own, other = ("csms", "station") if lane == "csms" else ("station", "csms")
     origin, to = (own, other) if record.get("direction") == "sent" else (other, own)
     action, call = str(record.get("action") or ""), str(record.get("kind") or "call")
-    found = _mark("ocpp", origin, action, record.get("payload"), f"{action} {call}", to=to)
+    found = _mark("ocpp", origin, action, record.get("payload"), short(call, _brief(record.get("payload"))), to=to)
     return {**found, "id": str(record.get("id") or ""), "call": call, "evse": record.get("evse")}
+
+
+def _brief(payload: Any) -> Any:
+    """What of an OCPP payload is one word, as event and reason are: the rest is in its facts."""
+    return {key: each for key, each in payload.items() if isinstance(each, str | bool | int) and key != "timestamp"} if isinstance(payload, Mapping) else payload
 
 
 _MAKERS: Final = {

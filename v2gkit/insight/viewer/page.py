@@ -1,8 +1,10 @@
 """The page of the viewer: one file with everything in it, or the shell that a live server gives out."""
 
 import re
+from base64 import b64encode
 from collections.abc import Iterable
 from functools import cache
+from hashlib import sha256
 from html import escape
 from importlib.resources import files
 from typing import Any, Final
@@ -14,7 +16,7 @@ Line = dict[str, Any]
 ENTRY: Final = "main.js"
 _IMPORT: Final = re.compile(r'^import \{[^}]*\} from "\./([\w-]+\.js)";\n', re.MULTILINE)
 _EXPORT: Final = re.compile(r"^export (?=(?:async )?function\b|class\b|const\b|let\b)", re.MULTILINE)
-POLICY: Final = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'"
+POLICY: Final = "default-src 'none'; script-src {script}; style-src {style}; img-src data:; base-uri 'none'; form-action 'none'"
 _PAGE: Final = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -36,15 +38,22 @@ _PAGE: Final = """<!doctype html>
 def page(lines: Iterable[Line], static: str = "", title: str = "v2gkit") -> str:
     """A page in one file: the lines packed in it, and `static`, HTML that is shown where scripts do not run."""
     content = packed(lines)
+    style, plain, code = f"\n{styles()}", f"\n{_report_style()}", f"\n{script()}"
+    policy = POLICY.format(script=_hashed(code), style=f"{_hashed(style)} {_hashed(plain)}")
     return _PAGE.format(
-        meta=f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
+        meta=f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
         title=escape(legible(title)),
-        style=f"<style>\n{styles()}</style>",
+        style=f"<style>{style}</style>",
         viewer=_asset("viewer.html"),
-        static=f"<style>\n{_report_style()}</style>\n{static}",
+        static=f"<style>{plain}</style>\n{static}",
         end=f'<script type="application/json" id="packed" data-form="gzip-base64">{content}</script>\n'
-        f'<script type="module">\n{script()}</script>',
+        f'<script type="module">{code}</script>',
     )
+
+
+def _hashed(text: str) -> str:
+    """How a policy names what stands between the tags of an element: nothing else runs, or styles anything."""
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
 
 
 def shell(source: str = "/stream", title: str = "v2gkit") -> dict[str, tuple[str, str]]:

@@ -178,7 +178,7 @@ console.log(JSON.stringify({ ...extremes, at, between, before, after, zoomed, pl
         "between": 25,
         "before": None,
         "after": None,
-        "zoomed": 23,
+        "zoomed": 21,
         "place": 2,
         "sum": [[0, 5, 10, 20], [1, -5, -7, 0]],
     }

@@ -1,8 +1,9 @@
 // The pane of time: every curve of a connection over one axis, with one cursor, and all values at it as text.
 import { amount, byId, clock, dated, el, fill, nextFrame } from "./dom.js";
 import { band, colour, line, lookOf, panel, paper, pixelOf, timeAxis, timeOf, valueAt, write } from "./plot.js";
-/** Curves that are shown and hidden as one: both directions of one plan or limit. @param {any} series @param {string} what */
-const groupOf = (series, what) => series[what].replace(/,? (dis)?charging$/, "");
+/** Curves that are shown and hidden as one: both directions of a plan or limit; a schedule in all offers, of which one holds at a time. */
+const groupOf = (/** @type {any} */ series, /** @type {string} */ what) => series[what].replace(/,? (dis)?charging$/, "")
+  .replace(/^offer \d+\./, "offer ").replace(/^Offer \d+, schedule (\d+)/, "Schedule $1 offered");
 const LEGEND = ["power", "soc", "profile", "asked", "import-price", "export-price", "limited-by", "limit", "offer"];
 export class Chart {
   canvas = /** @type {HTMLCanvasElement} */ (byId("chart")); picture = document.createElement("canvas"); // all but the cursor
@@ -42,8 +43,8 @@ export class Chart {
     this.legend(); this.blit(); this.table();
     const said = curves.filter((s) => s.low <= s.high).map((s) => `${s.label}: ${amount(s.low, s.unit)} to ${amount(s.high, s.unit)}`);
     const description = `From ${dated(t0)} to ${dated(t1)} UTC. ${said.join("; ")}`;
-    for (const [name, value] of Object.entries({ valuemin: Math.round(t0), valuemax: Math.round(t1),
-      description })) this.canvas.setAttribute(`aria-${name}`, String(value));
+    const told = Object.entries({ valuemin: Math.round(t0), valuemax: Math.round(t1), description });
+    for (const [name, value] of told) this.canvas.setAttribute(`aria-${name}`, String(value));
   }
   /** Puts the picture on the page, and the cursor over it. */ blit() {
     if (!this.width) return;
@@ -69,15 +70,17 @@ export class Chart {
     if (known === this.known) return;
     [this.known, this.values] = [known, new Map()];
     const swatch = (hue, width, dash) => {
-      const made = el("i.swatch"); made.style.borderTop = `${width + 1.4}px ${dash.length ? "dashed" : "solid"} ${colour(hue)}`;
-        return made;
+      const made = el("i.swatch"), kind = dash.length ? (dash[0] < 3 ? "dotted" : "dashed") : "solid";
+      made.style.borderTop = `${width + 1.4}px ${kind} ${colour(hue)}`; return made;
     };
     fill(byId("legend"), [...new Map(all.map((s) => [groupOf(s, "name"), s]))].map(([group, s]) => {
       const value = el("b"), onclick = () => { this.hidden.delete(group) || this.hidden.add(group); this.redraw(); };
-      const swatches = [swatch(...lookOf(s)), s.role === "power" && swatch("discharge", 1, [])], chosen = s.chosen && s.role === "offer";
+      const swatches = [swatch(...lookOf(s)), s.role === "power" && swatch("discharge", 1, [])], offered = s.role === "offer";
+      const its = all.filter((one) => offered && groupOf(one, "name") === group), taken = its.filter((one) => one.chosen).length;
+      const chosen = taken ? ` ✓ chosen${taken < its.length ? " at times" : ""}` : "";
       this.values.set(group, value);
       return el("button", { type: "button", "aria-pressed": String(!this.hidden.has(group)), onclick }, swatches,
-        el("span", groupOf(s, "label") || s.name, chosen && " ✓ chosen"), value);
+        el("span", groupOf(s, "label") || s.name, chosen), value);
     }));
   }
   /** The chart as a table, for who does not see it; made when it is opened. */ table() {
@@ -99,8 +102,8 @@ export class Chart {
     if (this.app.range && of) this.app.zoom([Math.max(of.from, from), Math.max(of.from, from) + t1 - t0]);
   }
   /** @param {PointerEvent} event @param {number} x */ pointed(event, x) {
-    const id = event.pointerId, before = this.down.get(id), held = before !== undefined,
-      [, other] = [...this.down].find(([i]) => i !== id) ?? [];
+    const id = event.pointerId, before = this.down.get(id), held = before !== undefined;
+    const [, other] = [...this.down].find(([i]) => i !== id) ?? [];
     if (held && Math.abs(x - before) > 4) this.moved = true;
     if (held && other !== undefined) { // two fingers: what is under them stays under them
       if (Math.abs(x - other) > 12) this.zoom(Math.abs(before - other) / Math.abs(x - other), timeOf(this.span, other));

@@ -28,8 +28,7 @@ const factList = (pairs) => el("dl.facts", pairs.filter(([, value]) => (value ??
   el("div", el("dt", name), el("dd", typeof value === "object" && !(value instanceof Node) ? JSON.stringify(value, null, 1) : value))));
 /** Checks with their outcome. @param {any[]} checks @param {Connection} of @param {any} item */
 const checkList = (checks, of, item) => el("ul.checks", checks.map(({ what, well, said, requirement: id, octets }) =>
-  el(well ? "li.well" : "li.bad",
-  el("b", `${well ? "✓" : "✗"} ${what} `), said, " ", cited(id, of, item), octets && el("code", octets))));
+  el(well ? "li.well" : "li.bad", el("b", `${well ? "✓" : "✗"} ${what} `), said, " ", cited(id, of, item), octets && el("code", octets))));
 /** The tree of a message, null: it is not decoded. @param {Detail} detail @param {any} frame @returns {any} */
 const rootOf = ({ app }, frame) => { const shape = app.store.shapes.get(frame?.s); return shape ? treeOf(shape, frame.v) : null; };
 /** @type {Record<string, (detail: Detail, of: Connection, item: any, pair: any) => any>} what each tab shows */
@@ -127,9 +126,8 @@ export class Detail {
     return [...new Set([this.app.req, item?.requirement, ...(item?.requirements ?? []), ...ended, ...checks].filter(Boolean))];
   }
   /** Draws what is selected, where it or what is known of it changed. */ draw() {
-    const { app } = this, of = app.of(), item = app.item(), pair = app.row(), all = this.tabs(),
-      tab = all.find((t) => t === app.tab) ?? all[0];
-    const what = `${of?.c} ${item?.t} ${item?.n ?? item?.m} ${pair?.i}`;
+    const { app } = this, of = app.of(), item = app.item(), pair = app.row(), all = this.tabs();
+    const tab = all.find((t) => t === app.tab) ?? all[0], what = `${of?.c} ${item?.t} ${item?.n ?? item?.m} ${pair?.i}`;
     if (what !== this.what) [this.what, this.step] = [what, -1];
     const known = JSON.stringify([what, tab, all, this.step, of?.told, app.req, item ? 0 : of?.frames.length]);
     if (known === this.known) return;
@@ -147,11 +145,11 @@ export class Detail {
     const { t, at, epoch, n, from, kind, lane, to, octets, name, set, type, took, limit, timer, state, code, error, findings = [] } = item;
     const { verdict } = of, what = t === "frame" ? [`Message ${n} from the ${from}`, `${octets} octets`, set || type] : [kind, lane,
       to && `to ${to}`];
-    const time = took === undefined ? "" : `answered in ${lasting(took)}${limit ? ` of ${lasting(limit)}` : ""}`;
-    const said = [...what, `${at.toFixed(3)} s`, `${dated(epoch)} UTC`, time, timer, state && `state ${state}`].filter(Boolean).join(" · ");
+    const span = `${item.to === undefined ? "asked after" : "answered in"} ${lasting(took)}${limit ? ` of ${lasting(limit)}` : ""}`;
+    const told = [...what, `${at.toFixed(3)} s`, `${dated(epoch)} UTC`, took !== undefined && span, timer, state && `state ${state}`];
     const why = t === "frame" && verdict?.n === n && !verdict.well && [reasonOf(verdict), " ", cited(verdict.requirement, of, item)];
-    return [el("h2", name || type, code && el(isBad(item) ? "span.code.bad" : "span.code", code)), el("p.soft", said),
-      error && el("p.bad", error), findings.map((one) => el("p.warn", one)), why && el("p.bad", why)];
+    return [el("h2", name || type, code && el(isBad(item) ? "span.code.bad" : "span.code", code)), el("p.soft",
+      told.filter(Boolean).join(" · ")), error && el("p.bad", error), findings.map((one) => el("p.warn", one)), why && el("p.bad", why)];
   }
   /** Selects a step of the octets. @param {number} i */ choose(i) {
     if (i < 0) return;

@@ -3,10 +3,9 @@ import { amount, byId, clock, el, fill, nextFrame } from "./dom.js";
 import { band, panel, paper, pixelOf, placeOf, rangeOf, timeAxis, timeOf, valueAt } from "./plot.js";
 /** The sum of curves, each of which holds its value until its next. @param {any[][]} curves with their ends @returns {any} */
 export function sumOf(curves) {
-  const rises = ({ xs, ys }) => xs.map((x, i) => [x, ys[i] - (i ? ys[i - 1] : 0)]), ends = ({ xs, ys }, end) => [Math.max(end, xs.at(-1)),
-    -ys.at(-1)];
-  const sum = { name: "power", unit: "W", role: "power", step: true, until: null, low: 0, high: 0, xs: /** @type {number[]} */ ([]),
-    ys: /** @type {number[]} */ ([]) };
+  const rises = ({ xs, ys }) => xs.map((x, i) => [x, ys[i] - (i ? ys[i - 1] : 0)]);
+  const ends = ({ xs, ys }, end) => [Math.max(end, xs.at(-1)), -ys.at(-1)], [xs, ys] = /** @type {number[][]} */ ([[], []]);
+  const sum = { name: "power", unit: "W", role: "power", step: true, until: null, low: 0, high: 0, xs, ys };
   const changes = curves.flatMap(([series, end]) => [...rises(series), ends(series, end)]);
   let value = 0;
   for (const [x, change] of changes.sort((a, b) => a[0] - b[0])) {
@@ -19,12 +18,17 @@ export function sumOf(curves) {
 }
 /** Curves of these roles. @param {any} of @param {...string} roles */
 const curvesOf = (of, ...roles) => [...of.series.values()].filter((s) => roles.includes(s.role) && s.xs.length);
+/** Connections as one side saw them, the station's if it is there: what both tell counts once. @param {Map<number, any>} connections */
+function oneSide(connections) {
+  const all = [...connections.values()], side = ["secc", "csms", "evcc"].find((name) => all.some(({ about }) => about.side === name));
+  return all.filter(({ about }) => about.side === side);
+}
 export class Fleet {
   cells = /** @type {any[]} the first: all */ ([]); known = ""; total = sumOf([]);
   redraw = nextFrame(() => this.draw()); move = nextFrame(() => this.point());
   /** @param {import("./store.js").App} app */ constructor(app) { this.app = app; new ResizeObserver(this.redraw).observe(byId("fleet")); }
   /** Makes a cell for each outlet, anew where there are others. */ build() {
-    const all = [...this.app.store.connections.values()], nameOf = ({ c, about }) => about.outlet || about.source || `connection ${c}`;
+    const all = oneSide(this.app.store.connections), nameOf = ({ c, about }) => about.outlet || about.source || `connection ${c}`;
     const names = [...new Set(all.map(nameOf))], known = JSON.stringify(all.map((of) => [nameOf(of), of.told]));
     if (known === this.known) return;
     this.known = known;
@@ -33,21 +37,18 @@ export class Fleet {
     fill(byId("fleet"), this.cells.map((cell, i) => {
       const time = (event) => timeOf(cell.span, event.clientX - cell.canvas.getBoundingClientRect().left), { name } = cell;
       const open = (t) => this.app.visit((cell.of.filter((of) => of.from <= t).pop() ?? cell.of[0]).c, t);
-      const failed = cell.of.filter(({ verdict }) => verdict && !verdict.well).length,
-        said = `sessions: ${cell.of.length}${failed ? `, ${failed} failed` : ""}`;
-      const what = { "data-outlet": name, tabindex: "0", role: "link", "aria-label": `${name}: open its session`,
-        onclick: (event) => open(time(event)) };
+      const failed = cell.of.filter(({ verdict }) => verdict && !verdict.well).length, label = `${name}: open its session`;
+      const said = `sessions: ${cell.of.length}${failed ? `, ${failed} failed` : ""}`, onclick = (event) => open(time(event));
+      const what = { "data-outlet": name, tabindex: "0", role: "link", "aria-label": label, onclick };
       const acts = i ? { ...what, onkeydown: ({ key }) => key === "Enter" && open(this.app.at ?? Infinity) } : {};
       return el(i ? "article.outlet" : "article.outlet.all", { ...acts, onpointermove: (event) => this.app.cursor(time(event)) },
-        el("h3", name, " ", el("small", i ? said : `${names.length} outlets`)),
-        el("div.plot", cell.canvas, cell.line), cell.says);
+        el("h3", name, " ", el("small", i ? said : `outlets: ${names.length}`)), el("div.plot", cell.canvas, cell.line), cell.says);
     }));
   }
   draw() {
-    if (byId("fleet").hidden) return;
-    this.build();
-    const all = [...this.app.store.connections.values()], t0 = Math.min(...all.map((of) => of.from)),
-      t1 = Math.max(...all.map((of) => of.until), t0 + 1), range = rangeOf(all.flatMap((of) => curvesOf(of, "power", "limit")));
+    if (byId("fleet").hidden) return; else this.build();
+    const all = oneSide(this.app.store.connections), t0 = Math.min(...all.map((of) => of.from));
+    const t1 = Math.max(...all.map((of) => of.until), t0 + 1), range = rangeOf(all.flatMap((of) => curvesOf(of, "power", "limit")));
     this.total = sumOf(all.flatMap((of) => curvesOf(of, "power").map((s) => [s, of.until])));
     this.cells.forEach((cell, i) => {
       const { width, height } = cell.canvas.getBoundingClientRect(), ctx = paper(cell.canvas, width, height), end = height - 20;
@@ -65,7 +66,7 @@ export class Fleet {
       if (!i) said.push(amount(this.total.ys[placeOf(this.total.xs, when)] ?? 0, "W"));
       const told = (...roles) => (i && of ? curvesOf(of, ...roles) : []).map((s) => [s.label, valueAt(s, when, of.until)]);
       for (const [name, value] of told("power", "limited-by")) if (value !== null) said.push(`${name} ${amount(value, "W")}`);
-      const limits = told("limit").map(([, value]) => value).filter((value) => value > 0);
+      const limits = told("limit").flatMap(([label, value]) => (label.endsWith("discharging") ? [] : value ?? []));
       if (limits.length) said.push(`at most ${amount(Math.min(...limits), "W")}`);
       fill(cell.says, said.join(" · "));
     });

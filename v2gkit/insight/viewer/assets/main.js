@@ -57,9 +57,8 @@ function readAddress() {
   for (const key of ["c", "n", "m", "pair"]) app[key] = number(key);
   for (const key of ["tab", "q", "req"]) app[key] = parts.get(key) ?? "";
   app.range = number("t1") > number("t0") && number("t0") > 0 ? [number("t0"), number("t1")] : null;
-    [way.own, search.value] = [true, app.q];
-  if (app.item()) app.cursor(app.item().epoch);
-  if (app.item() || app.tab) show("detail");
+  [way.own, search.value] = [true, app.q];
+  if (app.item()) app.cursor(app.item().epoch); if (app.item() || app.tab) show("detail");
 }
 /** The list of connections, each with its verdict. Numbers that merely grow are renewed once a second. */
 function list() {
@@ -69,14 +68,14 @@ function list() {
   [way.listed, way.listedAt] = [known, performance.now()];
   fill(byId("connections"), all.map((of) => {
     const { about, verdict, c } = of, how = verdict?.over ? (verdict.well ? "well" : "bad") : "running", long = of.until - of.from;
-    const facts = [about.outlet, about.side === "evcc" && "by the car", clock(about.began), long > 0 && lasting(long),
-      `${of.frames.length} messages`];
+    const seen = about.side === "evcc" && "by the car", count = `${of.frames.length} messages`;
+    const facts = [about.outlet, seen, clock(about.began), long > 0 && lasting(long), of.frames.length && count];
     const onclick = () => { app.req = ""; select(c); show("sequence"); };
     if (app.q) facts.push(`${of.items.filter((item) => matches(item, app.q)).length} found`);
     const more = verdict && !verdict.well && el("p", reasonOf(verdict), " ", cited(verdict.requirement, of, of.frames[verdict.n ?? -1]));
     return el(`li.${how}`, { "data-c": c, "aria-current": c === app.c && "true" },
-      el("button", { type: "button", onclick }, el("span.name", titleOf(of)),
-      el("span.verdict", verdict?.ended || "running"), el("span.soft", facts.filter(Boolean).join(" · "))), more);
+      el("button", { type: "button", onclick }, el("span.name", titleOf(of)), el("span.verdict", verdict?.ended || "running"),
+        el("span.soft", facts.filter(Boolean).join(" · "))), more);
   }));
   if (held) /** @type {HTMLElement|null} */ (byId("connections").querySelector(`[data-c="${held}"] button`))?.focus();
 }
@@ -90,8 +89,7 @@ function draw() {
   [byId("fleet").hidden, byId("pairs-pane").hidden, byId("sequence-pane").hidden] = [!way.fleet, !compared, compared];
   page.dataset.view = way.fleet ? "fleet" : compared ? "pairs" : "session";
   if (way.fleet) return fleet.redraw();
-  list();
-  if (compared) pairs.update();
+  list(); if (compared) pairs.update();
   sequence.update(); byId("found").textContent = app.q ? `${sequence.hits.length} found` : ""; chart.redraw(); detail.draw();
   if (way.follows) sequence.toEnd();
 }
@@ -110,8 +108,7 @@ function back() {
 }
 /** @type {Record<string, () => void>} what a key does */
 const ACTIONS = { j: () => go(1), k: () => go(-1), n: () => go(1, isBad), p: () => go(-1, isBad), "]": () => beside(1),
-  "[": () => beside(-1),
-  "+": () => chart.zoom(0.5), "-": () => chart.zoom(2), 0: () => chart.zoom(Infinity), "/": () => search.focus(),
+  "[": () => beside(-1), "+": () => chart.zoom(0.5), "-": () => chart.zoom(2), 0: () => chart.zoom(Infinity), "/": () => search.focus(),
   "?": () => keys.showModal(), f: () => byId("to-fleet").click(), Escape: back, Enter: () => { show("detail"); byId("panel").focus(); } };
 const SAME = { ArrowDown: "j", ArrowUp: "k", "=": "+" };
 /** Listens to keys, buttons, search, address, theme and printer. */
@@ -152,8 +149,8 @@ async function start() {
     return ready();
   }
   try {
-    await readPacked(app.store, () => { if (performance.now() - painted > 250) painted = performance.now(), soon(); }); readAddress();
-      ready();
+    await readPacked(app.store, () => { if (performance.now() - painted > 250) painted = performance.now(), soon(); });
+    readAddress(); ready();
   } catch (error) { status(`this page could not be unpacked: ${error}`); }
 }
 start();

@@ -22,7 +22,8 @@ export function valueAt({ xs, ys, step, until }, t, end) {
 }
 /** The points that so many pixels can show: all, or first, least, greatest, last of each. @param {Series} series */
 export function trail({ xs, ys, step, until }, ...[t0, t1, pixels, end]) {
-  const from = Math.max(0, placeOf(xs, t0)), to = Math.min(xs.length - 1, placeOf(xs, t1) + 1), column = (t1 - t0) / pixels;
+  const held = Math.min(until ?? end, t1), from = Math.max(0, placeOf(xs, t0)), column = (t1 - t0) / pixels;
+  const to = step ? placeOf(xs, held) : Math.min(xs.length - 1, placeOf(xs, t1) + 1); // beyond `until` something else holds
   /** @type {[number, number][]} */ const made = [];
   const all = to - from < pixels * 2;
   for (let i = from; all && i <= to; i++) { if (step && i > from) made.push([xs[i], ys[i - 1]]); made.push([xs[i], ys[i]]); }
@@ -32,8 +33,7 @@ export function trail({ xs, ys, step, until }, ...[t0, t1, pixels, end]) {
     for (i++; i <= to && xs[i] < edge; i++) { if (ys[i] < ys[least]) least = i; if (ys[i] > ys[most]) most = i; }
     for (const k of new Set([first, Math.min(least, most), Math.max(least, most), i - 1])) made.push([xs[k], ys[k]]);
   }
-  const held = Math.min(until ?? end, t1);
-  if (step && made.length && to === xs.length - 1 && held > xs[to]) made.push([held, ys[to]]);
+  if (step && made.length && held > xs[to]) made.push([held, ys[to]]);
   return made;
 }
 /** @type {Map<string, string>} */ const colours = new Map();
@@ -46,12 +46,14 @@ export function colour(name) {
 export const forgetColours = () => colours.clear();
 /** @type {Record<string, Look>} of each role */
 const LOOKS = { power: ["charge", 1.4, []], soc: ["soc", 2, []], "import-price": ["import", 2, []], "export-price": ["export", 2, [7, 3]],
-  limit: ["limit", 1.6, [2, 3]], profile: ["profile", 1.8, [7, 4]], asked: ["asked", 1.8, [9, 3, 2, 3]] };
+  limit: ["limit", 1.6, [7, 3]], "limit car": ["limit", 1.6, [2, 3]], "limit outlet": ["warn", 1.6, [2, 3]],
+  "limit CSMS": ["warn", 1.6, [7, 3]], asked: ["asked", 1.6, [2, 3]], "asked by": ["asked", 1.8, [9, 3, 2, 3]],
+  profile: ["profile", 1.8, [7, 4]] };
 /** How a curve looks: colour, width and dash. @param {Series} series @returns {Look} */
 export function lookOf({ role, name, chosen }) {
   const tuple = Number(/\d+(?= |$)/.exec(name)?.[0] ?? 1);
   if (role === "offer") return [`offer${((tuple - 1) % 4) + 1}`, chosen ? 2.4 : 1.2, chosen ? [] : [5, 4]];
-  return LOOKS[role] ?? ["soft", 1.2, []];
+  return LOOKS[name.split(" ", 2).join(" ")] ?? LOOKS[role] ?? ["soft", 1.2, []];
 }
 /** Round numbers for an axis, about `wanted` of them. @param {number} low @param {number} high @param {number} wanted */
 export function ticks(low, high, wanted) {
@@ -96,8 +98,8 @@ export function rangeOf(curves) {
 }
 /** Curves of one unit with their axis. @param {Context} ctx @param {Series[]} curves @param {Span} span @param {any[]} place top to end */
 export function panel(ctx, curves, span, ...[top, bottom, end, range = rangeOf(curves)]) {
-  const [low, high] = range, { left, right } = span, unit = curves[0]?.unit ?? "",
-    y = (v) => bottom - ((v - low) / (high - low)) * (bottom - top);
+  const [low, high] = range, { left, right } = span, unit = curves[0]?.unit ?? "";
+  const y = (v) => bottom - ((v - low) / (high - low)) * (bottom - top);
   for (const v of ticks(low, high, Math.max(1, Math.floor((bottom - top) / 30)))) {
     line(ctx, v === 0 ? "soft" : "line", left, y(v), right, y(v));
     write(ctx, amount(v, unit.includes("/") ? "" : unit), left - 6, y(v), "right");

@@ -103,8 +103,8 @@ export class Sequence {
   /** Folds and unfolds a run. @param {Row} row */
   toggle(row) { if (!this.open.delete(row.item)) this.open.add(row.item); this.update(true); }
   /** @param {Row} row @returns {HTMLElement} */ run(row) {
-    const { item, last, slowest: slow, times, open } = row, name = el("b", `${open ? "▾" : "▸"} ${times} × `,
-      item.name.replace(/Re[qs]$/, ""));
+    const { item, last, slowest: slow, times, open } = row;
+    const name = el("b", `${open ? "▾" : "▸"} ${times} × `, item.name.replace(/Re[qs]$/, ""));
     const took = slow?.limit ? `, slowest ${lasting(slow.took)} of ${lasting(slow.limit)}` : "", cell = { role: "gridcell" };
     const said = el("span.said", cell, name, el("span.soft", ` until ${last?.at.toFixed(3)} s${took}`)), onclick = () => this.toggle(row);
     return el("div.row.run", { role: "row", "aria-expanded": String(open), onclick }, el("span.when", cell, item.at.toFixed(3)), said);
@@ -119,8 +119,8 @@ export class Sequence {
     const label = el("span.label", said, badge, item.findings && el("span.code.warn", "tolerated")); label.title = label.textContent ?? "";
     const share = item.took / item.limit, how = share > 1 ? ".bad" : share > 0.8 ? ".warn" : "", bar = el(`i${how}`);
     bar.style.width = `${Math.min(100, Math.max(1, share * 100))}%`;
-    const time = item.took !== undefined && el(`span${how}`, lasting(item.took),
-      item.limit && el("span.soft", " of ", lasting(item.limit)));
+    const most = item.limit && el("span.soft", " of ", lasting(item.limit)), time = item.took !== undefined && el(`span${how}`,
+      lasting(item.took), most);
     const took = el("span.took", cell, time, item.limit && el("span.meter", bar));
     const kind = `row ${item.t} ${frame ? "" : item.kind}${bad ? " bad" : ""}${item.i === this.near ? " near" : ""}`;
     const what = { role: "row", "aria-selected": String(item === this.app.item()), "data-n": frame ? item.n : null, "data-m": item.m };

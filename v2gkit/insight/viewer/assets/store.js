@@ -35,8 +35,7 @@ export class Connection {
     const { t, c, name, points, from, replace, ...told } = line; Object.assign(known, told);
     for (const [x, y] of points ?? []) {
       known.xs.push(x); known.ys.push(y);
-      if (y < known.low) known.low = y;
-      if (y > known.high) known.high = y;
+      if (y < known.low) known.low = y; if (y > known.high) known.high = y;
       if (known.role !== "offer") this.reach(x);
     }
   }
