@@ -80,6 +80,9 @@ def test_the_page_without_scripts_in_every_width_and_both_schemes(width: int, sc
     assert not found, "\n".join(found)
 
 
+SHEET = """(text) => { const sheet = new CSSStyleSheet(); sheet.replaceSync(text); document.adoptedStyleSheets = [sheet]; }"""
+
+
 def test_what_is_judged_can_be_found(report: Path, opened: Opened) -> None:
     """Each kind of fault, made on purpose, is seen."""
     page = opened(report, 400, 800)
@@ -92,7 +95,7 @@ def test_what_is_judged_can_be_found(report: Path, opened: Opened) -> None:
         "#title { position: fixed !important; left: 380px; white-space: nowrap }": "beyond the window",
         "body { min-width: 600px }": "px wide in a window of 400",
     }.items():
-        style = page.add_style_tag(content=wrong)
+        page.evaluate(SHEET, wrong)
         assert any(seen in fault for fault in faults(page)), (seen, faults(page))
-        style.evaluate("one => one.remove()")
+        page.evaluate(SHEET, "")
     assert not faults(page)
