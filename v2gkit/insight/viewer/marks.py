@@ -156,7 +156,11 @@ def _ocpp(record: Record, lane: str) -> Mark:
 
 def _brief(payload: Any) -> Any:
     """What of an OCPP payload is one word, as event and reason are: the rest is in its facts."""
-    return {key: each for key, each in payload.items() if isinstance(each, str | bool | int) and key != "timestamp"} if isinstance(payload, Mapping) else payload
+    return (
+        {key: each for key, each in payload.items() if isinstance(each, str | bool | int) and key != "timestamp"}
+        if isinstance(payload, Mapping)
+        else payload
+    )
 
 
 _MAKERS: Final = {
