@@ -14,6 +14,7 @@ from typing import Final
 
 from ocpp_bridge import authorization, certificates, charging, reasons, requests, steering, transactions
 from ocpp_bridge.charger import Charger, Evse, PlanWanted
+from ocpp_bridge.mapping import Sample
 from ocpp_bridge.outbox import Call
 from ocpp_bridge.schemas import Payload, Version
 from ocpp_bridge.times import epoch, timestamp
@@ -96,6 +97,12 @@ class Bridge:
     def stop_asked(self, evse: int) -> None:
         """Note that the outlet or its station, not the CSMS, asks the car to stop: the transaction ends with that as its reason."""
         reasons.local(self._evse(evse))
+
+    def expect(self, evse: int) -> None:
+        """Note that a session begins at an EVSE: what the meter showed before it is no reading of a transaction that is still to come."""
+        place = self._evse(evse)
+        if place.transaction is None:
+            place.sample = Sample()
 
     def take_reading(self, evse: int, reading: MeterReading, power: float | None = None, voltage: float | None = None) -> bool:
         """Keep the latest reading at an outlet: registers, power (W, + into the EV), voltage (V). It is sent with the next sample.

@@ -57,7 +57,8 @@ class OutletBackend:
 
     def began(self, tell: Tell) -> None:
         """Called when a session begins; `tell` passes facts to it."""
-        self._tell = tell
+        self._tell, self._reading = tell, None
+        self._bridge.expect(self.evse)
 
     def heard(self, event: object) -> None:
         """Called with every want of the session and every fact of the hardware."""

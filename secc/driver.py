@@ -38,6 +38,7 @@ from secc.station import (
     IsolationMeasured,
     LimitsChanged,
     LockConnector,
+    MeterRead,
     Objected,
     OpenContactor,
     OutletTaken,
@@ -67,6 +68,7 @@ log = logger("v2g.secc")
 
 OPENING_LIMIT = 2.0  # s for an opening that is under way when the session ends: a contactor takes less than 1.4 s
 CLOSING_LIMIT = 2 * SAFE_LIMIT + OPENING_LIMIT  # s for all that follows a session, whatever hangs
+GREETING_LIMIT = 0.5  # s that a backend waits for the meter before it hears of a car: a register read over a slow bus takes a tenth of it
 LATEST = (SetOutput, SetPower)  # of these only the last that waits is carried out
 REFUSED = AuthorizationRefused(Reason.CARD_REFUSED, "the outlet refuses the card, app or code that was shown")
 
@@ -90,7 +92,8 @@ class Driver:
         self._present: Want | None = None  # the command that is being carried out
         self._claimed = self._finished = False
         self._docked = False  # a service of ACDP was selected: its device goes home at the end
-        self._held: list[Event | Fact] | None = None  # what the backend hears once the outlet is free
+        self._held: list[Event | Fact] | None = None  # what the backend hears once the outlet is free and the meter read
+        self._introduced = False  # the backend knows that the session began
         self._seen: dict[type[Fact], Fact] = {}
         self._arrival: Arrival | None = None  # what a vehicle that checks in said last
 
@@ -217,26 +220,37 @@ class Driver:
     def _begin(self, evccid: str) -> None:
         self._claimed = True
         before = self._station.claim(self)
+        self._held = []
         if before is None:
-            self.backend.began(self.tell)
-        else:
-            self._held = []
+            self._introduce()
         self._start("began", partial(self._began, evccid, before))
 
+    def _introduce(self) -> None:
+        self._introduced = True
+        self.backend.began(self.tell)
+
     async def _began(self, evccid: str, before: "Driver | None") -> None:
-        """Greet the car, after what was there before it has gone."""
+        """Greet the car, after what was there before it has gone; the backend hears what the meter shows first, if that comes in time."""
         if before is not None:
             await before.safe()
-            self.backend.began(self.tell)
-        held, self._held = self._held or [], None
-        for event in held:
-            self._hear(event)
+            self._introduce()
+        self._start("greeting", partial(self._greet, evccid))
+        await asyncio.wait((self._tasks["greeting"],), timeout=GREETING_LIMIT)
+        self._release()
         self._start("notices", self._watch.notices)
         self._start("limits", self._watch.limits)
-        await self.evse.session_began(evccid)
-        await self._watch.read_meter()
         if self._commands:
             self._start("hardware", self._work)
+
+    async def _greet(self, evccid: str) -> None:
+        await self.evse.session_began(evccid)
+        await self._watch.read_meter()
+
+    def _release(self) -> None:
+        """Let the backend hear what waits for it: what the meter shows, by which a transaction is to begin, then the rest in order."""
+        held, self._held = self._held or [], None
+        for event in sorted(held, key=lambda each: not isinstance(each, MeterRead)):
+            self._hear(event)
 
     def _hear(self, event: Event | Fact) -> None:
         """Tell the backend. What goes wrong there is said, and costs nobody a session."""
@@ -345,6 +359,8 @@ class Driver:
 
     async def _closing(self, ended: Ended, safe: bool) -> None:
         """What is left to do, each on its own: none of it may cost another."""
+        if self._introduced:
+            self._release()  # a session that was over before its meter was read
         limit = SAFE_LIMIT / 2
         await self._attempt("read_meter()", self._watch.read_meter(), limit / 2)
         if safe:

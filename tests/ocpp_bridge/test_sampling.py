@@ -1,17 +1,28 @@
 """When a CSMS is told of the meter: with a transaction's first reading, and as often as it asks, by a clock whose speed changes."""
 
+import asyncio
 from dataclasses import replace
 
+from evcc.car import Car, Wish
+from evcc.client import Visit
+from evcc.ev import AC_INLET, Battery, Ev, Inlet
 from ocpp_bridge.outlet import OutletBackend
+from secc.bay import Place
+from secc.outlet import Outlet
+from secc.server import Station, wall_clock
+from secc.simulated import DC_LIMITS, Physics, SimulatedEVSE
 from secc.station import MeterRead, MeterReading, PowerStarted, PowerStopped, SessionStarted
-from tests.ocpp_bridge.ocpp_stand import WALL
+from tests.ocpp_bridge.ocpp_stand import WALL, stand
 from tests.ocpp_bridge.test_bridge import EVCCID, Played
+from v2gkit.csms.server import Csms
 from v2gkit.csms.stations import Transaction
+from v2gkit.csms.steering import Strategy
 from v2gkit.wall import SharedClock
 
 REGISTER = "Energy.Active.Import.Register"
 SCALE = 3600.0  # an hour each second
 READING = MeterReading("M", 1000.0, 0.0, WALL)
+QUICK = Physics(contactor=0.01, isolation=0.02, volts_per_second=40_000, amperes_per_second=20_000)
 
 
 def registers(p: Played) -> list[float]:
@@ -97,3 +108,56 @@ def test_a_wall_clock_that_runs_very_fast_makes_no_flood_of_samples():
     p.charger.clock.let_go(p.now)
     p.run(5.1)
     assert len(registers(p)) <= 1 + 11  # each half second of reality at most
+
+
+# --- the station as it is: a car, the driver of its outlet, a charge point, a CSMS ---
+
+
+class Metered(SimulatedEVSE):
+    """An outlet whose meter may be told to hang, or to answer late (s)."""
+
+    hangs, late = False, 0.0
+
+    async def read_meter(self) -> MeterReading | None:
+        await asyncio.sleep(1e6 if self.hangs else self.late)
+        return await super().read_meter()
+
+
+def story(*visits: dict) -> list[tuple[list[dict], list[dict]]]:
+    """The registers of Started and of Ended that the CSMS was told, of each visit to an outlet whose meter does as the visit says."""
+
+    async def played() -> list[tuple[list[dict], list[dict]]]:
+        clock, now = wall_clock(), asyncio.get_running_loop().time
+        evse = Metered(now, lambda: clock.wall(now()), asyncio.sleep, limits=DC_LIMITS, physics=QUICK)
+        outlet = Outlet(services=("DC", "DC_BPT"), limits=DC_LIMITS, authorizations=("EIM",))
+        async with stand(Csms(Strategy("none")), owner={"idToken": "OWNER", "type": "Local"}) as s:
+            async with Station([Place(evse, outlet, s.backend)], None, clock=clock) as station:
+                for visit in visits:
+                    evse.hangs, evse.late = visit.get("hangs", False), visit.get("late", 0.0)
+                    wish = Wish(services=("DC",), control="Dynamic", authorizations=("EIM",), loops=5, bench_plain=True)
+                    ev = Ev(Battery(), Inlet(), AC_INLET, energy=0.2 * Battery().capacity)
+                    result = await Visit(Car(ev, wish=wish, clock=clock, contract=None, now=now())).at(*station.addresses[0])
+                    assert result.ended.well, result.ended
+                    await s.until(lambda visit=visit: len(s.station.transactions) > visits.index(visit) and s.transaction.ended)
+            return [(values_of(tx.events[0]), values_of(tx.events[-1])) for tx in s.station.transactions.values()]
+
+    return asyncio.run(asyncio.wait_for(played(), 300))
+
+
+def values_of(event: dict) -> list[dict]:
+    return [v for m in event.get("meterValue", []) for v in m["sampledValue"] if v["measurand"] == REGISTER]
+
+
+def test_started_and_ended_bear_the_registers_and_one_session_goes_on_where_another_ended():
+    (first, end), (second, last) = story({}, {"late": 0.05})
+    assert [v["value"] for v in first] == [0.0]
+    assert first[0]["context"] == "Transaction.Begin"
+    assert end[0]["value"] > 0
+    assert [v["value"] for v in second] == [v["value"] for v in end]
+    assert last[0]["value"] > second[0]["value"]
+
+
+def test_a_meter_that_does_not_answer_delays_nobody_and_what_it_showed_to_another_is_not_told():
+    (_, end), (second, last) = story({}, {"hangs": True})
+    assert end[0]["value"] > 0
+    assert second == last == []
