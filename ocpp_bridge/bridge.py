@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from ocpp_bridge import authorization, certificates, charging, reasons, requests, steering, transactions
+from ocpp_bridge import authorization, certificates, charging, pulls, reasons, requests, steering, transactions
 from ocpp_bridge.charger import Charger, Evse, PlanWanted
 from ocpp_bridge.mapping import Sample
 from ocpp_bridge.outbox import Call
@@ -195,7 +195,7 @@ class Bridge:
         moments: list[float | None] = [self._offline_edge(), charger.boot.due if charger.online else None]
         moments += [charger.boot.heartbeat_due, charger.outbox.deadline()] if charger.accepted else []
         for evse in charger.evses.values():
-            moments += [charger.moment(wall) for wall in (evse.next_edge, self._pull_due(evse)) if wall is not None]
+            moments += [charger.moment(wall) for wall in (evse.next_edge, pulls.due(charger, evse)) if wall is not None]
             session = evse.session
             moments += [session.patience, session.steer_due, session.held[0] if session.held else None] if session else []
             moments += [transactions.sample_moment(charger, evse), evse.remote_due if evse.remote else None, evse.profiles_due]
@@ -231,9 +231,9 @@ class Bridge:
         if evse.remote is not None and now >= evse.remote_due:
             evse.remote = evse.brought = None
             charger.note(f"EVSE {evse.id}: no car came for RequestStartTransaction")
-        due = self._pull_due(evse)
+        due = pulls.due(charger, evse)
         if due is not None and wall >= due:
-            self._pull(evse, wall)
+            pulls.pull(charger, evse, wall)
 
     # --- what comes out ---
 
@@ -341,29 +341,6 @@ class Bridge:
         ends = [charger.offline_since + limit for limit in limits]
         return min((end for end in ends if end > charger.offline_checked), default=None)
 
-    def _pull_due(self, evse: Evse) -> float | None:
-        """When the dynamic profile that leads at an EVSE wants to be asked for anew (epoch s)."""
-        if not self.charger.accepted or evse.transaction is None:
-            return None
-        every = [
-            max(held.updated, held.pulled) + held.profile["dynUpdateInterval"]
-            for held in self.charger.profiles.select(evse=evse.id)
-            if held.profile.get("dynUpdateInterval", 0) > 0
-        ]
-        return min(every, default=None)
-
-    def _pull(self, evse: Evse, wall: float) -> None:
-        for held in self.charger.profiles.select(evse=evse.id):
-            every = held.profile.get("dynUpdateInterval", 0)
-            if every > 0 and wall >= max(held.updated, held.pulled) + every:
-                held.pulled = wall
-                self.charger.call("PullDynamicScheduleUpdate", {"chargingProfileId": held.profile["id"]}, evse=evse.id)
-
-    def _pulled(self, call: Call, response: Payload, now: float) -> None:
-        if response["status"] == "Accepted":
-            change = {"chargingProfileId": call.payload["chargingProfileId"], "scheduleUpdate": response.get("scheduleUpdate", {})}
-            requests.update_dynamic_schedule(self.charger, change, now)
-
     def _failed(self, call: Call, code: str, now: float) -> None:
         if call.action == "BootNotification":
             self.charger.boot.due = now + BOOT_RETRY
@@ -387,7 +364,7 @@ def _event_answered(bridge: Bridge, call: Call, response: Payload, now: float) -
 ANSWERS: Final[dict[str, Callable[[Bridge, Call, Payload, float], None]]] = {
     "BootNotification": Bridge._booted,
     "Heartbeat": Bridge._set_clock,
-    "PullDynamicScheduleUpdate": Bridge._pulled,
+    "PullDynamicScheduleUpdate": lambda bridge, call, response, now: pulls.take_pulled(bridge.charger, call, response, now),
     "TransactionEvent": _event_answered,
     "Authorize": _of_evse(authorization.take_verdict),
     "NotifyEVChargingNeeds": _of_evse(charging.needs_answered),

@@ -11,6 +11,7 @@ from typing import Any
 
 from secc.engine import SeccSession
 from secc.evse import EVSE
+from secc.hearing import Hearing
 from secc.held import Station
 from secc.opening import HOMING_LIMIT, SAFE_LIMIT, open_outlet, send_home
 from secc.station import (
@@ -38,7 +39,6 @@ from secc.station import (
     IsolationMeasured,
     LimitsChanged,
     LockConnector,
-    MeterRead,
     Objected,
     OpenContactor,
     OutletTaken,
@@ -92,8 +92,7 @@ class Driver:
         self._present: Want | None = None  # the command that is being carried out
         self._claimed = self._finished = False
         self._docked = False  # a service of ACDP was selected: its device goes home at the end
-        self._held: list[Event | Fact] | None = None  # what the backend hears once the outlet is free and the meter read
-        self._introduced = False  # the backend knows that the session began
+        self._hearing = Hearing(backend, evse.evse_id)
         self._seen: dict[type[Fact], Fact] = {}
         self._arrival: Arrival | None = None  # what a vehicle that checks in said last
 
@@ -215,28 +214,24 @@ class Driver:
             case EVReported():
                 self._start("report", partial(self.evse.car_reported, event))
         if isinstance(event, Want):
-            self._hear(event)
+            self._hearing.hear(event)
 
     def _begin(self, evccid: str) -> None:
         self._claimed = True
         before = self._station.claim(self)
-        self._held = []
+        self._hearing.wait()
         if before is None:
-            self._introduce()
+            self._hearing.introduce(self.tell)
         self._start("began", partial(self._began, evccid, before))
-
-    def _introduce(self) -> None:
-        self._introduced = True
-        self.backend.began(self.tell)
 
     async def _began(self, evccid: str, before: "Driver | None") -> None:
         """Greet the car, after what was there before it has gone; the backend hears what the meter shows first, if that comes in time."""
         if before is not None:
             await before.safe()
-            self._introduce()
+            self._hearing.introduce(self.tell)
         self._start("greeting", partial(self._greet, evccid))
         await asyncio.wait((self._tasks["greeting"],), timeout=GREETING_LIMIT)
-        self._release()
+        self._hearing.go_on()
         self._start("notices", self._watch.notices)
         self._start("limits", self._watch.limits)
         if self._commands:
@@ -246,27 +241,11 @@ class Driver:
         await self.evse.session_began(evccid)
         await self._watch.read_meter()
 
-    def _release(self) -> None:
-        """Let the backend hear what waits for it: what the meter shows, by which a transaction is to begin, then the rest in order."""
-        held, self._held = self._held or [], None
-        for event in sorted(held, key=lambda each: not isinstance(each, MeterRead)):
-            self._hear(event)
-
-    def _hear(self, event: Event | Fact) -> None:
-        """Tell the backend. What goes wrong there is said, and costs nobody a session."""
-        if self._held is not None:
-            self._held.append(event)
-            return
-        try:
-            self.backend.heard(event)
-        except Exception:
-            log.exception("%s: the backend failed on %s", self.evse.evse_id, type(event).__name__)
-
     async def _authorize(self, wanted: AuthorizationWanted) -> None:
         """A card at the outlet decides at once, everything else is the backend's."""
         verdict = await self.evse.authorize(wanted.evccid) if wanted.authorization == "EIM" else None
         if verdict is None:
-            self._hear(wanted)
+            self._hearing.hear(wanted)
         else:
             self._fact(replace(Authorized() if verdict else REFUSED, about=wanted.number))
 
@@ -280,7 +259,7 @@ class Driver:
             self._commands = [waiting for waiting in self._commands if type(waiting) is not type(want)]
         self._commands.append(want)
         task = self._tasks.get("hardware")
-        if self._held is None and (task is None or task.done()):
+        if not self._hearing.waits and (task is None or task.done()):
             self._start("hardware", self._work)
 
     async def _work(self) -> None:
@@ -338,7 +317,7 @@ class Driver:
         repeated = isinstance(fact, OutputMeasured | LimitsChanged | PlaceIs | PositionIs) and self._seen.get(type(fact)) == fact
         if not repeated:
             self._seen[type(fact)] = fact
-            self._hear(fact)
+            self._hearing.hear(fact)
             self.tell(fact)
 
     # --- the end ---
@@ -359,8 +338,7 @@ class Driver:
 
     async def _closing(self, ended: Ended, safe: bool) -> None:
         """What is left to do, each on its own: none of it may cost another."""
-        if self._introduced:
-            self._release()  # a session that was over before its meter was read
+        self._hearing.go_on()  # of a session that was over before its meter was read
         limit = SAFE_LIMIT / 2
         await self._attempt("read_meter()", self._watch.read_meter(), limit / 2)
         if safe:

@@ -1,0 +1,49 @@
+"""What a backend hears of one session, and when: nothing before the outlet is free and its meter read."""
+
+from secc.station import Backend, Fact, MeterRead, Tell
+from v2g.legible import logger
+from v2g.session.endpoint import Event
+
+log = logger("v2g.secc")
+
+
+class Hearing:
+    """Tells a backend the events and facts of a session. What goes wrong there is said in the log, and costs nobody a session."""
+
+    def __init__(self, backend: Backend, evse_id: str):
+        self._backend, self._evse_id = backend, evse_id
+        self._held: list[Event | Fact] | None = None
+        self._introduced = False
+
+    @property
+    def waits(self) -> bool:
+        """Whether what is said now is heard later."""
+        return self._held is not None
+
+    def wait(self) -> None:
+        """Keep what is said from now on, until `go_on`."""
+        self._held = []
+
+    def introduce(self, tell: Tell) -> None:
+        """Tell the backend that the session begins; `tell` passes its facts to the session."""
+        self._introduced = True
+        self._backend.began(tell)
+
+    def go_on(self) -> None:
+        """Let the backend hear what was kept: first what the meter shows, by which a transaction is to begin, then the rest in order.
+
+        What happened before it knew of the session is never heard.
+        """
+        held, self._held = (self._held or [] if self._introduced else []), None
+        for event in sorted(held, key=lambda each: not isinstance(each, MeterRead)):
+            self.hear(event)
+
+    def hear(self, event: Event | Fact) -> None:
+        """Tell the backend now, or once it no longer waits."""
+        if self._held is not None:
+            self._held.append(event)
+            return
+        try:
+            self._backend.heard(event)
+        except Exception:
+            log.exception("%s: the backend failed on %s", self._evse_id, type(event).__name__)
