@@ -78,6 +78,7 @@ class Session:
     token: Payload | None = None  # idToken it was authorized with
     selected: ServiceSelected | None = None
     needs: Needs | None = None
+    car: Limits | None = None  # what it can take, by its own word
     asked: bool = False  # it waits for a schedule
     patience: float | None = None  # monotonic s, until when the CSMS may send one
     offer: Offer | None = None

@@ -43,7 +43,7 @@ def take_needs(charger: Charger, evse: Evse, want: NeedsChanged, now: float) -> 
     session = evse.session
     if session is None or session.selected is None:
         return
-    session.needs, session.needs_at = want.needs, charger.wall(now)
+    session.needs, session.needs_at, session.car = want.needs, charger.wall(now), want.car or session.car
     bring(charger, evse, now)
     if session.asked:
         return  # it polls, and what it wants may be a second younger each time: the answer is on its way
@@ -108,7 +108,8 @@ def _tell_needs(charger: Charger, evse: Evse, now: float, since: float | None = 
     assert session is not None
     assert session.needs is not None
     assert session.selected is not None
-    wish = Wish(theirs(charger, session.needs), session.selected, evse.limits, evse.services)
+    both = evse.limits if session.car is None else session.car.within(evse.limits)
+    wish = Wish(theirs(charger, session.needs), session.selected, evse.limits, evse.services, both)
     payload = needs_of(evse.id, wish, charger.version)
     if since is not None and charger.version == "ocpp2.1":
         payload["timestamp"] = timestamp(since)

@@ -59,23 +59,23 @@ def _least(*values: float | None) -> float | None:
     return min(given) if given else None
 
 
-V2X: Final[tuple[tuple[str, Callable[[Needs, Limits], float | None]], ...]] = (  # what car and EVSE can both do
-    ("maxChargePower", lambda n, e: min(n.charge_maximum, e.charge_power)),
-    ("minChargePower", lambda n, e: max(n.charge_minimum, e.charge_power_minimum)),
-    ("maxDischargePower", lambda n, e: min(n.discharge_maximum, e.discharge_power) if n.bidirectional else None),
-    ("minDischargePower", lambda n, e: max(n.discharge_minimum, e.discharge_power_minimum) if n.bidirectional else None),
-    ("maxChargeCurrent", lambda n, e: e.charge_current),
-    ("minChargeCurrent", lambda n, e: e.charge_current_minimum),
-    ("maxDischargeCurrent", lambda n, e: e.discharge_current if n.bidirectional else None),
-    ("minDischargeCurrent", lambda n, e: e.discharge_current_minimum if n.bidirectional else None),
-    ("maxVoltage", lambda n, e: e.voltage),
-    ("minVoltage", lambda n, e: e.voltage_minimum),
-    ("evTargetEnergyRequest", lambda n, e: n.energy_target),
-    ("evMaxEnergyRequest", lambda n, e: n.energy_maximum),
-    ("evMinEnergyRequest", lambda n, e: n.energy_minimum),
-    ("evMaxV2XEnergyRequest", lambda n, e: n.v2x_maximum),
-    ("evMinV2XEnergyRequest", lambda n, e: n.v2x_minimum),
-    ("targetSoC", lambda n, e: None if n.target_soc is None else round(min(max(n.target_soc, 0.0), 100.0))),
+V2X: Final[tuple[tuple[str, Callable[[Needs, Limits], float | None]], ...]] = (  # by what car and EVSE can both do
+    ("maxChargePower", lambda n, b: min(n.charge_maximum, b.charge_power)),
+    ("minChargePower", lambda n, b: max(n.charge_minimum, b.charge_power_minimum)),
+    ("maxDischargePower", lambda n, b: min(n.discharge_maximum, b.discharge_power) if n.bidirectional else None),
+    ("minDischargePower", lambda n, b: max(n.discharge_minimum, b.discharge_power_minimum) if n.bidirectional else None),
+    ("maxChargeCurrent", lambda n, b: b.charge_current),
+    ("minChargeCurrent", lambda n, b: b.charge_current_minimum),
+    ("maxDischargeCurrent", lambda n, b: b.discharge_current if n.bidirectional else None),
+    ("minDischargeCurrent", lambda n, b: b.discharge_current_minimum if n.bidirectional else None),
+    ("maxVoltage", lambda n, b: b.voltage),
+    ("minVoltage", lambda n, b: b.voltage_minimum),
+    ("evTargetEnergyRequest", lambda n, b: n.energy_target),
+    ("evMaxEnergyRequest", lambda n, b: n.energy_maximum),
+    ("evMinEnergyRequest", lambda n, b: n.energy_minimum),
+    ("evMaxV2XEnergyRequest", lambda n, b: n.v2x_maximum),
+    ("evMinV2XEnergyRequest", lambda n, b: n.v2x_minimum),
+    ("targetSoC", lambda n, b: None if n.target_soc is None else round(min(max(n.target_soc, 0.0), 100.0))),
 )
 
 
@@ -86,12 +86,16 @@ def rounded(value: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What NotifyEVChargingNeeds is made from: the car's needs, its selected service, the outlet's limits and services."""
+    """What NotifyEVChargingNeeds is made from: the car's needs, its selected service, the outlet's limits and services.
+
+    `both` is what car and outlet can both do, the outlet's limits where the car has stated none.
+    """
 
     needs: Needs
     selected: ServiceSelected
     limits: Limits
     available: tuple[Service, ...]  # what this EVSE offers
+    both: Limits
 
 
 def needs_of(evse: int, wish: Wish, version: Version) -> Payload:
@@ -101,8 +105,9 @@ def needs_of(evse: int, wish: Wish, version: Version) -> Payload:
     if needs.departure is not None:
         charging["departureTime"] = timestamp(needs.departure)
     if version == "ocpp2.1":
-        wireless = SERVICES[wish.selected.service].wireless  # whose currents and voltages are none of a vehicle
-        said = {name: value(needs, limits) for name, value in V2X if not (wireless and name.endswith(("Current", "Voltage")))}
+        row = SERVICES[wish.selected.service]
+        powers = row.wireless or row.mains  # currents and voltages are those of direct current: neither a field's, nor of the mains
+        said = {name: value(needs, wish.both) for name, value in V2X if not (powers and name.endswith(("Current", "Voltage")))}
         charging |= {
             "availableEnergyTransfer": transfers(wish.available, limits.phases, version),
             "controlMode": CONTROLS[wish.selected.control],
@@ -134,8 +139,8 @@ def _parameters_201(wish: Wish) -> Payload:
     coil = SERVICES[wish.selected.service].wireless  # whose current says nothing here
     return {
         "dcChargingParameters": {
-            "evMaxCurrent": int(power / limits.voltage if coil else limits.charge_current),
-            "evMaxVoltage": int(limits.voltage),
+            "evMaxCurrent": int(power / limits.voltage if coil else wish.both.charge_current),
+            "evMaxVoltage": int(limits.voltage if coil else wish.both.voltage),
             "evMaxPower": int(power),
             "energyAmount": energy,
         }

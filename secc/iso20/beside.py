@@ -77,7 +77,7 @@ def _answered(needs: Needs, points: int, known: Context) -> Reply:
             exchange = Exchange(needs, exchange.asked, offer, points, known.station.limits)
             known = known.with_service(coming=None)
             if offer is None:
-                known, wants = known.with_service(questioned=known.now), (NeedsChanged(known.now, needs, first=False),)
+                known, wants = known.with_service(questioned=known.now), (NeedsChanged(known.now, needs, False, known.service.car),)
     if exchange.offer is None or not equal_needs(needs, exchange.needs, known.wall):
         if overdue(exchange, known.now):
             return _failed(f"there is no schedule after {SECC_ONGOING_TIMEOUT:g} s", known)

@@ -138,7 +138,7 @@ def car_report(
     )
     anew = departure is not None and abs(departure - (known.service.exchange.needs.departure or 0.0)) > DEPARTURE_CHANGE
     known = known.with_exchange(needs=needs if anew else replace(needs, departure=known.service.exchange.needs.departure))
-    return known, (report, NeedsChanged(known.now, needs, first=False)) if anew else (report,)
+    return known, (report, NeedsChanged(known.now, needs, False, known.service.car)) if anew else (report,)
 
 
 def car_limits(mode: Type, known: Context) -> Limits:

@@ -74,7 +74,8 @@ def schedule_exchange(request: ScheduleExchangeReq, known: Context) -> Reply:
         if not known.delivering:  # under power the time without a charge loop is bounded
             _demand_patience(known)
         if offer is None:
-            return Reply(ongoing_response(known), known.state, known, (NeedsChanged(known.now, needs, first=not known.delivering),))
+            asking = NeedsChanged(known.now, needs, not known.delivering, known.service.car)
+            return Reply(ongoing_response(known), known.state, known, (asking,))
     if known.service.exchange.offer is None or (known.unparked and not known.delivering):
         _demand_patience(known)
         return Reply(ongoing_response(known), known.state, known)

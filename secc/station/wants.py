@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from secc.station.values import Added, Arrival, Authorization, Control, Departure, Objection, Service
+from secc.station.values import Added, Arrival, Authorization, Control, Departure, Limits, Objection, Service
 from v2g.energy.der import Alarm
 from v2g.energy.needs import Needs
 from v2g.energy.series import Series
@@ -52,10 +52,14 @@ class ServiceSelected(Want):
 
 @dataclass(frozen=True, slots=True)
 class NeedsChanged(Want):
-    """The car stated its needs: a schedule is wanted, answer with `ScheduleReady`. `first` is False when power flows already."""
+    """The car stated its needs: a schedule is wanted, answer with `ScheduleReady`. `first` is False when power flows already.
+
+    `car` is what the car can take by its own word, of which the powers within `needs` are those that the outlet can give.
+    """
 
     needs: Needs
     first: bool
+    car: Limits | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,10 +29,10 @@ async def until(true: Callable[[], object]) -> None:
         await asyncio.sleep(0.05)
 
 
-async def played(tmp_path: Path, before: list[str], after: list[str], when: Callable[[dict], bool]) -> tuple[list[dict], list[str]]:
+async def played(tmp_path: Path, before: list[str], after: list[str], when: Callable[[dict], bool]) -> tuple[list[dict], list[dict]]:
     """A session whose CSMS allows the services `before`, and from a record in the trace that is `when` on those `after`.
 
-    The trace of the station, and the services of which the CSMS was told needs.
+    The trace of the station, and the needs that the CSMS was told.
     """
     csms = Csms(Strategy("setpoint", setpoint=POWER), transfers=before, sample_interval=1)
     server = await csms.serve()
@@ -56,7 +56,7 @@ async def played(tmp_path: Path, before: list[str], after: list[str], when: Call
         assert answer == {"status": "Accepted"}
         assert result["ok"], result
         assert ended["ok"], ended
-        return read(trace), [told["chargingNeeds"]["requestedEnergyTransfer"] for told in tx.needs]
+        return read(trace), [told["chargingNeeds"] for told in tx.needs]
     finally:
         for process in filter(None, (car, station)):
             process.kill()
@@ -74,6 +74,10 @@ def offers(records: list[dict]) -> list[list[int]]:
     """The energy services of each ServiceDiscoveryRes, by their ids."""
     found = [record["message"][record["name"]] for record in records if record.get("name") == "ServiceDiscoveryRes"]
     return [[each["ServiceID"] for each in one["EnergyTransferServiceList"]["Service"]] for one in found]
+
+
+def transfers(told: list[dict]) -> list[str]:
+    return [needs["requestedEnergyTransfer"] for needs in told]
 
 
 def selected(records: list[dict]) -> list[str]:
@@ -98,7 +102,7 @@ def place_of(records: list[dict], name: str) -> int:
 def test_leave_that_is_withdrawn_ends_the_discharge_and_the_service(tmp_path: Path):
     records, told = asyncio.run(asyncio.wait_for(played(tmp_path, ["DC", "DC_BPT"], ["DC"], giving), 300))
     assert offers(records) == [[2, 6], [2]]
-    assert selected(records) == told == ["DC_BPT", "DC"]
+    assert selected(records) == transfers(told) == ["DC_BPT", "DC"]
     rest = records[place_of(records, "ServicesAllowed") :]
     assert set(discharge_limits(rest)) <= {0}  # from that moment, by the service that it still has
     charging = rest[place_of(rest, "ServiceSelected") :]
@@ -111,7 +115,8 @@ def test_leave_that_is_withdrawn_ends_the_discharge_and_the_service(tmp_path: Pa
 def test_leave_that_is_granted_brings_the_car_to_the_bidirectional_service(tmp_path: Path):
     records, told = asyncio.run(asyncio.wait_for(played(tmp_path, ["DC"], ["DC", "DC_BPT"], begun), 300))
     assert offers(records) == [[2], [2, 6]]
-    assert selected(records) == told == ["DC", "DC_BPT"]
+    assert selected(records) == transfers(told) == ["DC", "DC_BPT"]
     before = records[: place_of(records, "ServicesAllowed")]
     assert not any(map(giving, before))
     assert any(map(giving, records))
+    assert [needs["v2xChargingParameters"]["maxVoltage"] for needs in told] == [500, 500]  # of this car; the outlet could 920

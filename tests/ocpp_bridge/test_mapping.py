@@ -28,8 +28,9 @@ from v2g.iso20.services import SERVICES
 from v2gkit.csms.steering import Strategy, needs_of, selling, steering
 
 
-def wish(service="DC_BPT", control="Dynamic", needs=NEEDS, limits=LIMITS):
-    return mapping.Wish(needs, ServiceSelected(0.0, service, control, "SECC"), limits, ("DC", "DC_BPT"))
+def wish(service="DC_BPT", control="Dynamic", needs=NEEDS, limits=LIMITS, car=None):
+    both = limits if car is None else car.within(limits)
+    return mapping.Wish(needs, ServiceSelected(0.0, service, control, "SECC"), limits, ("DC", "DC_BPT"), both)
 
 
 # --- needs ---
@@ -44,6 +45,26 @@ def test_needs_are_what_car_and_evse_can_both_do():
     assert (charging["controlMode"], charging["mobilityNeedsMode"]) == ("DynamicControl", "EVCC_SECC")
     assert epoch(charging["departureTime"]) == NEEDS.departure
     assert said["maxScheduleTuples"] == NEEDS.max_points
+
+
+CAR = Limits(charge_current=300, discharge_current=80, charge_current_minimum=2, voltage=500, voltage_minimum=200)
+
+
+def test_currents_and_voltages_are_told_where_car_and_evse_meet():
+    evse = Limits(50_000, 0, 50_000, 0, 125, 1, 125, 3, 920, 150)
+    v2x = mapping.needs_of(1, wish(limits=evse, car=CAR), "ocpp2.1")["chargingNeeds"]["v2xChargingParameters"]
+    assert (v2x["minVoltage"], v2x["maxVoltage"]) == (200, 500)
+    assert (v2x["minChargeCurrent"], v2x["maxChargeCurrent"]) == (2, 125)
+    assert (v2x["minDischargeCurrent"], v2x["maxDischargeCurrent"]) == (3, 80)
+    older = mapping.needs_of(1, wish(limits=evse, car=CAR), "ocpp2.0.1")["chargingNeeds"]["dcChargingParameters"]
+    assert (older["evMaxCurrent"], older["evMaxVoltage"]) == (125, 500)
+
+
+@pytest.mark.parametrize("service", [name for name, row in SERVICES.items() if row.mains])
+def test_a_car_on_the_mains_is_told_in_watts_alone(service):
+    v2x = mapping.needs_of(1, wish(service, car=CAR), "ocpp2.1")["chargingNeeds"]["v2xChargingParameters"]
+    assert v2x["maxChargePower"] == 11_000
+    assert not [name for name in v2x if "Current" in name or "Voltage" in name]
 
 
 @pytest.mark.parametrize(
