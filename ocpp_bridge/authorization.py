@@ -5,7 +5,7 @@ from dataclasses import replace
 from ocpp_bridge import steering, transactions
 from ocpp_bridge.charger import Charger, Evse
 from ocpp_bridge.contract import proof, token
-from ocpp_bridge.mapping import objection, verdict
+from ocpp_bridge.mapping import objection, services, verdict
 from ocpp_bridge.outbox import Call
 from ocpp_bridge.schemas import Payload
 from ocpp_bridge.times import epoch
@@ -25,7 +25,7 @@ def authorize(charger: Charger, evse: Evse, want: AuthorizationWanted, now: floa
     if want.authorization == "PnC":
         ask(charger, evse, token("eMAID", want.emaid, charger.version, want.evccid), now)
     elif not charger.variables.yes("AuthCtrlr.Enabled"):
-        grant(charger, evse, NOBODY, Authorized(energy_transfer=_services(charger, evse, None)), now)
+        grant(charger, evse, NOBODY, Authorized(energy_transfer=_leave(charger, evse, {})), now)
     elif evse.remote is None and evse.presented is None and charger.variables.yes("AuthCtrlr.Autocharge"):
         kind = "EVCCID" if charger.version == "ocpp2.1" else "MacAddress"
         ask(charger, evse, token(kind, want.evccid, charger.version), now)
@@ -45,7 +45,7 @@ def proceed(charger: Charger, evse: Evse, now: float) -> None:
         if charger.variables.yes("AuthCtrlr.AuthorizeRemoteStart"):
             ask(charger, evse, asked["idToken"], now)
         else:
-            grant(charger, evse, asked["idToken"], Authorized(energy_transfer=_services(charger, evse, None)), now)
+            grant(charger, evse, asked["idToken"], Authorized(energy_transfer=_leave(charger, evse, {})), now)
     elif (shown := evse.presented or charger.owner) is not None:
         evse.presented = None
         ask(charger, evse, shown, now)
@@ -80,14 +80,13 @@ def release(charger: Charger, evse: Evse, now: float) -> None:
 def take_verdict(charger: Charger, evse: Evse, call: Call, response: Payload, now: float) -> None:
     """Take the AuthorizeResponse of the CSMS, and tell the session its verdict."""
     shown, info = call.payload["idToken"], response["idTokenInfo"]
-    charger.remember(shown, info)
+    charger.remember(shown, response)
     session = evse.session
     if session is None or session.authorization is not call.about or call.about is None:
         return  # another car by now
     fact = verdict(response, contract=call.about.authorization == "PnC", evse=evse.id)
     if isinstance(fact, Authorized):
-        allowed = _services(charger, evse, response.get("allowedEnergyTransfer"))
-        grant(charger, evse, shown, Authorized(fact.expires_soon, fact.energy_transfer or allowed), now)
+        grant(charger, evse, shown, Authorized(fact.expires_soon, _leave(charger, evse, response)), now)
     else:
         session.authorization = None
         said = f"{objection(info, evse.id) or info['status']} {response.get('certificateStatus', '')}".rstrip()
@@ -113,18 +112,25 @@ def grant(charger: Charger, evse: Evse, shown: Payload, fact: Authorized, now: f
     transactions.begin(charger, evse, ("Authorized",), trigger, now, token=shown)
 
 
-def allow(charger: Charger, evse: Evse, allowed: tuple[Service, ...], now: float) -> None:
+def allow(charger: Charger, evse: Evse, transfers: list[str], now: float) -> bool:
     """Let the car choose among these services from now on (Q02). One that it has and that is none of them discharges no more, at once.
 
-    It is asked to choose anew where it has not been offered what is allowed now; before power flows, as soon as it does.
+    It is asked to choose anew where it has not been offered what is allowed now; before power flows, as soon as it does. Its token keeps
+    the leave for times without connection. False, and nothing is changed, where this EVSE has none of the services.
     """
     session, before = evse.session, set(evse.services if evse.allowed is None else evse.allowed)
+    allowed = tuple(service for service in services(transfers) if service in evse.services)
+    if not allowed:
+        return False
+    if session is not None and session.token is not None and (kept := charger.cache.get(session.token["idToken"])) is not None:
+        kept["allowedEnergyTransfer"] = transfers
     evse.allowed = allowed
     charger.tell(evse, ServicesAllowed(allowed))
     if session is not None and session.selected is not None and (not evse.may_give or set(allowed) - before):
         session.reselect = True
         reselect(charger, evse)
     steering.steer(charger, evse, now)
+    return True
 
 
 def reselect(charger: Charger, evse: Evse) -> None:
@@ -142,10 +148,10 @@ def _alone(charger: Charger, evse: Evse, shown: Payload, now: float) -> None:
         return
     contract = session.authorization.authorization == "PnC"
     variables = charger.variables
-    cached = variables.yes("AuthCtrlr.LocalAuthorizeOffline") and _remembered(charger, evse, shown, now)
+    cached = _remembered(charger, evse, shown, now) if variables.yes("AuthCtrlr.LocalAuthorizeOffline") else None
     may = variables.yes("ISO15118Ctrlr.ContractValidationOffline") or not contract
-    if may and (cached or variables.yes("AuthCtrlr.OfflineTxForUnknownIdEnabled")):
-        grant(charger, evse, shown, Authorized(energy_transfer=_services(charger, evse, None)), now)
+    if may and (cached is not None or variables.yes("AuthCtrlr.OfflineTxForUnknownIdEnabled")):
+        grant(charger, evse, shown, Authorized(energy_transfer=_leave(charger, evse, cached or {})), now)
     else:
         about, session.authorization = session.authorization.number, None
         kind = Reason.CONTRACT_REFUSED if contract else Reason.CARD_REFUSED
@@ -153,19 +159,21 @@ def _alone(charger: Charger, evse: Evse, shown: Payload, now: float) -> None:
         charger.tell(evse, AuthorizationRefused(kind, why, about=about))
 
 
-def _remembered(charger: Charger, evse: Evse, shown: Payload, now: float) -> bool:
-    """Whether what the CSMS once said of a token still lets it charge here."""
-    info = charger.cache.get(shown["idToken"])
-    if info is None or objection(info, evse.id):
-        return False
+def _remembered(charger: Charger, evse: Evse, shown: Payload, now: float) -> Payload | None:
+    """What the CSMS once answered about a token, where that still lets it charge here."""
+    response = charger.cache.get(shown["idToken"])
+    if response is None or objection(info := response["idTokenInfo"], evse.id):
+        return None
     try:
-        return "cacheExpiryDateTime" not in info or charger.wall(now) < epoch(info["cacheExpiryDateTime"])
+        return response if "cacheExpiryDateTime" not in info or charger.wall(now) < epoch(info["cacheExpiryDateTime"]) else None
     except ValueError:  # a time that nobody can read lets nobody charge
-        return False
+        return None
 
 
-def _services(charger: Charger, evse: Evse, allowed: list[str] | None) -> tuple[Service, ...]:
-    """What the car may choose where the CSMS named nothing we know: charging, but discharging only with leave [Q01]."""
-    if allowed is None and charger.v2x_unasked:
+def _leave(charger: Charger, evse: Evse, response: Payload) -> tuple[Service, ...]:
+    """What the car may choose by an AuthorizeResponse: where that names nothing we know, charging; discharging needs leave [Q01]."""
+    if named := services(response.get("allowedEnergyTransfer", [])):
+        return named
+    if "allowedEnergyTransfer" not in response and charger.v2x_unasked:
         return ()
     return tuple(service for service in evse.services if not SERVICES[service].bidirectional)

@@ -26,7 +26,7 @@ from ocpp_bridge.bridge import SUPPORTED, Bridge
 from ocpp_bridge.charger import PlanWanted
 from ocpp_bridge.journal import compacted, lines, undelivered
 from ocpp_bridge.link import CallFailed, Link, Trace
-from ocpp_bridge.opening import opening
+from ocpp_bridge.opening import opening, reason_of
 from ocpp_bridge.outbox import Call
 from ocpp_bridge.outlet import OutletBackend
 from ocpp_bridge.schemas import Payload, PayloadFault, Version
@@ -296,7 +296,7 @@ class ChargePoint:
         elif isinstance(error, ssl.SSLError) and "VERSION" in (error.reason or ""):
             self.bridge.alarm("InvalidTLSVersion", error.reason or "", self.now())
         status = f" (HTTP {error.response.status_code})" if isinstance(error, InvalidStatus) else ""
-        self._failure = f"{error or type(error).__name__}{status}"
+        self._failure = f"{reason_of(error)}{status}"
         LOG.warning("no connection to %s: %s", self.endpoint.address, self._failure)
 
     def _back_off(self, failures: int) -> float:

@@ -36,6 +36,7 @@ from v2g.services import SERVICES
 
 ChargingState = Literal["EVConnected", "Charging", "SuspendedEV", "SuspendedEVSE", "Idle"]
 CACHE_MAXIMUM: Final = 1000  # tokens
+KEPT: Final = ("idTokenInfo", "allowedEnergyTransfer")  # of an AuthorizeResponse
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +207,7 @@ class Charger:
     online: bool = False
     offline_since: float | None = None  # monotonic s
     offline_checked: float = 0.0  # monotonic s, up to when profiles that end while offline have been seen to
-    cache: dict[str, Payload] = field(default_factory=dict)  # idTokenInfo of accepted tokens
+    cache: dict[str, Payload] = field(default_factory=dict)  # the last AuthorizeResponse about a token
     facts: list[tuple[int, Fact]] = field(default_factory=list)
     plans: list[PlanWanted] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -294,10 +295,10 @@ class Charger:
         """The EVSE at which the transaction with that id runs, None: none."""
         return next((evse for evse in self.evses.values() if evse.transaction and evse.transaction.id == id_), None)
 
-    def remember(self, token: Payload, info: Payload) -> None:
-        """Keep the idTokenInfo of a token in the cache, for times without connection."""
+    def remember(self, token: Payload, response: Payload) -> None:
+        """Keep what the CSMS answered about a token in the cache, for times without connection: its verdict, and what it allows."""
         if self.variables.yes("AuthCacheCtrlr.Enabled"):
             self.cache.pop(token["idToken"], None)
-            self.cache[token["idToken"]] = info
+            self.cache[token["idToken"]] = {name: response[name] for name in KEPT if name in response}
             while len(self.cache) > CACHE_MAXIMUM:
                 del self.cache[next(iter(self.cache))]

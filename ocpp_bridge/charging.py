@@ -262,12 +262,14 @@ def tell_chosen(charger: Charger, evse: Evse, now: float) -> None:
     want, session.chosen = session.chosen, None
     id_ = session.schedules[session.alternative]["id"] if session.by_csms else None
     dynamic = session.selected is not None and session.selected.control == "Dynamic"
-    if dynamic and session.by_csms:
-        want = replace(want, profile=_followed(session.composites[session.alternative], evse))
+    said = session.composites[session.alternative] if session.by_csms else None
+    if dynamic and said is not None:
+        want = replace(want, profile=_followed(said, evse))
     told = (id_, want.profile.values)
     if want.profile.steps and told != session.told_chosen:  # a car that renegotiates without end is reported once
         session.told_chosen = told
-        charger.call("NotifyEVChargingSchedule", chosen_of(evse.id, want, id_, charger.wall(now), charger.version), evse=evse.id)
+        payload = chosen_of(evse.id, want, id_, charger.wall(now), charger.version, said)
+        charger.call("NotifyEVChargingSchedule", payload, evse=evse.id)
 
 
 def _followed(said: Composite, evse: Evse) -> Series:

@@ -151,17 +151,26 @@ def _parameters_201(wish: Wish) -> Payload:
 # --- schedules ---
 
 
-def chosen_of(evse: int, chosen: ScheduleChosen, schedule_id: int | None, wall: float, version: Version) -> Payload:
-    """The payload of NotifyEVChargingSchedule: the car's profile; `schedule_id` is that of the CSMS's schedule it follows, if any."""
-    steps = [(start - chosen.profile.start, value) for start, _, value in in_fewer_steps(chosen.profile, WIRE_PERIODS).spans()]
+def chosen_of(
+    evse: int, chosen: ScheduleChosen, schedule_id: int | None, wall: float, version: Version, lead: Composite | None = None
+) -> Payload:
+    """The payload of NotifyEVChargingSchedule: the car's profile; `schedule_id` is that of the CSMS's schedule it follows, if any.
+
+    `lead` is what the CSMS says meanwhile: a power by a setpoint of it is told as one.
+    """
+    start = chosen.profile.start
+    periods: list[Payload] = []
+    for begin, _, value in in_fewer_steps(chosen.profile, WIRE_PERIODS).spans():
+        led = Period() if lead is None else lead.at(max(begin, lead.start))
+        periods.append({"startPeriod": round(begin - start)} | _power(value, version, led))
     schedule: Payload = {
         "id": schedule_id or 0,
-        "startSchedule": timestamp(chosen.profile.start),
+        "startSchedule": timestamp(start),
         "duration": round(chosen.profile.duration),
         "chargingRateUnit": "W",
-        "chargingSchedulePeriod": [{"startPeriod": round(start)} | _power(value, version) for start, value in steps],
+        "chargingSchedulePeriod": periods,
     }
-    said: Payload = {"timeBase": timestamp(chosen.profile.start), "evseId": evse, "chargingSchedule": schedule}
+    said: Payload = {"timeBase": timestamp(start), "evseId": evse, "chargingSchedule": schedule}
     if version == "ocpp2.1":
         if schedule_id is not None and schedule_id >= 0:
             said["selectedChargingScheduleId"] = schedule_id
@@ -170,11 +179,13 @@ def chosen_of(evse: int, chosen: ScheduleChosen, schedule_id: int | None, wall: 
     return said
 
 
-def _power(value: float, version: Version) -> Payload:
-    """One power of the car's profile. In 2.0.1 only a limit can be said, and a negative one means discharging."""
-    if value >= 0 or version != "ocpp2.1":
+def _power(value: float, version: Version, said: Period) -> Payload:
+    """One power of the car's profile, by a period of the CSMS. In 2.0.1 only a limit can be said, and a negative one means discharging."""
+    follows = said.setpoint is not None
+    if version != "ocpp2.1" or (value >= 0 and not follows):
         return {"limit": rounded(value)}
-    return {"limit": 0.0, "dischargeLimit": rounded(value), "setpoint": rounded(value), "operationMode": "CentralSetpoint"}
+    power = {"setpoint": rounded(value), "operationMode": said.mode if follows else "CentralSetpoint"}
+    return power | ({"limit": rounded(value)} if value >= 0 else {"limit": 0.0, "dischargeLimit": rounded(value)})
 
 
 def in_fewer_steps(series: Series, points: int) -> Series:

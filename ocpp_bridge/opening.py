@@ -3,7 +3,7 @@
 from typing import Any, Final
 from urllib.parse import urljoin
 
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidHandshake, InvalidStatus
 from websockets.typing import Subprotocol
 
@@ -12,6 +12,7 @@ from v2g.address import origin, public_url
 from v2g.legible import logger
 
 OPEN_TIMEOUT: Final = 20.0  # s for TCP, TLS and the WebSocket handshake together
+CAUSES: Final = 5  # errors behind an error that are told
 REDIRECTS: Final = range(300, 400)
 
 
@@ -43,6 +44,32 @@ class Opening(connect):
         return SentElsewhere(f"HTTP {exc.response.status_code} redirects to {said}; redirects to another origin are not followed")
 
 
+class Attempt(ClientConnection):
+    """A connection that tells what broke it before it was open: the library says no more than that the response ends."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Note a lost connection; called by the event loop."""
+        super().connection_lost(exc)
+        last: BaseException | None = self.protocol.handshake_exc
+        if exc is None or last is None:
+            return
+        while (before := last.__cause__ or last.__context__) is not None and before is not exc:
+            last = before
+        if last is not exc:
+            last.__cause__ = exc
+
+
+def reason_of(error: BaseException) -> str:
+    """Why a connection could not be opened, in words that are never empty: those of the error, and of what it came from."""
+    words: list[str] = []
+    found: BaseException | None = error
+    while found is not None and len(words) < CAUSES:
+        said = str(found) or type(found).__name__
+        words += [said] if not any(said in word for word in words) else []
+        found = found.__cause__ or found.__context__
+    return ", because of: ".join(words)
+
+
 def opening(address: str, *, versions: tuple[str, ...], headers: dict[str, str], tls: Any, ping: float | None) -> connect:
     """An attempt to connect, to be awaited; it raises the errors of network, TLS and library. `ping` is the interval in s."""
     return Opening(
@@ -54,5 +81,6 @@ def opening(address: str, *, versions: tuple[str, ...], headers: dict[str, str],
         open_timeout=OPEN_TIMEOUT,
         max_size=FRAME_LIMIT,
         proxy=None,
+        create_connection=Attempt,
         logger=logger("v2g.ocpp.websocket"),
     )

@@ -6,7 +6,7 @@ from typing import Final
 
 from ocpp_bridge import authorization, charging, planning, transactions
 from ocpp_bridge.charger import Charger, Evse
-from ocpp_bridge.mapping import present, rounded, services
+from ocpp_bridge.mapping import present, rounded
 from ocpp_bridge.periods import Period
 from ocpp_bridge.profiles import TX, Held, Rejected
 from ocpp_bridge.rpc import Refusal
@@ -190,10 +190,8 @@ def allowed_energy_transfer(charger: Charger, payload: Payload, now: float) -> P
         return _no("InvalidValue", "no such transaction runs")
     if not charger.variables.yes("ISO15118Ctrlr.ServiceRenegotiationSupport"):
         return _no("UnsupportedRequest", "services are not renegotiated here")
-    allowed = tuple(service for service in services(payload["allowedEnergyTransfer"]) if service in evse.services)
-    if not allowed:
+    if not authorization.allow(charger, evse, payload["allowedEnergyTransfer"], now):
         return _no("InvalidValue", "this EVSE has none of these services")
-    authorization.allow(charger, evse, allowed, now)
     return {"status": "Accepted"}
 
 
@@ -290,6 +288,11 @@ def clear_cache(charger: Charger, payload: Payload, now: float) -> Payload:
     return {"status": "Accepted"}
 
 
+def data_transfer(charger: Charger, payload: Payload, now: float) -> Payload:
+    """DataTransfer: no vendor's extension is known here."""
+    return {"status": "UnknownVendorId"}
+
+
 Request = Callable[[Charger, Payload, float], Payload]
 REQUESTS: Final[dict[str, Request]] = {
     "SetChargingProfile": set_charging_profile,
@@ -309,6 +312,7 @@ REQUESTS: Final[dict[str, Request]] = {
     "Reset": reset,
     "ChangeAvailability": change_availability,
     "ClearCache": clear_cache,
+    "DataTransfer": data_transfer,
 }
 
 

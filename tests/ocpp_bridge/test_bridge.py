@@ -518,6 +518,31 @@ def test_a_known_contract_charges_while_the_csms_is_away():
     assert p.facts(AuthorizationRefused)
 
 
+@pytest.mark.parametrize("withdrawn", [False, True])
+def test_leave_to_discharge_is_kept_with_the_token_while_the_csms_is_away(withdrawn):
+    p = Played().boot().arrive()
+    assert set(p.facts(Authorized)[0].energy_transfer) >= {"DC", "DC_BPT"}
+    if withdrawn:
+        allow(p, "DC")
+    p.bridge.end_session(1, p.now)
+    p.bridge.unplug(1, p.now)
+    p.bridge.go_offline(p.now)
+    p.run(100.0)
+    p.told.clear()
+    p.arrive()
+    assert ("DC_BPT" in p.facts(Authorized)[0].energy_transfer) is not withdrawn
+    assert "DC" in p.facts(Authorized)[0].energy_transfer
+
+
+def test_an_unknown_token_that_may_charge_offline_may_not_discharge():
+    p = Played().boot()
+    p.charger.variables["AuthCtrlr.OfflineTxForUnknownIdEnabled"] = "true"
+    p.bridge.go_offline(p.now)
+    p.run(100.0)
+    p.arrive()
+    assert p.facts(Authorized)[0].energy_transfer == ("DC",)
+
+
 def test_a_csms_that_comes_back_in_time_decides():
     p = Played().boot()
     p.bridge.go_offline(p.now)
@@ -668,6 +693,17 @@ def test_the_local_plan_keeps_the_profiles_of_the_station():
     offer, _ = local.schedule(plan)
     assert max(max(t.charging.values) for t in offer.tuples) <= 3000.0
     assert all(t.discharging is None for t in offer.tuples)
+
+
+@pytest.mark.parametrize("control", ["Scheduled", "Dynamic"])
+def test_the_schedule_that_is_told_names_the_setpoint_it_follows(control):
+    p = Played().boot().arrive(control)
+    p.install(SETPOINT | {"setpoint": 5000.0})
+    offer = p.facts(ScheduleReady)[0].offer
+    p.want(ScheduleChosen(0.0, offer.tuples[0].power, 1), PowerStarted(0.0))
+    [told] = p.calls("NotifyEVChargingSchedule")
+    [period] = told["chargingSchedule"]["chargingSchedulePeriod"]
+    assert period == {"startPeriod": 0, "limit": 5000.0, "setpoint": 5000.0, "operationMode": "CentralSetpoint"}
 
 
 def test_three_schedules_are_three_tuples_and_the_chosen_one_is_told():
@@ -1122,6 +1158,17 @@ def test_a_reset_waits_for_the_transactions():
     p.bridge.restart(p.now)
     p.boot()
     assert p.calls("BootNotification")[-1]["reason"] == "RemoteReset"
+
+
+def test_what_only_charges_is_composed_without_a_limit_of_discharging():
+    p = Played().boot().arrive("Dynamic")
+    p.install({"startPeriod": 0, "limit": 4000.0})
+    (period,) = p.ask("GetCompositeSchedule", {"evseId": 1, "duration": 60})["schedule"]["chargingSchedulePeriod"]
+    assert period == {"startPeriod": 0, "limit": 4000.0, "operationMode": "ChargingOnly"}
+
+
+def test_data_of_a_vendor_is_known_to_be_unknown():
+    assert Played().boot().ask("DataTransfer", {"vendorId": "org.example"}) == {"status": "UnknownVendorId"}
 
 
 def test_availability_cost_status_cache_and_triggers():

@@ -17,6 +17,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from ocpp_bridge.charge_point import ChargePoint, Endpoint
 from ocpp_bridge.link import CallFailed, Link
+from ocpp_bridge.opening import reason_of
 from ocpp_bridge.rpc import Refusal
 from tests.ocpp_bridge.ocpp_stand import door, entropy, stand
 from v2gkit.csms.server import Csms
@@ -475,6 +476,31 @@ def test_the_station_without_certificate_is_refused_under_profile_3(trust):
         server.close()
 
     run(scene)
+
+
+@pytest.mark.parametrize("newest", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_tls_alert_is_named_in_the_log(trust, newest, caplog):
+    """Under TLS 1.3 it comes after the handshake, where a library reads the response already."""
+
+    async def scene():
+        tls = listening(trust, mutual=True)
+        tls.maximum_version = newest
+        server = await Csms().serve(tls=tls)
+        port = next(iter(server.sockets)).getsockname()[1]
+        how = {"trust": trust["ca"][0], "url": f"wss://localhost:{port}/ocpp"}
+        async with stand(port=port, endpoint=how) as s:
+            await s.until(lambda: s.point.account()["failures"])
+            assert "ALERT" in s.point.account()["reason"].upper()
+        server.close()
+
+    with caplog.at_level("WARNING", logger="v2g.ocpp"):
+        run(scene)
+    assert "ALERT" in next(message for message in caplog.messages if "no connection to" in message).upper()
+
+
+@pytest.mark.parametrize("error", [TimeoutError(), EOFError(), ConnectionResetError(104, "reset"), ssl.SSLError(1, "")])
+def test_the_reason_of_a_failed_connection_is_never_empty(error):
+    assert reason_of(error).strip()
 
 
 def test_entropy_of_the_stand_never_repeats():

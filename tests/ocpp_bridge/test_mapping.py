@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from ocpp_bridge import mapping
 from ocpp_bridge.contract import PEM_MAXIMUM, chain_hash_data, pem, proof, token
-from ocpp_bridge.periods import Outlet
+from ocpp_bridge.periods import Composite, Outlet, Period
 from ocpp_bridge.profiles import Profiles
 from ocpp_bridge.schemas import check
 from ocpp_bridge.times import epoch, timestamp
@@ -178,6 +178,23 @@ def test_a_csms_reads_what_any_station_says_of_an_offer(own, words):
 
 
 # --- schedules ---
+
+
+def test_a_power_by_a_setpoint_of_the_csms_is_told_as_a_setpoint():
+    """Where it only limits, a positive power is a limit."""
+    profile = Series(WALL, (Step(60.0, 5000.0), Step(60.0, -4000.0), Step(60.0, 3000.0)))
+    central = Period(setpoint=5000.0, mode="CentralSetpoint")
+    periods = (WALL + 0.4, central), (WALL + 60.0, replace(central, mode="CentralFrequency")), (WALL + 120.0, Period())
+    lead = Composite(WALL + 0.4, WALL + 180.0, periods)
+    said = mapping.chosen_of(1, ScheduleChosen(0.0, profile, 1), 7, WALL, "ocpp2.1", lead)
+    check("ocpp2.1", "NotifyEVChargingSchedule", "Request", said)
+    assert said["chargingSchedule"]["chargingSchedulePeriod"] == [
+        {"startPeriod": 0, "limit": 5000.0, "setpoint": 5000.0, "operationMode": "CentralSetpoint"},
+        {"startPeriod": 60, "limit": 0.0, "dischargeLimit": -4000.0, "setpoint": -4000.0, "operationMode": "CentralFrequency"},
+        {"startPeriod": 120, "limit": 3000.0},
+    ]
+    old = mapping.chosen_of(1, ScheduleChosen(0.0, profile, 1), 7, WALL, "ocpp2.0.1", lead)
+    check("ocpp2.0.1", "NotifyEVChargingSchedule", "Request", old)
 
 
 def test_the_cars_profile_is_told_with_its_discharges():
