@@ -108,8 +108,7 @@ def _tell_needs(charger: Charger, evse: Evse, now: float, since: float | None = 
     assert session is not None
     assert session.needs is not None
     assert session.selected is not None
-    both = evse.limits if session.car is None else session.car.within(evse.limits)
-    wish = Wish(theirs(charger, session.needs), session.selected, evse.limits, evse.services, both)
+    wish = Wish(theirs(charger, session.needs), session.selected, evse.limits, evse.services, session.car)
     payload = needs_of(evse.id, wish, charger.version)
     if since is not None and charger.version == "ocpp2.1":
         payload["timestamp"] = timestamp(since)

@@ -86,16 +86,18 @@ def rounded(value: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What NotifyEVChargingNeeds is made from: the car's needs, its selected service, the outlet's limits and services.
-
-    `both` is what car and outlet can both do, the outlet's limits where the car has stated none.
-    """
+    """What NotifyEVChargingNeeds is made from: the car's needs, its selected service and limits, the outlet's limits and services."""
 
     needs: Needs
     selected: ServiceSelected
     limits: Limits
     available: tuple[Service, ...]  # what this EVSE offers
-    both: Limits
+    car: Limits | None = None  # by its own word
+
+    @property
+    def both(self) -> Limits:
+        """What car and outlet can both do; the outlet's limits where the car has stated none."""
+        return self.limits if self.car is None else self.car.within(self.limits)
 
 
 def needs_of(evse: int, wish: Wish, version: Version) -> Payload:

@@ -29,8 +29,7 @@ from v2gkit.csms.steering import Strategy, needs_of, selling, steering
 
 
 def wish(service="DC_BPT", control="Dynamic", needs=NEEDS, limits=LIMITS, car=None):
-    both = limits if car is None else car.within(limits)
-    return mapping.Wish(needs, ServiceSelected(0.0, service, control, "SECC"), limits, ("DC", "DC_BPT"), both)
+    return mapping.Wish(needs, ServiceSelected(0.0, service, control, "SECC"), limits, ("DC", "DC_BPT"), car)
 
 
 # --- needs ---
