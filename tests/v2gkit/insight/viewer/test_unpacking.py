@@ -26,6 +26,7 @@ for (const text of readFileSync("lines.txt", "utf-8").split("\\n")) {
   if (line.t === "frame" && line.s !== undefined && line.exi === undefined)
     line.exi = Buffer.from(octetsOfShape(shapes.get(line.s), line.v)).toString("base64");
   console.log(JSON.stringify(line));
+  if (line.t === "mark") Object.assign(line, { text: "of another", m: -1 }); // as the page adds to what it was given
 }
 """
 

@@ -21,7 +21,7 @@ export class Chart {
   /** Draws everything but the cursor, once. */ draw() {
     const { width, height } = this.canvas.getBoundingClientRect(), of = this.app.of();
     if (!width || !height) return;
-    const [t0, t1] = this.app.range ?? (of && of.from <= of.until ? [of.from, Math.max(of.until, of.from + 0.01)] : [0, 1]);
+    const [t0, t1] = this.app.range ?? (of && of.from <= of.until ? of.whole : [0, 1]);
     [this.width, this.height, this.span] = [width, height, { t0, t1, left: 58, right: width - 10 }];
     const ctx = paper(this.picture, width, height), curves = this.curves(), end = of?.until ?? t1, bottom = height - 22, span = this.span;
     const words = curves.filter((s) => s.role === "limited-by"), lines = curves.filter((s) => s.role !== "limited-by");
@@ -94,12 +94,14 @@ export class Chart {
   /** Zooms about a time; a factor below 1 shows less. @param {number} factor @param {number} [about] */
   zoom(factor, about = this.app.at ?? (this.span.t0 + this.span.t1) / 2) {
     const of = this.app.of(), { t0, t1 } = this.span, from = about - (about - t0) * factor, to = about + (t1 - about) * factor;
-    if (!of || factor === Infinity || (from <= of.from && to >= of.until)) this.app.zoom(null);
-    else if (to - from > 1e-3) this.app.zoom([Math.max(from, of.from), Math.min(to, Math.max(of.until, of.from + 0.01))]);
+    const range = of && [Math.max(from, of.from), Math.min(to, Math.max(of.whole[1], of.planned))];
+    if (!of || factor === Infinity || String(range) === String(of.whole)) this.app.zoom(null);
+    else if (to - from > 1e-3) this.app.zoom(range);
   }
   /** Moves what is shown by a share of its length. @param {number} share */ pan(share) {
-    const of = this.app.of(), { t0, t1 } = this.span, from = Math.min((of?.until ?? t1) - t1 + t0, t0 + share * (t1 - t0));
-    if (this.app.range && of) this.app.zoom([Math.max(of.from, from), Math.max(of.from, from) + t1 - t0]);
+    const of = this.app.of(), { t0, t1 } = this.span, last = Math.max(of?.whole[1] ?? t1, of?.planned ?? t1);
+    const from = Math.max(of?.from ?? t0, Math.min(last - t1 + t0, t0 + share * (t1 - t0)));
+    if (this.app.range) this.app.zoom([from, from + t1 - t0]);
   }
   /** @param {PointerEvent} event @param {number} x */ pointed(event, x) {
     const id = event.pointerId, before = this.down.get(id), held = before !== undefined;

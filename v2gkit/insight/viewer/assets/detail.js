@@ -39,8 +39,8 @@ const VIEWS = {
     const told = of.verdict ? [el("b", ended), reason && `: ${reasonOf(of.verdict)}`, " ", cited(id, of, at)] : "It is running.";
     const more = { Side: side, Outlet: outlet, Source: source, Here: local, Peer: peer, ...about };
     const link = at && el("p", el("a", { href: linkTo(of, at, "tree") }, `message ${at.n}, ${at.name}`));
-    const how = of.verdict ? (well ? ".well" : ".bad") : "";
-    return [el(`p${how}`, told), el("p.soft", from), link, factList([...of.facts, ...Object.entries(more)])];
+    const how = of.verdict && (well ? "well" : "bad"), all = factList([...of.facts, ...Object.entries(more)]);
+    return [el("p", { class: how }, told), el("p.soft", from), link, all];
   },
   tree: (detail, _, item, pair) => {
     const side = (frame, title) => {
@@ -64,7 +64,7 @@ const VIEWS = {
     const hex = (n, digits) => n.toString(16).padStart(digits, "0"), letter = (o) => (o > 32 && o < 127 ? String.fromCharCode(o) : "·");
     const rows = Array.from({ length: Math.ceil(octets.length / wide) }, (_, k) => k * wide).map((row) =>
       el("div", el("span.soft", hex(row, 4)), el("span.hex", cells(row, (o) => hex(o, 2))), el("span.ascii", cells(row, letter))));
-    const said = step ? `bit ${step.bit}, ${step.width} bits: ${step.what} ${step.value}` : "Select a step or an octet.";
+    const said = step ? `bit ${step.bit}, ${step.width} wide, ${step.bits}: ${step.what} ${step.value}` : "Select a step or an octet.";
     return [el("p.soft", said), el("div.dump", { onclick: pick }, rows)];
   },
   exi: (detail, of, item) => {

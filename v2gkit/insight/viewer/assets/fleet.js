@@ -30,8 +30,7 @@ export class Fleet {
   /** Makes a cell for each outlet, anew where there are others. */ build() {
     const all = oneSide(this.app.store.connections), nameOf = ({ c, about }) => about.outlet || about.source || `connection ${c}`;
     const names = [...new Set(all.map(nameOf))], known = JSON.stringify(all.map((of) => [nameOf(of), of.told]));
-    if (known === this.known) return;
-    this.known = known;
+    if (known === this.known) return; else this.known = known;
     this.cells = ["All together", ...names].map((name, i) => ({ name, of: i ? all.filter((of) => nameOf(of) === name) : all,
       canvas: el("canvas"), line: el("i.line"), says: el("p.says"), span: { t0: 0, t1: 1, left: 56, right: 100 } }));
     fill(byId("fleet"), this.cells.map((cell, i) => {
@@ -68,7 +67,7 @@ export class Fleet {
       for (const [name, value] of told("power", "limited-by")) if (value !== null) said.push(`${name} ${amount(value, "W")}`);
       const limits = told("limit").flatMap(([label, value]) => (label.endsWith("discharging") ? [] : value ?? []));
       if (limits.length) said.push(`at most ${amount(Math.min(...limits), "W")}`);
-      fill(cell.says, said.join(" · "));
+      fill(cell.says, said.join(" · "), said.length < 2 && " · no session");
     });
   }
 }

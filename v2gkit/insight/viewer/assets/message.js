@@ -23,8 +23,7 @@ export function valueText(value) { return legible(Array.isArray(value) ? value[0
 /** A message as XML, as `v2g exi decode` writes it. @param {Branch} root @param {any} shape */
 export function xmlOf(root, shape) {
   const escaped = (v) => valueText(v).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;").replace(/"/g, "&quot;");
-  const prefixOf = (i) => shape.prefixes?.[i] ?? `n${i}`, lines = /** @type {string[]} */ ([]);
-  const write = (branch, indent, more) => {
+  const prefixOf = (i) => shape.prefixes?.[i] ?? `n${i}`, lines = /** @type {string[]} */ ([]), write = (branch, indent, more) => {
     if (branch.name.startsWith("~")) return branch.children.forEach((child) => write(child, indent, "")); // a level of JSON alone
     const qualified = ({ name, space }) => legible([space < 0 ? "" : prefixOf(space), name.replace("@", "")].filter(Boolean).join(":"));
     const named = branch.children.filter((c) => c.name.startsWith("@")), inside = branch.children.filter((c) => !/^[@#]/.test(c.name));
@@ -76,8 +75,7 @@ class Bits {
 }
 /** The events of a message's octets, and where. @param {any} frame @param {any} shape @param {Uint8Array} octets @returns {any[]} */
 export function stepsOf(frame, shape, octets) {
-  const bits = new Bits(octets);
-  const shown = (bit, width) => {
+  const bits = new Bits(octets), shown = (bit, width) => {
     bits.place = bit; return Array.from({ length: Math.min(width, 72) }, () => bits.take(1)).join("") + (width > 72 ? "…" : "");
   };
   const step = (bit, width, depth, what, value) => ({ bit, width, depth, what, value, bits: shown(bit, width) });

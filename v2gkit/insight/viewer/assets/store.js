@@ -6,13 +6,15 @@ import { octetsOfShape } from "./unpack.js";
 /** @typedef {{store: Store, of: () => Connection|undefined, [key: string]: any}} App what is selected, and how to select */
 /** One connection: `frames` by number, `marks` as they came, `items` both of them, in the order of time once `ordered`. */
 export class Connection {
-  from = Infinity; until = -Infinity; told = 0; disorder = false; // epochs; how often something was said of it beside items and series
+  from = Infinity; until = -Infinity; planned = -Infinity; told = 0; disorder = false; // epochs; how often something else was said of it
   items = /** @type {Item[]} */ ([]); frames = /** @type {Item[]} */ ([]); marks = /** @type {Item[]} */ ([]);
   failures = /** @type {Item[]} */ ([]); facts = /** @type {any[]} */ ([]); chains = /** @type {any[]} */ ([]);
   series = /** @type {Map<string, Series>} */ (new Map()); names = /** @type {Map<string, number>} how often each came */ (new Map());
   signatures = /** @type {Map<number, any[]>} steps by message */ (new Map());
   about = /** @type {any} */ ({}); verdict = /** @type {any} */ (null);
   /** @param {number} c */ constructor(c) { this.c = c; }
+  /** What a chart of it shows: all that was, and of what is planned at most as much again. */
+  get whole() { return [this.from, Math.max(this.from + 0.01, this.until, Math.min(this.planned, 2 * this.until - this.from))]; }
   /** Messages and marks in the order of time. */ ordered() {
     if (this.disorder) this.items.sort((a, b) => a.at - b.at || a.i - b.i).forEach((item, i) => (item.i = i));
     this.disorder = false; return this.items;
@@ -36,7 +38,7 @@ export class Connection {
     for (const [x, y] of points ?? []) {
       known.xs.push(x); known.ys.push(y);
       if (y < known.low) known.low = y; if (y > known.high) known.high = y;
-      if (known.role !== "offer") this.reach(x);
+      if (!/^(offer|profile|asked|.*-price)$/.test(known.role)) this.reach(x); else if (x > this.planned) this.planned = x;
     }
   }
 }
@@ -51,8 +53,7 @@ export class Store {
   requirements = /** @type {Map<string, any>} */ (new Map()); pairs = /** @type {any[]} */ ([]); head = /** @type {any} */ ({}); lines = 0;
   /** Forgets everything. */ clear() { Object.assign(this, new Store()); }
   /** Takes one view line. Lines of a kind that is not known are for later viewers. @param {any} line */ add(line) {
-    this.lines++;
-    if (line.t === "head") this.head = line;
+    this.lines++; if (line.t === "head") this.head = line;
     else if (line.t === "shape") this.shapes.set(line.s, line);
     else if (line.t === "requirement") this.requirements.set(line.id, line);
     else if (line.t === "pair") this.pairs.push(line);
@@ -62,8 +63,7 @@ export class Store {
     if (line.t === "mark") {
       line.m = of.marks.push(line) - 1; line.text ??= [line.name, briefOf(line.facts ?? {})].join(" "); return of.take(line);
     }
-    if (line.t === "series") return of.extend(line);
-    of.told++;
+    if (line.t === "series") return of.extend(line); else of.told++;
     if (line.t === "connection") of.reach((of.about = line).began);
     else if (line.t === "chain") of.chains.push(line);
     else if (line.t === "signature") of.signatures.set(line.n, line.steps);

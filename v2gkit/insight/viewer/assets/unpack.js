@@ -7,7 +7,8 @@ export class Unpacker {
     const [s, at, epoch, took, octets, ...d] = Array.isArray(packed) ? packed : [], time = took === null ? {} : { took: took / 1e6 };
     const when = { at: (this.at + at) / 1e4, epoch: (this.epoch + epoch) / 1e3 };
     if (Array.isArray(packed)) return this.frame({ t: "frame", c: this.c, s, ...when, octets, d, ...time });
-    return packed.t === "frame" ? this.frame(packed) : packed.t === "mark" ? this.whole(`${packed.kind} ${packed.name}`, packed) : packed;
+    if (packed.t === "mark") return { ...this.whole(`${packed.kind} ${packed.name}`, packed) }; // who takes it may add to it
+    return packed.t === "frame" ? this.frame(packed) : packed;
   }
   /** @param {any} packed */ frame(packed) {
     this.n = packed.c === this.c ? this.n + 1 : 0;
