@@ -10,9 +10,10 @@ EPILOG = """examples:
   v2g diff yesterday.jsonl today.jsonl
   v2g diff ours.jsonl theirs.pcap --keys keys.log --out diff.html
 
-Connections are compared in the order in which they began. Moments, session ids and random octets are not compared.
+Connections are compared in the order in which they began. Moments, session ids and random octets are not compared; messages that differ in
+measured values alone are counted apart.
 
-exit codes: 0 the same, 1 they differ, 2 one of them cannot be read
+exit codes: 0 the same but for measured values, 1 they differ, 2 one of them cannot be read
 """
 
 

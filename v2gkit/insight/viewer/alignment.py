@@ -1,10 +1,12 @@
 """Two sessions side by side: their messages aligned by state and name, and which values differ.
 
 Exchanges that repeat, as polls and charge loops do, are aligned as runs: a session with ten loops more differs in ten exchanges at the end
-of the run. Values that are other ones every time are not compared: moments, session ids, random octets. A rational number is compared as
-the number that it is.
+of the run. Values that are other ones every time are not compared: moments, session ids, random octets. What was measured, or follows from
+it, is another value in each session of real hardware: messages that differ in that alone are told apart, and are no difference. A rational
+number is compared as the number that it is.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
@@ -28,6 +30,11 @@ FRESH: Final = frozenset(  # elements whose values are other ones in every sessi
         "TimeAnchor",
         "TimeStamp",
     }
+)
+MEASURED: Final = re.compile(  # a path with an element that states what was measured, or what follows from that moment by moment
+    r"Present(?:Voltage|Current|SOC|ActivePower|ReactivePower)"
+    r"|/(?:MeterInfo|Receipt)(?:/|$)"
+    r"|ChargeLoopReq/.*(?:EnergyRequest|EVTargetVoltage|EVTargetCurrent|RemainingTimeTo\w+|ChargingComplete)$"
 )
 PATHS: Final = 40  # of one message that are told
 
@@ -59,7 +66,7 @@ class Difference:
     @property
     def same(self) -> bool:
         """Whether messages, values and endings are the same."""
-        return all(row[2] == "same" for row in self.rows) and _ending(self.one) == _ending(self.other)
+        return all(row[2] in ("same", "measured") for row in self.rows) and _ending(self.one) == _ending(self.other)
 
     def line(self) -> Line:
         """The rows of both as a line for the viewer."""
@@ -67,14 +74,16 @@ class Difference:
 
     def summary(self, most: int = 12) -> Iterator[str]:
         """A few lines for people."""
-        many = {kind: sum(row[2] == kind for row in self.rows) for kind in ("same", "differs", "only a", "only b")}
+        many = {kind: sum(row[2] == kind for row in self.rows) for kind in ("same", "measured", "differs", "only a", "only b")}
         yield f"A  {self.one.name}: {len(self.one.frames)} messages, {_ending(self.one)}"
         yield f"B  {self.other.name}: {len(self.other.frames)} messages, {_ending(self.other)}"
-        yield f"   {many['same']} the same, {many['differs']} differ, {many['only a']} only in A, {many['only b']} only in B"
-        for path, (times, one, other) in sorted(self.values.items(), key=lambda each: -each[1][0])[:most]:
+        apart = f", {many['measured']} but for measured values" if many["measured"] else ""
+        yield f"   {many['same']} the same{apart}, {many['differs']} differ, {many['only a']} only in A, {many['only b']} only in B"
+        values = {path: value for path, value in self.values.items() if not MEASURED.search(path)}
+        for path, (times, one, other) in sorted(values.items(), key=lambda each: -each[1][0])[:most]:
             yield f"   {times:>6} × {path}: {_shown(one)} in A, {_shown(other)} in B"
-        if len(self.values) > most:
-            yield f"   and {len(self.values) - most} other values; --out shows them all"
+        if len(values) > most:
+            yield f"   and {len(values) - most} other values; --out shows them all"
 
 
 def connections(lines: Iterable[Line]) -> tuple[dict[int, Line], list[Connection]]:
@@ -203,7 +212,9 @@ def _compare(left: Line, right: Line, paths: _Paths, found: Difference) -> None:
     for path in names:
         known = found.values.setdefault(path, [0, mine.get(path), theirs.get(path)])
         known[0] += 1
-    found.rows.append((left["n"], right["n"], "differs" if names else "same", names[:PATHS]))
+    names.sort(key=lambda path: MEASURED.search(path) is not None)  # what tells more comes first
+    kind = "same" if not names else "measured" if MEASURED.search(names[0]) else "differs"
+    found.rows.append((left["n"], right["n"], kind, names[:PATHS]))
 
 
 def _ending(connection: Connection) -> str:

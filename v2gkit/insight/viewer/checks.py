@@ -4,6 +4,7 @@ No trace holds the roots that a side trusts. Every other check is made again her
 which saw the chain went on with it.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -77,7 +78,8 @@ def _judged(chain: Sequence[bytes], role: Role, now: datetime, rules: Rules, roo
 
 
 def _told(finding: Finding, chain: Sequence[bytes], roots: Sequence[bytes]) -> Check:
-    whose = "" if finding.depth is None else f" (certificate {finding.depth}{f', {finding.name}' if finding.name else ''})"
+    name = re.sub(r"^.*CN=", "", finding.name or "")  # the rest stands in the list of certificates
+    whose = "" if finding.depth is None else f" (certificate {finding.depth}{f', {name}' if name else ''})"
     if finding.kind is Kind.UNTRUSTED_ROOT and not finding.holds and finding.depth is not None:
         return _check(f"issued by a trusted root{whose}", True, _rooted(chain, finding.depth, roots), "V2G20-2331")
     return _check(f"{finding.check}{whose}", finding.holds, finding.complaint or "holds", finding.requirement)

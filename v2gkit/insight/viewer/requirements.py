@@ -1,4 +1,5 @@
-"""What a requirement asks for, in our own words: the comment or docstring beside the line that obeys it, and where that stands."""
+"""What a requirement asks for, in our own words: a sentence that was written for people (`words.py`), else the comment or
+docstring beside the line that obeys it; and where that stands."""
 
 import ast
 import io
@@ -11,10 +12,12 @@ from importlib.resources.abc import Traversable
 from typing import Any, Final
 
 from v2gkit.insight.viewer.told import CITED
+from v2gkit.insight.viewer.words import WORDS
 
 Line = dict[str, Any]
 PACKAGES: Final = ("v2g", "secc", "evcc", "pki", "ocpp_bridge")  # the first place that says something in words is told
 _SENTENCE: Final = re.compile(r"(?<=[.;:])\s+(?=[A-Z`])|\n\n")
+UNKNOWN: Final = "We have no words of our own for it; the standard of that name has the text."
 PLACES: Final = 6  # that are named
 
 
@@ -30,7 +33,7 @@ class Requirements:
             return None
         self._told.add(name)
         found = _book().get(name, ())
-        said = next((text for text, _ in found if text), "")
+        said = WORDS.get(name) or next((text for text, _ in found if text), UNKNOWN)
         places = list(dict.fromkeys(place for _, place in found))
         return {"t": "requirement", "id": name, "said": said, "where": ", ".join(places[:PLACES])}
 

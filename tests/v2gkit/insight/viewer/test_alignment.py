@@ -64,6 +64,17 @@ def test_a_value_that_differs_is_named_by_its_path() -> None:
     assert next(row[3] for row in found.rows if row[2] == "differs") == [path]
 
 
+def test_what_was_measured_is_told_apart_and_is_no_difference() -> None:
+    def sagging(message: Any) -> None:
+        message["EVPresentVoltage"] = {"Exponent": 0, "Value": 361}
+
+    found = difference(traces.of_station(traces.pair()), changed(traces.of_station(traces.pair()), "DC_ChargeLoopReq", sagging))
+    assert kinds(found) == {"same": len(found.rows) - 1, "measured": 1}
+    assert found.same
+    assert any("1 but for measured values, 0 differ" in line for line in found.summary())
+    assert not any("EVPresentVoltage" in line for line in found.summary())
+
+
 def test_the_same_number_spelled_otherwise_is_the_same() -> None:
     def spelled(message: Any) -> None:
         voltage = message["BPT_DC_CPDReqEnergyTransferMode"]["EVMaximumVoltage"]
@@ -97,7 +108,7 @@ def test_a_session_that_fails_has_less(tmp_path: Path, capsys: pytest.CaptureFix
     (pair,) = of("pair", lines)
     names = {(line["c"], line["n"]): line["name"] for line in of("frame", lines)}
     for a, b, kind, _ in pair["rows"]:
-        assert kind in ("same", "differs", "only a", "only b")
+        assert kind in ("same", "measured", "differs", "only a", "only b")
         if a is not None and b is not None:
             assert names[pair["a"], a] == names[pair["b"], b]
 

@@ -28,8 +28,7 @@ const chart = new Chart(app), sequence = new Sequence(app), detail = new Detail(
 /** Selects a connection, and a message or mark of it. @param {number} c @param {number} [n] @param {number} [m] */
 function select(c, n = -1, m = -1) {
   if (c !== app.c) [app.range, app.at] = [null, null];
-  [app.c, app.n, app.m, way.own] = [c, n, m, true];
-  if (app.item()) app.follow(false), app.cursor(app.item().epoch);
+  [app.c, app.n, app.m, way.own] = [c, n, m, true]; if (app.item()) app.follow(false), app.cursor(app.item().epoch);
   draw(); sequence.reveal(); writeAddress();
 }
 /** Selects a message or mark. @param {any} item */
@@ -132,8 +131,7 @@ function listen() {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", restyle);
   for (const name of ["beforeprint", "afterprint"]) addEventListener(name, () => {
     page.toggleAttribute("data-print", name === "beforeprint");
-    for (const { list } of [sequence, pairs]) { list.all = name === "beforeprint"; list.draw(); }
-    restyle();
+    for (const { list } of [sequence, pairs]) { list.all = name === "beforeprint"; list.draw(); } restyle();
   });
 }
 /** Says that all that was read so far is shown. */

@@ -13,8 +13,8 @@ export class Connection {
   signatures = /** @type {Map<number, any[]>} steps by message */ (new Map());
   about = /** @type {any} */ ({}); verdict = /** @type {any} */ (null);
   /** @param {number} c */ constructor(c) { this.c = c; }
-  /** What a chart of it shows: all that was, and of what is planned at most as much again. */
-  get whole() { return [this.from, Math.max(this.from + 0.01, this.until, Math.min(this.planned, 2 * this.until - this.from))]; }
+  /** What a chart of it shows: all that was, and of what is planned a quarter as much again. */
+  get whole() { return [this.from, Math.max(this.from + 0.01, this.until, Math.min(this.planned, 1.25 * this.until - 0.25 * this.from))]; }
   /** Messages and marks in the order of time. */ ordered() {
     if (this.disorder) this.items.sort((a, b) => a.at - b.at || a.i - b.i).forEach((item, i) => (item.i = i));
     this.disorder = false; return this.items;
