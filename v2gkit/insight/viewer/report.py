@@ -29,7 +29,8 @@ def written(path: Path, keys: Path | None = None) -> str:
 def of_sources(sources: Sources) -> str:
     """The page about sources that were opened. Raises ValueError where they hold no session."""
     stories = sources.stories()
-    title = plain.title_of(stories) if stories else sources.path.name
+    name, many = sources.path.resolve().name, f": {len(stories)} connections" if stories else ""
+    title = stories[0].title if len(stories) == 1 else f"{name}{many}"
     return page(_lines(sources, title), f"<main>\n{plain.content(*map(_bounded, stories), most=PLAIN)}\n</main>", title)
 
 
@@ -57,7 +58,8 @@ def differences(one: Path, other: Path, keys: Path | None = None) -> tuple[list[
 
 def of_differences(found: list[Difference], lines: list[Line]) -> str:
     """The page about two sources side by side."""
-    title = f"{found[0].one.about['source']} beside {found[0].other.about['source']}"
+    one, other = found[0].one.about["source"], found[0].other.about["source"]
+    title = f"{one} beside {other}" if one != other else f"Two of {one}"
     said = "\n".join(line for each in found for line in each.summary())
     whole = [head(title, round(time.time(), 3), diff=True), *lines, *(each.line() for each in found)]
     return page(whole, f"<main>\n<h1>{plain.shown(title)}</h1>\n<pre>{escape(legible(said, lines=True))}</pre>\n</main>", title)
