@@ -7,12 +7,11 @@ await charge_point.run()                  # until cancelled
 
 import asyncio
 import base64
-import os
 import secrets
 import ssl
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, cast
@@ -24,13 +23,15 @@ from websockets.exceptions import InvalidStatus
 from ocpp_bridge import local
 from ocpp_bridge.bridge import SUPPORTED, Bridge
 from ocpp_bridge.charger import PlanWanted
-from ocpp_bridge.journal import compacted, lines, undelivered
+from ocpp_bridge.device_model import DeviceModel, refused
+from ocpp_bridge.journal import lines
+from ocpp_bridge.journal_file import Journal
 from ocpp_bridge.link import CallFailed, Link, Trace
 from ocpp_bridge.opening import opening, reason_of
 from ocpp_bridge.outbox import Call
 from ocpp_bridge.outlet import OutletBackend
+from ocpp_bridge.passwords import Passwords
 from ocpp_bridge.schemas import Payload, PayloadFault, Version
-from pki.files import replace
 from v2g.address import demand_address
 from v2g.energy.offer import Offer
 from v2g.energy.plan import Plan
@@ -38,7 +39,7 @@ from v2g.legible import logger
 from v2g.tasks import Fallen, Tasks
 
 LOG = logger("v2g.ocpp")
-JOURNAL_MAXIMUM: Final = 4_000_000  # octets that a journal grows before it is compacted: some days of events
+PASSWORD: Final = DeviceModel.key("SecurityCtrlr.BasicAuthPassword")
 SUITES: Final = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384"
 
 Scheduler = Callable[[PlanWanted], tuple[Offer, Plan | None]]
@@ -107,55 +108,12 @@ class Endpoint:
         return context
 
 
-class Journal:
-    """The file of the journal (`ocpp_bridge.journal`). Its methods block on the disk: call them off the event loop."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._room = JOURNAL_MAXIMUM
-
-    def read(self, wall: float) -> list[Call]:
-        """The calls that a former run left undelivered; a file that is no journal is moved aside. `wall` is epoch s."""
-        try:
-            return undelivered(self.path.read_bytes(), wall) if self.path.exists() else []
-        except ValueError as error:
-            aside = self.path.rename(self.path.with_suffix(".unreadable"))
-            LOG.error("%s: %s; it was moved to %s", self.path, error, aside)
-            return []
-
-    def begin(self, octets: bytes) -> None:
-        """Write the file anew with these octets."""
-        replace(self.path, octets, 0o600)
-        self._room = JOURNAL_MAXIMUM + len(octets)
-
-    def append(self, octets: bytes) -> None:
-        """Append lines; a file that grew by `JOURNAL_MAXIMUM` is written anew without calls that are over."""
-        if not octets:
-            return
-        with self.path.open("ab", buffering=0) as out:
-            before = os.fstat(out.fileno()).st_size
-            try:
-                size = before + _all_written(out.fileno(), octets)
-                os.fsync(out.fileno())
-            except OSError:
-                os.truncate(out.fileno(), before)  # half a line would spoil the next, and the whole is tried again
-                raise
-        if size > self._room:
-            self.begin(compacted(self.path.read_bytes()))
-
-
-def _all_written(file: int, octets: bytes) -> int:
-    at = 0
-    while at < len(octets):
-        at += os.write(file, octets[at:])
-    return at
-
-
 class ChargePoint:
     """Runs the bridge of a station: connects, reconnects, sends calls, answers calls.
 
     `scheduler` makes local schedules, in a thread of its own. `journal` is a file that keeps undelivered events over a restart.
-    `say` is called when a background task failed; it begins again by itself.
+    `passwords` is a file for the password that the CSMS sets; without it none is taken. `say` is called when a background task failed; it
+    begins again by itself.
     """
 
     def __init__(
@@ -166,6 +124,7 @@ class ChargePoint:
         scheduler: Scheduler = local.schedule,
         trace: Trace | None = None,
         journal: Path | None = None,
+        passwords: Path | None = None,
         say: Callable[[Fallen], None] | None = None,
     ) -> None:
         self.endpoint, self.bridge = endpoint, bridge
@@ -179,8 +138,19 @@ class ChargePoint:
         self._failure = ""  # why the last attempt failed, or the last connection ended
         self._recalled = False  # whether what the journal held from before is in the bridge
         self._unwritten = b""  # lines that the journal does not have yet
+        self._passwords = Passwords(endpoint.station_id, endpoint.password, passwords, by_certificate=endpoint.profile == 3)
+        self._renewing = False  # the station leaves the CSMS to come back with another password
+        bridge.charger.variables.guards[PASSWORD] = self._passwords.objection
         self._outlets = {evse: OutletBackend(evse, bridge, self.now, self.wake) for evse in bridge.charger.evses}
-        bridge.charger.variables["SecurityCtrlr.SecurityProfile"] = str(endpoint.profile)
+        self._tell_profile()
+
+    @property
+    def _credentials(self) -> Endpoint:
+        """The endpoint with the password of the present."""
+        return replace(self.endpoint, password=self._passwords.present)
+
+    def _tell_profile(self) -> None:
+        self.bridge.charger.variables["SecurityCtrlr.SecurityProfile"] = str(self._credentials.profile)
 
     def outlet(self, evse: int) -> OutletBackend:
         """The backend for an EVSE, which decides for its sessions."""
@@ -200,6 +170,8 @@ class ChargePoint:
 
     async def run(self) -> None:
         """Serve until cancelled. Sessions are served from the beginning, whether there is a connection or not."""
+        await asyncio.to_thread(self._passwords.read)
+        self._tell_profile()
         if self._journal is not None:
             if not self._recalled:
                 self.bridge.recall(await asyncio.to_thread(self._journal.read, self.bridge.charger.wall(self.now())))
@@ -242,6 +214,8 @@ class ChargePoint:
                 self._refused(error)
             else:
                 self._failures = 0
+                if self._passwords.worked():
+                    await self._write_passwords()
                 try:
                     if await self._converse(socket):
                         continue
@@ -259,7 +233,7 @@ class ChargePoint:
         return await opening(
             self.endpoint.address,
             versions=self.endpoint.versions,
-            headers=self.endpoint.headers(),
+            headers=self._credentials.headers(),
             tls=self.endpoint.tls(),
             ping=ping or None,
         )
@@ -272,7 +246,7 @@ class ChargePoint:
             return False
         version = cast(Version, socket.subprotocol)
         self.link = Link(socket, version, self._asked, SUPPORTED, self._trace)
-        LOG.info("connected to %s, %s, security profile %d", self.endpoint.address, version, self.endpoint.profile)
+        LOG.info("connected to %s, %s, security profile %d", self.endpoint.address, version, self._credentials.profile)
         self.bridge.go_online(version, self.now())
         self.wake()
         try:
@@ -282,7 +256,8 @@ class ChargePoint:
             self.link = None
             self.bridge.go_offline(self.now())
             self.wake()
-        return self._reset()
+        again, self._renewing = self._renewing, False
+        return self._reset() or again
 
     def _reset(self) -> bool:
         if not self.bridge.resetting:
@@ -293,6 +268,8 @@ class ChargePoint:
     def _refused(self, error: Exception) -> None:
         if isinstance(error, ssl.SSLCertVerificationError):
             self.bridge.alarm("InvalidCsmsCertificate", error.verify_message, self.now())
+        elif isinstance(error, InvalidStatus):
+            self._passwords.refused(error.response.status_code)
         elif isinstance(error, ssl.SSLError) and "VERSION" in (error.reason or ""):
             self.bridge.alarm("InvalidTLSVersion", error.reason or "", self.now())
         status = f" (HTTP {error.response.status_code})" if isinstance(error, InvalidStatus) else ""
@@ -310,9 +287,34 @@ class ChargePoint:
 
     async def _asked(self, action: str, payload: Payload) -> Payload:
         try:
-            return self.bridge.answer(action, payload, self.now())
+            answer = self.bridge.answer(action, payload, self.now())
+            if self._passwords.changed:
+                answer = await self._renewed(answer)
+            return answer
         finally:
             self.wake()
+
+    async def _renewed(self, answer: Payload) -> Payload:
+        """Keep the password that the CSMS has set, and connect with it once this answer is sent (A01); what cannot be kept is refused."""
+        if not await self._write_passwords():
+            self._passwords.give_up()
+            named = "OutOfStorage", "the password cannot be kept over a restart"
+            results = [one | refused(*named) if one["variable"]["name"] == PASSWORD[1] else one for one in answer["setVariableResult"]]
+            return {"setVariableResult": results}
+        LOG.info("the CSMS has set another password; the station connects anew with it")
+        self._tell_profile()
+        if self.link is not None:
+            self._renewing = True
+            self.tasks.start("password", self.link.close(1000, "another password"))
+        return answer
+
+    async def _write_passwords(self) -> bool:
+        try:
+            await asyncio.to_thread(self._passwords.write)
+        except OSError as error:
+            LOG.error("the password that the CSMS has set cannot be kept: %s", error)
+            return False
+        return True
 
     async def _pump(self) -> None:
         """Carry what the bridge has for others, whenever something happened or is due."""

@@ -134,6 +134,8 @@ class DeviceModel:
     rows: dict[Key, Row] = field(default_factory=dict)
     values: dict[Key, str] = field(default_factory=dict)
     changed: Callable[[Key], None] = lambda key: None
+    guards: dict[Key, Callable[[str], tuple[str, str] | None]] = field(default_factory=dict)
+    """By variable: takes a value that the rule lets pass, or returns the reason code and the words by which it is refused."""
 
     def __post_init__(self) -> None:
         self.rows = {row.at(evse): row for row in ROWS for evse in (self.evses if row.each else (0,))}
@@ -189,10 +191,19 @@ class DeviceModel:
                 status = "Rejected"
             elif not re.fullmatch(rule, value):
                 return _echo(asked) | {"attributeStatus": "Rejected", "attributeStatusInfo": {"reasonCode": "InvalidValue"}}
+            elif (refusal := self._guarded(key, value)) is not None:
+                return _echo(asked) | refused(*refusal)
             else:
-                self.values[key] = value
+                if not self.rows[key].secret:  # what nobody may read is kept by whoever uses it
+                    self.values[key] = value
                 self.changed(key)
         return _echo(asked) | {"attributeStatus": status}
+
+    def _guarded(self, key: Key, value: str) -> tuple[str, str] | None:
+        """Why a value is not taken; a secret that nobody has use for is not, either."""
+        if (guard := self.guards.get(key)) is not None:
+            return guard(value)
+        return ("UnsupportedParam", "nothing uses it here") if self.rows[key].secret else None
 
     def _found(self, asked: Payload) -> tuple[str, Key | None]:
         component, variable = asked["component"], asked["variable"]
@@ -219,6 +230,11 @@ class DeviceModel:
             if row.unit:
                 characteristics["unit"] = row.unit
             yield _named(key) | {"variableAttribute": [attribute], "variableCharacteristics": characteristics}
+
+
+def refused(reason: str, words: str) -> Payload:
+    """What a setVariableResult says of a value that is not taken."""
+    return {"attributeStatus": "Rejected", "attributeStatusInfo": {"reasonCode": reason, "additionalInfo": words[:1024]}}
 
 
 def _named(key: Key) -> Payload:

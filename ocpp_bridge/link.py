@@ -1,6 +1,7 @@
 """One OCPP connection under asyncio: the shell around `rpc.Exchange`, the same for a station and for a CSMS."""
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import Awaitable, Callable
 from typing import Protocol
@@ -88,7 +89,11 @@ class Link:
             await asyncio.gather(reader, writer, *self._tasks, return_exceptions=True)
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Close the connection; `run` then returns."""
+        """Close the connection, after the answers that are still to be sent; `run` then returns."""
+        with contextlib.suppress(Exception):  # a connection that is lost has nothing to close
+            for text in self._exchange.frames(asyncio.get_running_loop().time()):
+                self._traced("out", text)
+                await self._socket.send(text)
         await self._socket.close(code, reason)
 
     # --- shell ---

@@ -1,5 +1,6 @@
 """Opens the WebSocket to a CSMS, and follows no redirect to another host."""
 
+import logging
 from typing import Any, Final
 from urllib.parse import urljoin
 
@@ -12,6 +13,8 @@ from v2g.address import origin, public_url
 from v2g.legible import logger
 
 OPEN_TIMEOUT: Final = 20.0  # s for TCP, TLS and the WebSocket handshake together
+LOG: Final = logger("v2g.ocpp.websocket")
+LOG.setLevel(logging.INFO)  # below that the library tells headers and frames, with the passwords in them
 CAUSES: Final = 5  # errors behind an error that are told
 REDIRECTS: Final = range(300, 400)
 
@@ -82,5 +85,5 @@ def opening(address: str, *, versions: tuple[str, ...], headers: dict[str, str],
         max_size=FRAME_LIMIT,
         proxy=None,
         create_connection=Attempt,
-        logger=logger("v2g.ocpp.websocket"),
+        logger=LOG,
     )

@@ -158,6 +158,7 @@ SHELLS = (  # files and folders that may touch clock, network and system
     "secc/memory.py",
     "evcc/client.py",
     "ocpp_bridge/charge_point.py",
+    "ocpp_bridge/journal_file.py",
     "ocpp_bridge/link.py",
     "pki/files.py",
     "pki/store.py",

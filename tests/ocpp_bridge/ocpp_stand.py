@@ -167,7 +167,13 @@ class Stand:
 
 @asynccontextmanager
 async def stand(
-    csms: Csms | None = None, *, port: int | None = None, endpoint: dict | None = None, journal: Path | None = None, **more: Any
+    csms: Csms | None = None,
+    *,
+    port: int | None = None,
+    endpoint: dict | None = None,
+    journal: Path | None = None,
+    passwords: Path | None = None,
+    **more: Any,
 ) -> AsyncIterator[Stand]:
     """A station that is connected, or tries to. Without `csms` it talks to whoever listens on `port`."""
     server = await csms.serve() if csms is not None else None
@@ -177,7 +183,7 @@ async def stand(
     bridge.charger.variables["OCPPCommCtrlr.RetryBackOffRandomRange"] = "0"
     frames = Frames()
     where_to = {"url": f"ws://127.0.0.1:{where}/ocpp", "station_id": "CS-1"} | (endpoint or {})
-    point = ChargePoint(Endpoint(**where_to), bridge, trace=frames, journal=journal)
+    point = ChargePoint(Endpoint(**where_to), bridge, trace=frames, journal=journal, passwords=passwords)
     runs = asyncio.create_task(point.run())
     try:
         yield Stand(point, csms, frames)

@@ -1116,7 +1116,7 @@ def test_variables_are_read_set_and_refused():
     assert write("SampledDataCtrlr", "TxUpdatedInterval", "often") == "Rejected"
     assert write("SampledDataCtrlr", "TxUpdatedMeasurands", "SoC,Nonsense") == "Rejected"
     assert write("ISO15118Ctrlr", "Enabled", "false") == "Rejected"
-    assert write("SecurityCtrlr", "BasicAuthPassword", "0123456789abcdef") == "Accepted"
+    assert write("SecurityCtrlr", "BasicAuthPassword", "0123456789abcdef") == "Rejected"  # no charge point is there that would use it
     p.bridge.plug_in(1, p.now)
     p.run(31.0)
     assert len([e for e in p.events if e["triggerReason"] == "MeterValuePeriodic"]) == 2

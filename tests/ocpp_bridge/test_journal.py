@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocpp_bridge import charge_point
-from ocpp_bridge.charge_point import Journal
+from ocpp_bridge import journal_file
 from ocpp_bridge.journal import compacted, lines, undelivered
+from ocpp_bridge.journal_file import Journal
 from ocpp_bridge.outbox import Call
 from ocpp_bridge.schemas import check
 from tests.ocpp_bridge.ocpp_stand import WALL, stand
@@ -66,7 +66,7 @@ def test_compacting_changes_nothing_that_comes_back(story):
 
 
 def test_a_journal_is_compacted_when_it_has_grown(tmp_path, monkeypatch):
-    monkeypatch.setattr(charge_point, "JOURNAL_MAXIMUM", 2000)
+    monkeypatch.setattr(journal_file, "JOURNAL_MAXIMUM", 2000)
     journal = Journal(tmp_path / "journal")
     journal.begin(b"")
     for number in range(1, 200):

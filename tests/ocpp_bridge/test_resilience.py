@@ -174,10 +174,10 @@ def test_a_fault_of_our_own_is_said_and_got_over(where, tmp_path, monkeypatch, c
 
 
 def test_a_full_disk_costs_no_line_of_the_journal(tmp_path, monkeypatch):
-    from ocpp_bridge import charge_point
+    from ocpp_bridge import journal_file
 
     full = [True]
-    write = charge_point.os.write
+    write = journal_file.os.write
 
     def scarce(file, octets):
         if full[0]:
@@ -189,7 +189,7 @@ def test_a_full_disk_costs_no_line_of_the_journal(tmp_path, monkeypatch):
         csms = Csms(Strategy("none"))
         async with stand(csms, journal=tmp_path / "journal") as s:
             await s.until(lambda: csms.stations and csms.stations["CS-1"].connectors)
-            monkeypatch.setattr(charge_point.os, "write", scarce)
+            monkeypatch.setattr(journal_file.os, "write", scarce)
             s.arrive()
             s.pnc()
             await s.until(lambda: s.point.account()["tasks"]["journal"]["restarts"] >= 2)
@@ -198,7 +198,7 @@ def test_a_full_disk_costs_no_line_of_the_journal(tmp_path, monkeypatch):
             await s.until(lambda: s.transaction.id.encode() in (tmp_path / "journal").read_bytes())
             s.leave()
             await s.until(lambda: s.transaction.ended)
-        kept = charge_point.Journal(tmp_path / "journal").read(0.0)
+        kept = journal_file.Journal(tmp_path / "journal").read(0.0)
         assert not [call for call in kept if call.payload.get("eventType") != "Ended"]
         assert (tmp_path / "journal").read_bytes().count(b'"TransactionEvent"') == len(s.transaction.events)
 

@@ -97,7 +97,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--config", type=Path, metavar="FILE", help="a TOML file; unknown keys are errors")
     how.add_argument("--time-scale", type=number(above=0), metavar="N", help="wall seconds per second, for simulations (default 1)")
     how.add_argument("--grace", type=float, metavar="S", help="seconds that cars have to leave after SIGTERM or Ctrl-C (default 15)")
-    how.add_argument("--state", metavar="DIR", help="keep paused sessions there: they outlive the station (default: they do not)")
+    how.add_argument("--state", metavar="DIR", help="keep paused sessions and a password set by the CSMS over a restart")
     add_clock_options(how)
     screens.add_options(how)
     leave.add_options(parser)

@@ -7,6 +7,7 @@ Every frame is validated in both directions. It is no product: nothing is stored
 """
 
 import asyncio
+import logging
 import ssl
 import time
 from collections.abc import Callable
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from v2gkit.csms.certificates import LabPki
 
 LOG = logger("v2g.csms")
+WIRE = logger("v2g.csms.websocket")
+WIRE.setLevel(logging.INFO)  # below that the library tells headers and frames, with the passwords in them
 VERSIONS: tuple[Version, ...] = ("ocpp2.1", "ocpp2.0.1")
 TRANSFERS = list(dict.fromkeys(name for row in SERVICES.values() for name in row.ocpp["ocpp2.1"]))
 ANYBODY = "LAB-1"  # who a remote start is for, if nobody is named
@@ -83,7 +86,7 @@ class Csms:
             create_connection=cast(Any, partial(Bounded, self.admission, gate)),
             select_subprotocol=lambda connection, offered: next((Subprotocol(v) for v in VERSIONS if v in offered), None),
             max_size=FRAME_LIMIT,
-            logger=logger("v2g.csms.websocket"),
+            logger=WIRE,
         )
 
     # --- to a station ---
