@@ -94,7 +94,7 @@ export class Sequence {
   }
   /** Brings what is selected into sight. */
   reveal() { const place = this.find(this.app.item()); if (place >= 0) this.list.reveal(place); else this.list.redraw(); }
-  /** Shows the newest. */ toEnd() { this.list.draw(); this.list.box.scrollTop = this.list.box.scrollHeight; }
+  /** Shows the newest. */ toEnd() { this.list.draw(); this.list.box.scrollTop = this.list.box.scrollHeight; this.list.draw(); }
   /** What is listed next to what is selected, and fulfils a condition. @param {number} by @param {(item: Item) => boolean} [that] */
   step(by, that = () => true) {
     const here = this.app.item() ? this.find(this.app.item()) : by > 0 ? -1 : this.rows.length, rows = this.rows;
