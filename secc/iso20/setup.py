@@ -7,7 +7,7 @@ from secc.iso20.contactor import wait_for_contactor
 from secc.iso20.context import NO_SESSION, Agreement, Context, Pending, Reply, ServiceSession
 from secc.iso20.services import parameters_of, selections
 from secc.pause import PausedSession, binding
-from secc.station import PowerStopped, SessionStarted
+from secc.station import PowerStopped, ServiceSelected, SessionStarted
 from v2g.iso20.generation import ISO20
 from v2g.iso20.sequence import State
 from v2g.legible import legible, unsafe
@@ -36,8 +36,10 @@ def session_setup(request: SessionSetupReq, known: Context) -> Reply:
         joined = known.with_session(id=_fresh(known), agreement=Agreement(evccid=evccid))
         code, then = Code.OK_NewSessionEstablished, State.AUTHORIZATION_SETUP
     response = SessionSetupRes(Header=joined.header, ResponseCode=code, EVSEID=known.outlet.evse_id)
-    started = SessionStarted(known.now, joined.session.id, evccid, code is Code.OK_OldSessionJoined)
-    return Reply(response, then, joined, (*odd, started), joined=former)
+    wants: list[Event] = [*odd, SessionStarted(known.now, joined.session.id, evccid, former is not None)]
+    if former is not None:  # a backend that was told of the pause, or did not outlive it, knows of no service any more
+        wants.append(ServiceSelected(known.now, selection.service, selection.control, selection.mobility, selection.row.agreed))
+    return Reply(response, then, joined, tuple(wants), joined=former)
 
 
 def _another(evccid: str, known: Context) -> tuple[Event, ...]:

@@ -41,7 +41,7 @@ class AuthorizationWanted(Want):
 
 @dataclass(frozen=True, slots=True)
 class ServiceSelected(Want):
-    """The car has selected an energy service with its control mode, and value-added services."""
+    """The car has selected an energy service with its control mode, and value-added services; or has come back to the one of its pause."""
 
     service: Service
     control: Control

@@ -58,6 +58,8 @@ def test_the_car_that_paused_goes_on_with_its_parameters(service: str) -> None:
     assert response.ResponseCode is Code.OK_OldSessionJoined
     assert response.Header.SessionID == session_id
     assert car.wants(words.SessionStarted)[-1].resumed
+    [selected] = car.wants(words.ServiceSelected)  # a backend that has not outlived the pause could offer no schedule
+    assert (selected.service, selected.control) == (service, "Scheduled")
     assert car.parameters(service).ResponseCode is Code.OK
     (offered,) = car.scheduled().Scheduled_SEResControlMode.ScheduleTuple
     assert offered.ScheduleTupleID == 1
