@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import starved
 from tests.guides import ROOT, Guide
 
 GUIDES = (
@@ -26,11 +27,17 @@ ELSEWHERE = {  # what needs more than an empty folder, and the test that has it
 
 
 @pytest.mark.parametrize("name", GUIDES)
-def test_every_command_of_a_guide_does_what_it_says(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@starved.again
+def test_every_command_of_a_guide_does_what_it_says(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
     guide = Guide((ROOT / name).read_text())
     assert guide.commands
-    guide.follow()
+    try:
+        guide.follow()
+    except AssertionError as error:
+        raise AssertionError("\n".join((str(error), *capfd.readouterr()))) from error
 
 
 def test_a_guide_that_lies_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
