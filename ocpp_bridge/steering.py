@@ -24,9 +24,9 @@ def steer(charger: Charger, evse: Evse, now: float) -> None:
     if session is None or session.needs is None or session.selected is None or session.asked:
         return
     wall = charger.wall(now)
-    _follow(charger, evse, now)
     said = present(charger, evse, now)
     period = said.period
+    _follow(charger, evse, said.led, now)
     session.steer_due = None
     wish, dynamic = period.clamped(), session.selected.control == "Dynamic" and session.offer is not None
     if session.plan is not None and dynamic:
@@ -43,12 +43,11 @@ def steer(charger: Charger, evse: Evse, now: float) -> None:
     _tell_change(charger, evse, period, now)
 
 
-def _follow(charger: Charger, evse: Evse, now: float) -> None:
-    """Note what leads the car, so that the fallback takes over where it runs out: said once, and planned for where the station plans."""
+def _follow(charger: Charger, evse: Evse, led: Period | None, now: float) -> None:
+    """Note the period that leads the car, so that the fallback takes over where it runs out: said once, and the plan made for it."""
     session = evse.session
     assert session is not None
     assert session.selected is not None
-    led = present(charger, evse, now).led
     if led is not None:
         session.ran_out, session.lapsed = session.ran_out.after(led), False
     elif session.ran_out.last is not None and not session.lapsed:

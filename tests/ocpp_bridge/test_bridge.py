@@ -119,6 +119,14 @@ class Played:
         self.want(SessionStarted(0.0, bytes(8), EVCCID), AuthorizationWanted(0.0, "PnC", EVCCID, EMAID))
         return self.want(ServiceSelected(0.0, service, control, protocol="urn:of:a:protocol,1,0"), NeedsChanged(0.0, needs, True))
 
+    def gone_and_alone(self):
+        """The car leaves, then the connection is lost for good; what was told so far is forgotten."""
+        self.bridge.end_session(1, self.now)
+        self.bridge.unplug(1, self.now)
+        self.bridge.go_offline(self.now)
+        self.run(100.0)
+        self.told.clear()
+
     def calls(self, action: str) -> list[dict]:
         return [call.payload for call in self.sent if call.action == action]
 
@@ -441,11 +449,7 @@ def test_a_token_is_good_at_the_evses_it_names(way, evses, may):
     assert bool(p.facts(Authorized)) is may
     assert bool(p.facts(AuthorizationRefused)) is not may
     assert may or "EVSE 2" in "".join(p.bridge.notes())
-    p.bridge.end_session(1, p.now)
-    p.bridge.unplug(1, p.now)
-    p.bridge.go_offline(p.now)
-    p.run(100.0)
-    p.told.clear()
+    p.gone_and_alone()
     p.arrive()  # what was kept of the answer is read no wider than the answer
     assert way == "EIM" or bool(p.facts(Authorized)) is may
 
@@ -464,11 +468,7 @@ def test_what_the_csms_said_of_a_token_holds_until_its_expiry(expiry, may):
     p.answers["Authorize"] = {"idTokenInfo": {"status": "Accepted", "cacheExpiryDateTime": until}}
     p.arrive()
     assert p.facts(Authorized)  # the status is the word of this moment, the expiry that of the cache
-    p.bridge.end_session(1, p.now)
-    p.bridge.unplug(1, p.now)
-    p.bridge.go_offline(p.now)
-    p.run(100.0)
-    p.told.clear()
+    p.gone_and_alone()
     p.arrive()
     assert bool(p.facts(Authorized)) is may
 
@@ -504,11 +504,7 @@ def test_discharging_needs_the_leave_of_the_csms():
 
 def test_a_known_contract_charges_while_the_csms_is_away():
     p = Played().boot().arrive()
-    p.bridge.end_session(1, p.now)
-    p.bridge.unplug(1, p.now)
-    p.bridge.go_offline(p.now)
-    p.run(100.0)
-    p.told.clear()
+    p.gone_and_alone()
     p.arrive()
     assert p.facts(Authorized)
     p.bridge.end_session(1, p.now)
@@ -524,11 +520,7 @@ def test_leave_to_discharge_is_kept_with_the_token_while_the_csms_is_away(withdr
     assert set(p.facts(Authorized)[0].energy_transfer) >= {"DC", "DC_BPT"}
     if withdrawn:
         allow(p, "DC")
-    p.bridge.end_session(1, p.now)
-    p.bridge.unplug(1, p.now)
-    p.bridge.go_offline(p.now)
-    p.run(100.0)
-    p.told.clear()
+    p.gone_and_alone()
     p.arrive()
     assert ("DC_BPT" in p.facts(Authorized)[0].energy_transfer) is not withdrawn
     assert "DC" in p.facts(Authorized)[0].energy_transfer

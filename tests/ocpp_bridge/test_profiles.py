@@ -306,13 +306,20 @@ def brute(profiles: Profiles, outlet: Outlet, at: float, ran_out: RanOut | None)
     return period
 
 
+kilowatts = st.integers(0, 20).map(lambda number: 1000.0 * number)
+CAPS = st.builds(lambda limit: {"limit": limit}, kilowatts) | st.builds(
+    lambda limit, discharge: {"limit": limit, "dischargeLimit": -discharge, "operationMode": "ExternalLimits"}, kilowatts, kilowatts
+)
+LEADS = CAPS | st.builds(lambda power: {"setpoint": power - 10_000.0, "operationMode": "CentralSetpoint"}, kilowatts)
+
+
 @st.composite
 def installed(draw) -> Profiles:
     profiles, levels = Profiles(), draw(st.permutations(range(6)))
     for number in range(draw(st.integers(0, 6))):
         purpose = draw(st.sampled_from(PURPOSES))
         starts = [0, *sorted(draw(st.sets(st.integers(1, 7200), max_size=4)))]
-        said = [{"startPeriod": start, "limit": float(draw(st.integers(0, 20))) * 1000} for start in starts]
+        said = [{"startPeriod": start} | draw(CAPS if purpose in PURPOSES[2:] else LEADS) for start in starts]
         kind = draw(st.sampled_from(["Relative", "Absolute", "Recurring"]))
         schedule: dict = {} if kind == "Relative" else {"startSchedule": timestamp(T0 + draw(st.integers(-90_000, 4000)))}
         schedule |= {"duration": draw(st.integers(1, 9000))} if draw(st.booleans()) or kind == "Recurring" else {}
@@ -333,6 +340,26 @@ def test_composite_and_present_say_what_every_profile_says_when_it_is_asked(prof
         assert present.until > at
         later = min(present.until, T0 + 7200) - 1e-3
         assert later <= at or profiles.present(DC, later).period == expected  # it does stand until then
+
+
+LASTS = (
+    {"limit": 5000.0},
+    {"limit": -5000.0},
+    {"limit": 5000.0, "dischargeLimit": -4000.0, "operationMode": "ExternalLimits"},
+    {"setpoint": -4000.0, "operationMode": "CentralSetpoint"},
+    {"setpoint": 3000.0, "operationMode": "CentralFrequency"},
+    {"operationMode": "Idle"},
+)
+
+
+@pytest.mark.parametrize("last", LASTS, ids=str)
+@pytest.mark.parametrize("fallback", INSTEAD)
+def test_what_stands_in_for_a_profile_is_no_more_than_it_and_no_discharge(fallback, last):
+    before = watts(last, "W", DC)
+    made = RanOut(fallback, before).instead()
+    assert made.discharge == 0.0
+    assert (made.clamped() or 0.0) >= 0.0
+    assert fallback == "free" or made.most <= before.most
 
 
 @given(installed(), st.sampled_from(list(INSTEAD)))

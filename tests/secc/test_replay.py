@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -89,6 +90,17 @@ def test_a_session_that_charged_is_played_again(service: str, control: str) -> N
     (again,) = holds()
     assert "PowerStarted" in names(again.again)
     assert again.again[-1]["facts"]["how"] == "Terminate"
+
+
+def test_what_has_no_limit_has_none_again() -> None:
+    """JSON has no infinity: what a plan or an outlet leaves open is read back as such, by this version and by a strict reader."""
+    car = Scripted()
+    car.charging("DC", "Dynamic")
+    car.tell(words.LimitsChanged(replace(scripted.LIMITS, discharge_power=math.inf, charge_power=5_000.0)))
+    car.loop("DC", "Dynamic")
+    *_, fact = (record["facts"] for tape in Taped.tapes for record in tape if record.get("name") == "LimitsChanged")
+    assert fact["limits"]["discharge_power"] == "Infinity"
+    holds()
 
 
 def test_sessions_of_random_cars_are_played_again() -> None:

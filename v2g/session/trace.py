@@ -7,6 +7,7 @@ here: what protects a connection goes to its own key log.
 """
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
@@ -274,6 +275,8 @@ _MAKERS: Final[Mapping[type[Event], Callable[[Any], tuple[str, Record]]]] = {
 def _simple(value: Any) -> Any:
     """Any value of an event as JSON has it."""
     match value:
+        case float() if not math.isfinite(value):  # no limit: JSON has no number for it, and a reader makes one of its name
+            return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
         case None | bool() | int() | float() | str():
             return value.value if isinstance(value, Enum) else value
         case Enum():

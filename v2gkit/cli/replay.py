@@ -60,7 +60,7 @@ def records(path: Path) -> Iterator[dict[str, Any]]:
     with path.open(encoding="utf-8") as lines:
         for number, line in enumerate(lines, 1):
             try:
-                record = json.loads(line)
+                record = json.loads(line, parse_constant=str)  # earlier traces have Infinity bare
             except json.JSONDecodeError as error:
                 if number > 1 and not line.endswith("\n"):
                     return  # where the disk was full, or the station lost its power
