@@ -54,6 +54,8 @@ class Feed:
         self._waiting.append(line)
         if not self._some.is_set():
             self._some.set()
+        if self._closing:  # meanwhile: nobody takes the line any more
+            self._waiting.clear()
 
     def follow(self, path: Path) -> None:
         """Show the trace in a file, too, as it grows. It must be there."""
@@ -117,6 +119,8 @@ class Feed:
     def _ended(self, what: str) -> None:
         if not self._closing:
             self._closing = True
+            self._waiting.clear()
+            self._some.set()
             self._say(f"{what}; nothing more is shown there, all else goes on")
 
 
