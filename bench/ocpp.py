@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, serve
 
-from ocpp_bridge.link import Link
-from ocpp_bridge.schemas import Payload, check
+from ocpp_bridge.wire.link import Link
+from ocpp_bridge.wire.schemas import Payload, check
 
 CALLS = 400  # in a timed round; the best of ROUNDS counts
 ROUNDS = 7

@@ -12,7 +12,7 @@ from typing import Any
 
 from websockets.asyncio.server import ServerConnection, serve
 
-from ocpp_bridge.times import timestamp
+from ocpp_bridge.wire.times import timestamp
 from v2g.iso20.services import DC_BPT
 
 LOOPS = 150  # of the car, a tenth of a second each

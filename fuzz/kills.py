@@ -21,9 +21,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ocpp_bridge.journal import lines, undelivered
-from ocpp_bridge.journal_file import Journal
-from ocpp_bridge.outbox import Call
+from ocpp_bridge.wire.journal import lines, undelivered
+from ocpp_bridge.wire.journal_file import Journal
+from ocpp_bridge.wire.outbox import Call
 from pki.errors import CertificateError, StoreError
 from pki.files import STAGED, SWITCHED, TEMPORARY, File, switch
 from pki.issue import build

@@ -2,7 +2,7 @@
 
 from fuzz.behaviours import Mutant
 
-PERIODS, PLANNING = "ocpp_bridge/periods.py", "ocpp_bridge/planning.py"
+PERIODS, PLANNING = "ocpp_bridge/smart/periods.py", "ocpp_bridge/smart/planning.py"
 
 
 def bridge(module: str, *tests: str) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
-"""OCPP 2.1 between a station and its CSMS, for ISO 15118-20: the car's needs go to the CSMS, its decisions to the car.
+"""OCPP 2.x between a station and its CSMS, for ISO 15118: the car's needs go to the CSMS, its decisions to the car.
 
-Reading order: `rpc` (the frames, pure), `mapping` (the fields of each message, to and from the station's words), `profiles` (charging
-profiles and their composite), `bridge` (the state machine, pure) with its tables `wants` (from the car) and `requests` (from the CSMS),
-`charging` and `steering` (how profiles reach the car), `charge_point` (the shell: WebSocket, reconnect, time).
+Reading order: `wire` (frames, schemas, queue, connection), `model` (the station in the words of OCPP), `blocks` and `smart` (one module for
+each functional block: what the CSMS may call, what becomes of our calls, its timers), `table` (the blocks as one table), `wants` (what
+sessions ask), `charger` (the state of all of it), `bridge` (the state machine, pure), `charge_point` (the shell).
 """

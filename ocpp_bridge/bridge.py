@@ -8,24 +8,28 @@
 Nothing here waits. A session polls for its facts and is answered Ongoing meanwhile; the CSMS is given its time and no more.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
-from ocpp_bridge import authorization, certificates, charging, pulls, reasons, requests, steering, transactions
+from ocpp_bridge import table
+from ocpp_bridge.blocks import authorization, certificates, transactions
+from ocpp_bridge.blocks.availability import tell_status
 from ocpp_bridge.charger import Charger, Evse, PlanWanted
-from ocpp_bridge.mapping import Sample
-from ocpp_bridge.outbox import Call
-from ocpp_bridge.schemas import Payload, Version
-from ocpp_bridge.times import epoch, timestamp
-from ocpp_bridge.wants import WANTS, note_car, stop_power, tell_status
+from ocpp_bridge.model import reasons
+from ocpp_bridge.model.mapping import Sample
+from ocpp_bridge.smart import charging, steering
+from ocpp_bridge.wants import WANTS, note_car, stop_power
+from ocpp_bridge.wire.outbox import Call
+from ocpp_bridge.wire.schemas import Payload, Version
+from ocpp_bridge.wire.times import epoch, timestamp
 from secc.station import Fact, Limits, MeterReading, Want
 from v2g.energy.offer import Offer
 from v2g.energy.plan import Plan
 
 BOOT_RETRY: Final = 30.0  # s; a BootNotification that failed, or a CSMS that leaves the interval to us
 CLOCK_TOLERANCE: Final = 2.0  # s that clocks may differ and be called the same
-SUPPORTED: Final = frozenset(requests.REQUESTS)
+SUPPORTED: Final = frozenset(table.REQUESTS)
 MAY_SAY: Final[dict[str, Callable[[Call], bool]]] = {  # by what the CSMS said to BootNotification (B01 to B03)
     "": lambda call: call.action == "BootNotification",
     "Rejected": lambda call: call.action == "BootNotification",
@@ -139,7 +143,7 @@ class Bridge:
 
     def answer(self, action: str, payload: Payload, now: float) -> Payload:
         """The result of a CALL of the CSMS, carried out. Raises `rpc.Refusal` where it must be refused."""
-        return requests.answer(self.charger, action, payload, now)
+        return table.answer(self.charger, action, payload, now)
 
     def go_online(self, version: Version, now: float) -> None:
         """Note that a connection is open, with its version. A station that was not accepted yet sends BootNotification."""
@@ -178,9 +182,10 @@ class Bridge:
     def take_result(self, call: Call, response: Payload, now: float) -> None:
         """Take the result of one of our calls."""
         self.charger.outbox.settled(None, now)
-        handler = ANSWERS.get(call.action)
-        if handler is not None:
-            handler(self, call, response, now)
+        if (ours := ANSWERS.get(call.action)) is not None:
+            ours(self, call, response, now)
+        if (handler := table.ANSWERS.get(call.action)) is not None:
+            handler(self.charger, call, response, now)
 
     def take_failure(self, call: Call, code: str, now: float) -> None:
         """Note that one of our calls has no result; `code` is OCPP's, or Timeout or ConnectionLost."""
@@ -195,10 +200,11 @@ class Bridge:
         moments: list[float | None] = [self._offline_edge(), charger.boot.due if charger.online else None]
         moments += [charger.boot.heartbeat_due, charger.outbox.deadline()] if charger.accepted else []
         for evse in charger.evses.values():
-            moments += [charger.moment(wall) for wall in (evse.next_edge, pulls.due(charger, evse)) if wall is not None]
+            moments += [charger.moment(evse.next_edge)] if evse.next_edge is not None else []
             session = evse.session
             moments += [session.patience, session.steer_due, session.held[0] if session.held else None] if session else []
             moments += [transactions.sample_moment(charger, evse), evse.remote_due if evse.remote else None, evse.profiles_due]
+        moments += [block.due(charger) for block in table.BLOCKS]
         return min((moment for moment in moments if moment is not None), default=None)
 
     def tick(self, now: float) -> None:
@@ -216,6 +222,8 @@ class Bridge:
             self._steer(now)
         for evse in charger.evses.values():
             self._tick_evse(evse, now, wall)
+        for block in table.BLOCKS:
+            block.tick(charger, now)
 
     def _tick_evse(self, evse: Evse, now: float, wall: float) -> None:
         charger, session = self.charger, evse.session
@@ -231,9 +239,6 @@ class Bridge:
         if evse.remote is not None and now >= evse.remote_due:
             evse.remote = evse.brought = None
             charger.note(f"EVSE {evse.id}: no car came for RequestStartTransaction")
-        due = pulls.due(charger, evse)
-        if due is not None and wall >= due:
-            pulls.pull(charger, evse, wall)
 
     # --- what comes out ---
 
@@ -257,6 +262,17 @@ class Bridge:
         """Take the changes for the journal: calls that must be delivered, numbers of calls that are over."""
         news, self.charger.outbox.news = self.charger.outbox.news, []
         return news
+
+    def restore(self, kept: Mapping[str, Any]) -> None:
+        """Take back what the blocks kept (`Charger.keep`), by name, before anything else happens."""
+        self.charger.kept |= kept
+        for block in table.BLOCKS:
+            block.restore(self.charger, {name: value for name, value in kept.items() if name.partition("/")[0] == block.keeps})
+
+    def changes(self) -> dict[str, Any]:
+        """Take the kept values that have changed since, by name, for the store; None: forgotten."""
+        changed, self.charger.changed = self.charger.changed, {}
+        return changed
 
     def recall(self, calls: list[Call]) -> None:
         """Queue calls that a journal kept, before anything new."""
@@ -346,33 +362,11 @@ class Bridge:
             self.charger.boot.due = now + BOOT_RETRY
         elif call.kept:
             self.charger.note(f"{call.action} was given up after {call.attempts} attempts: {code}")
-        elif (handler := FAILURES.get(call.action)) is not None:
-            handler(self.charger, self._evse(call.evse), call, code, now)
-
-
-# --- results and failures of our calls ---
-
-
-def _of_evse(handler: Callable[[Charger, Evse, Call, Payload, float], None]) -> Callable[[Bridge, Call, Payload, float], None]:
-    return lambda bridge, call, response, now: handler(bridge.charger, bridge.charger.evses[call.evse], call, response, now)
-
-
-def _event_answered(bridge: Bridge, call: Call, response: Payload, now: float) -> None:
-    transactions.take_answer(bridge.charger, bridge.charger.evses[call.evse], call.about, response, now)
+        elif (handler := table.FAILURES.get(call.action)) is not None:
+            handler(self.charger, call, code, now)
 
 
 ANSWERS: Final[dict[str, Callable[[Bridge, Call, Payload, float], None]]] = {
     "BootNotification": Bridge._booted,
     "Heartbeat": Bridge._set_clock,
-    "PullDynamicScheduleUpdate": lambda bridge, call, response, now: pulls.take_pulled(bridge.charger, call, response, now),
-    "TransactionEvent": _event_answered,
-    "Authorize": _of_evse(authorization.take_verdict),
-    "NotifyEVChargingNeeds": _of_evse(charging.needs_answered),
-    "Get15118EVCertificate": _of_evse(certificates.installation_answered),
-    "GetCertificateStatus": lambda bridge, call, response, now: certificates.status_answered(bridge.charger, call, response),
-}
-FAILURES: Final[dict[str, Callable[[Charger, Evse, Call, str, float], None]]] = {
-    "Authorize": authorization.go_without_verdict,
-    "NotifyEVChargingNeeds": charging.needs_failed,
-    "Get15118EVCertificate": certificates.installation_failed,
 }

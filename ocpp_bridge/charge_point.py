@@ -20,18 +20,18 @@ from urllib.parse import quote
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import InvalidStatus
 
-from ocpp_bridge import local
 from ocpp_bridge.bridge import SUPPORTED, Bridge
 from ocpp_bridge.charger import PlanWanted
-from ocpp_bridge.device_model import DeviceModel, refused
-from ocpp_bridge.journal import lines
-from ocpp_bridge.journal_file import Journal
-from ocpp_bridge.link import CallFailed, Link, Trace
-from ocpp_bridge.opening import opening, reason_of
-from ocpp_bridge.outbox import Call
+from ocpp_bridge.model.device_model import DeviceModel, refused
 from ocpp_bridge.outlet import OutletBackend
-from ocpp_bridge.passwords import Passwords
-from ocpp_bridge.schemas import Payload, PayloadFault, Version
+from ocpp_bridge.smart import local
+from ocpp_bridge.wire.journal import lines
+from ocpp_bridge.wire.journal_file import Journal
+from ocpp_bridge.wire.link import CallFailed, Link, Trace
+from ocpp_bridge.wire.opening import opening, reason_of
+from ocpp_bridge.wire.outbox import Call
+from ocpp_bridge.wire.passwords import Passwords
+from ocpp_bridge.wire.schemas import Payload, PayloadFault, Version
 from v2g.address import demand_address
 from v2g.energy.offer import Offer
 from v2g.energy.plan import Plan

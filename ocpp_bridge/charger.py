@@ -10,14 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
-from ocpp_bridge.device_model import DeviceModel
-from ocpp_bridge.mapping import Sample, transfers
-from ocpp_bridge.outbox import Call, Outbox
-from ocpp_bridge.periods import MODES, Composite, Fallback, Outlet, Period, RanOut
-from ocpp_bridge.profiles import Profiles
-from ocpp_bridge.ration import Ration
-from ocpp_bridge.schemas import Payload, Version
-from ocpp_bridge.times import Clock
+from ocpp_bridge.model.device_model import DeviceModel
+from ocpp_bridge.model.mapping import Sample, transfers
+from ocpp_bridge.smart.periods import MODES, Composite, Fallback, Outlet, Period, RanOut
+from ocpp_bridge.smart.profiles import Profiles
+from ocpp_bridge.wire.outbox import Call, Outbox
+from ocpp_bridge.wire.ration import Ration
+from ocpp_bridge.wire.schemas import Payload, Version
+from ocpp_bridge.wire.times import Clock
 from secc.station import (
     AuthorizationWanted,
     CertificateInstallationWanted,
@@ -212,6 +212,8 @@ class Charger:
     plans: list[PlanWanted] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     reset: str = ""  # Immediate or OnIdle, once the CSMS asked for it
+    kept: dict[str, Any] = field(default_factory=dict)  # JSON by name, such as "profile/7": what outlives the process
+    changed: dict[str, Any] = field(default_factory=dict)  # what of it the store does not have yet; None: forgotten
     staples: dict[bytes, bytes] = field(default_factory=dict)  # DER of a certificate -> DER of its OCSPResponse
     numbers: int = 0
     skew: float = 0.0  # s that the clock of the CSMS is ahead of ours
@@ -272,6 +274,14 @@ class Charger:
     def uuid(self) -> str:
         """A new random id (UUID)."""
         return str(uuid.UUID(bytes=self.entropy(16), version=4))
+
+    def keep(self, name: str, value: Any) -> None:
+        """Keep a JSON value under a name over restarts of the process; None forgets it. It is on the disk before our answer leaves."""
+        if value is None:
+            self.kept.pop(name, None)
+        else:
+            self.kept[name] = value
+        self.changed[name] = value
 
     def number(self) -> int:
         """The next number, counted from 1."""

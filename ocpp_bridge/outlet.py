@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from ocpp_bridge.bridge import Bridge
-from ocpp_bridge.schemas import Payload
+from ocpp_bridge.wire.schemas import Payload
 from secc.station import (
     Authorized,
     EmergencyStop,

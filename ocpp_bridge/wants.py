@@ -4,11 +4,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
-from ocpp_bridge import authorization, certificates, charging, reasons, steering, transactions
+from ocpp_bridge.blocks import authorization, certificates, transactions
+from ocpp_bridge.blocks.availability import tell_status
 from ocpp_bridge.charger import Charger, Evse, Session
-from ocpp_bridge.mapping import Sample, present
-from ocpp_bridge.periods import RanOut
-from ocpp_bridge.times import timestamp
+from ocpp_bridge.model import reasons
+from ocpp_bridge.model.mapping import Sample, present
+from ocpp_bridge.smart import charging, steering
+from ocpp_bridge.smart.periods import RanOut
+from ocpp_bridge.wire.times import timestamp
 from secc.station import (
     AuthorizationWanted,
     CertificateInstallationWanted,
@@ -32,13 +35,6 @@ def note_car(charger: Charger, evse: Evse, trigger: str, now: float) -> None:
     if "EVConnected" not in evse.conditions or evse.transaction is None:
         transactions.begin(charger, evse, ("EVConnected",), trigger, now, "EVConnected")
         tell_status(charger, evse, "Occupied", now)
-
-
-def tell_status(charger: Charger, evse: Evse, status: str, now: float, *, solicited: bool = False) -> None:
-    """Send StatusNotification with the present status of an EVSE's connector."""
-    evse.status = status
-    payload = {"timestamp": timestamp(charger.wall(now)), "connectorStatus": status, "evseId": evse.id, "connectorId": 1}
-    charger.call("StatusNotification", payload, evse=evse.id, solicited=solicited)
 
 
 def _session_started(charger: Charger, evse: Evse, want: SessionStarted, now: float) -> None:

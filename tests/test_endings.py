@@ -25,7 +25,7 @@ from evcc.ev import AC_INLET, Battery, Ev, Inlet
 from evcc.iso20.charge import charge
 from evcc.iso20.misbehaving import hasty, stranger
 from evcc.script import Part, Raw, Script, Wait
-from ocpp_bridge.reasons import WORDS
+from ocpp_bridge.model.reasons import WORDS
 from secc import station as words
 from secc.bay import Place
 from secc.evse import EVSE

@@ -12,9 +12,9 @@ import pytest
 from evcc.config import parse as car_config
 from evcc.ev import Battery, Ev
 from ocpp_bridge.charger import Evse
-from ocpp_bridge.mapping import Wish, needs_of, transfers
-from ocpp_bridge.mapping import services as permitted
-from ocpp_bridge.schemas import check
+from ocpp_bridge.model.mapping import Wish, needs_of, transfers
+from ocpp_bridge.model.mapping import services as permitted
+from ocpp_bridge.wire.schemas import check
 from secc.config import limits_of, taking_contracts
 from secc.config import parse as station_config
 from secc.iso20.services import VALUES

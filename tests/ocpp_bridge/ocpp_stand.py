@@ -12,8 +12,8 @@ from typing import Any
 from ocpp_bridge.bridge import Bridge
 from ocpp_bridge.charge_point import ChargePoint, Endpoint
 from ocpp_bridge.charger import Charger, Evse
-from ocpp_bridge.rpc import FrameFault, read
-from ocpp_bridge.schemas import PayloadFault, check
+from ocpp_bridge.wire.rpc import FrameFault, read
+from ocpp_bridge.wire.schemas import PayloadFault, check
 from secc.station import (
     AuthorizationWanted,
     EVReported,

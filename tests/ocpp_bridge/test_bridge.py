@@ -4,15 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from ocpp_bridge import local
 from ocpp_bridge.bridge import Bridge
-from ocpp_bridge.charging import SETTLING
-from ocpp_bridge.outbox import KEPT_MAXIMUM, Call, Outbox
 from ocpp_bridge.outlet import OutletBackend
-from ocpp_bridge.periods import INSTEAD
-from ocpp_bridge.rpc import Refusal
-from ocpp_bridge.schemas import check
-from ocpp_bridge.times import epoch, timestamp
+from ocpp_bridge.smart import local
+from ocpp_bridge.smart.charging import SETTLING
+from ocpp_bridge.smart.periods import INSTEAD
+from ocpp_bridge.wire.outbox import KEPT_MAXIMUM, Call, Outbox
+from ocpp_bridge.wire.rpc import Refusal
+from ocpp_bridge.wire.schemas import check
+from ocpp_bridge.wire.times import epoch, timestamp
 from secc.station import (
     AuthorizationRefused,
     AuthorizationWanted,

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocpp_bridge import journal_file
-from ocpp_bridge.journal import compacted, lines, undelivered
-from ocpp_bridge.journal_file import Journal
-from ocpp_bridge.outbox import Call
-from ocpp_bridge.schemas import check
+from ocpp_bridge.wire import journal_file
+from ocpp_bridge.wire.journal import compacted, lines, undelivered
+from ocpp_bridge.wire.journal_file import Journal
+from ocpp_bridge.wire.outbox import Call
+from ocpp_bridge.wire.schemas import check
 from tests.ocpp_bridge.ocpp_stand import WALL, stand
 from v2gkit.csms.server import Csms
 from v2gkit.csms.steering import Strategy

@@ -16,9 +16,9 @@ from websockets.asyncio.server import serve
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from ocpp_bridge.charge_point import ChargePoint, Endpoint
-from ocpp_bridge.link import CallFailed, Link
-from ocpp_bridge.opening import reason_of
-from ocpp_bridge.rpc import Refusal
+from ocpp_bridge.wire.link import CallFailed, Link
+from ocpp_bridge.wire.opening import reason_of
+from ocpp_bridge.wire.rpc import Refusal
 from tests.ocpp_bridge.ocpp_stand import door, entropy, stand
 from v2gkit.csms.server import Csms
 from v2gkit.csms.steering import Strategy

@@ -14,12 +14,12 @@ from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocpp_bridge import mapping
-from ocpp_bridge.contract import PEM_MAXIMUM, chain_hash_data, pem, proof, token
-from ocpp_bridge.periods import Composite, Outlet, Period
-from ocpp_bridge.profiles import Profiles
-from ocpp_bridge.schemas import check
-from ocpp_bridge.times import epoch, timestamp
+from ocpp_bridge.model import mapping
+from ocpp_bridge.model.contract import PEM_MAXIMUM, chain_hash_data, pem, proof, token
+from ocpp_bridge.smart.periods import Composite, Outlet, Period
+from ocpp_bridge.smart.profiles import Profiles
+from ocpp_bridge.wire.schemas import check
+from ocpp_bridge.wire.times import epoch, timestamp
 from secc.station import EVReported, Limits, MeterReading, ScheduleChosen, ServiceSelected
 from tests.ocpp_bridge.ocpp_stand import LIMITS, NEEDS, WALL
 from v2g.energy.needs import EnergyOffer

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from ocpp_bridge.passwords import Passwords
+from ocpp_bridge.wire.passwords import Passwords
 from tests.ocpp_bridge.ocpp_stand import door, stand
 from v2gkit.csms.server import Csms
 

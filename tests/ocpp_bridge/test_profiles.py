@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocpp_bridge.acceptance import CHECKS, PROFILES_MAXIMUM, judge
-from ocpp_bridge.periods import INSTEAD, Outlet, Period, RanOut, capped, watts
-from ocpp_bridge.profiles import PURPOSES, Profiles, Rejected
-from ocpp_bridge.schemas import check
-from ocpp_bridge.times import epoch, timestamp
+from ocpp_bridge.smart.acceptance import CHECKS, PROFILES_MAXIMUM, judge
+from ocpp_bridge.smart.periods import INSTEAD, Outlet, Period, RanOut, capped, watts
+from ocpp_bridge.smart.profiles import PURPOSES, Profiles, Rejected
+from ocpp_bridge.wire.schemas import check
+from ocpp_bridge.wire.times import epoch, timestamp
 
 T0 = 1_795_370_400.0
 DC = Outlet(1, in_watts=True, transaction="tx", started=T0)

@@ -174,7 +174,7 @@ def test_a_fault_of_our_own_is_said_and_got_over(where, tmp_path, monkeypatch, c
 
 
 def test_a_full_disk_costs_no_line_of_the_journal(tmp_path, monkeypatch):
-    from ocpp_bridge import journal_file
+    from ocpp_bridge.wire import journal_file
 
     full = [True]
     write = journal_file.os.write

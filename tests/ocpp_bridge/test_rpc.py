@@ -8,8 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocpp_bridge.rpc import CONNECTION_LOST, OPEN_LIMIT, TIMEOUT, Answered, Asked, Exchange, Failed, FrameFault, Ignored, Streamed, read
-from ocpp_bridge.schemas import PayloadFault, Version, actions, check
+from ocpp_bridge.wire.rpc import (
+    CONNECTION_LOST,
+    OPEN_LIMIT,
+    TIMEOUT,
+    Answered,
+    Asked,
+    Exchange,
+    Failed,
+    FrameFault,
+    Ignored,
+    Streamed,
+    read,
+)
+from ocpp_bridge.wire.schemas import PayloadFault, Version, actions, check
 
 HEARTBEAT = {"currentTime": "2026-11-22T18:00:00Z"}
 STATUS = {"timestamp": "2026-11-22T18:00:00Z", "connectorStatus": "Occupied", "evseId": 1, "connectorId": 1}

@@ -13,7 +13,7 @@ import pytest
 
 from fuzz.kills import leavings
 from fuzz.kills import run as killed
-from ocpp_bridge.journal_file import Journal
+from ocpp_bridge.wire.journal_file import Journal
 from pki import files
 from pki.errors import StoreError
 from pki.files import STAGED, SWITCHED, File, replace, settle, switch, unfinished

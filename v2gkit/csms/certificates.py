@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 
-from ocpp_bridge.schemas import Payload, Version
+from ocpp_bridge.wire.schemas import Payload, Version
 from pki.certificate import facts, read_pem
 from pki.errors import CertificateError, Kind
 from pki.lapses import Lapse

@@ -4,8 +4,8 @@ import json
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from ocpp_bridge.link import CallFailed
-from ocpp_bridge.schemas import PayloadFault
+from ocpp_bridge.wire.link import CallFailed
+from ocpp_bridge.wire.schemas import PayloadFault
 from v2gkit.csms.server import Csms
 
 

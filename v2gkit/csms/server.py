@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any, cast
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.typing import Subprotocol
 
-from ocpp_bridge.link import FRAME_LIMIT, CallFailed, Link
-from ocpp_bridge.rpc import Refusal
-from ocpp_bridge.schemas import Payload, Version
-from ocpp_bridge.times import timestamp
+from ocpp_bridge.wire.link import FRAME_LIMIT, CallFailed, Link
+from ocpp_bridge.wire.rpc import Refusal
+from ocpp_bridge.wire.schemas import Payload, Version
+from ocpp_bridge.wire.times import timestamp
 from pki.identifiers import same_account
 from v2g.legible import logger
 from v2g.services import SERVICES

@@ -7,8 +7,8 @@ from typing import Any
 
 from websockets.asyncio.server import ServerConnection
 
-from ocpp_bridge.link import Link
-from ocpp_bridge.schemas import Payload, Version
+from ocpp_bridge.wire.link import Link
+from ocpp_bridge.wire.schemas import Payload, Version
 from v2gkit.csms.steering import Steering
 
 REGISTERS = {"Energy.Active.Import.Register": "imported", "Energy.Active.Export.Register": "exported"}

@@ -5,8 +5,8 @@ from datetime import tzinfo
 from itertools import pairwise
 from typing import Any, Literal
 
-from ocpp_bridge.energy_offer import PRICE_ALGORITHM, energy_offer
-from ocpp_bridge.times import epoch, timestamp
+from ocpp_bridge.smart.energy_offer import PRICE_ALGORITHM, energy_offer
+from ocpp_bridge.wire.times import epoch, timestamp
 from v2g.energy.needs import Needs
 from v2g.energy.offer import Tuple, offer
 from v2g.energy.plan import Plan

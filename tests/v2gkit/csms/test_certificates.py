@@ -13,7 +13,7 @@ import pytest
 from ocpp_bridge.bridge import Bridge
 from ocpp_bridge.charge_point import ChargePoint, Endpoint
 from ocpp_bridge.charger import Charger, Evse
-from ocpp_bridge.contract import hash_data
+from ocpp_bridge.model.contract import hash_data
 from pki.errors import CertificateError, Kind, StoreError
 from pki.issue import build
 from pki.plan import Names, Plan

@@ -11,7 +11,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ocpp_bridge.contract import hash_data
+from ocpp_bridge.model.contract import hash_data
 from pki.issue import build
 from pki.plan import Plan
 from pki.profiles import Role

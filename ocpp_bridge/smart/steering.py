@@ -4,10 +4,10 @@ from dataclasses import replace
 from math import inf
 from typing import Final
 
-from ocpp_bridge import transactions
+from ocpp_bridge.blocks import transactions
 from ocpp_bridge.charger import Charger, ChargingState, Evse
-from ocpp_bridge.periods import Period
-from ocpp_bridge.planning import locally, present, signals_now
+from ocpp_bridge.smart.periods import Period
+from ocpp_bridge.smart.planning import locally, present, signals_now
 from secc.station import LimitsChanged, SetpointChanged
 from v2g.energy.needs import Needs
 from v2g.energy.plan import Plan

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import msgspec
 
-from ocpp_bridge.schemas import SENDS, Direction, Payload, PayloadFault, Version, actions, check
+from ocpp_bridge.wire.schemas import SENDS, Direction, Payload, PayloadFault, Version, actions, check
 
 CALL, CALLRESULT, CALLERROR, CALLRESULTERROR, SEND = range(2, 7)
 SHAPES: Final = {CALL: (str, dict), CALLRESULT: (dict,), CALLERROR: (str, str, dict), CALLRESULTERROR: (str, str, dict), SEND: (str, dict)}

@@ -7,10 +7,12 @@ without gaps and are kept until the CSMS has them; what happened while it was aw
 import base64
 from typing import Any, Final
 
+from ocpp_bridge.block import Block
 from ocpp_bridge.charger import Charger, ChargingState, Evse, Transaction
-from ocpp_bridge.mapping import meter_value, objection, present
-from ocpp_bridge.schemas import Payload
-from ocpp_bridge.times import timestamp
+from ocpp_bridge.model.mapping import meter_value, objection, present
+from ocpp_bridge.wire.outbox import Call
+from ocpp_bridge.wire.schemas import Payload
+from ocpp_bridge.wire.times import timestamp
 from secc.station import StopAsked
 
 SAMPLING_PAUSE: Final = 0.5  # s of real time between two samples at least, for a wall clock that runs faster
@@ -149,10 +151,11 @@ def event(
     charger.call("TransactionEvent", payload, evse=evse.id, kept=True, about=tx.id)
 
 
-def take_answer(charger: Charger, evse: Evse, transaction: str, response: Payload, now: float) -> None:
+def take_answer(charger: Charger, call: Call, response: Payload, now: float) -> None:
     """Take a TransactionEventResponse: a cost, or that the token is no longer accepted."""
+    evse = charger.evses[call.evse]
     tx = evse.transaction
-    if tx is None or tx.id != transaction:
+    if tx is None or tx.id != call.about:
         return
     tx.cost = response.get("totalCost", tx.cost)
     info = response.get("idTokenInfo", {"status": "Accepted"})
@@ -165,3 +168,17 @@ def stop(charger: Charger, evse: Evse, reason: str, trigger: str, text: str) -> 
     if evse.transaction is not None:
         evse.transaction.stopping, evse.transaction.stop_trigger = reason, trigger
     charger.tell(evse, StopAsked(text))
+
+
+def transaction_status(charger: Charger, payload: Payload, now: float) -> Payload:
+    """GetTransactionStatus: whether a transaction goes on, and whether messages about it still wait to be sent."""
+    id_ = payload.get("transactionId")
+    queued = [call for call in charger.outbox.kept if id_ in (None, call.about)]
+    ongoing = {} if id_ is None else {"ongoingIndicator": charger.of_transaction(id_) is not None}
+    return ongoing | {"messagesInQueue": bool(queued)}
+
+
+BLOCK: Final = Block(
+    requests={"GetTransactionStatus": transaction_status},
+    answers={"TransactionEvent": take_answer},
+)

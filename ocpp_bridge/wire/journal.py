@@ -10,9 +10,9 @@ from typing import Any, Final
 
 import msgspec
 
-from ocpp_bridge.outbox import Call
-from ocpp_bridge.schemas import Payload
-from ocpp_bridge.times import timestamp
+from ocpp_bridge.wire.outbox import Call
+from ocpp_bridge.wire.schemas import Payload
+from ocpp_bridge.wire.times import timestamp
 
 SHAPES: Final = ({"over"}, {"call", "action", "evse", "about", "payload"})
 

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ocpp_bridge.rpc import CONNECTION_LOST
-from ocpp_bridge.schemas import Payload
+from ocpp_bridge.wire.rpc import CONNECTION_LOST
+from ocpp_bridge.wire.schemas import Payload
 
 ONCE: Final = frozenset({"NotifyEvent"})  # kept, but not sent again once the CSMS had it in whatever way
 KEPT_MAXIMUM: Final = 20_000  # about 20 MB of events: weeks offline. Beyond it, Updated events are thinned out from the middle

@@ -8,7 +8,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidHandshake, InvalidStatus
 from websockets.typing import Subprotocol
 
-from ocpp_bridge.link import FRAME_LIMIT
+from ocpp_bridge.wire.link import FRAME_LIMIT
 from v2g.address import origin, public_url
 from v2g.legible import logger
 

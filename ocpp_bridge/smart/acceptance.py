@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
 
-from ocpp_bridge.periods import FOLLOWED, MODES, PHASES, Outlet, beyond
-from ocpp_bridge.profiles import DEFAULT, EXTERNAL, RECURRENCE, STATION, TX, Profiles, Rejected
-from ocpp_bridge.schemas import Payload
-from ocpp_bridge.times import epoch
+from ocpp_bridge.smart.periods import FOLLOWED, MODES, PHASES, Outlet, beyond
+from ocpp_bridge.smart.profiles import DEFAULT, EXTERNAL, RECURRENCE, STATION, TX, Profiles, Rejected
+from ocpp_bridge.wire.schemas import Payload
+from ocpp_bridge.wire.times import epoch
 
 PURPOSES: Final = (TX, DEFAULT, STATION, EXTERNAL)
 CAPS: Final = {STATION: ("ChargingOnly",), EXTERNAL: ("ChargingOnly", "ExternalLimits")}  # modes of what caps and does not steer

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
 
-from ocpp_bridge.energy_offer import energy_offer_of
-from ocpp_bridge.periods import Composite, Period
-from ocpp_bridge.schemas import Payload, Version
-from ocpp_bridge.times import epoch, timestamp
+from ocpp_bridge.smart.energy_offer import energy_offer_of
+from ocpp_bridge.smart.periods import Composite, Period
+from ocpp_bridge.wire.schemas import Payload, Version
+from ocpp_bridge.wire.times import epoch, timestamp
 from secc.station import (
     AuthorizationRefused,
     Authorized,

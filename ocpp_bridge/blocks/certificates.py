@@ -4,10 +4,11 @@ import base64
 import binascii
 from typing import Final
 
+from ocpp_bridge.block import Block, answer_at, failure_at
 from ocpp_bridge.charger import Charger, Evse
-from ocpp_bridge.contract import hash_data
-from ocpp_bridge.outbox import Call
-from ocpp_bridge.schemas import Payload, Version
+from ocpp_bridge.model.contract import hash_data
+from ocpp_bridge.wire.outbox import Call
+from ocpp_bridge.wire.schemas import Payload, Version
 from pki.certificate import facts, read
 from secc.station import CertificateInstallationWanted, CertificateReady, CertificateRefused
 
@@ -67,10 +68,16 @@ def status_wanted(charger: Charger, certificate: bytes, issuer: bytes) -> bool:
     return charger.call("GetCertificateStatus", {"ocspRequestData": asked}, about=certificate)
 
 
-def status_answered(charger: Charger, call: Call, response: Payload) -> None:
+def status_answered(charger: Charger, call: Call, response: Payload, now: float) -> None:
     """Keep the OCSP response for the station's TLS handshakes."""
     if response["status"] == "Accepted" and "ocspResult" in response:
         try:
             charger.staples[call.about] = base64.b64decode(response["ocspResult"], validate=True)
         except binascii.Error:
             charger.note("GetCertificateStatus: the ocspResult is not base64")
+
+
+BLOCK: Final = Block(
+    answers={"Get15118EVCertificate": answer_at(installation_answered), "GetCertificateStatus": status_answered},
+    failures={"Get15118EVCertificate": failure_at(installation_failed)},
+)

@@ -5,8 +5,8 @@ from itertools import pairwise
 from typing import Final
 
 from ocpp_bridge.charger import Charger, Evse, PlanWanted
-from ocpp_bridge.mapping import HORIZON
-from ocpp_bridge.periods import Composite, Present, RanOut
+from ocpp_bridge.model.mapping import HORIZON
+from ocpp_bridge.smart.periods import Composite, Present, RanOut
 from v2g.energy.needs import Needs
 from v2g.energy.series import Series
 from v2g.energy.signal import Kind, Signal

@@ -1,14 +1,17 @@
 """Authorization of a car: the CSMS is asked (C01, C07, C08); where it cannot be, variables of the device model decide."""
 
 from dataclasses import replace
+from typing import Final
 
-from ocpp_bridge import steering, transactions
+from ocpp_bridge.block import Block, answer_at, failure_at, no
+from ocpp_bridge.blocks import transactions
 from ocpp_bridge.charger import Charger, Evse
-from ocpp_bridge.contract import proof, token
-from ocpp_bridge.mapping import objection, services, verdict
-from ocpp_bridge.outbox import Call
-from ocpp_bridge.schemas import Payload
-from ocpp_bridge.times import epoch
+from ocpp_bridge.model.contract import proof, token
+from ocpp_bridge.model.mapping import objection, services, verdict
+from ocpp_bridge.smart import steering
+from ocpp_bridge.wire.outbox import Call
+from ocpp_bridge.wire.schemas import Payload
+from ocpp_bridge.wire.times import epoch
 from secc.station import AuthorizationRefused, AuthorizationWanted, Authorized, RenegotiationAsked, Service, ServicesAllowed
 from v2g.reasons import Reason
 from v2g.services import SERVICES
@@ -177,3 +180,28 @@ def _leave(charger: Charger, evse: Evse, response: Payload) -> tuple[Service, ..
     if "allowedEnergyTransfer" not in response and charger.v2x_unasked:
         return ()
     return tuple(service for service in evse.services if not SERVICES[service].bidirectional)
+
+
+def allowed_energy_transfer(charger: Charger, payload: Payload, now: float) -> Payload:
+    """NotifyAllowedEnergyTransfer (Q02): the allowed services changed, so the car is asked to choose again."""
+    evse = charger.of_transaction(payload["transactionId"])
+    if evse is None or evse.session is None:
+        return no("InvalidValue", "no such transaction runs")
+    if not charger.variables.yes("ISO15118Ctrlr.ServiceRenegotiationSupport"):
+        return no("UnsupportedRequest", "services are not renegotiated here")
+    if not allow(charger, evse, payload["allowedEnergyTransfer"], now):
+        return no("InvalidValue", "this EVSE has none of these services")
+    return {"status": "Accepted"}
+
+
+def clear_cache(charger: Charger, payload: Payload, now: float) -> Payload:
+    """ClearCache: forget every verdict about a token that was kept."""
+    charger.cache.clear()
+    return {"status": "Accepted"}
+
+
+BLOCK: Final = Block(
+    requests={"NotifyAllowedEnergyTransfer": allowed_energy_transfer, "ClearCache": clear_cache},
+    answers={"Authorize": answer_at(take_verdict)},
+    failures={"Authorize": failure_at(go_without_verdict)},
+)

@@ -8,10 +8,10 @@ of `Charger`.
 
 from typing import Final
 
-from ocpp_bridge import transactions
+from ocpp_bridge.blocks import transactions
 from ocpp_bridge.charger import Charger, Evse
-from ocpp_bridge.ration import Ration
-from ocpp_bridge.times import timestamp
+from ocpp_bridge.wire.ration import Ration
+from ocpp_bridge.wire.times import timestamp
 from secc.station import Objected, TurnedAway
 
 CODE, WORDS = 50, 500  # characters of techCode and techInfo

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Final
 
-from ocpp_bridge.schemas import Payload
-from ocpp_bridge.times import epoch, timestamp
+from ocpp_bridge.wire.schemas import Payload
+from ocpp_bridge.wire.times import epoch, timestamp
 from v2g.energy.needs import EnergyOffer
 from v2g.energy.series import Series, Step
 

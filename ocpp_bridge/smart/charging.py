@@ -11,16 +11,17 @@ import math
 from dataclasses import replace
 from typing import Any, Final
 
-from ocpp_bridge import steering, transactions
-from ocpp_bridge.acceptance import judge
+from ocpp_bridge.blocks import transactions
 from ocpp_bridge.charger import Charger, Evse
-from ocpp_bridge.mapping import Wish, chosen_of, needs_of, offer_of, prices_of, tuple_of
-from ocpp_bridge.outbox import Call
-from ocpp_bridge.periods import Composite
-from ocpp_bridge.planning import composite, end_of, locally, theirs
-from ocpp_bridge.profiles import TX, Rejected
-from ocpp_bridge.schemas import Payload
-from ocpp_bridge.times import timestamp
+from ocpp_bridge.model.mapping import Wish, chosen_of, needs_of, offer_of, prices_of, tuple_of
+from ocpp_bridge.smart import steering
+from ocpp_bridge.smart.acceptance import judge
+from ocpp_bridge.smart.periods import Composite
+from ocpp_bridge.smart.planning import composite, end_of, locally, theirs
+from ocpp_bridge.smart.profiles import TX, Rejected
+from ocpp_bridge.wire.outbox import Call
+from ocpp_bridge.wire.schemas import Payload
+from ocpp_bridge.wire.times import timestamp
 from secc.station import NeedsChanged, RenegotiationAsked, ScheduleChosen, ScheduleReady
 from v2g.energy.needs import Needs
 from v2g.energy.offer import Offer, Tuple
@@ -162,6 +163,12 @@ def install(charger: Charger, evse: int, profile: Payload, now: float) -> None:
         prices_of(schedule, 0.0, 1.0)
     charger.profiles.install(evse, profile, charger.wall(now))
     profiles_changed(charger, evse, now)
+
+
+def update(charger: Charger, change: Payload, now: float) -> None:
+    """Give a dynamic profile new values (chargingProfileId, scheduleUpdate), which hold at once. Raises `Rejected`."""
+    held = charger.profiles.update(change["chargingProfileId"], change["scheduleUpdate"], charger.wall(now))
+    profiles_changed(charger, held.evse, now)
 
 
 def profiles_changed(charger: Charger, evse: int, now: float) -> None:

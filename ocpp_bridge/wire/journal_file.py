@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 from typing import Final
 
-from ocpp_bridge.journal import compacted, undelivered
-from ocpp_bridge.outbox import Call
+from ocpp_bridge.wire.journal import compacted, undelivered
+from ocpp_bridge.wire.outbox import Call
 from pki.files import replace
 from v2g.legible import logger
 
@@ -14,7 +14,7 @@ JOURNAL_MAXIMUM: Final = 4_000_000  # octets that a journal grows before it is c
 
 
 class Journal:
-    """The file of the journal (`ocpp_bridge.journal`). Its methods block on the disk: call them off the event loop."""
+    """The file of the journal (`ocpp_bridge.wire.journal`). Its methods block on the disk: call them off the event loop."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

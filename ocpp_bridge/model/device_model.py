@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from ocpp_bridge.schemas import Payload
+from ocpp_bridge.wire.schemas import Payload
 from v2g.services import PROTOCOLS
 
 Key = tuple[str, str, str, int]  # component, variable, instance of the variable, EVSE (0: the station)

@@ -7,7 +7,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ocpp_bridge.schemas import Payload, Version
+from ocpp_bridge.wire.schemas import Payload, Version
 from pki.certificate import facts, read
 from pki.errors import CertificateError
 from pki.status import certificate_id

@@ -1,7 +1,7 @@
 """Makes a schedule at the station, where the CSMS sends none."""
 
 from ocpp_bridge.charger import PlanWanted
-from ocpp_bridge.mapping import in_fewer_steps
+from ocpp_bridge.model.mapping import in_fewer_steps
 from v2g.energy.offer import Offer, Tuple, offer
 from v2g.energy.plan import Plan
 from v2g.energy.program import SolverMissing

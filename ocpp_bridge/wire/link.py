@@ -6,8 +6,8 @@ import secrets
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from ocpp_bridge.rpc import CONNECTION_LOST, Answered, Asked, Exchange, Failed, Happening, Ignored, Refusal, Streamed
-from ocpp_bridge.schemas import Payload, PayloadFault, Version
+from ocpp_bridge.wire.rpc import CONNECTION_LOST, Answered, Asked, Exchange, Failed, Happening, Ignored, Refusal, Streamed
+from ocpp_bridge.wire.schemas import Payload, PayloadFault, Version
 from v2g.legible import logger
 
 LOG = logger("v2g.ocpp")

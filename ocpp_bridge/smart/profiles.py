@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ocpp_bridge.periods import Composite, Outlet, Period, Present, RanOut, beyond, capped, watts
-from ocpp_bridge.schemas import Payload
-from ocpp_bridge.times import epoch
+from ocpp_bridge.smart.periods import Composite, Outlet, Period, Present, RanOut, beyond, capped, watts
+from ocpp_bridge.wire.schemas import Payload
+from ocpp_bridge.wire.times import epoch
 
 TX, DEFAULT = "TxProfile", "TxDefaultProfile"
 EXTERNAL, STATION = "ChargingStationExternalConstraints", "ChargingStationMaxProfile"

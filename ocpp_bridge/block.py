@@ -1,0 +1,58 @@
+"""What a functional block of OCPP is to the bridge: a set of tables. `ocpp_bridge.table` lists the blocks; none knows another's tables.
+
+requests   what the CSMS may call, by action          answers, failures   what becomes of our own calls, by action
+due, tick  the block's timers                         restore             what it kept over a restart of the process
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ocpp_bridge.charger import Charger, Evse
+from ocpp_bridge.wire.outbox import Call
+from ocpp_bridge.wire.schemas import Payload
+
+Request = Callable[[Charger, Payload, float], Payload]  # (charger, payload, monotonic s) -> the result; may raise rpc.Refusal, ValueError
+Answer = Callable[[Charger, Call, Payload, float], None]  # (charger, our call, its result, monotonic s)
+Failure = Callable[[Charger, Call, str, float], None]  # (charger, our call, OCPP's code or Timeout or ConnectionLost, monotonic s)
+
+
+def _never(charger: Charger) -> float | None:
+    return None
+
+
+def _idle(charger: Charger, now: float) -> None:
+    pass
+
+
+def _forgetful(charger: Charger, kept: Mapping[str, Any]) -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One functional block. `due` is the monotonic time (s) at which `tick` must be called at the latest, None for never."""
+
+    requests: Mapping[str, Request] = field(default_factory=dict)
+    answers: Mapping[str, Answer] = field(default_factory=dict)
+    failures: Mapping[str, Failure] = field(default_factory=dict)
+    due: Callable[[Charger], float | None] = _never
+    tick: Callable[[Charger, float], None] = _idle
+    keeps: str = ""  # the first part of the names under which it keeps values (`Charger.keep`): "profile" for "profile/7"
+    restore: Callable[[Charger, Mapping[str, Any]], None] = _forgetful  # given {name: value} of what it kept, before anything else happens
+
+
+def no(reason: str, text: str = "", status: str = "Rejected") -> Payload:
+    """A result that refuses, with OCPP's reasonCode and words for people (1,024 characters at most)."""
+    info = {"reasonCode": reason} | ({"additionalInfo": text[:1024]} if text else {})
+    return {"status": status, "statusInfo": info}
+
+
+def answer_at(handler: Callable[[Charger, Evse, Call, Payload, float], None]) -> Answer:
+    """An `Answer` for a call that concerns one EVSE, which is passed to the handler."""
+    return lambda charger, call, response, now: handler(charger, charger.evses[call.evse], call, response, now)
+
+
+def failure_at(handler: Callable[[Charger, Evse, Call, str, float], None]) -> Failure:
+    """A `Failure` for a call that concerns one EVSE, which is passed to the handler."""
+    return lambda charger, call, code, now: handler(charger, charger.evses[call.evse], call, code, now)

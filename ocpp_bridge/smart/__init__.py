@@ -1,0 +1,1 @@
+"""Smart charging (blocks K and Q): profiles, their composite, and how they reach the car."""

@@ -1,0 +1,49 @@
+"""The functional blocks of OCPP that this station has, and their tables as one. A new block is a line here."""
+
+from collections.abc import Mapping
+from typing import Final, TypeVar
+
+from ocpp_bridge.block import Answer, Block, Failure, Request
+from ocpp_bridge.blocks import authorization, availability, certificates, cost, extension, provisioning, remote, transactions
+from ocpp_bridge.charger import Charger
+from ocpp_bridge.smart import requests as smart_charging
+from ocpp_bridge.wire.rpc import Refusal
+from ocpp_bridge.wire.schemas import Payload
+
+BLOCKS: Final[tuple[Block, ...]] = (
+    provisioning.BLOCK,  # B
+    authorization.BLOCK,  # C
+    transactions.BLOCK,  # E
+    remote.BLOCK,  # F
+    availability.BLOCK,  # G
+    cost.BLOCK,  # I
+    smart_charging.BLOCK,  # K
+    certificates.BLOCK,  # M
+    extension.BLOCK,  # P
+)
+
+
+T = TypeVar("T")
+
+
+def _merged(tables: list[Mapping[str, T]]) -> dict[str, T]:
+    merged: dict[str, T] = {}
+    for table in tables:
+        assert not merged.keys() & table.keys(), f"two blocks have {merged.keys() & table.keys()}"
+        merged |= table
+    return merged
+
+
+REQUESTS: Final[dict[str, Request]] = _merged([block.requests for block in BLOCKS])
+ANSWERS: Final[dict[str, Answer]] = _merged([block.answers for block in BLOCKS])
+FAILURES: Final[dict[str, Failure]] = _merged([block.failures for block in BLOCKS])
+
+
+def answer(charger: Charger, action: str, payload: Payload, now: float) -> Payload:
+    """The result of a CALL of the CSMS, by the function of its action. Raises `Refusal`, also for unusable numbers and times."""
+    if charger.boot.status == "Rejected":
+        raise Refusal("SecurityError", "the station is not accepted")
+    try:
+        return REQUESTS[action](charger, payload, now)
+    except (ValueError, OverflowError) as error:
+        raise Refusal("PropertyConstraintViolation", str(error)) from None
