@@ -14,9 +14,12 @@ import sys
 import tomllib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 from evcc.iso20.quirks import QUIRKS
+from ocpp_bridge.wire.dialects import CUT, ITEMS, REPLACED, SPARED, shape
+from ocpp_bridge.wire.schemas import actions
 from tests import rooms
 from tests.conformance.requirements import PROVEN
 from v2g.exi.schema import Type
@@ -46,6 +49,47 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def code(text: str) -> str:
     """Text as code, nothing for nothing."""
     return f"`{text}`" if text else ""
+
+
+# --- OCPP ---
+
+
+def _only_newer(newer: dict[str, Any], older: dict[str, Any], path: str) -> Iterable[str]:
+    """The paths of fields that 2.0.1 does not have: what stands below one of them is not named."""
+    for name, each in newer.get("properties", {}).items():
+        there = f"{path}.{name}" if path else name
+        if name not in older.get("properties", {}):
+            yield there
+        else:
+            yield from _only_newer(each, older["properties"][name], there)
+    if "items" in newer:
+        yield from _only_newer(newer["items"], older.get("items", {}), path)
+
+
+def dialect_table() -> str:
+    """What is said in OCPP 2.1 and has no words in 2.0.1: what becomes of it on such a link."""
+    newer, older = actions("ocpp2.1"), actions("ocpp2.0.1")
+    rows = [(", ".join(map(code, sorted(newer - older))), "the action", "not sent (a call ends at once, as if it had failed), not served")]
+    rows += [
+        (code(word) if word else "any other word", code(field), f"replaced by {code(said)}")
+        for field, words in REPLACED.items()
+        for word, said in words.items()
+    ]
+    rows.append(("a service that 2.0.1 does not know", code("requestedEnergyTransfer"), "replaced by its name for charging alone"))
+    lost: dict[str, list[str]] = {}
+    for action in sorted(newer & older):
+        for direction in ("Request", "Response"):
+            for path in _only_newer(shape("ocpp2.1", action + direction), shape("ocpp2.0.1", action + direction), ""):
+                lost.setdefault(path, []).append(action if direction == "Request" else f"{action} (answer)")
+    places: dict[str, list[str]] = {}
+    for path, where in lost.items():
+        places.setdefault(", ".join(where), []).append(code(path))
+    rows += [(", ".join(fields), where, "dropped") for where, fields in places.items()]
+    rows.append((", ".join(map(code, CUT)), "a text for people that is too long", "cut"))
+    rows.append((", ".join(map(code, SPARED)), "too long, or with a word that 2.0.1 lacks", "dropped alone"))
+    rows.append((", ".join(map(code, ITEMS)), "an item with a word that 2.0.1 lacks, such as a measurand", "the item is dropped"))
+    rows.append(("anything else", "with a word that 2.0.1 lacks, or too long", "the message is refused"))
+    return table(("2.1", "where", "on a link of 2.0.1"), rows)
 
 
 # --- the session ---
@@ -256,6 +300,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "rooms": room_table,
     "shells": shell_table,
     "requirements": requirement_table,
+    "dialects": dialect_table,
 }
 AT_BUILD = {"requirements"}
 """Tables that every second commit changes: they are printed when the site is built, so that no document is stale in between."""

@@ -25,11 +25,13 @@ from ocpp_bridge.charger import PlanWanted
 from ocpp_bridge.model.device_model import DeviceModel, refused
 from ocpp_bridge.outlet import OutletBackend
 from ocpp_bridge.smart import local
+from ocpp_bridge.wire import dialects
+from ocpp_bridge.wire.dialects import Unsayable
 from ocpp_bridge.wire.journal import lines
 from ocpp_bridge.wire.journal_file import Journal
 from ocpp_bridge.wire.link import CallFailed, Link, Trace
 from ocpp_bridge.wire.opening import opening, reason_of
-from ocpp_bridge.wire.outbox import Call
+from ocpp_bridge.wire.outbox import UNSAYABLE, Call
 from ocpp_bridge.wire.passwords import Passwords
 from ocpp_bridge.wire.schemas import Payload, PayloadFault, Version
 from v2g.address import demand_address
@@ -245,7 +247,7 @@ class ChargePoint:
             await socket.close(1002, "no common subprotocol")
             return False
         version = cast(Version, socket.subprotocol)
-        self.link = Link(socket, version, self._asked, SUPPORTED, self._trace)
+        self.link = Link(socket, version, partial(self._asked, version), SUPPORTED, self._trace)
         LOG.info("connected to %s, %s, security profile %d", self.endpoint.address, version, self._credentials.profile)
         self.bridge.go_online(version, self.now())
         self.wake()
@@ -285,12 +287,12 @@ class ChargePoint:
 
     # --- between link and bridge ---
 
-    async def _asked(self, action: str, payload: Payload) -> Payload:
+    async def _asked(self, version: Version, action: str, payload: Payload) -> Payload:
         try:
-            answer = self.bridge.answer(action, payload, self.now())
+            answer = self.bridge.answer(action, dialects.heard(version, action, "Request", payload), self.now())
             if self._passwords.changed:
                 answer = await self._renewed(answer)
-            return answer
+            return dialects.written(version, action, "Response", answer)
         finally:
             self.wake()
 
@@ -350,18 +352,19 @@ class ChargePoint:
             return
         limit = self.bridge.charger.variables.number("OCPPCommCtrlr.MessageTimeout[Default]")
         try:
-            self.link.call(call.action, call.payload, limit).add_done_callback(lambda result: self._settled(call, result))
+            payload = dialects.written(self.link.version, call.action, "Request", call.payload)
+            self.link.call(call.action, payload, limit).add_done_callback(partial(self._settled, self.link.version, call))
         except PayloadFault as fault:
             LOG.error("not sent: %s", fault)
-            self.bridge.take_failure(call, fault.code, self.now())
+            self.bridge.take_failure(call, UNSAYABLE if isinstance(fault, Unsayable) else fault.code, self.now())
             self.wake()
 
-    def _settled(self, call: Call, result: asyncio.Future[Payload]) -> None:
+    def _settled(self, version: Version, call: Call, result: asyncio.Future[Payload]) -> None:
         error = None if result.cancelled() else result.exception()
         if isinstance(error, CallFailed) or result.cancelled():
             self.bridge.take_failure(call, error.code if isinstance(error, CallFailed) else "ConnectionLost", self.now())
         else:
-            self.bridge.take_result(call, result.result(), self.now())
+            self.bridge.take_result(call, dialects.heard(version, call.action, "Response", result.result()), self.now())
         self.wake()
 
     async def _plan(self, wanted: PlanWanted) -> None:

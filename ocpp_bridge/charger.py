@@ -195,7 +195,7 @@ class Charger:
     v2x_unasked: bool = False  # let cars discharge where the CSMS did not say allowedEnergyTransfer
     patience: float = 20.0  # s that the CSMS has to send a schedule; the car waits 60 s at most (V2G_EVCC_Ongoing_Timeout)
     fallback: Fallback = "local"  # how cars go on whose profile has run out
-    version: Version = "ocpp2.1"
+    version: Version = "ocpp2.1"  # of the connection, for people: what is said has the words of 2.1, and a link its dialect
     variables: DeviceModel = field(init=False)
     profiles: Profiles = field(default_factory=Profiles)
     outbox: Outbox = field(default_factory=Outbox)
@@ -221,7 +221,7 @@ class Charger:
     def __post_init__(self) -> None:
         self.variables = DeviceModel(tuple(self.evses))
         for evse in self.evses.values():
-            modes = ",".join(transfers(evse.services, evse.limits.phases, self.version))
+            modes = ",".join(transfers(evse.services, evse.limits.phases))
             for name, value in (
                 ("V2XChargingCtrlr.SupportedEnergyTransferModes", modes),
                 ("V2XChargingCtrlr.SupportedOperationModes", ",".join(MODES)),

@@ -14,6 +14,7 @@ from evcc.ev import Battery, Ev
 from ocpp_bridge.charger import Evse
 from ocpp_bridge.model.mapping import Wish, needs_of, transfers
 from ocpp_bridge.model.mapping import services as permitted
+from ocpp_bridge.wire.dialects import written
 from ocpp_bridge.wire.schemas import check
 from secc.config import limits_of, taking_contracts
 from secc.config import parse as station_config
@@ -127,12 +128,12 @@ def test_megawatts_survive_the_way(service: str) -> None:
 def test_the_bridge_tells_it_and_a_csms_reads_it(row: EnergyService, version: Any) -> None:
     limits = LIMITS[row.plug]
     wish = Wish(NEEDS, ServiceSelected(0.0, row.name, "Scheduled", "EVCC"), limits, (row.name,))
-    payload = needs_of(1, wish, version)
+    payload = written(version, "NotifyEVChargingNeeds", "Request", needs_of(1, wish))
     check(version, "NotifyEVChargingNeeds", "Request", payload)
     assert needs_at_csms(payload).bidirectional == (row.bidirectional and version not in row.charges_only)
     assert row.charges_only == (("ocpp2.0.1",) if row.bidirectional else ())
-    assert set(transfers((row.name,), limits.phases, "ocpp2.1")) <= set(TRANSFERS)
-    assert row.name in permitted(transfers((row.name,), limits.phases, "ocpp2.1"))
+    assert set(transfers((row.name,), limits.phases)) <= set(TRANSFERS)
+    assert row.name in permitted(transfers((row.name,), limits.phases))
     evse = Evse(1, (row.name,), limits)
     assert (evse.in_watts, evse.gives_back) == (not row.mains, row.bidirectional)
     assert row.mains == (row.plug == "ac")

@@ -26,12 +26,11 @@ def authorize(charger: Charger, evse: Evse, want: AuthorizationWanted, now: floa
     assert evse.session is not None
     evse.session.authorization = want
     if want.authorization == "PnC":
-        ask(charger, evse, token("eMAID", want.emaid, charger.version, want.evccid), now)
+        ask(charger, evse, token("eMAID", want.emaid, want.evccid), now)
     elif not charger.variables.yes("AuthCtrlr.Enabled"):
         grant(charger, evse, NOBODY, Authorized(energy_transfer=_leave(charger, evse, {})), now)
     elif evse.remote is None and evse.presented is None and charger.variables.yes("AuthCtrlr.Autocharge"):
-        kind = "EVCCID" if charger.version == "ocpp2.1" else "MacAddress"
-        ask(charger, evse, token(kind, want.evccid, charger.version), now)
+        ask(charger, evse, token("EVCCID", want.evccid), now)
     else:
         proceed(charger, evse, now)
 
@@ -60,7 +59,7 @@ def ask(charger: Charger, evse: Evse, shown: Payload, now: float) -> None:
     payload: Payload = {"idToken": shown}
     if want is not None and want.authorization == "PnC":
         centrally = charger.variables.yes("ISO15118Ctrlr.CentralContractValidationAllowed")
-        payload |= proof(want.chain, charger.roots, charger.version, centrally=centrally)
+        payload |= proof(want.chain, charger.roots, centrally=centrally)
     if charger.call("Authorize", payload, evse=evse.id, about=want, urgent=True):
         return
     if evse.session is not None and charger.offline(now) < BRIEFLY and evse.session.held is None:

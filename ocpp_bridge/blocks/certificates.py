@@ -8,11 +8,11 @@ from ocpp_bridge.block import Block, answer_at, failure_at
 from ocpp_bridge.charger import Charger, Evse
 from ocpp_bridge.model.contract import hash_data
 from ocpp_bridge.wire.outbox import Call
-from ocpp_bridge.wire.schemas import Payload, Version
+from ocpp_bridge.wire.schemas import Payload
 from pki.certificate import facts, read
 from secc.station import CertificateInstallationWanted, CertificateReady, CertificateRefused
 
-EXI_MAXIMUM: Final[dict[Version, int]] = {"ocpp2.1": 11_000, "ocpp2.0.1": 5_600}  # characters of exiRequest
+EXI_MAXIMUM: Final = 11_000  # characters of exiRequest
 
 
 def installation_wanted(charger: Charger, evse: Evse, want: CertificateInstallationWanted, now: float) -> None:
@@ -21,11 +21,10 @@ def installation_wanted(charger: Charger, evse: Evse, want: CertificateInstallat
         evse.session.installation = want
     text = base64.b64encode(want.exi).decode()
     payload: Payload = {"iso15118SchemaVersion": want.namespace, "action": "Install", "exiRequest": text}
-    if charger.version == "ocpp2.1":
-        payload["maximumContractCertificateChains"] = want.maximum_chains
-        if want.prioritized_emaids:
-            payload["prioritizedEMAIDs"] = [emaid[:255] for emaid in want.prioritized_emaids[:8]]
-    fits = len(text) <= EXI_MAXIMUM[charger.version] and charger.variables.yes("ISO15118Ctrlr.ContractCertificateInstallationEnabled")
+    payload["maximumContractCertificateChains"] = want.maximum_chains
+    if want.prioritized_emaids:
+        payload["prioritizedEMAIDs"] = [emaid[:255] for emaid in want.prioritized_emaids[:8]]
+    fits = len(text) <= EXI_MAXIMUM and charger.variables.yes("ISO15118Ctrlr.ContractCertificateInstallationEnabled")
     if not fits or not charger.call("Get15118EVCertificate", payload, evse=evse.id, about=want, urgent=True):
         why = "the CSMS cannot be asked for a contract: it is not there, or the request does not fit"
         charger.tell(evse, CertificateRefused(reason=why, about=want.number))

@@ -128,7 +128,7 @@ def event(
     if context:
         tx.metered |= evse.sample.reading is not None
         names = charger.variables.words("SampledDataCtrlr." + MEASURANDS.get(context, "TxUpdatedMeasurands"))
-        values = meter_value(evse.sample, names, context, wall, charger.version)
+        values = meter_value(evse.sample, names, context, wall)
     if signed is not None and values:
         values[0]["sampledValue"][0]["signedMeterValue"] = {
             "signedMeterData": base64.b64encode(signed).decode(),

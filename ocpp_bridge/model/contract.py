@@ -7,21 +7,21 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ocpp_bridge.wire.schemas import Payload, Version
+from ocpp_bridge.wire.schemas import Payload
 from pki.certificate import facts, read
 from pki.errors import CertificateError
 from pki.status import certificate_id
 
-PEM_MAXIMUM: Final[dict[Version, int]] = {"ocpp2.1": 10_000, "ocpp2.0.1": 5_500}  # characters of AuthorizeRequest.certificate
-TOKEN_MAXIMUM: Final[dict[Version, int]] = {"ocpp2.1": 255, "ocpp2.0.1": 36}
-URL_MAXIMUM: Final[dict[Version, int]] = {"ocpp2.1": 2000, "ocpp2.0.1": 512}
+PEM_MAXIMUM: Final = 10_000  # characters of AuthorizeRequest.certificate
+TOKEN_MAXIMUM: Final = 255
+URL_MAXIMUM: Final = 2000
 CHAIN_MAXIMUM: Final = 4
 
 
-def token(kind: str, text: str, version: Version, evccid: str = "") -> Payload:
-    """An idToken of a type and text; in 2.1 with the car's EVCCID, for V2X (Q01.FR.02)."""
-    said: Payload = {"idToken": text[: TOKEN_MAXIMUM[version]], "type": kind}
-    if evccid and version == "ocpp2.1":
+def token(kind: str, text: str, evccid: str = "") -> Payload:
+    """An idToken of a type and text, with the car's EVCCID, for V2X (Q01.FR.02)."""
+    said: Payload = {"idToken": text[:TOKEN_MAXIMUM], "type": kind}
+    if evccid:
         said["additionalInfo"] = [{"additionalIdToken": evccid[:255], "type": "EVCCID"}]
     return said
 
@@ -38,7 +38,7 @@ def hash_data(certificate: x509.Certificate, issuer: x509.Certificate, url: str)
     }
 
 
-def chain_hash_data(chain: Sequence[bytes], roots: Sequence[bytes], version: Version) -> list[Payload] | None:
+def chain_hash_data(chain: Sequence[bytes], roots: Sequence[bytes]) -> list[Payload] | None:
     """OCSPRequestData of every certificate of a chain (DER, leaf first); None if it cannot be made for all.
 
     It needs the issuer of each (the last one's among `roots`) and the OCSP responder that each certificate names.
@@ -52,22 +52,22 @@ def chain_hash_data(chain: Sequence[bytes], roots: Sequence[bytes], version: Ver
     if not 0 < len(certificates) <= CHAIN_MAXIMUM or len(issuers) < len(certificates) or not all(urls):
         return None
     data = [hash_data(c, issuer, url[0]) for c, issuer, url in zip(certificates, issuers, urls, strict=False)]
-    return data if all(len(each["responderURL"]) <= URL_MAXIMUM[version] for each in data) else None
+    return data if all(len(each["responderURL"]) <= URL_MAXIMUM for each in data) else None
 
 
-def pem(chain: Sequence[bytes], version: Version) -> str | None:
-    """The chain (DER, leaf first) as PEM, or None if it is too long for the message of that version."""
+def pem(chain: Sequence[bytes]) -> str | None:
+    """The chain (DER, leaf first) as PEM, or None if it is too long for the message."""
     try:
         text = "".join(read(der).public_bytes(Encoding.PEM).decode() for der in chain)
     except CertificateError:
         return None
-    return text if 0 < len(text) <= PEM_MAXIMUM[version] else None
+    return text if 0 < len(text) <= PEM_MAXIMUM else None
 
 
-def proof(chain: Sequence[bytes], roots: Sequence[bytes], version: Version, *, centrally: bool) -> Payload:
+def proof(chain: Sequence[bytes], roots: Sequence[bytes], *, centrally: bool) -> Payload:
     """The fields of Authorize that prove a contract: hash data where it can be made, else the chain if the CSMS may validate it."""
-    hashes_ = chain_hash_data(chain, roots, version)
+    hashes_ = chain_hash_data(chain, roots)
     if hashes_ is not None:
         return {"iso15118CertificateHashData": hashes_}
-    text = pem(chain, version) if centrally else None
+    text = pem(chain) if centrally else None
     return {} if text is None else {"certificate": text}

@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from ocpp_bridge.smart.energy_offer import energy_offer_of
 from ocpp_bridge.smart.periods import Composite, Period
-from ocpp_bridge.wire.schemas import Payload, Version
+from ocpp_bridge.wire.dialects import NEUTRAL
+from ocpp_bridge.wire.schemas import Payload
 from ocpp_bridge.wire.times import epoch, timestamp
 from secc.station import (
     AuthorizationRefused,
@@ -41,9 +42,9 @@ CONTROLS: Final[dict[Control, str]] = {"Scheduled": "ScheduledControl", "Dynamic
 NEEDS_MODES: Final = {"EVCC": "EVCC", "SECC": "EVCC_SECC"}
 
 
-def transfers(names: Iterable[Service], phases: int, version: Version) -> list[str]:
-    """The names that a version of OCPP has for services, each once; two services may share a name."""
-    return list(dict.fromkeys(SERVICES[name].transfer(phases, version) for name in names))
+def transfers(names: Iterable[Service], phases: int) -> list[str]:
+    """The names that OCPP has for services, each once; two services may share a name."""
+    return list(dict.fromkeys(SERVICES[name].transfer(phases, NEUTRAL) for name in names))
 
 
 def services(names: list[str]) -> tuple[Service, ...]:
@@ -100,42 +101,39 @@ class Wish:
         return self.limits if self.car is None else self.car.within(self.limits)
 
 
-def needs_of(evse: int, wish: Wish, version: Version) -> Payload:
-    """The payload of NotifyEVChargingNeeds. In 2.0.1 a bidirectional wish becomes charging alone: it has no more."""
-    needs, limits = wish.needs, wish.limits
-    charging: Payload = {"requestedEnergyTransfer": SERVICES[wish.selected.service].transfer(limits.phases, version)}
+def needs_of(evse: int, wish: Wish) -> Payload:
+    """The payload of NotifyEVChargingNeeds, with the parameters of V2X and those of charging alone: each dialect tells its own."""
+    needs, limits, row = wish.needs, wish.limits, SERVICES[wish.selected.service]
+    powers = row.wireless or row.mains  # currents and voltages are those of direct current: neither a field's, nor of the mains
+    said = {name: value(needs, wish.both) for name, value in V2X if not (powers and name.endswith(("Current", "Voltage")))}
+    charging: Payload = {
+        "requestedEnergyTransfer": row.transfer(limits.phases, NEUTRAL),
+        "availableEnergyTransfer": transfers(wish.available, limits.phases),
+        "controlMode": CONTROLS[wish.selected.control],
+        "mobilityNeedsMode": NEEDS_MODES[wish.selected.mobility_needs],
+        "v2xChargingParameters": {name: rounded(value) for name, value in said.items() if value is not None},
+    }
     if needs.departure is not None:
         charging["departureTime"] = timestamp(needs.departure)
-    if version == "ocpp2.1":
-        row = SERVICES[wish.selected.service]
-        powers = row.wireless or row.mains  # currents and voltages are those of direct current: neither a field's, nor of the mains
-        said = {name: value(needs, wish.both) for name, value in V2X if not (powers and name.endswith(("Current", "Voltage")))}
-        charging |= {
-            "availableEnergyTransfer": transfers(wish.available, limits.phases, version),
-            "controlMode": CONTROLS[wish.selected.control],
-            "mobilityNeedsMode": NEEDS_MODES[wish.selected.mobility_needs],
-            "v2xChargingParameters": {name: rounded(value) for name, value in said.items() if value is not None},
-        }
-        if needs.energy_offer is not None:
-            charging["evEnergyOffer"] = energy_offer_of(needs.energy_offer)
-    else:
-        charging |= _parameters_201(wish)
+    if needs.energy_offer is not None:
+        charging["evEnergyOffer"] = energy_offer_of(needs.energy_offer)
+    charging |= _charging_alone(wish)
     return {"evseId": evse, "maxScheduleTuples": needs.max_points, "chargingNeeds": charging}
 
 
-def _parameters_201(wish: Wish) -> Payload:
-    """acChargingParameters or dcChargingParameters: whole numbers, charging only."""
+def _charging_alone(wish: Wish) -> Payload:
+    """acChargingParameters or dcChargingParameters, which know no discharging."""
     needs, limits = wish.needs, wish.limits
     power = min(needs.charge_maximum, limits.charge_power)
     energy = max(round(_least(needs.target, needs.energy_maximum, 1e6) or 0.0), 0)
     if SERVICES[wish.selected.service].mains:
         volts = limits.nominal_voltage
         current = {
-            "evMaxCurrent": int(power / volts / limits.phases),
-            "evMinCurrent": math.ceil(needs.charge_minimum / volts / limits.phases),
+            "evMaxCurrent": power / volts / limits.phases,
+            "evMinCurrent": needs.charge_minimum / volts / limits.phases,
         }
         return {
-            "acChargingParameters": current | {"energyAmount": energy, "evMaxVoltage": round(volts)},
+            "acChargingParameters": current | {"energyAmount": energy, "evMaxVoltage": volts},
         }
     battery = {"stateOfCharge": needs.soc, "evEnergyCapacity": needs.capacity}
     coil = SERVICES[wish.selected.service].wireless  # whose current says nothing here
@@ -153,9 +151,7 @@ def _parameters_201(wish: Wish) -> Payload:
 # --- schedules ---
 
 
-def chosen_of(
-    evse: int, chosen: ScheduleChosen, schedule_id: int | None, wall: float, version: Version, lead: Composite | None = None
-) -> Payload:
+def chosen_of(evse: int, chosen: ScheduleChosen, schedule_id: int | None, lead: Composite | None = None) -> Payload:
     """The payload of NotifyEVChargingSchedule: the car's profile; `schedule_id` is that of the CSMS's schedule it follows, if any.
 
     `lead` is what the CSMS says meanwhile: a power by a setpoint of it is told as one.
@@ -164,7 +160,7 @@ def chosen_of(
     periods: list[Payload] = []
     for begin, _, value in in_fewer_steps(chosen.profile, WIRE_PERIODS).spans():
         led = Period() if lead is None else lead.at(max(begin, lead.start))
-        periods.append({"startPeriod": round(begin - start)} | _power(value, version, led))
+        periods.append({"startPeriod": round(begin - start)} | _power(value, led))
     schedule: Payload = {
         "id": schedule_id or 0,
         "startSchedule": timestamp(start),
@@ -173,18 +169,17 @@ def chosen_of(
         "chargingSchedulePeriod": periods,
     }
     said: Payload = {"timeBase": timestamp(start), "evseId": evse, "chargingSchedule": schedule}
-    if version == "ocpp2.1":
-        if schedule_id is not None and schedule_id >= 0:
-            said["selectedChargingScheduleId"] = schedule_id
-        if chosen.tolerance_confirmed is not None:
-            said["powerToleranceAcceptance"] = chosen.tolerance_confirmed
+    if schedule_id is not None and schedule_id >= 0:
+        said["selectedChargingScheduleId"] = schedule_id
+    if chosen.tolerance_confirmed is not None:
+        said["powerToleranceAcceptance"] = chosen.tolerance_confirmed
     return said
 
 
-def _power(value: float, version: Version, said: Period) -> Payload:
-    """One power of the car's profile, by a period of the CSMS. In 2.0.1 only a limit can be said, and a negative one means discharging."""
+def _power(value: float, said: Period) -> Payload:
+    """One power of the car's profile, by a period of the CSMS."""
     follows = said.setpoint is not None
-    if version != "ocpp2.1" or (value >= 0 and not follows):
+    if value >= 0 and not follows:
         return {"limit": rounded(value)}
     power = {"setpoint": rounded(value), "operationMode": said.mode if follows else "CentralSetpoint"}
     return power | ({"limit": rounded(value)} if value >= 0 else {"limit": 0.0, "dischargeLimit": rounded(value)})
@@ -355,12 +350,11 @@ def _of(value: float | None, sign: int) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Measurand:
-    """A measurand: how it is computed from a sample, its unit and location, and the first version of OCPP that has it (`since`)."""
+    """A measurand: how it is computed from a sample, its unit and location."""
 
     value: Callable[[Sample], float | None]
     unit: str = "W"
     location: str = "Outlet"
-    since: Version = "ocpp2.0.1"
 
 
 MEASURANDS: Final[dict[str, Measurand]] = {
@@ -368,21 +362,21 @@ MEASURANDS: Final[dict[str, Measurand]] = {
     "Energy.Active.Export.Register": Measurand(lambda s: s.reading.exported if s.reading else None, "Wh"),
     "Power.Active.Import": Measurand(lambda s: _of(s.power, 1)),
     "Power.Active.Export": Measurand(lambda s: _of(s.power, -1)),
-    "Power.Active.Setpoint": Measurand(lambda s: s.setpoint, since="ocpp2.1"),
+    "Power.Active.Setpoint": Measurand(lambda s: s.setpoint),
     "Voltage": Measurand(lambda s: s.voltage, "V"),
     "SoC": Measurand(lambda s: s.report.soc if s.report else None, "Percent", "EV"),
-    "EnergyRequest.Target": Measurand(lambda s: s.report.energy_target if s.report else None, "Wh", "EV", "ocpp2.1"),
-    "EnergyRequest.Minimum": Measurand(lambda s: s.report.energy_minimum if s.report else None, "Wh", "EV", "ocpp2.1"),
-    "EnergyRequest.Maximum": Measurand(lambda s: s.report.energy_maximum if s.report else None, "Wh", "EV", "ocpp2.1"),
+    "EnergyRequest.Target": Measurand(lambda s: s.report.energy_target if s.report else None, "Wh", "EV"),
+    "EnergyRequest.Minimum": Measurand(lambda s: s.report.energy_minimum if s.report else None, "Wh", "EV"),
+    "EnergyRequest.Maximum": Measurand(lambda s: s.report.energy_maximum if s.report else None, "Wh", "EV"),
 }
 
 
-def meter_value(sample: Sample, names: tuple[str, ...], context: str, wall: float, version: Version) -> list[Payload]:
+def meter_value(sample: Sample, names: tuple[str, ...], context: str, wall: float) -> list[Payload]:
     """The meterValue of a sample with the named measurands, as far as they are known; empty if none is."""
     sampled: list[Payload] = []
     for name in names:
         measurand = MEASURANDS[name]
-        value = measurand.value(sample) if version >= measurand.since else None
+        value = measurand.value(sample)
         if value is not None and math.isfinite(value):
             unit = {"unitOfMeasure": {"unit": measurand.unit}}
             sampled.append({"value": rounded(value), "measurand": name, "context": context, "location": measurand.location} | unit)

@@ -110,8 +110,8 @@ def _tell_needs(charger: Charger, evse: Evse, now: float, since: float | None = 
     assert session.needs is not None
     assert session.selected is not None
     wish = Wish(theirs(charger, session.needs), session.selected, evse.limits, evse.services, session.car)
-    payload = needs_of(evse.id, wish, charger.version)
-    if since is not None and charger.version == "ocpp2.1":
+    payload = needs_of(evse.id, wish)
+    if since is not None:
         payload["timestamp"] = timestamp(since)
     if not charger.call("NotifyEVChargingNeeds", payload, evse=evse.id, about=session):
         return False
@@ -133,7 +133,7 @@ def needs_answered(charger: Charger, evse: Evse, call: Call, response: Payload, 
         return
     status = response["status"]
     both = session.selected is not None and SERVICES[session.selected.service].bidirectional
-    if status == "Rejected" and charger.version == "ocpp2.1" and both:
+    if status == "Rejected" and both:
         transactions.stop(charger, evse, "ReqEnergyTransferRejected", "AbnormalCondition", "the CSMS does not allow this energy transfer")
     elif not session.asked:
         return
@@ -274,7 +274,7 @@ def tell_chosen(charger: Charger, evse: Evse, now: float) -> None:
     told = (id_, want.profile.values)
     if want.profile.steps and told != session.told_chosen:  # a car that renegotiates without end is reported once
         session.told_chosen = told
-        payload = chosen_of(evse.id, want, id_, charger.wall(now), charger.version, said)
+        payload = chosen_of(evse.id, want, id_, said)
         charger.call("NotifyEVChargingSchedule", payload, evse=evse.id)
 
 

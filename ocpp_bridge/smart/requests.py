@@ -98,19 +98,15 @@ def get_composite_schedule(charger: Charger, payload: Payload, now: float) -> Pa
         "duration": duration,
         "scheduleStart": timestamp(wall),
         "chargingRateUnit": unit,
-        "chargingSchedulePeriod": [
-            {"startPeriod": round(begin - wall)} | _said(period, evse, divisor, charger.version) for begin, period in said.periods
-        ],
+        "chargingSchedulePeriod": [{"startPeriod": round(begin - wall)} | _said(period, evse, divisor) for begin, period in said.periods],
     }
     return {"status": "Accepted", "schedule": schedule}
 
 
-def _said(period: Period, evse: Evse, divisor: float, version: str) -> Payload:
+def _said(period: Period, evse: Evse, divisor: float) -> Payload:
     """A composite period on the wire, within what the EVSE can do. Where a car may only charge there is no limit of discharging."""
     limits = evse.limits
     limit = rounded(min(period.limit, limits.charge_power) / divisor)
-    if version != "ocpp2.1":
-        return {"limit": limit}
     gives = evse.gives_back and period.mode != "ChargingOnly"
     discharge = min(period.discharge, limits.discharge_power) if gives else 0.0
     setpoint = period.clamped()

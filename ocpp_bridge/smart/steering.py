@@ -104,7 +104,7 @@ def _tell_change(charger: Charger, evse: Evse, period: Period, now: float) -> No
     before, tx.told = tx.told, period
     if before is not None and before != period:
         tx.told_at = now
-    if before is not None and before.mode != period.mode and charger.version == "ocpp2.1":
+    if before is not None and before.mode != period.mode:
         transactions.update(charger, evse, "OperationModeChanged", now, info={"operationMode": period.mode})
     elif before is not None and _significant(charger, before, period):
         transactions.update(charger, evse, "ChargingRateChanged", now)

@@ -13,6 +13,7 @@ from typing import Any, Final
 from ocpp_bridge.wire.rpc import CONNECTION_LOST
 from ocpp_bridge.wire.schemas import Payload
 
+UNSAYABLE: Final = "Unsayable"  # the failure of a call that the version of the link has no words for: another attempt says no more
 ONCE: Final = frozenset({"NotifyEvent"})  # kept, but not sent again once the CSMS had it in whatever way
 KEPT_MAXIMUM: Final = 20_000  # about 20 MB of events: weeks offline. Beyond it, Updated events are thinned out from the middle
 
@@ -96,7 +97,7 @@ class Outbox:
             return call
         if code == CONNECTION_LOST:
             call.attempts -= 1  # being offline is no attempt
-        elif call.action in ONCE or call.attempts >= self.attempts:
+        elif code == UNSAYABLE or call.action in ONCE or call.attempts >= self.attempts:
             self.discarded += 1
             self.news.append(call.number)
             return call

@@ -9,6 +9,7 @@ from ocpp_bridge.outlet import OutletBackend
 from ocpp_bridge.smart import local
 from ocpp_bridge.smart.charging import SETTLING
 from ocpp_bridge.smart.periods import INSTEAD
+from ocpp_bridge.wire.dialects import written
 from ocpp_bridge.wire.outbox import KEPT_MAXIMUM, Call, Outbox
 from ocpp_bridge.wire.rpc import Refusal
 from ocpp_bridge.wire.schemas import check
@@ -86,7 +87,8 @@ class Played:
             self.bridge.tick(self.now)
             while calls := self.bridge.calls(self.now):
                 for call in calls:
-                    check(self.charger.version, call.action, "Request", call.payload)
+                    version = self.charger.version
+                    check(version, call.action, "Request", written(version, call.action, "Request", call.payload))
                     self.sent.append(call)
                     answer = self.answers.get(call.action, {})
                     if "currentTime" in answer:
@@ -1232,7 +1234,8 @@ def test_on_a_201_link_everything_fits_that_version():
     p.run()
     p.answers["NotifyEVChargingNeeds"] = {"status": "Processing"}
     p.arrive()  # every call is held against the schema of 2.0.1
-    needs = p.calls("NotifyEVChargingNeeds")[0]["chargingNeeds"]
+    [needs] = p.calls("NotifyEVChargingNeeds")
+    needs = written("ocpp2.0.1", "NotifyEVChargingNeeds", "Request", needs)["chargingNeeds"]
     assert needs["requestedEnergyTransfer"] == "DC"
     assert needs["dcChargingParameters"]["evMaxPower"] == 11_000
     assert p.facts(Authorized)[0].energy_transfer == ("DC", "MCS", "DC_BPT", "MCS_BPT", "AC_BPT")  # as this CSMS said

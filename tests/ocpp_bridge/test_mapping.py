@@ -18,6 +18,7 @@ from ocpp_bridge.model import mapping
 from ocpp_bridge.model.contract import PEM_MAXIMUM, chain_hash_data, pem, proof, token
 from ocpp_bridge.smart.periods import Composite, Outlet, Period
 from ocpp_bridge.smart.profiles import Profiles
+from ocpp_bridge.wire.dialects import written
 from ocpp_bridge.wire.schemas import check
 from ocpp_bridge.wire.times import epoch, timestamp
 from secc.station import EVReported, Limits, MeterReading, ScheduleChosen, ServiceSelected
@@ -28,6 +29,13 @@ from v2g.iso20.services import SERVICES
 from v2gkit.csms.steering import Strategy, needs_of, selling, steering
 
 
+def older(action, payload):
+    """A request as a link of 2.0.1 tells it, held against its schema."""
+    said = written("ocpp2.0.1", action, "Request", payload)
+    check("ocpp2.0.1", action, "Request", said)
+    return said
+
+
 def wish(service="DC_BPT", control="Dynamic", needs=NEEDS, limits=LIMITS, car=None):
     return mapping.Wish(needs, ServiceSelected(0.0, service, control, "SECC"), limits, ("DC", "DC_BPT"), car)
 
@@ -36,7 +44,7 @@ def wish(service="DC_BPT", control="Dynamic", needs=NEEDS, limits=LIMITS, car=No
 
 
 def test_needs_are_what_car_and_evse_can_both_do():
-    said = mapping.needs_of(1, wish(limits=Limits(charge_power=7000.0, discharge_power=5000.0, charge_power_minimum=500.0)), "ocpp2.1")
+    said = mapping.needs_of(1, wish(limits=Limits(charge_power=7000.0, discharge_power=5000.0, charge_power_minimum=500.0)))
     check("ocpp2.1", "NotifyEVChargingNeeds", "Request", said)
     charging, v2x = said["chargingNeeds"], said["chargingNeeds"]["v2xChargingParameters"]
     assert (v2x["maxChargePower"], v2x["minChargePower"], v2x["maxDischargePower"]) == (7000.0, 500.0, 5000.0)
@@ -51,17 +59,17 @@ CAR = Limits(charge_current=300, discharge_current=80, charge_current_minimum=2,
 
 def test_currents_and_voltages_are_told_where_car_and_evse_meet():
     evse = Limits(50_000, 0, 50_000, 0, 125, 1, 125, 3, 920, 150)
-    v2x = mapping.needs_of(1, wish(limits=evse, car=CAR), "ocpp2.1")["chargingNeeds"]["v2xChargingParameters"]
+    v2x = mapping.needs_of(1, wish(limits=evse, car=CAR))["chargingNeeds"]["v2xChargingParameters"]
     assert (v2x["minVoltage"], v2x["maxVoltage"]) == (200, 500)
     assert (v2x["minChargeCurrent"], v2x["maxChargeCurrent"]) == (2, 125)
     assert (v2x["minDischargeCurrent"], v2x["maxDischargeCurrent"]) == (3, 80)
-    older = mapping.needs_of(1, wish(limits=evse, car=CAR), "ocpp2.0.1")["chargingNeeds"]["dcChargingParameters"]
-    assert (older["evMaxCurrent"], older["evMaxVoltage"]) == (125, 500)
+    other = older("NotifyEVChargingNeeds", mapping.needs_of(1, wish(limits=evse, car=CAR)))["chargingNeeds"]["dcChargingParameters"]
+    assert (other["evMaxCurrent"], other["evMaxVoltage"]) == (125, 500)
 
 
 @pytest.mark.parametrize("service", [name for name, row in SERVICES.items() if row.mains])
 def test_a_car_on_the_mains_is_told_in_watts_alone(service):
-    v2x = mapping.needs_of(1, wish(service, car=CAR), "ocpp2.1")["chargingNeeds"]["v2xChargingParameters"]
+    v2x = mapping.needs_of(1, wish(service, car=CAR))["chargingNeeds"]["v2xChargingParameters"]
     assert v2x["maxChargePower"] == 11_000
     assert not [name for name in v2x if "Current" in name or "Voltage" in name]
 
@@ -71,13 +79,12 @@ def test_a_car_on_the_mains_is_told_in_watts_alone(service):
     [("AC", 1, "AC_single_phase"), ("AC", 3, "AC_three_phase"), ("AC_BPT", 3, "AC_BPT"), ("DC", 3, "DC"), ("DC_BPT", 1, "DC_BPT")],
 )
 def test_every_service_has_its_energy_transfer(service, phases, name):
-    assert mapping.transfers([service], phases, "ocpp2.1") == [name]
+    assert mapping.transfers([service], phases) == [name]
     assert service in mapping.services([name, "WPT"])
 
 
 def test_services_that_share_a_name_of_ocpp_are_said_once_and_come_back_together():
-    assert mapping.transfers(["DC", "MCS", "DC_BPT", "MCS_BPT"], 3, "ocpp2.1") == ["DC", "DC_BPT"]
-    assert mapping.transfers(["DC", "MCS", "DC_BPT", "MCS_BPT"], 3, "ocpp2.0.1") == ["DC"]
+    assert mapping.transfers(["DC", "MCS", "DC_BPT", "MCS_BPT"], 3) == ["DC", "DC_BPT"]
     assert mapping.services(["DC"]) == ("DC", "MCS")  # leave to charge is no leave to discharge
     assert mapping.services(["DC_BPT"]) == ("DC_BPT", "MCS_BPT")
 
@@ -85,23 +92,28 @@ def test_services_that_share_a_name_of_ocpp_are_said_once_and_come_back_together
 @pytest.mark.parametrize("service", SERVICES)
 @pytest.mark.parametrize("version", ["ocpp2.1", "ocpp2.0.1"])
 def test_needs_of_every_service_are_valid_in_both_versions(service, version):
-    check(version, "NotifyEVChargingNeeds", "Request", mapping.needs_of(1, wish(service), version))
+    check(
+        version,
+        "NotifyEVChargingNeeds",
+        "Request",
+        written(version, "NotifyEVChargingNeeds", "Request", mapping.needs_of(1, wish(service))),
+    )
 
 
 def test_a_field_is_told_in_watts_alone():
     limits = replace(LIMITS, charge_current=75.0, voltage=500.0)  # the current is that of the coil on the ground
-    said = mapping.needs_of(1, replace(wish("WPT"), limits=limits), "ocpp2.1")["chargingNeeds"]
+    said = mapping.needs_of(1, replace(wish("WPT"), limits=limits))["chargingNeeds"]
     assert said["requestedEnergyTransfer"] == "WPT"
     assert said["v2xChargingParameters"]["maxChargePower"] == 11_000
     assert not [name for name in said["v2xChargingParameters"] if "Current" in name or "Voltage" in name]
-    older = mapping.needs_of(1, replace(wish("WPT"), limits=limits), "ocpp2.0.1")["chargingNeeds"]
-    assert older["requestedEnergyTransfer"] == "DC"  # 2.0.1 has no word for it
-    assert (older["dcChargingParameters"]["evMaxPower"], older["dcChargingParameters"]["evMaxCurrent"]) == (11_000, 22)
-    assert "acChargingParameters" not in older
+    other = older("NotifyEVChargingNeeds", mapping.needs_of(1, replace(wish("WPT"), limits=limits)))["chargingNeeds"]
+    assert other["requestedEnergyTransfer"] == "DC"  # 2.0.1 has no word for it
+    assert (other["dcChargingParameters"]["evMaxPower"], other["dcChargingParameters"]["evMaxCurrent"]) == (11_000, 22)
+    assert "acChargingParameters" not in other
 
 
 def test_a_csms_reads_the_needs_as_the_station_meant_them():
-    read = needs_of(mapping.needs_of(1, wish(), "ocpp2.1"))
+    read = needs_of(mapping.needs_of(1, wish()))
     for name in ("departure", "energy_target", "energy_maximum", "energy_minimum", "v2x_maximum", "v2x_minimum", "charge_maximum"):
         assert getattr(read, name) == getattr(NEEDS, name)
     assert read.bidirectional
@@ -113,7 +125,7 @@ def sold(*prices, power=9_000.0, start=WALL, currency="EUR"):
 
 
 def test_a_csms_is_told_what_a_car_offers_to_give_back():
-    said = mapping.needs_of(1, wish(control="Scheduled", needs=replace(NEEDS, energy_offer=sold(0.30, 0.45))), "ocpp2.1")
+    said = mapping.needs_of(1, wish(control="Scheduled", needs=replace(NEEDS, energy_offer=sold(0.30, 0.45))))
     check("ocpp2.1", "NotifyEVChargingNeeds", "Request", said)
     own = said["chargingNeeds"]["evEnergyOffer"]
     assert own == {
@@ -128,15 +140,14 @@ def test_a_csms_is_told_what_a_car_offers_to_give_back():
             ],
         },
     }
-    assert "evEnergyOffer" not in mapping.needs_of(1, wish(), "ocpp2.1")["chargingNeeds"]
-    older = mapping.needs_of(1, wish(needs=replace(NEEDS, energy_offer=sold(0.30))), "ocpp2.0.1")
-    check("ocpp2.0.1", "NotifyEVChargingNeeds", "Request", older)
-    assert "evEnergyOffer" not in older["chargingNeeds"]
+    assert "evEnergyOffer" not in mapping.needs_of(1, wish())["chargingNeeds"]
+    other = older("NotifyEVChargingNeeds", mapping.needs_of(1, wish(needs=replace(NEEDS, energy_offer=sold(0.30)))))
+    assert "evEnergyOffer" not in other["chargingNeeds"]
 
 
 @pytest.mark.parametrize("own", [sold(), sold(0.3, power=None), sold(power=None), sold(0.3, power=0.0)])
 def test_an_offer_of_nothing_is_told_as_one_of_no_power(own):
-    said = mapping.needs_of(1, wish(needs=replace(NEEDS, energy_offer=own)), "ocpp2.1")
+    said = mapping.needs_of(1, wish(needs=replace(NEEDS, energy_offer=own)))
     check("ocpp2.1", "NotifyEVChargingNeeds", "Request", said)
     read = needs_of(said).energy_offer
     assert read.asked("EUR", [WALL], [WALL + 60])[0][0] == 0.0
@@ -150,7 +161,7 @@ steps = st.lists(st.tuples(st.integers(1, 0xFFFF_FFFF), st.floats(0, 1e6).map(la
 def test_any_offer_of_a_car_is_valid_and_read_as_it_was_meant(powers, prices, start, currency):
     series = [Series(float(start), tuple(Step(float(duration), value) for duration, value in each)) for each in (powers, prices)]
     own = EnergyOffer(*series, currency).joined()
-    said = mapping.needs_of(1, wish(needs=replace(NEEDS, energy_offer=own)), "ocpp2.1")
+    said = mapping.needs_of(1, wish(needs=replace(NEEDS, energy_offer=own)))
     check("ocpp2.1", "NotifyEVChargingNeeds", "Request", said)
     assert len(json.dumps(said)) < 40_000
     read = needs_of(said).energy_offer
@@ -185,20 +196,20 @@ def test_a_power_by_a_setpoint_of_the_csms_is_told_as_a_setpoint():
     central = Period(setpoint=5000.0, mode="CentralSetpoint")
     periods = (WALL + 0.4, central), (WALL + 60.0, replace(central, mode="CentralFrequency")), (WALL + 120.0, Period())
     lead = Composite(WALL + 0.4, WALL + 180.0, periods)
-    said = mapping.chosen_of(1, ScheduleChosen(0.0, profile, 1), 7, WALL, "ocpp2.1", lead)
+    said = mapping.chosen_of(1, ScheduleChosen(0.0, profile, 1), 7, lead)
     check("ocpp2.1", "NotifyEVChargingSchedule", "Request", said)
     assert said["chargingSchedule"]["chargingSchedulePeriod"] == [
         {"startPeriod": 0, "limit": 5000.0, "setpoint": 5000.0, "operationMode": "CentralSetpoint"},
         {"startPeriod": 60, "limit": 0.0, "dischargeLimit": -4000.0, "setpoint": -4000.0, "operationMode": "CentralFrequency"},
         {"startPeriod": 120, "limit": 3000.0},
     ]
-    old = mapping.chosen_of(1, ScheduleChosen(0.0, profile, 1), 7, WALL, "ocpp2.0.1", lead)
-    check("ocpp2.0.1", "NotifyEVChargingSchedule", "Request", old)
+    old = older("NotifyEVChargingSchedule", said)
+    assert [p["limit"] for p in old["chargingSchedule"]["chargingSchedulePeriod"]] == [5000.0, -4000.0, 3000.0]
 
 
 def test_the_cars_profile_is_told_with_its_discharges():
     profile = Series(WALL, (Step(60.0, 5000.0), Step(30.0, -4000.0), Step(10.0, 0.0)))
-    said = mapping.chosen_of(1, ScheduleChosen(0.0, profile, 2, False), 7, WALL, "ocpp2.1")
+    said = mapping.chosen_of(1, ScheduleChosen(0.0, profile, 2, False), 7)
     check("ocpp2.1", "NotifyEVChargingSchedule", "Request", said)
     assert (said["selectedChargingScheduleId"], said["powerToleranceAcceptance"]) == (7, False)
     periods = said["chargingSchedule"]["chargingSchedulePeriod"]
@@ -207,20 +218,19 @@ def test_the_cars_profile_is_told_with_its_discharges():
         (60, 0.0, -4000.0),
         (90, 0.0, None),
     ]
-    old = mapping.chosen_of(1, ScheduleChosen(0.0, profile), None, WALL, "ocpp2.0.1")
-    check("ocpp2.0.1", "NotifyEVChargingSchedule", "Request", old)
+    old = older("NotifyEVChargingSchedule", said)
     assert [p["limit"] for p in old["chargingSchedule"]["chargingSchedulePeriod"]] == [5000.0, -4000.0, 0.0]
 
 
 def test_a_schedule_id_that_is_negative_is_not_told():
-    said = mapping.chosen_of(1, ScheduleChosen(0.0, Series.constant(WALL, 60.0, 1.0), 1), -3, WALL, "ocpp2.1")
+    said = mapping.chosen_of(1, ScheduleChosen(0.0, Series.constant(WALL, 60.0, 1.0), 1), -3)
     check("ocpp2.1", "NotifyEVChargingSchedule", "Request", said)
     assert "selectedChargingScheduleId" not in said
 
 
 def test_a_profile_of_2048_entries_fits_the_message():
     profile = Series(WALL, tuple(Step(10.0, float(n % 7) * 100) for n in range(2048)))
-    said = mapping.chosen_of(1, ScheduleChosen(0.0, profile), None, WALL, "ocpp2.1")
+    said = mapping.chosen_of(1, ScheduleChosen(0.0, profile), None)
     check("ocpp2.1", "NotifyEVChargingSchedule", "Request", said)
 
 
@@ -296,7 +306,7 @@ def test_prices_come_with_their_taxes_and_directions():
 @pytest.mark.parametrize("kind", ["prices", "setpoint", "none"])
 @pytest.mark.parametrize("service", ["AC", "DC_BPT"])
 def test_what_the_lab_csms_sends_is_valid(kind, version, service):
-    payload = mapping.needs_of(1, wish(service), version)
+    payload = written(version, "NotifyEVChargingNeeds", "Request", mapping.needs_of(1, wish(service)))
     made = steering(payload, Strategy(kind, setpoint=99_000.0), WALL, "tx", 1, version)
     if kind == "none":
         assert made is None
@@ -309,17 +319,19 @@ def test_what_the_lab_csms_sends_is_valid(kind, version, service):
 
 def test_a_meter_value_says_what_is_known_and_nothing_else():
     names = tuple(mapping.MEASURANDS)
-    assert mapping.meter_value(mapping.Sample(), names, "Trigger", WALL, "ocpp2.1") == []
+    assert mapping.meter_value(mapping.Sample(), names, "Trigger", WALL) == []
     sample = mapping.Sample(MeterReading("M", 10.0, 20.0, WALL), -500.0, 400.0, EVReported(0.0, soc=51.0, energy_target=9.0), -600.0)
     for version in ("ocpp2.1", "ocpp2.0.1"):
-        [value] = mapping.meter_value(sample, names, "Sample.Periodic", WALL, version)
+        [value] = mapping.meter_value(sample, names, "Sample.Periodic", WALL)
         event = {"eventType": "Updated", "timestamp": timestamp(WALL), "triggerReason": "Trigger", "seqNo": 0}
-        check(version, "TransactionEvent", "Request", event | {"transactionInfo": {"transactionId": "t"}, "meterValue": [value]})
-        said = {v["measurand"]: v["value"] for v in value["sampledValue"]}
+        event |= {"transactionInfo": {"transactionId": "t"}, "meterValue": [value]}
+        told = written(version, "TransactionEvent", "Request", event)
+        check(version, "TransactionEvent", "Request", told)
+        said = {v["measurand"]: v["value"] for v in told["meterValue"][0]["sampledValue"]}
         assert said["Energy.Active.Export.Register"] == 20.0
         assert (said["Power.Active.Import"], said["Power.Active.Export"], said["SoC"]) == (0.0, 500.0, 51.0)
         assert ("EnergyRequest.Target" in said) == (version == "ocpp2.1")
-    assert mapping.meter_value(mapping.Sample(power=float("nan")), names, "Trigger", WALL, "ocpp2.1") == []
+    assert mapping.meter_value(mapping.Sample(power=float("nan")), names, "Trigger", WALL) == []
 
 
 # --- contracts ---
@@ -362,32 +374,32 @@ def key_hash(der: bytes) -> str:
 
 def test_hash_data_of_a_contract_names_every_certificate_and_its_issuer():
     certificates, root = chain()
-    data = chain_hash_data(certificates, (root,), "ocpp2.1")
+    data = chain_hash_data(certificates, (root,))
     assert [each["serialNumber"] for each in data] == ["a0b0f", "a0b0e", "a0b0d"]
     assert [each["issuerKeyHash"] for each in data] == [key_hash(certificates[1]), key_hash(certificates[2]), key_hash(root)]
-    payload = {"idToken": token("eMAID", "DE8AA1A2B3C4D5", "ocpp2.1", "EVCC"), "iso15118CertificateHashData": data}
+    payload = {"idToken": token("eMAID", "DE8AA1A2B3C4D5", "EVCC"), "iso15118CertificateHashData": data}
     check("ocpp2.1", "Authorize", "Request", payload)
 
 
 def test_without_root_or_responder_the_certificates_themselves_go():
     certificates, root = chain()
-    assert chain_hash_data(certificates, (), "ocpp2.1") is None
-    sent = proof(certificates, (), "ocpp2.1", centrally=True)
+    assert chain_hash_data(certificates, ()) is None
+    sent = proof(certificates, (), centrally=True)
     assert sent["certificate"].count("BEGIN CERTIFICATE") == 3
     assert base64.b64decode(sent["certificate"].split("-----")[2]) == certificates[0]
-    check("ocpp2.1", "Authorize", "Request", {"idToken": token("eMAID", "x", "ocpp2.1")} | sent)
-    assert proof(certificates, (), "ocpp2.1", centrally=False) == {}
+    check("ocpp2.1", "Authorize", "Request", {"idToken": token("eMAID", "x")} | sent)
+    assert proof(certificates, (), centrally=False) == {}
     silent, root = chain(urls=False)
-    assert "certificate" in proof(silent, (root,), "ocpp2.1", centrally=True)
+    assert "certificate" in proof(silent, (root,), centrally=True)
 
 
 def test_what_does_not_fit_or_is_no_certificate_is_not_sent():
     certificates, _ = chain()
-    assert pem(certificates * 5, "ocpp2.1") is None
-    assert pem((b"nonsense",), "ocpp2.1") is None
-    assert pem((), "ocpp2.1") is None
-    assert chain_hash_data((b"nonsense",), (), "ocpp2.1") is None
-    assert len(pem(certificates, "ocpp2.0.1")) <= PEM_MAXIMUM["ocpp2.0.1"]
+    assert pem(certificates * 5) is None
+    assert pem((b"nonsense",)) is None
+    assert pem(()) is None
+    assert chain_hash_data((b"nonsense",), ()) is None
+    assert len(pem(certificates)) <= PEM_MAXIMUM
 
 
 # --- times ---
