@@ -87,7 +87,11 @@ def prices(schedule: ChargingScheduleType) -> Series | None:
 
 
 def _fee(stack: PriceRuleStackType, power: float) -> float:
-    """The fee of the power range that `power` (W) lies in: a plan counts with the dearest range that the schedule can reach."""
+    """The fee of the power range that `power` (W) lies in: a plan counts with the dearest range that the schedule can reach.
+
+    Ranges that begin below 0 W are those of what the car gives.
+    """
+    power = -power if all(number(rule.PowerRangeStart) < 0 for rule in stack.PriceRule) else power
     reached = [rule for rule in stack.PriceRule if number(rule.PowerRangeStart) <= power] or list(stack.PriceRule[:1])
     return number(max(reached, key=lambda rule: number(rule.PowerRangeStart)).EnergyFee)
 

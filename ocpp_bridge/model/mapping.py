@@ -13,9 +13,10 @@ from typing import Any, Final
 
 from ocpp_bridge.smart.energy_offer import energy_offer_of
 from ocpp_bridge.smart.periods import Composite, Period
+from ocpp_bridge.smart.prices import prices_of
 from ocpp_bridge.wire.dialects import NEUTRAL
 from ocpp_bridge.wire.schemas import Payload
-from ocpp_bridge.wire.times import epoch, timestamp
+from ocpp_bridge.wire.times import timestamp
 from secc.station import (
     AuthorizationRefused,
     Authorized,
@@ -29,12 +30,14 @@ from secc.station import (
 )
 from v2g.energy.needs import Needs
 from v2g.energy.offer import Offer, Tuple
+from v2g.energy.price_schedule import PriceSchedule, Way
 from v2g.energy.series import Series
 from v2g.reasons import Reason
 from v2g.services import SERVICES, services_of
 
 HORIZON: Final = 86_400.0  # s; how far an offer reaches for a car that names no departure
 WIRE_PERIODS: Final = 1024  # of a chargingSchedule
+WAYS: Final[tuple[Way, Way]] = ("in", "out")
 
 # --- energy transfer ---
 
@@ -232,7 +235,9 @@ def tuple_of(id_: int, composite: Composite, schedule: Payload | None, needs: Ne
     periods = [(start, period.bounded(bound)) for start, period in composite.periods]
     charge = [(start, period.limit if (p := period.clamped()) is None else max(p, 0.0)) for start, period in periods]
     discharge = [(start, -period.discharge if (p := period.clamped()) is None else min(p, 0.0)) for start, period in periods]
-    imports, exports = prices_of(schedule or {}, composite.start, composite.until)
+    stated = prices_of(schedule or {})
+    absolute = stated if isinstance(stated, PriceSchedule) else None
+    imports, exports = (None if absolute is None else absolute.series(way, composite.start, composite.until) for way in WAYS)
     giving = in_fewer_steps(Series.from_pairs(discharge, composite.until), needs.max_points)
     gives = any(giving.values)
     return Tuple(
@@ -243,6 +248,8 @@ def tuple_of(id_: int, composite: Composite, schedule: Payload | None, needs: Ne
         import_prices=imports,
         export_prices=exports if gives else None,
         tolerance=(schedule or {}).get("powerTolerance"),
+        stated=stated,
+        tariff=None if absolute is None else absolute.tariff,
     )
 
 
@@ -250,50 +257,6 @@ def offer_of(tuples: list[Tuple], schedules: list[Payload], needs: Needs, until:
     """The offer of tuples, in the currency of the prices in `schedules`; the stay ends at `until` (epoch s)."""
     currencies = [schedule["absolutePriceSchedule"]["currency"] for schedule in schedules if "absolutePriceSchedule" in schedule]
     return Offer(tuple(tuples), currency=currencies[0] if currencies else "EUR", departure=needs.departure, priced_until=until)
-
-
-# --- prices ---
-
-
-def prices_of(schedule: Payload, start: float, until: float) -> tuple[Series | None, Series | None]:
-    """Import and export prices (currency/kWh, taxes on energy included) of an absolutePriceSchedule within [start, until).
-
-    The rule from power 0 upwards is the import price, one for negative power the export price. A price that ends before `until` holds on.
-    """
-    said = schedule.get("absolutePriceSchedule")
-    if said is None:
-        return None, None
-    begin, imports, exports = epoch(said["timeAnchor"]), [], []
-    factor = 1.0 + sum(_tax(rule) for rule in said.get("taxRules", []))
-    for stack in said["priceRuleStacks"]:
-        rules = sorted(stack["priceRule"], key=lambda rule: number(rule["powerRangeStart"]))
-        buying = next((rule for rule in rules if number(rule["powerRangeStart"]) >= 0), rules[-1])
-        selling = next((rule for rule in reversed(rules) if number(rule["powerRangeStart"]) < 0), None)
-        imports.append((begin, number(buying["energyFee"]) * factor))
-        if selling is not None:
-            exports.append((begin, number(selling["energyFee"]) * factor))
-        begin += stack["duration"]
-    return _within(imports, start, until), _within(exports, start, until)
-
-
-def _within(pairs: list[tuple[float, float]], start: float, until: float) -> Series | None:
-    ahead = [pair for pair in pairs if pair[0] < until]
-    if not ahead:
-        return None
-    series = Series.from_pairs([(min(ahead[0][0], start), ahead[0][1]), *ahead[1:]], until)
-    return series.clip(start, until)
-
-
-def _tax(rule: Payload) -> float:
-    added = rule["appliesToEnergyFee"] and not rule.get("taxIncludedInPrice", False)
-    return number(rule["taxRate"]) / 100.0 if added else 0.0
-
-
-def number(rational: Payload) -> float:
-    """An OCPP RationalNumber. Raises ValueError beyond what a price can be."""
-    if abs(rational["exponent"]) > 100 or abs(rational["value"]) > 1e15:
-        raise ValueError("a rational number is out of range")
-    return float(rational["value"] * 10.0 ** rational["exponent"])
 
 
 # --- authorization ---

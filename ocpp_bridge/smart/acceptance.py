@@ -6,13 +6,15 @@ from itertools import pairwise
 from typing import Any, Final
 
 from ocpp_bridge.smart.periods import FOLLOWED, MODES, PHASES, Outlet, beyond
+from ocpp_bridge.smart.prices import SIGNED
 from ocpp_bridge.smart.profiles import DEFAULT, EXTERNAL, RECURRENCE, STATION, TX, Profiles, Rejected
 from ocpp_bridge.wire.schemas import Payload
 from ocpp_bridge.wire.times import epoch
 
 PURPOSES: Final = (TX, DEFAULT, STATION, EXTERNAL)
 CAPS: Final = {STATION: ("ChargingOnly",), EXTERNAL: ("ChargingOnly", "ExternalLimits")}  # modes of what caps and does not steer
-UNSUPPORTED: Final = ("useLocalTime", "randomizedDelay", "limitAtSoC", "minChargingRate", "salesTariff", "priceLevelSchedule")
+UNSUPPORTED: Final = ("useLocalTime", "randomizedDelay", "limitAtSoC", "minChargingRate", "salesTariff", *SIGNED)
+PRICES: Final = ("absolutePriceSchedule", "priceLevelSchedule")
 UNSUPPORTED_IN_PERIODS: Final = ("evseSleep", "preconditioningRequest", "setpointReactive")
 PERIODS_MAXIMUM: Final = 1024  # of a schedule, SmartChargingCtrlr.PeriodsPerSchedule
 PROFILES_MAXIMUM: Final = 100  # SmartChargingCtrlr.Entries: bounds what a CSMS can make us hold
@@ -208,6 +210,16 @@ CHECKS: Final[tuple[tuple[str, str, Callable[[Case], bool]], ...]] = (
         "InvalidSchedule",
         "not supported: " + ", ".join(UNSUPPORTED_IN_PERIODS),
         lambda c: any(value and name.startswith(UNSUPPORTED_IN_PERIODS) for period in c.periods for name, value in period.items()),
+    ),
+    (
+        "InvalidProfile",
+        "a priceScheduleSignature is over a message that the station makes anew",
+        lambda c: "priceScheduleSignature" in c.profile,
+    ),
+    (
+        "InvalidSchedule",
+        "prices belong to a TxProfile",
+        lambda c: c.purpose != TX and any(name in s for s in c.schedules for name in PRICES),
     ),
     ("InvalidValue", "numberPhases is 1 to 3", lambda c: any(not 1 <= period.get("numberPhases", 3) <= 3 for period in c.periods)),
     ("NoPhaseForDC", "phases mean nothing at DC", lambda c: _at_dc(c, _phased)),

@@ -13,11 +13,12 @@ from typing import Any, Final
 
 from ocpp_bridge.blocks import transactions
 from ocpp_bridge.charger import Charger, Evse
-from ocpp_bridge.model.mapping import Wish, chosen_of, needs_of, offer_of, prices_of, tuple_of
+from ocpp_bridge.model.mapping import Wish, chosen_of, needs_of, offer_of, tuple_of
 from ocpp_bridge.smart import steering
 from ocpp_bridge.smart.acceptance import judge
 from ocpp_bridge.smart.periods import Composite
 from ocpp_bridge.smart.planning import composite, end_of, locally, theirs
+from ocpp_bridge.smart.prices import Unsayable, prices_of, told
 from ocpp_bridge.smart.profiles import TX, Rejected
 from ocpp_bridge.wire.outbox import Call
 from ocpp_bridge.wire.schemas import Payload
@@ -157,12 +158,23 @@ def needs_failed(charger: Charger, evse: Evse, call: Call, code: str, now: float
 
 
 def install(charger: Charger, evse: int, profile: Payload, now: float) -> None:
-    """Install a profile for an EVSE (0: all) and let it take effect. Raises `Rejected`, or ValueError for prices that cannot be read."""
+    """Install a profile for an EVSE (0: all) and let it take effect. Raises `Rejected`."""
     judge(evse, profile, {each.id: each.outlet for each in charger.evses.values()}, charger.profiles)
     for schedule in profile["chargingSchedule"]:
-        prices_of(schedule, 0.0, 1.0)
+        _demand_sayable(charger, evse, schedule)
     charger.profiles.install(evse, profile, charger.wall(now))
     profiles_changed(charger, evse, now)
+
+
+def _demand_sayable(charger: Charger, evse: int, schedule: Payload) -> None:
+    """Raise `Rejected` for prices that the car cannot be told, with the name of the field."""
+    try:
+        prices = prices_of(schedule)
+    except Unsayable as error:
+        raise Rejected("InvalidSchedule", str(error)) from None
+    session = charger.evses[evse].session if evse in charger.evses else None
+    if prices is not None and session is not None and session.needs is not None and len(prices.steps) > session.needs.max_points:
+        raise Rejected("TooManyElements", f"the car holds {session.needs.max_points} steps of prices, the schedule has {len(prices.steps)}")
 
 
 def update(charger: Charger, change: Payload, now: float) -> None:
@@ -222,7 +234,7 @@ def ready(charger: Charger, evse: Evse, now: float) -> None:
 
 def _shifted(offered: Tuple, seconds: float) -> Tuple:
     """A tuple by another clock."""
-    times = {name: getattr(offered, name) for name in ("charging", "discharging", "import_prices", "export_prices")}
+    times = {name: getattr(offered, name) for name in ("charging", "discharging", "import_prices", "export_prices", "stated")}
     changes: dict[str, Any] = {name: series.shift(seconds) for name, series in times.items() if series is not None}
     return replace(offered, **changes)
 
@@ -313,16 +325,9 @@ def _other(charger: Charger, evse: Evse, schedules: list[Payload], now: float) -
     assert session.needs is not None
     assert session.selected is not None
     if session.selected.control == "Dynamic":
-        return bool(schedules) and _prices(schedules) != _prices(session.schedules)
-    if session.by_csms != bool(schedules) or len(schedules) != len(session.schedules):
+        return bool(schedules) and told(schedules) != told(session.schedules)
+    if session.by_csms != bool(schedules) or told(schedules) != told(session.schedules):
         return True
     wall, until = charger.wall(now), end_of(charger, session.needs, charger.wall(now))
     fresh = [composite(charger, evse, now, until, place, by_csms=True) for place in range(len(schedules))]
-    return any(
-        new.from_(wall) != old.from_(wall) or a.get("absolutePriceSchedule") != b.get("absolutePriceSchedule")
-        for new, old, a, b in zip(fresh, session.composites, schedules, session.schedules, strict=True)
-    )
-
-
-def _prices(schedules: list[Payload]) -> list[Payload | None]:
-    return [schedule.get("absolutePriceSchedule") for schedule in schedules]
+    return any(new.from_(wall) != old.from_(wall) for new, old in zip(fresh, session.composites, strict=True))

@@ -4,12 +4,13 @@ The car is billed exactly what it was shown: `shown` gives the prices with the d
 """
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from secc.iso20.context import Context
 from secc.iso20.entries import whole
 from v2g.energy.ledger import MICRO
 from v2g.energy.offer import Offer, Tuple
+from v2g.energy.price_schedule import PriceSchedule
 from v2g.energy.series import Series, Step
 from v2g.energy.tab import Tab
 from v2g.energy.tariff import Overstay, Tariff
@@ -60,17 +61,32 @@ def _until(prices: Series, until: float) -> Series:
 # --- absolute ---
 
 
-def absolute(prices: Series | None, offer: Offer, number_: int, known: Context, buys: bool = True) -> AbsolutePriceScheduleType | None:
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """In which currency and under which conditions a schedule sells energy."""
+
+    currency: str
+    tariff: Tariff
+
+
+def terms_of(offered: Tuple, offer: Offer) -> Terms:
+    """The terms of a schedule: its own where it has some, else those of the offer."""
+    stated = offered.stated
+    currency = stated.currency if isinstance(stated, PriceSchedule) else offer.currency
+    return Terms(currency, offer.tariff if offered.tariff is None else offered.tariff)
+
+
+def absolute(prices: Series | None, terms: Terms, number_: int, known: Context, buys: bool = True) -> AbsolutePriceScheduleType | None:
     """Prices per kWh with the tariff, for a message. In a discharging schedule (not `buys`) a price is what a kWh earns, without tariff."""
     if prices is None or known.outlet.pricing != "absolute":
         return None
-    tariff = offer.tariff if buys else Tariff()
+    tariff = terms.tariff if buys else Tariff()
     parking = tariff.parking_fee != 0.0
     return AbsolutePriceScheduleType(
         Id=None if known.given.prices is None else f"price{number_}",
         TimeAnchor=int(prices.start),
         PriceScheduleID=number_,
-        Currency=offer.currency,
+        Currency=terms.currency,
         Language=LANGUAGE,
         PriceAlgorithm=POWER_ALGORITHM,
         MinimumCost=None if tariff.minimum is None else rational(tariff.minimum),
@@ -125,7 +141,7 @@ def _taxes(tariff: Tariff) -> TaxRuleListType | None:
     return TaxRuleListType(
         TaxRule=tuple(
             TaxRuleType(
-                TaxRuleID=place,
+                TaxRuleID=tax.id or place,
                 TaxRuleName=tax.name,
                 TaxRate=rational(tax.rate),
                 TaxIncludedInPrice=tax.included,
@@ -198,17 +214,23 @@ def ranked(price: float, scale: list[float], count: int) -> int:
 
 
 def account_from(known: Context, tuple_id: int | None) -> Tab | None:
-    """The account as the schedule `tuple_id` (None, in Dynamic control: the first) begins now; None where no prices were shown."""
+    """The account as the schedule `tuple_id` (None, in Dynamic control: the first) begins now; None where no prices were shown.
+
+    None also for prices by which nobody can bill here, such as those of several power ranges: a wrong receipt is worse than none.
+    """
     offer, tab = known.service.exchange.offer, known.agreement.tab
     if offer is None or known.outlet.pricing != "absolute":
         return tab
     chosen = offer.tuples[0] if tuple_id is None else offer.chosen(tuple_id)
     if chosen is None or chosen.import_prices is None:
         return tab
-    if tab is None or tab.currency != offer.currency:  # what is owed in two currencies has no sum
-        tab = Tab(known.wall, offer.currency, last=None if tab is None else tab.last)
+    if isinstance(chosen.stated, PriceSchedule) and not chosen.stated.billable:
+        return None
+    terms = terms_of(chosen, offer)
+    if tab is None or tab.currency != terms.currency:  # what is owed in two currencies has no sum
+        tab = Tab(known.wall, terms.currency, last=None if tab is None else tab.last)
     sells = chosen.export_prices if known.agreement.selected.bidirectional else None
-    return replace(tab, tariff=tariff_as_shown(offer.tariff)).priced(chosen.import_prices, sells, max(known.wall, tab.since))
+    return replace(tab, tariff=tariff_as_shown(terms.tariff)).priced(chosen.import_prices, sells, max(known.wall, tab.since))
 
 
 def receipt(tab: Tab | None, known: Context) -> ReceiptType | None:
@@ -226,7 +248,10 @@ def receipt(tab: Tab | None, known: Context) -> ReceiptType | None:
         OccupancyCosts=_cost(owed.parking, tariff.parking_fee) if tariff.parking_fee else None,
         AdditionalServicesCosts=_cost(owed.services, sum(extra.fee for extra in tariff.services)) if tariff.services else None,
         OverstayCosts=_cost(owed.overstay, tariff.overstay[0].fee) if tariff.overstay else None,
-        TaxCosts=tuple(DetailedTaxType(TaxRuleID=place, Amount=money(amount)) for place, amount in enumerate(owed.taxes, 1)),
+        TaxCosts=tuple(
+            DetailedTaxType(TaxRuleID=tax.id or place, Amount=money(amount))
+            for place, (tax, amount) in enumerate(zip(tariff.taxes, owed.taxes, strict=True), 1)
+        ),
     )
 
 

@@ -11,17 +11,20 @@ from secc.claims import PriceSigner
 from secc.iso20.context import Context, Exchange, Reply
 from secc.iso20.entries import fitted_steps, whole
 from secc.iso20.ev_offer import energy_offer
-from secc.iso20.prices import absolute, level, prices_as_shown
+from secc.iso20.prices import absolute, level, prices_as_shown, terms_of
+from secc.iso20.stated import holdable, stated_absolute, stated_levels
 from secc.reserve import Reserve
 from secc.station import Limits, MobilityNeedsSet, NeedsChanged
 from v2g.energy.needs import Needs
 from v2g.energy.offer import Offer, Tuple
+from v2g.energy.price_schedule import PriceLevels, PriceSchedule, Way
 from v2g.energy.series import Series, Step
 from v2g.exi.derive import least
 from v2g.iso20.rational import optional, rational
 from v2g.iso20.sequence import State
 from v2g.iso20.timing import SECC_ONGOING_TIMEOUT
 from v2g.messages.common_messages import (
+    AbsolutePriceScheduleType,
     ChargingScheduleType,
     Dynamic_SEReqControlModeType,
     Dynamic_SEResControlModeType,
@@ -212,6 +215,7 @@ def fitted_offer(offer: Offer, known: Context) -> Offer:
                 discharging=discharging,
                 import_prices=prices_as_shown(each.import_prices, charging, points),
                 export_prices=prices_as_shown(each.export_prices, discharging, points),
+                stated=holdable(each.stated, points),
             )
             for each in offer.tuples
             for charging, discharging in [
@@ -273,13 +277,28 @@ def _tuple(offered: Tuple, offer: Offer, known: Context) -> ScheduleTupleType:
 
 def _schedule(power: Series, prices: Series | None, offered: Tuple, offer: Offer, number_: int, known: Context) -> ChargingScheduleType:
     """Power with its price; where none is known, one level throughout, for cars that insist on one [V2G20-2176]."""
-    stated = absolute(prices, offer, number_, known, buys=power is not offered.discharging)
-    none = known.outlet.pricing == "none" or stated is not None
+    buys = power is not offered.discharging
+    shown, levels = _stated(offered, "in" if buys else "out", number_, known)
+    if shown is None and levels is None:
+        shown = absolute(prices, terms_of(offered, offer), number_, known, buys=buys)
+    if levels is None and shown is None and known.outlet.pricing != "none":
+        levels = level(prices, power, offered, number_, known)
     return ChargingScheduleType(
-        PowerSchedule=_power(power, offered.tolerance, known),
-        AbsolutePriceSchedule=stated,
-        PriceLevelSchedule=None if none else level(prices, power, offered, number_, known),
+        PowerSchedule=_power(power, offered.tolerance, known), AbsolutePriceSchedule=shown, PriceLevelSchedule=levels
     )
+
+
+def _stated(
+    offered: Tuple, way: Way, number_: int, known: Context
+) -> tuple[AbsolutePriceScheduleType | None, PriceLevelScheduleType | None]:
+    """The prices of a schedule that are passed on whole: absolute, or as levels; neither where it has none, or none are told here."""
+    attribute = None if known.given.prices is None else f"price{number_}"
+    match offered.stated if known.outlet.pricing != "none" else None:
+        case PriceSchedule() as prices:
+            return stated_absolute(prices, way, attribute), None
+        case PriceLevels() as prices:
+            return None, stated_levels(prices, attribute)
+    return None, None
 
 
 def _power(power: Series, tolerance: float | None, known: Context) -> PowerScheduleType:
@@ -317,13 +336,17 @@ def _dynamic(known: Context) -> Dynamic_SEResControlModeType:
     target = needs.target_soc if needs is not None and said.target_soc is None else said.target_soc
     least = needs.minimum_soc if needs is not None and said.minimum_soc is None else said.minimum_soc
     prices, charging = first.import_prices, first.charging
-    levels = known.outlet.pricing == "levels" and prices is not None and charging is not None
+    shown, levels = _stated(first, "both", 1, known)
+    if shown is None and levels is None:
+        shown = absolute(prices, terms_of(first, offer), 1, known)
+        if known.outlet.pricing == "levels" and prices is not None and charging is not None:
+            levels = level(prices, charging, first, 1, known)
     return Dynamic_SEResControlModeType(
         DepartureTime=max(0, round(departure - known.wall)) if ours and departure is not None else None,
         MinimumSOC=_percent(least if least is None or target is None else min(least, target)) if ours else None,  # [V2G20-1640]
         TargetSOC=_percent(target) if ours else None,
-        AbsolutePriceSchedule=absolute(prices, offer, 1, known),
-        PriceLevelSchedule=level(prices, charging, first, 1, known) if levels and charging is not None else None,
+        AbsolutePriceSchedule=shown,
+        PriceLevelSchedule=levels,
     )
 
 

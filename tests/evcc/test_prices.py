@@ -14,14 +14,13 @@ from evcc.iso20.offered import offered
 from evcc.iso20.offered import prices as read_prices
 from evcc.iso20.profile import choose
 from secc import station as words
-from secc.iso20.prices import absolute, prices_as_shown, receipt
+from secc.iso20.prices import Terms, absolute, prices_as_shown, receipt
 from tests.evcc.scripted_station import power_schedule, prices, schedule_tuple
 from tests.evcc.test_pair import car
 from tests.evcc.virtual_pair import Pair, outlet
 from tests.secc.scripted import EPOCH, Scripted
 from tests.secc.test_prices import TARIFF
 from v2g.energy.ledger import MICRO, Ledger, Reading, entries_between
-from v2g.energy.offer import Offer
 from v2g.energy.series import Series, Step
 from v2g.energy.tab import Tab
 from v2g.energy.tariff import Tariff
@@ -52,7 +51,7 @@ def chosen(*tuples: Any, departure: float | None = None, energy: float = 20_000.
 
 def test_what_the_station_states_is_what_the_car_reads() -> None:
     known = Scripted(given={"identity": "x"}).session.context
-    stated = absolute(Series.constant(1000.0, 60.0, 0.2), Offer((), tariff=TARIFF), 1, known)
+    stated = absolute(Series.constant(1000.0, 60.0, 0.2), Terms("EUR", TARIFF), 1, known)
     assert stated is not None
     read = conditions(stated)
     assert (read.currency, read.tariff, read.taxes, read.why) == ("EUR", TARIFF, (1, 2), "")
@@ -128,7 +127,7 @@ def test_a_receipt_adds_up_to_the_bill() -> None:
     tab = Tab(known.wall - 7000.0, tariff=TARIFF).priced(Series.constant(known.wall - 7000.0, 1e4, 0.31), None, known.wall - 7000.0)
     tab = tab.read(Reading(known.wall - 7000.0, 0, 0), 5000.0).read(Reading(known.wall - 4000.0, 9_000, 0), 0.0)
     seen = receipt(tab, known)
-    stated = absolute(Series.constant(1000.0, 60.0, 0.31), Offer((), tariff=TARIFF), 1, known)
+    stated = absolute(Series.constant(1000.0, 60.0, 0.31), Terms("EUR", TARIFF), 1, known)
     assert seen is not None
     assert stated is not None
     assert sums_of(seen, conditions(stated)).total == pytest.approx(tab.bill(known.wall).total / MICRO, abs=3e-3)
@@ -148,7 +147,7 @@ def test_what_a_plan_costs_by_the_message_is_what_the_ledger_bills(
     power = Series(start, tuple(Step(float(seconds), float(watt)) for seconds, watt in drawn))
     given_ = Series(start + 0.3, tuple(Step(*one) for one in listed))
     here = prices_as_shown(given_, power, points)
-    stated = absolute(here, Offer(()), 1, Scripted().session.context)
+    stated = absolute(here, Terms("EUR", Tariff()), 1, Scripted().session.context)
     assert stated is not None
     assert len(stated.PriceRuleStacks.PriceRuleStack) <= min(points, 64)
     read = read_prices(cm.ChargingScheduleType(PowerSchedule=power_schedule(int(start), *drawn), AbsolutePriceSchedule=stated))

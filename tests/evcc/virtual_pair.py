@@ -90,7 +90,7 @@ class Pair:
         if self.evcc.ended and not self.station.ended:
             self.station.receive(b"", self.now)
             return True
-        dues = [due for due in (self.evcc.deadline(), self.station.deadline(), *(due for due, _ in self.later)) if due is not None]
+        dues = [due for due in self._dues() if due is not None]
         if self.evcc.ended or not dues:
             return False
         self._count(min(dues))
@@ -99,6 +99,9 @@ class Pair:
         for fact in [fact for due, fact in self.later if due <= self.now]:
             self._tell(fact)
         return True
+
+    def _dues(self) -> tuple[float | None, ...]:
+        return self.evcc.deadline(), self.station.deadline(), *(due for due, _ in self.later)
 
     def _count(self, now: float) -> None:
         """Time goes on: the test's meter counts what the output gives."""

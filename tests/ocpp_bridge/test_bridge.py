@@ -985,9 +985,9 @@ def test_a_number_that_nobody_can_reckon_with_is_refused_not_met_later():
         ],
     }
     schedule = profile()["chargingSchedule"][0] | {"absolutePriceSchedule": prices}
-    with pytest.raises(Refusal) as refused:
-        p.install(chargingSchedule=[schedule])
-    assert refused.value.code == "PropertyConstraintViolation"
+    refused = p.install(chargingSchedule=[schedule])
+    assert refused["statusInfo"]["reasonCode"] == "InvalidSchedule"
+    assert "energyFee" in refused["statusInfo"]["additionalInfo"]
     assert not p.charger.profiles.held
 
 

@@ -284,7 +284,7 @@ def test_what_the_car_is_offered_keeps_to_the_setpoints_and_the_limits_of_the_ev
         assert max(min(power, 0.0), -least) - 1e-6 <= give <= 0
 
 
-def test_prices_come_with_their_taxes_and_directions():
+def test_prices_come_in_both_directions_with_their_taxes_beside():
     stack = {
         "duration": 3600,
         "priceRule": [
@@ -295,11 +295,17 @@ def test_prices_come_with_their_taxes_and_directions():
     tax = {"taxRuleID": 1, "appliesToEnergyFee": True, "appliesToParkingFee": False, "appliesToOverstayFee": False}
     tax |= {"appliesToMinimumMaximumCost": False, "taxRate": {"exponent": 0, "value": 20}}
     said = {"timeAnchor": timestamp(WALL - 1800), "priceRuleStacks": [stack, stack], "taxRules": [tax], "currency": "EUR"}
-    imports, exports = mapping.prices_of({"absolutePriceSchedule": said}, WALL, WALL + 7200)
-    assert (imports.start, imports.until) == (WALL, WALL + 7200)  # the last price holds on
-    assert imports.at(WALL) == pytest.approx(0.36)
-    assert exports.at(WALL) == pytest.approx(0.096)
-    assert mapping.prices_of({}, WALL, WALL + 1) == (None, None)
+    said |= {"priceScheduleID": 7, "language": "en", "priceAlgorithm": "x"}
+    composite = Composite(WALL, WALL + 7200, ((WALL, Period()),))
+    schedule = {"id": 3, "absolutePriceSchedule": said}
+    made = mapping.tuple_of(1, composite, schedule, NEEDS, Limits())
+    assert (made.import_prices.start, made.import_prices.until) == (WALL, WALL + 7200)  # the last price holds on
+    assert made.import_prices.at(WALL) == pytest.approx(0.30)
+    assert made.export_prices.at(WALL) == pytest.approx(0.08)
+    assert made.tariff.energy_tax == pytest.approx(1.2)
+    assert made.stated.id == 7
+    bare = mapping.tuple_of(1, composite, {"id": 3}, NEEDS, Limits())
+    assert (bare.import_prices, bare.export_prices, bare.stated, bare.tariff) == (None, None, None, None)
 
 
 @pytest.mark.parametrize("version", ["ocpp2.1", "ocpp2.0.1"])

@@ -32,6 +32,7 @@ class Tax:
     parking: bool = True
     overstay: bool = True
     bounds: bool = False  # also on what minimum or maximum cost add or take away
+    id: int | None = None  # by which a bill refers to it; None: its place in the tariff
 
     def __post_init__(self) -> None:
         _demand(0 <= self.rate <= 1_000, f"the tax {self.name!r} has a rate of {self.rate} %; give 0 to 1000")
