@@ -18,6 +18,8 @@ from typing import Any
 from unittest import mock
 
 from evcc.iso20.quirks import QUIRKS
+from ocpp_bridge.model.variables import STATION
+from ocpp_bridge.table import BLOCKS
 from ocpp_bridge.wire.dialects import CUT, ITEMS, REPLACED, SPARED, shape
 from ocpp_bridge.wire.schemas import actions
 from tests import rooms
@@ -177,6 +179,20 @@ def service_table() -> str:
     return table(heads, lines)
 
 
+def variable_table() -> str:
+    """Each variable of the OCPP device model: what kind of value, what it begins with, whether it may be set, and who requires it."""
+    heads = ("variable", "of", "type", "unit", "at first", "set by the CSMS", "required by")
+    lines = []
+    for row in [*STATION, *(row for block in BLOCKS for row in block.variables)]:
+        name = f"{row.component}.{row.variable}" + (f"[{row.instance}]" if row.instance else "")
+        others = [each for each in row.attributes if each != "Actual"]
+        kind = row.type + (f" ({', '.join(others)} too)" if others else "")
+        settable = "no" if row.rule is None else "after a reset" if row.reboot else "never read" if row.secret else "yes"
+        place = "connector" if row.connector else "EVSE" if row.each else "station"
+        lines.append((code(name), place, kind, row.unit, code(row.value), settable, row.required))
+    return table(heads, sorted(lines))
+
+
 # --- the command line ---
 
 
@@ -294,6 +310,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "deviations": deviation_table,
     "services": service_table,
     "payload-types": payload_table,
+    "variables": variable_table,
     "commands": command_table,
     "exit-codes": exit_table,
     "extras": extra_table,
@@ -302,7 +319,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "requirements": requirement_table,
     "dialects": dialect_table,
 }
-AT_BUILD = {"requirements"}
+AT_BUILD = {"requirements", "variables"}
 """Tables that every second commit changes: they are printed when the site is built, so that no document is stale in between."""
 
 

@@ -2,6 +2,13 @@
 
 requests   what the CSMS may call, by action          answers, failures   what becomes of our own calls, by action
 due, tick  the block's timers                         restore             what it kept over a restart of the process
+variables  rows of the device model, declared where they are read            changed   told of each that the CSMS has set
+
+A variable that a block's code reads is a row of that block: `Block(variables=(Row("TxCtrlr", "Something", "10", NUMBER, WHOLE),))`, read by
+`charger.variables.number("TxCtrlr.Something")` (`yes`, `words`, `[...]`). With a `rule` the CSMS may set it, and what it set survives a
+restart; nothing else is to be done. A row that only the station sets has no rule: `charger.variables["Component", "Variable", "", evse] =
+"…"`. What must happen at once when it is set, not only where it is read next, is done by `changed`. `begin` fills in what depends on the
+station, before anything else happens.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ocpp_bridge.charger import Charger, Evse
+from ocpp_bridge.model.variables import Key, Row
 from ocpp_bridge.wire.outbox import Call
 from ocpp_bridge.wire.schemas import Payload
 
@@ -29,6 +37,14 @@ def _forgetful(charger: Charger, kept: Mapping[str, Any]) -> None:
     pass
 
 
+def _indifferent(charger: Charger, key: Key, now: float) -> None:
+    pass
+
+
+def _ready(charger: Charger) -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
     """One functional block. `due` is the monotonic time (s) at which `tick` must be called at the latest, None for never."""
@@ -40,6 +56,9 @@ class Block:
     tick: Callable[[Charger, float], None] = _idle
     keeps: str = ""  # the first part of the names under which it keeps values (`Charger.keep`): "profile" for "profile/7"
     restore: Callable[[Charger, Mapping[str, Any]], None] = _forgetful  # given {name: value} of what it kept, before anything else happens
+    variables: tuple[Row, ...] = ()
+    changed: Callable[[Charger, Key, float], None] = _indifferent  # given each variable that the CSMS has set, now or before a restart
+    begin: Callable[[Charger], None] = _ready
 
 
 def no(reason: str, text: str = "", status: str = "Rejected") -> Payload:

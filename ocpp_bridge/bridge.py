@@ -43,6 +43,7 @@ class Bridge:
 
     def __init__(self, charger: Charger) -> None:
         self.charger = charger
+        table.declare(charger)
 
     # --- sessions and hardware ---
 
@@ -63,9 +64,7 @@ class Bridge:
         everything = ("EVConnected", "Authorized", "PowerPathClosed", "EnergyTransfer", "DataSigned")
         transactions.end(self.charger, place, everything, "EVDeparted", "EVDisconnected", now, "Idle")
         tell_status(self.charger, place, place.resting, now)
-        for key in self.charger.variables.rows:
-            if key[0] == "ConnectedEV" and key[3] == evse:
-                self.charger.variables[key] = "false" if key[1] == "Available" else ""
+        self.charger.variables.empty("ConnectedEV", evse)
 
     def out_of_service(self, evse: int, reason: str, now: float) -> None:
         """Note why the outlet serves nobody, empty: it serves again. The CSMS is told (Faulted) at once, whether a car is there or not."""
@@ -268,6 +267,7 @@ class Bridge:
         self.charger.kept |= kept
         for block in table.BLOCKS:
             block.restore(self.charger, {name: value for name, value in kept.items() if name.partition("/")[0] == block.keeps})
+        table.settle(self.charger, 0.0)
 
     def changes(self) -> dict[str, Any]:
         """Take the kept values that have changed since, by name, for the store; None: forgotten."""
@@ -292,6 +292,8 @@ class Bridge:
         """Note that the reset is done: BootNotification is sent anew."""
         self.charger.reset = ""
         self.charger.boot.status, self.charger.boot.reason, self.charger.boot.due = "", "RemoteReset", now
+        self.charger.variables.written += self.charger.variables.restart()
+        table.settle(self.charger, now)
 
     # --- inside ---
 
@@ -316,6 +318,8 @@ class Bridge:
         if response["interval"] > 0:
             charger.variables["OCPPCommCtrlr.HeartbeatInterval"] = str(response["interval"])
         self._set_clock(call, response, now)
+        for evse in charger.evses.values():
+            evse.told = ""  # a station that has booted tells how all of it is
         self._accepted(now, charger.offline(now))
 
     def _set_clock(self, call: Call, response: Payload, now: float) -> None:
@@ -334,7 +338,9 @@ class Bridge:
         """The station may speak: what was kept goes first, then how things stand."""
         self._arm_heartbeat(now)
         for evse in self.charger.evses.values():
-            tell_status(self.charger, evse, evse.status, now)
+            threshold = self.charger.variables.number("OCPPCommCtrlr.OfflineThreshold")
+            if evse.told != evse.status or away > threshold:  # [B04]
+                tell_status(self.charger, evse, evse.status, now)
             authorization.release(self.charger, evse, now)
             charging.tell_again(self.charger, evse, now)
         self._steer(now)

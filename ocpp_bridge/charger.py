@@ -126,8 +126,10 @@ class Evse:
     profiles_due: float | None = None  # monotonic s, when profiles that have changed take effect
     profiles_applied: float = -math.inf  # monotonic s, when they last did
     operative: bool = True
+    v2x: bool = True  # V2XChargingCtrlr.Enabled: whether any car may discharge here
     faulted: str = ""  # why the outlet serves nobody
     status: str = "Available"
+    told: str = ""  # the status that the CSMS was told last
 
     @property
     def resting(self) -> str:
@@ -143,7 +145,7 @@ class Evse:
     def may_give(self) -> bool:
         """Whether the CSMS lets the car discharge by the service that it has selected: leave may be withdrawn while it does."""
         selected = self.session.selected if self.session is not None else None
-        return self.allowed is None or selected is None or selected.service in self.allowed
+        return self.v2x and (self.allowed is None or selected is None or selected.service in self.allowed)
 
     @property
     def in_watts(self) -> bool:

@@ -47,3 +47,20 @@ def answer(charger: Charger, action: str, payload: Payload, now: float) -> Paylo
         return REQUESTS[action](charger, payload, now)
     except (ValueError, OverflowError) as error:
         raise Refusal("PropertyConstraintViolation", str(error)) from None
+    finally:
+        settle(charger, now)
+
+
+def declare(charger: Charger) -> None:
+    """Give a station the variables of all blocks, and let each fill in what it knows."""
+    for block in BLOCKS:
+        charger.variables.declare(block.variables)
+        block.begin(charger)
+
+
+def settle(charger: Charger, now: float) -> None:
+    """Let the blocks act on the variables that have been set, each once."""
+    keys, charger.variables.written = dict.fromkeys(charger.variables.written), []
+    for key in keys:
+        for block in BLOCKS:
+            block.changed(charger, key, now)

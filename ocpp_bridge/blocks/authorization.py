@@ -8,6 +8,7 @@ from ocpp_bridge.blocks import transactions
 from ocpp_bridge.charger import Charger, Evse
 from ocpp_bridge.model.contract import proof, token
 from ocpp_bridge.model.mapping import objection, services, verdict
+from ocpp_bridge.model.variables import Key
 from ocpp_bridge.smart import steering
 from ocpp_bridge.wire.outbox import Call
 from ocpp_bridge.wire.schemas import Payload
@@ -25,7 +26,9 @@ def authorize(charger: Charger, evse: Evse, want: AuthorizationWanted, now: floa
     """Handle the session's question whether its car may charge: with a contract ask the CSMS at once, else wait for a token."""
     assert evse.session is not None
     evse.session.authorization = want
-    if want.authorization == "PnC":
+    if want.authorization == "PnC" and not charger.variables.yes("ISO15118Ctrlr.PnCEnabled"):
+        _refuse(charger, evse, "the CSMS has switched Plug & Charge off (ISO15118Ctrlr.PnCEnabled)")
+    elif want.authorization == "PnC":
         ask(charger, evse, token("eMAID", want.emaid, want.evccid), now)
     elif not charger.variables.yes("AuthCtrlr.Enabled"):
         grant(charger, evse, NOBODY, Authorized(energy_transfer=_leave(charger, evse, {})), now)
@@ -104,11 +107,14 @@ def go_without_verdict(charger: Charger, evse: Evse, call: Call, code: str, now:
 
 
 def grant(charger: Charger, evse: Evse, shown: Payload, fact: Authorized, now: float) -> None:
-    """Let the car charge (`fact`), and put the token `shown` on the transaction."""
+    """Let the car charge (`fact`), and put the token `shown` on the transaction. Where all that is here would discharge, and it may not,
+    it is refused."""
     assert evse.session is not None
+    if not fact.energy_transfer:
+        _refuse(charger, evse, "nothing that this EVSE has may be chosen without leave to discharge, and there is none")
+        return
     want, evse.session.authorization, evse.session.token = evse.session.authorization, None, shown
-    permitted = fact.energy_transfer
-    evse.allowed = tuple(service for service in permitted if service in evse.services) if permitted else None
+    evse.allowed = tuple(service for service in fact.energy_transfer if service in evse.services)
     charger.tell(evse, fact if want is None else replace(fact, about=want.number))
     trigger = "RemoteStart" if evse.session.remote else "Authorized"
     transactions.begin(charger, evse, ("Authorized",), trigger, now, token=shown)
@@ -120,19 +126,43 @@ def allow(charger: Charger, evse: Evse, transfers: list[str], now: float) -> boo
     It is asked to choose anew where it has not been offered what is allowed now; before power flows, as soon as it does. Its token keeps
     the leave for times without connection. False, and nothing is changed, where this EVSE has none of the services.
     """
-    session, before = evse.session, set(evse.services if evse.allowed is None else evse.allowed)
-    allowed = tuple(service for service in services(transfers) if service in evse.services)
+    session, allowed = evse.session, _bearable(evse, services(transfers))
     if not allowed:
         return False
     if session is not None and session.token is not None and (kept := charger.cache.get(session.token["idToken"])) is not None:
         kept["allowedEnergyTransfer"] = transfers
+    _permit(charger, evse, allowed, now)
+    return True
+
+
+def _permit(charger: Charger, evse: Evse, allowed: tuple[Service, ...], now: float) -> None:
+    session, before = evse.session, set(evse.services if evse.allowed is None else evse.allowed)
     evse.allowed = allowed
     charger.tell(evse, ServicesAllowed(allowed))
     if session is not None and session.selected is not None and (not evse.may_give or set(allowed) - before):
         session.reselect = True
         reselect(charger, evse)
     steering.steer(charger, evse, now)
-    return True
+
+
+def _bearable(evse: Evse, named: tuple[Service, ...]) -> tuple[Service, ...]:
+    """Of these services those that the EVSE has; while V2XChargingCtrlr.Enabled is false none that discharges."""
+    return tuple(service for service in named if service in evse.services and (evse.v2x or not SERVICES[service].bidirectional))
+
+
+def changed(charger: Charger, key: Key, now: float) -> None:
+    """V2XChargingCtrlr.Enabled was set: from now on no car discharges at that EVSE, one that does not at once; or the next one may."""
+    if key[:2] != ("V2XChargingCtrlr", "Enabled"):
+        return
+    evse = charger.evses[key[3]]
+    evse.v2x = charger.variables[key] == "true"
+    if evse.session is None or evse.v2x:
+        return
+    if left := _bearable(evse, evse.services if evse.allowed is None else evse.allowed):
+        _permit(charger, evse, left, now)
+    else:
+        steering.steer(charger, evse, now)
+        transactions.stop(charger, evse, "ReqEnergyTransferRejected", "ChargingStateChanged", "no car may discharge at this EVSE any more")
 
 
 def reselect(charger: Charger, evse: Evse) -> None:
@@ -155,10 +185,16 @@ def _alone(charger: Charger, evse: Evse, shown: Payload, now: float) -> None:
     if may and (cached is not None or variables.yes("AuthCtrlr.OfflineTxForUnknownIdEnabled")):
         grant(charger, evse, shown, Authorized(energy_transfer=_leave(charger, evse, cached or {})), now)
     else:
-        about, session.authorization = session.authorization.number, None
-        kind = Reason.CONTRACT_REFUSED if contract else Reason.CARD_REFUSED
-        why = "the CSMS is not there, and nothing that it said before lets this token charge"
-        charger.tell(evse, AuthorizationRefused(kind, why, about=about))
+        _refuse(charger, evse, "the CSMS is not there, and nothing that it said before lets this token charge")
+
+
+def _refuse(charger: Charger, evse: Evse, why: str) -> None:
+    """Refuse the car that waits for a verdict, in words of our own."""
+    session = evse.session
+    if session is not None and (want := session.authorization) is not None:
+        session.authorization = None
+        kind = Reason.CONTRACT_REFUSED if want.authorization == "PnC" else Reason.CARD_REFUSED
+        charger.tell(evse, AuthorizationRefused(kind, why, about=want.number))
 
 
 def _remembered(charger: Charger, evse: Evse, shown: Payload, now: float) -> Payload | None:
@@ -175,9 +211,9 @@ def _remembered(charger: Charger, evse: Evse, shown: Payload, now: float) -> Pay
 def _leave(charger: Charger, evse: Evse, response: Payload) -> tuple[Service, ...]:
     """What the car may choose by an AuthorizeResponse: where that names nothing we know, charging; discharging needs leave [Q01]."""
     if named := services(response.get("allowedEnergyTransfer", [])):
-        return named
+        return _bearable(evse, named)
     if "allowedEnergyTransfer" not in response and charger.v2x_unasked:
-        return ()
+        return _bearable(evse, evse.services)
     return tuple(service for service in evse.services if not SERVICES[service].bidirectional)
 
 
@@ -203,4 +239,5 @@ BLOCK: Final = Block(
     requests={"NotifyAllowedEnergyTransfer": allowed_energy_transfer, "ClearCache": clear_cache},
     answers={"Authorize": answer_at(take_verdict)},
     failures={"Authorize": failure_at(go_without_verdict)},
+    changed=changed,
 )

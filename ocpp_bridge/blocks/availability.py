@@ -2,8 +2,9 @@
 
 from typing import Final
 
-from ocpp_bridge.block import Block, no
+from ocpp_bridge.block import Block, failure_at, no
 from ocpp_bridge.charger import Charger, Evse
+from ocpp_bridge.wire.outbox import Call
 from ocpp_bridge.wire.schemas import Payload
 from ocpp_bridge.wire.times import timestamp
 
@@ -12,7 +13,8 @@ def tell_status(charger: Charger, evse: Evse, status: str, now: float, *, solici
     """Send StatusNotification with the present status of an EVSE's connector."""
     evse.status = status
     payload = {"timestamp": timestamp(charger.wall(now)), "connectorStatus": status, "evseId": evse.id, "connectorId": 1}
-    charger.call("StatusNotification", payload, evse=evse.id, solicited=solicited)
+    if charger.call("StatusNotification", payload, evse=evse.id, solicited=solicited):
+        evse.told = status
 
 
 def change_availability(charger: Charger, payload: Payload, now: float) -> Payload:
@@ -28,4 +30,12 @@ def change_availability(charger: Charger, payload: Payload, now: float) -> Paylo
     return {"status": "Scheduled" if any(evse.transaction for evse in chosen) else "Accepted"}
 
 
-BLOCK: Final = Block(requests={"ChangeAvailability": change_availability})
+def untold(charger: Charger, evse: Evse, call: Call, code: str, now: float) -> None:
+    """A StatusNotification did not arrive: it is sent once the CSMS is there again."""
+    evse.told = ""
+
+
+BLOCK: Final = Block(
+    requests={"ChangeAvailability": change_availability},
+    failures={"StatusNotification": failure_at(untold)},
+)

@@ -29,7 +29,7 @@ def begin(
         evse.transaction = Transaction(charger.uuid(), charger.wall(now))
         if state is not None:
             evse.transaction.state = state
-        _arm_sampling(charger, evse, now)
+        arm_sampling(charger, evse, now)
         event(charger, evse, "Started", trigger, now, context="Transaction.Begin", **extra)
     elif evse.transaction is not None and (fresh or extra):
         update(charger, evse, trigger, now, state, **extra)
@@ -70,7 +70,7 @@ def update(charger: Charger, evse: Evse, trigger: str, now: float, state: Chargi
 def sample(charger: Charger, evse: Evse, now: float, trigger: str = "MeterValuePeriodic", context: str = "Sample.Periodic") -> None:
     """Send an Updated event with the meter reading of a running transaction."""
     event(charger, evse, "Updated", trigger, now, context=context)
-    _arm_sampling(charger, evse, now)
+    arm_sampling(charger, evse, now)
 
 
 def sample_when_due(charger: Charger, evse: Evse, now: float) -> None:
@@ -100,7 +100,8 @@ def _lacks_first(evse: Evse) -> bool:
     return evse.transaction is not None and not evse.transaction.metered and evse.sample.reading is not None
 
 
-def _arm_sampling(charger: Charger, evse: Evse, now: float) -> None:
+def arm_sampling(charger: Charger, evse: Evse, now: float) -> None:
+    """Begin the interval until the next sample of a running transaction anew, by the present value of the variable."""
     interval = charger.variables.number("SampledDataCtrlr.TxUpdatedInterval")
     evse.sample_due, evse.sampled = charger.clock.wall(now) + interval if interval > 0 else None, now
 

@@ -1,129 +1,16 @@
-"""The device model: what a CSMS may read and set, one row for each variable.
+"""The device model of a station: the present values of its variables, and how a CSMS reads, sets and reports them.
 
-A row with `each` stands for one variable at every EVSE. Numbers, booleans and lists are strings, as on the wire; `rule` says what may be
-set.
+What variables there are is declared by rows (`ocpp_bridge.model.variables`). A row with `each` stands for one variable at every EVSE.
+Numbers, booleans and lists are strings, as on the wire.
 """
 
-import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final
 
+from ocpp_bridge.model.variables import STATION, Key, Row
 from ocpp_bridge.wire.schemas import Payload
-from v2g.services import PROTOCOLS
 
-Key = tuple[str, str, str, int]  # component, variable, instance of the variable, EVSE (0: the station)
-
-BOOLEAN: Final = r"true|false"
-WHOLE: Final = r"[0-9]{1,9}"
-POINTS: Final = ("ParkingBayOccupancy", "EVConnected", "Authorized", "DataSigned", "PowerPathClosed", "EnergyTransfer")
-MEASURANDS: Final = (
-    "Energy.Active.Import.Register", "Energy.Active.Export.Register", "Power.Active.Import", "Power.Active.Export", "SoC",
-    "EnergyRequest.Target", "EnergyRequest.Minimum", "EnergyRequest.Maximum", "Power.Active.Setpoint", "Voltage",
-)  # fmt: skip
-METERED: Final = ",".join(MEASURANDS[:5])
-
-
-def list_of(words: Iterable[str]) -> str:
-    """The pattern of a comma-separated list of these words."""
-    any_of = "|".join(re.escape(word) for word in words)
-    return rf"(?:(?:{any_of})(?:,(?:{any_of}))*)?"
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """The declaration of a variable. `rule` is the pattern of values that may be set; without it the variable is read-only."""
-
-    component: str
-    variable: str
-    value: str
-    type: str = "string"
-    rule: str | None = None
-    unit: str = ""
-    instance: str = ""
-    each: bool = False  # one at every EVSE
-    secret: bool = False  # may be set, never read
-
-    def at(self, evse: int) -> Key:
-        """The key of the variable at an EVSE."""
-        return self.component, self.variable, self.instance, evse
-
-
-FLAG, NUMBER, LIST = "boolean", "integer", "MemberList"
-ROWS: Final[tuple[Row, ...]] = (
-    Row("ISO15118Ctrlr", "Enabled", "true", FLAG),
-    Row("ISO15118Ctrlr", "PnCEnabled", "true", FLAG, BOOLEAN),
-    Row("ISO15118Ctrlr", "CentralContractValidationAllowed", "true", FLAG, BOOLEAN),
-    Row("ISO15118Ctrlr", "ContractValidationOffline", "true", FLAG, BOOLEAN),
-    Row("ISO15118Ctrlr", "ContractCertificateInstallationEnabled", "true", FLAG, BOOLEAN),
-    Row("ISO15118Ctrlr", "RequestMeteringReceipt", "false", FLAG, BOOLEAN),
-    Row("ISO15118Ctrlr", "Problem", "false", FLAG),
-    Row("ISO15118Ctrlr", "MaxScheduleEntries", "1024", NUMBER),
-    Row("ISO15118Ctrlr", "ServiceRenegotiationSupport", "true", FLAG),
-    *(Row("ISO15118Ctrlr", "ProtocolSupported", each, instance=str(number)) for number, each in enumerate(PROTOCOLS, 1)),
-    Row("V2XChargingCtrlr", "Available", "true", FLAG, each=True),
-    Row("V2XChargingCtrlr", "Enabled", "true", FLAG, BOOLEAN, each=True),
-    Row("V2XChargingCtrlr", "SupportedEnergyTransferModes", "", LIST, each=True),
-    Row("V2XChargingCtrlr", "SupportedOperationModes", "", LIST, each=True),
-    Row("SmartChargingCtrlr", "Enabled", "true", FLAG),
-    Row("SmartChargingCtrlr", "Entries", "0", NUMBER, instance="ChargingProfiles"),
-    Row("SmartChargingCtrlr", "LimitChangeSignificance", "1", "decimal", r"[0-9]{1,3}(\.[0-9]+)?", unit="Percent"),
-    Row("SmartChargingCtrlr", "PeriodsPerSchedule", "1024", NUMBER),
-    Row("SmartChargingCtrlr", "ProfileStackLevel", "100", NUMBER),
-    Row("SmartChargingCtrlr", "RateUnit", "W,A", LIST),
-    Row("SmartChargingCtrlr", "SupportsFeature", "true", FLAG, instance="DynamicProfiles"),
-    Row("SmartChargingCtrlr", "SupportsFeature", "true", FLAG, instance="MaxOfflineDuration"),
-    Row("SmartChargingCtrlr", "SupportsFeature", "false", FLAG, instance="UseLocalTime"),
-    Row("SmartChargingCtrlr", "SupportsFeature", "false", FLAG, instance="RandomizedDelay"),
-    Row("SmartChargingCtrlr", "SupportsFeature", "false", FLAG, instance="LimitAtSoC"),
-    Row("SmartChargingCtrlr", "SupportsFeature", "false", FLAG, instance="EvseSleep"),
-    Row("TxCtrlr", "TxStartPoint", "EVConnected", LIST, list_of(POINTS)),
-    Row("TxCtrlr", "TxStopPoint", "EVConnected,Authorized", LIST, list_of(POINTS)),
-    Row("TxCtrlr", "StopTxOnInvalidId", "true", FLAG, BOOLEAN),
-    Row("TxCtrlr", "StopTxOnEVSideDisconnect", "true", FLAG),
-    Row("TxCtrlr", "EVConnectionTimeOut", "120", NUMBER, WHOLE, unit="s"),
-    Row("AuthCtrlr", "Enabled", "true", FLAG, BOOLEAN),
-    Row("AuthCtrlr", "AuthorizeRemoteStart", "true", FLAG, BOOLEAN),
-    Row("AuthCtrlr", "LocalAuthorizeOffline", "true", FLAG, BOOLEAN),
-    Row("AuthCtrlr", "OfflineTxForUnknownIdEnabled", "false", FLAG, BOOLEAN),
-    Row("AuthCtrlr", "Autocharge", "false", FLAG, BOOLEAN),  # ours: an EVCCID stands for a token
-    Row("AuthCacheCtrlr", "Enabled", "true", FLAG, BOOLEAN),
-    Row("SampledDataCtrlr", "TxStartedMeasurands", METERED, LIST, list_of(MEASURANDS)),
-    Row("SampledDataCtrlr", "TxUpdatedMeasurands", METERED, LIST, list_of(MEASURANDS)),
-    Row("SampledDataCtrlr", "TxEndedMeasurands", METERED, LIST, list_of(MEASURANDS)),
-    Row("SampledDataCtrlr", "TxUpdatedInterval", "60", NUMBER, WHOLE, unit="s"),
-    Row("OCPPCommCtrlr", "HeartbeatInterval", "86400", NUMBER, r"[1-9][0-9]{0,8}", unit="s"),
-    Row("OCPPCommCtrlr", "WebSocketPingInterval", "60", NUMBER, WHOLE, unit="s"),
-    Row("OCPPCommCtrlr", "MessageTimeout", "30", NUMBER, r"[1-9][0-9]{0,4}", unit="s", instance="Default"),
-    Row("OCPPCommCtrlr", "MessageAttempts", "3", NUMBER, r"[1-9][0-9]?", instance="TransactionEvent"),
-    Row("OCPPCommCtrlr", "MessageAttemptInterval", "30", NUMBER, r"[0-9]{1,5}", unit="s", instance="TransactionEvent"),
-    Row("OCPPCommCtrlr", "RetryBackOffWaitMinimum", "2", NUMBER, r"[0-9]{1,5}", unit="s"),
-    Row("OCPPCommCtrlr", "RetryBackOffRandomRange", "2", NUMBER, r"[0-9]{1,5}", unit="s"),
-    Row("OCPPCommCtrlr", "RetryBackOffRepeatTimes", "5", NUMBER, r"[0-9]{1,2}"),
-    Row("OCPPCommCtrlr", "OfflineThreshold", "60", NUMBER, WHOLE, unit="s"),
-    Row("OCPPCommCtrlr", "NetworkConfigurationPriority", "1", LIST),
-    Row("OCPPCommCtrlr", "ItemsPerMessage", "100", NUMBER, instance="GetReport"),
-    Row("DeviceDataCtrlr", "ItemsPerMessage", "100", NUMBER, instance="GetVariables"),
-    Row("DeviceDataCtrlr", "ItemsPerMessage", "100", NUMBER, instance="SetVariables"),
-    Row("ClockCtrlr", "TimeSource", "Heartbeat", LIST, list_of(("Heartbeat", "NTP", "RealTimeClock"))),
-    Row("SecurityCtrlr", "BasicAuthPassword", "", "string", r"[\x20-\x7e]{16,64}", secret=True),
-    Row("SecurityCtrlr", "SecurityProfile", "1", NUMBER),
-    Row("SecurityCtrlr", "OrganizationName", ""),
-    Row("SecurityCtrlr", "CertificateEntries", "0", NUMBER),
-    Row("EVSE", "Available", "true", FLAG, each=True),
-    Row("EVSE", "ISO15118EvseId", "", each=True),
-    Row("EVSE", "SupplyPhases", "3", NUMBER, each=True),
-    Row("EVSE", "Power", "0", "decimal", unit="W", each=True),
-    Row("EVSE", "DischargePower", "0", "decimal", unit="W", each=True),
-    Row("ConnectedEV", "Available", "false", FLAG, each=True),
-    Row("ConnectedEV", "VehicleId", "", each=True),
-    Row("ConnectedEV", "ProtocolAgreed", "", each=True),
-    Row("ConnectedEV", "StateOfCharge", "", "decimal", unit="Percent", each=True),
-    Row("ConnectedEV", "BatteryCapacity", "", "decimal", unit="Wh", each=True),
-    Row("ConnectedEV", "DepartureTime", "", "dateTime", each=True),
-    Row("ConnectedEV", "Power", "", "decimal", unit="W", each=True),
-    Row("ConnectedEV", "DischargePower", "", "decimal", unit="W", each=True),
-)  # fmt: skip
+CONNECTOR = 1  # the id of the one connector of an EVSE
 
 
 @dataclass(slots=True)
@@ -133,16 +20,29 @@ class DeviceModel:
     evses: tuple[int, ...]
     rows: dict[Key, Row] = field(default_factory=dict)
     values: dict[Key, str] = field(default_factory=dict)
-    changed: Callable[[Key], None] = lambda key: None
+    others: dict[tuple[Key, str], str] = field(default_factory=dict)  # of the attributes Target, MinSet and MaxSet
+    pending: dict[Key, str] = field(default_factory=dict)  # set, but in use only after the next reset
+    written: list[Key] = field(default_factory=list)  # what the CSMS has set since somebody looked
     guards: dict[Key, Callable[[str], tuple[str, str] | None]] = field(default_factory=dict)
     """By variable: takes a value that the rule lets pass, or returns the reason code and the words by which it is refused."""
+    _names: dict[Key, Key] = field(default_factory=dict)  # keys as they are compared: without regard to case
 
     def __post_init__(self) -> None:
-        self.rows = {row.at(evse): row for row in ROWS for evse in (self.evses if row.each else (0,))}
-        self.values = {key: row.value for key, row in self.rows.items()}
+        self.declare(STATION)
+
+    def declare(self, rows: Iterable[Row]) -> None:
+        """Add variables. One that is there keeps its value; AssertionError where it was declared otherwise."""
+        for row in rows:
+            for evse in self.evses if row.each else (0,):
+                key = row.at(evse)
+                assert self.rows.get(key, row) == row, f"{key} is declared twice, and not alike"
+                if key not in self.rows:
+                    self.rows[key] = row
+                    self.values[key] = row.value
+                    self._names[_folded(key)] = key
 
     def __getitem__(self, key: str | Key) -> str:
-        """The value of a variable, by `Component.Variable`, `Component.Variable[Instance]` or its key. KeyError for an unknown one."""
+        """The value in use of a variable, by `Component.Variable`, `Component.Variable[Instance]` or its key. Raises KeyError."""
         return self.values[self.key(key) if isinstance(key, str) else key]
 
     def __setitem__(self, key: str | Key, value: str) -> None:
@@ -152,6 +52,12 @@ class DeviceModel:
             raise KeyError(place)
         self.values[place] = value
 
+    def attribute(self, key: Key, kind: str, value: str) -> None:
+        """Set another attribute (Target, MinSet, MaxSet) of a variable from within the station. KeyError where it has none."""
+        if kind == "Actual" or kind not in self.rows[key].attributes:
+            raise KeyError((key, kind))
+        self.others[key, kind] = value
+
     @staticmethod
     def key(text: str, evse: int = 0) -> Key:
         """The key of a variable from the text `Component.Variable[Instance]`."""
@@ -159,45 +65,105 @@ class DeviceModel:
         variable, _, instance = rest.rstrip("]").partition("[")
         return component, variable, instance, evse
 
-    def yes(self, text: str) -> bool:
+    def yes(self, text: str, evse: int = 0) -> bool:
         """Whether a boolean variable is true."""
-        return self[text] == "true"
+        return self[self.key(text, evse)] == "true"
 
-    def number(self, text: str) -> float:
+    def number(self, text: str, evse: int = 0) -> float:
         """The value of a numeric variable as a float."""
-        return float(self[text])
+        return float(self[self.key(text, evse)])
 
     def words(self, text: str) -> tuple[str, ...]:
         """The members of a variable that is a comma-separated list."""
         return tuple(filter(None, self[text].split(",")))
 
+    def empty(self, component: str, evse: int) -> None:
+        """Forget what a component at an EVSE says: its flags are false, everything else is empty."""
+        for key, row in self.rows.items():
+            if key[0] == component and key[3] == evse:
+                self.values[key] = "false" if row.type == "boolean" else ""
+        self.others = {place: value for place, value in self.others.items() if (place[0][0], place[0][3]) != (component, evse)}
+
+    # --- over restarts ---
+
+    def kept(self, key: Key) -> tuple[str, str]:
+        """The name under which a variable that was set is kept, and its value."""
+        component, variable, instance, evse = key
+        name = f"variable/{evse}/{component}.{variable}" + (f"[{instance}]" if instance else "")
+        return name, self.pending.get(key, self.values[key])
+
+    def recall(self, kept: Mapping[str, str]) -> list[str]:
+        """Take kept values back into use. Returns a line for each that cannot be: the variable is gone, or takes no such value any more."""
+        complaints = []
+        for name, value in kept.items():
+            _, evse, text = name.split("/", 2)
+            key = self.key(text, int(evse))
+            why = self.rows[key].objection(value) if key in self.rows else "there is no such variable any more"
+            if why:
+                complaints.append(f"{text} was set to {value!r}, which is not taken back: {why}")
+            else:
+                self.values[key] = value
+                self.written.append(key)
+        return complaints
+
+    def restart(self) -> list[Key]:
+        """Take what was set for the time after a reset into use. Returns the variables that this concerns."""
+        self.values |= self.pending
+        keys = list(self.pending)
+        self.pending.clear()
+        return keys
+
     # --- the CSMS reads and sets ---
+
+    def find(self, asked: Payload) -> tuple[str, Key | None]:
+        """The variable that {component, variable} names, without regard to case: Accepted and its key, or why there is none."""
+        component, variable = asked["component"], asked["variable"]
+        place = component.get("evse", {})
+        named = _folded((component["name"], variable["name"], variable.get("instance", ""), place.get("id", 0)))
+        key = self._names.get(named)
+        connector = CONNECTOR if key is not None and self.rows[key].connector else None
+        if key is not None and "instance" not in component and place.get("connectorId") == connector:
+            return "Accepted", key
+        same = [other for other in self.rows if other[0].casefold() == named[0] and other[3] == named[3]]
+        known = any(place.get("connectorId") == (CONNECTOR if self.rows[other].connector else None) for other in same)
+        return ("UnknownVariable" if known and "instance" not in component else "UnknownComponent"), None
 
     def read(self, asked: Payload) -> Payload:
         """The getVariableResult to one getVariableData."""
-        status, key = self._found(asked)
+        status, key = self.find(asked)
+        kind = asked.get("attributeType", "Actual")
         result = _echo(asked) | {"attributeStatus": status}
-        if key is not None and self.rows[key].secret:
-            return result | {"attributeStatus": "Rejected"}
-        return result | {"attributeValue": self.values[key]} if key is not None else result
+        if key is None:
+            return result
+        if kind not in self.rows[key].attributes:
+            return result | {"attributeStatus": "NotSupportedAttributeType"}
+        if self.rows[key].secret:
+            return result | {"attributeStatus": "Rejected", "attributeStatusInfo": {"reasonCode": "WriteOnly"}}
+        return result | {"attributeValue": self.shown(key, kind)}
 
     def write(self, asked: Payload) -> Payload:
         """Set a variable as one setVariableData asks, and return the setVariableResult."""
-        status, key = self._found(asked)
-        if key is not None:
-            rule = self.rows[key].rule
-            value = asked["attributeValue"]
-            if rule is None:
-                status = "Rejected"
-            elif not re.fullmatch(rule, value):
-                return _echo(asked) | {"attributeStatus": "Rejected", "attributeStatusInfo": {"reasonCode": "InvalidValue"}}
-            elif (refusal := self._guarded(key, value)) is not None:
-                return _echo(asked) | refused(*refusal)
-            else:
-                if not self.rows[key].secret:  # what nobody may read is kept by whoever uses it
-                    self.values[key] = value
-                self.changed(key)
-        return _echo(asked) | {"attributeStatus": status}
+        status, key = self.find(asked)
+        if key is None:
+            return _echo(asked) | {"attributeStatus": status}
+        row, value, kind = self.rows[key], asked["attributeValue"], asked.get("attributeType", "Actual")
+        if kind not in row.attributes:
+            return _echo(asked) | {"attributeStatus": "NotSupportedAttributeType"}
+        if row.rule is None or kind != "Actual":
+            return _echo(asked) | refused("ReadOnly", "the station alone says what this is")
+        if why := row.objection(value):
+            outside = "below" in why or "above" in why
+            return _echo(asked) | refused("ValueOutOfRange" if outside else "InvalidValue", why)
+        if (refusal := self._guarded(key, value)) is not None:
+            return _echo(asked) | refused(*refusal)
+        if not row.secret:  # what nobody may read is kept by whoever uses it
+            (self.pending if row.reboot else self.values)[key] = value
+        self.written.append(key)
+        return _echo(asked) | {"attributeStatus": "RebootRequired" if row.reboot else "Accepted"}
+
+    def shown(self, key: Key, kind: str = "Actual") -> str:
+        """What a CSMS reads of an attribute: the value that was set last, whether it is in use already or not."""
+        return self.pending.get(key, self.values[key]) if kind == "Actual" else self.others.get((key, kind), "")
 
     def _guarded(self, key: Key, value: str) -> tuple[str, str] | None:
         """Why a value is not taken; a secret that nobody has use for is not, either."""
@@ -205,31 +171,23 @@ class DeviceModel:
             return guard(value)
         return ("UnsupportedParam", "nothing uses it here") if self.rows[key].secret else None
 
-    def _found(self, asked: Payload) -> tuple[str, Key | None]:
-        component, variable = asked["component"], asked["variable"]
-        key = (component["name"], variable["name"], variable.get("instance", ""), component.get("evse", {}).get("id", 0))
-        if asked.get("attributeType", "Actual") != "Actual":
-            return "NotSupportedAttributeType", None
-        if key in self.rows and "instance" not in component:
-            return "Accepted", key
-        known = any(other[0] == key[0] and other[3] == key[3] for other in self.rows)
-        return ("UnknownVariable" if known and "instance" not in component else "UnknownComponent"), None
+    # --- reports ---
 
-    def report(self, settable_only: bool) -> Iterator[Payload]:
-        """The reportData of every variable, or of those alone that may be set."""
+    def report(self, chosen: Callable[[Key, Row], bool]) -> Iterator[Payload]:
+        """The reportData of the chosen variables."""
         for key, row in self.rows.items():
-            if settable_only and row.rule is None:
-                continue
-            attribute: Payload = {
-                "type": "Actual",
-                "mutability": "WriteOnly" if row.secret else "ReadOnly" if row.rule is None else "ReadWrite",
-            }
-            if not row.secret:
-                attribute["value"] = self.values[key]
-            characteristics: Payload = {"dataType": row.type, "supportsMonitoring": False}
-            if row.unit:
-                characteristics["unit"] = row.unit
-            yield _named(key) | {"variableAttribute": [attribute], "variableCharacteristics": characteristics}
+            if chosen(key, row):
+                yield named(key, row) | {
+                    "variableAttribute": [self._attribute(key, row, kind) for kind in row.attributes],
+                    "variableCharacteristics": _characteristics(row),
+                }
+
+    def _attribute(self, key: Key, row: Row, kind: str) -> Payload:
+        settable = row.rule is not None and kind == "Actual"
+        attribute: Payload = {"type": kind, "mutability": "WriteOnly" if row.secret else "ReadWrite" if settable else "ReadOnly"}
+        if settable:
+            attribute["persistent"] = True
+        return attribute if row.secret else attribute | {"value": self.shown(key, kind)}
 
 
 def refused(reason: str, words: str) -> Payload:
@@ -237,12 +195,26 @@ def refused(reason: str, words: str) -> Payload:
     return {"attributeStatus": "Rejected", "attributeStatusInfo": {"reasonCode": reason, "additionalInfo": words[:1024]}}
 
 
-def _named(key: Key) -> Payload:
+def named(key: Key, row: Row) -> Payload:
+    """A variable as OCPP names it: {component, variable}."""
     component, variable, instance, evse = key
+    place = {"id": evse} | ({"connectorId": CONNECTOR} if row.connector else {})
     return {
-        "component": {"name": component} | ({"evse": {"id": evse}} if evse else {}),
+        "component": {"name": component} | ({"evse": place} if evse else {}),
         "variable": {"name": variable} | ({"instance": instance} if instance else {}),
     }
+
+
+def _characteristics(row: Row) -> Payload:
+    said: Payload = {"dataType": row.type, "supportsMonitoring": not row.secret}
+    listed = ",".join(row.values)
+    optional = {"unit": row.unit or None, "minLimit": row.low, "maxLimit": row.high}
+    optional["valuesList"] = listed if 0 < len(listed) <= 1000 else None  # characters that the field has
+    return said | {name: value for name, value in optional.items() if value is not None}
+
+
+def _folded(key: Key) -> Key:
+    return key[0].casefold(), key[1].casefold(), key[2].casefold(), key[3]
 
 
 def _echo(asked: Payload) -> Payload:

@@ -501,7 +501,7 @@ def test_discharging_needs_the_leave_of_the_csms():
     assert p.arrive().facts(Authorized)[0].energy_transfer == ("DC",)
     p = Played(v2x_unasked=True).boot()
     p.answers["Authorize"] = {"idTokenInfo": {"status": "Accepted"}}
-    assert p.arrive().facts(Authorized)[0].energy_transfer == ()
+    assert p.arrive().facts(Authorized)[0].energy_transfer == ("DC", "DC_BPT")
 
 
 def test_a_known_contract_charges_while_the_csms_is_away():
@@ -1103,6 +1103,7 @@ def test_variables_are_read_set_and_refused():
     assert read("TxCtrlr", "Heat")["attributeStatus"] == "UnknownVariable"
     assert read("SecurityCtrlr", "BasicAuthPassword") | {"component": 0, "variable": 0} == {
         "attributeStatus": "Rejected",
+        "attributeStatusInfo": {"reasonCode": "WriteOnly"},
         "component": 0,
         "variable": 0,
     }
@@ -1238,7 +1239,7 @@ def test_on_a_201_link_everything_fits_that_version():
     needs = written("ocpp2.0.1", "NotifyEVChargingNeeds", "Request", needs)["chargingNeeds"]
     assert needs["requestedEnergyTransfer"] == "DC"
     assert needs["dcChargingParameters"]["evMaxPower"] == 11_000
-    assert p.facts(Authorized)[0].energy_transfer == ("DC", "MCS", "DC_BPT", "MCS_BPT", "AC_BPT")  # as this CSMS said
+    assert p.facts(Authorized)[0].energy_transfer == ("DC", "DC_BPT")  # what this CSMS said, of what the EVSE has
     p.bridge.take_plan(p.planned[0], Offer((Tuple(1, charging=Series.constant(WALL, 60.0, 1.0)),)), None, p.now)
     p.want(ScheduleChosen(0.0, Series.constant(WALL, 60.0, -1000.0), 1), PowerStarted(0.0))
     p.bridge.take_reading(1, MeterReading("M", 5.0, 6.0, WALL), -7000.0, 400.0)
