@@ -16,6 +16,9 @@ EXTRAS = {
     "rich": "terminal",
     "shtab": "terminal",
     "prometheus_client": "metrics",
+    "sqlalchemy": "csms",
+    "psycopg": "csms",
+    "nats": "csms",
 }
 
 ALSO = {"ui": "web"}  # extra -> the one that installs the same libraries, under the name of what they are for

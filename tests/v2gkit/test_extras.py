@@ -35,6 +35,7 @@ def without(absent: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         ("secc --no-tls --port 0 --auth EIM --ocpp ws://127.0.0.1:1/ocpp", "ocpp"),
         ("secc --no-tls --port 0 --auth EIM --ui", "ui"),
         ("csms --port 0 --ui", "ui"),
+        ("csms --port 0 --state {}", "ocpp"),
         ("demo --output {}", "energy,ocpp"),
         ("demo --output {} --no-ocpp", "energy"),
         ("secc --no-tls --port 0 --auth EIM --prices {}/prices.csv", "energy"),
@@ -76,11 +77,12 @@ def test_the_doctor_names_every_library_and_its_extra() -> None:
 def test_the_table_is_what_is_declared() -> None:
     extras = DECLARED["project"]["optional-dependencies"]
     names = {"python-pkcs11": "pkcs11", "jsonschema-rs": "jsonschema_rs", "prometheus-client": "prometheus_client"}
-    declared = {}
-    for extra in ("xml", "energy", "ocpp", "web", "hsm", "mqtt", "terminal", "metrics"):
+    names |= {"psycopg[binary]": "psycopg", "nats-py": "nats"}
+    declared: dict[str, str] = {}
+    for extra in ("xml", "energy", "ocpp", "web", "hsm", "mqtt", "terminal", "metrics", "csms"):
         for requirement in extras[extra]:
             name = requirement.partition(">")[0]
-            declared[names.get(name, name)] = extra
+            declared.setdefault(names.get(name, name), extra)  # csms has those of web too
     assert declared == EXTRAS
 
 

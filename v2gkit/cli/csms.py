@@ -31,6 +31,8 @@ EPILOG = """examples:
   v2g csms --passwords stations.txt                            security profile 1: each station has its own, see `v2g pki password`
   v2g csms --cert csms.pem --key csms.key --passwords ...      security profile 2
   v2g csms --cert csms.pem --key csms.key --client-ca ca.pem   security profile 3
+  v2g csms --state state                                       history in a file of that folder, over restarts
+  v2g csms --store postgresql://csms@localhost/csms            history in PostgreSQL
   v2g csms --ui                                                every station in a browser, live
   v2g csms --json                                              one object for each thing that happened
 
@@ -64,6 +66,10 @@ def options(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="hand out the contracts of this certificate directory, judge those that cars show, answer for status",
     )
+    history = parser.add_argument_group("history")
+    where = history.add_mutually_exclusive_group()
+    where.add_argument("--state", type=Path, metavar="DIR", help="keep it in an SQLite file of this folder (default: in memory)")
+    where.add_argument("--store", metavar="URL", help="keep it at sqlite:///FILE or postgresql://USER@HOST/DATABASE (or V2G_CSMS_STORE)")
     link = parser.add_argument_group("security profiles")
     link.add_argument("--passwords", type=Path, metavar="FILE", help="of stations (profiles 1, 2), as `v2g pki password` writes them")
     link.add_argument(
@@ -134,12 +140,16 @@ def _counted(options: argparse.Namespace, say: Say) -> Iterator[tuple[Say, Begun
 
 
 async def _serve(options: argparse.Namespace) -> int:
-    with _counted(options, _print_json if options.json else _print_line) as (say, begun), live.viewing(options) as feed:
-        return await _served(options, say, begun, feed)
+    tell = _print_json if options.json else _print_line
+    with _counted(options, tell) as (say, begun), live.viewing(options) as feed:
+        from v2gkit.csms import setup  # this wants libraries that not everybody has; the help does not
+
+        with setup.archived(options.state, options.store) as store:
+            return await _served(options, say, begun, feed, store)
 
 
-async def _served(options: argparse.Namespace, say: Say, begun: Begun, feed: Feed | None) -> int:
-    from v2gkit.csms import setup  # these want libraries that not everybody has; the help does not
+async def _served(options: argparse.Namespace, say: Say, begun: Begun, feed: Feed | None, store: Any) -> int:
+    from v2gkit.csms import setup
     from v2gkit.csms.server import Csms
 
     loop = asyncio.get_running_loop()
@@ -157,6 +167,7 @@ async def _served(options: argparse.Namespace, say: Say, begun: Begun, feed: Fee
         sample_interval=options.sample_interval,
         pki=setup.pki_of(options.cps, now),
         frames=Desk(feed.text, clock.wall).frame if feed is not None else None,
+        archive=store,
     )
     tls = setup.tls_of(options.cert, options.key, options.client_ca)
     server = await csms.serve(options.host, options.port, tls)

@@ -1,1 +1,1 @@
-"""A CSMS for laboratory and demonstration: stations, certificates, steering."""
+"""A CSMS: stations, history, certificates, steering."""

@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 
 from ocpp_bridge.wire.schemas import Payload, Version
 from pki.certificate import facts, read_pem
-from pki.errors import CertificateError, Kind
+from pki.errors import CertificateError, Kind, StoreError
 from pki.lapses import Lapse
 from pki.profiles import ISO20, Role
 from pki.provisioning import ProvisioningService
@@ -60,6 +61,19 @@ class LabPki:
             response: Any = decode(exi, schema_set("common"))
             answered["remainingContracts"] = response.RemainingContractCertificateChains
         return answered
+
+    def sign(self, request: str, kind: str) -> str:
+        """The chain (PEM, leaf first) for a station's certificate request. Raises ValueError for one that cannot be granted.
+
+        `kind` is OCPP's certificateType. Every kind is issued by the operator's authority with the profile of a station's certificate.
+        """
+        try:
+            asked = x509.load_pem_x509_csr(request.encode())
+            authority = self.office.store.credential(Role.CPO_SUB2)
+            chain = self.office.sign(asked, Role.SECC, authority, self._now())
+        except (CertificateError, StoreError, ValueError) as error:
+            raise ValueError(f"{kind}: {error}") from None
+        return "".join(one.public_bytes(Encoding.PEM).decode() for one in chain)
 
     def status(self, asked: Payload) -> Payload:
         """The answer to GetCertificateStatus: an OCSP response in base64."""

@@ -1,11 +1,12 @@
 """Makes the parts of a CSMS from command line options: strategy, TLS, passwords, certificates."""
 
+import contextlib
 import os
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pki.errors import StoreError
 from pki.store import Store
@@ -16,6 +17,9 @@ from v2gkit.authorities import passwords
 from v2gkit.csms.certificates import LabPki
 from v2gkit.csms.steering import Strategy
 from v2gkit.extras import missing
+
+if TYPE_CHECKING:
+    from v2gkit.csms.store.keeper import Store as History
 
 Kind = Literal["prices", "setpoint", "none"]
 
@@ -73,3 +77,29 @@ def pki_of(directory: Path | None, time_of: Callable[[], float]) -> LabPki | Non
         return LabPki.of(Store(directory), time_of)
     except StoreError as error:
         raise ValueError(f"--cps: {error}") from None
+
+
+@contextlib.contextmanager
+def archived(folder: Path | None, url: str | None) -> "Iterator[History | None]":
+    """The store of the history, within the block: in a folder, or at a URL (that of V2G_CSMS_STORE where none is given); None: in memory.
+
+    ValueError where it cannot be had, or a library is missing.
+    """
+    url = url or (None if folder else os.environ.get("V2G_CSMS_STORE"))
+    if folder is None and url is None:
+        yield None
+        return
+    if lacking := missing(["csms"]):
+        raise ValueError(f"{'--state' if folder else '--store'}: {lacking}")
+    from v2gkit.csms.archive import StoreFault
+    from v2gkit.csms.store.keeper import Store as History
+    from v2gkit.csms.store.keeper import file_url
+
+    try:
+        history = History(url or file_url(folder or Path()))
+    except StoreFault as fault:
+        raise ValueError(str(fault)) from None
+    try:
+        yield history
+    finally:
+        history.close()

@@ -2,16 +2,27 @@
 
 import asyncio
 import itertools
+from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from websockets.asyncio.server import ServerConnection
 
 from ocpp_bridge.wire.link import Link
 from ocpp_bridge.wire.schemas import Payload, Version
+from v2gkit.csms.measured import samples_of
+from v2gkit.csms.recollection import Numbers, Register
 from v2gkit.csms.steering import Steering
 
-REGISTERS = {"Energy.Active.Import.Register": "imported", "Energy.Active.Export.Register": "exported"}
+REGISTERS: Final = {"Energy.Active.Import.Register": "import", "Energy.Active.Export.Register": "export"}
+DIRECTIONS: Final = {"imported": "import", "exported": "export"}
+POWERS: Final = {"Power.Active.Import": 1.0, "Power.Active.Export": -1.0}
+TRANSACTIONS: Final = (
+    64  # of a station in memory: one that begins more without ending them has its oldest forgotten here, the store has them
+)
+CONNECTORS: Final = 256  # EVSEs of a station whose state is remembered; ids are the station's own, and it may invent some
+WORDS: Final = {"chargingState": "charging_state", "operationMode": "operation_mode", "stoppedReason": "stopped_reason"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,20 +38,66 @@ class Entry:
 
 @dataclass(slots=True)
 class Transaction:
-    """One transaction, as far as its events told the CSMS."""
+    """One transaction, as far as its events told the CSMS. What is asked of it costs the same after any number of events."""
 
     id: str
     evse: int | None  # not told yet: unknown, not 1
-    events: list[Payload] = field(default_factory=list)
+    events: deque[Payload] = field(default_factory=deque)  # the newest, as far as there is room: see Recollection
     token: Payload | None = None
-    needs: list[Payload] = field(default_factory=list)
-    chosen: list[Payload] = field(default_factory=list)
+    needs: deque[Payload] = field(default_factory=deque)
+    chosen: deque[Payload] = field(default_factory=deque)
     profile: Payload | None = None
-    ended: bool = False
+    began: float | None = None  # epoch s of its first event
+    ended_at: float | None = None
+    viewer: str | None = None  # the address of its session in the live viewer
+    power: float | None = None  # W by its meter, + into the car
+    words: dict[str, str] = field(default_factory=dict)  # state, operation mode, reason of the end, as they were told last
+    registers: dict[str, Register] = field(default_factory=dict)
+    seen: Numbers = field(default_factory=Numbers)
     steering: asyncio.Lock = field(default_factory=asyncio.Lock)  # one profile at a time, so that the next replaces it
 
+    @property
+    def ended(self) -> bool:
+        """Whether its end was told."""
+        return self.ended_at is not None
+
+    def note(self, event: Payload, at: float) -> bool:
+        """Take what an event says, told at `at` (epoch s); False: it came before, and changes nothing."""
+        if not self.seen.add(event["seqNo"]):
+            return False
+        info = event["transactionInfo"]
+        self.evse = event.get("evse", {}).get("id", self.evse)
+        self.token = event.get("idToken", self.token)
+        self.began = at if self.began is None else self.began
+        self.words |= {ours: info[name] for name, ours in WORDS.items() if name in info}
+        powers = {}
+        for sample in samples_of(event.get("meterValue", ())):
+            measurand, value = sample["measurand"], sample["value"]
+            if sample["phase"] is not None:
+                continue
+            if (name := REGISTERS.get(measurand)) is not None:
+                place = event["seqNo"], value
+                self.registers.setdefault(name, Register(place, place)).note(*place)
+            elif measurand in POWERS:
+                powers[measurand] = POWERS[measurand] * value
+        self.power = sum(powers.values()) if powers else self.power
+        if event["eventType"] == "Ended" and self.ended_at is None:
+            self.ended_at, self.power = at, 0.0
+        return True
+
+    def recall(self, row: Mapping[str, Any]) -> None:
+        """Take what the store knows of it."""
+        self.evse, self.began, self.ended_at, self.power = row["evse"], row["began"], row["ended"], row["power"]
+        self.viewer = row["viewer"]
+        self.token = {"idToken": row["token"], "type": row["token_type"]} if row["token"] is not None else None
+        self.words = {ours: row[ours] for ours in WORDS.values() if row[ours] is not None}
+        for name in REGISTERS.values():
+            if row[f"{name}_first_no"] is not None:
+                ends = ((row[f"{name}_{end}_no"], row[f"{name}_{end}"]) for end in ("first", "last"))
+                self.registers[name] = Register(*ends)
+
     def series(self, measurand: str) -> list[tuple[str, float]]:
-        """The values of a measurand as (time, value), in the order of seqNo."""
+        """The values of a measurand in the newest events as (time, value), in the order of seqNo."""
         events = sorted(self.events, key=lambda event: event["seqNo"])
         values = (value for event in events for value in event.get("meterValue", []))
         return [(v["timestamp"], s["value"]) for v in values for s in v["sampledValue"] if s.get("measurand") == measurand]
@@ -48,8 +105,7 @@ class Transaction:
     @property
     def energy(self) -> dict[str, float]:
         """The energy (Wh) into and out of the car, by the registers that were reported."""
-        taken = {name: [value for _, value in self.series(measurand)] for measurand, name in REGISTERS.items()}
-        return {name: values[-1] - values[0] if values else 0.0 for name, values in taken.items()}
+        return {said: self.registers[name].energy if name in self.registers else 0.0 for said, name in DIRECTIONS.items()}
 
 
 @dataclass(slots=True)
@@ -63,8 +119,17 @@ class Station:
     status: str = ""  # of BootNotification
     connectors: dict[int, str] = field(default_factory=dict)
     transactions: dict[str, Transaction] = field(default_factory=dict)
-    reports: list[Payload] = field(default_factory=list)
+    reports: deque[Payload] = field(default_factory=deque)
     profile_ids: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+
+    def transaction(self, id_: str) -> Transaction:
+        """The transaction of this id, a new one where it is not known; one too many costs the oldest, an ended one first."""
+        tx = self.transactions.get(id_)
+        if tx is None:
+            if len(self.transactions) >= TRANSACTIONS:
+                del self.transactions[next((old.id for old in self.transactions.values() if old.ended), next(iter(self.transactions)))]
+            tx = self.transactions[id_] = Transaction(id_, None)
+        return tx
 
     def running(self, evse: int | None = None) -> Transaction | None:
         """The latest transaction that has not ended, at `evse` where given; None: there is none."""

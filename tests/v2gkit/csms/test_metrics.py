@@ -4,7 +4,7 @@ import urllib.request
 
 from v2gkit.csms.metrics import Figures
 from v2gkit.csms.server import Csms
-from v2gkit.csms.stations import Entry, Station, Transaction
+from v2gkit.csms.stations import Entry, Station
 from v2gkit.csms.steering import Strategy
 from v2gkit.metrics import serve_metrics
 
@@ -19,11 +19,12 @@ def test_stations_transactions_and_energy_are_read_when_they_are_asked_for() -> 
                 return str(answer.read().decode()).splitlines()
 
         assert not [line for line in lines() if line.startswith("v2g_csms_connected{")]
-        event = {"seqNo": 0, "meterValue": []}
+        transaction = csms.stations.setdefault("S1", Station("S1")).transaction("T")
         for number, value in enumerate((1_000.0, 3_500.0)):
             sampled = [{"measurand": "Energy.Active.Import.Register", "value": value}]
-            event = {"seqNo": number, "meterValue": [{"timestamp": "2026-03-01T12:00:00Z", "sampledValue": sampled}]}
-            csms.stations.setdefault("S1", Station("S1")).transactions.setdefault("T", Transaction("T", 1)).events.append(event)
+            values = [{"timestamp": "2026-03-01T12:00:00Z", "sampledValue": sampled}]
+            info = {"eventType": "Updated", "transactionInfo": {"transactionId": "T"}}
+            transaction.note({"seqNo": number, "meterValue": values} | info, 0.0)
         figures.entry(Entry(0.0, "S1", "boot", "", {}))
         said = lines()
     assert 'v2g_csms_connected{station="S1"} 0.0' in said

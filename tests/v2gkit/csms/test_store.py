@@ -1,0 +1,256 @@
+"""The history of a CSMS, in both databases: nothing that was acknowledged is lost, nothing is there twice, one bad row costs no other."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from tests.v2gkit.csms.stores import postgres
+from v2gkit.cli.main import main
+from v2gkit.csms.archive import StoreFault
+from v2gkit.csms.hearing import HANDLERS
+from v2gkit.csms.server import Csms
+from v2gkit.csms.stations import TRANSACTIONS, Station
+from v2gkit.csms.steering import Strategy
+from v2gkit.csms.store.keeper import Store, shown
+from v2gkit.csms.store.rows import Row, Said, rows_of
+from v2gkit.csms.store.tables import CONNECTIONS, EVENTS, METADATA, SAMPLES
+
+ROOT = Path(__file__).parents[3]
+
+
+def event(number: int, kind: str = "Updated", transaction: str = "t", **more) -> dict:
+    """A TransactionEvent with two registers and a power."""
+    values = {"Energy.Active.Import.Register": 1000.0 + number, "Energy.Active.Export.Register": 500.0, "Power.Active.Import": 3600.0}
+    sampled = [{"measurand": name, "value": value} for name, value in values.items()]
+    moment = f"2026-03-01T{12 + number // 3600 % 10:02}:{number // 60 % 60:02}:{number % 60:02}Z"
+    told = {"eventType": kind, "triggerReason": "MeterValuePeriodic", "seqNo": number, "timestamp": moment}
+    meter = [{"timestamp": moment, "sampledValue": sampled}]
+    return told | {"transactionInfo": {"transactionId": transaction}, "evse": {"id": 1}, "meterValue": meter} | more
+
+
+async def tell(csms: Csms, station: Station, action: str, payload: dict) -> dict:
+    return await csms._asked(station, action, payload)
+
+
+async def count(store: Store, table) -> int:
+    return await store.read(lambda connection: connection.execute(select(func.count()).select_from(table)).scalar_one())
+
+
+async def events_that_come_twice_are_one(store: Store) -> None:
+    csms, station = Csms(Strategy("none"), archive=store), Station("CS-1")
+    for number in (0, 1, 2, 2, 1, 3):
+        await tell(csms, station, "TransactionEvent", event(number))
+    assert station.transactions["t"].energy == {"imported": 3.0, "exported": 0.0}
+    later, again = Csms(Strategy("none"), archive=store), Station("CS-1")  # as after a restart
+    await later._taken_up(again)
+    assert again.running(1) is again.transactions["t"]
+    await tell(later, again, "TransactionEvent", event(2))
+    await tell(later, again, "TransactionEvent", event(9, "Ended"))
+    assert again.transactions["t"].energy == {"imported": 9.0, "exported": 0.0}
+    assert await count(store, EVENTS) == 5
+    assert await count(store, SAMPLES) == 15
+    row = await store.transaction("CS-1", "t")
+    assert row["ended"] is not None
+    assert (row["import_first"], row["import_last"], row["power"]) == (1000.0, 1009.0, 0.0)
+    last = Station("CS-1")
+    await later._taken_up(last)
+    assert not last.transactions  # it has ended
+    await tell(Csms(Strategy("none"), archive=store), last, "TransactionEvent", event(9, "Ended"))
+    assert (await store.transaction("CS-1", "t"))["import_first"] == 1000.0  # one that is repeated erases nothing
+
+
+async def a_row_that_cannot_be_written_costs_no_other(store: Store) -> None:
+    """300 writers at once, every hundredth with what no column holds: the others are kept, and each hundredth is told why."""
+
+    def rows(number: int) -> list[Row]:
+        wrong = {"seq_no": 1 << 70} if number % 100 == 0 else {"seq_no": 0}
+        return [Row("events", {"station": f"S{number}", "transaction": "t", "payload": "{}", **wrong})]
+
+    before = store.commits
+    told = await asyncio.gather(*(store.keep(rows(number)) for number in range(300)), return_exceptions=True)
+    assert [isinstance(said, StoreFault) for said in told] == [number % 100 == 0 for number in range(300)]
+    assert await count(store, EVENTS) == 297
+    assert store.commits - before < 100  # halves of halves, not one for each
+
+
+async def what_is_not_stored_is_not_acknowledged(store: Store) -> None:
+    from ocpp_bridge.wire.rpc import Refusal
+
+    csms, station = Csms(Strategy("none"), archive=store), Station("CS-1")
+    with pytest.raises(Refusal, match="not be stored"):
+        await tell(csms, station, "TransactionEvent", event(0) | {"seqNo": 1 << 70})
+
+
+WRITER = """
+import asyncio, sys
+from tests.v2gkit.csms.test_store import event, tell
+from v2gkit.csms.server import Csms
+from v2gkit.csms.stations import Station
+from v2gkit.csms.steering import Strategy
+from v2gkit.csms.store.keeper import Store
+async def main():
+    csms = Csms(Strategy("none"), archive=Store(sys.argv[1]))
+    async def one(name):
+        station = Station(name)
+        for number in range(10**6):
+            await tell(csms, station, "TransactionEvent", event(number))
+            print(name, number, flush=True)
+    await asyncio.gather(*(one(f"S{n}") for n in range(8)))
+asyncio.run(main())
+"""
+
+
+async def what_was_acknowledged_survives_a_kill(store: Store) -> None:
+    run = [sys.executable, "-c", WRITER, store.url]
+    pipe = asyncio.subprocess.PIPE
+    writer = await asyncio.create_subprocess_exec(*run, cwd=ROOT, stdout=pipe, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    heard = [await writer.stdout.readline() for _ in range(200)]
+    os.kill(writer.pid, signal.SIGKILL)
+    heard += (await writer.communicate())[0].splitlines()
+    acknowledged = {(line[0].decode(), int(line[1])) for line in map(bytes.split, heard) if len(line) == 2}
+    found = await store.read(lambda connection: {tuple(row) for row in connection.execute(select(EVENTS.c.station, EVENTS.c.seq_no))})
+    assert len(acknowledged) >= 195
+    assert acknowledged <= found
+
+
+SCENES = (
+    events_that_come_twice_are_one,
+    a_row_that_cannot_be_written_costs_no_other,
+    what_is_not_stored_is_not_acknowledged,
+    what_was_acknowledged_survives_a_kill,
+)
+
+
+def played(scene, url: str) -> None:
+    """Play a scene on an empty store at a URL."""
+    store = Store(url)
+    with store._engine.begin() as connection:
+        for table in METADATA.sorted_tables:
+            connection.execute(table.delete())
+    asyncio.run(asyncio.wait_for(scene(store), 300))
+    store.close()
+
+
+@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.__name__)
+def test_in_sqlite(scene, tmp_path):
+    played(scene, f"sqlite:///{tmp_path / 'csms.sqlite'}")
+
+
+def test_in_postgresql():
+    """All of them in one server: to start it costs more than they do."""
+    with postgres() as url:
+        for scene in SCENES:
+            played(scene, url)
+
+
+def calls_of(work) -> int:
+    """How many functions a piece of work calls, of Python and of C."""
+    count = 0
+
+    def noted(frame, what, argument) -> None:
+        nonlocal count
+        count += what in ("call", "c_call")
+
+    sys.setprofile(noted)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+def test_an_event_costs_the_same_after_10_000_events():
+    csms, station = Csms(Strategy("none")), Station("CS-1")
+
+    def hear(numbers: range, kept: bool = True) -> None:
+        for number in numbers:
+            told = event(number)
+            answer = HANDLERS["TransactionEvent"](csms, station, told)
+            kept and rows_of("TransactionEvent", Said(station, told, answer, 0.0))
+
+    hear(range(100))
+    early = calls_of(lambda: hear(range(100, 200)))
+    hear(range(200, 10_000), kept=False)
+    assert calls_of(lambda: hear(range(10_000, 10_100))) <= 1.02 * early
+
+
+def test_a_station_fills_no_memory():
+    csms, station = Csms(Strategy("none")), Station("CS-1")
+    csms._recollection._room = 100_000
+    for number in range(2_000):
+        HANDLERS["TransactionEvent"](csms, station, event(number % 7, transaction=f"t{number}"))
+        HANDLERS["TransactionEvent"](csms, station, event(number * 3))
+    assert len(station.transactions) == TRANSACTIONS
+    assert sum(len(str(kept)) for tx in station.transactions.values() for kept in tx.events) < 300_000
+    assert len(station.transactions["t1999"].events) == 1
+    alive = station.transaction("alive")
+    assert station.transactions["alive"] is alive
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [(["--store", "mysql://x"], "give sqlite:///FILE or postgresql"), (["--store", "sqlite:////no/such/folder/x"], "cannot be opened")],
+)
+def test_a_store_that_cannot_be_had_is_said(arguments, reason, capsys):
+    assert main(["csms", "--port", "0", *arguments]) == 2
+    assert reason in capsys.readouterr().err
+
+
+def test_a_store_of_other_tables_is_refused_and_a_password_is_not_shown(tmp_path):
+    url = f"sqlite:///{tmp_path / 'x.sqlite'}"
+    first = Store(url)
+    with first._engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE about SET value = '999'")
+    first.close()
+    with pytest.raises(StoreFault, match="version 999"):
+        Store(url)
+    assert "secret" not in shown("postgresql://user:secret@host/x")
+
+
+def test_the_command_keeps_its_history_in_the_folder_of_its_state(tmp_path):
+    """Two runs of the command with one folder: what the first heard, the second counts on."""
+    from tests.ocpp_bridge.ocpp_stand import stand
+
+    async def run() -> list[str]:
+        command = [
+            sys.executable,
+            "-m",
+            "v2gkit",
+            "csms",
+            "--port",
+            "0",
+            "--json",
+            "--stdin",
+            "--strategy",
+            "none",
+            "--state",
+            str(tmp_path),
+        ]
+        pipe = asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdin=pipe, stdout=pipe)
+
+        async def line(true) -> dict:
+            while not true(said := json.loads(await asyncio.wait_for(process.stdout.readline(), 300))):
+                pass
+            return said
+
+        port = (await line(lambda said: said.get("topic") == "listening"))["port"]
+        async with stand(port=port) as s:
+            await line(lambda said: said.get("topic") == "status")
+            s.arrive()
+            await line(lambda said: said.get("topic") == "transaction")
+        process.stdin.write(b"quit\n")
+        assert await asyncio.wait_for(process.wait(), 300) == 0
+        store = Store(f"sqlite:///{tmp_path / 'csms.sqlite'}")
+        found = await store.read(lambda connection: list(connection.execute(select(CONNECTIONS.c.id)).scalars()))
+        store.close()
+        return found
+
+    assert len(asyncio.run(asyncio.wait_for(run(), 300))) == 1
+    assert len(asyncio.run(asyncio.wait_for(run(), 300))) == 2

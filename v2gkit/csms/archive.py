@@ -1,0 +1,26 @@
+"""What a CSMS wants of what keeps its history. Without one it knows what is in its memory, until it ends."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from v2gkit.csms.store.rows import Row
+
+
+class Archive(Protocol):
+    """Keeps rows, and knows transactions that this process has not in its memory."""
+
+    async def keep(self, rows: Sequence[Row]) -> None:
+        """Write rows; they are safe when it returns. Raises StoreFault where they are not."""
+
+    def note(self, rows: Sequence[Row]) -> None:
+        """Write rows some time."""
+
+    async def open_transactions(self, station: str) -> Sequence[Mapping[str, Any]]:
+        """The newest transactions of a station that have not ended."""
+
+    async def transaction(self, station: str, id_: str) -> Mapping[str, Any] | None:
+        """One transaction; None: it was never told."""
+
+
+class StoreFault(Exception):
+    """Something was not stored, or cannot be read; the text says what and why."""
