@@ -37,7 +37,7 @@ from v2g.session.service import EnergyService
 from v2g.session.v2gtp import PAYLOADS, STREAM_TYPES, PayloadType
 from v2g.settings.strict import table
 from v2gkit.cli.main import parsed as command
-from v2gkit.csms.server import TRANSFERS
+from v2gkit.csms.hearing import TRANSFERS
 from v2gkit.csms.steering import needs_of as needs_at_csms
 from v2gkit.insight.report.reading import _choices
 from v2gkit.lab.demo import Plan, _station

@@ -66,22 +66,8 @@ def options(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="hand out the contracts of this certificate directory, judge those that cars show, answer for status",
     )
-    history = parser.add_argument_group("history")
-    where = history.add_mutually_exclusive_group()
-    where.add_argument("--state", type=Path, metavar="DIR", help="keep it in an SQLite file of this folder (default: in memory)")
-    where.add_argument("--store", metavar="URL", help="keep it at sqlite:///FILE or postgresql://USER@HOST/DATABASE (or V2G_CSMS_STORE)")
-    link = parser.add_argument_group("security profiles")
-    link.add_argument("--passwords", type=Path, metavar="FILE", help="of stations (profiles 1, 2), as `v2g pki password` writes them")
-    link.add_argument(
-        "--password",
-        action="append",
-        default=[],
-        metavar="STATION:PASSWORD",
-        help="one more, where everybody may know it (default: the lines of V2G_CSMS_PASSWORDS)",
-    )
-    link.add_argument("--cert", type=Path, metavar="PEM", help="the CSMS's chain: TLS (profiles 2 and 3)")
-    link.add_argument("--key", type=Path, metavar="PEM")
-    link.add_argument("--client-ca", type=Path, metavar="PEM", help="stations must show a certificate of this CA (profile 3)")
+    _history_options(parser)
+    _link_options(parser)
     parser.add_argument(
         "--time-scale", type=number(above=0), default=1.0, metavar="X", help="wall seconds per second, as the station's (default: 1)"
     )
@@ -102,6 +88,28 @@ def options(parser: argparse.ArgumentParser) -> None:
         dest="log_level",
         help="also say what is ignored and why, as --log-level info",
     )
+
+
+def _history_options(parser: argparse.ArgumentParser) -> None:
+    history = parser.add_argument_group("history")
+    where = history.add_mutually_exclusive_group()
+    where.add_argument("--state", type=Path, metavar="DIR", help="keep it in an SQLite file of this folder (default: in memory)")
+    where.add_argument("--store", metavar="URL", help="keep it at sqlite:///FILE or postgresql://USER@HOST/DATABASE (or V2G_CSMS_STORE)")
+
+
+def _link_options(parser: argparse.ArgumentParser) -> None:
+    link = parser.add_argument_group("security profiles")
+    link.add_argument("--passwords", type=Path, metavar="FILE", help="of stations (profiles 1, 2), as `v2g pki password` writes them")
+    link.add_argument(
+        "--password",
+        action="append",
+        default=[],
+        metavar="STATION:PASSWORD",
+        help="one more, where everybody may know it (default: the lines of V2G_CSMS_PASSWORDS)",
+    )
+    link.add_argument("--cert", type=Path, metavar="PEM", help="the CSMS's chain: TLS (profiles 2 and 3)")
+    link.add_argument("--key", type=Path, metavar="PEM")
+    link.add_argument("--client-ca", type=Path, metavar="PEM", help="stations must show a certificate of this CA (profile 3)")
 
 
 def run(options: argparse.Namespace) -> int:
