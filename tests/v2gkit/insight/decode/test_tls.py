@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -178,17 +178,19 @@ def test_a_key_update_is_followed(tmp_path: Path) -> None:
         port = free_port()
         serving = ["s_server", "-accept", f"127.0.0.1:{port}", "-cert", str(station), "-naccept", "1", "-quiet", "-tls1_3"]
         asking = ["s_client", "-connect", f"127.0.0.1:{door.getsockname()[1]}", "-keylogfile", str(tmp_path / "keys.log"), "-tls1_3"]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-        with subprocess.Popen([str(OPENSSL), *serving], **pipes) as server, subprocess.Popen([str(OPENSSL), *asking], **pipes) as client:
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        with (
+            subprocess.Popen([str(OPENSSL), *serving], stderr=subprocess.DEVNULL, **pipes) as server,
+            subprocess.Popen([str(OPENSSL), *asking], stderr=subprocess.PIPE, **pipes) as client,
+        ):
             relayed = threading.Thread(target=relay, args=(door, port, wire), daemon=True)
             relayed.start()
             for by_car, octets in DIN_SAID:
                 speaker, listener = (client, server) if by_car else (server, client)
                 speak(client, b"k\n" if by_car else b"K\n")  # renew one's own keys; ask the other to do so, too
+                hear(client.stderr, b"KEYUPDATE\n")  # a command is one read of its input: what follows may not be in it
                 speak(speaker, octets)
-                heard = b""
-                while octets not in heard:
-                    heard += os.read(listener.stdout.fileno(), 4096)
+                hear(listener.stdout, octets)
             client.terminate()
             relayed.join(30)
             server.terminate()
@@ -197,8 +199,17 @@ def test_a_key_update_is_followed(tmp_path: Path) -> None:
     assert {each["from"] for each in notes(told, "key update")} == {"the car", "the station"}
 
 
+def hear(pipe: IO[bytes] | None, octets: bytes) -> None:
+    """Wait until a program has written some octets."""
+    assert pipe is not None
+    heard = b""
+    while octets not in heard:
+        more = os.read(pipe.fileno(), 4096)
+        assert more, f"ended after {heard!r}"
+        heard += more
+
+
 def speak(process: "subprocess.Popen[bytes]", octets: bytes) -> None:
-    time.sleep(0.2)  # a command is one read of its input
     assert process.stdin is not None
     process.stdin.write(octets)
     process.stdin.flush()
