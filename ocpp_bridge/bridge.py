@@ -13,16 +13,17 @@ from dataclasses import replace
 from typing import Any, Final
 
 from ocpp_bridge import table
-from ocpp_bridge.blocks import authorization, certificates, transactions
+from ocpp_bridge.blocks import authorization, certificates, security, transactions
 from ocpp_bridge.blocks.availability import tell_status
 from ocpp_bridge.charger import Charger, Evse, PlanWanted
 from ocpp_bridge.model import reasons
+from ocpp_bridge.model.errand import Errand
 from ocpp_bridge.model.mapping import Sample
 from ocpp_bridge.smart import charging, steering
 from ocpp_bridge.wants import WANTS, note_car, stop_power
 from ocpp_bridge.wire.outbox import Call
 from ocpp_bridge.wire.schemas import Payload, Version
-from ocpp_bridge.wire.times import epoch, timestamp
+from ocpp_bridge.wire.times import epoch
 from secc.station import Fact, Limits, MeterReading, Want
 from v2g.energy.offer import Offer
 from v2g.energy.plan import Plan
@@ -164,9 +165,7 @@ class Bridge:
 
     def alarm(self, kind: str, text: str, now: float) -> None:
         """Report a critical security event: it is kept until the CSMS has it, and not queued twice."""
-        if not any(call.payload.get("type") == kind for call in self.charger.outbox.kept):
-            payload = {"type": kind, "timestamp": timestamp(self.charger.wall(now)), "techInfo": text[:255]}
-            self.charger.call("SecurityEventNotification", payload, kept=True)
+        security.alarm(self.charger, kind, text, now)
 
     def go_offline(self, now: float) -> None:
         """Note that the connection is lost: whatever waits for the CSMS goes on without it."""
@@ -251,6 +250,11 @@ class Bridge:
         """Take what the sessions must be told: (EVSE, fact), in order."""
         facts, self.charger.facts = self.charger.facts, []
         return facts
+
+    def errands(self) -> list[Errand]:
+        """Take the work that blocks, in order: what an answer waits for is in it right after that was made."""
+        errands, self.charger.errands = self.charger.errands, []
+        return errands
 
     def plans(self) -> list[PlanWanted]:
         """Take the schedules that the station must make itself; answer each by `take_plan`."""

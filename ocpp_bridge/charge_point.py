@@ -22,6 +22,7 @@ from websockets.exceptions import InvalidStatus
 
 from ocpp_bridge.bridge import SUPPORTED, Bridge
 from ocpp_bridge.charger import PlanWanted
+from ocpp_bridge.errands import run
 from ocpp_bridge.model.device_model import DeviceModel, refused
 from ocpp_bridge.outlet import OutletBackend
 from ocpp_bridge.smart import local
@@ -290,11 +291,30 @@ class ChargePoint:
     async def _asked(self, version: Version, action: str, payload: Payload) -> Payload:
         try:
             answer = self.bridge.answer(action, dialects.heard(version, action, "Request", payload), self.now())
+            answer = await self._errands(answer)
             if self._passwords.changed:
                 answer = await self._renewed(answer)
             return dialects.written(version, action, "Response", answer)
         finally:
             self.wake()
+
+    async def _errands(self, answer: Payload) -> Payload:
+        """The answer, once the work is done that it waits for; the one in its place where that failed."""
+        for errand in self.bridge.errands():
+            work = run(errand, self.now, self.wake)
+            if errand.answers:
+                answer = await work or answer
+            else:
+                self.tasks.start("errand", work)
+        self._connect_anew()
+        return answer
+
+    def _connect_anew(self) -> None:
+        """Leave the CSMS and come back at once, where the bridge has got another certificate; what is being answered leaves first."""
+        why, self.bridge.charger.anew = self.bridge.charger.anew, ""
+        if why and self.link is not None:
+            self._renewing = True
+            self.tasks.start("connection anew", self.link.close(1000, why))
 
     async def _renewed(self, answer: Payload) -> Payload:
         """Keep the password that the CSMS has set, and connect with it once this answer is sent (A01); what cannot be kept is refused."""
@@ -335,6 +355,9 @@ class ChargePoint:
         if self._journal is None:
             self.bridge.news()
         self._news.set()
+        for errand in self.bridge.errands():
+            self.tasks.start("errand", run(errand, self.now, self.wake))
+        self._connect_anew()
         for wanted in self.bridge.plans():
             self.tasks.start(f"schedule of EVSE {wanted.evse}", self._plan(wanted))
         for evse, fact in self.bridge.facts():

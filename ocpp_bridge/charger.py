@@ -11,7 +11,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from ocpp_bridge.model.device_model import DeviceModel
+from ocpp_bridge.model.errand import Errand
 from ocpp_bridge.model.mapping import Sample, transfers
+from ocpp_bridge.model.safe import Safe
 from ocpp_bridge.smart.periods import MODES, Composite, Fallback, Outlet, Period, RanOut
 from ocpp_bridge.smart.profiles import Profiles
 from ocpp_bridge.wire.outbox import Call, Outbox
@@ -217,6 +219,9 @@ class Charger:
     kept: dict[str, Any] = field(default_factory=dict)  # JSON by name, such as "profile/7": what outlives the process
     changed: dict[str, Any] = field(default_factory=dict)  # what of it the store does not have yet; None: forgotten
     staples: dict[bytes, bytes] = field(default_factory=dict)  # DER of a certificate -> DER of its OCSPResponse
+    safe: Safe = field(default_factory=Safe)
+    errands: list[Errand] = field(default_factory=list)  # for the shell
+    anew: str = ""  # why the shell shall connect anew, once its answers are sent
     numbers: int = 0
     skew: float = 0.0  # s that the clock of the CSMS is ahead of ours
 

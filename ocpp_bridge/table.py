@@ -4,7 +4,18 @@ from collections.abc import Mapping
 from typing import Final, TypeVar
 
 from ocpp_bridge.block import Answer, Block, Failure, Request
-from ocpp_bridge.blocks import authorization, availability, certificates, cost, extension, provisioning, remote, transactions
+from ocpp_bridge.blocks import (
+    authorization,
+    availability,
+    certificates,
+    cost,
+    extension,
+    installed,
+    provisioning,
+    remote,
+    signing,
+    transactions,
+)
 from ocpp_bridge.charger import Charger
 from ocpp_bridge.smart import requests as smart_charging
 from ocpp_bridge.wire.rpc import Refusal
@@ -19,6 +30,8 @@ BLOCKS: Final[tuple[Block, ...]] = (
     cost.BLOCK,  # I
     smart_charging.BLOCK,  # K
     certificates.BLOCK,  # M
+    installed.BLOCK,  # M
+    signing.BLOCK,  # A
     extension.BLOCK,  # P
 )
 

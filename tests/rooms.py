@@ -158,6 +158,7 @@ SHELLS = (  # files and folders that may touch clock, network and system
     "secc/memory.py",
     "evcc/client.py",
     "ocpp_bridge/charge_point.py",
+    "ocpp_bridge/errands.py",
     "ocpp_bridge/wire/journal_file.py",
     "ocpp_bridge/wire/link.py",
     "pki/files.py",

@@ -3,7 +3,7 @@
 from typing import Final
 
 from ocpp_bridge.block import Block, no
-from ocpp_bridge.blocks import authorization, availability, transactions
+from ocpp_bridge.blocks import authorization, availability, signing, transactions
 from ocpp_bridge.charger import Charger
 from ocpp_bridge.model.mapping import present
 from ocpp_bridge.smart import charging
@@ -56,6 +56,8 @@ def trigger_message(charger: Charger, payload: Payload, now: float) -> Payload:
         for evse in chosen:
             if evse.transaction is not None:
                 transactions.event(charger, evse, "Updated", "Trigger", now, context="Trigger")
+    elif wanted in signing.TRIGGERS:
+        return signing.trigger(charger, wanted, now)
     else:
         return {"status": "NotImplemented"}
     return {"status": "Accepted"}

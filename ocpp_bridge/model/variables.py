@@ -149,8 +149,6 @@ STATION: Final[tuple[Row, ...]] = (
     Row("SecurityCtrlr", "BasicAuthPassword", "", "string", r"[\x20-\x7e]{16,64}", secret=True, required="A01"),
     Row("SecurityCtrlr", "Identity", ""),
     Row("SecurityCtrlr", "SecurityProfile", "1", NUMBER, required="A05"),
-    Row("SecurityCtrlr", "OrganizationName", "", required="A02"),
-    Row("SecurityCtrlr", "CertificateEntries", "0", NUMBER, required="M05"),
     Row("CustomizationCtrlr", "CustomImplementationEnabled", "false", FLAG, instance="v2gkit"),
     Row("ChargingStation", "Available", "true", FLAG),
     Row("ChargingStation", "AvailabilityState", "Available", OPTION, required="G03"),

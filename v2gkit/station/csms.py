@@ -11,6 +11,7 @@ from typing import Any
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ocpp_bridge.bridge import Bridge
+from ocpp_bridge.cabinet import FileCabinet
 from ocpp_bridge.charge_point import ChargePoint, Endpoint
 from ocpp_bridge.charger import Charger, Evse
 from secc.config import Config, OutletConfig, limits_of
@@ -56,6 +57,8 @@ async def csms_backends(
     except ValueError as error:
         raise ConfigError(f"ocpp: {error}") from None
     charger = Charger(clock, secrets.token_bytes, evses, site=site, roots=roots, owner=owner, fallback=config.ocpp_fallback)
+    folders = (Path(each) if each else None for each in (config.pki, config.state))
+    charger.safe.cabinet, charger.safe.station_id = FileCabinet(*folders, tls=endpoint.secure), endpoint.station_id
     if clock.scale != 1:
         charger.variables["ClockCtrlr.TimeSource"] = "RealTimeClock"  # where time runs faster, an answer's way of 10 ms is a minute
     heard = frames({number: each.evse_id for number, each in enumerate(outlets, 1)}) if frames is not None else None
