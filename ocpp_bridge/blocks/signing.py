@@ -91,8 +91,8 @@ def _subject(charger: Charger, type_: Type) -> Subject:
     variables = charger.variables
     if type_ == OWN:
         return Subject(charger.safe.station_id, variables["SecurityCtrlr.OrganizationName"])
-    names = (variables[f"ISO15118Ctrlr.{name}"] for name in ("SeccId", "OrganizationName", "CountryName"))
-    return Subject(*names)
+    secc = variables["ISO15118Ctrlr.SeccId"]
+    return Subject(secc, variables["ISO15118Ctrlr.OrganizationName"], variables["ISO15118Ctrlr.CountryName"])
 
 
 def _made(charger: Charger, asked: Asked, made: tuple[str, bytes], now: float) -> None:
