@@ -70,11 +70,11 @@ class Holdings:
     asked: Mapping[Type, bytes] = field(default_factory=dict)
 
     def having(self, use: Use, roots: tuple[bytes, ...]) -> "Holdings":
-        """These holdings with other roots for a use."""
+        """A copy of the holdings with other roots for a use."""
         return replace(self, roots={name: held for name, held in {**self.roots, use: roots}.items() if held})
 
     def without(self, chains: Sequence[Chain]) -> "Holdings":
-        """These holdings without some chains."""
+        """A copy of the holdings without some chains."""
         return replace(self, chains=tuple(chain for chain in self.chains if chain not in chains))
 
 
@@ -100,7 +100,7 @@ class Cabinet(Protocol):
         """Keep a root (DER) for a use; those of `instead` go."""
 
     def drop_root(self, use: Use, certificate: bytes) -> None:
-        """Forget a root."""
+        """Forget a root (DER) of a use."""
 
     def drop_chain(self, chain: Chain) -> None:
         """Forget a chain and its key."""
