@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.starved import again, heed
+from tests.starved import HANG, again, heed
 from v2gkit.cli.main import main
 
 ROOT = Path(__file__).parents[3]
@@ -23,12 +23,16 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 
 @contextmanager
 def station(*arguments: str) -> Iterator[tuple["subprocess.Popen[str]", dict[str, Any]]]:
-    """A station in a process of its own, and its first line."""
+    """A station in a process of its own, and its first line. What fails beside it says what the station said: it may name the timer."""
     command = [sys.executable, "-m", "v2gkit", "secc", "--port", "0", "--no-tls", "--json", *arguments]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
     try:
         assert process.stdout is not None
         yield process, json.loads(process.stdout.readline())
+    except AssertionError as error:
+        process.terminate()
+        said = "" if process.stdout is None or process.stdout.closed else process.communicate(timeout=HANG)[0]
+        raise AssertionError(f"{error}\nthe station said: {said}") from error
     finally:
         process.kill()
         process.wait()
