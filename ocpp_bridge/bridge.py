@@ -132,8 +132,9 @@ class Bridge:
     def take_token(self, evse: int, token: Payload, now: float) -> None:
         """Take a token ({"idToken", "type"}) that someone showed at an EVSE."""
         place = self._evse(evse)
-        place.presented = token
-        authorization.proceed(self.charger, place, now)
+        if not authorization.stop_by(self.charger, place, token, now):
+            place.presented = token
+            authorization.proceed(self.charger, place, now)
 
     def take_plan(self, wanted: PlanWanted, offer: Offer, plan: Plan | None, now: float) -> None:
         """Take the offer and plan for a `PlanWanted`."""

@@ -8,12 +8,16 @@ import math
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
+from ocpp_bridge.model.account import Account
 from ocpp_bridge.model.device_model import DeviceModel
 from ocpp_bridge.model.errand import Errand
+from ocpp_bridge.model.known_tokens import AuthorizationCache, LocalList
 from ocpp_bridge.model.mapping import Sample, transfers
+from ocpp_bridge.model.reservations import Reservations
 from ocpp_bridge.model.safe import Safe
+from ocpp_bridge.model.transaction_limit import TransactionLimit
 from ocpp_bridge.smart.periods import MODES, Composite, Fallback, Outlet, Period, RanOut
 from ocpp_bridge.smart.profiles import Profiles
 from ocpp_bridge.wire.outbox import Call, Outbox
@@ -37,8 +41,6 @@ from v2g.energy.site import Site
 from v2g.services import SERVICES
 
 ChargingState = Literal["EVConnected", "Charging", "SuspendedEV", "SuspendedEVSE", "Idle"]
-CACHE_MAXIMUM: Final = 1000  # tokens
-KEPT: Final = ("idTokenInfo", "allowedEnergyTransfer")  # of an AuthorizeResponse
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class Transaction:
     id: str
     started: float  # epoch s
     seq: int = 0
+    first: float | None = None  # Wh, import register when it was read first in it
     metered: bool = False  # the CSMS was told a reading of the meter in it
     state: ChargingState = "EVConnected"
     remote_start_id: int | None = None
@@ -79,6 +82,10 @@ class Session:
     remote: bool = False  # a RequestStartTransaction let it charge
     held: tuple[float, Payload] | None = None  # until when (monotonic s) a token waits for the CSMS to come back
     token: Payload | None = None  # idToken it was authorized with
+    tariff: Payload | None = None  # of its driver, as the CSMS said with the token
+    reserved: float | None = None  # s that the EVSE was held for it
+    billed: bool = False  # it was settled by which tariff, if any
+    group: str = ""  # name of the group of that token (`known_tokens.group_of`)
     selected: ServiceSelected | None = None
     needs: Needs | None = None
     car: Limits | None = None  # what it can take, by its own word
@@ -113,6 +120,7 @@ class Evse:
     services: tuple[Service, ...]
     limits: Limits
     evse_id: str = ""  # ISO 15118, such as DE*V2G*E1
+    connector_type: str = ""  # OCPP's, such as cCCS2; empty: nobody has said it
     session: Session | None = None
     transaction: Transaction | None = None
     conditions: set[str] = field(default_factory=set)  # those of TxStartPoint that hold
@@ -130,13 +138,20 @@ class Evse:
     operative: bool = True
     v2x: bool = True  # V2XChargingCtrlr.Enabled: whether any car may discharge here
     faulted: str = ""  # why the outlet serves nobody
+    account: Account | None = None  # what the transaction costs by its tariff
+    limit: TransactionLimit | None = None
+    limit_look: float = 0.0  # monotonic s, when it is looked at next
+    cost_due: float | None = None  # monotonic s, when the CSMS is told the running cost
+    cost_look: float | None = None  # monotonic s, when meter and limits are looked at next
+    reserved: bool = False  # held for somebody who is to come, as last told
     status: str = "Available"
     told: str = ""  # the status that the CSMS was told last
 
     @property
     def resting(self) -> str:
         """The connectorStatus of the EVSE while no car is there."""
-        return "Faulted" if self.faulted else "Available" if self.operative else "Unavailable"
+        free = "Reserved" if self.reserved else "Available"
+        return "Faulted" if self.faulted else free if self.operative else "Unavailable"
 
     @property
     def gives_back(self) -> bool:
@@ -211,7 +226,10 @@ class Charger:
     online: bool = False
     offline_since: float | None = None  # monotonic s
     offline_checked: float = 0.0  # monotonic s, up to when profiles that end while offline have been seen to
-    cache: dict[str, Payload] = field(default_factory=dict)  # the last AuthorizeResponse about a token
+    cache: AuthorizationCache = field(default_factory=AuthorizationCache)
+    local_list: LocalList = field(default_factory=LocalList)
+    tariffs: dict[int, list[Payload]] = field(default_factory=dict)  # TariffType by EVSE
+    reservations: Reservations = field(default_factory=Reservations)
     facts: list[tuple[int, Fact]] = field(default_factory=list)
     plans: list[PlanWanted] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -234,6 +252,7 @@ class Charger:
                 ("V2XChargingCtrlr.SupportedOperationModes", ",".join(MODES)),
                 ("V2XChargingCtrlr.Available", "true" if evse.gives_back else "false"),
                 ("EVSE.ISO15118EvseId", evse.evse_id),
+                ("Connector.ConnectorType", evse.connector_type),
                 ("EVSE.SupplyPhases", str(evse.limits.phases)),
                 ("EVSE.Power", f"{evse.limits.charge_power:.0f}"),
                 ("EVSE.DischargePower", f"{evse.limits.discharge_power:.0f}" if evse.gives_back else "0"),
@@ -311,11 +330,3 @@ class Charger:
     def of_transaction(self, id_: str) -> Evse | None:
         """The EVSE at which the transaction with that id runs, None: none."""
         return next((evse for evse in self.evses.values() if evse.transaction and evse.transaction.id == id_), None)
-
-    def remember(self, token: Payload, response: Payload) -> None:
-        """Keep what the CSMS answered about a token in the cache, for times without connection: its verdict, and what it allows."""
-        if self.variables.yes("AuthCacheCtrlr.Enabled"):
-            self.cache.pop(token["idToken"], None)
-            self.cache[token["idToken"]] = {name: response[name] for name in KEPT if name in response}
-            while len(self.cache) > CACHE_MAXIMUM:
-                del self.cache[next(iter(self.cache))]

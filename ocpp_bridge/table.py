@@ -11,8 +11,11 @@ from ocpp_bridge.blocks import (
     cost,
     extension,
     installed,
+    limits,
+    local_authorization,
     provisioning,
     remote,
+    reservation,
     signing,
     transactions,
 )
@@ -24,10 +27,15 @@ from ocpp_bridge.wire.schemas import Payload
 BLOCKS: Final[tuple[Block, ...]] = (
     provisioning.BLOCK,  # B
     authorization.BLOCK,  # C
+    local_authorization.CACHE,  # C10 to C12
+    local_authorization.BLOCK,  # D
     transactions.BLOCK,  # E
     remote.BLOCK,  # F
     availability.BLOCK,  # G
+    reservation.BLOCK,  # H
     cost.BLOCK,  # I
+    cost.ACCOUNTS,
+    limits.BLOCK,  # E16
     smart_charging.BLOCK,  # K
     certificates.BLOCK,  # M
     installed.BLOCK,  # M

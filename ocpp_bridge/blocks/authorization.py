@@ -1,24 +1,36 @@
 """Authorization of a car: the CSMS is asked (C01, C07, C08); where it cannot be, variables of the device model decide."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from ocpp_bridge.block import Block, answer_at, failure_at, no
-from ocpp_bridge.blocks import transactions
+from ocpp_bridge.blocks import billing, transactions
+from ocpp_bridge.blocks.local_authorization import known, master, remember, said_before
+from ocpp_bridge.blocks.reservation import objection as reserved
+from ocpp_bridge.blocks.reservation import redeem
 from ocpp_bridge.charger import Charger, Evse
 from ocpp_bridge.model.contract import proof, token
+from ocpp_bridge.model.known_tokens import group_of, name_of
 from ocpp_bridge.model.mapping import objection, services, verdict
 from ocpp_bridge.model.variables import Key
 from ocpp_bridge.smart import steering
 from ocpp_bridge.wire.outbox import Call
 from ocpp_bridge.wire.schemas import Payload
-from ocpp_bridge.wire.times import epoch
 from secc.station import AuthorizationRefused, AuthorizationWanted, Authorized, RenegotiationAsked, Service, ServicesAllowed
 from v2g.reasons import Reason
 from v2g.services import SERVICES
 
 BRIEFLY = 60.0  # s; a CSMS that is away no longer than this may be back in a moment
 HOLD = 5.0  # s that a car is then held; its patience is 60 s
+
+
+@dataclass(frozen=True, slots=True)
+class Stopping:
+    """What a call of Authorize is about that may end a transaction."""
+
+    transaction: str
+
+
 NOBODY: Payload = {"idToken": "", "type": "NoAuthorization"}
 
 
@@ -44,7 +56,7 @@ def proceed(charger: Charger, evse: Evse, now: float) -> None:
         return
     if evse.remote is not None:
         asked, evse.remote = evse.remote, None
-        evse.session.remote = True
+        evse.session.remote, evse.session.group = True, group_of(asked)
         if evse.transaction is not None:
             evse.transaction.remote_start_id = asked["remoteStartId"]
         if charger.variables.yes("AuthCtrlr.AuthorizeRemoteStart"):
@@ -60,7 +72,11 @@ def ask(charger: Charger, evse: Evse, shown: Payload, now: float) -> None:
     """Ask the CSMS about a token, or decide without it."""
     want = evse.session.authorization if evse.session else None
     payload: Payload = {"idToken": shown}
-    if want is not None and want.authorization == "PnC":
+    contract = want is not None and want.authorization == "PnC"
+    if want is not None and not contract and charger.accepted and (said := said_before(charger, shown, now)) is not None:
+        _decide(charger, evse, shown, said, now)
+        return
+    if want is not None and contract:
         centrally = charger.variables.yes("ISO15118Ctrlr.CentralContractValidationAllowed")
         payload |= proof(want.chain, charger.roots, centrally=centrally)
     if charger.call("Authorize", payload, evse=evse.id, about=want, urgent=True):
@@ -84,19 +100,71 @@ def release(charger: Charger, evse: Evse, now: float) -> None:
 
 def take_verdict(charger: Charger, evse: Evse, call: Call, response: Payload, now: float) -> None:
     """Take the AuthorizeResponse of the CSMS, and tell the session its verdict."""
-    shown, info = call.payload["idToken"], response["idTokenInfo"]
-    charger.remember(shown, response)
+    shown = call.payload["idToken"]
+    remember(charger, shown, response, now)
     session = evse.session
-    if session is None or session.authorization is not call.about or call.about is None:
-        return  # another car by now
-    fact = verdict(response, contract=call.about.authorization == "PnC", evse=evse.id)
+    if isinstance(call.about, Stopping):
+        _stop_if_allowed(charger, evse, shown, response)
+    elif session is not None and session.authorization is call.about and call.about is not None:  # not another car by now
+        _decide(charger, evse, shown, response, now)
+
+
+def _decide(charger: Charger, evse: Evse, shown: Payload, response: Payload, now: float) -> None:
+    """Tell the waiting session the verdict of an AuthorizeResponse, of now or of before."""
+    session, info = evse.session, response["idTokenInfo"]
+    assert session is not None
+    assert session.authorization is not None
+    about = session.authorization
+    fact = verdict(response, contract=about.authorization == "PnC", evse=evse.id)
+    if isinstance(fact, Authorized) and master(charger, response):
+        why = "a token of the master pass group ends transactions and begins none"
+        fact = AuthorizationRefused(Reason.CARD_REFUSED, why)
+    if isinstance(fact, Authorized) and (why := reserved(charger, evse, shown, group_of(info))):
+        fact = AuthorizationRefused(Reason.CARD_REFUSED, why)
+    if isinstance(fact, Authorized) and (why := billing.take_drivers(charger, evse, response)):
+        fact = AuthorizationRefused(Reason.CARD_REFUSED, why)
+        transactions.update(charger, evse, "TariffNotAccepted", now)
     if isinstance(fact, Authorized):
+        session.group = group_of(info)
         grant(charger, evse, shown, Authorized(fact.expires_soon, _leave(charger, evse, response)), now)
     else:
         session.authorization = None
         said = f"{objection(info, evse.id) or info['status']} {response.get('certificateStatus', '')}".rstrip()
-        charger.note(f"EVSE {evse.id}: the CSMS refuses, {said}")
-        charger.tell(evse, replace(fact, about=call.about.number))
+        charger.note(f"EVSE {evse.id}: refused, {said}")
+        charger.tell(evse, replace(fact, about=about.number))
+
+
+def stop_by(charger: Charger, evse: Evse, shown: Payload, now: float) -> bool:
+    """Take a token that is shown while a car charges by another or the same: it ends the transaction if it may (C09, C16).
+
+    True where that is what it is shown for. The same token ends it at once; another must be of its group or of the master pass group.
+    """
+    session = evse.session
+    if session is None or session.token is None or session.authorization is not None or evse.transaction is None:
+        return False
+    if name_of(shown) == name_of(session.token):
+        transactions.stop(charger, evse, "Local", "StopAuthorized", "the token that began the transaction was shown again")
+    elif (said := known(charger, shown, now)) is not None and _may_stop(charger, evse, said):
+        _stop_if_allowed(charger, evse, shown, said)
+    elif not charger.call("Authorize", {"idToken": shown}, evse=evse.id, about=Stopping(evse.transaction.id), urgent=True):
+        charger.note(f"EVSE {evse.id}: the CSMS is not there, and the token shown is not known to belong to the one that charges")
+    return True
+
+
+def _may_stop(charger: Charger, evse: Evse, response: Payload) -> bool:
+    if response["idTokenInfo"]["status"] != "Accepted":
+        return False
+    group = group_of(response["idTokenInfo"])
+    return master(charger, response) or (evse.session is not None and bool(group) and group == evse.session.group)
+
+
+def _stop_if_allowed(charger: Charger, evse: Evse, shown: Payload, response: Payload) -> None:
+    if evse.transaction is None or not _may_stop(charger, evse, response):
+        charger.note(f"EVSE {evse.id}: the token shown does not belong to the one that charges")
+    elif master(charger, response):
+        transactions.stop(charger, evse, "MasterPass", "StopAuthorized", "a master pass ends the transaction")
+    else:
+        transactions.stop(charger, evse, "Local", "StopAuthorized", "a token of the same group ends the transaction")
 
 
 def go_without_verdict(charger: Charger, evse: Evse, call: Call, code: str, now: float) -> None:
@@ -117,7 +185,9 @@ def grant(charger: Charger, evse: Evse, shown: Payload, fact: Authorized, now: f
     evse.allowed = tuple(service for service in fact.energy_transfer if service in evse.services)
     charger.tell(evse, fact if want is None else replace(fact, about=want.number))
     trigger = "RemoteStart" if evse.session.remote else "Authorized"
-    transactions.begin(charger, evse, ("Authorized",), trigger, now, token=shown)
+    held = redeem(charger, evse, shown, evse.session.group)
+    evse.session.reserved = None if held is None else charger.wall(now) - held.since
+    transactions.begin(charger, evse, ("Authorized",), trigger, now, token=shown, reservation=held.id if held else None)
 
 
 def allow(charger: Charger, evse: Evse, transfers: list[str], now: float) -> bool:
@@ -129,8 +199,8 @@ def allow(charger: Charger, evse: Evse, transfers: list[str], now: float) -> boo
     session, allowed = evse.session, _bearable(evse, services(transfers))
     if not allowed:
         return False
-    if session is not None and session.token is not None and (kept := charger.cache.get(session.token["idToken"])) is not None:
-        kept["allowedEnergyTransfer"] = transfers
+    if session is not None and session.token is not None and name_of(session.token) in charger.cache.entries:
+        remember(charger, session.token, {"allowedEnergyTransfer": transfers}, now)
     _permit(charger, evse, allowed, now)
     return True
 
@@ -180,12 +250,21 @@ def _alone(charger: Charger, evse: Evse, shown: Payload, now: float) -> None:
         return
     contract = session.authorization.authorization == "PnC"
     variables = charger.variables
-    cached = _remembered(charger, evse, shown, now) if variables.yes("AuthCtrlr.LocalAuthorizeOffline") else None
+    before = known(charger, shown, now) if variables.yes("AuthCtrlr.LocalAuthorizeOffline") else None
     may = variables.yes("ISO15118Ctrlr.ContractValidationOffline") or not contract
-    if may and (cached is not None or variables.yes("AuthCtrlr.OfflineTxForUnknownIdEnabled")):
-        grant(charger, evse, shown, Authorized(energy_transfer=_leave(charger, evse, cached or {})), now)
+    if before is not None:  # a token that is known to be refused is no unknown one
+        may = may and not objection(before["idTokenInfo"], evse.id) and not master(charger, before)
     else:
-        _refuse(charger, evse, "the CSMS is not there, and nothing that it said before lets this token charge")
+        may = may and variables.yes("AuthCtrlr.OfflineTxForUnknownIdEnabled")
+    group = group_of((before or {}).get("idTokenInfo", {}))
+    why = reserved(charger, evse, shown, group)
+    if may and not why:
+        why = billing.take_drivers(charger, evse, before or {})
+    if may and not why:
+        session.group = group
+        grant(charger, evse, shown, Authorized(energy_transfer=_leave(charger, evse, before or {})), now)
+    else:
+        _refuse(charger, evse, why or "the CSMS is not there, and nothing that it said before lets this token charge")
 
 
 def _refuse(charger: Charger, evse: Evse, why: str) -> None:
@@ -195,17 +274,6 @@ def _refuse(charger: Charger, evse: Evse, why: str) -> None:
         session.authorization = None
         kind = Reason.CONTRACT_REFUSED if want.authorization == "PnC" else Reason.CARD_REFUSED
         charger.tell(evse, AuthorizationRefused(kind, why, about=want.number))
-
-
-def _remembered(charger: Charger, evse: Evse, shown: Payload, now: float) -> Payload | None:
-    """What the CSMS once answered about a token, where that still lets it charge here."""
-    response = charger.cache.get(shown["idToken"])
-    if response is None or objection(info := response["idTokenInfo"], evse.id):
-        return None
-    try:
-        return response if "cacheExpiryDateTime" not in info or charger.wall(now) < epoch(info["cacheExpiryDateTime"]) else None
-    except ValueError:  # a time that nobody can read lets nobody charge
-        return None
 
 
 def _leave(charger: Charger, evse: Evse, response: Payload) -> tuple[Service, ...]:
@@ -229,14 +297,8 @@ def allowed_energy_transfer(charger: Charger, payload: Payload, now: float) -> P
     return {"status": "Accepted"}
 
 
-def clear_cache(charger: Charger, payload: Payload, now: float) -> Payload:
-    """ClearCache: forget every verdict about a token that was kept."""
-    charger.cache.clear()
-    return {"status": "Accepted"}
-
-
 BLOCK: Final = Block(
-    requests={"NotifyAllowedEnergyTransfer": allowed_energy_transfer, "ClearCache": clear_cache},
+    requests={"NotifyAllowedEnergyTransfer": allowed_energy_transfer},
     answers={"Authorize": answer_at(take_verdict)},
     failures={"Authorize": failure_at(go_without_verdict)},
     changed=changed,

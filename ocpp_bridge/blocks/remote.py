@@ -4,7 +4,9 @@ from typing import Final
 
 from ocpp_bridge.block import Block, no
 from ocpp_bridge.blocks import authorization, availability, signing, transactions
+from ocpp_bridge.blocks.reservation import objection as reserved
 from ocpp_bridge.charger import Charger
+from ocpp_bridge.model.known_tokens import group_of
 from ocpp_bridge.model.mapping import present
 from ocpp_bridge.smart import charging
 from ocpp_bridge.smart.profiles import TX
@@ -14,8 +16,12 @@ from ocpp_bridge.wire.schemas import Payload
 def request_start(charger: Charger, payload: Payload, now: float) -> Payload:
     """RequestStartTransaction: let a waiting car charge, or the next one that comes to a free EVSE."""
     free = [evse for evse in charger.evses.values() if evse.operative and evse.remote is None and not (evse.session and evse.session.token)]
+    held = {evse.id: reserved(charger, evse, payload["idToken"], group_of(payload)) for evse in free}
     waiting = sorted(free, key=lambda evse: evse.session is None or evse.session.authorization is None)
-    asked = [evse for evse in waiting if payload.get("evseId") in (None, evse.id)]
+    fitting = [evse for evse in waiting if payload.get("evseId") in (None, evse.id)]
+    asked = [evse for evse in fitting if not held[evse.id]]
+    if fitting and not asked:
+        return no("InvalidValue", held[fitting[0].id])
     if not asked:
         return no("TxInProgress" if payload.get("evseId") in (None, *charger.evses) else "InvalidValue")
     evse, profile = asked[0], payload.get("chargingProfile")

@@ -8,8 +8,11 @@ import base64
 from typing import Any, Final
 
 from ocpp_bridge.block import Block
+from ocpp_bridge.blocks import billing
+from ocpp_bridge.blocks.local_authorization import remember
 from ocpp_bridge.charger import Charger, ChargingState, Evse, Transaction
 from ocpp_bridge.model.mapping import meter_value, objection, present
+from ocpp_bridge.model.transaction_limit import TransactionLimit
 from ocpp_bridge.wire.outbox import Call
 from ocpp_bridge.wire.schemas import Payload
 from ocpp_bridge.wire.times import timestamp
@@ -57,6 +60,7 @@ def end(charger: Charger, evse: Evse, conditions: tuple[str, ...], trigger: str,
         info={"stoppedReason": tx.stopping or reason},
     )
     charger.profiles.forget(tx.id)
+    evse.account = None
     evse.transaction, evse.sample_due = None, None
 
 
@@ -118,6 +122,7 @@ def event(
     *,
     context: str = "",
     token: Payload | None = None,
+    reservation: int | None = None,
     info: Payload | None = None,
     signed: bytes | None = None,
 ) -> None:
@@ -125,6 +130,8 @@ def event(
     tx = evse.transaction
     assert tx is not None, "an event belongs to a transaction"
     wall = charger.wall(now)
+    if tx.first is None and evse.sample.reading is not None:
+        tx.first = evse.sample.reading.imported
     values: list[Payload] = []
     if context:
         tx.metered |= evse.sample.reading is not None
@@ -148,6 +155,8 @@ def event(
         "evse": {"id": evse.id, "connectorId": 1},
     }
     payload |= present({"offline": True if not charger.online else None, "meterValue": values or None, "idToken": token})
+    payload |= present({"reservationId": reservation})
+    billing.add_cost(charger, evse, payload, now)
     tx.seq += 1
     charger.call("TransactionEvent", payload, evse=evse.id, kept=True, about=tx.id)
 
@@ -159,7 +168,13 @@ def take_answer(charger: Charger, call: Call, response: Payload, now: float) -> 
     if tx is None or tx.id != call.about:
         return
     tx.cost = response.get("totalCost", tx.cost)
+    if "totalCost" in response and evse.account is None:  # what is computed here is not told by halves
+        billing.tell(charger, evse, response["totalCost"])
+    if "transactionLimit" in response and (evse.limit is None or evse.limit.values != response["transactionLimit"]):
+        evse.limit = TransactionLimit(tx.id, response["transactionLimit"])
     info = response.get("idTokenInfo", {"status": "Accepted"})
+    if "idTokenInfo" in response and evse.session is not None and evse.session.token is not None:
+        remember(charger, evse.session.token, {"idTokenInfo": info}, now)
     if (why := objection(info, evse.id)) and charger.variables.yes("TxCtrlr.StopTxOnInvalidId"):
         stop(charger, evse, "DeAuthorized", "Deauthorized", f"the CSMS does not accept the token: {why}")
 

@@ -37,6 +37,7 @@ from secc.station import (
     Authorized,
     CertificateReady,
     CertificateRefused,
+    CostTold,
     Departure,
     Device,
     Limits,
@@ -76,6 +77,7 @@ class Agreement:
     parking: tuple[Intended, ...] = ()  # what it does by ParkingStatus
     tuple_id: int | None = None  # of the schedule that was chosen
     tab: Tab | None = None  # what is owed, where prices were shown
+    cost: CostTold | None = None  # what the backend says that is owed
 
     @property
     def selected(self) -> Selection:

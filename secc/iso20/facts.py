@@ -65,6 +65,8 @@ def _with(fact: words.Fact, known: Context) -> Context:
             return known.with_station(emergency=reason or "no reason was given")
         case words.MeterRead(reading):
             return _counted(reading, known)
+        case words.CostTold():
+            return known.with_agreement(cost=fact)
         case words.OutletTaken(by_another):
             return known.with_station(taken=by_another)
         case words.OutOfService(reason):

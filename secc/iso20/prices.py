@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from secc.iso20.context import Context
 from secc.iso20.entries import whole
+from secc.station import CostTold
 from v2g.energy.ledger import MICRO
 from v2g.energy.offer import Offer, Tuple
 from v2g.energy.price_schedule import PriceSchedule
@@ -234,7 +235,12 @@ def account_from(known: Context, tuple_id: int | None) -> Tab | None:
 
 
 def receipt(tab: Tab | None, known: Context) -> ReceiptType | None:
-    """The receipt for what is owed up to now; None without account. What minimum or maximum cost change is in the energy costs."""
+    """The receipt for what is owed up to now; None without account. What minimum or maximum cost change is in the energy costs.
+
+    What the backend has said goes before what the prices of the schedule make of the energy.
+    """
+    if (said := known.agreement.cost) is not None:
+        return _stated(said, known)
     if tab is None:
         return None
     tariff, owed = tab.tariff, tab.bill(known.wall)
@@ -253,6 +259,14 @@ def receipt(tab: Tab | None, known: Context) -> ReceiptType | None:
             for place, (tax, amount) in enumerate(zip(tariff.taxes, owed.taxes, strict=True), 1)
         ),
     )
+
+
+def _stated(said: CostTold, known: Context) -> ReceiptType:
+    """The receipt with the backend's sum, of which it has given no parts: all of it stands with the energy."""
+    meter = known.station.meter
+    kwh = 0.0 if meter is None else (meter.imported - meter.imported_before) / 1000.0
+    costs = DetailedCostType(Amount=rational(said.total), CostPerUnit=_unit(said.total / kwh if kwh else 0.0, None))
+    return ReceiptType(TimeAnchor=int(said.since), EnergyCosts=costs)
 
 
 def money(amount: int) -> RationalNumberType:

@@ -235,6 +235,17 @@ class MeterRead(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class CostTold(Fact):
+    """The backend says what the session has cost so far: `total` in its currency, taxes included, counted from `since` (epoch s).
+
+    The receipt of the car says this instead of what its prices make of its energy.
+    """
+
+    total: float
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
 class StopAsked(Fact):
     """The session shall end: the car is asked by EVSENotification under power, elsewhere refused at its next request. Never taken back."""
 

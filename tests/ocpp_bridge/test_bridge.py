@@ -510,7 +510,7 @@ def test_a_known_contract_charges_while_the_csms_is_away():
     p.arrive()
     assert p.facts(Authorized)
     p.bridge.end_session(1, p.now)
-    p.charger.cache.clear()
+    p.charger.cache.entries.clear()
     p.told.clear()
     p.arrive()
     assert p.facts(AuthorizationRefused)
@@ -1181,9 +1181,9 @@ def test_availability_cost_status_cache_and_triggers():
     assert p.events[-1]["triggerReason"] == "Trigger"
     assert p.ask("TriggerMessage", {"requestedMessage": "LogStatusNotification"})["status"] == "NotImplemented"
     assert p.ask("TriggerMessage", {"requestedMessage": "BootNotification"})["status"] == "Rejected"
-    assert p.charger.cache
+    assert p.charger.cache.entries
     p.ask("ClearCache", {})
-    assert not p.charger.cache
+    assert not p.charger.cache.entries
 
 
 SCHEMA = "urn:of:a:schema"

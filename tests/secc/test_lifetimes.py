@@ -45,6 +45,7 @@ FIELDS: dict[str, tuple[Any, str]] = {  # a value that is not the default, and w
     "session.agreement.parking": (("VehicleCheckIn",), "schedule, pause"),
     "session.agreement.tuple_id": (1, "schedule, pause"),
     "session.agreement.tab": (Tab(5.0), PAUSE),  # a car that comes back goes on with its bill
+    "session.agreement.cost": (words.CostTold(2.5, 5.0), PAUSE),
     "session.claims": (Questions(2, 1), SERVICE),
     "session.installations": (Questions(1, 0), SERVICE),
     "session.intent": (Intent((Notice(Wish.SCHEDULE, 5.0),)), NOTHING),  # it is what the car follows

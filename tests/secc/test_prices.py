@@ -129,6 +129,21 @@ def test_the_dynamic_car_is_told_levels_too() -> None:
     assert mode.PriceLevelSchedule.NumberOfPriceLevels == 3
 
 
+@pytest.mark.parametrize("station", [Scripted, Selling])
+def test_what_the_backend_says_of_the_cost_stands_in_the_receipt(station: type[Scripted]) -> None:
+    car = station()
+    car.charging("DC", "Scheduled")
+    car.tell(reading(1000.0))
+    assert number(car.loop("DC", "Scheduled", meter=True).Receipt.EnergyCosts.Amount) == 0
+    car.tell(words.CostTold(7.25, 1_795_370_400.0))
+    car.tell(reading(11_000.0))
+    receipt = car.loop("DC", "Scheduled", meter=True).Receipt
+    assert receipt.TimeAnchor == 1_795_370_400
+    assert number(receipt.EnergyCosts.Amount) == 7.25
+    assert number(receipt.EnergyCosts.CostPerUnit) == pytest.approx(0.725)
+    assert receipt.TaxCosts == ()
+
+
 @pytest.mark.parametrize("control", ["Scheduled", "Dynamic"])
 def test_a_receipt_worked_out_by_hand(control: str) -> None:
     """12 kWh evenly over the first hour at 0.1 and half an hour at 0.4: 8 and 4 kWh; three half hours of parking have begun."""
