@@ -6,6 +6,7 @@ changes its meaning. Octets are hexadecimal, names of roots are DER, a decoded m
 here: what protects a connection goes to its own key log.
 """
 
+import base64
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -185,7 +186,8 @@ class Trace:
         if make is not None:
             kind, body = make(event)
         elif isinstance(event, FrameReceived | FrameSent):
-            kind, body = "frame", self._frame(event)
+            kind, body = "frame", _frame(*self._facts(event))
+            body["message"] = self._shown(event.message, event.schema_set) if event.message is not None else None
         else:
             facts = {name: _simple(getattr(event, name)) for name in _names(type(event)) if name != "at"}
             kind, body = "event", {"name": type(event).__name__, "facts": facts}
@@ -195,32 +197,25 @@ class Trace:
             body["requirement"] = self._failed
         if isinstance(event, StateEntered) and event.timer:
             self._timer = (event.timer, event.limit)
-        elif isinstance(event, FrameSent) and self._side == "evcc":
-            times = self._times.get(type(event.message))
-            self._timer = ("V2G_EVCC_Msg_Timeout", times[1].msg_timeout if times is not None else None)
         return self._record(kind, event.at, body)
 
     def _record(self, kind: str, at: float, body: Record) -> Record:
         return {"type": kind, "connection": self._connection, "at": at, "epoch": self._wall(at), **body}
 
-    def _frame(self, event: FrameReceived | FrameSent) -> Record:
-        timer, limit = self._timer if isinstance(event, FrameReceived) else ("", None)
-        message, gap, allowed = event.message, event.since_previous, self._allowed(event.message)
-        return {
-            "direction": "received" if isinstance(event, FrameReceived) else "sent",
-            "payload_type": f"0x{event.payload_type:04X}",
-            "set": event.schema_set,
-            "octets": len(event.exi),
-            "exi": event.exi.hex(),
-            "name": type(message).__name__ if message is not None else None,
-            "message": self._shown(message, event.schema_set) if message is not None else None,
-            "findings": list(event.findings) if isinstance(event, FrameReceived) else [],
-            "gap": None if gap is None else round(gap, 6),
-            "timer": timer,
-            "limit": limit,
-            "performance": allowed,
-            "margin": None if gap is None or allowed is None else round(allowed - gap, 6),
-        }
+    def brief(self, event: FrameReceived | FrameSent) -> tuple[Any, ...]:
+        """The record of a frame, without the decoded message, as few values, of which another process makes the record (`full`)."""
+        return (self._connection, event.at, self._wall(event.at), *self._facts(event))
+
+    def _facts(self, event: FrameReceived | FrameSent) -> tuple[Any, ...]:
+        """The arguments of `_frame`."""
+        received, message, gap = isinstance(event, FrameReceived), event.message, event.since_previous
+        timer, limit = self._timer if received else ("", None)
+        if not received and self._side == "evcc":
+            times = self._times.get(type(message)) if message is not None else None
+            self._timer = ("V2G_EVCC_Msg_Timeout", times[1].msg_timeout if times is not None else None)
+        name = None if message is None else type(message).__name__
+        findings = event.findings if isinstance(event, FrameReceived) else ()
+        return (received, event.payload_type, event.schema_set, event.exi, name, findings, gap, timer, limit, self._allowed(message))
 
     def _allowed(self, message: Type | None) -> float | None:
         """The performance time (s) of whoever sent this message: a station's to answer, a car's to go on after an answer."""
@@ -237,6 +232,43 @@ class Trace:
             return plain(message, schema_set(name))
         except (EncodeError, KeyError):
             return None  # a car of a test may send what the schema does not know; the octets are in the record
+
+
+def full(brief: Sequence[Any]) -> Record:
+    """The record of a frame from what `Trace.brief` made of it, the octets in base64. Raises TypeError or ValueError for anything else."""
+    connection, at, epoch, received, payload_type, schema_set, exi, *rest = brief
+    body = _frame(received, payload_type, schema_set, base64.b64decode(exi), *rest)
+    return {"type": "frame", "connection": connection, "at": at, "epoch": epoch, **body}
+
+
+def _frame(
+    received: bool,
+    payload_type: int,
+    schema_set: str,
+    exi: bytes,
+    name: str | None,
+    findings: Sequence[str],
+    gap: float | None,
+    timer: str,
+    limit: float | None,
+    allowed: float | None,
+) -> Record:
+    """The body of a frame's record, without its message."""
+    return {
+        "direction": "received" if received else "sent",
+        "payload_type": f"0x{payload_type:04X}",
+        "set": schema_set,
+        "octets": len(exi),
+        "exi": exi.hex(),
+        "name": name,
+        "message": None,
+        "findings": list(findings),
+        "gap": None if gap is None else round(gap, 6),
+        "timer": timer,
+        "limit": limit,
+        "performance": allowed,
+        "margin": None if gap is None or allowed is None else round(allowed - gap, 6),
+    }
 
 
 def _tls(facts: TlsFacts) -> Record:
@@ -274,6 +306,8 @@ _MAKERS: Final[Mapping[type[Event], Callable[[Any], tuple[str, Record]]]] = {
 
 def _simple(value: Any) -> Any:
     """Any value of an event as JSON has it."""
+    if type(value) in _PLAIN or (type(value) is float and math.isfinite(value)):  # most are: a match would take ten times as long
+        return value
     match value:
         case float() if not math.isfinite(value):  # no limit: JSON has no number for it, and a reader makes one of its name
             return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
@@ -292,6 +326,9 @@ def _simple(value: Any) -> Any:
     return str(value)
 
 
+_PLAIN: Final = frozenset({str, int, bool, type(None)})
+
+
 def _names(kind: type[Any]) -> tuple[str, ...]:
     """The names of the fields of a dataclass; looked up once, because events come often."""
     if kind not in _NAMES:
@@ -304,9 +341,15 @@ _NAMES: Final[dict[type[Any], tuple[str, ...]]] = {}
 
 def _short(value: Any) -> Any:
     """`_simple`, without fields that have their default: facts come often."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _short(getattr(value, f.name)) for f in fields(value) if getattr(value, f.name) != f.default}
+    defaults = _DEFAULTS.get(type(value))
+    if defaults is None and is_dataclass(value) and not isinstance(value, type):
+        defaults = _DEFAULTS[type(value)] = tuple((each.name, each.default) for each in fields(value))
+    if defaults is not None:
+        return {name: _short(said) for name, default in defaults if (said := getattr(value, name)) != default}
     return [_short(each) for each in value] if isinstance(value, tuple) else _simple(value)
+
+
+_DEFAULTS: Final[dict[type[Any], tuple[tuple[str, Any], ...]]] = {}
 
 
 class TraceWriter(Observer):

@@ -124,7 +124,7 @@ def _shown(feed: "Feed | None", plan: "Plan", wall: Callable[[float], float]) ->
     from v2gkit.insight.witness import Watch
 
     feed.follow(plan.output / "station-trace.jsonl")
-    return Watch("evcc", wall, feed.text)()
+    return Watch("evcc", wall, feed)()
 
 
 def _told(outcome: "Outcome", options: argparse.Namespace, screen: screens.Screen) -> int:

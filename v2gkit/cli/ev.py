@@ -20,7 +20,7 @@ from v2gkit.cli.clock import add_clock_options, clock_of, judging_at
 from v2gkit.cli.parser import number, whole
 from v2gkit.cli.stock import said_at_start
 from v2gkit.insight.narrator import Narrator
-from v2gkit.insight.witness import Line, witnesses
+from v2gkit.insight.witness import Live, witnesses
 from v2gkit.lab.personality import configuration, personalities
 from v2gkit.lab.scenarios import names as scenarios
 from v2gkit.lab.scenarios import scenario
@@ -160,7 +160,7 @@ def run(options: argparse.Namespace) -> int:
             if feed is not None:
                 complain(f"v2g ev: live at {feed.url}", flush=True)
             with screens.screen(options) as screen:
-                said = asyncio.run(visited(config, options, screen, feed.text if feed is not None else None))
+                said = asyncio.run(visited(config, options, screen, feed))
             if options.json:
                 put(json.dumps(said), flush=True)
             else:
@@ -226,7 +226,7 @@ def configured(options: argparse.Namespace) -> Config:
     return changed if changed.tls else replace(changed, wish=replace(changed.wish, bench_plain=True))
 
 
-async def visited(config: Config, options: argparse.Namespace, screen: screens.Screen, show: Line | None) -> dict[str, Any]:
+async def visited(config: Config, options: argparse.Namespace, screen: screens.Screen, show: Live | None) -> dict[str, Any]:
     """Visit the station as the options say; returns the result as plain values. `show` gets the lines of the trace for a live viewer."""
     clock = clock_of(options, config.time_scale)
     if config.pki and config.tls and (at := judging_at(options, clock)) is not None:

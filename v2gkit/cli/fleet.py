@@ -13,7 +13,7 @@ from v2g.settings.strict import ConfigError
 from v2gkit.cli import leave
 from v2gkit.cli.parser import number, whole
 from v2gkit.cli.screen import Screen
-from v2gkit.insight.witness import Line, witnesses
+from v2gkit.insight.witness import Live, witnesses
 from v2gkit.lab.fleet import Fleet, addresses, members_of, telling
 from v2gkit.output import complain
 
@@ -29,7 +29,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 async def driven(
-    config: Config, options: argparse.Namespace, screen: Screen, clock: Clock, visit: str | Scenario, show: Line | None = None
+    config: Config, options: argparse.Namespace, screen: Screen, clock: Clock, visit: str | Scenario, show: Live | None = None
 ) -> dict[str, Any]:
     """Drive a fleet as the options say; returns its result as plain values. Raises ConfigError. `show` gets lines for a live viewer."""
     if config.iface or config.slac:

@@ -162,8 +162,7 @@ async def served(config: Config, options: argparse.Namespace) -> Ended | None:
     with contextlib.ExitStack() as stack:
         screen = stack.enter_context(screens.screen(options))
         feed = stack.enter_context(live.viewing(options))
-        show = feed.text if feed is not None else None
-        watch = stack.enter_context(witnesses(leave.files_of(options), "secc", clock.wall, leave.warn, show))
+        watch = stack.enter_context(witnesses(leave.files_of(options), "secc", clock.wall, leave.warn, feed))
         manner = Manner(
             clock,
             lambda *, evse: [*watch(evse=evse), screen.observing(evse, clock.wall)],

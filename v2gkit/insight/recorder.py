@@ -17,10 +17,10 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Final, TextIO, cast
+from typing import Any, Final, TextIO, cast
 
 from v2g.legible import logger
 from v2gkit.output import answer_stream, answered_by
@@ -42,6 +42,8 @@ class Recorder:
     """One file or pipe to write to. No method raises for a failure of it, and only `close` waits for it.
 
     `say` is called once with the reason why nothing more is written. `removed` tells whether the file has been removed meanwhile.
+    What is put here waits for `gather` s before it is written with what came meanwhile: to wake a thread for each costs more than to write
+    it. `made` turns what waits into octets, in the recorder's thread.
     """
 
     def __init__(
@@ -52,12 +54,16 @@ class Recorder:
         say: Callable[[str], None] | None = None,
         removed: Callable[[], bool] | None = None,
         then: Callable[[], None] = lambda: None,
+        gather: float = 0.0,
+        made: Callable[[Iterable[Any]], bytes] = b"".join,
     ):
         self.name, self.failure = name, ""  # why it stopped, empty: it did not
         self._write, self._removed = write, removed or (lambda: False)
         self._say = say or (lambda reason: log.error("%s", reason))
-        self._waiting: deque[bytes] = deque()
+        self._gather, self._made = gather, made
+        self._waiting: deque[Any] = deque()
         self._octets = 0  # that wait, with those that are being written
+        self._idle = self._hurry = False  # the thread waits for something to write; it shall not gather
         self._changed = threading.Condition()
         self._closed = False
         self._then = then  # once nothing more is written
@@ -78,24 +84,39 @@ class Recorder:
 
     def octets(self, octets: bytes) -> None:
         """Queue octets to be written."""
+        if octets:
+            self.put(octets, len(octets))
+
+    def put(self, what: Any, octets: int) -> None:
+        """Queue something of which `made` will make about so many octets."""
         with self._changed:
-            if self.failure or self._closed or not octets:
+            if self.failure or self._closed:
                 return
-            if self._octets + len(octets) > ROOM:
+            if self._octets + octets > ROOM:
                 self._stop(f"its reader is too slow, {self._octets} octets wait to be written")
                 return
-            self._waiting.append(octets)
-            self._octets += len(octets)
-            self._changed.notify_all()
+            self._waiting.append(what)
+            self._octets += octets
+            if self._idle:
+                self._idle = False
+                self._changed.notify_all()
 
     def text(self, text: str) -> None:
         """Queue text to be written, as UTF-8."""
         self.octets(text.encode(errors="replace"))
 
+    def flush(self, within: float = LAST_WORDS) -> None:
+        """Wait at most `within` s for what is queued to be written; gather no longer."""
+        with self._changed:
+            self._hurry = True
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: not self._octets or bool(self.failure), within)
+            self._hurry = False
+
     def close(self, within: float = LAST_WORDS) -> None:
         """Wait at most `within` s for what is queued to be written, then write nothing more."""
+        self.flush(within)
         with self._changed:
-            self._changed.wait_for(lambda: not self._octets or bool(self.failure), within)
             if self._octets and not self.failure:
                 self._stop(f"its reader does not read, {self._octets} octets were not written")
             self._closed = True
@@ -120,11 +141,17 @@ class Recorder:
     def _run(self) -> None:
         while True:
             with self._changed:
+                self._idle = not self._waiting
                 self._changed.wait_for(lambda: bool(self._waiting) or self._closed or bool(self.failure))
+                if self._gather:
+                    self._changed.wait_for(lambda: self._hurry or self._closed or bool(self.failure), self._gather)
                 if self.failure or not self._waiting:
                     break
-                octets = b"".join(self._waiting)
+                waiting, expected = list(self._waiting), self._octets
                 self._waiting.clear()
+            octets = self._made(waiting)
+            with self._changed:
+                self._octets += len(octets) - expected
             if (wrong := self._written(octets)) is not None:
                 with self._changed:
                     if not self.failure:

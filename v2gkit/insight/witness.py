@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from v2g.generations import GENERATIONS
 from v2g.session.endpoint import Event, FrameReceived, FrameSent, Noted
 from v2g.session.link import Disconnected, KeyLog, Observe, Observer
-from v2g.session.trace import Trace, TraceWriter
+from v2g.session.trace import Trace, TraceWriter, line
 from v2gkit.insight.conversation import Conversation
 from v2gkit.insight.cpu import Meter
 from v2gkit.insight.pcapng import Capture
@@ -35,12 +36,37 @@ Line = Callable[[str], object]
 """Takes a line of a trace."""
 
 
+class Live(Protocol):
+    """Shows sessions while they run, and makes nobody wait."""
+
+    def text(self, line: str) -> None:
+        """Show a line of a trace."""
+
+    def event(self, trace: Trace, event: Event) -> None:
+        """Show an event, of which the trace makes the record."""
+
+
+class LiveWriter(Observer):
+    """Hands the events of one connection over to whoever shows them, to be written down elsewhere; before the first, the opening record."""
+
+    def __init__(self, trace: Trace, live: Live, about: Mapping[str, object]):
+        self._trace, self._live, self._about = trace, live, about
+        self._opened = False
+
+    def event(self, event: Event) -> None:
+        """Hand one event over."""
+        if not self._opened:
+            self._opened = True
+            self._live.text(line(self._trace.opening(event.at, self._about)))
+        self._live.event(self._trace, event)
+
+
 class Tracer(Observer):
     """Writes the trace of a connection, without events of the names `without`; with a meter also the CPU time spent while it was open."""
 
     def __init__(
         self,
-        writer: TraceWriter,
+        writer: Observer,
         meter: Meter | None,
         evse: str = "",
         moved: Callable[["Tracer", bool], object] | None = None,
@@ -71,14 +97,14 @@ class Tracer(Observer):
 class Watch:
     """Makes the observers of connections. Called for one outlet or car; what is said about it (`evse="DE*V2G*E1"`) heads each trace."""
 
-    def __init__(self, side: str, wall: Callable[[float], float], live: Line | None):
+    def __init__(self, side: str, wall: Callable[[float], float], live: Live | None):
         self.side, self._wall, self._live = side, wall, live
         self.files: list[Callable[[Mapping[str, object]], Observe]] = []  # makers of observers, by what is said about an outlet
         self._traces = False
         self._talking: list[Tracer] = []  # the open connections that are traced
         self._last: dict[str, Tracer] = {}  # outlet -> its latest connection in the live view
         self._numbers = itertools.count(1)
-        self._station = TraceWriter(self._trace(STATION, False), live, {"evse": ""}) if live is not None else None
+        self._station = LiveWriter(self._trace(STATION, False), live, {"evse": ""}) if live is not None else None
 
     def __call__(self, **about: object) -> list[Observe]:
         made = [make(about) for make in self.files]
@@ -87,20 +113,24 @@ class Watch:
     def traced(self, write: Line, meter: Meter | None) -> None:
         """Let `write` have the traces of all connections."""
         self._traces = True
-        self.files.append(lambda about: lambda local, peer, number: self._tracer(self._trace(number, True), write, meter, about, False))
+        self.files.append(
+            lambda about: (
+                lambda local, peer, number: self._tracer(TraceWriter(self._trace(number, True), write, about), meter, about, False)
+            )
+        )
 
-    def _shown_live(self, write: Line, about: Mapping[str, object]) -> Observe:
+    def _shown_live(self, live: Live, about: Mapping[str, object]) -> Observe:
         def observe(local: tuple[str, int], peer: tuple[str, int], number: int) -> Observer:
             """Cars of a fleet, and one car before and after a pause, all have the same number: here each has one of its own."""
             own = number if self.side == "secc" else next(self._numbers)
-            return self._tracer(self._trace(own, False), write, None, about, True)
+            return self._tracer(LiveWriter(self._trace(own, False), live, about), None, about, True)
 
         return observe
 
     def _trace(self, number: int, decoded: bool) -> Trace:
         return Trace(self.side, self._wall, GENERATIONS, connection=number, decoded=decoded)
 
-    def _tracer(self, trace: Trace, write: Line, meter: Meter | None, about: Mapping[str, object], live: bool) -> Tracer:
+    def _tracer(self, writer: Observer, meter: Meter | None, about: Mapping[str, object], live: bool) -> Tracer:
         def moved(tracer: Tracer, talks: bool) -> None:
             if talks:
                 self._talking.append(tracer)
@@ -109,7 +139,7 @@ class Watch:
             else:
                 self._talking.remove(tracer)
 
-        return Tracer(TraceWriter(trace, write, about), meter, str(about.get("evse", "")), moved, IN_FRAMES if live else frozenset())
+        return Tracer(writer, meter, str(about.get("evse", "")), moved, IN_FRAMES if live else frozenset())
 
     def frames(self, outlets: Mapping[int, str]) -> Callable[[str, str], None]:
         """A hearer of the OCPP frames ("in" or "out", text) of a station whose EVSEs have these ids by number: for its traces."""
@@ -146,12 +176,12 @@ def _revealed(left: Left, key_log: Path | None) -> str:
 
 @contextlib.contextmanager
 def witnesses(
-    left: Left, side: str, wall: Callable[[float], float], warn: Callable[[str], None], live: Line | None = None
+    left: Left, side: str, wall: Callable[[float], float], warn: Callable[[str], None], live: Live | None = None
 ) -> Iterator[Watch]:
     """Within the block: what makes the observers which write the files of `left`, and the lines for whoever watches `live`.
 
     `side` is "secc" or "evcc", `wall` gives the wall time (epoch s) of the session; `warn` is called with a line about secrets in files.
-    `live` takes traces without decoded messages: whoever watches decodes, the session does not wait for it.
+    `live` takes events as they are: whoever watches decodes, the session does not wait for it.
     """
     key_log = left.key_log or (Path(os.environ["SSLKEYLOGFILE"]) if os.environ.get("SSLKEYLOGFILE") else None)
     with contextlib.ExitStack() as stack:

@@ -7,6 +7,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.v2g.session.peers import Station, car_tls, drive, go, station_tls
@@ -25,7 +26,7 @@ from v2g.messages.dc import DC_ChargeLoopReq, DC_ChargeLoopRes
 from v2g.session.endpoint import Ended, Event, FrameReceived, FrameSent, Noted, Relaxed, StateEntered
 from v2g.session.errors import TimedOut
 from v2g.session.link import Connected, Disconnected, HandshakeFailed, Unprotected
-from v2g.session.trace import RECORDS, OcppFrame, Record, Trace, TraceWriter, line
+from v2g.session.trace import RECORDS, OcppFrame, Record, Trace, TraceWriter, full, line
 from v2g.session.transport import Server
 
 HERE, THERE = ("::1", 50000), ("::1", 50001)
@@ -104,6 +105,27 @@ def test_decoding_can_wait() -> None:
     message = least(SessionSetupReq)
     record = checked(trace(decoded=False).record(FrameSent(2.0, 0x8002, "common", b"\x80", message)))
     assert (record["name"], record["message"]) == ("SessionSetupReq", None)
+
+
+def test_another_process_makes_the_same_record_of_what_is_told_in_brief() -> None:
+    loop, answer, odd = least(DC_ChargeLoopReq), least(DC_ChargeLoopRes), ("an element that is unknown",)
+    for side, request, response in (("secc", FrameReceived, FrameSent), ("evcc", FrameSent, FrameReceived)):
+        whole, brief = trace(side, decoded=False), trace(side, decoded=False)
+        for event in (
+            StateEntered(0.5, "DC_ChargeLoop", "V2G_SECC_Sequence_Timeout", 0.5),
+            request(1.0, 0x8004, "dc", b"\x80", loop),
+            response(1.0625, 0x8004, "dc", b"\x80\xff\x01", answer, 0.0625),
+            request(1.5, 0x8004, "dc", b"", loop, 0.5),
+            FrameReceived(2.0, 0x8002, "common", b"\x80\xff", None, 0.5, odd),
+        ):
+            expected = json.loads(line(whole.record(event)))
+            if isinstance(event, StateEntered):
+                brief.record(event)
+            else:
+                assert full(json.loads(msgspec.json.encode(brief.brief(event)))) == expected
+    for wrong in ([], [1, 2], [1, 2.0, 3.0, True, "x", "dc", "gA==", None, [], None, "", None, None], [1] * 14):
+        with pytest.raises((TypeError, ValueError)):
+            full(wrong)
 
 
 def test_a_frame_tells_the_limit_it_was_waited_for_with() -> None:

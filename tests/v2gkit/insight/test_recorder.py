@@ -80,6 +80,21 @@ def test_the_last_words_do_not_wait_for_ever() -> None:
     os.close(source)
 
 
+def test_what_is_gathered_is_written_at_once_and_in_order() -> None:
+    pieces: list[bytes] = []
+    recorder = Recorder(
+        "the trace", lambda octets: pieces.append(octets) or len(octets), say=pytest.fail, gather=TIME, made=lambda all: b" ".join(all)
+    )
+    for number in range(100):
+        recorder.put(b"%d" % number, 1)  # what it will be may be guessed
+    recorder.flush(TIME)
+    assert pieces == [b" ".join(b"%d" % number for number in range(100))]
+    recorder.put(b"last", ROOM // 2)
+    recorder.close(TIME)
+    assert pieces[1:] == [b"last"]
+    assert not recorder._octets
+
+
 def test_a_slow_reader_gets_everything() -> None:
     source, sink = os.pipe()
     recorder = Recorder("the trace", lambda octets: os.write(sink, octets), say=pytest.fail)

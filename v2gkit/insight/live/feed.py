@@ -9,19 +9,26 @@ import socket
 import subprocess
 import sys
 import threading
-import time
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
+from v2g.session.endpoint import Event, FrameReceived, FrameSent, StateEntered
 from v2g.session.link import address_text
+from v2g.session.trace import Trace, line
 from v2gkit.insight.live.door import LOCAL
 from v2gkit.insight.recorder import Recorder
 
 LEAVING: Final = 3.0  # s that the viewer's process may take to end once its pipe is closed
-STEP: Final = 0.1  # s for which lines are gathered: to wake a thread for each costs more than the line
+STEP: Final = 0.5  # s for which events are gathered: to wake a thread and a process for each costs more than all else
+LONG: Final = 1 << 20  # octets that the pipe shall hold: what some thousand messages need
+BESIDE: Final = 300  # octets of a record beside its document
+
+
+_ENCODER: Final = msgspec.json.Encoder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,29 +40,38 @@ class Where:
 
 
 class Feed:
-    """A viewer that is served. No method raises for a failure of it, and none waits for it but `wait`."""
+    """A viewer that is served. No method raises for a failure of it, and none waits for it but `flush` and `wait`."""
 
     def __init__(self, url: str, process: "subprocess.Popen[bytes]", say: Callable[[str], None]):
         assert process.stdin is not None
         self.url = url
         self._process, self._say, self._closing = process, say, False
         pipe = process.stdin.fileno()
-        self._recorder = Recorder(f"viewer at {_bare(url)}", lambda octets: os.write(pipe, octets), say=self._failed, then=self._shut)
-        self._waiting: deque[str] = deque()
-        self._one = threading.Lock()
-        self._some = threading.Event()
-        threading.Thread(target=self._deliver, name="lines for the viewer", daemon=True).start()
+        _lengthen(pipe)
+        self._recorder = Recorder(
+            f"viewer at {_bare(url)}", lambda octets: os.write(pipe, octets), say=self._failed, then=self._shut, gather=STEP, made=spelled
+        )
         threading.Thread(target=self._mourn, name="end of the viewer", daemon=True).start()
 
     def text(self, line: str) -> None:
         """Show a line of a trace."""
-        if self._recorder.failure or self._closing:
+        if not self._closing:
+            self._recorder.octets(line.encode(errors="replace"))
+
+    def event(self, trace: Trace, event: Event) -> None:
+        """Show an event, of which `trace` makes the record. What comes with every message is written down later, in another thread."""
+        if self._closing:
             return
-        self._waiting.append(line)
-        if not self._some.is_set():
-            self._some.set()
-        if self._closing:  # meanwhile: nobody takes the line any more
-            self._waiting.clear()
+        if isinstance(event, FrameReceived | FrameSent):
+            self._recorder.put((trace, event), 2 * len(event.exi) + BESIDE)
+        elif isinstance(event, StateEntered):
+            self._recorder.put((trace, event), BESIDE)
+        else:
+            self._recorder.octets(_spelled(trace, event))
+
+    def flush(self) -> None:
+        """Wait until what was gathered is on its way, 2 s at most."""
+        self._recorder.flush()
 
     def follow(self, path: Path) -> None:
         """Show the trace in a file, too, as it grows. It must be there."""
@@ -67,14 +83,12 @@ class Feed:
 
     def wait(self) -> None:
         """Wait until the viewer has ended, or the user has seen enough and interrupts."""
-        self._flush()
         with contextlib.suppress(KeyboardInterrupt):
             self._process.wait()
 
     def close(self) -> None:
         """End the viewer: it gets what waits, and its time to leave."""
         self._closing = True
-        self._flush()
         self._recorder.close()
         try:
             self._process.wait(LEAVING)
@@ -83,19 +97,6 @@ class Feed:
             self._process.wait()
 
     # --- inside ---
-
-    def _deliver(self) -> None:
-        while not self._closing and not self._recorder.failure:
-            self._some.wait()
-            time.sleep(STEP)
-            self._some.clear()
-            self._flush()
-        self._waiting.clear()
-
-    def _flush(self) -> None:
-        with self._one:
-            waiting = [self._waiting.popleft() for _ in range(len(self._waiting))]
-            self._recorder.text("".join(waiting))
 
     def _shut(self) -> None:
         assert self._process.stdin is not None
@@ -119,9 +120,28 @@ class Feed:
     def _ended(self, what: str) -> None:
         if not self._closing:
             self._closing = True
-            self._waiting.clear()
-            self._some.set()
             self._say(f"{what}; nothing more is shown there, all else goes on")
+
+
+def _lengthen(pipe: int) -> None:
+    """Let a pipe hold more, so that fewer of its readers' turns are waited for."""
+    with contextlib.suppress(ImportError, AttributeError, OSError):  # another system, or too much is in use: it is as long as it is
+        import fcntl
+
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, LONG)
+
+
+def spelled(waiting: Iterable[bytes | tuple[Trace, Event]]) -> bytes:
+    """Lines for the viewer's process: those that were given, records, and of frames the brief form, a list (`v2g.session.trace.full`)."""
+    return b"".join(each if isinstance(each, bytes) else _spelled(*each) for each in waiting)
+
+
+def _spelled(trace: Trace, event: Event) -> bytes:
+    said = trace.brief(event) if isinstance(event, FrameReceived | FrameSent) else trace.record(event)
+    try:
+        return _ENCODER.encode(said) + b"\n"
+    except (TypeError, ValueError, OverflowError):  # half a surrogate, or a number of more than 64 bits: seldom, and the long way takes it
+        return line(trace.record(event)).encode(errors="replace")
 
 
 @contextlib.contextmanager

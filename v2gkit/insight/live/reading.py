@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any, Final
 
+from v2g.session.trace import full
 from v2gkit.insight.live.limiting import Limiting
 from v2gkit.insight.viewer.lines import Book, Line, Lines
 
@@ -31,8 +32,9 @@ class Reading:
         """The view lines of one line of the pipe, or of the file `source` that is followed."""
         try:
             record = json.loads(octets)
-        except (ValueError, RecursionError):
-            return  # it was cut off
+            record = full(record) if isinstance(record, list) else record
+        except (TypeError, ValueError, RecursionError):
+            return  # it was cut off, or nothing of ours wrote it
         if not isinstance(record, dict) or not isinstance(record.get("connection", 0), int):
             return  # nothing of ours writes that
         kind = record.get("type")

@@ -194,7 +194,7 @@ def test_a_process_that_is_killed_is_said_once_and_costs_nothing() -> None:
             time.sleep(0.02)
         for number in range(20_000):
             feed.text(note(number))
-        assert not feed._waiting
+        assert feed._recorder._octets < 1000  # at most what came before the end was known
     (line,) = said
     assert line == f"viewer at {feed.url}: its process ended by signal 9; nothing more is shown there, all else goes on"
 
@@ -208,7 +208,7 @@ def test_a_process_that_reads_no_more_is_given_up_and_costs_no_memory() -> None:
                 feed.text(note(1, text="x" * 100_000))
                 time.sleep(0.001)
             feed.text(note(2))
-            assert not feed._waiting
+            assert not feed._recorder._waiting
             assert "too slow" in said[0]
         finally:
             os.kill(pid, signal.SIGCONT)
