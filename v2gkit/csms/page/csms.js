@@ -50,14 +50,15 @@ function drawPower() {
   const exports = curveOf("power", "power", summed(powers, (one) => -one.exported));
   chart("power", [imports, exports, curveOf("profile", "schedule", planned)], t0, t1);
   fill(byId("power-says"), el("span", `${clock(t1)}: `, el("b", amount(last((one) => one.imported), "W")), " into cars, ",
-    el("b", amount(last((one) => one.exported), "W")), " out of cars, schedules ask for ", amount(last((one) => one.planned), "W"), " (dashed)"));
+    el("b", amount(last((one) => one.exported), "W")), " out of cars, schedules ask for ",
+    amount(last((one) => one.planned), "W"), " (dashed)"));
 }
 /** The session that is chosen: what flowed, beside what was planned. */
 function drawSession() {
   const { chosen, curve } = state;
   byId("session").hidden = !chosen || !curve;
   if (!chosen || !curve) return;
-  const power = curveOf("power", "power", curve.power), end = curve.ended ?? curve.power.at(-1)?.[0] ?? Date.now() / 1000;
+  const power = curveOf("power", "power", curve.power), end = curve.ended ?? Date.now() / 1000;
   const plans = curve.planned.map(({ kind, points }) => curveOf(kind === "chosen" ? "asked" : "profile", kind, points));
   const ahead = Math.max(...plans.flatMap(({ xs }) => xs.slice(-1)), end), t0 = Math.min(curve.began ?? end, power.xs[0] ?? end);
   const t1 = Math.min(ahead, end + Math.max(60, (end - t0) / 2));
@@ -78,16 +79,20 @@ function viewerOf(address) {
 function sessionOf(station, tx) {
   const on = state.chosen?.[1] === tx.id && state.chosen[0] === station.id;
   const soft = [tx.charging_state, tx.operation_mode, tx.began && lasting(Date.now() / 1000 - tx.began)].filter(Boolean).join(" · ");
-  return el("button", { type: "button", "aria-pressed": String(on), "data-transaction": tx.id, onclick: () => choose(on ? null : [station.id, tx.id]) },
-    el("span", `EVSE ${tx.evse ?? "?"}`), el("b", amount(tx.power ?? 0, "W")), tx.planned !== null && el("span", `of ${amount(tx.planned, "W")} planned`),
+  const onclick = () => choose(on ? null : [station.id, tx.id]);
+  return el("button", { type: "button", "aria-pressed": String(on), "data-transaction": tx.id, onclick },
+    el("span", `EVSE ${tx.evse ?? "?"}`), el("b", amount(tx.power ?? 0, "W")),
+    tx.planned !== null && el("span", `of ${amount(tx.planned, "W")} planned`),
     el("span", `${amount(tx.imported, "Wh")} in, ${amount(tx.exported, "Wh")} out`), soft && el("span.soft", soft));
 }
 /** A station as an article. @param {Station} station */
 function stationOf(station) {
   const is = !station.connected ? "gone" : station.running.length ? "running" : "idle";
-  const said = [station.connected ? station.version : "not connected", station.status, ...Object.entries(station.connectors).map(([evse, how]) => `${evse}: ${how}`)];
+  const connectors = Object.entries(station.connectors).map(([evse, how]) => `${evse}: ${how}`);
+  const said = [station.connected ? station.version : "not connected", station.status, ...connectors];
   return el(`article.outlet.${is}.station`, { "data-station": station.id }, el("h3", station.id, " ", el("small", station.process)),
-    el("p", said.filter(Boolean).join(" · ")), station.running.length > 0 && el("div.sessions", station.running.map((tx) => sessionOf(station, tx))));
+    el("p", said.filter(Boolean).join(" · ")),
+    station.running.length > 0 && el("div.sessions", station.running.map((tx) => sessionOf(station, tx))));
 }
 /** All stations, those that run first. */
 function drawStations() {
@@ -103,7 +108,8 @@ function drawStations() {
 }
 /** The story, the newest first. */
 function drawStory() {
-  const lines = state.entries.map(({ at, station, text }) => el("li", el("time", clock(at, 60).slice(0, 8)), el("span", station), el("span", text)));
+  const lineOf = ({ at, station, text }) => el("li", el("time", clock(at, 60).slice(0, 8)), el("span", station), el("span", text));
+  const lines = state.entries.map(lineOf);
   fill(byId("story"), lines.length ? lines.reverse() : el("li.none", "nothing happened yet"));
 }
 const drawAll = nextFrame(() => { drawStations(); drawPower(); drawSession(); drawStory(); });
@@ -117,7 +123,8 @@ function choose(chosen) {
 async function look() {
   const { chosen } = state;
   if (!chosen) return;
-  const [station, transaction] = chosen.map(encodeURIComponent), answer = await fetch(`/v1/stations/${station}/transactions/${transaction}/curve`).catch(() => null);
+  const [station, transaction] = chosen.map(encodeURIComponent);
+  const answer = await fetch(`/v1/stations/${station}/transactions/${transaction}/curve`).catch(() => null);
   if (answer?.ok && chosen === state.chosen) { state.curve = await answer.json(); drawAll(); }
 }
 /** @param {Power} power */

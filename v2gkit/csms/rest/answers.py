@@ -16,7 +16,7 @@ from v2gkit.csms.planned import points_of
 from v2gkit.csms.rest.declared import LONGEST_PAGE, PAGE, PAYLOADS, Command, Listing, Setpoint, Start, Stop
 from v2gkit.csms.rest.tokens import Bearer
 from v2gkit.csms.server import Csms
-from v2gkit.csms.stations import Entry
+from v2gkit.csms.stations import POWERS, Entry
 from v2gkit.csms.store import reading
 from v2gkit.csms.store.keeper import Store
 from v2gkit.csms.store.rows import Row
@@ -146,12 +146,11 @@ def _place(cursor: str, length: int) -> list[Any]:
 
 
 def _signed(measured: list[tuple[float, str, float]]) -> list[tuple[float, float]]:
-    """Powers of both directions as one curve, + into the car."""
-    latest, made = {"Power.Active.Import": 0.0, "Power.Active.Export": 0.0}, dict[float, float]()
+    """Powers of both directions as one curve, + into the car; a direction that a time does not name has none."""
+    made: dict[float, dict[str, float]] = {}
     for at, measurand, value in measured:
-        latest[measurand] = value
-        made[at] = latest["Power.Active.Import"] - latest["Power.Active.Export"]
-    return list(made.items())
+        made.setdefault(at, {})[measurand] = POWERS[measurand] * value
+    return [(at, sum(powers.values())) for at, powers in made.items()]
 
 
 def _meant(command: Command, path: Mapping[str, str], body: bytes) -> tuple[str, dict[str, Any], str]:
