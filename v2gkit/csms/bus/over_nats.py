@@ -132,7 +132,7 @@ class NatsBus:
                 await self._owners.delete(_key(thing), last=entry.revision)
 
     async def close(self) -> None:
-        """Leave the server."""
+        """Leave the server and its subjects."""
         with contextlib.suppress(Error, TimeoutError):
             await self._client.close()
 

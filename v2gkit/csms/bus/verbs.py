@@ -45,4 +45,4 @@ class Bus(Protocol):
         """Let a thing be nobody's, if it is this owner's."""
 
     async def close(self) -> None:
-        """Leave the bus."""
+        """Leave the bus and its subjects."""

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -81,13 +82,15 @@ class Answers:
         try:
             answer = await self.party.operate(station, verb, arguments)
         except Failed as failed:
-            self._noted(who, verb, station, detail, f"{failed.code}: {failed}")
+            await self._noted(who, verb, station, detail, f"{failed.code}: {failed}")
             raise Refused(STATUS.get(failed.code, 502), str(failed), failed.code) from None
-        self._noted(who, verb, station, detail, str(answer.get("status", "answered")))
+        await self._noted(who, verb, station, detail, str(answer.get("status", "answered")))
         return {"answer": answer}
 
-    def _noted(self, who: Bearer, verb: str, station: str, detail: str, outcome: str) -> None:
-        self.store.note([self._book(who, verb, station, detail, outcome)])
+    async def _noted(self, who: Bearer, verb: str, station: str, detail: str, outcome: str) -> None:
+        """Put the outcome in the books; what the operation left in the store is there before it, so that who reads next finds it."""
+        with contextlib.suppress(StoreFault):  # it is done already, and that it was asked for is in the books
+            await self.store.keep([self._book(who, verb, station, detail, outcome)])
         text = f"{who.name} ({who.role}): {' '.join(filter(None, (verb, detail)))}: {outcome}"
         self.csms.tell(Entry(self._wall(), station, "operation", text, {"who": who.name, "operation": verb, "outcome": outcome}))
 
