@@ -19,6 +19,7 @@ from ocpp_bridge.charger import Charger, Evse, PlanWanted
 from ocpp_bridge.model import reasons
 from ocpp_bridge.model.errand import Errand
 from ocpp_bridge.model.mapping import Sample
+from ocpp_bridge.neighbourhood import Neighbourhood
 from ocpp_bridge.smart import charging, steering
 from ocpp_bridge.wants import WANTS, note_car, stop_power
 from ocpp_bridge.wire.outbox import Call
@@ -39,7 +40,7 @@ MAY_SAY: Final[dict[str, Callable[[Call], bool]]] = {  # by what the CSMS said t
 }
 
 
-class Bridge:
+class Bridge(Neighbourhood):
     """The bridge of one station. The shell calls its methods one at a time; `now` is monotonic s."""
 
     def __init__(self, charger: Charger) -> None:
@@ -296,7 +297,6 @@ class Bridge:
     def restart(self, now: float) -> None:
         """Note that the reset is done: BootNotification is sent anew."""
         self.charger.reset = ""
-        self.alarm("ResetOrReboot", "the CSMS has asked for it", now)
         self.charger.boot.status, self.charger.boot.reason, self.charger.boot.due = "", "RemoteReset", now
         self.charger.variables.written += self.charger.variables.restart()
         table.settle(self.charger, now)
@@ -337,7 +337,6 @@ class Bridge:
             return
         if abs(off) > CLOCK_TOLERANCE and "Heartbeat" in charger.variables.words("ClockCtrlr.TimeSource"):
             charger.skew += off
-            self.alarm("SettingSystemTime", f"{off:+.0f} s, by the CSMS", now)
             charger.note(f"the clock of the CSMS is {charger.skew:+.0f} s from ours; its times are taken by its clock")
             self._steer(now)
 

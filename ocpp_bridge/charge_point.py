@@ -24,6 +24,7 @@ from ocpp_bridge.bridge import SUPPORTED, Bridge
 from ocpp_bridge.charger import PlanWanted
 from ocpp_bridge.errands import run
 from ocpp_bridge.model.device_model import DeviceModel, refused
+from ocpp_bridge.neighbourhood import Teller
 from ocpp_bridge.outlet import OutletBackend
 from ocpp_bridge.smart import local
 from ocpp_bridge.wire import dialects
@@ -111,7 +112,7 @@ class Endpoint:
         return context
 
 
-class ChargePoint:
+class ChargePoint(Teller):
     """Runs the bridge of a station: connects, reconnects, sends calls, answers calls.
 
     `scheduler` makes local schedules, in a thread of its own. `journal` is a file that keeps undelivered events over a restart.
@@ -137,8 +138,7 @@ class ChargePoint:
         self._scheduler, self._trace = scheduler, trace
         self._changed = asyncio.Event()
         self.tasks = Tasks("v2g.ocpp", say)
-        self._failures = 0  # attempts to connect since the last connection
-        self._failure = ""  # why the last attempt failed, or the last connection ended
+        self._failures, self._failure = 0, ""  # attempts since the last connection, and why the last of them failed or that ended
         self._recalled = False  # whether what the journal held from before is in the bridge
         self._unwritten = b""  # lines that the journal does not have yet
         self._passwords = Passwords(endpoint.station_id, endpoint.password, passwords, by_certificate=endpoint.profile == 3)

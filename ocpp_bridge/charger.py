@@ -12,13 +12,13 @@ from typing import Any, Literal
 
 from ocpp_bridge.model.account import Account
 from ocpp_bridge.model.device_model import DeviceModel
-from ocpp_bridge.model.display import Messages
 from ocpp_bridge.model.errand import Errand
 from ocpp_bridge.model.known_tokens import AuthorizationCache, LocalList
 from ocpp_bridge.model.mapping import Sample, transfers
 from ocpp_bridge.model.reservations import Reservations
 from ocpp_bridge.model.safe import Safe
 from ocpp_bridge.model.transaction_limit import TransactionLimit
+from ocpp_bridge.smart.feeds import BAND, LIVE, Band, Feeds, Limit
 from ocpp_bridge.smart.periods import MODES, Composite, Fallback, Outlet, Period, RanOut
 from ocpp_bridge.smart.profiles import Profiles
 from ocpp_bridge.wire.outbox import Call, Outbox
@@ -71,6 +71,7 @@ class Transaction:
     told: Period | None = None  # the composite last told
     told_at: float = -math.inf  # monotonic s, when
     cost: float | None = None
+    priority: bool = False  # a PriorityCharging profile leads it, where there is one
 
 
 @dataclass(slots=True)
@@ -99,6 +100,10 @@ class Session:
     alternative: int = 0  # which of them the car follows
     chosen: ScheduleChosen | None = None  # not told to the CSMS yet
     told_chosen: tuple[int | None, tuple[float, ...]] | None = None  # schedule and powers that it was told last
+    told_chosen_at: float = -math.inf  # monotonic s, when
+    choice: ScheduleChosen | None = None  # the last, told or not
+    followed_changed: bool = False  # what a led car follows has changed, and the CSMS is to be told
+    leads: Period | None = None  # what leads it at present, as its profile says, without what is told at this moment
     plan: Plan | None = None  # the local one, for Dynamic control
     planning: int = 0  # number of the plan that is being made, 0: none
     renegotiating: bool = False
@@ -139,7 +144,6 @@ class Evse:
     operative: bool = True
     v2x: bool = True  # V2XChargingCtrlr.Enabled: whether any car may discharge here
     faulted: str = ""  # why the outlet serves nobody
-    shown: tuple[Payload, ...] = ()  # MessageInfoType, what its display says now, in turn
     account: Account | None = None  # what the transaction costs by its tariff
     limit: TransactionLimit | None = None
     limit_look: float = 0.0  # monotonic s, when it is looked at next
@@ -175,8 +179,20 @@ class Evse:
     def outlet(self) -> Outlet:
         """The EVSE as charging profiles need it: AC or DC, phases, voltage, transaction."""
         tx = self.transaction
+        selected = self.session.selected if self.session is not None else None
+        needs = self.session.needs if self.session is not None else None
+        led = selected is not None and selected.control == "Dynamic"
         return Outlet(
-            self.id, self.in_watts, self.limits.phases, self.limits.nominal_voltage, tx.id if tx else None, tx.started if tx else 0.0
+            self.id,
+            self.in_watts,
+            self.limits.phases,
+            self.limits.nominal_voltage,
+            tx.id if tx else None,
+            tx.started if tx else 0.0,
+            control="" if selected is None else selected.control,
+            reactive=led and selected is not None and SERVICES[selected.service].mains,
+            soc=None if needs is None else needs.soc,
+            priority=tx is not None and tx.priority,
         )
 
 
@@ -219,6 +235,8 @@ class Charger:
     version: Version = "ocpp2.1"  # of the connection, for people: what is said has the words of 2.1, and a link its dialect
     variables: DeviceModel = field(init=False)
     profiles: Profiles = field(default_factory=Profiles)
+    feeds: Feeds = field(default_factory=Feeds)
+    external: dict[tuple[str, int, bool], Limit] = field(default_factory=dict)  # limits from elsewhere
     outbox: Outbox = field(default_factory=Outbox)
     boot: Boot = field(default_factory=Boot)
     # A car that tries for ever makes one event a minute, for the same words are told once. A flood of strangers must be no flood of events,
@@ -230,8 +248,6 @@ class Charger:
     offline_checked: float = 0.0  # monotonic s, up to when profiles that end while offline have been seen to
     cache: AuthorizationCache = field(default_factory=AuthorizationCache)
     local_list: LocalList = field(default_factory=LocalList)
-    messages: Messages = field(default_factory=Messages)
-    displayed: float = 0.0  # epoch s, up to when beginnings and ends of messages have been seen to
     tariffs: dict[int, list[Payload]] = field(default_factory=dict)  # TariffType by EVSE
     reservations: Reservations = field(default_factory=Reservations)
     facts: list[tuple[int, Fact]] = field(default_factory=list)
@@ -253,7 +269,7 @@ class Charger:
             modes = ",".join(transfers(evse.services, evse.limits.phases))
             for name, value in (
                 ("V2XChargingCtrlr.SupportedEnergyTransferModes", modes),
-                ("V2XChargingCtrlr.SupportedOperationModes", ",".join(MODES)),
+                ("V2XChargingCtrlr.SupportedOperationModes", ",".join(mode for mode in MODES if mode not in LIVE)),
                 ("V2XChargingCtrlr.Available", "true" if evse.gives_back else "false"),
                 ("EVSE.ISO15118EvseId", evse.evse_id),
                 ("Connector.ConnectorType", evse.connector_type),
@@ -334,3 +350,19 @@ class Charger:
     def of_transaction(self, id_: str) -> Evse | None:
         """The EVSE at which the transaction with that id runs, None: none."""
         return next((evse for evse in self.evses.values() if evse.transaction and evse.transaction.id == id_), None)
+
+    def band(self, evse: int) -> Band:
+        """The band in which an EVSE holds the upstream meter, by its variables; the lower end is never above the upper one."""
+        keys = (DeviceModel.key(f"V2XChargingCtrlr.LocalLoadBalancing[{name}]", evse) for name in BAND)
+        lower, upper, *offsets = (float(self.variables[key]) for key in keys)
+        return Band(min(lower, upper), upper, *(max(offset, 0.0) for offset in offsets))
+
+    def keep_profile(self, id_: int) -> None:
+        """Keep a charging profile over restarts, or forget it where it is gone. What is not of the CSMS is told anew by whoever said it."""
+        held = self.profiles.held.get(id_)
+        self.keep(f"profile/{id_}", None if held is None else held.kept)
+
+    def forget_profiles(self, transaction: str) -> None:
+        """Remove the TxProfiles of a transaction that has ended."""
+        for id_ in self.profiles.forget(transaction):
+            self.keep_profile(id_)

@@ -9,10 +9,7 @@ from ocpp_bridge.blocks import (
     availability,
     certificates,
     cost,
-    customer,
-    display,
     extension,
-    firmware,
     installed,
     limits,
     local_authorization,
@@ -43,9 +40,6 @@ BLOCKS: Final[tuple[Block, ...]] = (
     certificates.BLOCK,  # M
     installed.BLOCK,  # M
     signing.BLOCK,  # A
-    customer.BLOCK,  # N09, N10
-    firmware.BLOCK,  # L
-    display.BLOCK,  # O
     extension.BLOCK,  # P
 )
 

@@ -9,7 +9,7 @@ from ocpp_bridge.blocks.availability import tell_status
 from ocpp_bridge.charger import Charger, Evse, Session
 from ocpp_bridge.model import reasons
 from ocpp_bridge.model.mapping import Sample, present
-from ocpp_bridge.smart import charging, steering
+from ocpp_bridge.smart import charging, chosen, steering
 from ocpp_bridge.smart.periods import RanOut
 from ocpp_bridge.wire.times import timestamp
 from secc.station import (
@@ -71,12 +71,17 @@ def _needs(charger: Charger, evse: Evse, want: NeedsChanged, now: float) -> None
     charging.take_needs(charger, evse, want, now)
 
 
+def _schedule_chosen(charger: Charger, evse: Evse, want: ScheduleChosen, now: float) -> None:
+    chosen.take_schedule(charger, evse, want, now)
+    steering.steer(charger, evse, now)
+
+
 def _power_started(charger: Charger, evse: Evse, want: PowerStarted, now: float) -> None:
     if evse.session is not None:
         evse.session.delivering = True
         authorization.reselect(charger, evse)
     transactions.begin(charger, evse, ("PowerPathClosed", "EnergyTransfer"), "ChargingStateChanged", now, "Charging")
-    charging.tell_chosen(charger, evse, now)
+    chosen.tell_chosen(charger, evse, now)
     steering.steer(charger, evse, now)
 
 
@@ -109,6 +114,7 @@ def _reported(charger: Charger, evse: Evse, want: EVReported, now: float) -> Non
         evse.session.needs = replace(evse.session.needs, **present(said))
     if want.soc is not None:
         charger.variables["ConnectedEV", "StateOfCharge", "", evse.id] = f"{want.soc:g}"
+        steering.heed_charge(charger, evse, now)
 
 
 def _confirmed(charger: Charger, evse: Evse, want: MeteringConfirmed, now: float) -> None:
@@ -123,7 +129,7 @@ WANTS: Final[dict[type[Want], Callable[[Charger, Evse, Any, float], None]]] = {
     CertificateInstallationWanted: certificates.installation_wanted,
     ServiceSelected: _service_selected,
     NeedsChanged: _needs,
-    ScheduleChosen: charging.take_schedule,
+    ScheduleChosen: _schedule_chosen,
     PowerStarted: _power_started,
     EVReported: _reported,
     MeteringConfirmed: _confirmed,

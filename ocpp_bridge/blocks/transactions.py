@@ -59,7 +59,7 @@ def end(charger: Charger, evse: Evse, conditions: tuple[str, ...], trigger: str,
         context="Transaction.End",
         info={"stoppedReason": tx.stopping or reason},
     )
-    charger.profiles.forget(tx.id)
+    charger.forget_profiles(tx.id)
     evse.account = None
     evse.transaction, evse.sample_due = None, None
 

@@ -5,17 +5,27 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
 
+from ocpp_bridge.smart.feeds import BALANCING, LIVE, doubled
 from ocpp_bridge.smart.periods import FOLLOWED, MODES, PHASES, Outlet, beyond
 from ocpp_bridge.smart.prices import SIGNED
-from ocpp_bridge.smart.profiles import DEFAULT, EXTERNAL, RECURRENCE, STATION, TX, Profiles, Rejected
+from ocpp_bridge.smart.profiles import DEFAULT, EXTERNAL, GENERATION, PRIORITY, RECURRENCE, STATION, TX, Profiles, Rejected
 from ocpp_bridge.wire.schemas import Payload
 from ocpp_bridge.wire.times import epoch
 
-PURPOSES: Final = (TX, DEFAULT, STATION, EXTERNAL)
-CAPS: Final = {STATION: ("ChargingOnly",), EXTERNAL: ("ChargingOnly", "ExternalLimits")}  # modes of what caps and does not steer
-UNSUPPORTED: Final = ("useLocalTime", "randomizedDelay", "limitAtSoC", "minChargingRate", "salesTariff", *SIGNED)
+PURPOSES: Final = (TX, DEFAULT, STATION, EXTERNAL, PRIORITY, GENERATION)
+CAPS: Final = {  # modes of what caps or adds, and does not steer
+    STATION: ("ChargingOnly",),
+    EXTERNAL: ("ChargingOnly", "ExternalLimits"),
+    PRIORITY: ("ChargingOnly",),
+    GENERATION: ("ChargingOnly", "ExternalLimits"),
+}
+UNSUPPORTED: Final = ("useLocalTime", "salesTariff", *SIGNED)
+OF_LEADERS: Final = ("randomizedDelay", "limitAtSoC", "minChargingRate")  # a limit that comes late, or not below a power, is none
+V2X: Final = ("v2xBaseline", "v2xFreqWattCurve", "v2xSignalWattCurve")
+OWN_IDS: Final = -1_000_000_000  # SmartChargingCtrlr.MaxExternalConstraintsId: from there downwards ids are the station's own
+DELAY_MAXIMUM: Final = 86_400  # s; a later change would meet another day's
 PRICES: Final = ("absolutePriceSchedule", "priceLevelSchedule")
-UNSUPPORTED_IN_PERIODS: Final = ("evseSleep", "preconditioningRequest", "setpointReactive")
+UNSUPPORTED_IN_PERIODS: Final = ("evseSleep", "preconditioningRequest", "setpointReactive_L")
 PERIODS_MAXIMUM: Final = 1024  # of a schedule, SmartChargingCtrlr.PeriodsPerSchedule
 PROFILES_MAXIMUM: Final = 100  # SmartChargingCtrlr.Entries: bounds what a CSMS can make us hold
 STACK_LEVEL_MAXIMUM: Final = 100
@@ -171,6 +181,38 @@ def _same_ids(case: Case) -> bool:
     return len(set(ids)) < len(ids)
 
 
+def _curveless(period: Payload) -> bool:
+    curve = period.get("v2xFreqWattCurve", [])
+    return _mode(period) == "LocalFrequency" and ("v2xBaseline" not in period or len(curve) < 2)
+
+
+def _stray_curve(period: Payload) -> bool:
+    known = {"LocalFrequency": V2X, BALANCING: V2X[:1]}.get(_mode(period), ())
+    return any(name in period and name not in known for name in V2X)
+
+
+def _ambiguous(period: Payload) -> bool:
+    frequencies = (point["frequency"] for point in period.get("v2xFreqWattCurve", []))
+    return doubled(frequencies) or doubled(point["signal"] for point in period.get("v2xSignalWattCurve", []))
+
+
+def _reactive(case: Case) -> bool:
+    """A reactive power for whom nobody can tell it."""
+    wanted = any("setpointReactive" in period for period in case.periods)
+    return wanted and (case.purpose != TX or not all(outlet.reactive for outlet in case.touched))
+
+
+def _unheard_charge(case: Case) -> bool:
+    """A limit by a state of charge that the car does not tell, or that is none."""
+    rules = [schedule["limitAtSoC"] for schedule in case.schedules if "limitAtSoC" in schedule]
+    unknown = case.purpose != TX or any(outlet.soc is None for outlet in case.touched)
+    return any(unknown or not 0 <= rule["limit"] <= NUMBER_MAXIMUM for rule in rules)
+
+
+def _least(schedule: Payload) -> bool:
+    return not 0 <= schedule.get("minChargingRate", 0.0) <= NUMBER_MAXIMUM
+
+
 CHECKS: Final[tuple[tuple[str, str, Callable[[Case], bool]], ...]] = (
     ("InvalidValue", f"a time is none, or a number exceeds {NUMBER_MAXIMUM:g}", _unreckonable),
     ("InvalidValue", "no EVSE has this id", lambda c: c.evse != 0 and c.evse not in c.outlets),
@@ -224,8 +266,45 @@ CHECKS: Final[tuple[tuple[str, str, Callable[[Case], bool]], ...]] = (
     ("InvalidValue", "numberPhases is 1 to 3", lambda c: any(not 1 <= period.get("numberPhases", 3) <= 3 for period in c.periods)),
     ("NoPhaseForDC", "phases mean nothing at DC", lambda c: _at_dc(c, _phased)),
     ("UnsupportedParam", "phaseToUse is not supported", lambda c: any("phaseToUse" in period for period in c.periods)),
-    ("UnsupportedParam", "the station balances no load", lambda c: any(_mode(period) == "LocalLoadBalancing" for period in c.periods)),
     ("InvalidOperationMode", "not supported, or not for this purpose", _wrong_mode),
+    (
+        "InvalidOperationMode",
+        "a car in Scheduled control cannot follow what is told at the moment",
+        lambda c: any(outlet.control == "Scheduled" for outlet in c.touched) and any(_mode(period) in LIVE for period in c.periods),
+    ),
+    ("NoFreqWattCurve", "LocalFrequency needs v2xBaseline and a v2xFreqWattCurve of two points", lambda c: any(map(_curveless, c.periods))),
+    (
+        "InvalidSchedule",
+        "baseline and curves belong to LocalFrequency, a baseline to LocalLoadBalancing",
+        lambda c: any(map(_stray_curve, c.periods)),
+    ),
+    ("InvalidSchedule", "a curve has two values at one place", lambda c: any(map(_ambiguous, c.periods))),
+    (
+        "UnsupportedRateUnit",
+        "baseline and curves are in W",
+        lambda c: any(
+            s["chargingRateUnit"] == "A" and any(name in p for p in s["chargingSchedulePeriod"] for name in V2X) for s in c.schedules
+        ),
+    ),
+    ("InvalidSchedule", "setpointReactive is for the TxProfile of a led car at an AC outlet", _reactive),
+    (
+        "InvalidSchedule",
+        "setpointReactive goes with a setpoint of a Central mode",
+        lambda c: any("setpointReactive" in p and _mode(p) not in FOLLOWED for p in c.periods),
+    ),
+    (
+        "InvalidSchedule",
+        "only what leads a car has " + ", ".join(OF_LEADERS),
+        lambda c: c.purpose not in (TX, DEFAULT, PRIORITY) and any(s.get(name) for s in c.schedules for name in OF_LEADERS),
+    ),
+    ("InvalidSchedule", "limitAtSoC is for the TxProfile of a car that tells its state of charge, and 0 or more", _unheard_charge),
+    ("InvalidSchedule", "minChargingRate is 0 or more", lambda c: any(map(_least, c.schedules))),
+    (
+        "InvalidSchedule",
+        f"randomizedDelay is {DELAY_MAXIMUM} s at most",
+        lambda c: any(s.get("randomizedDelay", 0) > DELAY_MAXIMUM for s in c.schedules),
+    ),
+    ("InvalidProfileId", f"ids up to {OWN_IDS} are the station's own", lambda c: c.profile["id"] <= OWN_IDS),
     ("InvalidSchedule", "ChargingOnly needs limit, the Central modes setpoint", lambda c: any(map(_incomplete, c.periods))),
     ("InvalidSchedule", "ChargingOnly knows no dischargeLimit and no setpoint", lambda c: any(map(_gives, c.periods))),
     ("InvalidSchedule", "the setpoint lies outside dischargeLimit and limit", lambda c: any(map(beyond, c.periods))),

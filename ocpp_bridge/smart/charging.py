@@ -9,25 +9,24 @@ The car is never kept waiting longer than `Charger.patience`.
 
 import math
 from dataclasses import replace
+from itertools import product
 from typing import Any, Final
 
 from ocpp_bridge.blocks import transactions
 from ocpp_bridge.charger import Charger, Evse
-from ocpp_bridge.model.mapping import Wish, chosen_of, needs_of, offer_of, tuple_of
+from ocpp_bridge.model.mapping import Wish, needs_of, offer_of, tuple_of
 from ocpp_bridge.smart import steering
 from ocpp_bridge.smart.acceptance import judge
-from ocpp_bridge.smart.periods import Composite
 from ocpp_bridge.smart.planning import composite, end_of, locally, theirs
 from ocpp_bridge.smart.prices import Unsayable, prices_of, told
-from ocpp_bridge.smart.profiles import TX, Rejected
+from ocpp_bridge.smart.profiles import EXTERNAL, PRIORITY, TX, Rejected
 from ocpp_bridge.wire.outbox import Call
 from ocpp_bridge.wire.schemas import Payload
 from ocpp_bridge.wire.times import timestamp
-from secc.station import NeedsChanged, RenegotiationAsked, ScheduleChosen, ScheduleReady
+from secc.station import NeedsChanged, RenegotiationAsked, ScheduleReady
 from v2g.energy.needs import Needs
 from v2g.energy.offer import Offer, Tuple
 from v2g.energy.plan import Plan
-from v2g.energy.series import Series
 from v2g.services import SERVICES
 
 DEPARTURE_CHANGE: Final = 60.0  # s; less is the rounding of a car that counts down in seconds
@@ -160,9 +159,11 @@ def needs_failed(charger: Charger, evse: Evse, call: Call, code: str, now: float
 def install(charger: Charger, evse: int, profile: Payload, now: float) -> None:
     """Install a profile for an EVSE (0: all) and let it take effect. Raises `Rejected`."""
     judge(evse, profile, {each.id: each.outlet for each in charger.evses.values()}, charger.profiles)
+    _demand_told(charger, evse, profile, now)
     for schedule in profile["chargingSchedule"]:
         _demand_sayable(charger, evse, schedule)
-    charger.profiles.install(evse, profile, charger.wall(now))
+    charger.profiles.install(evse, profile, charger.wall(now), delay=_delay(charger, profile))
+    charger.keep_profile(profile["id"])
     profiles_changed(charger, evse, now)
 
 
@@ -177,9 +178,30 @@ def _demand_sayable(charger: Charger, evse: int, schedule: Payload) -> None:
         raise Rejected("TooManyElements", f"the car holds {session.needs.max_points} steps of prices, the schedule has {len(prices.steps)}")
 
 
+def _demand_told(charger: Charger, evse: int, profile: Payload, now: float) -> None:
+    """Raise `Rejected` for a mode that follows what nobody tells here, and for what the settings of the station leave to others."""
+    if profile["chargingProfilePurpose"] == EXTERNAL and charger.variables.yes("SmartChargingCtrlr.ExternalConstraintsProfileDisallowed"):
+        raise Rejected("InvalidProfile", "limits from elsewhere are not the CSMS's here (ExternalConstraintsProfileDisallowed)")
+    modes = {period.get("operationMode", "") for schedule in profile["chargingSchedule"] for period in schedule["chargingSchedulePeriod"]}
+    for mode, place in product(sorted(modes), [evse] if evse else sorted(charger.evses)):
+        if why := charger.feeds.missing(mode, place, now):
+            raise Rejected("InvalidOperationMode", f"{mode}: {why}")
+
+
+def _delay(charger: Charger, profile: Payload) -> int:
+    """The delay (s) of every change within the schedules of a profile, drawn once: alternatives share it, within what each allows."""
+    most = min(schedule.get("randomizedDelay", 0) for schedule in profile["chargingSchedule"])
+    return int.from_bytes(charger.entropy(8), "big") % (most + 1) if most else 0
+
+
 def update(charger: Charger, change: Payload, now: float) -> None:
     """Give a dynamic profile new values (chargingProfileId, scheduleUpdate), which hold at once. Raises `Rejected`."""
+    pause = charger.variables.number("SmartChargingCtrlr.UpdateRateLimit")
+    before = charger.profiles.held.get(change["chargingProfileId"])
+    if before is not None and charger.wall(now) < before.updated + pause:
+        raise Rejected("RateLimitExceeded", f"one update in {pause:g} s (UpdateRateLimit)")
     held = charger.profiles.update(change["chargingProfileId"], change["scheduleUpdate"], charger.wall(now))
+    charger.keep_profile(held.profile["id"])
     profiles_changed(charger, held.evse, now)
 
 
@@ -216,6 +238,9 @@ def bring(charger: Charger, evse: Evse, now: float) -> None:
 def _tx_schedules(charger: Charger, evse: Evse) -> list[Payload]:
     """The schedules of the TxProfile that leads at this EVSE; none if there is none."""
     mine = [held for held in charger.profiles.select(evse=evse.id, purpose=TX) if not held.dead]
+    if evse.transaction is not None and evse.transaction.priority:
+        first = [held for held in charger.profiles.select(purpose=PRIORITY) if held.evse in (0, evse.id) and not held.dead]
+        mine = first or mine
     return list(max(mine, key=lambda held: held.profile["stackLevel"]).profile["chargingSchedule"]) if mine else []
 
 
@@ -259,44 +284,6 @@ def _offered(charger: Charger, evse: Evse, offer: Offer, now: float, *, by_csms:
     steering.steer(charger, evse, now)
 
 
-def take_schedule(charger: Charger, evse: Evse, want: ScheduleChosen, now: float) -> None:
-    """Keep the car's choice of a schedule; the CSMS is told once power flows."""
-    session = evse.session
-    if session is None:
-        return
-    session.chosen = replace(want, profile=want.profile.shift(charger.skew))
-    if session.by_csms and want.tuple_id is not None:
-        session.alternative = min(max(want.tuple_id - 1, 0), len(session.schedules) - 1)
-    if session.delivering:
-        tell_chosen(charger, evse, now)
-    steering.steer(charger, evse, now)
-
-
-def tell_chosen(charger: Charger, evse: Evse, now: float) -> None:
-    """Send NotifyEVChargingSchedule: the car's profile; in Dynamic control the CSMS's schedule, since no profile binds there (K19)."""
-    session = evse.session
-    if session is None or session.chosen is None:
-        return
-    want, session.chosen = session.chosen, None
-    id_ = session.schedules[session.alternative]["id"] if session.by_csms else None
-    dynamic = session.selected is not None and session.selected.control == "Dynamic"
-    said = session.composites[session.alternative] if session.by_csms else None
-    if dynamic and said is not None:
-        want = replace(want, profile=_followed(said, evse))
-    told = (id_, want.profile.values)
-    if want.profile.steps and told != session.told_chosen:  # a car that renegotiates without end is reported once
-        session.told_chosen = told
-        payload = chosen_of(evse.id, want, id_, said)
-        charger.call("NotifyEVChargingSchedule", payload, evse=evse.id)
-
-
-def _followed(said: Composite, evse: Evse) -> Series:
-    """A composite as the power that it asks for, or allows."""
-    most = evse.limits.charge_power
-    powers = [(begin, min(p.limit, most) if (wish := p.clamped()) is None else wish) for begin, p in said.periods]
-    return Series.from_pairs(powers, said.until)
-
-
 # --- profiles that come or go, and time that passes ---
 
 
@@ -315,6 +302,9 @@ def apply_profiles(charger: Charger, evse: Evse, now: float) -> None:
     if session.offer is not None and not session.renegotiating and _other(charger, evse, schedules, now):
         session.renegotiating = True
         charger.tell(evse, RenegotiationAsked("Schedule"))
+    elif session.by_csms and session.selected.control == "Dynamic" and schedules:
+        session.schedules = schedules
+        session.followed_changed = True
     steering.steer(charger, evse, now)
 
 

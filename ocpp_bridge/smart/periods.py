@@ -13,7 +13,16 @@ from typing import Any, Final, Literal
 from ocpp_bridge.wire.schemas import Payload
 
 FOLLOWED: Final = frozenset({"CentralSetpoint", "CentralFrequency"})  # the car follows a setpoint
-MODES: Final = ("ChargingOnly", "CentralSetpoint", "CentralFrequency", "ExternalLimits", "Idle")
+MODES: Final = (
+    "ChargingOnly",
+    "CentralSetpoint",
+    "CentralFrequency",
+    "ExternalSetpoint",
+    "ExternalLimits",
+    "LocalFrequency",
+    "LocalLoadBalancing",
+    "Idle",
+)
 PHASES: Final = ("", "_L2", "_L3")
 
 
@@ -32,6 +41,33 @@ class Outlet:
     voltage: float = 230.0  # V, phase to neutral
     transaction: str | None = None
     started: float = 0.0
+    control: str = ""  # Scheduled or Dynamic, of the car that has selected its service
+    reactive: bool = False  # that car can be told a reactive power
+    soc: float | None = None  # % of it, where it tells
+    priority: bool = False  # a PriorityCharging profile leads
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """The power by frequency (Hz) and by signal around a baseline, all W; each list of points ascends."""
+
+    baseline: float = 0.0
+    frequency: tuple[tuple[float, float], ...] = ()
+    signal: tuple[tuple[float, float], ...] = ()
+
+    def power(self, hertz: float, signal: int) -> float:
+        """The power at a frequency and a signal: straight between points, level beyond the first and last."""
+        return self.baseline + _between(self.frequency, hertz) + _between(self.signal, signal)
+
+
+def _between(points: tuple[tuple[float, float], ...], at: float) -> float:
+    if not points:
+        return 0.0
+    place = bisect_right(points, at, key=begin_of)
+    if place in (0, len(points)):
+        return points[min(place, len(points) - 1)][1]
+    (left, low), (right, high) = points[place - 1], points[place]
+    return low + (high - low) * (at - left) / (right - left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +78,10 @@ class Period:
     discharge: float = math.inf
     setpoint: float | None = None
     mode: str = "ChargingOnly"
+    reactive: float | None = None  # var, + inductive, beside a setpoint
+    least: float = 0.0  # W; charging with less is not worth it (minChargingRate): then not at all
+    at_soc: tuple[float, float] | None = None  # from this state of charge (%) on at most that (W)
+    curve: Curve | None = None  # what LocalFrequency follows
 
     def bounded(self, other: "Period") -> "Period":
         """This period with its limits cut to those of another."""
@@ -50,6 +90,20 @@ class Period:
     def shared(self, among: int) -> "Period":
         """This period with its limits divided among so many EVSEs."""
         return self if among == 1 else replace(self, limit=self.limit / among, discharge=self.discharge / among)
+
+    def raised(self, by: float) -> "Period":
+        """This period with more to charge, where local generation gives it."""
+        return self if by == 0 else replace(self, limit=self.limit + by)
+
+    def at(self, soc: float | None) -> "Period":
+        """This period for a car of that state of charge (%): within the limit that holds from a state of charge on."""
+        cut = self.at_soc is not None and soc is not None and soc >= self.at_soc[0]
+        return replace(self, limit=min(self.limit, self.at_soc[1])) if cut and self.at_soc is not None else self
+
+    @property
+    def worthwhile(self) -> "Period":
+        """This period without charging where that would be less than is worth it."""
+        return replace(self, limit=0.0) if 0 < self.limit < self.least else self
 
     @property
     def charging(self) -> "Period":
@@ -131,12 +185,14 @@ class Composite:
 class Present:
     """What the composite says at one instant, and until when (epoch s) it says so at least.
 
-    `led` is what a TxProfile or TxDefaultProfile says of it, without the caps; None: none says anything.
+    `led` is what a TxProfile or TxDefaultProfile says of it, without the caps; None: none says anything. `leads` is the same before what is
+    told at this moment: a mode whose frequency or meter is silent leads, and says nothing.
     """
 
     period: Period
     until: float
     led: Period | None
+    leads: Period | None = None
 
 
 def beyond(period: Payload) -> bool:
@@ -162,7 +218,7 @@ def watts(period: Payload, unit: str, outlet: Outlet) -> Period:
         return factor * (both * values[0] if len(values) == 1 else len(values) * tightest(values))
 
     limit, discharge = of("limit", min), of("dischargeLimit", max)
-    setpoint = of("setpoint", fmean)
+    setpoint, reactive = of("setpoint", fmean), period.get("setpointReactive")
     mode = period.get("operationMode", "ChargingOnly")
     if mode == "ChargingOnly" and limit is not None and limit < 0:
         return Period(limit=0.0, discharge=-limit, setpoint=limit, mode="CentralSetpoint")
@@ -172,7 +228,27 @@ def watts(period: Payload, unit: str, outlet: Outlet) -> Period:
         discharge=0.0 if mode in ("ChargingOnly", "Idle") and discharge is None else allowed,
         setpoint=setpoint if mode in FOLLOWED else None,
         mode=mode,
+        reactive=None if reactive is None or mode not in FOLLOWED else factor * both * reactive,
+        curve=curve_of(period),
     )
+
+
+def curve_of(period: Payload) -> Curve | None:
+    """The baseline and curves of a period of a message; None where it has none."""
+    if "v2xBaseline" not in period and "v2xFreqWattCurve" not in period:
+        return None
+    frequency = ((point["frequency"], point["power"]) for point in period.get("v2xFreqWattCurve", []))
+    signal = ((float(point["signal"]), point["power"]) for point in period.get("v2xSignalWattCurve", []))
+    return Curve(period.get("v2xBaseline", 0.0), tuple(sorted(frequency)), tuple(sorted(signal)))
+
+
+def ruled(period: Period, schedule: Payload, outlet: Outlet) -> Period:
+    """A period with what its whole schedule rules: the least rate worth charging, and a limit from a state of charge on."""
+    least, soc = schedule.get("minChargingRate", 0.0), schedule.get("limitAtSoC")
+    if not least and soc is None:
+        return period
+    factor = 1.0 if schedule["chargingRateUnit"] == "W" else outlet.voltage * outlet.phases
+    return replace(period, least=factor * least, at_soc=None if soc is None else (float(soc["soc"]), factor * soc["limit"]))
 
 
 def capped(period: Payload, unit: str, outlet: Outlet) -> Period:

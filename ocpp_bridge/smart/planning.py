@@ -1,12 +1,15 @@
 """What the profiles say of an EVSE, and the schedule that the station makes within them where the CSMS sends none."""
 
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
+from math import inf
 from typing import Final
 
 from ocpp_bridge.charger import Charger, Evse, PlanWanted
 from ocpp_bridge.model.mapping import HORIZON
-from ocpp_bridge.smart.periods import Composite, Present, RanOut
+from ocpp_bridge.smart.feeds import BALANCING, LIVE
+from ocpp_bridge.smart.periods import Composite, Period, Present, RanOut
 from v2g.energy.needs import Needs
 from v2g.energy.series import Series
 from v2g.energy.signal import Kind, Signal
@@ -15,15 +18,22 @@ REACH: Final = 2 * HORIZON  # s; a composite looks no further, however late the 
 INSTANT: Final = 2.0  # s; more than the second for which a setpoint is made
 
 
-def composite(charger: Charger, evse: Evse, now: float, until: float, alternative: int = 0, *, by_csms: bool = False) -> Composite:
+def composite(
+    charger: Charger, evse: Evse, now: float, until: float, alternative: int = 0, *, by_csms: bool = False, raw: bool = False
+) -> Composite:
     """The composite of the profiles at an EVSE from `now` (monotonic s) to `until` (epoch s).
 
     `by_csms`: the CSMS leads the car, so nothing is discharged where its profiles do not say so. A station that plans for itself may.
+    Nobody knows yet what a mode will be told that follows frequency, meter or energy management: nothing is promised to be discharged
+    then, unless `raw`.
     """
     said = charger.profiles.composite
     sharing, away = _sharing(charger, evse), charger.offline(now)
     ran_out = _ran_out(evse, by_csms=by_csms)
     made = said(evse.outlet, charger.wall(now), until, alternative=alternative, offline=away, sharing=sharing, ran_out=ran_out)
+    if not raw:
+        told = tuple((begin, period.charging if period.mode in LIVE else period) for begin, period in made.periods)
+        made = replace(made, periods=told)
     return made if evse.may_give else made.charging
 
 
@@ -38,8 +48,18 @@ def present(charger: Charger, evse: Evse, now: float) -> Present:
         offline=charger.offline(now),
         sharing=_sharing(charger, evse),
         ran_out=ran_out,
+        live=partial(_resolved, charger, evse, now),
     )
     return said if evse.may_give else replace(said, period=said.period.charging)
+
+
+def _resolved(charger: Charger, evse: Evse, now: float, period: Period) -> tuple[Period | None, float]:
+    """A period with what frequency, meter or energy management say at `now` (monotonic s), and until when (epoch s) that stands."""
+    if period.mode not in LIVE:
+        return period, inf
+    balancing = [each.id for each in charger.evses.values() if each.session and each.session.leads and each.session.leads.mode == BALANCING]
+    made, until = charger.feeds.resolve(period, evse.id, now, charger.wall(now), balancing)
+    return made, charger.wall(until) if until < inf else inf
 
 
 def _sharing(charger: Charger, evse: Evse) -> int:

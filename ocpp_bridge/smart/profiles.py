@@ -9,19 +9,50 @@ composite costs what it shows: what a higher stack level hides is not looked at.
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ocpp_bridge.smart.periods import Composite, Outlet, Period, Present, RanOut, beyond, capped, watts
+from ocpp_bridge.smart.periods import Composite, Outlet, Period, Present, RanOut, beyond, capped, ruled, watts
 from ocpp_bridge.wire.schemas import Payload
 from ocpp_bridge.wire.times import epoch
 
 TX, DEFAULT = "TxProfile", "TxDefaultProfile"
 EXTERNAL, STATION = "ChargingStationExternalConstraints", "ChargingStationMaxProfile"
-PURPOSES: Final = (TX, DEFAULT, STATION, EXTERNAL)  # those that lead, the first before the second, then those that cap
+PRIORITY, GENERATION = "PriorityCharging", "LocalGeneration"
+PURPOSES: Final = (PRIORITY, TX, DEFAULT, STATION, GENERATION, EXTERNAL)  # those that lead, the first first; then what caps and what adds
 CSMS: Final = "CSO"  # the chargingLimitSource of what the CSMS installs
 RECURRENCE: Final = {"Daily": 86_400.0, "Weekly": 604_800.0}  # s
+
+
+Live = Callable[[Period], tuple[Period | None, float]]
+Origin = tuple[str, int] | None  # chargingLimitSource and EVSE
+Layer = tuple[str, Origin]  # a purpose, and where it comes from; None: from anywhere
+
+
+def as_is(period: Period) -> tuple[Period | None, float]:
+    """A period without anything of the moment."""
+    return period, math.inf
+
+
+def _leading(said: list[Period | None]) -> Period | None:
+    """The first of what the purposes say that lead, in their order."""
+    return next((each for each in said[:3] if each is not None), None)
+
+
+def _bounded(period: Period, said: list[Period | None], *, led: bool) -> Period:
+    """What holds, within what the purposes say that bound it.
+
+    Local generation adds to what a profile lets the car charge and to the station's own limit, and nothing to what stands in for a
+    profile; what comes from elsewhere is the last word.
+    """
+    station, generation = said[3:5]
+    more = 0.0 if generation is None or generation.limit == math.inf else generation.limit
+    period = period.raised(more) if led else period
+    period = period if station is None else period.bounded(station.raised(more))
+    for external in said[5:]:
+        period = period if external is None else period.bounded(external)
+    return period.worthwhile
 
 
 class Rejected(Exception):
@@ -42,6 +73,7 @@ class Held:
     source: str = CSMS
     pulled: float = 0.0  # when its update was last asked for (epoch s)
     dead: bool = False  # invalid for good after a time offline
+    delay: int = 0  # s by which every change within a schedule comes later (randomizedDelay)
     _valid: tuple[float, float] = field(init=False, repr=False, compare=False)  # epoch s
     _read: dict[tuple[Any, ...], tuple[list[float], list[Period]]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -56,9 +88,14 @@ class Held:
         return str(self.profile["chargingProfilePurpose"])
 
     @property
+    def kept(self) -> dict[str, Any]:
+        """What a restart needs to hold it again, JSON-able."""
+        return {"profile": self.profile, "evse": self.evse, "updated": self.updated, "delay": self.delay, "dead": self.dead}
+
+    @property
     def caps(self) -> bool:
         """Whether the profile only bounds what others say."""
-        return self.purpose in (STATION, EXTERNAL)
+        return self.purpose in (STATION, EXTERNAL, GENERATION)
 
     def change(self, schedules: list[Payload], wall: float) -> None:
         """Replace the schedules (UpdateDynamicSchedule) at a time (epoch s)."""
@@ -104,8 +141,8 @@ class Held:
         key = (outlet.in_watts, outlet.phases, outlet.voltage, alternative)
         if key not in self._read:
             said, unit = schedule["chargingSchedulePeriod"], schedule["chargingRateUnit"]
-            periods = [capped(each, unit, outlet) if self.caps else watts(each, unit, outlet) for each in said]
-            self._read[key] = [float(each["startPeriod"]) for each in said], periods
+            periods = [capped(each, unit, outlet) if self.caps else ruled(watts(each, unit, outlet), schedule, outlet) for each in said]
+            self._read[key] = [float(each["startPeriod"]) + (self.delay if number else 0) for number, each in enumerate(said)], periods
         return self._read[key]
 
     def _runs(self, schedule: Payload, wall: float, outlet: Outlet) -> Iterator[tuple[float, float]]:
@@ -137,9 +174,9 @@ class Profiles:
 
     held: dict[int, Held] = field(default_factory=dict)
 
-    def install(self, evse: int, profile: Payload, wall: float) -> Held:
+    def install(self, evse: int, profile: Payload, wall: float, *, source: str = CSMS, delay: int = 0) -> Held:
         """Install a profile that was accepted, in place of one with the same id."""
-        made = self.held[profile["id"]] = Held(profile, evse, wall)
+        made = self.held[profile["id"]] = Held(profile, evse, wall, source, delay=delay)
         return made
 
     def update(self, id_: int, change: Payload, wall: float) -> Held:
@@ -175,29 +212,45 @@ class Profiles:
             and stack in (None, held.profile["stackLevel"])
         ]
 
-    def forget(self, transaction: str) -> None:
-        """Remove the TxProfiles of a transaction that has ended."""
-        self.held = {id_: held for id_, held in self.held.items() if held.profile.get("transactionId") != transaction}
+    def forget(self, transaction: str) -> list[int]:
+        """Remove the TxProfiles of a transaction that has ended; returns their ids."""
+        gone = [id_ for id_, held in self.held.items() if held.profile.get("transactionId") == transaction]
+        for id_ in gone:
+            del self.held[id_]
+        return gone
 
     def present(
-        self, outlet: Outlet, wall: float, *, alternative: int = 0, offline: float = 0.0, sharing: int = 1, ran_out: RanOut | None = None
+        self,
+        outlet: Outlet,
+        wall: float,
+        *,
+        alternative: int = 0,
+        offline: float = 0.0,
+        sharing: int = 1,
+        ran_out: RanOut | None = None,
+        live: Live = as_is,
     ) -> Present:
-        """What the composite says at `wall` (epoch s); the other arguments are those of `composite`."""
+        """What the composite says at `wall` (epoch s); the other arguments are those of `composite`.
+
+        `live` gives what leads the setpoint of this moment, and until when (epoch s) that stands; None where that is not known.
+        """
         until, said = math.inf, []
-        for purpose in PURPOSES:
+        for purpose, origin in self._layers():
             found = None
-            for held, share in self._ranked(outlet, purpose, offline, sharing):
+            for held, share in self._ranked(outlet, purpose, offline, sharing, origin):
                 found, edge = held.at(wall, outlet, alternative)
                 until = min(until, edge)
                 if found is not None:
                     found = found.shared(share)
                     break
             said.append(found)
-        led = said[0] or said[1]
+        leads = _leading(said)
+        leads = leads.at(outlet.soc) if leads is not None else None
+        led, stands = live(leads) if leads is not None else (None, math.inf)
         period = led or (ran_out.instead() if ran_out is not None else Period())
-        for cap in said[2:]:
-            period = period.bounded(cap) if cap is not None else period
-        return Present(period, until, led)
+        if led is None and leads is not None:  # what it follows is silent: no more than it allowed
+            period = period.bounded(leads).charging
+        return Present(_bounded(period, said, led=led is not None), min(until, stands), led, leads)
 
     def composite(
         self,
@@ -216,7 +269,7 @@ class Profiles:
         whole station (EVSE 0) are divided by `sharing`, the number of EVSEs that draw on it. `ran_out` says what holds where a profile has
         led and leads no more; without it nothing does.
         """
-        layers = [self._layer(outlet, (start, until), purpose, alternative, offline, sharing) for purpose in PURPOSES]
+        layers = [self._layer(outlet, (start, until), layer, alternative, offline, sharing) for layer in self._layers()]
         edges = sorted({start, *(edge for layer in layers for begin, end, _ in layer for edge in (begin, end) if edge < until)})
         places, periods = [0] * len(layers), list[tuple[float, Period]]()
         for edge in edges:
@@ -226,22 +279,20 @@ class Profiles:
                     places[number] += 1
                 span = layer[places[number]] if places[number] < len(layer) else None
                 said.append(span[2] if span is not None and span[0] <= edge else None)
-            led = said[0] or said[1]
+            led = _leading(said)
             if led is not None and ran_out is not None:
                 ran_out = ran_out.after(led)
-            period = led or (ran_out.instead() if ran_out is not None else Period())
-            for cap in said[2:]:
-                period = period.bounded(cap) if cap is not None else period
+            period = _bounded(led or (ran_out.instead() if ran_out is not None else Period()), said, led=led is not None)
             if not periods or periods[-1][1] != period:
                 periods.append((edge, period))
         return Composite(start, until, tuple(periods))
 
     def _layer(
-        self, outlet: Outlet, window: tuple[float, float], purpose: str, alternative: int, offline: float, sharing: int
+        self, outlet: Outlet, window: tuple[float, float], which: Layer, alternative: int, offline: float, sharing: int
     ) -> list[tuple[float, float, Period]]:
-        """What a purpose says: (begin, end, period) in order, none over another."""
+        """What a layer says: (begin, end, period) in order, none over another."""
         free, layer = [window], list[tuple[float, float, Period]]()
-        for held, share in self._ranked(outlet, purpose, offline, sharing):
+        for held, share in self._ranked(outlet, which[0], offline, sharing, which[1]):
             left: list[tuple[float, float]] = []
             for at, stop in free:
                 for run in held.spans(at, stop, outlet, alternative):
@@ -252,16 +303,24 @@ class Profiles:
             free = left
         return sorted(layer, key=lambda span: span[0])
 
-    def _ranked(self, outlet: Outlet, purpose: str, offline: float, sharing: int) -> list[tuple[Held, int]]:
+    def _layers(self) -> list[Layer]:
+        """What makes a composite: one layer for each purpose, but for limits from elsewhere one for each origin, for each of them holds."""
+        origins = sorted({(held.source, held.evse) for held in self.held.values() if held.purpose == EXTERNAL})
+        return [*((purpose, None) for purpose in PURPOSES[:-1]), *((EXTERNAL, origin) for origin in origins)]
+
+    def _ranked(self, outlet: Outlet, purpose: str, offline: float, sharing: int, origin: Origin = None) -> list[tuple[Held, int]]:
         """The profiles of a purpose and among how many each is shared, highest stack level first, an EVSE's own before the station's.
 
         EVSE 0 only has caps.
         """
-        caps = purpose in (STATION, EXTERNAL)
+        caps = purpose in (STATION, EXTERNAL, GENERATION)
+        if purpose == PRIORITY and not outlet.priority:
+            return []
         fitting = [
             held
             for held in self.held.values()
             if held.purpose == purpose
+            and origin in (None, (held.source, held.evse))
             and held.evse in (0, outlet.evse)
             and (caps or outlet.evse != 0)
             and held.profile.get("transactionId") in (None, outlet.transaction)

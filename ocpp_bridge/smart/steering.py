@@ -1,11 +1,14 @@
 """The composite of the profiles as limits and setpoint for the session at this moment, and the events when they change."""
 
+from collections.abc import Sequence
 from dataclasses import replace
-from math import inf
+from math import inf, sqrt
 from typing import Final
 
 from ocpp_bridge.blocks import transactions
 from ocpp_bridge.charger import Charger, ChargingState, Evse
+from ocpp_bridge.smart import chosen
+from ocpp_bridge.smart.feeds import LIVE
 from ocpp_bridge.smart.periods import Period
 from ocpp_bridge.smart.planning import locally, present, signals_now
 from secc.station import LimitsChanged, SetpointChanged
@@ -26,21 +29,45 @@ def steer(charger: Charger, evse: Evse, now: float) -> None:
     wall = charger.wall(now)
     said = present(charger, evse, now)
     period = said.period
+    session.leads = said.leads
     _follow(charger, evse, said.led, now)
-    session.steer_due = None
+    session.steer_due = chosen.again(charger, evse, now)
     wish, dynamic = period.clamped(), session.selected.control == "Dynamic" and session.offer is not None
     if session.plan is not None and dynamic:
         wish = setpoint(session.plan, session.needs, charger.site, wall - charger.skew, signals_now(said, wall, -charger.skew))
     elif wish is not None and dynamic:
         wish = _borne(wish, charger, session.needs, wall - charger.skew)
     if wish is not None and dynamic:
-        session.steer_due = _next_look(charger, session.plan, now)
+        session.steer_due = min(_next_look(charger, session.plan, now), session.steer_due or inf)
     evse.next_edge = said.until if said.until < inf else None
     _limit(charger, evse, period)
-    if dynamic and session.steered != (wish,):
-        session.steered = (wish,)
-        charger.tell(evse, SetpointChanged(wish))
+    reactive = _reactive(evse, period, wish)
+    if dynamic and session.steered != (wish, reactive):
+        session.steered = (wish, reactive)
+        charger.tell(evse, SetpointChanged(wish, reactive))
     _tell_change(charger, evse, period, now)
+
+
+def _reactive(evse: Evse, period: Period, wish: float | None) -> float | None:
+    """The reactive power (var) beside a setpoint (W), as far as the outlet has room for it: together they pass no limit of the hardware."""
+    if period.reactive is None or wish is None:
+        return None
+    most = evse.limits.charge_power if wish >= 0 else evse.limits.discharge_power
+    room = sqrt(max(most**2 - wish**2, 0.0))
+    return min(max(period.reactive, 0.0 - room), room)
+
+
+def heed(charger: Charger, modes: Sequence[str], now: float) -> None:
+    """Look anew at every car that is led in one of these modes, for what they follow has been told."""
+    for evse in charger.evses.values():
+        if evse.session is not None and evse.session.leads is not None and evse.session.leads.mode in modes:
+            steer(charger, evse, now)
+
+
+def heed_charge(charger: Charger, evse: Evse, now: float) -> None:
+    """Look anew at a car whose limit depends on its state of charge, for it has told that."""
+    if evse.session is not None and evse.session.leads is not None and evse.session.leads.at_soc is not None:
+        steer(charger, evse, now)
 
 
 def _follow(charger: Charger, evse: Evse, led: Period | None, now: float) -> None:
@@ -94,7 +121,10 @@ def _tell_change(charger: Charger, evse: Evse, period: Period, now: float) -> No
     tx, session = evse.transaction, evse.session
     if tx is None or session is None or not session.delivering:
         return
-    held: ChargingState = "SuspendedEVSE" if (period.limit == 0 and period.discharge == 0) or period.clamped() == 0 else "Charging"
+    moving = period.mode in LIVE  # what it follows passes 0 W many times an hour, and no limit changes by that
+    stopped = (period.limit == 0 and period.discharge == 0) or (period.clamped() == 0 and not moving)
+    period = replace(period, setpoint=None) if moving else period
+    held: ChargingState = "SuspendedEVSE" if stopped else "Charging"
     if held != tx.state and tx.state in ("Charging", "SuspendedEVSE"):
         transactions.update(charger, evse, "ChargingStateChanged", now, held)
     if tx.told is not None and now < tx.told_at + EVENTS:

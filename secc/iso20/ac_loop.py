@@ -56,6 +56,8 @@ def _target(known: Context) -> float:
 def _mode(kind: type[CLResControlModeType], target: float, known: Context) -> CLResControlModeType:
     phases, output = spoken(known), known.station.output
     fields: dict[str, Any] = spread("EVSETargetActivePower", target, phases, "down" if target >= 0 else "up")
+    if (reactive := known.station.reactive) is not None and known.agreement.selected.control == "Dynamic":
+        fields |= spread("EVSETargetReactivePower", 0.0 if known.standing else reactive, phases, "down" if reactive >= 0 else "up")
     if phases > 1 and len(output.phases) >= phases:
         fields |= {f"EVSEPresentActivePower{name}": rational(watts) for name, watts in zip(PHASES[:phases], output.phases, strict=False)}
     else:

@@ -35,8 +35,8 @@ def _with(fact: words.Fact, known: Context) -> Context:
             return _installation(fact, known)
         case words.ScheduleReady(offer):
             return _offered(offer, known)
-        case words.SetpointChanged(power):
-            return known.with_station(setpoint=power)
+        case words.SetpointChanged(power, reactive):
+            return known.with_station(setpoint=power, reactive=reactive)
         case words.MobilityNeedsSet():
             return known.with_station(mobility=fact)
         case words.GridControlChanged(control):

@@ -31,5 +31,6 @@ class StationReport:
     place: ParkingPlace | None = None  # of a vehicle that checks in; None: not known yet
     meter: MeterReading | None = None
     setpoint: float | None = None  # W, Dynamic control
+    reactive: float | None = None  # var, beside it
     mobility: MobilityNeedsSet | None = None  # None: departure and SOC are left to the car
     grid: GridControl | None = None  # what the grid asks of a car that feeds it; None: nobody has said

@@ -64,9 +64,13 @@ class ScheduleReady(Fact):
 
 @dataclass(frozen=True, slots=True)
 class SetpointChanged(Fact):
-    """Dynamic control: the power (W, negative discharges) that is wanted from now on; None leaves it to the car within the limits."""
+    """Dynamic control: the power (W, negative discharges) that is wanted from now on; None leaves it to the car within the limits.
+
+    `reactive` is what an AC car shall take besides (var, + inductive); None: nothing is said of it.
+    """
 
     power: float | None
+    reactive: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

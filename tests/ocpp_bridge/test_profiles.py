@@ -1,6 +1,7 @@
 """Charging profiles: what is accepted, and what the composite of all says."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -41,6 +42,12 @@ def verdict(made: dict, outlet: Outlet = DC, evse: int = 1, profiles: Profiles |
 
 
 SETPOINT = {"startPeriod": 0, "operationMode": "CentralSetpoint", "setpoint": -5000.0}
+RESPONSE = {
+    "startPeriod": 0,
+    "operationMode": "LocalFrequency",
+    "v2xBaseline": 1000.0,
+    "v2xFreqWattCurve": [{"frequency": 49.8, "power": -6000.0}, {"frequency": 50.2, "power": 6000.0}],
+}
 DEFAULT = {"purpose": "TxDefaultProfile"}
 
 
@@ -55,8 +62,20 @@ DEFAULT = {"purpose": "TxDefaultProfile"}
         (profile({"startPeriod": 0, "operationMode": "CentralSetpoint", "limit": 1.0}), "InvalidSchedule"),
         (profile({"startPeriod": 0}), "InvalidSchedule"),
         (profile({"startPeriod": 0, "operationMode": "ExternalLimits"}), "Accepted"),
-        (profile({"startPeriod": 0, "operationMode": "LocalLoadBalancing"}), "UnsupportedParam"),
-        (profile({"startPeriod": 0, "operationMode": "LocalFrequency"}), "InvalidOperationMode"),
+        (profile({"startPeriod": 0, "operationMode": "LocalLoadBalancing"}), "Accepted"),
+        (profile({"startPeriod": 0, "operationMode": "ExternalSetpoint"}), "Accepted"),
+        (profile({"startPeriod": 0, "operationMode": "LocalFrequency"}), "NoFreqWattCurve"),
+        (profile(RESPONSE), "Accepted"),
+        (profile({k: v for k, v in RESPONSE.items() if k != "v2xBaseline"}), "NoFreqWattCurve"),
+        (profile(RESPONSE | {"v2xFreqWattCurve": RESPONSE["v2xFreqWattCurve"][:1]}), "NoFreqWattCurve"),
+        (
+            profile(RESPONSE | {"v2xFreqWattCurve": [{"frequency": 50.0, "power": 1.0}, {"frequency": 50.0, "power": 2.0}]}),
+            "InvalidSchedule",
+        ),
+        (profile(RESPONSE | {"v2xSignalWattCurve": [{"signal": 1, "power": 1.0}, {"signal": 1, "power": 2.0}]}), "InvalidSchedule"),
+        (profile(SETPOINT | {"v2xBaseline": 5.0}), "InvalidSchedule"),
+        (profile(RESPONSE, purpose="PriorityCharging"), "InvalidOperationMode"),
+        (profile(id=-1_000_000_000), "InvalidProfileId"),
         (profile(SETPOINT, purpose="ChargingStationExternalConstraints"), "InvalidOperationMode"),
         (profile(SETPOINT | {"setpoint_L2": 1.0}, **DEFAULT), "NoPhaseForDC"),
         (profile({"startPeriod": 0, "limit": -5000.0}), "Accepted"),  # a discharge, as older systems ask for it
@@ -65,7 +84,9 @@ DEFAULT = {"purpose": "TxDefaultProfile"}
         (profile({"startPeriod": 0, "limit": 1.0, "limit_L3": 1.0}), "NoPhaseForDC"),
         (profile({"startPeriod": 0, "limit": 1.0, "preconditioningRequest": True}), "InvalidSchedule"),
         (profile(SETPOINT | {"setpointReactive": 5.0}), "InvalidSchedule"),
-        (profile(schedule={"minChargingRate": 6.0}), "InvalidSchedule"),
+        (profile(schedule={"minChargingRate": 6.0}), "Accepted"),
+        (profile(schedule={"minChargingRate": -6.0}), "InvalidSchedule"),
+        (profile(purpose="LocalGeneration", schedule={"minChargingRate": 6.0}), "InvalidSchedule"),
         (profile(schedule={"duration": -5}), "InvalidSchedule"),
         (profile(schedule={"duration": 0}), "InvalidSchedule"),
         (profile(*({"startPeriod": n, "limit": 1.0} for n in range(1024))), "Accepted"),
@@ -81,13 +102,16 @@ DEFAULT = {"purpose": "TxDefaultProfile"}
         (profile({"startPeriod": 0, "limit": 1.0}, {"startPeriod": 9, "limit": 2.0}, kind="Dynamic"), "InvalidSchedule"),
         (profile(dynUpdateInterval=5), "InvalidProfile"),
         (profile(kind="Dynamic", dynUpdateInterval=5), "Accepted"),
-        (profile(purpose="PriorityCharging"), "UnsupportedPurpose"),
+        (profile(purpose="PriorityCharging"), "Accepted"),
+        (profile(SETPOINT, purpose="PriorityCharging"), "InvalidOperationMode"),
+        (profile(purpose="LocalGeneration"), "Accepted"),
         (profile(transactionId="other"), "TxNotFound"),
         (profile(**DEFAULT, transactionId="tx"), "InvalidProfile"),
         ({k: v for k, v in profile().items() if k != "transactionId"}, "MissingParam"),
         (profile(schedule={"chargingRateUnit": "A"}), "UnsupportedRateUnit"),
         (profile({"startPeriod": 0, "limit": 1.0, "numberPhases": 1}), "NoPhaseForDC"),
-        (profile(schedule={"randomizedDelay": 60}), "InvalidSchedule"),
+        (profile(schedule={"randomizedDelay": 60}), "Accepted"),
+        (profile(schedule={"randomizedDelay": 90_000}), "InvalidSchedule"),
         (profile(schedule={"useLocalTime": True}), "InvalidSchedule"),
         (profile(schedule={"limitAtSoC": {"soc": 80, "limit": 1.0}}), "InvalidSchedule"),
         (profile({"startPeriod": 0, "limit": 1.0, "evseSleep": True}), "InvalidSchedule"),
@@ -299,13 +323,15 @@ def brute(profiles: Profiles, outlet: Outlet, at: float, ran_out: RanOut | None)
                 continue
             period = [each for each in schedule["chargingSchedulePeriod"] if each["startPeriod"] <= since][-1]
             said[purpose] = (capped if held.caps else watts)(period, "W", outlet)
-    led = said.get(PURPOSES[0]) or said.get(PURPOSES[1])
-    period = led or (ran_out.instead() if ran_out else Period())
-    for cap in PURPOSES[2:]:
-        period = period.bounded(said.get(cap, Period()))
-    return period
+    led = said.get("TxProfile") or said.get("TxDefaultProfile")
+    led = (said.get("PriorityCharging") or led) if outlet.priority else led
+    period = (led or (ran_out.instead() if ran_out else Period())).bounded(said.get("ChargingStationMaxProfile", Period()))
+    added = said.get("LocalGeneration", Period(limit=0.0)).limit
+    period = replace(period, limit=period.limit + (0.0 if added == math.inf else added))
+    return period.bounded(said.get("ChargingStationExternalConstraints", Period()))
 
 
+CAPPING = ("ChargingStationMaxProfile", "LocalGeneration", "ChargingStationExternalConstraints")
 kilowatts = st.integers(0, 20).map(lambda number: 1000.0 * number)
 CAPS = st.builds(lambda limit: {"limit": limit}, kilowatts) | st.builds(
     lambda limit, discharge: {"limit": limit, "dischargeLimit": -discharge, "operationMode": "ExternalLimits"}, kilowatts, kilowatts
@@ -319,27 +345,28 @@ def installed(draw) -> Profiles:
     for number in range(draw(st.integers(0, 6))):
         purpose = draw(st.sampled_from(PURPOSES))
         starts = [0, *sorted(draw(st.sets(st.integers(1, 7200), max_size=4)))]
-        said = [{"startPeriod": start} | draw(CAPS if purpose in PURPOSES[2:] else LEADS) for start in starts]
+        said = [{"startPeriod": start} | draw(CAPS if purpose in CAPPING else LEADS) for start in starts]
         kind = draw(st.sampled_from(["Relative", "Absolute", "Recurring"]))
         schedule: dict = {} if kind == "Relative" else {"startSchedule": timestamp(T0 + draw(st.integers(-90_000, 4000)))}
         schedule |= {"duration": draw(st.integers(1, 9000))} if draw(st.booleans()) or kind == "Recurring" else {}
         more = {"recurrencyKind": "Daily"} if kind == "Recurring" else {}
         more |= {"validTo": timestamp(T0 + draw(st.integers(1, 8000)))} if draw(st.booleans()) else {}
         made = profile(*said, id=number, purpose=purpose, kind=kind, stack=levels[number], schedule=schedule, **more)
-        profiles.install(0 if purpose in PURPOSES[2:] else 1, made, T0)
+        profiles.install(0 if purpose in CAPPING else 1, made, T0)
     return profiles
 
 
-@given(installed(), st.lists(st.integers(0, 7199), min_size=1, max_size=20))
-def test_composite_and_present_say_what_every_profile_says_when_it_is_asked(profiles, instants):
-    said = profiles.composite(DC, T0, T0 + 7200)
+@given(installed(), st.lists(st.integers(0, 7199), min_size=1, max_size=20), st.booleans())
+def test_composite_and_present_say_what_every_profile_says_when_it_is_asked(profiles, instants, priority):
+    outlet = replace(DC, priority=priority)
+    said = profiles.composite(outlet, T0, T0 + 7200)
     for at in (T0 + each + 0.5 for each in instants):
-        expected = brute(profiles, DC, at, None)
-        present = profiles.present(DC, at)
+        expected = brute(profiles, outlet, at, None)
+        present = profiles.present(outlet, at)
         assert (said.at(at), present.period) == (expected, expected)
         assert present.until > at
         later = min(present.until, T0 + 7200) - 1e-3
-        assert later <= at or profiles.present(DC, later).period == expected  # it does stand until then
+        assert later <= at or profiles.present(outlet, later).period == expected  # it does stand until then
 
 
 LASTS = (

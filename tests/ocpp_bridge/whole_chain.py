@@ -33,12 +33,14 @@ class Chain(Pair):
 
     def __post_init__(self) -> None:
         self.sent: list[Call] = []
+        self.telling: Scene | None
         self.received: list[dict[str, Any]] = []
         self.powers: list[tuple[int, float]] = []  # (loop, W at the output)
         self.outlet = outlet(services=(self.service,))
         options = {"owner": {"idToken": "OWNER", "type": "Local"}, "v2x_unasked": True} | self.options
         self.bridge = Bridge(Charger(Clock(EPOCH, 0.0), entropy(), {1: Evse(1, (self.service,), LIMITS, "DE*V2G*E1")}, **options))
         self.bridge.go_online("ocpp2.1", 0.0)
+        self.now, self.telling = 0.0, None  # what is told at every charge loop
         if self.prepare is not None:
             self.prepare(self)
         super().__post_init__()
@@ -107,6 +109,8 @@ class Chain(Pair):
         if isinstance(event, words.EVReported):
             self.powers.append((self.car.loops, self.output[0] * self.output[1]))
             self._read()
+            if self.telling is not None:
+                self.telling(self)
             if (scene := self.scenes.pop(self.car.loops, None)) is not None:
                 scene(self)
             self._bridge()

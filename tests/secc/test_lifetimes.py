@@ -70,6 +70,7 @@ FIELDS: dict[str, tuple[Any, str]] = {  # a value that is not the default, and w
     "station.place": (words.ParkingPlace(1, 2, 3), SERVICE),
     "station.meter": (words.MeterReading("M", 1.0, 0.0, 0.0), SERVICE),
     "station.setpoint": (5.0, SERVICE),
+    "station.reactive": (6.0, SERVICE),
     "station.mobility": (words.MobilityNeedsSet(target_soc=5.0), SERVICE),
     "station.grid": (GridControl(var=5.0), SERVICE),
     "service.arrival": (words.Arrival("Completed", "Manual"), SCHEDULE),
