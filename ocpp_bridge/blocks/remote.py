@@ -27,6 +27,8 @@ def request_start(charger: Charger, payload: Payload, now: float) -> Payload:
     evse, profile = asked[0], payload.get("chargingProfile")
     if profile is not None and (profile["chargingProfilePurpose"] != TX or "transactionId" in profile):
         return no("InvalidProfile", "a profile that starts a transaction is a TxProfile without transactionId")
+    if profile is not None and (rejected := charging.objection(charger, evse, profile, now)) is not None:
+        return no(rejected.reason, str(rejected))
     evse.remote, evse.remote_due = payload, now + charger.variables.number("TxCtrlr.EVConnectionTimeOut")
     evse.brought = profile
     charging.bring(charger, evse, now)

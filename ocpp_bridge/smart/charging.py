@@ -167,6 +167,21 @@ def install(charger: Charger, evse: int, profile: Payload, now: float) -> None:
     profiles_changed(charger, evse, now)
 
 
+def objection(charger: Charger, evse: Evse, profile: Payload, now: float) -> Rejected | None:
+    """Why a profile could not lead the transaction that it is to start at an EVSE; None: it could."""
+    id_ = evse.transaction.id if evse.transaction is not None else "to come"
+    outlets = {each.id: each.outlet for each in charger.evses.values()}
+    outlets[evse.id] = replace(outlets[evse.id], transaction=id_)
+    try:
+        judge(evse.id, profile | {"transactionId": id_}, outlets, charger.profiles)
+        _demand_told(charger, evse.id, profile, now)
+        for schedule in profile["chargingSchedule"]:
+            _demand_sayable(charger, evse.id, schedule)
+    except Rejected as rejected:
+        return rejected
+    return None
+
+
 def _demand_sayable(charger: Charger, evse: int, schedule: Payload) -> None:
     """Raise `Rejected` for prices that the car cannot be told, with the name of the field."""
     try:

@@ -99,7 +99,12 @@ def due(charger: Charger) -> float | None:
 
 
 def tick(charger: Charger, now: float) -> None:
-    """Ask for dynamic profiles and tell limits, as far as they are due at `now` (monotonic s)."""
+    """Ask for dynamic profiles and tell limits, as far as they are due at `now` (monotonic s); keep which profiles are over for good."""
+    if charger.offline_since is not None:
+        away = charger.offline(now)
+        for id_, held in charger.profiles.held.items():
+            if held.offline(away) and held.dead and not charger.kept.get(f"profile/{id_}", held.kept)["dead"]:
+                charger.keep_profile(id_)
     pulls.pull(charger, now)
     external.tell_due(charger, now)
 

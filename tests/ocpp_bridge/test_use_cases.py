@@ -22,7 +22,11 @@ USE_CASES: dict[str, tuple[str, ...]] = {  # number: module::test, without test_
     "K02": ("modes::what_the_csms_says_is_what_flows", "use_cases::a_schedule_of_the_csms_is_what_a_scheduled_car_draws"),
     "K03": ("bridge::the_local_plan_keeps_the_profiles_of_the_station", "story::a_station_limit_lowers_what_the_evse_offers"),
     "K04": ("profiles::a_limit_of_the_station_is_shared_by_those_who_draw",),
-    "K05": ("bridge::a_profile_that_comes_with_a_remote_start_is_the_cars", "bridge::a_profile_may_come_before_its_car"),
+    "K05": (
+        "bridge::a_profile_that_comes_with_a_remote_start_is_the_cars",
+        "bridge::a_profile_may_come_before_its_car",
+        "use_cases::a_remote_start_with_a_profile_that_cannot_lead_is_refused",
+    ),
     "K06": ("bridge::a_lost_csms_does_not_freeze_a_discharge_for_ever", "profiles::a_profile_ends_with_its_time_offline"),
     "K07": ("use_cases::a_car_that_comes_while_the_csms_is_away_keeps_to_its_default",),
     "K08": ("bridge::the_composite_is_told_within_what_the_evse_can_do", "modes::the_composite_is_told_with_its_mode_and_curves"),
@@ -138,6 +142,37 @@ def test_a_discharge_ends_with_its_time_offline_and_resumes_unless_it_is_invalid
     p.bridge.go_online("ocpp2.1", p.now)
     p.run(1.0)
     assert (p.facts(SetpointChanged)[-1].power == -5_000.0) is not invalid
+
+
+def test_a_profile_that_is_over_for_good_is_so_after_a_restart():
+    p = Played().boot()
+    default = profile(SETPOINT, purpose="TxDefaultProfile", maxOfflineDuration=60, invalidAfterOfflineDuration=True)
+    p.ask("SetChargingProfile", {"evseId": 1, "chargingProfile": default})
+    p.arrive("Dynamic")
+    p.bridge.go_offline(p.now)
+    p.run(61.0)
+    assert p.charger.kept["profile/1"]["dead"]
+    after = Played()
+    after.bridge.restore(dict(p.charger.kept))
+    assert after.charger.profiles.present(after.charger.evses[1].outlet, p.charger.wall(p.now)).led is None
+
+
+@pytest.mark.parametrize(
+    ("made", "reason"),
+    [
+        (profile({"startPeriod": 0, "limit": 1.0, "evseSleep": True}), "InvalidSchedule"),
+        (profile({"startPeriod": 0, "operationMode": "LocalLoadBalancing"}), "InvalidOperationMode"),
+        (profile(schedule={"chargingRateUnit": "A"}), "UnsupportedRateUnit"),
+    ],
+    ids=["sleep", "balancing", "amperes"],
+)
+def test_a_remote_start_with_a_profile_that_cannot_lead_is_refused(made, reason):
+    p = Played().boot()
+    asked = {"remoteStartId": 7, "idToken": {"idToken": "T1", "type": "Central"}, "evseId": 1}
+    made = {name: value for name, value in made.items() if name != "transactionId"}
+    answer = p.ask("RequestStartTransaction", asked | {"chargingProfile": made})
+    assert (answer["status"], answer["statusInfo"]["reasonCode"]) == ("Rejected", reason)
+    assert p.charger.evses[1].remote is None
 
 
 def test_a_mode_that_follows_the_moment_promises_no_discharge_to_a_car_with_a_schedule():
