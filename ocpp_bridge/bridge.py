@@ -297,6 +297,7 @@ class Bridge(Neighbourhood):
     def restart(self, now: float) -> None:
         """Note that the reset is done: BootNotification is sent anew."""
         self.charger.reset = ""
+        self.alarm("ResetOrReboot", "the CSMS has asked for it", now)
         self.charger.boot.status, self.charger.boot.reason, self.charger.boot.due = "", "RemoteReset", now
         self.charger.variables.written += self.charger.variables.restart()
         table.settle(self.charger, now)
@@ -337,6 +338,7 @@ class Bridge(Neighbourhood):
             return
         if abs(off) > CLOCK_TOLERANCE and "Heartbeat" in charger.variables.words("ClockCtrlr.TimeSource"):
             charger.skew += off
+            self.alarm("SettingSystemTime", f"{off:+.0f} s, by the CSMS", now)
             charger.note(f"the clock of the CSMS is {charger.skew:+.0f} s from ours; its times are taken by its clock")
             self._steer(now)
 

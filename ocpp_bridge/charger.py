@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from ocpp_bridge.model.account import Account
 from ocpp_bridge.model.device_model import DeviceModel
+from ocpp_bridge.model.display import Messages
 from ocpp_bridge.model.errand import Errand
 from ocpp_bridge.model.known_tokens import AuthorizationCache, LocalList
 from ocpp_bridge.model.mapping import Sample, transfers
@@ -144,6 +145,7 @@ class Evse:
     operative: bool = True
     v2x: bool = True  # V2XChargingCtrlr.Enabled: whether any car may discharge here
     faulted: str = ""  # why the outlet serves nobody
+    shown: tuple[Payload, ...] = ()  # MessageInfoType, what its display says now, in turn
     account: Account | None = None  # what the transaction costs by its tariff
     limit: TransactionLimit | None = None
     limit_look: float = 0.0  # monotonic s, when it is looked at next
@@ -248,6 +250,8 @@ class Charger:
     offline_checked: float = 0.0  # monotonic s, up to when profiles that end while offline have been seen to
     cache: AuthorizationCache = field(default_factory=AuthorizationCache)
     local_list: LocalList = field(default_factory=LocalList)
+    messages: Messages = field(default_factory=Messages)
+    displayed: float = 0.0  # epoch s, up to when beginnings and ends of messages have been seen to
     tariffs: dict[int, list[Payload]] = field(default_factory=dict)  # TariffType by EVSE
     reservations: Reservations = field(default_factory=Reservations)
     facts: list[tuple[int, Fact]] = field(default_factory=list)

@@ -107,6 +107,11 @@ class OutletBackend:
         if self._tell is not None:
             self._tell(fact)
 
+    @property
+    def display(self) -> tuple[str, ...]:
+        """The texts of the CSMS that are to be shown to people here now, in turn; empty: none. A change is a line in the log."""
+        return tuple(each["message"]["content"] for each in self._bridge.charger.evses[self.evse].shown)
+
     def presented(self, token: str, kind: str = "ISO14443") -> None:
         """Take a token that someone showed (a card) or entered (a code); `kind` is OCPP's idToken type."""
         shown: Payload = {"idToken": token, "type": kind}

@@ -9,7 +9,10 @@ from ocpp_bridge.blocks import (
     availability,
     certificates,
     cost,
+    customer,
+    display,
     extension,
+    firmware,
     installed,
     limits,
     local_authorization,
@@ -40,6 +43,9 @@ BLOCKS: Final[tuple[Block, ...]] = (
     certificates.BLOCK,  # M
     installed.BLOCK,  # M
     signing.BLOCK,  # A
+    customer.BLOCK,  # N09, N10
+    firmware.BLOCK,  # L
+    display.BLOCK,  # O
     extension.BLOCK,  # P
 )
 

@@ -132,8 +132,8 @@ ROOMS: Mapping[str, Room] = {
         "EST, OCSP, CPS, a contract office, certificates broken on purpose", ("v2g.*", "pki", *COMMAND), ("tests/v2gkit/authorities",)
     ),
     "v2gkit.csms": Room(
-        "the CSMS: stations, steering, certificates, passwords at its door",
-        ("v2g.*", "pki", "ocpp_bridge", *COMMAND, "v2gkit.authorities"),
+        "the CSMS: stations, history, steering, certificates, REST, processes that share stations",
+        ("v2g.*", "pki", "ocpp_bridge", *COMMAND, "v2gkit.authorities", "v2gkit.insight.live", "v2gkit.insight.viewer"),
         ("tests/v2gkit/csms",),
     ),
     "v2gkit.peers": Room("foreign stacks, each in an interpreter of its own", ("v2g.*", "pki", "v2gkit"), ("tests/interop",)),

@@ -33,7 +33,9 @@ EPILOG = """examples:
   v2g csms --cert csms.pem --key csms.key --client-ca ca.pem   security profile 3
   v2g csms --state state                                       history in a file of that folder, over restarts
   v2g csms --store postgresql://csms@localhost/csms            history in PostgreSQL
-  v2g csms --ui                                                every station in a browser, live
+  v2g csms --ui                                                every message of every station in a browser, live
+  v2g csms --state state --api 8080 --tokens tokens            REST, and the page of the fleet
+  v2g csms --store URL --nats nats://localhost:4222 --port 9001   one of several processes that share stations
   v2g csms --json                                              one object for each thing that happened
 
 A station connects to ws://HOST:PORT/ocpp/STATION. Commands on standard input (--stdin, or when it is a terminal):
@@ -95,6 +97,12 @@ def _history_options(parser: argparse.ArgumentParser) -> None:
     where = history.add_mutually_exclusive_group()
     where.add_argument("--state", type=Path, metavar="DIR", help="keep it in an SQLite file of this folder (default: in memory)")
     where.add_argument("--store", metavar="URL", help="keep it at sqlite:///FILE or postgresql://USER@HOST/DATABASE (or V2G_CSMS_STORE)")
+    history.add_argument("--nats", metavar="URL", help="share stations with the processes on this NATS server, and the history with them")
+    rest = parser.add_argument_group("REST and the page of the fleet")
+    rest.add_argument("--api", type=port, nargs="?", const=0, metavar="PORT", help="serve them (default: any free port)")
+    rest.add_argument("--api-bind", default="127.0.0.1", metavar="ADDRESS", help="default: 127.0.0.1")
+    rest.add_argument("--tokens", type=Path, metavar="FILE", help="who may read and operate; made where it is missing, and printed once")
+    rest.add_argument("--script", type=Path, metavar="FILE", help="operate stations over time, as this TOML file says")
 
 
 def _link_options(parser: argparse.ArgumentParser) -> None:
@@ -152,16 +160,18 @@ async def _serve(options: argparse.Namespace) -> int:
     with _counted(options, tell) as (say, begun), live.viewing(options) as feed:
         from v2gkit.csms import setup  # this wants libraries that not everybody has; the help does not
 
-        with setup.archived(options.state, options.store) as store:
+        setup.demand_extras(options.state, options.store, options.api, options.nats)
+        with setup.archived(options.state, options.store, wanted=options.api is not None) as store:
             return await _served(options, say, begun, feed, store)
 
 
 async def _served(options: argparse.Namespace, say: Say, begun: Begun, feed: Feed | None, store: Any) -> int:
-    from v2gkit.csms import setup
+    from v2gkit.csms import running, setup
     from v2gkit.csms.server import Csms
 
     loop = asyncio.get_running_loop()
     clock = clock_of(options, options.time_scale)
+    desk = Desk(feed.text, clock.wall) if feed is not None else None
 
     def now() -> float:
         return clock.wall(loop.time())
@@ -174,24 +184,36 @@ async def _served(options: argparse.Namespace, say: Say, begun: Begun, feed: Fee
         blocked=frozenset(options.block),
         sample_interval=options.sample_interval,
         pki=setup.pki_of(options.cps, now),
-        frames=Desk(feed.text, clock.wall).frame if feed is not None else None,
+        frames=desk.frame if desk is not None else None,
         archive=store,
+        process=running.process_name(),
+        viewer=None if desk is None or feed is None else lambda station, id_: desk.address(feed.url, station, id_),
     )
     tls = setup.tls_of(options.cert, options.key, options.client_ca)
-    server = await csms.serve(options.host, options.port, tls)
-    port = next(iter(server.sockets)).getsockname()[1]
-    address = f"{'wss' if tls else 'ws'}://{options.host}:{port}/ocpp/STATION"
-    put(json.dumps({"topic": "listening", "port": port, "url": address}) if options.json else f"listening on {address}", flush=True)
-    if (metrics := begun(csms)) is not None:
-        put(json.dumps({"topic": "metrics", "url": metrics}) if options.json else f"figures at {metrics}", flush=True)
-    if feed is not None:
-        put(json.dumps({"topic": "viewer", "url": feed.url}) if options.json else f"viewer at {feed.url}", flush=True)
-    if options.stdin or sys.stdin.isatty():
-        await _commands(csms, loop)
-    else:
-        await server.serve_forever()
-    server.close()
+    asked = running.Asked(options.api, options.api_bind, options.tokens, options.nats, options.script)
+    async with running.together(csms, store, asked, now) as opened:
+        server = await csms.serve(options.host, options.port, tls)
+        port = next(iter(server.sockets)).getsockname()[1]
+        address = f"{'wss' if tls else 'ws'}://{options.host}:{port}/ocpp/STATION"
+        _tell(options, f"listening on {address}", topic="listening", port=port, url=address)
+        if (metrics := begun(csms)) is not None:
+            _tell(options, f"figures at {metrics}", topic="metrics", url=metrics)
+        if feed is not None:
+            _tell(options, f"viewer at {feed.url}", topic="viewer", url=feed.url)
+        for role, text in opened.fresh.items() if opened is not None else ():
+            _tell(options, f"token to {role}: {text}", topic="token", role=role, token=text)
+        if opened is not None:
+            _tell(options, f"fleet at {opened.page}, REST at {opened.url}/v1", topic="fleet", url=opened.url, page=opened.page)
+        if options.stdin or sys.stdin.isatty():
+            await _commands(csms, loop)
+        else:
+            await server.serve_forever()
+        server.close()
     return WELL
+
+
+def _tell(options: argparse.Namespace, line: str, **said: Any) -> None:
+    put(json.dumps(said) if options.json else line, flush=True)
 
 
 def _print_line(entry: Any) -> None:

@@ -1,10 +1,11 @@
 """What a CSMS answers to its stations: one function for each message that they send, and the profile that follows needs."""
 
 import asyncio
+import contextlib
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -39,7 +40,7 @@ class Hearing(ABC):
     """The answers to stations, and what is remembered of what they say.
 
     `say` hears every entry of the story, `frames` every frame: of which station, "in" or "out", its text. `boot` answers BootNotification.
-    `process` names this CSMS among those that share an `archive`.
+    `process` names this CSMS among those that share an `archive`; `viewer` gives the address of a transaction's session, by station and id.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Hearing(ABC):
         frames: Callable[[str, str, str], None] | None = None,
         archive: Archive | None = None,
         process: str = "",
+        viewer: Callable[[str, str], str | None] | None = None,
     ) -> None:
         self.strategy = strategy or Strategy()
         self.stations: dict[str, Station] = {}
@@ -68,6 +70,7 @@ class Hearing(ABC):
         self._sample_interval, self._pki = sample_interval, pki
         self._frames = frames
         self.archive, self.process = archive, process
+        self._viewer = viewer or (lambda station, transaction: None)
         self._recollection = Recollection()
         self.tasks = Tasks("v2g.csms")
 
@@ -79,11 +82,40 @@ class Hearing(ABC):
         if self.archive is not None:
             self.archive.note(rows)
 
+    def wall(self) -> float:
+        """The time now, epoch s."""
+        return self._wall()
+
+    @contextlib.contextmanager
+    def heard_by(self, hear: Callable[[Entry], None]) -> Iterator[None]:
+        """Let somebody else, too, hear the story within the block."""
+        say = self._say
+
+        def both(entry: Entry) -> None:
+            say(entry)
+            hear(entry)
+
+        self._say = both
+        try:
+            yield
+        finally:
+            self._say = say
+
+    def tell(self, entry: Entry) -> None:
+        """Tell who listens one more entry of the story, and keep it."""
+        self._say(entry)
+        self._noted([Row("story", {"station": entry.station, "at": entry.at, "topic": entry.topic, "text": entry.text})])
+
     def _note(self, station: Station, topic: str, text: str, facts: Payload) -> None:
-        at = self._wall()
-        self._say(Entry(at, station.id, topic, text, facts))
-        if topic != "transaction":  # which has its event
-            self._noted([Row("story", {"station": station.id, "at": at, "topic": topic, "text": text})])
+        entry = Entry(self._wall(), station.id, topic, text, facts)
+        if topic == "transaction":  # which is kept as its event
+            self._say(entry)
+        else:
+            self.tell(entry)
+
+    def _strategy_of(self, station: Station) -> Strategy:
+        """How a station is steered: by the setpoint that was set for it, else as all are."""
+        return station.strategy or self.strategy
 
     def _remember(self, where: deque[Payload], payload: Payload) -> None:
         self._recollection.keep(where, payload, len(text_of(payload)))
@@ -147,6 +179,7 @@ class Hearing(ABC):
     def _transaction(self, station: Station, payload: Payload) -> Payload:
         info = payload["transactionInfo"]
         tx = station.transaction(info["transactionId"])
+        tx.viewer = tx.viewer or self._viewer(station.id, tx.id)
         if tx.note(payload, self._wall()):  # a station repeats what it saw no answer to
             self._remember(tx.events, payload)
             self._note(station, "transaction", story_of(tx, payload), payload)
@@ -172,7 +205,7 @@ class Hearing(ABC):
         if tx is None:
             return {"status": "Rejected", "statusInfo": {"reasonCode": "TxNotFound"}}
         self._remember(tx.needs, payload)
-        if self.strategy.kind == "none":
+        if self._strategy_of(station).kind == "none":
             return {"status": "NoChargingProfile" if station.version == "ocpp2.1" else "Processing"}
         self.tasks.start(f"steering of {station.id}", self._steered(station, tx, payload))
         return {"status": "Accepted"}
@@ -188,7 +221,7 @@ class Hearing(ABC):
     async def _steer(self, station: Station, tx: Transaction, payload: Payload) -> Payload:
         """Make a profile off the event loop and send it; the same id replaces the one before."""
         id_ = tx.profile["id"] if tx.profile else next(station.profile_ids)
-        made = await asyncio.to_thread(steering, payload, self.strategy, self._wall(), tx.id, id_, station.version)
+        made = await asyncio.to_thread(steering, payload, self._strategy_of(station), self._wall(), tx.id, id_, station.version)
         if made is None:
             return {}
         answer = await self.call(
@@ -260,7 +293,7 @@ class Hearing(ABC):
         return answer
 
     def _pull(self, station: Station, payload: Payload) -> Payload:
-        return {"status": "Accepted", "scheduleUpdate": {"setpoint": self.strategy.setpoint}}
+        return {"status": "Accepted", "scheduleUpdate": {"setpoint": self._strategy_of(station).setpoint}}
 
 
 def _heard(action: str, hearing: Hearing, station: Station, payload: Payload) -> Payload:

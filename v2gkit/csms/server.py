@@ -12,7 +12,7 @@ import itertools
 import logging
 import ssl
 from functools import partial
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.typing import Subprotocol
@@ -37,12 +37,23 @@ VERSIONS: tuple[Version, ...] = ("ocpp2.1", "ocpp2.0.1")
 ANYBODY = "LAB-1"  # who a remote start is for, if nobody is named
 
 
+class Holding(Protocol):
+    """Who holds which station, where several processes share them."""
+
+    async def claim(self, station: str) -> bool:
+        """Whether a station that connects here is now ours."""
+
+    async def release(self, station: str) -> None:
+        """Let a station that has gone be free."""
+
+
 class Csms(Hearing):
     """The stations' server. `door` and TLS make the security profiles 1 to 3; how it answers is given as to `Hearing`."""
 
     def __init__(self, strategy: Strategy | None = None, **how: Any) -> None:
         super().__init__(strategy, **how)
         self._connections = itertools.count(1)
+        self.holding: Holding | None = None  # who else may hold a station; None: nobody
 
     async def serve(self, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None) -> Server:
         """Listen for stations; port 0 lets the system choose. Close the returned server to stop."""
@@ -88,7 +99,7 @@ class Csms(Hearing):
         tx = place.running()
         if tx is None or not tx.needs:
             raise ValueError(f"no car at {station} has told its needs; a setpoint needs a running transaction")
-        self.strategy = Strategy("setpoint", self.strategy.prices, self.strategy.site, power, self.strategy.zone)
+        place.strategy = Strategy("setpoint", self.strategy.prices, self.strategy.site, power, self.strategy.zone)
         if tx.profile is not None and tx.profile["chargingProfileKind"] == "Dynamic":
             change = {"setpoint": within(power, needs_of(tx.needs[-1]))}
             self._note(place, "setpoint", f"setpoint {power / 1000:+.1f} kW", {"power": power})
@@ -108,7 +119,7 @@ class Csms(Hearing):
             await socket.close(1013, "too many stations")
             return
         station = self.stations.setdefault(id_, Station(id_))
-        if not await self._given_way(station):
+        if not await self._free(station):
             self._note(station, "refused", "refused: it is connected already, and answers", {"peer": str(socket.remote_address[0])})
             await socket.close(1008, "the station is connected already")
             return
@@ -129,8 +140,23 @@ class Csms(Hearing):
             if station.link is link:
                 station.link = station.socket = None
                 self._note(station, "disconnected", f"disconnected: {reason}", {"reason": reason})
+                if self.holding is not None:
+                    await self.holding.release(id_)
 
-    async def _given_way(self, station: Station) -> bool:
+    async def _free(self, station: Station) -> bool:
+        """Whether a station may come in here: neither this process nor another one has a link of it that lives."""
+        if not await self.given_way(station):
+            return False
+        if self.holding is not None and not await self.holding.claim(station.id):
+            return False
+        return await self.given_way(station)  # another link of it may have come in here meanwhile
+
+    def drop(self, station: Station) -> None:
+        """Cut the link of a station without a word."""
+        if station.socket is not None:
+            station.socket.transport.abort()
+
+    async def given_way(self, station: Station) -> bool:
         """Whether nobody is connected as this station any more: an established link wins, unless it is dead."""
         while station.link is not None and station.socket is not None:
             link, socket = station.link, station.socket

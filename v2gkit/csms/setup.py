@@ -3,6 +3,7 @@
 import contextlib
 import os
 import ssl
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -79,18 +80,30 @@ def pki_of(directory: Path | None, time_of: Callable[[], float]) -> LabPki | Non
         raise ValueError(f"--cps: {error}") from None
 
 
-@contextlib.contextmanager
-def archived(folder: Path | None, url: str | None) -> "Iterator[History | None]":
-    """The store of the history, within the block: in a folder, or at a URL (that of V2G_CSMS_STORE where none is given); None: in memory.
+def demand_extras(folder: Path | None, url: str | None, api: int | None, nats: str | None) -> None:
+    """Raise ValueError with the cure where a library is missing that these options want."""
+    wants = {"--state": folder, "--store": url or os.environ.get("V2G_CSMS_STORE"), "--api": api, "--nats": nats}
+    asked = [name for name, value in wants.items() if value is not None]
+    if asked and (lacking := missing(["csms", "ui"] if api is not None else ["csms"])):
+        raise ValueError(f"{asked[0]}: {lacking}")
+    if nats is not None and not (wants["--store"] or folder):
+        raise ValueError("--nats: processes that share stations share their history; give all of them one --store")
 
-    ValueError where it cannot be had, or a library is missing.
+
+@contextlib.contextmanager
+def archived(folder: Path | None, url: str | None, wanted: bool = False) -> "Iterator[History | None]":
+    """The store of the history, within the block: in a folder, or at a URL (V2G_CSMS_STORE where none is given); None: there is none.
+
+    One that is `wanted` without a place is in a folder that goes with the block. ValueError where it cannot be had.
     """
     url = url or (None if folder else os.environ.get("V2G_CSMS_STORE"))
     if folder is None and url is None:
-        yield None
+        if not wanted:
+            yield None
+            return
+        with tempfile.TemporaryDirectory(prefix="v2g-csms-") as passing, archived(Path(passing), None) as history:
+            yield history
         return
-    if lacking := missing(["csms"]):
-        raise ValueError(f"{'--state' if folder else '--store'}: {lacking}")
     from v2gkit.csms.archive import StoreFault
     from v2gkit.csms.store.keeper import Store as History
     from v2gkit.csms.store.keeper import file_url

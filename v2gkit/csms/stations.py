@@ -13,7 +13,7 @@ from ocpp_bridge.wire.link import Link
 from ocpp_bridge.wire.schemas import Payload, Version
 from v2gkit.csms.measured import samples_of
 from v2gkit.csms.recollection import Numbers, Register
-from v2gkit.csms.steering import Steering
+from v2gkit.csms.steering import Steering, Strategy
 
 REGISTERS: Final = {"Energy.Active.Import.Register": "import", "Energy.Active.Export.Register": "export"}
 DIRECTIONS: Final = {"imported": "import", "exported": "export"}
@@ -120,6 +120,7 @@ class Station:
     connectors: dict[int, str] = field(default_factory=dict)
     transactions: dict[str, Transaction] = field(default_factory=dict)
     reports: deque[Payload] = field(default_factory=deque)
+    strategy: Strategy | None = None  # its own, once a setpoint was set for it
     profile_ids: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     def transaction(self, id_: str) -> Transaction:

@@ -131,7 +131,8 @@ def _report(said: Said) -> Iterator[Row]:
 def variable_row(station: str, named: Payload, kind: str, value: str | None, at: float, more: Payload | None = None) -> Row:
     """The value of one attribute of a variable, whose component and variable are `named` in OCPP's words."""
     key = {"station": station, "component": place_of(named["component"]), "variable": place_of(named["variable"]), "attribute": kind}
-    return Row("variables", key | {"value": value, "at": at} | (more or {}))
+    hidden = "password" in named["variable"]["name"].lower()  # it opens a station's door, and is nobody's to read here
+    return Row("variables", key | {"value": None if hidden else value, "at": at} | (more or {}))
 
 
 def place_of(named: Payload) -> str:

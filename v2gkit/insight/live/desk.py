@@ -3,7 +3,6 @@
 It runs in the process of the CSMS and writes the records of a trace, with the side "csms"; the viewer's process makes lines of them.
 """
 
-import itertools
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -12,6 +11,7 @@ from v2g.session.trace import OcppFrame, Trace, line
 from v2gkit.insight.conversation import Conversation
 
 LONGEST: Final = 1 << 20  # octets of a frame whose payload is shown: as long as a frame of OCPP may be
+PLACES: Final = 64  # transactions of a station whose place is known: one more, and the oldest has none
 WELL: Final = frozenset(  # stoppedReason of a transaction with which nothing went wrong; absent means Local
     ["Local", "Remote", "EVDisconnected", "StoppedByEV", "SOCLimitReached", "EnergyLimitReached", "TimeLimitReached", "MasterPass"]
 )
@@ -22,7 +22,7 @@ class Desk:
 
     def __init__(self, write: Callable[[str], object], wall: Callable[[float], float]):
         self._write, self._wall = write, wall
-        self._numbers = itertools.count(1)
+        self.count = 0  # connections so far
         self._stations: dict[str, _Talk] = {}
 
     def frame(self, station: str, direction: str, text: str) -> None:
@@ -33,9 +33,16 @@ class Desk:
             talk = self._stations[station] = _Talk(station, self)
         talk.frame(now, direction, text)
 
+    def address(self, viewer: str, station: str, transaction: str) -> str | None:
+        """Where a viewer at this address shows a transaction that runs; None: nothing of it was heard."""
+        talk = self._stations.get(station)
+        place = talk.places.get(transaction) if talk is not None else None
+        return None if place is None else f"{viewer}#c={place}"
+
     def opened(self, at: float, about: Mapping[str, Any]) -> Trace:
         """A trace of its own, whose first record is written."""
-        trace = Trace("csms", self._wall, (), connection=next(self._numbers))
+        self.count += 1
+        trace = Trace("csms", self._wall, (), connection=self.count)
         self._write(line(trace.opening(at, about)))
         return trace
 
@@ -52,6 +59,7 @@ class _Talk:
         self._frames = Conversation({}, LONGEST)
         self._own: Trace | None = None
         self._evses: dict[int, Trace] = {}  # EVSE -> its latest transaction
+        self.places: dict[str, int] = {}  # transaction -> its connection in the viewer, of those that run
         self._open: set[int] = set()  # EVSEs whose transaction has not ended
 
     def frame(self, now: float, direction: str, text: str) -> None:
@@ -68,6 +76,7 @@ class _Talk:
         self._desk.write(trace.record(frame))
         if event.get("eventType") == "Ended" and evse in self._open:
             self._open.discard(evse)
+            self.places.pop(str(event.get("transactionInfo", {}).get("transactionId", "")), None)
             self._desk.write(_ended(trace, frame, event))
 
     def _begin(self, now: float, evse: int, event: Mapping[str, Any]) -> None:
@@ -75,6 +84,9 @@ class _Talk:
         about = {"station": self._name, "evse": str(evse) if evse else "", "transaction": transaction}
         self._evses[evse] = self._desk.opened(now, about)
         self._open.add(evse)
+        if len(self.places) >= PLACES:
+            self.places.pop(next(iter(self.places)))
+        self.places[transaction] = self._desk.count - 1  # the viewer counts from 0
 
 
 def _ended(trace: Trace, frame: OcppFrame, event: Mapping[str, Any]) -> dict[str, Any]:
