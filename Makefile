@@ -36,7 +36,7 @@ interop: $(READY) ## foreign car and foreign station against ours (needs a Java 
 	$(VENV)/bin/python -m v2gkit.peers.pyslac_setup .interop
 	$(V2G) interop --readme README.md
 
-kills: $(READY)  ## kill programs that write certificates and journals 1,000 times, and count what is broken
+kills: $(READY)  ## kill programs that write certificates and stores 1,000 times, and count what is broken
 	$(VENV)/bin/python -m fuzz.kills --kills 1000
 
 mutants: $(READY) ## break one guarded behaviour at a time in a copy, and see that a test notices (about 7 minutes)

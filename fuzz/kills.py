@@ -1,4 +1,4 @@
-"""Programs that write certificates, responses and journals, killed at random moments: what is found afterwards is whole.
+"""Programs that write certificates, responses and stores, killed at random moments: what is found afterwards is whole.
 
     python -m fuzz.kills --kills 1000          # all of it; prints its counts, exit code 1 when anything was broken
     python -m fuzz.kills --kills 100 --only renew --seed 7
@@ -21,9 +21,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ocpp_bridge.wire.journal import lines, undelivered
-from ocpp_bridge.wire.journal_file import Journal
-from ocpp_bridge.wire.outbox import Call
+import msgspec
+
+from ocpp_bridge.wire.outbox import Batch
+from ocpp_bridge.wire.store import Store as Kept
+from ocpp_bridge.wire.store import StoreError as KeptError
 from pki.errors import CertificateError, StoreError
 from pki.files import STAGED, SWITCHED, TEMPORARY, File, switch
 from pki.issue import build
@@ -145,25 +147,27 @@ class Writers:
 
     def note(self, path: Path, step: int) -> Iterator[None]:
         """A station keeps events for its CSMS."""
-        journal = Journal(path / "journal.jsonl")
-        kept = journal.read(NOW.timestamp())
-        for number, call in enumerate(kept, 1):
-            call.number = number
-        journal.begin(lines([*kept]))
+        store = Kept(path / "ocpp.sqlite", "CS-1")
+        store.open()
         while True:
             step += 1
-            event = Call("SecurityEventNotification", {"type": "x", "timestamp": str(step)}, kept=True, number=step)
-            journal.append(lines([event]))
+            body = msgspec.json.encode({"action": "SecurityEventNotification", "evse": 0, "about": None, "payload": {"number": step}})
+            store.commit(Batch(step, {step: body}, (step - RING,), {"transaction/1": msgspec.json.encode({"seq": step})}))
             yield
 
     def note_broken(self, path: Path, done: int) -> str:
-        file = path / "journal.jsonl"
+        store = Kept(path / "ocpp.sqlite", "CS-1")
         try:
-            found = {call.payload["timestamp"] for call in undelivered(file.read_bytes() if file.exists() else b"", NOW.timestamp())}
-        except ValueError as error:
-            return f"the journal cannot be read: {error}"
-        lost = [number for number in range(1, done + 1) if str(number) not in found]
-        return f"events {lost[:5]} are lost" if lost else ""
+            found = store.open()
+        except KeptError as error:
+            return f"the store cannot be read: {error}"
+        finally:
+            store.close()
+        last = found.values.get("transaction/1", {"seq": 0})["seq"]
+        numbers = [call.number for call in found.calls]
+        if last not in (done, done + 1) or numbers != list(range(max(last - RING, 0) + 1, last + 1)):
+            return f"after step {done} the store has the events {numbers} and the transaction of step {last}"
+        return "it was moved aside" if list(path.glob("*.unreadable*")) else ""
 
 
 def unsound(path: Path) -> str:

@@ -1,7 +1,7 @@
 """What a functional block of OCPP is to the bridge: a set of tables. `ocpp_bridge.table` lists the blocks; none knows another's tables.
 
 requests   what the CSMS may call, by action          answers, failures   what becomes of our own calls, by action
-due, tick  the block's timers                         restore             what it kept over a restart of the process
+due, tick  the block's timers                         save, restore       what it keeps over a restart of the process
 variables  rows of the device model, declared where they are read            changed   told of each that the CSMS has set
 
 A variable that a block's code reads is a row of that block: `Block(variables=(Row("TxCtrlr", "Something", "10", NUMBER, WHOLE),))`, read by
@@ -33,6 +33,10 @@ def _idle(charger: Charger, now: float) -> None:
     pass
 
 
+def _stateless(charger: Charger, now: float) -> None:
+    pass
+
+
 def _forgetful(charger: Charger, kept: Mapping[str, Any]) -> None:
     pass
 
@@ -54,6 +58,7 @@ class Block:
     failures: Mapping[str, Failure] = field(default_factory=dict)
     due: Callable[[Charger], float | None] = _never
     tick: Callable[[Charger, float], None] = _idle
+    save: Callable[[Charger, float], None] = _stateless  # (charger, monotonic s): keeps what has changed since, before anything is said
     keeps: str = ""  # the first part of the names under which it keeps values (`Charger.keep`): "profile" for "profile/7"
     restore: Callable[[Charger, Mapping[str, Any]], None] = _forgetful  # given {name: value} of what it kept, before anything else happens
     variables: tuple[Row, ...] = ()

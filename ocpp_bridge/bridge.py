@@ -8,12 +8,12 @@
 Nothing here waits. A session polls for its facts and is answered Ongoing meanwhile; the CSMS is given its time and no more.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from ocpp_bridge import table
-from ocpp_bridge.blocks import authorization, certificates, security, transactions
+from ocpp_bridge.blocks import authorization, certificates, resumption, security, transactions
 from ocpp_bridge.blocks.availability import tell_status
 from ocpp_bridge.charger import Charger, Evse, PlanWanted
 from ocpp_bridge.model import reasons
@@ -22,7 +22,7 @@ from ocpp_bridge.model.mapping import Sample
 from ocpp_bridge.neighbourhood import Neighbourhood
 from ocpp_bridge.smart import charging, steering
 from ocpp_bridge.wants import WANTS, note_car, stop_power
-from ocpp_bridge.wire.outbox import Call
+from ocpp_bridge.wire.outbox import Batch, Call
 from ocpp_bridge.wire.schemas import Payload, Version
 from ocpp_bridge.wire.times import epoch
 from secc.station import Fact, Limits, MeterReading, Want
@@ -63,6 +63,7 @@ class Bridge(Neighbourhood):
         """Note that the cable is out: session and transaction are over."""
         place = self._evse(evse)
         place.session = None
+        resumption.give_up(self.charger, place, now)
         everything = ("EVConnected", "Authorized", "PowerPathClosed", "EnergyTransfer", "DataSigned")
         transactions.end(self.charger, place, everything, "EVDeparted", "EVDisconnected", now, "Idle")
         tell_status(self.charger, place, place.resting, now)
@@ -245,6 +246,7 @@ class Bridge(Neighbourhood):
     def calls(self, now: float) -> list[Call]:
         """Take the call to send now; empty while one is under way: one at a time keeps their order."""
         charger = self.charger
+        self._save(now)
         call = charger.outbox.next(now, MAY_SAY[charger.boot.status]) if charger.online else None
         return [call] if call is not None else []
 
@@ -263,13 +265,23 @@ class Bridge(Neighbourhood):
         plans, self.charger.plans = self.charger.plans, []
         return plans
 
-    def news(self) -> list[Call | int]:
-        """Take the changes for the journal: calls that must be delivered, numbers of calls that are over."""
-        news, self.charger.outbox.news = self.charger.outbox.news, []
-        return news
+    def rests_on(self, now: float) -> int:
+        """The number up to which everything must be on the disk before anything may be said about the present."""
+        self._save(now)
+        return self.charger.outbox.number
 
-    def restore(self, kept: Mapping[str, Any]) -> None:
-        """Take back what the blocks kept (`Charger.keep`), by name, before anything else happens."""
+    def batch(self, now: float) -> Batch | None:
+        """Take what the store must write; None: it has everything. Tell `durable` when it is on the disk."""
+        self._save(now)
+        return self.charger.outbox.batch(self.changes())
+
+    def durable(self, number: float) -> None:
+        """Note that everything up to that number is on the disk; infinity: nothing need wait for a disk."""
+        self.charger.outbox.durable = number
+
+    def restore(self, kept: Mapping[str, Any], calls: Sequence[Call] = ()) -> None:
+        """Take back what a former run kept, before anything else happens: values by name (`Charger.keep`), calls to be delivered."""
+        self.charger.outbox.recall(list(calls))
         self.charger.kept |= kept
         for block in table.BLOCKS:
             block.restore(self.charger, {name: value for name, value in kept.items() if name.partition("/")[0] == block.keeps})
@@ -279,10 +291,6 @@ class Bridge(Neighbourhood):
         """Take the kept values that have changed since, by name, for the store; None: forgotten."""
         changed, self.charger.changed = self.charger.changed, {}
         return changed
-
-    def recall(self, calls: list[Call]) -> None:
-        """Queue calls that a journal kept, before anything new."""
-        self.charger.outbox.recall(calls)
 
     def notes(self) -> list[str]:
         """Take the lines for the log."""
@@ -303,6 +311,10 @@ class Bridge(Neighbourhood):
         table.settle(self.charger, now)
 
     # --- inside ---
+
+    def _save(self, now: float) -> None:
+        for block in table.BLOCKS:
+            block.save(self.charger, now)
 
     def _evse(self, id_: int) -> Evse:
         return self.charger.evses[id_]

@@ -23,14 +23,13 @@ from websockets.exceptions import InvalidStatus
 from ocpp_bridge.bridge import SUPPORTED, Bridge
 from ocpp_bridge.charger import PlanWanted
 from ocpp_bridge.errands import run
+from ocpp_bridge.keeping import Keeping
 from ocpp_bridge.model.device_model import DeviceModel, refused
 from ocpp_bridge.neighbourhood import Teller
 from ocpp_bridge.outlet import OutletBackend
 from ocpp_bridge.smart import local
 from ocpp_bridge.wire import dialects
 from ocpp_bridge.wire.dialects import Unsayable
-from ocpp_bridge.wire.journal import lines
-from ocpp_bridge.wire.journal_file import Journal
 from ocpp_bridge.wire.link import CallFailed, Link, Trace
 from ocpp_bridge.wire.opening import opening, reason_of
 from ocpp_bridge.wire.outbox import UNSAYABLE, Call
@@ -44,6 +43,7 @@ from v2g.tasks import Fallen, Tasks
 
 LOG = logger("v2g.ocpp")
 PASSWORD: Final = DeviceModel.key("SecurityCtrlr.BasicAuthPassword")
+HUNG: Final = 3  # calls in a row without answer: behind such a socket nobody listens, and a new one may find somebody
 SUITES: Final = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384"
 
 Scheduler = Callable[[PlanWanted], tuple[Offer, Plan | None]]
@@ -115,7 +115,8 @@ class Endpoint:
 class ChargePoint(Teller):
     """Runs the bridge of a station: connects, reconnects, sends calls, answers calls.
 
-    `scheduler` makes local schedules, in a thread of its own. `journal` is a file that keeps undelivered events over a restart.
+    `scheduler` makes local schedules, in a thread of its own. `store` is a file that keeps transactions, undelivered events, profiles and
+    what else must outlive the process; without it nothing does.
     `passwords` is a file for the password that the CSMS sets; without it none is taken. `say` is called when a background task failed; it
     begins again by itself.
     """
@@ -127,20 +128,17 @@ class ChargePoint(Teller):
         *,
         scheduler: Scheduler = local.schedule,
         trace: Trace | None = None,
-        journal: Path | None = None,
+        store: Path | None = None,
         passwords: Path | None = None,
         say: Callable[[Fallen], None] | None = None,
     ) -> None:
         self.endpoint, self.bridge = endpoint, bridge
-        self._journal = Journal(journal) if journal is not None else None
-        self._news = asyncio.Event()
         self.link: Link | None = None
         self._scheduler, self._trace = scheduler, trace
         self._changed = asyncio.Event()
+        self._keeping = Keeping(bridge, store, endpoint.station_id, self.now, self.wake)
         self.tasks = Tasks("v2g.ocpp", say)
         self._failures, self._failure = 0, ""  # attempts since the last connection, and why the last of them failed or that ended
-        self._recalled = False  # whether what the journal held from before is in the bridge
-        self._unwritten = b""  # lines that the journal does not have yet
         self._passwords = Passwords(endpoint.station_id, endpoint.password, passwords, by_certificate=endpoint.profile == 3)
         self._renewing = False  # the station leaves the CSMS to come back with another password
         bridge.charger.variables.guards[PASSWORD] = self._passwords.objection
@@ -171,40 +169,23 @@ class ChargePoint(Teller):
         """The state of the connection and of the tasks behind it, JSON-able."""
         return {"connected": self.link is not None, "failures": self._failures, "reason": self._failure, "tasks": self.tasks.account()}
 
+    async def open(self) -> None:
+        """Take back what a former run kept; call it before the outlets begin. `run` does it where nobody has."""
+        await self._keeping.open()
+
     async def run(self) -> None:
         """Serve until cancelled. Sessions are served from the beginning, whether there is a connection or not."""
         await asyncio.to_thread(self._passwords.read)
         self._tell_profile()
-        if self._journal is not None:
-            if not self._recalled:
-                self.bridge.recall(await asyncio.to_thread(self._journal.read, self.bridge.charger.wall(self.now())))
-                await asyncio.to_thread(self._journal.begin, lines(self.bridge.news()))
-                self._recalled = True
-            self.tasks.keep("journal", partial(self._keep, self._journal))
+        await self.open()
+        self.tasks.keep("store", self._keeping.run)
         self.tasks.keep("bridge", self._pump)
         self.tasks.keep("connection", self._connect_for_ever)
         try:
             await asyncio.get_running_loop().create_future()  # until cancelled
         finally:
             await self.tasks.close()
-            if self._journal is not None:
-                self._journal.append(self._unwritten + lines(self.bridge.news()))
-
-    async def _keep(self, journal: Journal) -> None:
-        """Write what is new, off the event loop: a slow disk must not hold up a session. What could not be written is tried again."""
-        while True:
-            if not self._unwritten:
-                await self._news.wait()
-            self._news.clear()
-            self._unwritten += lines(self.bridge.news())
-            writing = asyncio.ensure_future(asyncio.to_thread(journal.append, self._unwritten))
-            try:
-                await asyncio.shield(writing)
-            except asyncio.CancelledError:
-                await writing  # never two writers
-                self._unwritten = b""
-                raise
-            self._unwritten = b""
+            await self._keeping.close()
 
     # --- the connection ---
 
@@ -294,6 +275,7 @@ class ChargePoint(Teller):
             answer = await self._errands(answer)
             if self._passwords.changed:
                 answer = await self._renewed(answer)
+            await self._keeping.landed()  # what was accepted outlives us before that is said
             return dialects.written(version, action, "Response", answer)
         finally:
             self.wake()
@@ -352,9 +334,7 @@ class ChargePoint(Teller):
                 pass
 
     def _carry(self) -> None:
-        if self._journal is None:
-            self.bridge.news()
-        self._news.set()
+        self._keeping.take()
         for errand in self.bridge.errands():
             self.tasks.start("errand", run(errand, self.now, self.wake))
         self._connect_anew()
@@ -386,6 +366,8 @@ class ChargePoint(Teller):
         error = None if result.cancelled() else result.exception()
         if isinstance(error, CallFailed) or result.cancelled():
             self.bridge.take_failure(call, error.code if isinstance(error, CallFailed) else "ConnectionLost", self.now())
+            if self.link is not None and self.bridge.charger.outbox.hung >= HUNG:
+                self.tasks.start("hung", self.link.close(1001, f"{HUNG} calls were not answered"))
         else:
             self.bridge.take_result(call, dialects.heard(version, call.action, "Response", result.result()), self.now())
         self.wake()

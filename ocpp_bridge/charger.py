@@ -31,6 +31,7 @@ from secc.station import (
     CertificateInstallationWanted,
     Fact,
     Limits,
+    MeterReading,
     ScheduleChosen,
     Service,
     ServiceSelected,
@@ -73,6 +74,20 @@ class Transaction:
     told_at: float = -math.inf  # monotonic s, when
     cost: float | None = None
     priority: bool = False  # a PriorityCharging profile leads it, where there is one
+    evccid: str = ""  # of its car, as far as that has said so
+    register: MeterReading | None = None  # the last that was kept before it was cut off
+    resumed: bool = False  # it was cut off by the end of the process, and goes on
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """A transaction that the end of the process cut off, and that waits for its car."""
+
+    transaction: Transaction
+    conditions: frozenset[str]  # of TxStopPoint, those that a restart does not end
+    allowed: tuple[Service, ...] | None
+    reading: MeterReading | None  # the last register that is known
+    until: float | None = None  # monotonic s
 
 
 @dataclass(slots=True)
@@ -130,6 +145,7 @@ class Evse:
     connector_type: str = ""  # OCPP's, such as cCCS2; empty: nobody has said it
     session: Session | None = None
     transaction: Transaction | None = None
+    interrupted: Interrupted | None = None
     conditions: set[str] = field(default_factory=set)  # those of TxStartPoint that hold
     allowed: tuple[Service, ...] | None = None  # what the CSMS lets the car choose, over its pauses; None: it said nothing
     presented: Payload | None = None  # a token that nobody has used yet
@@ -332,6 +348,7 @@ class Charger:
         else:
             self.kept[name] = value
         self.changed[name] = value
+        self.outbox.number += 1  # what is said from now on rests on it
 
     def number(self) -> int:
         """The next number, counted from 1."""

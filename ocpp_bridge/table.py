@@ -19,6 +19,7 @@ from ocpp_bridge.blocks import (
     provisioning,
     remote,
     reservation,
+    resumption,
     signing,
     transactions,
 )
@@ -33,6 +34,7 @@ BLOCKS: Final[tuple[Block, ...]] = (
     local_authorization.CACHE,  # C10 to C12
     local_authorization.BLOCK,  # D
     transactions.BLOCK,  # E
+    resumption.BLOCK,  # E, over a restart: before the profiles, which last no longer than it
     remote.BLOCK,  # F
     availability.BLOCK,  # G
     reservation.BLOCK,  # H

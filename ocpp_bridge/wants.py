@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
-from ocpp_bridge.blocks import authorization, certificates, transactions
+from ocpp_bridge.blocks import authorization, certificates, resumption, transactions
 from ocpp_bridge.blocks.availability import tell_status
 from ocpp_bridge.charger import Charger, Evse, Session
 from ocpp_bridge.model import reasons
@@ -32,12 +32,15 @@ from secc.station import (
 
 def note_car(charger: Charger, evse: Evse, trigger: str, now: float) -> None:
     """Note that a car is there, by its cable or by its session, whichever came first."""
+    if evse.interrupted is not None:
+        resumption.go_on(charger, evse, now)
     if "EVConnected" not in evse.conditions or evse.transaction is None:
         transactions.begin(charger, evse, ("EVConnected",), trigger, now, "EVConnected")
         tell_status(charger, evse, "Occupied", now)
 
 
 def _session_started(charger: Charger, evse: Evse, want: SessionStarted, now: float) -> None:
+    resumption.met(charger, evse, want.evccid, now, resumed=want.resumed)
     evse.session = Session(evccid=want.evccid, ran_out=RanOut(charger.fallback))
     if not want.resumed:
         evse.allowed = None

@@ -125,11 +125,15 @@ def event(
     reservation: int | None = None,
     info: Payload | None = None,
     signed: bytes | None = None,
+    wall: float | None = None,
 ) -> None:
-    """Queue one TransactionEvent, kept until delivered. With `context` it carries a meter reading, with `signed` the car's signature."""
+    """Queue one TransactionEvent, kept until delivered. With `context` it carries a meter reading, with `signed` the car's signature.
+
+    `wall` (epoch s) is when it happened, where that is not now.
+    """
     tx = evse.transaction
     assert tx is not None, "an event belongs to a transaction"
-    wall = charger.wall(now)
+    wall = charger.wall(now) if wall is None else wall
     if tx.first is None and evse.sample.reading is not None:
         tx.first = evse.sample.reading.imported
     values: list[Payload] = []
@@ -163,9 +167,9 @@ def event(
 
 def take_answer(charger: Charger, call: Call, response: Payload, now: float) -> None:
     """Take a TransactionEventResponse: a cost, or that the token is no longer accepted."""
-    evse = charger.evses[call.evse]
-    tx = evse.transaction
-    if tx is None or tx.id != call.about:
+    evse = charger.evses.get(call.evse)  # a former run may have had more
+    tx = evse.transaction if evse is not None else None
+    if evse is None or tx is None or tx.id != call.about:
         return
     tx.cost = response.get("totalCost", tx.cost)
     if "totalCost" in response and evse.account is None:  # what is computed here is not told by halves
@@ -179,6 +183,14 @@ def take_answer(charger: Charger, call: Call, response: Payload, now: float) -> 
         stop(charger, evse, "DeAuthorized", "Deauthorized", f"the CSMS does not accept the token: {why}")
 
 
+def resume(charger: Charger, evse: Evse, now: float) -> None:
+    """Tell that the transaction at an EVSE goes on after a restart of the process; no power flows yet."""
+    assert evse.transaction is not None
+    evse.transaction.state = "EVConnected"
+    _arm_sampling(charger, evse, now)
+    event(charger, evse, "Updated", "TxResumed", now)
+
+
 def stop(charger: Charger, evse: Evse, reason: str, trigger: str, text: str) -> None:
     """Ask the session to end; its end then ends the transaction, with `reason` as stoppedReason. `text` is for the session."""
     if evse.transaction is not None:
@@ -190,7 +202,8 @@ def transaction_status(charger: Charger, payload: Payload, now: float) -> Payloa
     """GetTransactionStatus: whether a transaction goes on, and whether messages about it still wait to be sent."""
     id_ = payload.get("transactionId")
     queued = [call for call in charger.outbox.kept if id_ in (None, call.about)]
-    ongoing = {} if id_ is None else {"ongoingIndicator": charger.of_transaction(id_) is not None}
+    cut = [evse.interrupted.transaction.id for evse in charger.evses.values() if evse.interrupted is not None]
+    ongoing = {} if id_ is None else {"ongoingIndicator": charger.of_transaction(id_) is not None or id_ in cut}
     return ongoing | {"messagesInQueue": bool(queued)}
 
 

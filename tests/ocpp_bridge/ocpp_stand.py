@@ -171,7 +171,7 @@ async def stand(
     *,
     port: int | None = None,
     endpoint: dict | None = None,
-    journal: Path | None = None,
+    store: Path | None = None,
     passwords: Path | None = None,
     **more: Any,
 ) -> AsyncIterator[Stand]:
@@ -183,7 +183,7 @@ async def stand(
     bridge.charger.variables["OCPPCommCtrlr.RetryBackOffRandomRange"] = "0"
     frames = Frames()
     where_to = {"url": f"ws://127.0.0.1:{where}/ocpp", "station_id": "CS-1"} | (endpoint or {})
-    point = ChargePoint(Endpoint(**where_to), bridge, trace=frames, journal=journal, passwords=passwords)
+    point = ChargePoint(Endpoint(**where_to), bridge, trace=frames, store=store, passwords=passwords)
     runs = asyncio.create_task(point.run())
     try:
         yield Stand(point, csms, frames)

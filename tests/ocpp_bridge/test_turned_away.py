@@ -156,12 +156,12 @@ def test_a_handshake_that_fails_at_a_station_reaches_its_csms(store: Store) -> N
 
 def test_what_was_not_told_before_a_restart_is_told_after_it(tmp_path):
     async def scene() -> None:
-        path = tmp_path / "events.journal"
-        async with stand(port=1, journal=path) as at:  # nobody listens there
+        path = tmp_path / "ocpp.sqlite"
+        async with stand(port=1, store=path) as at:  # nobody listens there
             at.hear(refused("untrusted root"))
-            await at.until(lambda: path.exists() and b"untrusted root" in path.read_bytes())
+            await at.until(lambda: at.point.bridge.charger.outbox.kept)
         csms = Heard()
-        async with stand(csms, journal=path) as at:
+        async with stand(csms, store=path) as at:
             (said,) = await at.until(lambda: csms.events)
             assert said["techInfo"] == "untrusted root"
             await at.until(lambda: not at.point.bridge.charger.outbox.kept)

@@ -13,7 +13,6 @@ import pytest
 
 from fuzz.kills import leavings
 from fuzz.kills import run as killed
-from ocpp_bridge.wire.journal_file import Journal
 from pki import files
 from pki.errors import StoreError
 from pki.files import STAGED, SWITCHED, File, replace, settle, switch, unfinished
@@ -217,19 +216,6 @@ def _small() -> Any:
     from pki.issue import Hierarchy
 
     return Hierarchy([one for one in hierarchy().issued if one.role in (Role.V2G_ROOT, Role.SECC)][:2])
-
-
-def test_what_a_journal_holds_outlives_its_writing_anew(fresh: Callable[[], Path]) -> None:
-    old, new = b'{"over":1}\n', b'{"over":2}\n'
-
-    def prepare() -> Path:
-        path = fresh()
-        path.mkdir()
-        Journal(path / "j").begin(old)
-        return path
-
-    for path in every_moment(prepare, lambda path: Journal(path / "j").begin(new)):
-        assert (path / "j").read_bytes() in (old, new)
 
 
 def test_a_full_disk_changes_nothing_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

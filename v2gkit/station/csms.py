@@ -26,6 +26,7 @@ from v2gkit.wall import wall_of
 
 Frames = Callable[[Mapping[int, str]], Callable[[str, str], None]]
 """Makes a hearer of OCPP frames ("in" or "out", text) from the EVSE ids by number. What it raises is logged, and costs nobody anything."""
+STORE = "ocpp.sqlite"  # in the station's state folder: what its CSMS has not heard yet, transactions, profiles
 PASSWORDS = "ocpp-password.json"  # in the station's state folder: what a CSMS has set
 LAST_WORDS = 3.0  # s for what is still to be said when the station shuts down
 
@@ -62,8 +63,9 @@ async def csms_backends(
     if clock.scale != 1:
         charger.variables["ClockCtrlr.TimeSource"] = "RealTimeClock"  # where time runs faster, an answer's way of 10 ms is a minute
     heard = frames({number: each.evse_id for number, each in enumerate(outlets, 1)}) if frames is not None else None
-    passwords = Path(config.state) / PASSWORDS if config.state else None
-    charge_point = ChargePoint(endpoint, Bridge(charger), say=fell, trace=heard, passwords=passwords)
+    passwords, kept = (Path(config.state) / name if config.state else None for name in (PASSWORDS, STORE))
+    charge_point = ChargePoint(endpoint, Bridge(charger), say=fell, trace=heard, passwords=passwords, store=kept)
+    await charge_point.open()
     async with Tasks("v2g.ocpp", fell) as tasks:
         if accounts is not None:
             accounts.extend((tasks.account, charge_point.tasks.account))
