@@ -187,7 +187,7 @@ def resume(charger: Charger, evse: Evse, now: float) -> None:
     """Tell that the transaction at an EVSE goes on after a restart of the process; no power flows yet."""
     assert evse.transaction is not None
     evse.transaction.state = "EVConnected"
-    _arm_sampling(charger, evse, now)
+    arm_sampling(charger, evse, now)
     event(charger, evse, "Updated", "TxResumed", now)
 
 
