@@ -35,6 +35,7 @@ from ocpp_bridge.charger import Charger, Evse
 from ocpp_bridge.outlet import OutletBackend
 from ocpp_bridge.wire.schemas import check
 from secc.station import Limits, MeterRead, MeterReading, OutputMeasured, PilotIs, PowerStarted, PowerStopped, SessionStarted
+from v2g.iso20.services import DC, DC_BPT
 from v2g.session.clock import Clock
 from v2g.session.endpoint import Ended
 
@@ -126,7 +127,7 @@ class Hardware:
 
 async def station(folder: Path, port: int, seed: int, *, last: bool) -> None:
     """The station's process; the last one lets every car go and ends when its CSMS has heard everything."""
-    evses = {number: Evse(number, ("DC", "DC_BPT"), LIMITS, f"DE*V2G*E{number}") for number in OUTLETS}
+    evses = {number: Evse(number, (DC.name, DC_BPT.name), LIMITS, f"DE*V2G*E{number}") for number in OUTLETS}
     charger = Charger(Clock(time.time(), time.monotonic()), secrets.token_bytes, evses)
     charger.variables["ClockCtrlr.TimeSource"] = "RealTimeClock"
     charger.variables["OCPPCommCtrlr.MessageTimeout[Default]"] = "2"

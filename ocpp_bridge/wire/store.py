@@ -81,7 +81,7 @@ class Store:
             raise StoreError(_told(self.path, error)) from None
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; what was committed is there for the next who opens it."""
         base, self._base = self._base, None
         if base is not None:
             with contextlib.suppress(sqlite3.Error):

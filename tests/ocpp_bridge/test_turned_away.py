@@ -159,7 +159,7 @@ def test_what_was_not_told_before_a_restart_is_told_after_it(tmp_path):
         path = tmp_path / "ocpp.sqlite"
         async with stand(port=1, store=path) as at:  # nobody listens there
             at.hear(refused("untrusted root"))
-            await at.until(lambda: at.point.bridge.charger.outbox.kept)
+            await at.until(lambda: at.point.bridge.charger.outbox.kept and at.point.account()["failures"])
         csms = Heard()
         async with stand(csms, store=path) as at:
             (said,) = await at.until(lambda: csms.events)
