@@ -378,6 +378,11 @@ class Charger:
         lower, upper, *offsets = (float(self.variables[key]) for key in keys)
         return Band(min(lower, upper), upper, *(max(offset, 0.0) for offset in offsets))
 
+    def runs(self, id_: str) -> bool:
+        """Whether the transaction with that id runs, or waits for its car after a restart."""
+        waits = any(cut is not None and cut.transaction.id == id_ for cut in (evse.interrupted for evse in self.evses.values()))
+        return waits or self.of_transaction(id_) is not None
+
     def keep_profile(self, id_: int) -> None:
         """Keep a charging profile over restarts, or forget it where it is gone. What is not of the CSMS is told anew by whoever said it."""
         held = self.profiles.held.get(id_)

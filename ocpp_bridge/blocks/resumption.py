@@ -101,7 +101,7 @@ def give_up(charger: Charger, evse: Evse, now: float) -> None:
         charger, evse, "Ended", "AbnormalCondition", now, context="Transaction.End", info={"stoppedReason": "PowerLoss"}, wall=wall
     )
     evse.transaction, evse.sample, evse.sample_due = present
-    charger.profiles.forget(cut.transaction.id)
+    charger.forget_profiles(cut.transaction.id)
 
 
 def met(charger: Charger, evse: Evse, evccid: str, now: float, *, resumed: bool) -> None:

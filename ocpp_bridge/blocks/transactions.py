@@ -202,8 +202,7 @@ def transaction_status(charger: Charger, payload: Payload, now: float) -> Payloa
     """GetTransactionStatus: whether a transaction goes on, and whether messages about it still wait to be sent."""
     id_ = payload.get("transactionId")
     queued = [call for call in charger.outbox.kept if id_ in (None, call.about)]
-    cut = [evse.interrupted.transaction.id for evse in charger.evses.values() if evse.interrupted is not None]
-    ongoing = {} if id_ is None else {"ongoingIndicator": charger.of_transaction(id_) is not None or id_ in cut}
+    ongoing = {} if id_ is None else {"ongoingIndicator": charger.runs(id_)}
     return ongoing | {"messagesInQueue": bool(queued)}
 
 

@@ -173,7 +173,6 @@ class Profiles:
     """The installed profiles of a station, by id."""
 
     held: dict[int, Held] = field(default_factory=dict)
-    kept: set[int] = field(default_factory=set)  # ids of those that outlive the process
 
     def install(self, evse: int, profile: Payload, wall: float, *, source: str = CSMS, delay: int = 0) -> Held:
         """Install a profile that was accepted, in place of one with the same id."""

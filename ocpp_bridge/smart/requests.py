@@ -86,7 +86,7 @@ def restore(charger: Charger, kept: Mapping[str, Any]) -> None:
             charger.keep(name, None)
             continue
         transaction = held.profile.get("transactionId")
-        if transaction is not None and charger.of_transaction(transaction) is None:
+        if transaction is not None and not charger.runs(transaction):
             charger.keep(name, None)
         else:
             charger.profiles.held[held.profile["id"]] = held

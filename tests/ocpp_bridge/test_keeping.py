@@ -154,14 +154,6 @@ def test_profiles_outlive_the_process_and_a_tx_profile_its_transaction_no_longer
     assert not r.killed().charger.profiles.held
 
 
-def test_tx_profiles_are_kept_only_where_the_csms_wants_it():
-    p = charging()
-    p.charger.variables["SmartChargingCtrlr.ChargingProfilePersistence[TxProfile]"] = "false"
-    p.install({"startPeriod": 0, "limit": 6000.0})
-    assert p.charger.profiles.held
-    assert not p.killed().charger.profiles.held
-
-
 def test_being_hung_is_no_attempt_and_being_refused_is():
     p = Played().boot()
     p.answers["TransactionEvent"] = "Timeout"
