@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from docs import coverage
 from evcc.iso20.quirks import QUIRKS
 from ocpp_bridge.model.variables import STATION
 from ocpp_bridge.table import BLOCKS
@@ -92,6 +93,12 @@ def dialect_table() -> str:
     rows.append((", ".join(map(code, ITEMS)), "an item with a word that 2.0.1 lacks, such as a measurand", "the item is dropped"))
     rows.append(("anything else", "with a word that 2.0.1 lacks, or too long", "the message is refused"))
     return table(("2.1", "where", "on a link of 2.0.1"), rows)
+
+
+def coverage_table() -> str:
+    """Every action of OCPP, what becomes of it here, and the test that proves it."""
+    heads = ("action", "version", "from the", "block or use cases", "the station", "`v2g csms`", "test")
+    return table(heads, [(code(one[0]), *one[1:6], code(one[6].removeprefix("tests/"))) for one in coverage.rows()])
 
 
 # --- the session ---
@@ -318,8 +325,9 @@ TABLES: dict[str, Callable[[], str]] = {
     "shells": shell_table,
     "requirements": requirement_table,
     "dialects": dialect_table,
+    "actions": coverage_table,
 }
-AT_BUILD = {"requirements", "variables"}
+AT_BUILD = {"requirements", "variables", "actions"}
 """Tables that every second commit changes: they are printed when the site is built, so that no document is stale in between."""
 
 
