@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.starved import again, heed
-from v2gkit.peers import judge, npm_setup
+from v2gkit.peers import caller, judge, npm_setup
 from v2gkit.peers.process import Process
 
 ROOT = Path(__file__).parents[2]
@@ -21,6 +23,11 @@ Said = list[dict[str, Any]]
 
 def npm(package: str, version: str) -> list[str]:
     return ["node", str(npm_setup.CSMS), str(npm_setup.folder(HOME)), package, version]
+
+
+def pypi(version: str) -> list[str]:
+    pytest.importorskip("ocpp.v21")
+    return [sys.executable, "-m", "v2gkit.peers.ocpp_csms", version]
 
 
 async def session(command: list[str], service: str, folder: Path) -> tuple[Said, dict[str, Any], Said]:
@@ -44,8 +51,16 @@ async def session(command: list[str], service: str, folder: Path) -> tuple[Said,
 
 
 def heard(said: Said, action: str) -> Said:
-    """The payloads of an action."""
-    return [one["payload"] for one in said if one.get("heard") == action]
+    """The payloads of an action, in the names of the wire (the package from PyPI has its own for Python)."""
+    return [_camel(one["payload"]) for one in said if one.get("heard") == action]
+
+
+def _camel(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_camel(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    return {"".join(w if not n else w[:1].upper() + w[1:] for n, w in enumerate(k.split("_"))): _camel(v) for k, v in value.items()}
 
 
 def sampled(event: dict[str, Any]) -> dict[str, float]:
@@ -101,6 +116,31 @@ def test_a_strict_csms_of_npm_plays_a_whole_session(package: str, version: str, 
     (tmp_path / "frames.jsonl").write_text("".join(json.dumps(one) + "\n" for one in calls + results))
     verdict = judge.judged(HOME, [tmp_path / "frames.jsonl"])
     assert (verdict["judged"], verdict["refused"]) == (len(calls) + len(results), [])
+
+
+@pytest.mark.parametrize("version", ["ocpp2.1", "ocpp2.0.1"])
+@again
+def test_the_csms_of_pypi_plays_a_whole_session(version: str, tmp_path: Path) -> None:
+    check(pypi(version), version, tmp_path)
+
+
+@pytest.mark.skipif(not (caller.folder(HOME) / "test_ocpp").exists(), reason="test-ocpp is not in .interop: make interop")
+def test_a_foreign_station_is_received_by_our_csms(tmp_path: Path) -> None:
+    async def calls() -> str:
+        command = [sys.executable, "-m", "v2g", "csms", "--port", "0", "--json"]
+        async with Process("CSMS", command, folder=tmp_path, log=tmp_path / "csms.log") as csms:
+            url = (await csms.expect("url", TIME))["url"].removesuffix("/STATION")
+            theirs = [sys.executable, "-m", "test_ocpp", url, "CP001", "--ocpp", "2.0.1"]
+            paths = os.pathsep.join((str(caller.folder(HOME)), str(ROOT)))
+            done = await asyncio.to_thread(
+                subprocess.run, theirs, env={**os.environ, "PYTHONPATH": paths}, capture_output=True, text=True, timeout=TIME
+            )
+            return str(done.stdout + done.stderr)
+
+    said = asyncio.run(calls())
+    assert "Negotiated subprotocol: ocpp2.0.1" in said, said
+    assert "BootNotification status: Accepted" in said
+    assert said.rstrip().endswith("SUCCESS"), said
 
 
 BOOT = {"reason": "PowerUp", "chargingStation": {"model": "m", "vendorName": "v"}}
