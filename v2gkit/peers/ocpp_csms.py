@@ -24,7 +24,7 @@ ACCEPTED: Final = {"status": "Accepted"}
 
 
 def said(**facts: Any) -> None:
-    """Print a line."""
+    """Print one line of JSON with these facts."""
     print(json.dumps(facts), flush=True)
 
 
@@ -111,7 +111,7 @@ def _peer(version: str) -> type[Any]:
 
 
 async def run(version: str) -> None:
-    """Serve until killed."""
+    """Serve one station on a free port of the loopback, until the process is ended."""
 
     async def accept(socket: ServerConnection) -> None:
         peer = _peer(version)("CS", socket)
