@@ -11,12 +11,13 @@ from ocpp_bridge.model.variables import LIST, Row
 
 
 def _present(charger: Charger, evse: Evse) -> TransactionLimit | None:
-    """The limit of the transaction that runs at an EVSE; one of another transaction is forgotten."""
+    """The limit of the transaction that runs at an EVSE; one of a transaction that is over is forgotten."""
     limit, tx = evse.limit, evse.transaction
     if limit is None or (tx is not None and limit.transaction == tx.id):
-        return limit if tx is not None else None
-    evse.limit = None
-    charger.keep(f"limit/{evse.id}", None)
+        return limit
+    if not charger.runs(limit.transaction):  # nor waits for its car after a restart
+        evse.limit = None
+        charger.keep(f"limit/{evse.id}", None)
     return None
 
 

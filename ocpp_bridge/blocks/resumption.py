@@ -101,6 +101,8 @@ def give_up(charger: Charger, evse: Evse, now: float) -> None:
         charger, evse, "Ended", "AbnormalCondition", now, context="Transaction.End", info={"stoppedReason": "PowerLoss"}, wall=wall
     )
     evse.transaction, evse.sample, evse.sample_due = present
+    if evse.account is not None and evse.account.transaction == cut.transaction.id:
+        evse.account = None  # the next transaction has one of its own
     charger.forget_profiles(cut.transaction.id)
 
 

@@ -154,6 +154,22 @@ def test_profiles_outlive_the_process_and_a_tx_profile_its_transaction_no_longer
     assert not r.killed().charger.profiles.held
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_a_limit_of_a_transaction_waits_for_its_car_as_the_transaction_does(there):
+    p = Again()
+    p.answers["TransactionEvent"] = {"transactionLimit": {"maxEnergy": 9000.0}}
+    p.boot()
+    p.bridge.plug_in(1, p.now)
+    p.arrive(control="Dynamic")
+    q = p.killed()
+    q.boot()
+    q.run(10.0)
+    (q.bridge.plug_in if there else q.bridge.unplug)(1, q.now)
+    q.run(10.0)
+    limit = q.charger.evses[1].limit
+    assert (limit is not None and limit.values == {"maxEnergy": 9000.0}) == there
+
+
 def test_being_hung_is_no_attempt_and_being_refused_is():
     p = Played().boot()
     p.answers["TransactionEvent"] = "Timeout"
