@@ -25,7 +25,9 @@ ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 REMARK = re.compile(r"\s+# ")
 FILE = re.compile(r"# ([\w-]+\.\w+)\n")
-PORT = re.compile(r"(?<=--port )\d+|(?<=\]:)\d+|(?<=localhost:)\d+|(?<=^port = )\d+|(?<=tls\.port==)\d+|(?<=\"::1\", )\d+", re.MULTILINE)
+PORT = re.compile(
+    r"(?<=--port )\d+|(?<=--api )\d+|(?<=\]:)\d+|(?<=localhost:)\d+|(?<=^port = )\d+|(?<=tls\.port==)\d+|(?<=\"::1\", )\d+", re.MULTILINE
+)
 
 
 @dataclass

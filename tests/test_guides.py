@@ -18,6 +18,7 @@ GUIDES = (
     "docs/secc.md",
     "docs/evcc.md",
     "docs/ocpp.md",
+    "docs/csms.md",
     "docs/viewer.md",
 )
 ELSEWHERE = {  # what needs more than an empty folder, and the test that has it

@@ -14,6 +14,7 @@ LOG = logger("v2g.ocpp")
 FRAME_LIMIT = 1 << 20  # octets: a profile with 3 x 1024 periods and their prices is about 700 kB; longer frames close the connection
 
 Handler = Callable[[str, Payload], Awaitable[Payload]]  # action and payload of a CALL -> payload of its result; may raise Refusal
+Stream = Callable[[str, Payload], None]  # action and payload of a SEND, which has no answer
 Trace = Callable[[str, str], None]  # "in" or "out", and the frame
 
 
@@ -45,8 +46,17 @@ class Link:
     `handler` serves a CALL. Handlers start in the order in which CALLs came, and run in that order up to their first await.
     """
 
-    def __init__(self, socket: Socket, version: Version, handler: Handler, supported: frozenset[str], trace: Trace | None = None) -> None:
+    def __init__(
+        self,
+        socket: Socket,
+        version: Version,
+        handler: Handler,
+        supported: frozenset[str],
+        trace: Trace | None = None,
+        streamed: Stream | None = None,
+    ) -> None:
         self.version = version
+        self._streamed = streamed or (lambda action, payload: LOG.info("%s received", action))
         self._socket = socket
         self._handler = handler
         self._trace = trace or (lambda direction, text: None)
@@ -148,8 +158,8 @@ class Link:
                     self._settle(id_, payload)
                 case Failed(id_, action, code, text):
                     self._settle(id_, CallFailed(action, code, text))
-                case Streamed(action, _):
-                    LOG.info("%s received", action)
+                case Streamed(action, payload):
+                    self._streamed(action, payload)
                 case Ignored(reason):
                     LOG.warning("ignored: %s", reason)
 

@@ -28,7 +28,7 @@ from v2gkit.csms.hearing import HANDLERS, Hearing
 from v2gkit.csms.shortage import say_once_a_minute
 from v2gkit.csms.stations import Station
 from v2gkit.csms.steering import Strategy, needs_of, within
-from v2gkit.csms.store.rows import Row, Said, rows_of, rows_of_answer
+from v2gkit.csms.store.rows import Row, Said, rows_of, rows_of_answer, streamed_rows
 
 LOG = logger("v2g.csms")
 WIRE = logger("v2g.csms.websocket")
@@ -125,7 +125,14 @@ class Csms(Hearing):
             return
         version = cast(Version, socket.subprotocol)
         heard = partial(self._frames, id_) if self._frames is not None else None
-        link = Link(socket, version, lambda action, payload: self._asked(station, action, payload), frozenset(HANDLERS), heard)
+        link = Link(
+            socket,
+            version,
+            lambda action, payload: self._asked(station, action, payload),
+            frozenset(HANDLERS),
+            heard,
+            partial(self._streams, station),
+        )
         station.link, station.socket, station.version = link, socket, version
         seat(socket)
         self._note(station, "connected", f"connected, {version}", {"version": version})
@@ -182,6 +189,11 @@ class Csms(Hearing):
             LOG.error("%s of %s is not stored: %s", action, station.id, fault)
             raise Refusal("InternalError", "it could not be stored") from None
         return answer
+
+    def _streams(self, station: Station, action: str, payload: Payload) -> None:
+        """Keep what a station streams: values of a monitor, which have no answer."""
+        if station.status == "Accepted":
+            self._noted(streamed_rows(station.id, payload))
 
     async def _taken_up(self, station: Station) -> None:
         """Remember the transactions of a station that run, from before a restart or from another process."""

@@ -254,3 +254,30 @@ def test_the_command_keeps_its_history_in_the_folder_of_its_state(tmp_path):
 
     assert len(asyncio.run(asyncio.wait_for(run(), 300))) == 1
     assert len(asyncio.run(asyncio.wait_for(run(), 300))) == 2
+
+
+def test_what_a_station_streams_is_kept(tmp_path):
+    from websockets.asyncio.client import connect
+
+    async def scene() -> None:
+        store = Store(f"sqlite:///{tmp_path / 'csms.sqlite'}")
+        csms = Csms(Strategy("none"), archive=store)
+        server = await csms.serve()
+        port = next(iter(server.sockets)).getsockname()[1]
+        async with connect(f"ws://127.0.0.1:{port}/CS-1", subprotocols=["ocpp2.1"]) as station:
+            boot = {"reason": "PowerUp", "chargingStation": {"vendorName": "V", "model": "M"}}
+            data = [{"t": 0.5, "v": "230.1"}, {"t": 1, "v": "no number"}, {"t": 2.5, "v": "229"}]
+            stream = {"id": 7, "pending": 0, "basetime": "2026-03-01T12:00:00Z", "data": data}
+            await station.send(json.dumps([2, "1", "BootNotification", boot]))
+            await station.recv()
+            await station.send(json.dumps([6, "2", "NotifyPeriodicEventStream", stream]))
+            await station.send(json.dumps([2, "3", "Heartbeat", {}]))
+            await station.recv()
+        await store.keep([Row("about", {"name": "after", "value": ""})])
+        wanted = select(SAMPLES.c.measurand, SAMPLES.c.value, SAMPLES.c.at)
+        found = await store.read(lambda connection: [tuple(row) for row in connection.execute(wanted)])
+        assert found == [("stream 7", 230.1, 1772366400.5), ("stream 7", 229.0, 1772366402.5)]
+        server.close()
+        store.close()
+
+    asyncio.run(asyncio.wait_for(scene(), 300))

@@ -1,5 +1,6 @@
 """What is kept of what stations say: from a payload of OCPP to rows of the store (pure; it needs no library of the store)."""
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
@@ -60,6 +61,20 @@ def rows_of_answer(action: str, station: Station, asked: Payload, answer: Payloa
         detail = asked.get("certificateHashData", {}).get("serialNumber") or asked.get("certificateType", "")
         return [certificate_row(station.id, action, answer["status"], at, detail=detail)]
     return []
+
+
+def streamed_rows(station: str, payload: Payload) -> list[Row]:
+    """The rows of a NotifyPeriodicEventStream: each value that is a number, under the number of its stream."""
+    begins, made = moment(payload["basetime"]), []
+    for element in payload["data"]:
+        try:
+            value = float(element["v"])
+        except ValueError:
+            continue
+        if begins is not None and math.isfinite(value):
+            said = {"measurand": f"stream {payload['id']}", "at": begins + element["t"], "value": value}
+            made.append(Row("samples", {"station": station, "transaction": None, "seq_no": None} | said))
+    return made
 
 
 def transaction_row(station: str, tx: Transaction, at: float) -> Row:
