@@ -18,7 +18,7 @@ from ocpp_bridge.blocks.availability import tell_status
 from ocpp_bridge.charger import Charger, Evse, PlanWanted
 from ocpp_bridge.model import reasons
 from ocpp_bridge.model.errand import Errand
-from ocpp_bridge.model.mapping import Sample
+from ocpp_bridge.model.measurands import Sample
 from ocpp_bridge.neighbourhood import Neighbourhood
 from ocpp_bridge.smart import charging, steering
 from ocpp_bridge.wants import WANTS, note_car, stop_power
@@ -110,13 +110,13 @@ class Bridge(Neighbourhood):
         if place.transaction is None:
             place.sample = Sample()
 
-    def take_reading(self, evse: int, reading: MeterReading, power: float | None = None, voltage: float | None = None) -> bool:
-        """Keep the latest reading at an outlet: registers, power (W, + into the EV), voltage (V). It is sent with the next sample.
+    def take_reading(self, evse: int, reading: MeterReading, power: float | None = None, voltage: float | None = None, **more: Any) -> bool:
+        """Keep the latest reading at an outlet: registers, power (W, + into the EV), voltage (V); `current` (A, direct), `phases` (W each).
 
         True: it is the first of its transaction, and is sent with the next `tick`.
         """
         place = self._evse(evse)
-        place.sample = replace(place.sample, reading=reading, power=power, voltage=voltage)
+        place.sample = replace(place.sample, reading=reading, power=power, voltage=voltage, **{"current": None, "phases": ()} | more)
         return place.transaction is not None and not place.transaction.metered
 
     def admit(self, evse: int, now: float) -> None:

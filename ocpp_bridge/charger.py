@@ -11,11 +11,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from ocpp_bridge.model.account import Account
+from ocpp_bridge.model.der import CarInverter, Controls
 from ocpp_bridge.model.device_model import DeviceModel
 from ocpp_bridge.model.display import Messages
 from ocpp_bridge.model.errand import Errand
 from ocpp_bridge.model.known_tokens import AuthorizationCache, LocalList
-from ocpp_bridge.model.mapping import Sample, transfers
+from ocpp_bridge.model.mapping import transfers
+from ocpp_bridge.model.measurands import ByClock, Metering, Sample
 from ocpp_bridge.model.reservations import Reservations
 from ocpp_bridge.model.safe import Safe
 from ocpp_bridge.model.transaction_limit import TransactionLimit
@@ -153,6 +155,8 @@ class Evse:
     remote_due: float = 0.0  # monotonic s, until when
     brought: Payload | None = None  # the profile that came with it, until there is a transaction
     sample: Sample = field(default_factory=Sample)
+    metering: Metering = field(default_factory=Metering)
+    inverter: CarInverter = field(default_factory=CarInverter)  # of the car, as it is asked and as it tells
     sample_due: float | None = None  # epoch s of the station's own clock, whose speed may change until then
     sampled: float = 0.0  # monotonic s of the last sample
     next_edge: float | None = None  # epoch s, when the composite may say something else
@@ -255,6 +259,8 @@ class Charger:
     profiles: Profiles = field(default_factory=Profiles)
     feeds: Feeds = field(default_factory=Feeds)
     external: dict[tuple[str, int, bool], Limit] = field(default_factory=dict)  # limits from elsewhere
+    der: Controls = field(default_factory=Controls)
+    by_clock: ByClock = field(default_factory=ByClock)
     outbox: Outbox = field(default_factory=Outbox)
     boot: Boot = field(default_factory=Boot)
     # A car that tries for ever makes one event a minute, for the same words are told once. A flood of strangers must be no flood of events,

@@ -119,7 +119,15 @@ class OutletBackend:
         self._wake()
 
     def _metered(self) -> None:
+        out = self._output
         if self._reading is not None:
-            first = self._bridge.take_reading(self.evse, self._reading, self._output.watts, self._output.voltage or None)
+            first = self._bridge.take_reading(
+                self.evse,
+                self._reading,
+                out.watts,
+                out.voltage or None,
+                current=out.current if out.power is None else None,
+                phases=out.phases,
+            )
             if first:
                 self._wake()

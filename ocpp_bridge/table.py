@@ -10,12 +10,14 @@ from ocpp_bridge.blocks import (
     certificates,
     cost,
     customer,
+    der,
     display,
     extension,
     firmware,
     installed,
     limits,
     local_authorization,
+    metering,
     provisioning,
     remote,
     reservation,
@@ -41,6 +43,7 @@ BLOCKS: Final[tuple[Block, ...]] = (
     cost.BLOCK,  # I
     cost.ACCOUNTS,
     limits.BLOCK,  # E16
+    metering.BLOCK,  # J
     smart_charging.BLOCK,  # K
     certificates.BLOCK,  # M
     installed.BLOCK,  # M
@@ -49,6 +52,7 @@ BLOCKS: Final[tuple[Block, ...]] = (
     firmware.BLOCK,  # L
     display.BLOCK,  # O
     extension.BLOCK,  # P
+    der.BLOCK,  # R
 )
 
 

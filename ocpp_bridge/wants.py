@@ -4,11 +4,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
-from ocpp_bridge.blocks import authorization, certificates, resumption, transactions
+from ocpp_bridge.blocks import authorization, certificates, der, resumption, transactions
 from ocpp_bridge.blocks.availability import tell_status
 from ocpp_bridge.charger import Charger, Evse, Session
 from ocpp_bridge.model import reasons
-from ocpp_bridge.model.mapping import Sample, present
+from ocpp_bridge.model.mapping import present
+from ocpp_bridge.model.readings import present as present_sample
 from ocpp_bridge.smart import charging, chosen, steering
 from ocpp_bridge.smart.periods import RanOut
 from ocpp_bridge.wire.times import timestamp
@@ -16,6 +17,7 @@ from secc.station import (
     AuthorizationWanted,
     CertificateInstallationWanted,
     EVReported,
+    GridReported,
     MeteringConfirmed,
     NeedsChanged,
     Objected,
@@ -45,7 +47,8 @@ def _session_started(charger: Charger, evse: Evse, want: SessionStarted, now: fl
     if not want.resumed:
         evse.allowed = None
     note_car(charger, evse, "CablePluggedIn", now)
-    evse.sample = Sample(evse.sample.reading, evse.sample.power, evse.sample.voltage)
+    evse.sample = replace(evse.sample, report=None, setpoint=None)
+    der.begin(charger, evse, now)
     for name, value in (("Available", "true"), ("VehicleId", want.evccid)):
         charger.variables["ConnectedEV", name, "", evse.id] = value
 
@@ -103,6 +106,7 @@ def _stood_by(charger: Charger, evse: Evse, want: StoodBy, now: float) -> None:
 
 def stop_power(evse: Evse) -> None:
     """Note that no power flows any more at an EVSE."""
+    evse.metering.setpoints.power = 0.0
     if evse.session is not None:
         evse.session.delivering = False
     evse.sample = replace(evse.sample, power=0.0)
@@ -111,10 +115,12 @@ def stop_power(evse: Evse) -> None:
 def _reported(charger: Charger, evse: Evse, want: EVReported, now: float) -> None:
     told = evse.session.steered if evse.session else ()
     evse.sample = replace(evse.sample, report=want, setpoint=told[0] if told else None)
+    evse.metering.setpoints.note(present_sample(charger, evse, now).delivered or 0.0, charger.clock.wall(now))
     if evse.session is not None and evse.session.needs is not None:  # in Dynamic control a car tells its needs anew in every loop
         told_anew = ("soc", "energy_target", "energy_maximum", "energy_minimum", "v2x_maximum", "v2x_minimum")
         said = {name: getattr(want, name) for name in told_anew}
         evse.session.needs = replace(evse.session.needs, **present(said))
+    der.look(charger, evse, now)
     if want.soc is not None:
         charger.variables["ConnectedEV", "StateOfCharge", "", evse.id] = f"{want.soc:g}"
         steering.heed_charge(charger, evse, now)
@@ -135,6 +141,7 @@ WANTS: Final[dict[type[Want], Callable[[Charger, Evse, Any, float], None]]] = {
     ScheduleChosen: _schedule_chosen,
     PowerStarted: _power_started,
     EVReported: _reported,
+    GridReported: der.reported,
     MeteringConfirmed: _confirmed,
     Objected: reasons.note_objection,
     TurnedAway: reasons.turned_away,

@@ -11,7 +11,6 @@ from secc.station import (
     AuthorizationRefused,
     AuthorizationWanted,
     Authorized,
-    Backend,
     CertificateInstallationWanted,
     CertificateReady,
     CertificateRefused,
@@ -324,30 +323,6 @@ def within(needs: Needs, limits: Limits | None) -> Needs:
         discharge_maximum=discharge,
         discharge_minimum=min(needs.discharge_minimum, discharge),
     )
-
-
-@dataclass
-class UnderGridCodes:
-    """Another backend, and what the grid asks of cars that feed it, told to each session."""
-
-    backend: Backend
-    grid: GridControl
-
-    def __post_init__(self) -> None:
-        self._tell: Tell | None = None
-
-    def began(self, tell: Tell) -> None:
-        self._tell = tell
-        self.backend.began(tell)
-
-    def heard(self, event: Event | Fact) -> None:
-        if isinstance(event, SessionStarted) and self._tell is not None:
-            self._tell(GridControlChanged(self.grid))
-        self.backend.heard(event)
-
-    def ended(self, ended: Ended) -> None:
-        self._tell = None
-        self.backend.ended(ended)
 
 
 def _no_account(emaid: str) -> AuthorizationRefused:

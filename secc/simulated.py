@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from secc.evse import EVSE
+from secc.ocmf import signed
 from secc.station import (
     Alignment,
     Arrival,
@@ -102,6 +103,7 @@ class Meter:
     exported: float = 0.0
     imported_before: float = 0.0  # at the start of the session
     exported_before: float = 0.0
+    records: int = 0  # that it has signed for billing
 
     def count(self, power: float, seconds: float) -> None:
         """Count a power (W, signed) that flowed for `seconds` (wall time, s)."""
@@ -125,7 +127,8 @@ class Meter:
             imported_before=self.imported_before,
             exported_before=self.exported_before,
         )
-        return replace(plain, signature=self._signed(plain))
+        self.records += 1
+        return replace(plain, signature=self._signed(plain), signed=signed(plain, self.key, self.records))
 
     def _signed(self, reading: MeterReading) -> bytes:
         r, s = decode_dss_signature(self.key.sign(text(reading), ec.ECDSA(hashes.SHA256())))

@@ -3,7 +3,7 @@
 from typing import Final
 
 from ocpp_bridge.block import Block, no
-from ocpp_bridge.blocks import authorization, availability, signing, transactions
+from ocpp_bridge.blocks import authorization, availability, metering, signing, transactions
 from ocpp_bridge.blocks.reservation import objection as reserved
 from ocpp_bridge.charger import Charger
 from ocpp_bridge.model.known_tokens import group_of
@@ -60,6 +60,8 @@ def trigger_message(charger: Charger, payload: Payload, now: float) -> Payload:
     elif wanted == "StatusNotification":
         for evse in chosen:
             availability.tell_status(charger, evse, evse.status, now, solicited=True)
+    elif wanted == "MeterValues":
+        metering.trigger(charger, chosen, payload.get("evse", {}).get("id", 0) == 0, now)
     elif wanted == "TransactionEvent":
         for evse in chosen:
             if evse.transaction is not None:

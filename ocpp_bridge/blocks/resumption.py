@@ -13,7 +13,7 @@ from ocpp_bridge.block import Block
 from ocpp_bridge.blocks import transactions
 from ocpp_bridge.blocks.availability import tell_status
 from ocpp_bridge.charger import Charger, Evse, Interrupted, Transaction
-from ocpp_bridge.model.mapping import Sample
+from ocpp_bridge.model.measurands import Sample
 from ocpp_bridge.model.variables import NUMBER, WHOLE, Row
 from secc.station import MeterReading
 from v2g.services import SERVICES

@@ -11,12 +11,14 @@ from ocpp_bridge.block import Block
 from ocpp_bridge.blocks import billing
 from ocpp_bridge.blocks.local_authorization import remember
 from ocpp_bridge.charger import Charger, ChargingState, Evse, Transaction
-from ocpp_bridge.model.mapping import meter_value, objection, present
+from ocpp_bridge.model import readings
+from ocpp_bridge.model.mapping import objection, present
+from ocpp_bridge.model.measurands import Metering
 from ocpp_bridge.model.transaction_limit import TransactionLimit
 from ocpp_bridge.wire.outbox import Call
 from ocpp_bridge.wire.schemas import Payload
 from ocpp_bridge.wire.times import timestamp
-from secc.station import StopAsked
+from secc.station import MeteringConfirmationAsked, StopAsked
 
 SAMPLING_PAUSE: Final = 0.5  # s of real time between two samples at least, for a wall clock that runs faster
 
@@ -30,6 +32,7 @@ def begin(
     starts = set(conditions) & set(charger.variables.words("TxCtrlr.TxStartPoint"))
     if evse.transaction is None and starts:
         evse.transaction = Transaction(charger.uuid(), charger.wall(now))
+        evse.metering = Metering(meter_key=evse.metering.meter_key)
         if state is not None:
             evse.transaction.state = state
         arm_sampling(charger, evse, now)
@@ -74,6 +77,8 @@ def update(charger: Charger, evse: Evse, trigger: str, now: float, state: Chargi
 def sample(charger: Charger, evse: Evse, now: float, trigger: str = "MeterValuePeriodic", context: str = "Sample.Periodic") -> None:
     """Send an Updated event with the meter reading of a running transaction."""
     event(charger, evse, "Updated", trigger, now, context=context)
+    if readings.receipt_wanted(charger, evse) and evse.session is not None and evse.session.delivering:
+        charger.tell(evse, MeteringConfirmationAsked())
     arm_sampling(charger, evse, now)
 
 
@@ -106,11 +111,8 @@ def _lacks_first(evse: Evse) -> bool:
 
 def arm_sampling(charger: Charger, evse: Evse, now: float) -> None:
     """Begin the interval until the next sample of a running transaction anew, by the present value of the variable."""
-    interval = charger.variables.number("SampledDataCtrlr.TxUpdatedInterval")
+    interval = readings.interval(charger, evse, "TxUpdatedInterval")
     evse.sample_due, evse.sampled = charger.clock.wall(now) + interval if interval > 0 else None, now
-
-
-MEASURANDS = {"Transaction.Begin": "TxStartedMeasurands", "Transaction.End": "TxEndedMeasurands"}
 
 
 def event(
@@ -133,15 +135,15 @@ def event(
     """
     tx = evse.transaction
     assert tx is not None, "an event belongs to a transaction"
+    kept = evse.metering.for_end if kind == "Ended" and wall is None else []
     wall = charger.wall(now) if wall is None else wall
     if tx.first is None and evse.sample.reading is not None:
         tx.first = evse.sample.reading.imported
     values: list[Payload] = []
     if context:
         tx.metered |= evse.sample.reading is not None
-        names = charger.variables.words("SampledDataCtrlr." + MEASURANDS.get(context, "TxUpdatedMeasurands"))
-        values = meter_value(evse.sample, names, context, wall)
-    if signed is not None and values:
+        values = [*kept, *readings.told(charger, evse, context, now, ended=kind == "Ended", wall=wall)]
+    if signed is not None and values and not any("signedMeterValue" in each for each in values[0]["sampledValue"]):
         values[0]["sampledValue"][0]["signedMeterValue"] = {
             "signedMeterData": base64.b64encode(signed).decode(),
             "encodingMethod": "EXI",

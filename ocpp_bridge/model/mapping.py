@@ -5,12 +5,12 @@ magnitudes and `dischargeLimit` is not above 0.
 """
 
 import heapq
-import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
 
+from ocpp_bridge.model.measurands import rounded
 from ocpp_bridge.smart.energy_offer import energy_offer_of
 from ocpp_bridge.smart.periods import Composite, Period
 from ocpp_bridge.smart.prices import prices_of
@@ -21,9 +21,7 @@ from secc.station import (
     AuthorizationRefused,
     Authorized,
     Control,
-    EVReported,
     Limits,
-    MeterReading,
     ScheduleChosen,
     Service,
     ServiceSelected,
@@ -81,11 +79,6 @@ V2X: Final[tuple[tuple[str, Callable[[Needs, Limits], float | None]], ...]] = ( 
     ("evMinV2XEnergyRequest", lambda n, b: n.v2x_minimum),
     ("targetSoC", lambda n, b: None if n.target_soc is None else round(min(max(n.target_soc, 0.0), 100.0))),
 )
-
-
-def rounded(value: float) -> float:
-    """A quantity rounded to a thousandth for a message, finer than any meter."""
-    return round(value, 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,59 +284,6 @@ def verdict(response: Payload, contract: bool, evse: int) -> Authorized | Author
     if status == "Unknown" and certificate in ("Accepted", "ContractCancelled"):
         return AuthorizationRefused(Reason.UNKNOWN_PROVIDER, why)
     return AuthorizationRefused(VERDICTS.get(certificate, Reason.CONTRACT_REFUSED), why)
-
-
-# --- meter ---
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """The measurements and reports at an outlet at one time, as far as they are known."""
-
-    reading: MeterReading | None = None
-    power: float | None = None  # W at the outlet
-    voltage: float | None = None  # V
-    report: EVReported | None = None
-    setpoint: float | None = None  # W
-
-
-def _of(value: float | None, sign: int) -> float | None:
-    return None if value is None else max(sign * value, 0.0) + 0.0  # never -0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Measurand:
-    """A measurand: how it is computed from a sample, its unit and location."""
-
-    value: Callable[[Sample], float | None]
-    unit: str = "W"
-    location: str = "Outlet"
-
-
-MEASURANDS: Final[dict[str, Measurand]] = {
-    "Energy.Active.Import.Register": Measurand(lambda s: s.reading.imported if s.reading else None, "Wh"),
-    "Energy.Active.Export.Register": Measurand(lambda s: s.reading.exported if s.reading else None, "Wh"),
-    "Power.Active.Import": Measurand(lambda s: _of(s.power, 1)),
-    "Power.Active.Export": Measurand(lambda s: _of(s.power, -1)),
-    "Power.Active.Setpoint": Measurand(lambda s: s.setpoint),
-    "Voltage": Measurand(lambda s: s.voltage, "V"),
-    "SoC": Measurand(lambda s: s.report.soc if s.report else None, "Percent", "EV"),
-    "EnergyRequest.Target": Measurand(lambda s: s.report.energy_target if s.report else None, "Wh", "EV"),
-    "EnergyRequest.Minimum": Measurand(lambda s: s.report.energy_minimum if s.report else None, "Wh", "EV"),
-    "EnergyRequest.Maximum": Measurand(lambda s: s.report.energy_maximum if s.report else None, "Wh", "EV"),
-}
-
-
-def meter_value(sample: Sample, names: tuple[str, ...], context: str, wall: float) -> list[Payload]:
-    """The meterValue of a sample with the named measurands, as far as they are known; empty if none is."""
-    sampled: list[Payload] = []
-    for name in names:
-        measurand = MEASURANDS[name]
-        value = measurand.value(sample)
-        if value is not None and math.isfinite(value):
-            unit = {"unitOfMeasure": {"unit": measurand.unit}}
-            sampled.append({"value": rounded(value), "measurand": name, "context": context, "location": measurand.location} | unit)
-    return [{"timestamp": timestamp(wall), "sampledValue": sampled}] if sampled else []
 
 
 def present(values: dict[str, Any]) -> Payload:

@@ -17,11 +17,6 @@ BOOLEAN: Final = r"true|false"
 WHOLE: Final = r"[0-9]{1,9}"
 DECIMAL: Final = r"-?[0-9]{1,9}(\.[0-9]{1,6})?"
 POINTS: Final = ("ParkingBayOccupancy", "EVConnected", "Authorized", "DataSigned", "PowerPathClosed", "EnergyTransfer")
-MEASURANDS: Final = (
-    "Energy.Active.Import.Register", "Energy.Active.Export.Register", "Power.Active.Import", "Power.Active.Export", "SoC",
-    "EnergyRequest.Target", "EnergyRequest.Minimum", "EnergyRequest.Maximum", "Power.Active.Setpoint", "Voltage",
-)  # fmt: skip
-METERED: Final = ",".join(MEASURANDS[:5])
 
 
 def list_of(words: Iterable[str]) -> str:
@@ -119,11 +114,6 @@ STATION: Final[tuple[Row, ...]] = (
     Row("AuthCtrlr", "Autocharge", "false", FLAG, BOOLEAN),  # ours: an EVCCID stands for a token
     Row("AuthCacheCtrlr", "Available", "true", FLAG),
     Row("AuthCacheCtrlr", "Enabled", "true", FLAG, BOOLEAN, required="C10"),
-    Row("SampledDataCtrlr", "Available", "true", FLAG),
-    Row("SampledDataCtrlr", "TxStartedMeasurands", METERED, LIST, list_of(MEASURANDS), values=MEASURANDS, required="J02"),
-    Row("SampledDataCtrlr", "TxUpdatedMeasurands", METERED, LIST, list_of(MEASURANDS), values=MEASURANDS, required="J02"),
-    Row("SampledDataCtrlr", "TxEndedMeasurands", METERED, LIST, list_of(MEASURANDS), values=MEASURANDS, required="J02"),
-    Row("SampledDataCtrlr", "TxUpdatedInterval", "60", NUMBER, WHOLE, unit="s", required="J02"),
     Row("OCPPCommCtrlr", "HeartbeatInterval", "86400", NUMBER, r"[1-9][0-9]{0,8}", unit="s", low=1, required="G02"),
     Row("OCPPCommCtrlr", "WebSocketPingInterval", "60", NUMBER, WHOLE, unit="s", reboot=True),
     Row("OCPPCommCtrlr", "MessageTimeout", "30", NUMBER, r"[1-9][0-9]{0,4}", unit="s", instance="Default", required="B01"),

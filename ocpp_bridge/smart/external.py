@@ -7,7 +7,8 @@ until whoever told it takes it back: an energy management that falls silent lets
 from typing import Final
 
 from ocpp_bridge.charger import Charger, Evse
-from ocpp_bridge.model.mapping import present, rounded
+from ocpp_bridge.model.mapping import present
+from ocpp_bridge.model.measurands import rounded
 from ocpp_bridge.smart import charging, steering
 from ocpp_bridge.smart.acceptance import OWN_IDS
 from ocpp_bridge.smart.feeds import BALANCING, FREQUENCY_LASTS, LIVE, UPSTREAM_LASTS, Limit, Told

@@ -5,7 +5,8 @@ from typing import Any, Final
 
 from ocpp_bridge.block import Block, answer_at, failure_at, no
 from ocpp_bridge.charger import Charger, Evse
-from ocpp_bridge.model.mapping import present, rounded
+from ocpp_bridge.model.mapping import present
+from ocpp_bridge.model.measurands import rounded
 from ocpp_bridge.model.variables import BOOLEAN, DECIMAL, FLAG, LIST, NUMBER, REAL, Row
 from ocpp_bridge.smart import charging, external, planning, pulls, steering
 from ocpp_bridge.smart.acceptance import OWN_IDS

@@ -40,7 +40,7 @@ def steer(charger: Charger, evse: Evse, now: float) -> None:
     if wish is not None and dynamic:
         session.steer_due = min(_next_look(charger, session.plan, now), session.steer_due or inf)
     evse.next_edge = said.until if said.until < inf else None
-    _limit(charger, evse, period)
+    _limit(charger, evse, period, _fed(charger, evse, wall))
     reactive = _reactive(evse, period, wish)
     if dynamic and session.steered != (wish, reactive):
         session.steered = (wish, reactive)
@@ -101,9 +101,15 @@ def _borne(wish: float, charger: Charger, needs: Needs, wall: float) -> float:
     return min(max(wish, 0.0 - bounds.discharge), bounds.charge)
 
 
-def _limit(charger: Charger, evse: Evse, period: Period) -> None:
+def _fed(charger: Charger, evse: Evse, wall: float) -> float:
+    """W that a DER control lets the car give back: a share of what it can at most, by its own word; infinite where none limits it."""
+    share, car = charger.der.discharge_share(wall), evse.session.car if evse.session is not None else None
+    return inf if share is None else share * (car or evse.limits).discharge_power
+
+
+def _limit(charger: Charger, evse: Evse, period: Period, fed: float) -> None:
     assert evse.session is not None
-    charge, discharge = min(evse.limits.charge_power, period.limit), min(evse.limits.discharge_power, period.discharge)
+    charge, discharge = min(evse.limits.charge_power, period.limit), min(evse.limits.discharge_power, period.discharge, fed)
     limits = replace(
         evse.limits,
         charge_power=charge,

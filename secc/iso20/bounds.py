@@ -50,7 +50,7 @@ def free_bounds(known: Context) -> Bounds:
 
 def control_of(known: Context) -> GridControl:
     """What the grid asks now of a car that feeds it; nothing where nobody has said."""
-    return known.station.grid or GridControl()
+    return known.station.grid_shares.of(known.station.grid or GridControl(), known.service.feeding.rated)
 
 
 def feed_limit(known: Context) -> float:

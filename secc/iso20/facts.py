@@ -39,8 +39,8 @@ def _with(fact: words.Fact, known: Context) -> Context:
             return known.with_station(setpoint=power, reactive=reactive)
         case words.MobilityNeedsSet():
             return known.with_station(mobility=fact)
-        case words.GridControlChanged(control):
-            return known.with_station(grid=control)
+        case words.GridControlChanged(control, shares):
+            return known.with_station(grid=control, grid_shares=shares)
         case words.LimitsChanged(limits):
             return _limited(known.with_station(limits=limits))
         case words.IsolationMeasured(sound):

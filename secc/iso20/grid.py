@@ -19,9 +19,10 @@ VOLTAGE_SHARE = 0.10  # of the nominal voltage: the range in which a public grid
 
 def settle(mode: Any, known: Context) -> tuple[Context, dict[str, Any]]:
     """What the grid asks, as fields of ChargeParameterDiscoveryRes; the car looks at it, and says Finished once it has taken it over."""
-    control, ours = control_of(known), known.outlet.limits
     rated, settling = abs(total(mode, "EVMaximumDischargePower") or 0.0), mode.EVProcessing is not processingType.Finished
-    known = known.with_service(feeding=Feeding(rated=rated, told=control, settling=settling))
+    known = known.with_service(feeding=Feeding(rated=rated, settling=settling))
+    control, ours = control_of(known), known.outlet.limits
+    known = known.with_service(feeding=replace(known.service.feeding, told=control))
     if known.agreement.selected.row.der == "iec":
         from v2g.iso20 import der_iec
 

@@ -11,7 +11,7 @@ from secc.iso20.keeping import kept
 from secc.iso20.objections import warning
 from secc.iso20.prices import receipt
 from secc.iso20.standby import with_limit
-from secc.station import EVReported, Limits, NeedsChanged, Objected
+from secc.station import Display, EVReported, Limits, NeedsChanged, Objected
 from v2g.exi.schema import Type
 from v2g.iso20.phases import total, within_phases
 from v2g.iso20.rational import number, optional
@@ -19,6 +19,7 @@ from v2g.messages.common_types import (
     ChargeLoopReqType,
     CLReqControlModeType,
     CLResControlModeType,
+    DisplayParametersType,
     Dynamic_CLReqControlModeType,
     MeterInfoType,
     Scheduled_CLReqControlModeType,
@@ -115,6 +116,7 @@ def car_report(
         v2x_maximum=optional(getattr(mode, "EVMaximumV2XEnergyRequest", None)),
         v2x_minimum=optional(getattr(mode, "EVMinimumV2XEnergyRequest", None)),
         reactive=total(mode, "EVPresentReactivePower"),
+        display=None if display is None else _display(display),
     )
     reserve = known.service.reserve.heard(
         known.net,
@@ -139,6 +141,22 @@ def car_report(
     anew = departure is not None and abs(departure - (known.service.exchange.needs.departure or 0.0)) > DEPARTURE_CHANGE
     known = known.with_exchange(needs=needs if anew else replace(needs, departure=known.service.exchange.needs.departure))
     return known, (report, NeedsChanged(known.now, needs, False, known.service.car)) if anew else (report,)
+
+
+def _display(said: DisplayParametersType) -> Display | None:
+    """What the car shows its driver besides the SOC; None where it says nothing of it."""
+    shown = Display(
+        minimum_soc=said.MinimumSOC,
+        target_soc=said.TargetSOC,
+        maximum_soc=said.MaximumSOC,
+        to_minimum=said.RemainingTimeToMinimumSOC,
+        to_target=said.RemainingTimeToTargetSOC,
+        to_maximum=said.RemainingTimeToMaximumSOC,
+        complete=said.ChargingComplete,
+        capacity=optional(said.BatteryEnergyCapacity),
+        inlet_hot=said.InletHot,
+    )
+    return None if shown == Display() else shown
 
 
 def car_limits(mode: Type, known: Context) -> Limits:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from secc.station import Alignment, Device, Limits, MeterReading, MobilityNeedsSet, OutputMeasured, Paired, ParkingPlace, Position
-from v2g.energy.der import GridControl
+from v2g.energy.der import NO_SHARES, GridControl, Shares
 from v2g.session.wireless import Condition
 
 
@@ -34,3 +34,4 @@ class StationReport:
     reactive: float | None = None  # var, beside it
     mobility: MobilityNeedsSet | None = None  # None: departure and SOC are left to the car
     grid: GridControl | None = None  # what the grid asks of a car that feeds it; None: nobody has said
+    grid_shares: Shares = NO_SHARES  # what it asks in shares of what the car can give back

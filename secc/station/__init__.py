@@ -54,6 +54,7 @@ from secc.station.values import (
     Control,
     Departure,
     Device,
+    Display,
     Limits,
     MeterReading,
     Objection,
@@ -61,6 +62,7 @@ from secc.station.values import (
     ParkingPlace,
     Position,
     Service,
+    SignedReading,
 )
 from secc.station.wants import (
     AuthorizationWanted,
@@ -123,6 +125,7 @@ __all__ = [
     "Device",
     "DeviceIs",
     "DisconnectDevice",
+    "Display",
     "EVReported",
     "EmergencyStop",
     "ExitStandbyAsked",
@@ -167,6 +170,7 @@ __all__ = [
     "SetOutput",
     "SetPower",
     "SetpointChanged",
+    "SignedReading",
     "StoodBy",
     "StopAsked",
     "Tell",

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from secc.station.values import Alignment, Device, Limits, MeterReading, Paired, ParkingPlace, Position, Service
-from v2g.energy.der import GridControl
+from v2g.energy.der import NO_SHARES, GridControl, Shares
 from v2g.energy.offer import Offer
 from v2g.reasons import Reason
 from v2g.session.wireless import Condition
@@ -95,10 +95,12 @@ class GridControlChanged(Fact):
     """What the grid asks of a car that feeds it (AC_DER): curves, conditions and set-points, all of them at a time.
 
     Told before the parameters are exchanged the car hears all of it then. Under power set-points reach it with the next loop; other
-    settings do so too where its amendment can say them there, else the car is asked for another service negotiation.
+    settings do so too where its amendment can say them there, else the car is asked for another service negotiation. `shares` are of the
+    most that the car can give back, by its own word in this session.
     """
 
     control: GridControl
+    shares: Shares = NO_SHARES
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,6 +119,19 @@ class Departure:
 
 
 @dataclass(frozen=True, slots=True)
+class SignedReading:
+    """A reading as its meter signed it, for whoever bills by it: the record, and the key (DER, SubjectPublicKeyInfo) that proves it.
+
+    `encoding` and `method` are the words of OCPP (EncodingMethodEnumStringType, SigningMethodEnumStringType).
+    """
+
+    record: bytes
+    public_key: bytes = b""  # empty: not known here
+    encoding: str = "OCMF"
+    method: str = ""  # empty: the record says it
+
+
+@dataclass(frozen=True, slots=True)
 class MeterReading:
     """A reading of the meter at the outlet: its registers in Wh, and the meter's own signature over them if it signs.
 
@@ -133,6 +146,8 @@ class MeterReading:
     status: int | None = None
     imported_before: float = 0.0  # Wh, register when the session began
     exported_before: float = 0.0
+    signed: SignedReading | None = None  # its record for billing, where the meter makes one
+    phases: tuple[tuple[float, float], ...] = ()  # Wh into and out of the EV on each phase, where the meter counts them
 
     @property
     def charged(self) -> int:
@@ -143,6 +158,21 @@ class MeterReading:
     def discharged(self) -> int:
         """Wh out of the EV in this session, in whole Wh as the car is shown them."""
         return max(0, int(self.exported - self.exported_before))
+
+
+@dataclass(frozen=True, slots=True)
+class Display:
+    """What a car shows its driver besides its SOC (DisplayParameters): SOC in %, times in s, capacity in Wh. None: it did not say."""
+
+    minimum_soc: float | None = None
+    target_soc: float | None = None
+    maximum_soc: float | None = None
+    to_minimum: float | None = None  # s until that SOC
+    to_target: float | None = None
+    to_maximum: float | None = None
+    complete: bool | None = None
+    capacity: float | None = None  # Wh
+    inlet_hot: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from secc.station.values import Added, Arrival, Authorization, Control, Departure, Limits, Objection, Service
+from secc.station.values import Added, Arrival, Authorization, Control, Departure, Display, Limits, Objection, Service
 from v2g.energy.der import Alarm
 from v2g.energy.needs import Needs
 from v2g.energy.series import Series
@@ -180,6 +180,7 @@ class EVReported(Want):
     v2x_maximum: float | None = None
     v2x_minimum: float | None = None
     reactive: float | None = None  # var, AC; plus absorbs
+    display: Display | None = None  # what it shows its driver, where it says any of it
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from ocpp_bridge.smart.profiles import Profiles
 from ocpp_bridge.wire.dialects import written
 from ocpp_bridge.wire.schemas import check
 from ocpp_bridge.wire.times import epoch, timestamp
-from secc.station import EVReported, Limits, MeterReading, ScheduleChosen, ServiceSelected
+from secc.station import Limits, ScheduleChosen, ServiceSelected
 from tests.ocpp_bridge.ocpp_stand import LIMITS, NEEDS, WALL
 from v2g.energy.needs import EnergyOffer
 from v2g.energy.series import Series, Step
@@ -318,26 +318,6 @@ def test_what_the_lab_csms_sends_is_valid(kind, version, service):
         assert made is None
     else:
         check(version, "SetChargingProfile", "Request", {"evseId": 1, "chargingProfile": made.profile})
-
-
-# --- meter ---
-
-
-def test_a_meter_value_says_what_is_known_and_nothing_else():
-    names = tuple(mapping.MEASURANDS)
-    assert mapping.meter_value(mapping.Sample(), names, "Trigger", WALL) == []
-    sample = mapping.Sample(MeterReading("M", 10.0, 20.0, WALL), -500.0, 400.0, EVReported(0.0, soc=51.0, energy_target=9.0), -600.0)
-    for version in ("ocpp2.1", "ocpp2.0.1"):
-        [value] = mapping.meter_value(sample, names, "Sample.Periodic", WALL)
-        event = {"eventType": "Updated", "timestamp": timestamp(WALL), "triggerReason": "Trigger", "seqNo": 0}
-        event |= {"transactionInfo": {"transactionId": "t"}, "meterValue": [value]}
-        told = written(version, "TransactionEvent", "Request", event)
-        check(version, "TransactionEvent", "Request", told)
-        said = {v["measurand"]: v["value"] for v in told["meterValue"][0]["sampledValue"]}
-        assert said["Energy.Active.Export.Register"] == 20.0
-        assert (said["Power.Active.Import"], said["Power.Active.Export"], said["SoC"]) == (0.0, 500.0, 51.0)
-        assert ("EnergyRequest.Target" in said) == (version == "ocpp2.1")
-    assert mapping.meter_value(mapping.Sample(power=float("nan")), names, "Trigger", WALL) == []
 
 
 # --- contracts ---

@@ -79,7 +79,9 @@ def test_a_transaction_shorter_than_a_sample_has_its_energy():
     p.bridge.end_session(1, p.now, how="Terminate", well=True)
     p.bridge.unplug(1, p.now)
     p.run()
-    told = Transaction(tx, 1, p.events)
+    told = Transaction(tx, 1)
+    for event in p.events:
+        told.note(event, p.now)
     assert p.events[-1]["eventType"] == "Ended"
     assert told.energy["imported"] == 1500.0
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from secc import station as words
-from secc.backend import LocalBackend, Stay, Surroundings, UnderGridCodes
+from secc.backend import LocalBackend, Stay, Surroundings
 from v2g.energy.der import GridControl
 from v2g.energy.needs import Needs
 from v2g.energy.series import Series
@@ -125,25 +125,6 @@ def test_every_session_is_told_what_the_grid_asks_and_the_one_that_is_here_of_ea
     desk.backend.began(desk.told.append)
     desk.hear(STARTED)
     assert desk.told[3:] == [words.GridControlChanged(CODES)]
-
-
-def test_the_codes_of_a_grid_stand_before_any_backend_and_take_nothing_from_it() -> None:
-    """A CSMS decides who charges, and its reason reaches the car as it was; the codes are the station's own configuration."""
-    desk = Desk(given={"eim": "refuse"})
-    backend, told = UnderGridCodes(desk.backend, CODES), desk.told
-    backend.heard(STARTED)
-    assert told == []  # no session has begun here
-    backend.began(told.append)
-    backend.heard(STARTED)
-    backend.heard(EIM)
-    assert told[0] == words.GridControlChanged(CODES)
-    assert [(one.kind, one.reason) for one in told[1:]] == [
-        (Reason.CARD_REFUSED, "charging without a contract is refused here by rule (eim)")
-    ]
-    backend.ended(Ended("Terminate"))
-    backend.heard(STARTED)
-    backend.heard(EIM)
-    assert len(told) == 2  # neither speaks to a session that is over
 
 
 def test_a_contract_that_the_session_verified_is_good() -> None:

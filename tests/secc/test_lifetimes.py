@@ -18,7 +18,7 @@ from secc.iso20.services import Selection
 from secc.iso20.setup import session_setup, session_stop
 from secc.reserve import Reserve
 from tests.secc.scripted import LIMITS, outlet, secure
-from v2g.energy.der import GridControl
+from v2g.energy.der import GridControl, Shares
 from v2g.energy.needs import Needs
 from v2g.energy.offer import Offer, Tuple
 from v2g.energy.series import Series
@@ -73,6 +73,7 @@ FIELDS: dict[str, tuple[Any, str]] = {  # a value that is not the default, and w
     "station.reactive": (6.0, SERVICE),
     "station.mobility": (words.MobilityNeedsSet(target_soc=5.0), SERVICE),
     "station.grid": (GridControl(var=5.0), SERVICE),
+    "station.grid_shares": (Shares(var=0.5), SERVICE),
     "service.arrival": (words.Arrival("Completed", "Manual"), SCHEDULE),
     "service.place_heard": (True, SCHEDULE),
     "service.departure": (words.Departure("CheckOut", 5), SCHEDULE),

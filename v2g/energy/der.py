@@ -5,9 +5,9 @@ reactive power (under-excited) has positive var, one that injects it (over-excit
 """
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import pairwise
-from typing import Final, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 Reference = Literal["maximum", "present"]  # what a share is of: the most that can be given back, or what flowed when the response began
 Alarm = Literal[
@@ -241,6 +241,42 @@ class GridControl:
         return frozenset(each.name for each in fields(self) if getattr(self, each.name) not in (None, False))
 
 
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """What is asked of an inverter in shares of the most that it can give back (1: all of it), whatever that is; None asks nothing.
+
+    Signs are those of `GridControl`. Of volt-var: V and a share. Of watt-var: two shares. Of watt-cos phi: a share and cos phi.
+    """
+
+    volt_var: Curve | None = None
+    watt_var: Curve | None = None
+    watt_cos_phi: Curve | None = None
+    var: float | None = None
+    discharge: float | None = None  # the most that is given back
+
+    def __post_init__(self) -> None:
+        for name, least in (("var", -1.0), ("discharge", 0.0)):
+            if (value := getattr(self, name)) is not None:
+                demand(name, value, least, 1.0)
+
+    def of(self, control: GridControl, rated: float) -> GridControl:
+        """All that is asked of an inverter that can give back `rated` W: these shares, with what `control` asks besides.
+
+        A limit holds beside a limit. Nothing can be asked in shares of an inverter that gives nothing back.
+        """
+        asked: dict[str, Any] = {}
+        for name, x, y in (("volt_var", 1.0, rated), ("watt_var", rated, rated), ("watt_cos_phi", rated, 1.0)):
+            if (curve := getattr(self, name)) is not None and rated > 0:
+                asked[name] = replace(curve, points=tuple((x * at, y * value) for at, value in curve.points))
+        if self.var is not None:
+            asked["var"] = rated * self.var
+        if self.discharge is not None:
+            least = math.inf if control.discharge_maximum is None else control.discharge_maximum
+            asked["discharge_maximum"] = min(least, rated * self.discharge)
+        return replace(control, **asked) if asked else control
+
+
+NO_SHARES: Final = Shares()
 REACTIVE: Final = ("volt_var", "watt_var", "watt_cos_phi")
 FUNCTIONS: Final = (  # that a grid may ask for, in the order in which ISO 15118-20 numbers them
     "over_frequency", "under_frequency", "volt_watt", "volt_var", "watt_var", "watt_cos_phi", "var", "cos_phi", "dc_injection",

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from secc.backend import LocalBackend, Surroundings, UnderGridCodes
+from secc.backend import LocalBackend, Surroundings
 from secc.config import Config, OutletConfig, limits_of
 from v2g.energy.prices import parse_prices as parsed_prices
 from v2g.energy.site import Site
@@ -43,7 +43,7 @@ async def backends_of(
     from v2gkit.station.csms import csms_backends
 
     async with csms_backends(config, outlets, site, clock, store, fell, accounts, frames) as backends:
-        yield backends if config.der is None else [UnderGridCodes(each, config.der) for each in backends]
+        yield backends
 
 
 def provisioning(config: Config, store: Any) -> Any:

@@ -60,6 +60,7 @@ async def csms_backends(
     charger = Charger(clock, secrets.token_bytes, evses, site=site, roots=roots, owner=owner, fallback=config.ocpp_fallback)
     folders = (Path(each) if each else None for each in (config.pki, config.state))
     charger.safe.cabinet, charger.safe.station_id = FileCabinet(*folders, tls=endpoint.secure), endpoint.station_id
+    charger.der.codes = config.der or charger.der.codes
     if clock.scale != 1:
         charger.variables["ClockCtrlr.TimeSource"] = "RealTimeClock"  # where time runs faster, an answer's way of 10 ms is a minute
     heard = frames({number: each.evse_id for number, each in enumerate(outlets, 1)}) if frames is not None else None
