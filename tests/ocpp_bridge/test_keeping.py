@@ -457,7 +457,8 @@ def test_an_answer_waits_for_the_disk_and_no_session_waits_for_either(tmp_path, 
     slow, commit = [False], Store.commit
 
     def dawdling(self, batch):
-        while slow[0]:
+        until = time.monotonic() + 5.0
+        while slow[0] and time.monotonic() < until:
             time.sleep(0.01)
         commit(self, batch)
 
