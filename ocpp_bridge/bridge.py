@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from ocpp_bridge import table
-from ocpp_bridge.blocks import authorization, certificates, resumption, security, transactions
+from ocpp_bridge.blocks import authorization, certificates, diagnostics, resumption, security, transactions
 from ocpp_bridge.blocks.availability import tell_status
 from ocpp_bridge.charger import Charger, Evse, PlanWanted
 from ocpp_bridge.model import reasons
@@ -167,7 +167,8 @@ class Bridge(Neighbourhood):
         return self.charger.staples.get(certificate)
 
     def alarm(self, kind: str, text: str, now: float) -> None:
-        """Report a critical security event: it is kept until the CSMS has it, and not queued twice."""
+        """Report a critical security event: it is kept until the CSMS has it, and not queued twice; the security log has it in any case."""
+        diagnostics.remember(self.charger, kind, text, now)
         security.alarm(self.charger, kind, text, now)
 
     def go_offline(self, now: float) -> None:
@@ -334,6 +335,7 @@ class Bridge(Neighbourhood):
         if boot.status != "Accepted":
             boot.due = now + (response["interval"] if response["interval"] > 0 else BOOT_RETRY)
             return
+        diagnostics.note_start(charger, now)
         if response["interval"] > 0:
             charger.variables["OCPPCommCtrlr.HeartbeatInterval"] = str(response["interval"])
         self._set_clock(call, response, now)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, cast
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import InvalidStatus
@@ -28,6 +28,7 @@ from ocpp_bridge.model.device_model import DeviceModel, refused
 from ocpp_bridge.neighbourhood import Teller
 from ocpp_bridge.outlet import OutletBackend
 from ocpp_bridge.smart import local
+from ocpp_bridge.upload import Uploads
 from ocpp_bridge.wire import dialects
 from ocpp_bridge.wire.dialects import Unsayable
 from ocpp_bridge.wire.link import CallFailed, Link, Trace
@@ -138,6 +139,7 @@ class ChargePoint(Teller):
         self._changed = asyncio.Event()
         self._keeping = Keeping(bridge, store, endpoint.station_id, self.now, self.wake)
         self.tasks = Tasks("v2g.ocpp", say)
+        self._uploads = Uploads(urlsplit(endpoint.url).hostname or "", endpoint.tls, bridge, self.tasks, self.now)
         self._failures, self._failure = 0, ""  # attempts since the last connection, and why the last of them failed or that ended
         self._passwords = Passwords(endpoint.station_id, endpoint.password, passwords, by_certificate=endpoint.profile == 3)
         self._renewing = False  # the station leaves the CSMS to come back with another password
@@ -244,10 +246,9 @@ class ChargePoint(Teller):
         return self._reset() or again
 
     def _reset(self) -> bool:
-        if not self.bridge.resetting:
-            return False
-        self.bridge.restart(self.now())
-        return True
+        if resetting := self.bridge.resetting:
+            self.bridge.restart(self.now())
+        return resetting
 
     def _refused(self, error: Exception) -> None:
         if isinstance(error, ssl.SSLCertVerificationError):
@@ -338,6 +339,7 @@ class ChargePoint(Teller):
         for errand in self.bridge.errands():
             self.tasks.start("errand", run(errand, self.now, self.wake))
         self._connect_anew()
+        self._uploads.carry(self.wake)
         for wanted in self.bridge.plans():
             self.tasks.start(f"schedule of EVSE {wanted.evse}", self._plan(wanted))
         for evse, fact in self.bridge.facts():

@@ -16,6 +16,7 @@ from ocpp_bridge.model.device_model import DeviceModel
 from ocpp_bridge.model.display import Messages
 from ocpp_bridge.model.errand import Errand
 from ocpp_bridge.model.known_tokens import AuthorizationCache, LocalList
+from ocpp_bridge.model.log_upload import Logs
 from ocpp_bridge.model.mapping import transfers
 from ocpp_bridge.model.measurands import ByClock, Metering, Sample
 from ocpp_bridge.model.reservations import Reservations
@@ -65,6 +66,7 @@ class Transaction:
     id: str
     started: float  # epoch s
     seq: int = 0
+    own: float | None = None  # epoch s of the station's own clock when it began, which no CSMS sets; None: not known
     first: float | None = None  # Wh, import register when it was read first in it
     metered: bool = False  # the CSMS was told a reading of the meter in it
     state: ChargingState = "EVConnected"
@@ -169,8 +171,6 @@ class Evse:
     account: Account | None = None  # what the transaction costs by its tariff
     limit: TransactionLimit | None = None
     limit_look: float = 0.0  # monotonic s, when it is looked at next
-    cost_due: float | None = None  # monotonic s, when the CSMS is told the running cost
-    cost_look: float | None = None  # monotonic s, when meter and limits are looked at next
     reserved: bool = False  # held for somebody who is to come, as last told
     status: str = "Available"
     told: str = ""  # the status that the CSMS was told last
@@ -273,7 +273,7 @@ class Charger:
     cache: AuthorizationCache = field(default_factory=AuthorizationCache)
     local_list: LocalList = field(default_factory=LocalList)
     messages: Messages = field(default_factory=Messages)
-    displayed: float = 0.0  # epoch s, up to when beginnings and ends of messages have been seen to
+    logs: Logs = field(default_factory=Logs)
     tariffs: dict[int, list[Payload]] = field(default_factory=dict)  # TariffType by EVSE
     reservations: Reservations = field(default_factory=Reservations)
     facts: list[tuple[int, Fact]] = field(default_factory=list)

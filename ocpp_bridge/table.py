@@ -11,6 +11,7 @@ from ocpp_bridge.blocks import (
     cost,
     customer,
     der,
+    diagnostics,
     display,
     extension,
     firmware,
@@ -50,6 +51,7 @@ BLOCKS: Final[tuple[Block, ...]] = (
     signing.BLOCK,  # A
     customer.BLOCK,  # N09, N10
     firmware.BLOCK,  # L
+    diagnostics.BLOCK,  # N01
     display.BLOCK,  # O
     extension.BLOCK,  # P
     der.BLOCK,  # R

@@ -158,6 +158,7 @@ SHELLS = (  # files and folders that may touch clock, network and system
     "secc/memory.py",
     "evcc/client.py",
     "ocpp_bridge/charge_point.py",
+    "ocpp_bridge/upload.py",
     "ocpp_bridge/errands.py",
     "ocpp_bridge/keeping.py",
     "ocpp_bridge/wire/link.py",

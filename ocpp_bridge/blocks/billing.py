@@ -7,7 +7,7 @@ transaction.
 from collections.abc import Sequence
 from typing import Final
 
-from ocpp_bridge.charger import Charger, Evse
+from ocpp_bridge.charger import Charger, Evse, Transaction
 from ocpp_bridge.model.account import Account
 from ocpp_bridge.model.tariff import PAYMENT, objection
 from ocpp_bridge.wire.schemas import Payload
@@ -49,17 +49,18 @@ def take_drivers(charger: Charger, evse: Evse, response: Payload) -> str:
 
 
 def open_account(charger: Charger, evse: Evse, tariff: Payload, now: float, since: float | None = None) -> None:
-    """Begin the account of the transaction of an EVSE by a tariff, from its beginning or `since` (epoch s)."""
+    """Begin the account of the transaction of an EVSE by a tariff, from its beginning or `since` (epoch s by our clock)."""
     assert evse.transaction is not None
     session = evse.session
     token = (session.token if session else None) or {}
     info = {each["type"]: each["additionalIdToken"] for each in token.get("additionalInfo", ())}
     payment = tuple((name, info[name]) for name in PAYMENT.values() if name in info)
-    started = round(1000 * (evse.transaction.started if since is None else since))
+    started = round(1000 * (begun(charger, evse.transaction) if since is None else since))
     evse.account = Account(evse.transaction.id, tariff, evse.in_watts, started, payment, _offset(charger), registers=_registers(evse))
+    evse.account.ahead = round(1000 * charger.skew)
     reserved = session.reserved if session else None
     evse.account.begin(None if reserved is None else round(1000 * max(reserved, 0.0)))
-    evse.cost_due = now + charger.variables.number("TariffCostCtrlr.Interval[Cost]")
+    evse.account.due = now + charger.variables.number("TariffCostCtrlr.Interval[Cost]")
 
 
 def _settled_by(charger: Charger, evse: Evse, now: float) -> bool:
@@ -68,8 +69,8 @@ def _settled_by(charger: Charger, evse: Evse, now: float) -> bool:
     if session is None or session.token is None or session.billed or not on(charger):
         return False
     session.billed = True
-    tariff = session.tariff or default(charger, evse, charger.wall(now))
-    if tariff is None or evse.account is not None:
+    tariff, tx = session.tariff or default(charger, evse, charger.wall(now)), evse.transaction
+    if tariff is None or (tx is not None and evse.account is not None and evse.account.transaction == tx.id):
         return False
     open_account(charger, evse, tariff, now)
     return True
@@ -80,7 +81,7 @@ def settle(charger: Charger, evse: Evse, now: float) -> None:
     account, tx = evse.account, evse.transaction
     if account is None or tx is None or account.transaction != tx.id:
         return
-    account.advance(round(1000 * charger.wall(now)), _registers(evse), tx.state == "Charging")
+    account.advance(round(1000 * charger.clock.wall(now)), _registers(evse), tx.state == "Charging")
     account.power, account.voltage = evse.sample.power or 0.0, evse.sample.voltage or 0.0
 
 
@@ -104,9 +105,14 @@ def tell(charger: Charger, evse: Evse, total: float) -> None:
     if evse.session is None or evse.transaction is None:
         return
     if abs(total) <= COST_MAXIMUM:
-        charger.tell(evse, CostTold(total, evse.transaction.started - charger.skew))
+        charger.tell(evse, CostTold(total, begun(charger, evse.transaction)))
     else:
         charger.note(f"EVSE {evse.id}: a cost of {total:g} is beyond {COST_MAXIMUM:g}, the car is not told")
+
+
+def begun(charger: Charger, tx: Transaction) -> float:
+    """When a transaction began, by the station's own clock (epoch s): a CSMS that sets its clock makes no time that is billed."""
+    return tx.own if tx.own is not None else tx.started - charger.skew
 
 
 def _registers(evse: Evse) -> tuple[int, int] | None:

@@ -118,7 +118,7 @@ def change_transaction_tariff(charger: Charger, payload: Payload, now: float) ->
         text = f"the transaction is billed in {account.tariff['currency']}"
         return no("NoCurrencyChange", text, status="NoCurrencyChange")
     if account is None:
-        billing.open_account(charger, evse, tariff, now, since=charger.wall(now))
+        billing.open_account(charger, evse, tariff, now, since=charger.clock.wall(now))
     else:
         billing.settle(charger, evse, now)
         account.change(tariff)
@@ -128,19 +128,23 @@ def change_transaction_tariff(charger: Charger, payload: Payload, now: float) ->
 
 def _tick(charger: Charger, now: float) -> None:
     for evse in charger.evses.values():
-        if evse.account is None or evse.transaction is None or now < (evse.cost_look or 0.0):
+        if evse.account is None or evse.transaction is None or now < evse.account.look:
             continue
-        evse.cost_look = now + billing.LOOK
+        evse.account.look = now + billing.LOOK
+        if evse.account.transaction != evse.transaction.id:  # of one that a kill has cut off
+            evse.account = None
+            charger.keep(f"account/{evse.id}", None)
+            continue
         interval = charger.variables.number("TariffCostCtrlr.Interval[Cost]")
-        if interval and evse.cost_due is not None and now >= evse.cost_due:
-            evse.cost_due = now + interval
+        if interval and evse.account.due is not None and now >= evse.account.due:
+            evse.account.due = now + interval
             transactions.update(charger, evse, "RunningCost", now)
         else:
             billing.settle(charger, evse, now)
 
 
 def _due(charger: Charger) -> float | None:
-    looks = [evse.cost_look or 0.0 for evse in charger.evses.values() if evse.account is not None and evse.transaction is not None]
+    looks = [evse.account.look for evse in charger.evses.values() if evse.account is not None and evse.transaction is not None]
     return min(looks, default=None)
 
 

@@ -80,7 +80,7 @@ def _count(charger: Charger) -> None:
 
 def _tick(charger: Charger, now: float) -> None:
     """Forget what is over, and tell of each EVSE whose display is another now."""
-    wall = charger.displayed = charger.wall(now)
+    wall = charger.messages.seen = charger.wall(now)
     running = [evse.transaction.id for evse in charger.evses.values() if evse.transaction is not None]
     for id_ in charger.messages.over(wall, running):
         _drop(charger, id_)
@@ -95,7 +95,7 @@ def _tick(charger: Charger, now: float) -> None:
 def _due(charger: Charger) -> float | None:
     if not charger.messages.held:
         return None
-    edge = charger.messages.edge(charger.displayed)
+    edge = charger.messages.edge(charger.messages.seen)
     return None if edge is None else charger.moment(edge)
 
 

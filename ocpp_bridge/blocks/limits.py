@@ -45,7 +45,7 @@ def _reached(charger: Charger, evse: Evse, limit: TransactionLimit, now: float) 
     cost = float(evse.account.owed) if evse.account is not None else tx.cost
     energy = None if sample.reading is None or tx.first is None else sample.reading.imported - tx.first
     soc = sample.report.soc if sample.report is not None else None
-    return limit.reached(cost=cost, energy=energy, time=charger.wall(now) - tx.started, soc=soc)
+    return limit.reached(cost=cost, energy=energy, time=charger.clock.wall(now) - billing.begun(charger, tx), soc=soc)
 
 
 def _moment(charger: Charger, evse: Evse) -> float | None:
@@ -55,7 +55,7 @@ def _moment(charger: Charger, evse: Evse) -> float | None:
         return None
     if "maxTime" not in limit.values or limit.over:
         return evse.limit_look
-    return min(evse.limit_look, charger.moment(tx.started + limit.values["maxTime"]))
+    return min(evse.limit_look, charger.clock.now(billing.begun(charger, tx) + limit.values["maxTime"]))
 
 
 def _due(charger: Charger) -> float | None:

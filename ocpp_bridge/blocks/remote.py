@@ -3,7 +3,7 @@
 from typing import Final
 
 from ocpp_bridge.block import Block, no
-from ocpp_bridge.blocks import authorization, availability, metering, signing, transactions
+from ocpp_bridge.blocks import authorization, availability, diagnostics, metering, signing, transactions
 from ocpp_bridge.blocks.reservation import objection as reserved
 from ocpp_bridge.charger import Charger
 from ocpp_bridge.model.known_tokens import group_of
@@ -66,6 +66,10 @@ def trigger_message(charger: Charger, payload: Payload, now: float) -> Payload:
         for evse in chosen:
             if evse.transaction is not None:
                 transactions.event(charger, evse, "Updated", "Trigger", now, context="Trigger")
+    elif wanted == "LogStatusNotification":
+        diagnostics.tell_present(charger)
+    elif wanted == "FirmwareStatusNotification":
+        charger.call("FirmwareStatusNotification", {"status": "Idle"}, solicited=True)  # none is ever installed
     elif wanted in signing.TRIGGERS:
         return signing.trigger(charger, wanted, now)
     else:

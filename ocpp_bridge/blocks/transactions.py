@@ -31,7 +31,7 @@ def begin(
     evse.conditions |= set(conditions)
     starts = set(conditions) & set(charger.variables.words("TxCtrlr.TxStartPoint"))
     if evse.transaction is None and starts:
-        evse.transaction = Transaction(charger.uuid(), charger.wall(now))
+        evse.transaction = Transaction(charger.uuid(), charger.wall(now), own=charger.clock.wall(now))
         evse.metering = Metering(meter_key=evse.metering.meter_key)
         if state is not None:
             evse.transaction.state = state

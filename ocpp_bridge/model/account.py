@@ -17,7 +17,7 @@ from ocpp_bridge.wire.times import timestamp
 PERIODS_MAXIMUM: Final = 200  # of a transaction in costDetails, 30 kB: beyond it the last one goes on
 DECIMALS: Final = 6  # of amounts of money and energy that are told
 SIMPLE: Final = (  # fields that are JSON as they are
-    *("transaction", "tariff", "direct", "started", "offset", "at"),
+    *("transaction", "tariff", "direct", "started", "offset", "ahead", "at"),
     *("charging", "charging_time", "idle_time", "idle_run", "reserved", "power", "voltage"),
 )
 KWH: Final = 1_000_000  # mWh
@@ -41,6 +41,7 @@ class Account:
     started: int  # ms since the epoch
     payment: tuple[tuple[str, str], ...] = ()
     offset: int = 0  # ms that local time is ahead of UTC
+    ahead: int = 0  # ms that the clock of the CSMS is ahead of the one by which all times here are
     at: int = 0  # ms, up to when it goes
     registers: tuple[int, int] | None = None  # mWh imported and exported at that time
     charging: bool = False  # energy flows from then on
@@ -54,6 +55,8 @@ class Account:
     net: dict[str, Fraction] = field(default_factory=dict)
     gross: dict[str, Fraction] = field(default_factory=dict)
     periods: list[dict[str, Any]] = field(default_factory=list)
+    due: float | None = None  # monotonic s, when the CSMS is told the running cost; not kept
+    look: float = 0.0  # monotonic s, when the meter is looked at next; not kept
 
     def __post_init__(self) -> None:
         self.at = self.at or self.started
@@ -140,7 +143,7 @@ class Account:
         charging, idle = (span, 0) if self.charging else (0, span)
         return Moment(
             self.at + span,
-            self.offset,
+            self.offset + self.ahead,
             self.direct,
             gives,
             self.energy[gives] + amount,
@@ -208,7 +211,7 @@ class Account:
     def _told_periods(self) -> Iterator[Payload]:
         for period in self.periods:
             dimensions = [{"type": name, "volume": told(volume)} for name, volume in period["volumes"].items()]
-            yield {"tariffId": period["tariff"], "startPeriod": timestamp(period["at"] / 1000), "dimensions": dimensions}
+            yield {"tariffId": period["tariff"], "startPeriod": timestamp((period["at"] + self.ahead) / 1000), "dimensions": dimensions}
 
     # --- over a restart ---
 

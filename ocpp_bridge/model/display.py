@@ -18,6 +18,7 @@ class Messages:
     """The messages that the CSMS has set, by id, in the order in which they came."""
 
     held: dict[int, Payload] = field(default_factory=dict)  # MessageInfoType
+    seen: float = 0.0  # epoch s, up to when beginnings and ends have been seen to
 
     def put(self, message: Payload) -> None:
         """Take a message; one with the same id is replaced, and goes to the end."""

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
+from itertools import islice
 from typing import Any, Final
 
 from ocpp_bridge.wire.schemas import Payload
@@ -26,7 +27,7 @@ AMOUNT_MAXIMUM: Final = 1_000_000_000  # of currency, W, Wh, s: beyond it no tar
 DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 TIME_OF_DAY: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 DAY: Final = 86_400_000  # ms
-GAP_MAXIMUM: Final = 400  # days of which the hours are looked at one by one; a longer gap in an account is billed as it began
+EDGES_MAXIMUM: Final = 100  # times of day in one piece of an account, whose pieces are of seconds: what comes after is billed as the last
 FORMS: Final = {"startTimeOfDay": TIME_OF_DAY, "endTimeOfDay": TIME_OF_DAY, "validFromDate": None, "validToDate": None}
 PAYMENT: Final = {"paymentBrand": "PaymentBrand", "paymentRecognition": "PaymentRecognition"}  # condition -> type of additionalInfo
 BOUNDS: Final = ("Energy", "Current", "Power", "Time", "ChargingTime", "IdleTime")
@@ -168,7 +169,7 @@ def edges(tariff: Payload, since: Moment, until: Moment) -> list[Fraction]:
                     found.add((edge - first) / (last - first))
     length = until.wall - since.wall
     if length > 0 and any(set(conditions) & CALENDAR for conditions in every):
-        found |= {Fraction(edge - since.wall, length) for edge in _clock_edges(every, since, until)}
+        found |= {Fraction(edge - since.wall, length) for edge in islice(_clock_edges(every, since, until), EDGES_MAXIMUM)}
     return sorted(found)
 
 
@@ -180,9 +181,9 @@ def _clock_edges(every: Sequence[Mapping[str, Any]], since: Moment, until: Momen
     texts = {conditions[name] for conditions in every for name in ("startTimeOfDay", "endTimeOfDay") if name in conditions}
     minutes = {0} | {60 * int(text[:2]) + int(text[3:]) for text in texts}
     first = (since.wall + since.offset) // DAY
-    last = min((until.wall + until.offset) // DAY, first + GAP_MAXIMUM)
+    last = min((until.wall + until.offset) // DAY, first + EDGES_MAXIMUM)
     for day in range(first, last + 1):
-        for minute in minutes:
+        for minute in sorted(minutes):
             edge = day * DAY + minute * 60_000 - since.offset
             if since.wall < edge < until.wall:
                 yield edge

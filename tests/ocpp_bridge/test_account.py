@@ -6,7 +6,7 @@ import pytest
 
 from ocpp_bridge.model import account as accounts
 from ocpp_bridge.model.account import Account, told
-from ocpp_bridge.model.tariff import ELEMENTS_MAXIMUM, Moment, holds, objection, with_tax
+from ocpp_bridge.model.tariff import EDGES_MAXIMUM, ELEMENTS_MAXIMUM, Moment, holds, objection, with_tax
 from ocpp_bridge.wire.times import epoch
 
 START = round(1000 * epoch("2026-11-27T21:00:00Z"))  # a Friday
@@ -89,6 +89,13 @@ def test_a_week_is_billed_by_its_days():
     scheme = tariff(idleTime=minutes((1.0, weekend), (0.0, {})))
     made = charged(account(scheme), 7 * 24.0, then=False)
     assert made.net["idleTime"] == 2 * 24 * 60
+
+
+def test_a_gap_of_years_is_billed_in_few_pieces():
+    prices = [(0.1, {"startTimeOfDay": f"{hour:02}:{minute:02}"}) for hour in range(24) for minute in (0, 30)]
+    made = charged(account(tariff(idleTime=minutes(*prices))), 20 * 365 * 24.0, then=False)
+    assert made.idle_time == 20 * 365 * 24 * HOUR
+    assert len(made.periods) <= EDGES_MAXIMUM + 1
 
 
 def test_power_decides_as_it_was_measured_and_dates_as_the_driver_reads_them():

@@ -1179,7 +1179,8 @@ def test_availability_cost_status_cache_and_triggers():
     assert p.ask("GetTransactionStatus", {}) == {"messagesInQueue": False}
     assert p.ask("TriggerMessage", {"requestedMessage": "TransactionEvent"})["status"] == "Accepted"
     assert p.events[-1]["triggerReason"] == "Trigger"
-    assert p.ask("TriggerMessage", {"requestedMessage": "LogStatusNotification"})["status"] == "NotImplemented"
+    assert p.ask("TriggerMessage", {"requestedMessage": "LogStatusNotification"})["status"] == "Accepted"
+    assert p.ask("TriggerMessage", {"requestedMessage": "PublishFirmwareStatusNotification"})["status"] == "NotImplemented"
     assert p.ask("TriggerMessage", {"requestedMessage": "BootNotification"})["status"] == "Rejected"
     assert p.charger.cache.entries
     p.ask("ClearCache", {})

@@ -9,6 +9,7 @@ from secc.station import (
     AuthorizationWanted,
     Authorized,
     CostTold,
+    MeterRead,
     MeterReading,
     PowerStarted,
     PowerStopped,
@@ -18,6 +19,8 @@ from tests.ocpp_bridge.ocpp_stand import WALL
 from tests.ocpp_bridge.test_account import energy, minutes, tariff
 from tests.ocpp_bridge.test_bridge import ANSWERS, EVCCID, Played
 from tests.ocpp_bridge.test_local_authorization import reborn, show
+from tests.secc.scripted import Scripted
+from v2g.iso20.rational import number
 
 SIMPLE = tariff(energy=energy((0.5, {}), tax=10), chargingTime=minutes((0.06, {})))
 
@@ -237,6 +240,27 @@ def test_what_the_csms_says_of_the_cost_reaches_the_car_unless_it_is_no_cost():
     p.answers["TransactionEvent"] = {"totalCost": 4.5}
     p.want(PowerStopped(0.0))
     assert [fact.total for fact in p.facts(CostTold)] == [3.21, 4.5]
+
+
+def test_the_number_of_the_csms_stands_in_the_receipt_of_the_car():
+    """From the frame of the CSMS to the message of the car."""
+    p = arrive(Played().boot())
+    p.ask("CostUpdated", {"totalCost": 3.21, "transactionId": p.tx})
+    car = Scripted()
+    car.charging("DC", "Scheduled")
+    for fact in (MeterRead(MeterReading("M", 1000.0, 0.0, WALL)), *p.facts(CostTold)):
+        car.tell(fact)
+    assert number(car.loop("DC", "Scheduled", meter=True).Receipt.EnergyCosts.Amount) == 3.21
+
+
+def test_an_account_that_a_kill_has_cut_off_is_not_that_of_the_next_car():
+    p = charging()
+    p.run(60.0)
+    q = reborn(p)
+    q.boot()
+    arrive(q)
+    assert q.charger.evses[1].account.transaction == q.tx
+    assert q.charger.evses[1].account.tariff == SIMPLE
 
 
 def test_tariffs_and_the_open_account_survive_a_kill():

@@ -84,6 +84,18 @@ def test_a_limit_that_is_reached_already_ends_the_session_and_another_replaces_i
     assert not p.facts(StopAsked)
 
 
+def test_a_csms_that_sets_the_clock_reaches_no_limit_and_makes_no_cost():
+    p = limited(maxTime=600)
+    p.ahead = 365 * 86400.0
+    p.bridge.restart(p.now)
+    p.run(100.0)
+    assert p.charger.skew > 86400.0
+    assert not p.facts(StopAsked)
+    assert p.charger.evses[1].account.charging_time <= 103_000
+    p.run(500.0)
+    assert p.facts(StopAsked)
+
+
 def test_a_limit_survives_a_kill_and_ends_with_its_transaction():
     p = limited(maxTime=1000)
     assert reborn(p).charger.evses[1].limit.values == {"maxTime": 1000}

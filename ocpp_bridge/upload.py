@@ -1,0 +1,85 @@
+"""The shell that sends logs: what the station logs is remembered, and put where the CSMS wants it (HTTP PUT), beside everything else.
+
+The server there is a stranger: it is given a limited time, nothing but its status is read, and it leads nowhere else.
+"""
+
+import asyncio
+import logging
+import ssl
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+from urllib.parse import urlsplit
+
+from ocpp_bridge.blocks.diagnostics import due_now, take_status
+from ocpp_bridge.bridge import Bridge
+from ocpp_bridge.model.log_upload import LINE_MAXIMUM, LINES_MAXIMUM, Line, Upload, archive
+from v2g.tasks import Tasks
+
+TIME: Final = 120.0  # s for one attempt: 1.5 MB at 100 kbit/s
+STATUS_MAXIMUM: Final = 1024  # octets of a status line; a longer one is no answer
+
+
+class Remembered(logging.Handler):
+    """Remembers the last lines of the log of this process. Where nobody else takes the log, warnings go on to standard error."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: deque[Line] = deque(maxlen=LINES_MAXIMUM)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take a line of the log."""
+        self.lines.append((record.created, f"{record.levelname} {record.name}: {record.getMessage()}"[:LINE_MAXIMUM]))
+        last = logging.lastResort
+        if last is not None and record.levelno >= last.level and not logging.getLogger().handlers:
+            last.handle(record)
+
+
+REMEMBERED: Final = Remembered()
+
+
+class Uploads:
+    """Sends the logs that a bridge wants sent. `tls` makes the context of a connection to https."""
+
+    def __init__(self, host: str, tls: Callable[[], ssl.SSLContext | None], bridge: Bridge, tasks: Tasks, now: Callable[[], float]) -> None:
+        self._tls, self._bridge, self._tasks, self._now = tls, bridge, tasks, now
+        bridge.charger.logs.hosts = bridge.charger.logs.hosts or (host,)
+        logging.getLogger("v2g").addHandler(REMEMBERED)  # once, however many there are
+
+    def carry(self, wake: Callable[[], None]) -> None:
+        """Begin what is to be sent; `wake` is called when that is over."""
+        for upload in due_now(self._bridge.charger):
+            lines = self._bridge.charger.logs.security if upload.kind == "SecurityLog" else list(REMEMBERED.lines)
+            self._tasks.start("log", self._send(upload, lines, wake))
+
+    async def _send(self, upload: Upload, lines: list[Line], wake: Callable[[], None]) -> None:
+        code, reason = 0, ""
+        try:
+            async with asyncio.timeout(TIME):
+                code = await put(upload.url, await asyncio.to_thread(archive, lines, upload), self._tls)
+        except TimeoutError:
+            reason = f"it took more than {TIME:g} s"
+        except (OSError, EOFError, ValueError, asyncio.LimitOverrunError) as error:
+            reason = f"{type(error).__name__}: {error}"
+        take_status(self._bridge.charger, upload, code, reason, self._now())
+        wake()
+
+
+async def put(url: str, body: bytes, tls: Callable[[], ssl.SSLContext | None]) -> int:
+    """Send a body by HTTP PUT, and return the status. Raises OSError, EOFError or ValueError where none comes."""
+    parts = urlsplit(url)
+    context = (tls() or ssl.create_default_context()) if parts.scheme == "https" else None
+    port = parts.port or (443 if context else 80)
+    reader, writer = await asyncio.open_connection(parts.hostname, port, ssl=context, limit=STATUS_MAXIMUM)
+    try:
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        head = f"PUT {path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: application/gzip\r\nContent-Length: {len(body)}\r\n"
+        writer.write(f"{head}Connection: close\r\n\r\n".encode() + body)
+        await writer.drain()
+        status = await reader.readuntil(b"\r\n")
+    finally:
+        writer.transport.abort()
+    version, code, *_ = [*status.decode("latin-1").split(" ", 2), ""]
+    if not version.startswith("HTTP/1.") or len(code) != 3 or not code.isdigit():
+        raise ValueError("what answers there speaks no HTTP")
+    return int(code)
