@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -281,3 +282,10 @@ def test_what_a_station_streams_is_kept(tmp_path):
         store.close()
 
     asyncio.run(asyncio.wait_for(scene(), 300))
+
+
+def test_processes_that_begin_at_once_share_one_store(tmp_path):
+    with ThreadPoolExecutor(8) as threads:
+        for number in range(3):
+            for store in threads.map(Store, [f"sqlite:///{tmp_path / f'{number}.sqlite'}"] * 8):
+                store.close()

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -29,6 +30,8 @@ TOGETHER: Final = 2_000  # jobs in one commit: a tenth of a second of 20,000 a s
 WAITING: Final = (
     50_000  # jobs that wait for the disk: 32 calls of 300 stations fit five times; one more is refused, and its station repeats it
 )
+ATTEMPTS: Final = 6  # to make the tables, beside other processes that begin at the same time
+PAUSE: Final = 0.2  # s between two of them
 DRIVERS: Final = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg", "sqlite": "sqlite"}
 PRAGMAS: Final = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "cache_size=-16000")
 
@@ -49,12 +52,23 @@ class Store:
         self._statements: dict[tuple[str, tuple[str, ...]], Executable] = {}
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         try:
-            METADATA.create_all(self._engine)
+            self._make_tables()
             self._same_tables()
         except SQLAlchemyError as error:
             raise StoreFault(f"the store {shown(url)} cannot be opened: {_reason(error)}") from None
         self._thread = threading.Thread(target=self._run, name="store of the CSMS", daemon=True)
         self._thread.start()
+
+    def _make_tables(self) -> None:
+        """Make the tables that are not there; another process may make the same ones at this moment, and then they are there."""
+        for tries in range(ATTEMPTS, 0, -1):
+            try:
+                METADATA.create_all(self._engine)
+                return
+            except SQLAlchemyError:
+                if tries == 1:
+                    raise
+                time.sleep(PAUSE)
 
     def _same_tables(self) -> None:
         with self._engine.begin() as connection:
