@@ -181,7 +181,9 @@ class FileCabinet:
 def _files(place: Path | None) -> list[Path]:
     if place is None:
         return []
-    return sorted(place.glob("*.pem")) if place.is_dir() else [place] if place.exists() else []
+    if place.is_dir():
+        return sorted(place.glob("*.pem"), key=lambda path: (path.stat().st_mtime_ns, path.name))  # the newest last
+    return [place] if place.exists() else []
 
 
 def _pems(place: Path | None) -> Iterator[bytes]:

@@ -6,22 +6,20 @@ await charge_point.run()                  # until cancelled
 """
 
 import asyncio
-import base64
 import secrets
-import ssl
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, cast
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import InvalidStatus
 
 from ocpp_bridge.bridge import SUPPORTED, Bridge
 from ocpp_bridge.charger import PlanWanted
+from ocpp_bridge.dialing import Dialing
 from ocpp_bridge.errands import run
 from ocpp_bridge.keeping import Keeping
 from ocpp_bridge.model.device_model import DeviceModel, refused
@@ -31,12 +29,13 @@ from ocpp_bridge.smart import local
 from ocpp_bridge.upload import Uploads
 from ocpp_bridge.wire import dialects
 from ocpp_bridge.wire.dialects import Unsayable
+from ocpp_bridge.wire.endpoint import Endpoint as Endpoint
+from ocpp_bridge.wire.endpoint import security_event
 from ocpp_bridge.wire.link import CallFailed, Link, Trace
 from ocpp_bridge.wire.opening import opening, reason_of
 from ocpp_bridge.wire.outbox import UNSAYABLE, Call
 from ocpp_bridge.wire.passwords import Passwords
 from ocpp_bridge.wire.schemas import SENDS, Payload, PayloadFault, Version
-from v2g.address import demand_address
 from v2g.energy.offer import Offer
 from v2g.energy.plan import Plan
 from v2g.legible import logger
@@ -45,72 +44,8 @@ from v2g.tasks import Fallen, Tasks
 LOG = logger("v2g.ocpp")
 PASSWORD: Final = DeviceModel.key("SecurityCtrlr.BasicAuthPassword")
 HUNG: Final = 3  # calls in a row without answer: behind such a socket nobody listens, and a new one may find somebody
-SUITES: Final = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384"
 
 Scheduler = Callable[[PlanWanted], tuple[Offer, Plan | None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """The address of the CSMS and the credentials there. They decide the security profile: ws:// is 1, wss:// 2, with a certificate 3.
-
-    ValueError for a station id that no CSMS takes, or credentials that do not fit the transport.
-    """
-
-    url: str  # the station id is appended to its path
-    station_id: str
-    password: str | None = field(default=None, repr=False)  # Basic authentication
-    trust: Path | None = None  # PEM: the CSMS root; None: the system's
-    certificate: Path | None = None  # PEM: the station's chain
-    key: Path | None = None  # PEM
-    versions: tuple[Version, ...] = ("ocpp2.1", "ocpp2.0.1")  # in order of preference
-
-    def __post_init__(self) -> None:
-        if not 1 <= len(self.station_id) <= 48 or ":" in self.station_id:
-            raise ValueError(f"the station id {self.station_id!r} is refused by OCPP: give 1 to 48 characters without a colon")
-        demand_address(self.url, "ws", "wss")
-        if self.password == "":
-            raise ValueError("the password is empty; leave it out where the CSMS asks for none")
-        if (self.certificate or self.trust) and not self.secure:
-            raise ValueError("certificates need wss://")
-
-    @property
-    def secure(self) -> bool:
-        """Whether the connection uses TLS."""
-        return self.url.startswith("wss://")
-
-    @property
-    def profile(self) -> int:
-        """OCPP's security profile, 1 to 3; 0: no authentication at all, for a bench."""
-        if not self.secure:
-            return 1 if self.password is not None else 0
-        return 3 if self.certificate is not None else 2
-
-    @property
-    def address(self) -> str:
-        """The URL of the WebSocket, with the station id."""
-        return f"{self.url.rstrip('/')}/{quote(self.station_id, safe='')}"
-
-    def headers(self) -> dict[str, str]:
-        """The HTTP headers: Basic authentication where there is a password; none where a certificate authenticates."""
-        if self.password is None or self.profile == 3:
-            return {}
-        return {"Authorization": "Basic " + base64.b64encode(f"{self.station_id}:{self.password}".encode()).decode()}
-
-    def tls(self) -> ssl.SSLContext | None:
-        """A fresh context for TLS 1.2 or 1.3 that verifies the CSMS and its host name; None for ws://. Files are read anew each time."""
-        if not self.secure:
-            return None
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # the default one would log its secrets wherever SSLKEYLOGFILE points
-        if self.trust is None:
-            context.load_default_certs()
-        else:
-            context.load_verify_locations(self.trust)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.set_ciphers(SUITES)
-        if self.certificate is not None:
-            context.load_cert_chain(self.certificate, self.key)
-        return context
 
 
 class ChargePoint(Teller):
@@ -133,7 +68,7 @@ class ChargePoint(Teller):
         passwords: Path | None = None,
         say: Callable[[Fallen], None] | None = None,
     ) -> None:
-        self.endpoint, self.bridge = endpoint, bridge
+        self.bridge = bridge
         self.link: Link | None = None
         self._scheduler, self._trace = scheduler, trace
         self._changed = asyncio.Event()
@@ -143,17 +78,18 @@ class ChargePoint(Teller):
         self._failures, self._failure = 0, ""  # attempts since the last connection, and why the last of them failed or that ended
         self._passwords = Passwords(endpoint.station_id, endpoint.password, passwords, by_certificate=endpoint.profile == 3)
         self._renewing = False  # the station leaves the CSMS to come back with another password
+        self.dialing = Dialing(endpoint, bridge.charger, self._passwords)
         bridge.charger.variables.guards[PASSWORD] = self._passwords.objection
         self._outlets = {evse: OutletBackend(evse, bridge, self.now, self.wake) for evse in bridge.charger.evses}
         self._tell_profile()
 
     @property
-    def _credentials(self) -> Endpoint:
-        """The endpoint with the password of the present."""
-        return replace(self.endpoint, password=self._passwords.present)
+    def endpoint(self) -> Endpoint:
+        """Where the station connects, or tries to, and as whom."""
+        return self.dialing.endpoint
 
     def _tell_profile(self) -> None:
-        self.bridge.charger.variables["SecurityCtrlr.SecurityProfile"] = str(self._credentials.profile)
+        self.bridge.charger.variables["SecurityCtrlr.SecurityProfile"] = str(self.endpoint.profile)
 
     def outlet(self, evse: int) -> OutletBackend:
         """The backend for an EVSE, which decides for its sessions."""
@@ -178,8 +114,9 @@ class ChargePoint(Teller):
     async def run(self) -> None:
         """Serve until cancelled. Sessions are served from the beginning, whether there is a connection or not."""
         await asyncio.to_thread(self._passwords.read)
-        self._tell_profile()
         await self.open()
+        await asyncio.to_thread(self.dialing.choose)
+        self._tell_profile()
         self.tasks.keep("store", self._keeping.run)
         self.tasks.keep("bridge", self._pump)
         self.tasks.keep("connection", self._connect_for_ever)
@@ -200,8 +137,7 @@ class ChargePoint(Teller):
                 self._refused(error)
             else:
                 self._failures = 0
-                if self._passwords.worked():
-                    await self._write_passwords()
+                await self._worked()
                 try:
                     if await self._converse(socket):
                         continue
@@ -216,13 +152,20 @@ class ChargePoint(Teller):
 
     async def _open(self) -> ClientConnection:
         ping = self.bridge.charger.variables.number("OCPPCommCtrlr.WebSocketPingInterval")
-        return await opening(
-            self.endpoint.address,
-            versions=self.endpoint.versions,
-            headers=self._credentials.headers(),
-            tls=self.endpoint.tls(),
-            ping=ping or None,
-        )
+        endpoint = await asyncio.to_thread(self.dialing.choose)
+        tls = await asyncio.to_thread(endpoint.tls)
+        return await opening(endpoint.address, versions=endpoint.versions, headers=endpoint.headers(), tls=tls, ping=ping or None)
+
+    async def _worked(self) -> None:
+        """The CSMS has taken password and certificate: those before are not needed any more."""
+        cabinet = self.bridge.charger.safe.cabinet
+        if self._passwords.worked():
+            await self._write_passwords()
+        if self.dialing.worked() and cabinet is not None:
+            try:
+                await asyncio.to_thread(cabinet.worked)
+            except OSError as error:
+                LOG.warning("the certificate before cannot be put away: %s", error)
 
     async def _converse(self, socket: ClientConnection) -> bool:
         """Serve one connection to its end; True if the station itself wants to connect anew at once."""
@@ -232,7 +175,7 @@ class ChargePoint(Teller):
             return False
         version = cast(Version, socket.subprotocol)
         self.link = Link(socket, version, partial(self._asked, version), SUPPORTED, self._trace)
-        LOG.info("connected to %s, %s, security profile %d", self.endpoint.address, version, self._credentials.profile)
+        LOG.info("connected to %s, %s, security profile %d", self.endpoint.address, version, self.endpoint.profile)
         self.bridge.go_online(version, self.now())
         self.wake()
         try:
@@ -251,15 +194,12 @@ class ChargePoint(Teller):
         return resetting
 
     def _refused(self, error: Exception) -> None:
-        if isinstance(error, ssl.SSLCertVerificationError):
-            self.bridge.alarm("InvalidCsmsCertificate", error.verify_message, self.now())
-        elif isinstance(error, InvalidStatus):
-            self._passwords.refused(error.response.status_code)
-        elif isinstance(error, ssl.SSLError) and "VERSION" in (error.reason or ""):
-            self.bridge.alarm("InvalidTLSVersion", error.reason or "", self.now())
-        status = f" (HTTP {error.response.status_code})" if isinstance(error, InvalidStatus) else ""
-        self._failure = f"{reason_of(error)}{status}"
+        if (event := security_event(error)) is not None:
+            self.bridge.alarm(*event, self.now())
+        status = error.response.status_code if isinstance(error, InvalidStatus) else None
+        self._failure = reason_of(error) + (f" (HTTP {status})" if status is not None else "")
         LOG.warning("no connection to %s: %s", self.endpoint.address, self._failure)
+        self.dialing.failed(error, status)
 
     def _back_off(self, failures: int) -> float:
         """Wait doubled after each failure, up to a number of times, and a fresh random part each time."""
@@ -294,9 +234,10 @@ class ChargePoint(Teller):
 
     def _connect_anew(self) -> None:
         """Leave the CSMS and come back at once, where the bridge has got another certificate; what is being answered leaves first."""
-        why, self.bridge.charger.anew = self.bridge.charger.anew, ""
+        why, self.bridge.charger.safe.anew = self.bridge.charger.safe.anew, ""
         if why and self.link is not None:
             self._renewing = True
+            self.dialing.renew()
             self.tasks.start("connection anew", self.link.close(1000, why))
 
     async def _renewed(self, answer: Payload) -> Payload:
@@ -307,6 +248,7 @@ class ChargePoint(Teller):
             results = [one | refused(*named) if one["variable"]["name"] == PASSWORD[1] else one for one in answer["setVariableResult"]]
             return {"setVariableResult": results}
         LOG.info("the CSMS has set another password; the station connects anew with it")
+        self.dialing.password_set()
         self._tell_profile()
         if self.link is not None:
             self._renewing = True

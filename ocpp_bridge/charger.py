@@ -285,7 +285,6 @@ class Charger:
     staples: dict[bytes, bytes] = field(default_factory=dict)  # DER of a certificate -> DER of its OCSPResponse
     safe: Safe = field(default_factory=Safe)
     errands: list[Errand] = field(default_factory=list)  # for the shell
-    anew: str = ""  # why the shell shall connect anew, once its answers are sent
     numbers: int = 0
     skew: float = 0.0  # s that the clock of the CSMS is ahead of ours
 

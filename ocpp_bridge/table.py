@@ -19,6 +19,7 @@ from ocpp_bridge.blocks import (
     limits,
     local_authorization,
     metering,
+    networks,
     provisioning,
     remote,
     reservation,
@@ -53,6 +54,7 @@ BLOCKS: Final[tuple[Block, ...]] = (
     firmware.BLOCK,  # L
     diagnostics.BLOCK,  # N01
     display.BLOCK,  # O
+    networks.BLOCK,  # A, B
     extension.BLOCK,  # P
     der.BLOCK,  # R
 )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from secc.backend import Stay
+from secc.csms import Ocpp
 from secc.evse import EVSE_ID
 from secc.outlet import Outlet
 from secc.simulated import LIMITS, Physics
@@ -128,9 +129,7 @@ class Config:
     time_scale: float = 1.0
     grace: float = 15.0  # s; the session itself insists after 10 s, what is left is for the car's way out
     state: str | None = None  # folder in which paused sessions outlive the station; None: they do not
-    ocpp: str | None = None
-    ocpp_password_file: str | None = None  # None: V2G_OCPP_PASSWORD of the environment, if it is set
-    ocpp_fallback: typing.Literal["local", "hold", "zero", "free"] = "local"  # how a car goes on whose charging profile has run out
+    ocpp: Ocpp | None = None  # the CSMS that decides
     offer: Outlet = field(default_factory=Outlet)
     hardware: Hardware = field(default_factory=Hardware)
     site: SiteConfig = field(default_factory=SiteConfig)
@@ -163,8 +162,6 @@ class Config:
             )
         if self.cps is not None and self.ocpp is not None:
             raise ConfigError("cps and ocpp are both given; a CSMS passes requests for contracts on by itself: leave out cps")
-        if self.ocpp_password_file is not None and self.ocpp is None:
-            raise ConfigError("ocpp_password_file is given without ocpp, the address of the CSMS that asks for the password")
         for name, url, schemes in self._addresses():
             try:
                 demand_address(url, *schemes)
@@ -176,7 +173,6 @@ class Config:
     def _addresses(self) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         web = ("http", "https")
         given = (
-            ("ocpp", self.ocpp, ("ws", "wss")),
             ("responder", self.responder, web),
             ("cps.url", self.cps.url if self.cps else None, web),
         )

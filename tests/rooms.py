@@ -161,6 +161,7 @@ SHELLS = (  # files and folders that may touch clock, network and system
     "ocpp_bridge/upload.py",
     "ocpp_bridge/errands.py",
     "ocpp_bridge/keeping.py",
+    "ocpp_bridge/wire/endpoint.py",
     "ocpp_bridge/wire/link.py",
     "ocpp_bridge/wire/store.py",
     "pki/files.py",

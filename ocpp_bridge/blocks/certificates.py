@@ -24,10 +24,18 @@ def installation_wanted(charger: Charger, evse: Evse, want: CertificateInstallat
     payload["maximumContractCertificateChains"] = want.maximum_chains
     if want.prioritized_emaids:
         payload["prioritizedEMAIDs"] = [emaid[:255] for emaid in want.prioritized_emaids[:8]]
-    fits = len(text) <= EXI_MAXIMUM and charger.variables.yes("ISO15118Ctrlr.ContractCertificateInstallationEnabled")
-    if not fits or not charger.call("Get15118EVCertificate", payload, evse=evse.id, about=want, urgent=True):
-        why = "the CSMS cannot be asked for a contract: it is not there, or the request does not fit"
+    why = _no_installation(charger, text)
+    if not why and not charger.call("Get15118EVCertificate", payload, evse=evse.id, about=want, urgent=True):
+        why = "the CSMS, which has the contracts, is not there"
+    if why:
         charger.tell(evse, CertificateRefused(reason=why, about=want.number))
+
+
+def _no_installation(charger: Charger, text: str) -> str:
+    """Why a request for a contract, in base64, is not passed on; empty where it is."""
+    if not charger.variables.yes("ISO15118Ctrlr.ContractCertificateInstallationEnabled"):
+        return "the CSMS has switched contracts off (ISO15118Ctrlr.ContractCertificateInstallationEnabled)"
+    return f"the request has {len(text)} characters in base64, and OCPP carries {EXI_MAXIMUM}" if len(text) > EXI_MAXIMUM else ""
 
 
 def installation_answered(charger: Charger, evse: Evse, call: Call, response: Payload, now: float) -> None:
@@ -74,6 +82,8 @@ def status_answered(charger: Charger, call: Call, response: Payload, now: float)
             charger.staples[call.about] = base64.b64decode(response["ocspResult"], validate=True)
         except binascii.Error:
             charger.note("GetCertificateStatus: the ocspResult is not base64")
+    else:
+        charger.note(f"the CSMS has no OCSP response for {facts(read(call.about)).name}: {_said(response)}")
 
 
 BLOCK: Final = Block(

@@ -155,7 +155,7 @@ def _kept(charger: Charger, asked: Asked, nothing: Any, now: float) -> None:
     charger.safe.rests.pop(asked.type, None)
     charger.note(f"the CSMS has signed a new {asked.type}, {asked.name}; it is used from the next connection on")
     if asked.type == OWN:
-        charger.anew = "another certificate"
+        charger.safe.anew = "another certificate"
     look(charger, now)
 
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from ocpp_bridge.wire.schemas import Payload
 from ocpp_bridge.wire.times import epoch
+from pki.identifiers import formed, normalised
 
 CACHE_MAXIMUM: Final = 1000  # tokens, 2 kB each. Beyond it one that may not charge goes, else the one that was used longest ago
 LIST_MAXIMUM: Final = 5000  # tokens: a company with its guests, 10 MB with the longest of messages. A longer list is refused
@@ -16,9 +17,17 @@ ITEMS_MAXIMUM: Final = 250  # tokens in one SendLocalList: 0.5 MB, half of a fra
 BYTES_MAXIMUM: Final = 1 << 20  # octets of that message: what the link takes (`wire.link`), else it closes the connection
 KEPT: Final = ("idTokenInfo", "allowedEnergyTransfer", "tariff")  # of an AuthorizeResponse
 
+EMAID: Final = "emaid"
+BODY: Final = 14  # characters of an eMAID before its check digit
+
 
 def name_of(token: Payload) -> str:
-    """The text by which an idToken is known here: its type and its text in lower case."""
+    """The text by which an idToken is known here: its type and its text in lower case; an eMAID without separators and check digit.
+
+    Contracts, lists and CSMSs spell an eMAID with and without both, and mean the same account.
+    """
+    if token["type"].lower() == EMAID and formed(token["idToken"]):
+        return f"{EMAID}:{normalised(token['idToken'])[:BODY]}".lower()
     return f"{token['type']}:{token['idToken']}".lower()
 
 

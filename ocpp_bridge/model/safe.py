@@ -7,11 +7,13 @@ them, and tells the public half alone.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Final, Literal, Protocol
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from ocpp_bridge.model.networks import Networks
 from ocpp_bridge.wire.schemas import Payload
 from pki.certificate import directly_issued, facts, read, read_pem
 from pki.errors import CertificateError, Kind
@@ -96,6 +98,15 @@ class Cabinet(Protocol):
     def keep_chain(self, type_: Type, name: str, chain: Sequence[bytes]) -> None:
         """Put a chain to the key that was made for its type, in place of the one of that name."""
 
+    def credentials(self) -> tuple[tuple[Path, Path], ...]:
+        """Chain and key (PEM files) by which the CSMS may know the station, of those that it signed, the newest first."""
+
+    def roots(self) -> tuple[bytes, ...]:
+        """The CSMS roots (DER) that were installed."""
+
+    def worked(self) -> None:
+        """Forget the certificate for the CSMS before the newest, which has worked."""
+
     def keep_root(self, use: Use, certificate: bytes, instead: Iterable[bytes] = ()) -> None:
         """Keep a root (DER) for a use; those of `instead` go."""
 
@@ -127,11 +138,16 @@ class Safe:
 
     cabinet: Cabinet | None = None
     station_id: str = ""  # by which the CSMS knows the station
+    password: bool = False  # it has one for the CSMS
+    certified: bool = False  # it has a certificate for the CSMS by its configuration
+    system_roots: bool = False  # the CSMS is verified by the roots of the operating system
     holdings: Holdings = field(default_factory=Holdings)
     asked: dict[Type, Asked] = field(default_factory=dict)
     rests: dict[Type, float] = field(default_factory=dict)  # monotonic s until when a type is not asked for unbidden
     look_due: float | None = None  # monotonic s of the next look at what grows old
     installing: int = 0  # roots that are on their way to the disk
+    anew: str = ""  # why the shell shall connect anew, once its answers are sent
+    networks: Networks = field(default_factory=Networks)  # where the station connects by them
 
     def roots(self, use: Use) -> tuple[bytes, ...]:
         """The roots (DER) of a use."""

@@ -123,7 +123,6 @@ STATION: Final[tuple[Row, ...]] = (
     Row("OCPPCommCtrlr", "RetryBackOffRandomRange", "2", NUMBER, r"[0-9]{1,5}", unit="s", required="B01"),
     Row("OCPPCommCtrlr", "RetryBackOffRepeatTimes", "5", NUMBER, r"[0-9]{1,2}", required="B01"),
     Row("OCPPCommCtrlr", "OfflineThreshold", "60", NUMBER, WHOLE, unit="s", required="B04"),
-    Row("OCPPCommCtrlr", "NetworkConfigurationPriority", "1", ORDERED, required="B10"),
     Row("OCPPCommCtrlr", "FileTransferProtocols", "", LIST, required="N01"),
     *(
         Row("DeviceDataCtrlr", limit, most, NUMBER, instance=action, required="B05, B06, B08")
@@ -138,7 +137,6 @@ STATION: Final[tuple[Row, ...]] = (
     Row("ClockCtrlr", "DateTime", "", TIME, required="B01"),
     Row("SecurityCtrlr", "BasicAuthPassword", "", "string", r"[\x20-\x7e]{16,64}", secret=True, required="A01"),
     Row("SecurityCtrlr", "Identity", ""),
-    Row("SecurityCtrlr", "SecurityProfile", "1", NUMBER, required="A05"),
     Row("CustomizationCtrlr", "CustomImplementationEnabled", "false", FLAG, instance="v2gkit"),
     Row("ChargingStation", "Available", "true", FLAG),
     Row("ChargingStation", "AvailabilityState", "Available", OPTION, required="G03"),

@@ -37,7 +37,8 @@ class Passwords:
     """
 
     def __init__(self, station: str, given: str | None, file: Path | None, *, by_certificate: bool = False) -> None:
-        self._station, self._given, self._file, self._by_certificate = station, given, file, by_certificate
+        self._station, self._given, self._file = station, given, file
+        self.by_certificate = by_certificate  # the station shows a certificate at present
         self._set: tuple[str, ...] = ()  # by the CSMS, the newest first
         self._at = 0
         self.changed = False  # the newest is not in the file yet
@@ -57,7 +58,7 @@ class Passwords:
 
     def objection(self, value: str) -> tuple[str, str] | None:
         """The reason code and the words by which a CSMS is refused a new password; None, and it is taken, where it can be kept."""
-        if self._by_certificate:
+        if self.by_certificate:
             return "UnsupportedParam", "the station shows its certificate here, no password"
         if self._file is None:
             return "OutOfStorage", "the station has no state folder: a new password would be lost with its next restart"

@@ -54,7 +54,7 @@ def test_the_certificate_for_the_csms_bears_the_stations_id_and_makes_it_connect
     assert request.subject.rfc4514_string() == "O=v2gkit,CN=CS-1"
     assert isinstance(request.public_key(), ec.EllipticCurvePublicKey)
     assert played.signed(ca.sign(played.asked["csr"])) == {"status": "Accepted"}
-    assert played.charger.anew
+    assert played.charger.safe.anew
     [(chain, key)] = played.charger.safe.cabinet.credentials()
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
     assert x509.load_pem_x509_certificate(chain.read_bytes()).public_key() == request.public_key()
@@ -152,7 +152,7 @@ def test_a_certificate_is_renewed_before_it_ends_and_only_then(tmp_path):
 def test_a_request_outlives_the_process_with_its_key(tmp_path):
     played = triggered(Certified(tmp_path).boot())
     chain, kept = played.sign(), dict(played.charger.kept)
-    assert list(kept) == ["sign/V2G20Certificate"]
+    assert "sign/V2G20Certificate" in kept
     again = Certified(tmp_path / "other").restarted()
     again.folder = tmp_path
     again.restarted()

@@ -162,3 +162,29 @@ def test_what_is_commented_out_is_known_as_well() -> None:
         'tls = false\nport = 0\n[[outlet]]\niface = "eth1"\noffer = { services = ["AC"] }\nhardware = { driver = "mycharger:Charger" }\n'
     )
     assert parse(commented).outlets()[0].hardware == config.Hardware("mycharger:Charger")
+
+
+def test_the_table_of_the_csms_in_the_documentation_names_every_key_and_no_other() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "ocpp.md").read_text().partition("```toml\n")[2].partition("```")[0]
+    assert set(re.findall(r"^#?(\w+) = ", text, re.MULTILINE)) == {f.name for f in fields(config.Ocpp)}
+    read = parse("tls = false\n" + text).ocpp
+    assert read is not None
+    assert (read.station_id, read.security_profile, read.trust) == ("CS-1", 3, "csms-root.pem")
+    assert parse("tls = false\nocpp = 'ws://x/'", ocpp={"station_id": "CS-2"}).ocpp == config.Ocpp("ws://x/", "CS-2")
+
+
+OCPP_WRONG = [
+    ("security_profile = 3", ":3: [ocpp] security_profile 3 needs the station's certificate; give certificate and key"),
+    ("certificate = 'c.pem'", ":3: [ocpp] certificate is given without key"),
+    ("station_id = 'a:b'", ":3: [ocpp] station_id is 'a:b'"),
+    ("security_profile = 1", ":3: [ocpp] security_profile is 1 and url is wss://"),
+    ("versions = []", ":3: [ocpp] versions is empty"),
+    ("trusted = 'x'", ":3: unknown key ocpp.trusted; did you mean ocpp.trust"),
+]
+
+
+@pytest.mark.parametrize(("text", "said"), OCPP_WRONG)
+def test_what_is_wrong_with_the_csms_is_said_with_file_and_line(text: str, said: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        parse(f"tls = false\n[ocpp]\n{text}\nurl = 'wss://x/'\n", Path("station.toml"))
+    assert str(refused.value).startswith(f"station.toml{said}")

@@ -199,11 +199,11 @@ def test_credentials_in_an_address_are_refused_and_never_printed(arguments, stor
 
 
 def test_the_same_in_a_file():
-    with pytest.raises(ConfigError, match=r"ocpp: .*holds credentials") as refused:
+    with pytest.raises(ConfigError, match=r"url: .*holds credentials") as refused:
         parse(f"tls = false\nocpp = 'ws://me:{SECRET}@host/'")
     assert SECRET not in str(refused.value)
-    with pytest.raises(ConfigError, match="without ocpp"):
-        parse("tls = false\nocpp_password_file = 'x'")
+    with pytest.raises(ConfigError, match="url"):
+        parse("tls = false\n[ocpp]\npassword_file = 'x'")
 
 
 def test_an_answer_that_sends_the_password_elsewhere_is_not_obeyed():

@@ -68,9 +68,20 @@ def read_over(base: T, text: str, file: Path | None = None) -> T:
 def _read(cls: type[T], base: T | None, text: str, file: Path | None, flags: dict[str, Any]) -> T:
     given = table(text, file)
     try:
-        return _filled(cls, base, _merged(given, flags), ())
+        return _filled(cls, base, _merged(_long(cls, given), _long(cls, flags)), ())
     except ConfigError as error:
         raise ConfigError(f"{_where(text, error.place, file)}{error}", error.place) from None
+
+
+def _long(cls: type, table: dict[str, Any]) -> dict[str, Any]:
+    """A table in which a bare value stands for a whole table where the class of that says which of its keys it means (`SHORT`)."""
+    hints = typing.get_type_hints(cls)
+
+    def key_of(name: str) -> str | None:
+        kinds = [hints.get(name), *typing.get_args(hints.get(name))]
+        return next((kind.SHORT for kind in kinds if hasattr(kind, "SHORT")), None)
+
+    return {name: {key: value} if isinstance(value, str) and (key := key_of(name)) else value for name, value in table.items()}
 
 
 def table(text: str, file: Path | None = None) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from v2g.legible import legible
 from v2g.services import SERVICES
 from v2g.session.endpoint import Ended
 from v2g.session.link import Observe, Unreachable
-from v2g.settings.strict import ConfigError, table, text_of
+from v2g.settings.strict import ConfigError, line_of, table, text_of
 from v2gkit.cli import leave, live, log, scraped
 from v2gkit.cli import screen as screens
 from v2gkit.cli.clock import add_clock_options, clock_of, judging_at
@@ -108,7 +108,17 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def _csms_options(parser: argparse.ArgumentParser) -> None:
     csms = parser.add_argument_group("CSMS")
-    csms.add_argument("--ocpp", metavar="URL", help="WebSocket address of a CSMS; the station id is the EVSE id")
+    csms.add_argument("--ocpp", metavar="URL", help="WebSocket address of a CSMS; wss:// is TLS")
+    csms.add_argument("--ocpp-station-id", metavar="ID", help="who the station is to it (default: the EVSE id)")
+    csms.add_argument("--ocpp-trust", metavar="FILE", help="roots by which the CSMS is verified, PEM (default: the operating system's)")
+    csms.add_argument("--ocpp-certificate", metavar="FILE", help="the station's chain for security profile 3, PEM")
+    csms.add_argument("--ocpp-key", metavar="FILE", help="its key, PEM")
+    csms.add_argument(
+        "--ocpp-security-profile", type=int, choices=(1, 2, 3), help="the least that is good enough (default: what is given makes it)"
+    )
+    csms.add_argument(
+        "--ocpp-versions", type=names_among(("ocpp2.1", "ocpp2.0.1")), metavar="A,B", help="of ocpp2.1, ocpp2.0.1, in this order"
+    )
     csms.add_argument(
         "--ocpp-fallback",
         choices=("local", "hold", "zero", "free"),
@@ -144,16 +154,32 @@ def configured(options: argparse.Namespace) -> Config:
     """The configuration from the file, overruled by the flags. Raises ConfigError."""
     text = text_of(options.config) if options.config else ""
     named: tuple[str, ...] = ("host", "port", "iface", "slac", "tls", "pki", "responder", "profile")
-    named += ("ocpp", "ocpp_fallback", "ocpp_password_file", "time_scale", "grace", "state")
+    named += ("time_scale", "grace", "state")
     flags: dict[str, Any] = {name: getattr(options, name) for name in named}
     offer = {"services": options.services, "controls": options.control, "authorizations": options.auth}
     offer["certificate_installation"] = options.installation
     site = {"prices": options.prices, "import_limit": options.import_limit, "export_limit": options.export_limit}
-    nested = {"offer": offer, "site": site, "eim": {"rule": options.eim}, "cps": {"url": options.cps}}
+    names = ("station_id", "password_file", "trust", "certificate", "key", "security_profile", "versions", "fallback")
+    ocpp = {"url": options.ocpp, **{name: getattr(options, f"ocpp_{name}") for name in names}}
+    nested = {"ocpp": ocpp, "offer": offer, "site": site, "eim": {"rule": options.eim}, "cps": {"url": options.cps}}
     given = {name: value for name, value in flags.items() if value is not None}
     given |= {name: said for name, table in nested.items() if (said := {k: v for k, v in table.items() if v is not None})}
     config = parse(text, options.config, **given)
+    if config.ocpp is not None:
+        _demand_files(config, text, options.config)
     return taking_contracts(config, table(text, options.config)) if config.pki and not options.auth else config
+
+
+def _demand_files(config: Config, text: str, file: Path | None) -> None:
+    """Raise ConfigError, with file and line, for a file of [ocpp] that cannot be used."""
+    from v2gkit.station.csms import endpoint_of  # it wants a library that not everybody has
+
+    assert config.ocpp is not None
+    try:
+        endpoint_of(config.ocpp, config.outlets()[0].evse_id)
+    except ConfigError as error:
+        line = line_of(text, error.place) if file is not None and len(error.place) > 1 else None
+        raise ConfigError(f"{file}:{line}: {error}" if line else str(error), error.place) from None
 
 
 async def served(config: Config, options: argparse.Namespace) -> Ended | None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import secrets
+import ssl
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,10 @@ from ocpp_bridge.bridge import Bridge
 from ocpp_bridge.cabinet import FileCabinet
 from ocpp_bridge.charge_point import ChargePoint, Endpoint
 from ocpp_bridge.charger import Charger, Evse
+from pki.errors import StoreError
+from pki.pem import read_chain
 from secc.config import Config, OutletConfig, limits_of
+from secc.csms import Ocpp
 from secc.station import Backend
 from v2g.energy.site import Site
 from v2g.session.clock import Clock
@@ -52,20 +56,21 @@ async def csms_backends(
     }
     roots = tuple(root.public_bytes(Encoding.DER) for root in store.anchors.mo) if store is not None else ()
     owner = {"idToken": "OWNER", "type": "Local"} if config.eim.rule == "accept" else None  # asked of the CSMS for a car without contract
-    try:
-        secret = password(None, Path(config.ocpp_password_file) if config.ocpp_password_file else None, "V2G_OCPP_PASSWORD")
-        endpoint = Endpoint(str(config.ocpp), outlets[0].evse_id, secret)
-    except ValueError as error:
-        raise ConfigError(f"ocpp: {error}") from None
-    charger = Charger(clock, secrets.token_bytes, evses, site=site, roots=roots, owner=owner, fallback=config.ocpp_fallback)
-    folders = (Path(each) if each else None for each in (config.pki, config.state))
-    charger.safe.cabinet, charger.safe.station_id = FileCabinet(*folders, tls=endpoint.secure), endpoint.station_id
+    assert config.ocpp is not None
+    endpoint = endpoint_of(config.ocpp, outlets[0].evse_id)
+    charger = Charger(clock, secrets.token_bytes, evses, site=site, roots=roots, owner=owner, fallback=config.ocpp.fallback)
+    pki, state = (Path(each) if each else None for each in (config.pki, config.state))
+    charger.safe.cabinet = FileCabinet(pki, state, endpoint.trust, tls=True)
+    charger.safe.networks.downgrade = config.ocpp.allow_downgrade
     charger.der.codes = config.der or charger.der.codes
     if clock.scale != 1:
         charger.variables["ClockCtrlr.TimeSource"] = "RealTimeClock"  # where time runs faster, an answer's way of 10 ms is a minute
     heard = frames({number: each.evse_id for number, each in enumerate(outlets, 1)}) if frames is not None else None
     passwords, kept = (Path(config.state) / name if config.state else None for name in (PASSWORDS, STORE))
-    charge_point = ChargePoint(endpoint, Bridge(charger), say=fell, trace=heard, passwords=passwords, store=kept)
+    bridge = Bridge(charger)
+    charger.variables["SecurityCtrlr.AllowSecurityProfileDowngrade"] = str(config.ocpp.allow_downgrade).lower()
+    charger.variables["SecurityCtrlr.AdditionalRootCertificateCheck"] = str(config.ocpp.additional_root_check).lower()
+    charge_point = ChargePoint(endpoint, bridge, say=fell, trace=heard, passwords=passwords, store=kept)
     await charge_point.open()
     async with Tasks("v2g.ocpp", fell) as tasks:
         if accounts is not None:
@@ -79,6 +84,44 @@ async def csms_backends(
             yield [charge_point.outlet(number) for number in evses]
         finally:
             await said(charge_point)
+
+
+def endpoint_of(ocpp: Ocpp, evse_id: str) -> Endpoint:
+    """The endpoint that the station's file describes. ConfigError, with the key in `place`, for a file that cannot be used."""
+    trust, certificate, key = (Path(each) if each else None for each in (ocpp.trust, ocpp.certificate, ocpp.key))
+    if trust is not None:
+        try:
+            read_chain(trust)
+        except StoreError as error:
+            raise ConfigError(f"ocpp.trust: {error}", ("ocpp", "trust")) from None
+    if certificate is not None:
+        _demand_pair(certificate, key)
+    try:
+        secret = password(None, Path(ocpp.password_file) if ocpp.password_file else None, "V2G_OCPP_PASSWORD")
+    except ValueError as error:
+        raise ConfigError(f"ocpp.password_file: {error}", ("ocpp", "password_file")) from None
+    if ocpp.security_profile in (1, 2) and secret is None:
+        cure = "give password_file, or set V2G_OCPP_PASSWORD"
+        raise ConfigError(f"ocpp.security_profile {ocpp.security_profile} needs a password; {cure}", ("ocpp", "security_profile"))
+    try:
+        return Endpoint(ocpp.url, ocpp.station_id or evse_id, secret, trust, certificate, key, ocpp.versions)
+    except ValueError as error:
+        raise ConfigError(f"ocpp: {error}", ("ocpp",)) from None
+
+
+def _demand_pair(certificate: Path, key: Path | None) -> None:
+    """Raise ConfigError unless a TLS library takes the certificate with the key."""
+    try:
+        read_chain(certificate)
+    except StoreError as error:
+        raise ConfigError(f"ocpp.certificate: {error}", ("ocpp", "certificate")) from None
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(certificate, key, password="")
+    except ssl.SSLError as error:
+        why = f"{key} is not the key of the first certificate in {certificate} ({error.reason or 'not readable, or encrypted'})"
+        raise ConfigError(f"ocpp.key: {why}; give that key as PEM, unencrypted", ("ocpp", "key")) from None
+    except OSError as error:
+        raise ConfigError(f"ocpp.key: {key} cannot be read: {error.strerror}; give the key as a PEM file", ("ocpp", "key")) from None
 
 
 async def said(charge_point: ChargePoint) -> None:
