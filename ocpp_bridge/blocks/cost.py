@@ -136,7 +136,9 @@ def _tick(charger: Charger, now: float) -> None:
             charger.keep(f"account/{evse.id}", None)
             continue
         interval = charger.variables.number("TariffCostCtrlr.Interval[Cost]")
-        if interval and evse.account.due is not None and now >= evse.account.due:
+        if evse.account.due is None:  # it comes from before a restart
+            evse.account.due = now + interval
+        if interval and now >= evse.account.due:
             evse.account.due = now + interval
             transactions.update(charger, evse, "RunningCost", now)
         else:

@@ -3,6 +3,7 @@
 import pytest
 
 from ocpp_bridge.blocks.cost import TARIFFS_MAXIMUM
+from ocpp_bridge.model.account import Account
 from ocpp_bridge.wire.times import timestamp
 from secc.station import (
     AuthorizationRefused,
@@ -261,6 +262,8 @@ def test_an_account_that_a_kill_has_cut_off_is_not_that_of_the_next_car():
     arrive(q)
     assert q.charger.evses[1].account.transaction == q.tx
     assert q.charger.evses[1].account.tariff == SIMPLE
+    q.run(120.0)
+    assert [trigger for trigger, _ in costs(q)] == ["RunningCost"] * 2
 
 
 def test_tariffs_and_the_open_account_survive_a_kill():
@@ -271,4 +274,12 @@ def test_tariffs_and_the_open_account_survive_a_kill():
     before = p.charger.evses[1].account
     q = reborn(p)
     assert q.charger.tariffs == {1: [SIMPLE]}
+    assert q.charger.evses[1].account.due is None
     assert q.charger.evses[1].account.details(whole=True) == before.details(whole=True)
+
+
+def test_running_cost_is_told_again_after_a_restart():
+    p = charging()
+    p.charger.evses[1].account = Account.of(p.charger.evses[1].account.saved())
+    p.run(130.0)
+    assert [trigger for trigger, _ in costs(p)] == ["RunningCost"] * 2
