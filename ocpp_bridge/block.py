@@ -1,6 +1,7 @@
 """What a functional block of OCPP is to the bridge: a set of tables. `ocpp_bridge.table` lists the blocks; none knows another's tables.
 
 requests   what the CSMS may call, by action          answers, failures   what becomes of our own calls, by action
+triggers   what TriggerMessage may ask of it, by kind: sends the message (`solicited`) and returns the result
 due, tick  the block's timers                         save, restore       what it keeps over a restart of the process
 variables  rows of the device model, declared where they are read            changed   told of each that the CSMS has set
 
@@ -22,6 +23,9 @@ from ocpp_bridge.wire.schemas import Payload
 
 Request = Callable[[Charger, Payload, float], Payload]  # (charger, payload, monotonic s) -> the result; may raise rpc.Refusal, ValueError
 Answer = Callable[[Charger, Call, Payload, float], None]  # (charger, our call, its result, monotonic s)
+Trigger = Callable[
+    [Charger, list[Evse], float], Payload
+]  # (charger, the EVSEs that are meant, monotonic s) -> the result of TriggerMessage
 Failure = Callable[[Charger, Call, str, float], None]  # (charger, our call, OCPP's code or Timeout or ConnectionLost, monotonic s)
 
 
@@ -56,6 +60,7 @@ class Block:
     requests: Mapping[str, Request] = field(default_factory=dict)
     answers: Mapping[str, Answer] = field(default_factory=dict)
     failures: Mapping[str, Failure] = field(default_factory=dict)
+    triggers: Mapping[str, Trigger] = field(default_factory=dict)  # by MessageTrigger, or by customTrigger
     due: Callable[[Charger], float | None] = _never
     tick: Callable[[Charger, float], None] = _idle
     save: Callable[[Charger, float], None] = _stateless  # (charger, monotonic s): keeps what has changed since, before anything is said

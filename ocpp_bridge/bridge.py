@@ -13,15 +13,16 @@ from dataclasses import replace
 from typing import Any, Final
 
 from ocpp_bridge import table
-from ocpp_bridge.blocks import authorization, certificates, diagnostics, resumption, security, transactions
+from ocpp_bridge.blocks import arrivals, authorization, availability, certificates, diagnostics, resets, security, transactions
 from ocpp_bridge.blocks.availability import tell_status
 from ocpp_bridge.charger import Charger, Evse, PlanWanted
 from ocpp_bridge.model import reasons
+from ocpp_bridge.model.connected_ev import tell_power
 from ocpp_bridge.model.errand import Errand
 from ocpp_bridge.model.measurands import Sample
 from ocpp_bridge.neighbourhood import Neighbourhood
 from ocpp_bridge.smart import charging, steering
-from ocpp_bridge.wants import WANTS, note_car, stop_power
+from ocpp_bridge.wants import WANTS, stop_power
 from ocpp_bridge.wire.outbox import Batch, Call
 from ocpp_bridge.wire.schemas import Payload, Version
 from ocpp_bridge.wire.times import epoch
@@ -57,30 +58,22 @@ class Bridge(Neighbourhood):
 
     def plug_in(self, evse: int, now: float) -> None:
         """Note that a cable was plugged in at an EVSE."""
-        note_car(self.charger, self._evse(evse), "CablePluggedIn", now)
+        arrivals.note_cable(self.charger, self._evse(evse), now)
 
     def unplug(self, evse: int, now: float) -> None:
         """Note that the cable is out: session and transaction are over."""
-        place = self._evse(evse)
-        place.session = None
-        resumption.give_up(self.charger, place, now)
-        everything = ("EVConnected", "Authorized", "PowerPathClosed", "EnergyTransfer", "DataSigned")
-        transactions.end(self.charger, place, everything, "EVDeparted", "EVDisconnected", now, "Idle")
-        tell_status(self.charger, place, place.resting, now)
-        self.charger.variables.empty("ConnectedEV", evse)
+        arrivals.note_departure(self.charger, self._evse(evse), now)
 
     def out_of_service(self, evse: int, reason: str, now: float) -> None:
         """Note why the outlet serves nobody, empty: it serves again. The CSMS is told (Faulted) at once, whether a car is there or not."""
-        place = self._evse(evse)
-        place.faulted = reason
-        free = place.session is None and place.transaction is None
-        tell_status(self.charger, place, place.resting if reason or free else "Occupied", now)
+        availability.fault(self.charger, self._evse(evse), reason, now)
 
     def end_session(
         self, evse: int, now: float, *, how: str = "Terminate", well: bool = True, reason: str | None = None, requirement: str | None = None
     ) -> None:
         """Note how the session at an EVSE ended. After a pause the transaction goes on, else its authorization ends with it."""
         place = self._evse(evse)
+        self.charger.variables["ISO15118Ctrlr", "Active", "", evse] = "false"
         if place.session is None:  # the cable was out before: the transaction is over, its reason is still to be said
             if not well:
                 reasons.problem(self.charger, place, how, reason or how, requirement, now)
@@ -117,11 +110,13 @@ class Bridge(Neighbourhood):
         """
         place = self._evse(evse)
         place.sample = replace(place.sample, reading=reading, power=power, voltage=voltage, **{"current": None, "phases": ()} | more)
+        if power is not None:
+            tell_power(self.charger.variables, evse, power)
         return place.transaction is not None and not place.transaction.metered
 
     def admit(self, evse: int, now: float) -> None:
         """Note that the outlet itself let the car charge: the transaction gets a token of type NoAuthorization."""
-        transactions.begin(self.charger, self._evse(evse), ("Authorized",), "Authorized", now, token=authorization.NOBODY)
+        arrivals.admit(self.charger, self._evse(evse), now)
 
     def take_limits(self, evse: int, limits: Limits, now: float) -> None:
         """Take limits of the hardware, which its session was told as well; it is told the limits under the present profiles."""
@@ -266,6 +261,11 @@ class Bridge(Neighbourhood):
         plans, self.charger.plans = self.charger.plans, []
         return plans
 
+    def sends(self) -> list[tuple[str, Payload]]:
+        """Take the messages that nobody answers (SEND): (action, payload)."""
+        sends, self.charger.sends = self.charger.sends, []
+        return sends
+
     def rests_on(self, now: float) -> int:
         """The number up to which everything must be on the disk before anything may be said about the present."""
         self._save(now)
@@ -301,14 +301,12 @@ class Bridge(Neighbourhood):
     @property
     def resetting(self) -> bool:
         """Whether the CSMS asked for a reset, and no transaction is left that it would cut off."""
-        return bool(self.charger.reset) and not any(evse.transaction for evse in self.charger.evses.values())
+        return resets.ready(self.charger)
 
     def restart(self, now: float) -> None:
         """Note that the reset is done: BootNotification is sent anew."""
-        self.charger.reset = ""
+        resets.begin_anew(self.charger, now)
         self.alarm("ResetOrReboot", "the CSMS has asked for it", now)
-        self.charger.boot.status, self.charger.boot.reason, self.charger.boot.due = "", "RemoteReset", now
-        self.charger.variables.written += self.charger.variables.restart()
         table.settle(self.charger, now)
 
     # --- inside ---
@@ -339,6 +337,7 @@ class Bridge(Neighbourhood):
         if response["interval"] > 0:
             charger.variables["OCPPCommCtrlr.HeartbeatInterval"] = str(response["interval"])
         self._set_clock(call, response, now)
+        charger.keep("reset/reason", None)
         for evse in charger.evses.values():
             evse.told = ""  # a station that has booted tells how all of it is
         self._accepted(now, charger.offline(now))
@@ -359,6 +358,7 @@ class Bridge(Neighbourhood):
     def _accepted(self, now: float, away: float) -> None:
         """The station may speak: what was kept goes first, then how things stand."""
         self._arm_heartbeat(now)
+        resets.resumed(self.charger, now)
         for evse in self.charger.evses.values():
             threshold = self.charger.variables.number("OCPPCommCtrlr.OfflineThreshold")
             if evse.told != evse.status or away > threshold:  # [B04]

@@ -6,6 +6,7 @@ await charge_point.run()                  # until cancelled
 """
 
 import asyncio
+import contextlib
 import secrets
 import time
 from collections.abc import Callable
@@ -35,7 +36,7 @@ from ocpp_bridge.wire.link import CallFailed, Link, Trace
 from ocpp_bridge.wire.opening import opening, reason_of
 from ocpp_bridge.wire.outbox import UNSAYABLE, Call
 from ocpp_bridge.wire.passwords import Passwords
-from ocpp_bridge.wire.schemas import SENDS, Payload, PayloadFault, Version
+from ocpp_bridge.wire.schemas import Payload, PayloadFault, Version
 from v2g.energy.offer import Offer
 from v2g.energy.plan import Plan
 from v2g.legible import logger
@@ -185,13 +186,10 @@ class ChargePoint(Teller):
             self.link = None
             self.bridge.go_offline(self.now())
             self.wake()
-        again, self._renewing = self._renewing, False
-        return self._reset() or again
-
-    def _reset(self) -> bool:
-        if resetting := self.bridge.resetting:
+        again, self._renewing = self._renewing or self.bridge.resetting, False
+        if self.bridge.resetting:
             self.bridge.restart(self.now())
-        return resetting
+        return again
 
     def _refused(self, error: Exception) -> None:
         if (event := security_event(error)) is not None:
@@ -270,11 +268,9 @@ class ChargePoint(Teller):
             self.bridge.tick(self.now())
             self._carry()
             deadline = self.bridge.deadline()
-            try:
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(None if deadline is None else max(deadline - self.now(), 0.0)):
                     await self._changed.wait()
-            except TimeoutError:
-                pass
 
     def _carry(self) -> None:
         self._keeping.take()
@@ -288,6 +284,8 @@ class ChargePoint(Teller):
             self._outlets[evse].tell(fact)
         for call in self.bridge.calls(self.now()):
             self._call(call)
+        if self.link is not None:
+            self.link.tell(self.bridge.sends())
         for note in self.bridge.notes():
             LOG.info("%s", note)
         if self.link is not None and self.bridge.resetting:
@@ -300,11 +298,6 @@ class ChargePoint(Teller):
         limit = self.bridge.charger.variables.number("OCPPCommCtrlr.MessageTimeout[Default]")
         try:
             payload = dialects.written(self.link.version, call.action, "Request", call.payload)
-            if call.action in SENDS:  # nobody answers it
-                self.link.send(call.action, payload)
-                self.bridge.take_result(call, {}, self.now())
-                self.wake()
-                return
             self.link.call(call.action, payload, limit).add_done_callback(partial(self._settled, self.link.version, call))
         except PayloadFault as fault:
             LOG.error("not sent: %s", fault)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from ocpp_bridge.model.account import Account
+from ocpp_bridge.model.boot import Boot
 from ocpp_bridge.model.der import CarInverter, Controls
 from ocpp_bridge.model.device_model import DeviceModel
 from ocpp_bridge.model.display import Messages
@@ -19,8 +20,10 @@ from ocpp_bridge.model.known_tokens import AuthorizationCache, LocalList
 from ocpp_bridge.model.log_upload import Logs
 from ocpp_bridge.model.mapping import transfers
 from ocpp_bridge.model.measurands import ByClock, Metering, Sample
+from ocpp_bridge.model.monitors import Monitors
 from ocpp_bridge.model.reservations import Reservations
 from ocpp_bridge.model.safe import Safe
+from ocpp_bridge.model.streams import Stream
 from ocpp_bridge.model.transaction_limit import TransactionLimit
 from ocpp_bridge.smart.feeds import BAND, LIVE, Band, Feeds, Limit
 from ocpp_bridge.smart.periods import MODES, Composite, Fallback, Outlet, Period, RanOut
@@ -101,7 +104,7 @@ class Session:
     evccid: str = ""
     authorization: AuthorizationWanted | None = None  # waiting for a verdict
     installation: CertificateInstallationWanted | None = None  # the last request for a contract
-    remote: bool = False  # a RequestStartTransaction let it charge
+    remote: int | None = None  # remoteStartId of the RequestStartTransaction that let it charge
     held: tuple[float, Payload] | None = None  # until when (monotonic s) a token waits for the CSMS to come back
     token: Payload | None = None  # idToken it was authorized with
     tariff: Payload | None = None  # of its driver, as the CSMS said with the token
@@ -164,7 +167,11 @@ class Evse:
     next_edge: float | None = None  # epoch s, when the composite may say something else
     profiles_due: float | None = None  # monotonic s, when profiles that have changed take effect
     profiles_applied: float = -math.inf  # monotonic s, when they last did
-    operative: bool = True
+    operative: bool = True  # whether the CSMS lets it serve cars
+    retiring: bool = False  # it is to serve none once its transaction is over
+    unwelcome: bool = False  # a cable was plugged in while nobody was served
+    plugged: bool = False  # a cable is in, as the hardware tells
+    reset: str = ""  # type of the Reset of this EVSE that waits for the end of its transaction
     v2x: bool = True  # V2XChargingCtrlr.Enabled: whether any car may discharge here
     faulted: str = ""  # why the outlet serves nobody
     shown: tuple[Payload, ...] = ()  # MessageInfoType, what its display says now, in turn
@@ -231,16 +238,6 @@ class PlanWanted:
 
 
 @dataclass(slots=True)
-class Boot:
-    """The state of the station's registration at its CSMS."""
-
-    status: Literal["", "Pending", "Accepted", "Rejected"] = ""
-    reason: str = "PowerUp"
-    due: float | None = 0.0  # monotonic s of the next BootNotification
-    heartbeat_due: float | None = None
-
-
-@dataclass(slots=True)
 class Charger:
     """The state of the whole station. `entropy(n)` gives n random octets."""
 
@@ -279,7 +276,13 @@ class Charger:
     facts: list[tuple[int, Fact]] = field(default_factory=list)
     plans: list[PlanWanted] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    reset: str = ""  # Immediate or OnIdle, once the CSMS asked for it
+    monitors: Monitors = field(default_factory=Monitors)
+    streams: dict[int, Stream] = field(default_factory=dict)  # by monitor
+    sends: list[tuple[str, Payload]] = field(default_factory=list)  # messages that nobody answers (SEND): action, payload
+    reset: str = ""  # its type, once the CSMS asked for it
+    resuming: bool = False  # transactions went on through a reset, and the CSMS is to be told
+    triggers: dict[str, Any] = field(default_factory=dict)  # what TriggerMessage may ask for, by kind
+    unlock: Callable[[int], None] | None = None  # unlocks the connector of an EVSE; may take seconds; OSError says why it did not
     kept: dict[str, Any] = field(default_factory=dict)  # JSON by name, such as "profile/7": what outlives the process
     changed: dict[str, Any] = field(default_factory=dict)  # what of it the store does not have yet; None: forgotten
     staples: dict[bytes, bytes] = field(default_factory=dict)  # DER of a certificate -> DER of its OCSPResponse
@@ -295,12 +298,6 @@ class Charger:
             for name, value in (
                 ("V2XChargingCtrlr.SupportedEnergyTransferModes", modes),
                 ("V2XChargingCtrlr.SupportedOperationModes", ",".join(mode for mode in MODES if mode not in LIVE)),
-                ("V2XChargingCtrlr.Available", "true" if evse.gives_back else "false"),
-                ("EVSE.ISO15118EvseId", evse.evse_id),
-                ("Connector.ConnectorType", evse.connector_type),
-                ("EVSE.SupplyPhases", str(evse.limits.phases)),
-                ("EVSE.Power", f"{evse.limits.charge_power:.0f}"),
-                ("EVSE.DischargePower", f"{evse.limits.discharge_power:.0f}" if evse.gives_back else "0"),
             ):
                 self.variables[DeviceModel.key(name, evse.id)] = value
         if all(evse.in_watts for evse in self.evses.values()):

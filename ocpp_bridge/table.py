@@ -5,6 +5,7 @@ from typing import Final, TypeVar
 
 from ocpp_bridge.block import Answer, Block, Failure, Request
 from ocpp_bridge.blocks import (
+    arrivals,
     authorization,
     availability,
     certificates,
@@ -19,12 +20,15 @@ from ocpp_bridge.blocks import (
     limits,
     local_authorization,
     metering,
+    monitoring,
     networks,
     provisioning,
     remote,
     reservation,
+    resets,
     resumption,
     signing,
+    streams,
     transactions,
 )
 from ocpp_bridge.charger import Charger
@@ -34,6 +38,7 @@ from ocpp_bridge.wire.schemas import Payload
 
 BLOCKS: Final[tuple[Block, ...]] = (
     provisioning.BLOCK,  # B
+    resets.BLOCK,  # B
     authorization.BLOCK,  # C
     local_authorization.CACHE,  # C10 to C12
     local_authorization.BLOCK,  # D
@@ -41,6 +46,7 @@ BLOCKS: Final[tuple[Block, ...]] = (
     resumption.BLOCK,  # E, over a restart: before the profiles, which last no longer than it
     remote.BLOCK,  # F
     availability.BLOCK,  # G
+    arrivals.BLOCK,  # G
     reservation.BLOCK,  # H
     cost.BLOCK,  # I
     cost.ACCOUNTS,
@@ -55,6 +61,8 @@ BLOCKS: Final[tuple[Block, ...]] = (
     diagnostics.BLOCK,  # N01
     display.BLOCK,  # O
     networks.BLOCK,  # A, B
+    monitoring.BLOCK,  # N
+    streams.BLOCK,  # N
     extension.BLOCK,  # P
     der.BLOCK,  # R
 )
@@ -92,6 +100,7 @@ def declare(charger: Charger) -> None:
     """Give a station the variables of all blocks, and let each fill in what it knows."""
     for block in BLOCKS:
         charger.variables.declare(block.variables)
+        charger.triggers |= block.triggers
         block.begin(charger)
 
 

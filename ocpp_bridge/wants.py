@@ -5,9 +5,11 @@ from dataclasses import replace
 from typing import Any, Final
 
 from ocpp_bridge.blocks import authorization, certificates, der, resumption, transactions
-from ocpp_bridge.blocks.availability import tell_status
+from ocpp_bridge.blocks.arrivals import note_car
+from ocpp_bridge.blocks.availability import refusal
 from ocpp_bridge.charger import Charger, Evse, Session
 from ocpp_bridge.model import reasons
+from ocpp_bridge.model.connected_ev import tell_needs
 from ocpp_bridge.model.mapping import present
 from ocpp_bridge.model.readings import present as present_sample
 from ocpp_bridge.smart import charging, chosen, steering
@@ -18,6 +20,7 @@ from secc.station import (
     CertificateInstallationWanted,
     EVReported,
     GridReported,
+    Limits,
     MeteringConfirmed,
     NeedsChanged,
     Objected,
@@ -27,18 +30,12 @@ from secc.station import (
     ServiceSelected,
     SessionStarted,
     StoodBy,
+    StopAsked,
     TurnedAway,
     Want,
 )
-
-
-def note_car(charger: Charger, evse: Evse, trigger: str, now: float) -> None:
-    """Note that a car is there, by its cable or by its session, whichever came first."""
-    if evse.interrupted is not None:
-        resumption.go_on(charger, evse, now)
-    if "EVConnected" not in evse.conditions or evse.transaction is None:
-        transactions.begin(charger, evse, ("EVConnected",), trigger, now, "EVConnected")
-        tell_status(charger, evse, "Occupied", now)
+from v2g.energy.needs import Needs
+from v2g.services import SERVICES
 
 
 def _session_started(charger: Charger, evse: Evse, want: SessionStarted, now: float) -> None:
@@ -47,8 +44,12 @@ def _session_started(charger: Charger, evse: Evse, want: SessionStarted, now: fl
     if not want.resumed:
         evse.allowed = None
     note_car(charger, evse, "CablePluggedIn", now)
+    why = refusal(charger, evse)
+    if why:  # it is refused when it asks for power, and leaves; where the outlet itself would let it charge, it leaves, too
+        charger.tell(evse, StopAsked(why))
     evse.sample = replace(evse.sample, report=None, setpoint=None)
     der.begin(charger, evse, now)
+    charger.variables["ISO15118Ctrlr", "Active", "", evse.id] = "true"
     for name, value in (("Available", "true"), ("VehicleId", want.evccid)):
         charger.variables["ConnectedEV", name, "", evse.id] = value
 
@@ -62,18 +63,15 @@ def _service_selected(charger: Charger, evse: Evse, want: ServiceSelected, now: 
         charger.variables["ConnectedEV", "ProtocolAgreed", "", evse.id] = want.protocol
 
 
-def _needs(charger: Charger, evse: Evse, want: NeedsChanged, now: float) -> None:
-    needs = want.needs
-    facts = {
-        "StateOfCharge": needs.soc,
-        "BatteryCapacity": needs.capacity,
-        "Power": needs.charge_maximum,
-        "DischargePower": needs.discharge_maximum if needs.bidirectional else None,
-    }
-    for name, value in facts.items():
-        charger.variables["ConnectedEV", name, "", evse.id] = "" if value is None else f"{value:g}"
+def _tell_needs(charger: Charger, evse: Evse, needs: Needs, car: Limits | None) -> None:
     leaving = "" if needs.departure is None else timestamp(needs.departure + charger.skew)
-    charger.variables["ConnectedEV", "DepartureTime", "", evse.id] = leaving
+    services = (evse.session.selected,) if evse.session is not None else ()
+    direct = any(each is not None and SERVICES[each.service].dc for each in services)
+    tell_needs(charger.variables, evse.id, needs, car if direct else None, leaving)
+
+
+def _needs(charger: Charger, evse: Evse, want: NeedsChanged, now: float) -> None:
+    _tell_needs(charger, evse, want.needs, want.car)
     charging.take_needs(charger, evse, want, now)
 
 
@@ -116,10 +114,13 @@ def _reported(charger: Charger, evse: Evse, want: EVReported, now: float) -> Non
     told = evse.session.steered if evse.session else ()
     evse.sample = replace(evse.sample, report=want, setpoint=told[0] if told else None)
     evse.metering.setpoints.note(present_sample(charger, evse, now).delivered or 0.0, charger.clock.wall(now))
+    aim = "" if evse.sample.setpoint is None else f"{max(evse.sample.setpoint, 0.0):.0f}"
+    charger.variables.attribute(("EVSE", "Power", "", evse.id), "Target", aim)
     if evse.session is not None and evse.session.needs is not None:  # in Dynamic control a car tells its needs anew in every loop
         told_anew = ("soc", "energy_target", "energy_maximum", "energy_minimum", "v2x_maximum", "v2x_minimum")
         said = {name: getattr(want, name) for name in told_anew}
         evse.session.needs = replace(evse.session.needs, **present(said))
+        _tell_needs(charger, evse, evse.session.needs, evse.session.car)
     der.look(charger, evse, now)
     if want.soc is not None:
         charger.variables["ConnectedEV", "StateOfCharge", "", evse.id] = f"{want.soc:g}"

@@ -5,6 +5,7 @@ from typing import Final
 
 from ocpp_bridge.block import Block, answer_at, failure_at, no
 from ocpp_bridge.blocks import billing, transactions
+from ocpp_bridge.blocks.availability import refusal
 from ocpp_bridge.blocks.local_authorization import known, master, remember, said_before
 from ocpp_bridge.blocks.reservation import objection as reserved
 from ocpp_bridge.blocks.reservation import redeem
@@ -38,7 +39,9 @@ def authorize(charger: Charger, evse: Evse, want: AuthorizationWanted, now: floa
     """Handle the session's question whether its car may charge: with a contract ask the CSMS at once, else wait for a token."""
     assert evse.session is not None
     evse.session.authorization = want
-    if want.authorization == "PnC" and not charger.variables.yes("ISO15118Ctrlr.PnCEnabled"):
+    if why := refusal(charger, evse):
+        _refuse(charger, evse, f"this outlet serves no new car: {why}")
+    elif want.authorization == "PnC" and not charger.variables.yes("ISO15118Ctrlr.PnCEnabled"):
         _refuse(charger, evse, "the CSMS has switched Plug & Charge off (ISO15118Ctrlr.PnCEnabled)")
     elif want.authorization == "PnC":
         ask(charger, evse, token("eMAID", want.emaid, want.evccid), now)
@@ -56,7 +59,7 @@ def proceed(charger: Charger, evse: Evse, now: float) -> None:
         return
     if evse.remote is not None:
         asked, evse.remote = evse.remote, None
-        evse.session.remote, evse.session.group = True, group_of(asked)
+        evse.session.remote, evse.session.group = asked["remoteStartId"], group_of(asked)
         if evse.transaction is not None:
             evse.transaction.remote_start_id = asked["remoteStartId"]
         if charger.variables.yes("AuthCtrlr.AuthorizeRemoteStart"):
@@ -184,7 +187,7 @@ def grant(charger: Charger, evse: Evse, shown: Payload, fact: Authorized, now: f
     want, evse.session.authorization, evse.session.token = evse.session.authorization, None, shown
     evse.allowed = tuple(service for service in fact.energy_transfer if service in evse.services)
     charger.tell(evse, fact if want is None else replace(fact, about=want.number))
-    trigger = "RemoteStart" if evse.session.remote else "Authorized"
+    trigger = "RemoteStart" if evse.session.remote is not None else "Authorized"
     held = redeem(charger, evse, shown, evse.session.group)
     evse.session.reserved = None if held is None else charger.wall(now) - held.since
     transactions.begin(charger, evse, ("Authorized",), trigger, now, token=shown, reservation=held.id if held else None)

@@ -3,7 +3,7 @@
 from typing import Final
 
 from ocpp_bridge.block import Block, no
-from ocpp_bridge.charger import Charger
+from ocpp_bridge.charger import Charger, Evse
 from ocpp_bridge.wire.schemas import Payload
 
 
@@ -12,4 +12,10 @@ def update(charger: Charger, payload: Payload, now: float) -> Payload:
     return no("UnsupportedRequest", "this station does not install firmware by OCPP; its software is a package of its operating system")
 
 
-BLOCK: Final = Block(requests={"UpdateFirmware": update})
+def _idle(charger: Charger, chosen: list[Evse], now: float) -> Payload:
+    """TriggerMessage: nothing is being installed, ever."""
+    charger.call("FirmwareStatusNotification", {"status": "Idle"}, solicited=True)
+    return {"status": "Accepted"}
+
+
+BLOCK: Final = Block(requests={"UpdateFirmware": update}, triggers={"FirmwareStatusNotification": _idle})

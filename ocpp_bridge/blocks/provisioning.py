@@ -1,4 +1,4 @@
-"""Provisioning (block B): the device model, its reports, and resets."""
+"""Provisioning (block B): the device model and its reports."""
 
 import json
 from collections.abc import Mapping
@@ -22,25 +22,25 @@ HEARTBEAT, SAMPLING = DeviceModel.key("OCPPCommCtrlr.HeartbeatInterval"), Device
 
 def get_variables(charger: Charger, payload: Payload, now: float) -> Payload:
     """GetVariables (B06): the values of variables of the device model."""
-    _bounded(charger, "GetVariables", payload, "getVariableData")
+    bounded(charger, "GetVariables", payload, "getVariableData")
     charger.variables["ClockCtrlr.DateTime"] = timestamp(charger.wall(now))
     return {"getVariableResult": [charger.variables.read(asked) for asked in payload["getVariableData"]]}
 
 
 def set_variables(charger: Charger, payload: Payload, now: float) -> Payload:
     """SetVariables (B05): write variables of the device model; what they change is taken into use by the blocks that read them."""
-    _bounded(charger, "SetVariables", payload, "setVariableData")
+    bounded(charger, "SetVariables", payload, "setVariableData")
     return {"setVariableResult": [charger.variables.write(asked) for asked in payload["setVariableData"]]}
 
 
-def _bounded(charger: Charger, action: str, payload: Payload, items: str) -> None:
-    """Refuse a request that is larger than the device model says it may be."""
+def bounded(charger: Charger, action: str, payload: Payload, items: str, where: str = "DeviceDataCtrlr") -> None:
+    """Refuse (`Refusal`) a request that is larger than the device model, in its component `where`, says it may be."""
     count, size = len(payload.get(items, ())), len(json.dumps(payload, separators=(",", ":")).encode())
-    most, largest = (int(charger.variables.number(f"DeviceDataCtrlr.{name}[{action}]")) for name in ("ItemsPerMessage", "BytesPerMessage"))
+    most, largest = (int(charger.variables.number(f"{where}.{name}[{action}]")) for name in ("ItemsPerMessage", "BytesPerMessage"))
     if count > most:
-        raise Refusal("OccurrenceConstraintViolation", f"{action} with {count} entries: {most} at most (DeviceDataCtrlr.ItemsPerMessage)")
+        raise Refusal("OccurrenceConstraintViolation", f"{action} with {count} entries: {most} at most ({where}.ItemsPerMessage)")
     if size > largest:
-        raise Refusal("FormatViolation", f"{action} of {size} octets: {largest} at most (DeviceDataCtrlr.BytesPerMessage)")
+        raise Refusal("FormatViolation", f"{action} of {size} octets: {largest} at most ({where}.BytesPerMessage)")
 
 
 def get_base_report(charger: Charger, payload: Payload, now: float) -> Payload:
@@ -50,7 +50,7 @@ def get_base_report(charger: Charger, payload: Payload, now: float) -> Payload:
 
 def get_report(charger: Charger, payload: Payload, now: float) -> Payload:
     """GetReport (B08): send what of the device model fits criteria and names, as reports of a page each."""
-    _bounded(charger, "GetReport", payload, "componentVariable")
+    bounded(charger, "GetReport", payload, "componentVariable")
     found = inventory.chosen(charger.variables, payload.get("componentCriteria", ()), payload.get("componentVariable", ()))
     return _send(charger, payload["requestId"], found, now)
 
@@ -68,20 +68,6 @@ def _send(charger: Charger, request: int, data: list[Payload], now: float) -> Pa
     return {"status": "Accepted"}
 
 
-def reset(charger: Charger, payload: Payload, now: float) -> Payload:
-    """Reset of the whole station: every session is asked to end; the shell starts anew once all transactions are over."""
-    if payload.get("evseId"):
-        return no("UnsupportedParam", "only the station as a whole can be reset")
-    if payload["type"] == "ImmediateAndResume":
-        return no("UnsupportedParam", "transactions are not resumed after a reset")
-    busy = [evse for evse in charger.evses.values() if evse.transaction is not None]
-    charger.reset = payload["type"]
-    if payload["type"] == "Immediate":
-        for evse in busy:
-            transactions.stop(charger, evse, "ImmediateReset", "ResetCommand", "the CSMS resets the station")
-    return {"status": "Scheduled" if busy and charger.reset == "OnIdle" else "Accepted"}
-
-
 def begin(charger: Charger) -> None:
     """Fill in who the station is."""
     identity = charger.identity
@@ -89,6 +75,14 @@ def begin(charger: Charger) -> None:
     for name, value in said.items():
         charger.variables["ChargingStation", name, "", 0] = value
     for evse in charger.evses.values():
+        for text, value in (
+            ("V2XChargingCtrlr.Available", "true" if evse.gives_back else "false"),
+            ("EVSE.ISO15118EvseId", evse.evse_id),
+            ("EVSE.SupplyPhases", str(evse.limits.phases)),
+            ("Connector.ConnectorType", evse.connector_type),
+            ("Connector.SupplyPhases", str(evse.limits.phases)),
+        ):
+            charger.variables[DeviceModel.key(text, evse.id)] = value
         for name, most in (("Power", evse.limits.charge_power), ("DischargePower", evse.limits.discharge_power)):
             charger.variables.attribute(("EVSE", name, "", evse.id), "MaxSet", f"{most if name == 'Power' or evse.gives_back else 0.0:.0f}")
 
@@ -118,7 +112,6 @@ BLOCK: Final = Block(
         "SetVariables": set_variables,
         "GetBaseReport": get_base_report,
         "GetReport": get_report,
-        "Reset": reset,
     },
     keeps="variable",
     restore=restore,

@@ -11,7 +11,7 @@ from typing import Any, Final, cast, get_args
 
 from ocpp_bridge.block import Block, no
 from ocpp_bridge.blocks.security import alarm
-from ocpp_bridge.charger import Charger
+from ocpp_bridge.charger import Charger, Evse
 from ocpp_bridge.model.errand import Errand
 from ocpp_bridge.model.safe import CERTIFICATE_MAXIMUM, CURVES, Asked, Chain, Holdings, Subject, Type, hash_data, judged_chain, root_of
 from ocpp_bridge.model.variables import BOOLEAN, FLAG, NUMBER, Row
@@ -35,7 +35,7 @@ TRIGGERS: Final[dict[str, Type]] = {
 NAME: Final = r"[\x20-\x7e]{1,64}"  # in the subject of a certificate: X.509 holds 64 characters
 
 
-def trigger(charger: Charger, message: str, now: float) -> Payload:
+def trigger(message: str, charger: Charger, chosen: list[Evse], now: float) -> Payload:
     """TriggerMessage of a Sign message: a certificate is asked for, in place of the one of its type that ends first."""
     type_ = TRIGGERS[message]
     if (objection := _objection(charger, type_)) is not None:
@@ -257,6 +257,7 @@ def _restore(charger: Charger, kept: Mapping[str, Any]) -> None:
 
 BLOCK: Final = Block(
     requests={"CertificateSigned": certificate_signed},
+    triggers={message: partial(trigger, message) for message in TRIGGERS},
     answers={"SignCertificate": request_answered},
     failures={"SignCertificate": request_failed},
     due=_due,

@@ -31,12 +31,14 @@ def begin(
     evse.conditions |= set(conditions)
     starts = set(conditions) & set(charger.variables.words("TxCtrlr.TxStartPoint"))
     if evse.transaction is None and starts:
-        evse.transaction = Transaction(charger.uuid(), charger.wall(now), own=charger.clock.wall(now))
+        asked = evse.session.remote if evse.session is not None else None
+        evse.transaction = Transaction(charger.uuid(), charger.wall(now), remote_start_id=asked, own=charger.clock.wall(now))
         evse.metering = Metering(meter_key=evse.metering.meter_key)
         if state is not None:
             evse.transaction.state = state
         arm_sampling(charger, evse, now)
         event(charger, evse, "Started", trigger, now, context="Transaction.Begin", **extra)
+        _tell_state(charger, evse)
     elif evse.transaction is not None and (fresh or extra):
         update(charger, evse, trigger, now, state, **extra)
 
@@ -53,6 +55,13 @@ def end(charger: Charger, evse: Evse, conditions: tuple[str, ...], trigger: str,
             update(charger, evse, trigger, now, state)
         return
     tx.state = state
+    finish(charger, evse, reason, trigger, now)
+
+
+def finish(charger: Charger, evse: Evse, reason: str, trigger: str, now: float) -> None:
+    """End the running transaction, whatever conditions still hold; where an end was asked for before, that is why."""
+    tx = evse.transaction
+    assert tx is not None, "what ends has begun"
     event(
         charger,
         evse,
@@ -72,6 +81,12 @@ def update(charger: Charger, evse: Evse, trigger: str, now: float, state: Chargi
     if evse.transaction is not None:
         evse.transaction.state = state or evse.transaction.state
         event(charger, evse, "Updated", trigger, now, **extra)
+        _tell_state(charger, evse)
+
+
+def _tell_state(charger: Charger, evse: Evse) -> None:
+    state = evse.transaction.state if evse.transaction is not None else ""
+    charger.variables["ConnectedEV", "ChargingState", "", evse.id] = state
 
 
 def sample(charger: Charger, evse: Evse, now: float, trigger: str = "MeterValuePeriodic", context: str = "Sample.Periodic") -> None:
@@ -198,6 +213,13 @@ def stop(charger: Charger, evse: Evse, reason: str, trigger: str, text: str) -> 
     if evse.transaction is not None:
         evse.transaction.stopping, evse.transaction.stop_trigger = reason, trigger
     charger.tell(evse, StopAsked(text))
+
+
+def cut(charger: Charger, evse: Evse, reason: str, trigger: str, text: str, now: float) -> None:
+    """End a transaction by ending its session first; where no session is there that could (a pause, a cable alone), at once."""
+    stop(charger, evse, reason, trigger, text)
+    if evse.session is None and evse.transaction is not None:
+        finish(charger, evse, reason, trigger, now)
 
 
 def transaction_status(charger: Charger, payload: Payload, now: float) -> Payload:

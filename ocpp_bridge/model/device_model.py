@@ -22,6 +22,7 @@ class DeviceModel:
     values: dict[Key, str] = field(default_factory=dict)
     others: dict[tuple[Key, str], str] = field(default_factory=dict)  # of the attributes Target, MinSet and MaxSet
     pending: dict[Key, str] = field(default_factory=dict)  # set, but in use only after the next reset
+    changes: int = 0  # that any value has seen so far
     written: list[Key] = field(default_factory=list)  # what the CSMS has set since somebody looked
     guards: dict[Key, Callable[[str], tuple[str, str] | None]] = field(default_factory=dict)
     """By variable: takes a value that the rule lets pass, or returns the reason code and the words by which it is refused."""
@@ -50,13 +51,20 @@ class DeviceModel:
         place = self.key(key) if isinstance(key, str) else key
         if place not in self.rows:
             raise KeyError(place)
-        self.values[place] = value
+        self._change(place, value)
+
+    def _change(self, key: Key, value: str) -> None:
+        if self.values[key] != value:
+            self.values[key] = value
+            self.changes += 1
 
     def attribute(self, key: Key, kind: str, value: str) -> None:
         """Set another attribute (Target, MinSet, MaxSet) of a variable from within the station. KeyError where it has none."""
         if kind == "Actual" or kind not in self.rows[key].attributes:
             raise KeyError((key, kind))
-        self.others[key, kind] = value
+        if self.others.get((key, kind)) != value:
+            self.others[key, kind] = value
+            self.changes += 1
 
     @staticmethod
     def key(text: str, evse: int = 0) -> Key:
@@ -81,7 +89,7 @@ class DeviceModel:
         """Forget what a component at an EVSE says: its flags are false, everything else is empty."""
         for key, row in self.rows.items():
             if key[0] == component and key[3] == evse:
-                self.values[key] = "false" if row.type == "boolean" else ""
+                self._change(key, "false" if row.type == "boolean" else "")
         self.others = {place: value for place, value in self.others.items() if (place[0][0], place[0][3]) != (component, evse)}
 
     # --- over restarts ---
@@ -108,7 +116,8 @@ class DeviceModel:
 
     def restart(self) -> list[Key]:
         """Take what was set for the time after a reset into use. Returns the variables that this concerns."""
-        self.values |= self.pending
+        for key, value in self.pending.items():
+            self._change(key, value)
         keys = list(self.pending)
         self.pending.clear()
         return keys
@@ -157,7 +166,10 @@ class DeviceModel:
         if (refusal := self._guarded(key, value)) is not None:
             return _echo(asked) | refused(*refusal)
         if not row.secret:  # what nobody may read is kept by whoever uses it
-            (self.pending if row.reboot else self.values)[key] = value
+            if row.reboot:
+                self.pending[key] = value
+            else:
+                self._change(key, value)
         self.written.append(key)
         return _echo(asked) | {"attributeStatus": "RebootRequired" if row.reboot else "Accepted"}
 

@@ -27,7 +27,9 @@ def chosen(model: DeviceModel, criteria: Collection[str], named: Collection[Payl
     """
 
     def fits(key: Key, row: Row) -> bool:
-        return (not criteria or any(_true(model, key, one) for one in criteria)) and (not named or any(_is(key, row, one) for one in named))
+        if criteria and not any(_true(model, key, one) for one in criteria):
+            return False
+        return not named or any(is_meant(key, row, one) for one in named)
 
     return list(model.report(fits))
 
@@ -37,7 +39,7 @@ def _true(model: DeviceModel, key: Key, criterion: str) -> bool:
     return model[place] == "true" if place in model.rows else criterion != "Problem"
 
 
-def _is(key: Key, row: Row, asked: Payload) -> bool:
+def is_meant(key: Key, row: Row, asked: Payload) -> bool:
     """Whether a variable is meant by {component, variable}; whatever is left out means all of them."""
     component, variable = asked["component"], asked.get("variable", {})
     evse = component.get("evse", {})

@@ -73,7 +73,7 @@ class Row:
 
 FLAG, NUMBER, LIST, ORDERED, OPTION, REAL, TIME = "boolean", "integer", "MemberList", "SequenceList", "OptionList", "decimal", "dateTime"
 ITEMS, OCTETS = "100", "65536"  # what one request about variables may have: as many entries as one report, a sixteenth of a frame
-PHASES = ("Actual", "MaxSet")
+SETPOINT, MOST = ("Actual", "MaxSet", "Target"), ("Actual", "MaxSet")
 
 STATION: Final[tuple[Row, ...]] = (
     Row("ISO15118Ctrlr", "Enabled", "true", FLAG),
@@ -152,8 +152,8 @@ STATION: Final[tuple[Row, ...]] = (
     Row("EVSE", "AllowReset", "true", FLAG, each=True, required="B11"),
     Row("EVSE", "ISO15118EvseId", "", each=True),
     Row("EVSE", "SupplyPhases", "3", NUMBER, each=True),
-    Row("EVSE", "Power", "0", REAL, unit="W", each=True, attributes=PHASES),
-    Row("EVSE", "DischargePower", "0", REAL, unit="W", each=True, attributes=PHASES),
+    Row("EVSE", "Power", "0", REAL, unit="W", each=True, attributes=SETPOINT),
+    Row("EVSE", "DischargePower", "0", REAL, unit="W", each=True, attributes=MOST),
     Row("Connector", "Available", "true", FLAG, each=True, connector=True),
     Row("Connector", "AvailabilityState", "Available", OPTION, each=True, connector=True, required="G03"),
     Row("Connector", "ConnectorType", "", each=True, connector=True),
@@ -162,13 +162,13 @@ STATION: Final[tuple[Row, ...]] = (
     Row("ConnectedEV", "Available", "false", FLAG, each=True),
     Row("ConnectedEV", "VehicleId", "", each=True),
     Row("ConnectedEV", "ProtocolAgreed", "", each=True),
-    Row("ConnectedEV", "StateOfCharge", "", REAL, unit="Percent", each=True),
+    Row("ConnectedEV", "StateOfCharge", "", REAL, unit="Percent", each=True, attributes=("Actual", "MinSet", "MaxSet")),
     Row("ConnectedEV", "BatteryCapacity", "", REAL, unit="Wh", each=True),
     Row("ConnectedEV", "DepartureTime", "", TIME, each=True),
     Row("ConnectedEV", "Power", "", REAL, unit="W", each=True, attributes=("Actual", "MinSet", "MaxSet")),
     Row("ConnectedEV", "DischargePower", "", REAL, unit="W", each=True, attributes=("Actual", "MinSet", "MaxSet")),
-    Row("ConnectedEV", "DCVoltage", "", REAL, unit="V", each=True, attributes=("Actual", "MinSet", "MaxSet")),
-    Row("ConnectedEV", "DCCurrent", "", REAL, unit="A", each=True, attributes=("Actual", "MinSet", "MaxSet")),
+    Row("ConnectedEV", "DCVoltage", "", REAL, unit="V", each=True, attributes=("MinSet", "MaxSet")),
+    Row("ConnectedEV", "DCCurrent", "", REAL, unit="A", each=True, attributes=("MinSet", "MaxSet")),
     Row("ConnectedEV", "EnergyImport", "", REAL, unit="Wh", each=True, attributes=("Target", "MinSet", "MaxSet")),
     Row("ConnectedEV", "ChargingState", "", each=True),
 )  # fmt: skip

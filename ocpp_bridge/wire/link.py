@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
 
 from ocpp_bridge.wire.rpc import CONNECTION_LOST, Answered, Asked, Exchange, Failed, Happening, Ignored, Refusal, Streamed
@@ -83,6 +83,14 @@ class Link:
         """Send a SEND frame, which has no answer (2.1)."""
         self._exchange.send(action, payload)
         self._changed.set()
+
+    def tell(self, messages: Iterable[tuple[str, Payload]]) -> None:
+        """Send messages that nobody answers: (action, payload). What this link cannot say is logged and dropped."""
+        for action, payload in messages:
+            try:
+                self.send(action, payload)
+            except PayloadFault as fault:
+                LOG.error("not sent: %s", fault)
 
     async def run(self) -> str:
         """Serve the connection until it ends; returns why. Every open call then fails with `ConnectionLost`."""

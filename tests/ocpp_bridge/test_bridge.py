@@ -1170,7 +1170,7 @@ def test_availability_cost_status_cache_and_triggers():
     p = Played().boot()
     assert p.ask("ChangeAvailability", {"operationalStatus": "Inoperative"}) == {"status": "Accepted"}
     assert p.calls("StatusNotification")[-1]["connectorStatus"] == "Unavailable"
-    assert p.ask("ChangeAvailability", {"operationalStatus": "Operative", "evse": {"id": 1}}) == {"status": "Accepted"}
+    assert p.ask("ChangeAvailability", {"operationalStatus": "Operative"}) == {"status": "Accepted"}
     p.arrive()
     assert p.ask("ChangeAvailability", {"operationalStatus": "Inoperative"}) == {"status": "Scheduled"}
     assert p.ask("CostUpdated", {"totalCost": 1.5, "transactionId": p.tx}) == {}

@@ -8,7 +8,7 @@ import pytest
 from ocpp_bridge.bridge import Bridge
 from ocpp_bridge.model.variables import Row
 from ocpp_bridge.wire.rpc import Refusal
-from secc.station import AuthorizationRefused, Authorized, ServicesAllowed, StopAsked
+from secc.station import AuthorizationRefused, Authorized, EVReported, ServicesAllowed, StopAsked
 from tests.ocpp_bridge.ocpp_stand import charger
 from tests.ocpp_bridge.test_bridge import Played
 
@@ -90,14 +90,14 @@ def test_unknown_names_and_attributes_have_their_own_statuses():
         (("txctrlr", "evconnectiontimeout"), {}, "Accepted"),  # names are compared without regard to case
         (("EVSE", "Power", "", {"id": 9}), {}, "UnknownComponent"),
         (("EVSE", "Power", "", evse), {"attributeType": "MaxSet"}, "Accepted"),
-        (("EVSE", "Power", "", evse), {"attributeType": "Target"}, "NotSupportedAttributeType"),
+        (("EVSE", "Power", "", evse), {"attributeType": "MinSet"}, "NotSupportedAttributeType"),
         (("EVSE", "Power", "", connector), {}, "UnknownComponent"),
         (("Connector", "AvailabilityState", "", connector), {}, "Accepted"),
         (("Connector", "AvailabilityState", "", evse), {}, "UnknownComponent"),
         (("SecurityCtrlr", "BasicAuthPassword"), {}, "Rejected"),
     ):
         assert read(p, *place, **more)["attributeStatus"] == status, (place, more)
-    assert write(p, "1", "EVSE", "Power", "", evse, attributeType="Target")["attributeStatus"] == "NotSupportedAttributeType"
+    assert write(p, "1", "EVSE", "Power", "", evse, attributeType="MinSet")["attributeStatus"] == "NotSupportedAttributeType"
     assert write(p, "1", "EVSE", "Power", "", evse, attributeType="MaxSet")["attributeStatus"] == "Rejected"
     assert read(p, "ClockCtrlr", "DateTime")["attributeValue"].startswith("2026-11-22T18:00")
 
@@ -170,7 +170,7 @@ def test_reports_of_a_base():
     summary = reported(p, "GetBaseReport", reportBase="SummaryInventory")
     assert names(summary) == {"ChargingStation.AvailabilityState", "EVSE.AvailabilityState", "Connector.AvailabilityState"}
     power = next(item for item in full if item["component"]["name"] == "EVSE" and item["variable"]["name"] == "Power")
-    assert [each["type"] for each in power["variableAttribute"]] == ["Actual", "MaxSet"]
+    assert [each["type"] for each in power["variableAttribute"]] == ["Actual", "MaxSet", "Target"]
     assert power["variableCharacteristics"] == {"dataType": "decimal", "supportsMonitoring": True, "unit": "W"}
 
 
@@ -224,6 +224,29 @@ def test_an_outlet_that_can_but_discharge_serves_nobody_without_leave():
     p = Played(services=("DC_BPT",)).boot().arrive()
     write(p, "false", "V2XChargingCtrlr", "Enabled", "", {"id": 1})
     assert p.facts(StopAsked)
+
+
+def test_what_a_car_states_is_told_with_its_limits_until_it_leaves():
+    p = Played().boot().arrive()
+    car = {"id": 1}
+    for variable, kind, value in (
+        ("StateOfCharge", "Actual", "40"),
+        ("Power", "MaxSet", "11000"),
+        ("DischargePower", "MaxSet", "11000"),
+        ("EnergyImport", "Target", "30000"),
+        ("EnergyImport", "MinSet", "-5000"),
+        ("ChargingState", "Actual", "EVConnected"),
+    ):
+        assert read(p, "ConnectedEV", variable, "", car, attributeType=kind)["attributeValue"] == value, variable
+    assert read(p, "ConnectedEV", "EnergyImport", "", car)["attributeStatus"] == "NotSupportedAttributeType"
+    assert read(p, "ISO15118Ctrlr", "Active", "", car)["attributeValue"] == "true"
+    p.want(EVReported(0.0, soc=41.0, energy_target=29_000.0))
+    assert read(p, "ConnectedEV", "EnergyImport", "", car, attributeType="Target")["attributeValue"] == "29000"
+    p.bridge.end_session(1, p.now)
+    p.bridge.unplug(1, p.now)
+    assert read(p, "ConnectedEV", "EnergyImport", "", car, attributeType="Target")["attributeValue"] == ""
+    assert read(p, "ConnectedEV", "Available", "", car)["attributeValue"] == "false"
+    assert read(p, "ISO15118Ctrlr", "Active", "", car)["attributeValue"] == "false"
 
 
 def test_plug_and_charge_can_be_switched_off():

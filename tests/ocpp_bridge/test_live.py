@@ -82,6 +82,34 @@ def test_a_csms_that_changes_its_mind_reaches_the_car_in_its_charge_loop(control
     asyncio.run(asyncio.wait_for(scene(), 300))
 
 
+@again
+def test_an_evse_that_the_csms_takes_out_of_service_lets_no_car_charge_and_both_hear_why():
+    async def scene() -> None:
+        csms = await Process.start("csms", "--port", "0", "--json", "--stdin")
+        port = (await csms.says(lambda line: line.get("topic") == "listening"))["port"]
+        where = ("--host", "127.0.0.1", "--port", "0", "--ocpp", f"ws://127.0.0.1:{port}/ocpp")
+        station = await Process.start("secc", "--json", "--once", "--no-tls", "--services", "DC", *where)
+        address = (await station.says(lambda line: line["event"] == "listening"))["address"]
+        await csms.says(lambda line: line.get("topic") == "status")
+        csms.hear('call DE*V2G*E1 ChangeAvailability {"operationalStatus":"Inoperative"}')
+        await csms.says(lambda line: line.get("facts", {}).get("connectorStatus") == "Unavailable")
+        car = await Process.start("ev", "--json", "--no-tls", "--connect", address, "--service", "DC", "--loops", "5")
+        result, ended = (await car.rest())[-1], (await station.rest())[-1]
+        heed(result, ended)
+        event = await csms.says(lambda line: line.get("topic") == "event")
+        csms.hear("quit")
+        told = [line for line in await csms.rest() if line.get("topic") == "transaction"]
+        for process in (csms, station, car):
+            process.kill()
+        assert (result["loops"], result["energy_charged"]) == (0, 0.0)
+        assert "AuthorizationReq" in result["reason"]
+        assert "ChangeAvailability" in ended["reason"]
+        assert "ChangeAvailability" in event["facts"]["techInfo"]
+        assert not told
+
+    asyncio.run(asyncio.wait_for(scene(), 300))
+
+
 def judge(control: str, trace: Path, said: list[dict]) -> None:
     """In Dynamic control the new setpoint is ordered at once; in Scheduled the car negotiates anew and the CSMS hears what it chose."""
     records = [json.loads(line) for line in trace.read_text().splitlines()]

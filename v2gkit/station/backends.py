@@ -28,10 +28,12 @@ async def backends_of(
     fell: Callable[[Fallen], None],
     accounts: list[Account],
     frames: Callable[[Mapping[int, str]], Callable[[str, str], None]] | None = None,
+    unlock: Callable[[int], None] | None = None,
 ) -> Any:
     """Within the block: a backend for each outlet, under a CSMS where the configuration names one, else with its own rules.
 
-    `accounts` gets those of background tasks; `frames` makes the hearer of OCPP frames, from the EVSE ids by number.
+    `accounts` gets those of background tasks; `frames` makes the hearer of OCPP frames, from the EVSE ids by number;
+    `unlock` unlocks the connector of an outlet (`unlocking`).
     """
     site = site_of(config, around.wall())
     if config.ocpp is None:
@@ -42,7 +44,7 @@ async def backends_of(
         return
     from v2gkit.station.csms import csms_backends
 
-    async with csms_backends(config, outlets, site, clock, store, fell, accounts, frames) as backends:
+    async with csms_backends(config, outlets, site, clock, store, fell, accounts, frames, unlock) as backends:
         yield backends
 
 

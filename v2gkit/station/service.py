@@ -31,6 +31,7 @@ from v2gkit.station.staples import kept_fresh
 from v2gkit.station.supervisor import Supervisor
 from v2gkit.station.teller import teller
 from v2gkit.station.thrift import Allocator, settled
+from v2gkit.station.unlocking import unlocking
 from v2gkit.wall import wall_of
 
 RENEWAL_PERIOD = 5.0  # s between two looks at the certificates
@@ -72,9 +73,9 @@ async def serve(config: Config, manner: Manner) -> Ended | None:
     outlets = distinct([each for _, each in furniture])
     lines = {each.evse_id: Matching(each.slac, each.evse_id, manner.say) for each in outlets if each.slac}
     async with (
-        _reached([evse for evse, _ in furniture], manner),
+        _reached([evse for evse, _ in furniture], manner) as unlock,
         backends_of(
-            config, outlets, surroundings(manner.clock), manner.clock, store, manner.fell, manner.accounts, manner.frames
+            config, outlets, surroundings(manner.clock), manner.clock, store, manner.fell, manner.accounts, manner.frames, unlock
         ) as backends,
     ):
         places = [
@@ -105,14 +106,17 @@ async def serve(config: Config, manner: Manner) -> Ended | None:
 
 
 @contextlib.asynccontextmanager
-async def _reached(hardware: list[EVSE], manner: Manner) -> AsyncIterator[None]:
-    """Within the block: what keeps the ways to firmware open is told of as all background work is; it ends after everything else."""
+async def _reached(hardware: list[EVSE], manner: Manner) -> AsyncIterator[Callable[[int], None]]:
+    """Within the block: what keeps the ways to firmware open is told of as all background work is; it ends after everything else.
+
+    The block gets what unlocks the connector of an outlet by its number (`unlocking`).
+    """
     ways = [evse.tasks for evse in hardware if isinstance(evse, RemoteOutlet)]
     for tasks in ways:
         tasks.say = manner.fell
         manner.accounts.append(tasks.account)
     try:
-        yield
+        yield unlocking(hardware)
     finally:
         await asyncio.gather(*(tasks.close() for tasks in ways))
 
