@@ -49,8 +49,7 @@ async def csms_backends(
 ) -> AsyncIterator[list[Backend]]:
     """Within the block: a backend for each outlet, all of one charge point, whose station id is the id of the first outlet.
 
-    `accounts` gets those of its background tasks; `frames` makes the hearer of what station and CSMS say; `unlock` is for
-    UnlockConnector.
+    `accounts` gets those of its background tasks; `frames` makes the hearer of what station and CSMS say.
     """
     evses = {
         number: Evse(number, each.offer.services if each.offer else config.offer.services, limits_of(each), each.evse_id)
@@ -65,7 +64,6 @@ async def csms_backends(
     charger.safe.cabinet = FileCabinet(pki, state, endpoint.trust, tls=True)
     charger.safe.networks.downgrade = config.ocpp.allow_downgrade
     charger.der.codes = config.der or charger.der.codes
-    charger.unlock = unlock
     if clock.scale != 1:
         charger.variables["ClockCtrlr.TimeSource"] = "RealTimeClock"  # where time runs faster, an answer's way of 10 ms is a minute
     heard = frames({number: each.evse_id for number, each in enumerate(outlets, 1)}) if frames is not None else None
