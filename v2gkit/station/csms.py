@@ -59,7 +59,7 @@ async def csms_backends(
     owner = {"idToken": "OWNER", "type": "Local"} if config.eim.rule == "accept" else None  # asked of the CSMS for a car without contract
     assert config.ocpp is not None
     endpoint = endpoint_of(config.ocpp, outlets[0].evse_id)
-    charger = Charger(clock, secrets.token_bytes, evses, site=site, roots=roots, owner=owner, fallback=config.ocpp.fallback)
+    charger = Charger(clock, secrets.token_bytes, evses, site=site, roots=roots, owner=owner, fallback=config.ocpp.fallback, unlock=unlock)
     pki, state = (Path(each) if each else None for each in (config.pki, config.state))
     charger.safe.cabinet = FileCabinet(pki, state, endpoint.trust, tls=True)
     charger.safe.networks.downgrade = config.ocpp.allow_downgrade
