@@ -41,6 +41,11 @@ class Theirs(Foreign):
         self.heard.append(("BootNotification", payload))
         return call_result.BootNotification(current_time=now(), interval=60, status="Accepted")
 
+    @on("SecurityEventNotification")
+    def security(self, **payload):
+        self.heard.append(("SecurityEventNotification", payload))
+        return call_result.SecurityEventNotification()
+
     @on("StatusNotification")
     def status(self, **payload):
         self.heard.append(("StatusNotification", payload))
@@ -186,6 +191,10 @@ class Theirs201(Foreign201):
     @on("BootNotification")
     def boots(self, **payload):
         return call_result_201.BootNotification(current_time=now(), interval=60, status="Accepted")
+
+    @on("SecurityEventNotification")
+    def security(self, **payload):
+        return call_result_201.SecurityEventNotification()
 
     @on("StatusNotification")
     def status(self, **payload):
