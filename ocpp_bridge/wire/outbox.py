@@ -1,8 +1,10 @@
 """The queue of calls from the station to the CSMS, in the order in which things happened.
 
 A call that must arrive (`kept`: TransactionEvent, critical SecurityEventNotification) waits while there is no connection and is sent again
-when it fails. A NotifyEvent is kept over a lost connection, too, but any answer settles it: a CSMS that does not know it must not hold up
-the transactions behind it. Whatever else is said is about the present and is dropped with the connection. One call is under way at a time.
+when it fails, and those of its action wait behind it, so that seqNo stays in order; others pass. A NotifyEvent is kept over a lost
+connection, too, but any answer settles it. A CSMS that never answers a TransactionEvent hangs, and is waited for; one that never answers
+another action does not know it, and is asked a few times. Whatever else is said is about the present and is dropped with the connection.
+One call is under way at a time.
 
 Nothing is said before what it rests on is on the disk: what must outlive the process is numbered in the order in which it came to be (a
 kept call, or a kept value of `Charger.keep`), and a call waits until the store has written all that there was before it.
@@ -20,6 +22,7 @@ from ocpp_bridge.wire.rpc import CONNECTION_LOST, TIMEOUT
 from ocpp_bridge.wire.schemas import Payload
 
 UNSAYABLE: Final = "Unsayable"  # the failure of a call that the version of the link has no words for: another attempt says no more
+EVENT: Final = "TransactionEvent"
 ONCE: Final = frozenset({"NotifyEvent"})  # kept, but not sent again once the CSMS had it in whatever way
 KEPT_MAXIMUM: Final = 20_000  # about 20 MB of events: weeks offline. Beyond it, Updated events are thinned out from the middle
 
@@ -103,14 +106,15 @@ class Outbox:
         """Take the first call for which `may` is true, to be sent at `now` (monotonic s); None while one is under way or none may go."""
         if self.under_way is not None:
             return None
-        held = False  # behind a kept call that waits for its next attempt no kept call passes, so that seqNo stays in order
+        held: set[str] = set()  # actions of which a kept call waits for its next attempt
         for call in self.waiting:
             if call.rests_on is None:
                 call.rests_on = call.number or self.number
-            if (call.kept and held) or not may(call):
+            if (call.kept and call.action in held) or not may(call):
                 continue
             if now < call.due or call.rests_on > self.durable:
-                held = held or call.kept
+                if call.kept:
+                    held.add(call.action)
                 continue
             self.waiting.remove(call)
             call.attempts += 1
@@ -122,8 +126,11 @@ class Outbox:
         """The time (monotonic s) at which a call that failed may be sent again; None: there is no such call."""
         if self.under_way is not None:
             return None
-        first = next((call for call in self.waiting if call.kept), None)  # the others wait behind it
-        return first.due if first is not None and first.number <= self.durable else None  # the store says when it has it
+        first: dict[str, Call] = {}  # of each action: the others wait behind it
+        for call in self.waiting:
+            if call.kept:
+                first.setdefault(call.action, call)
+        return min((call.due for call in first.values() if call.number <= self.durable), default=None)  # the store says when it has it
 
     def settled(self, code: str | None, now: float) -> Call | None:
         """The call under way was answered (`code` None) or failed. Returns it if it is over, None if it will be sent again."""
@@ -134,7 +141,7 @@ class Outbox:
         if code is None:
             self._done(call)
             return call
-        if code in (CONNECTION_LOST, TIMEOUT) and call.action not in ONCE:
+        if code == CONNECTION_LOST or (code == TIMEOUT and call.action == EVENT):
             call.attempts -= 1  # being offline is no attempt, nor is being hung: the CSMS has said nothing about the call
             call.due = now + (self.interval if code == TIMEOUT else 0.0)
         elif code == UNSAYABLE or call.action in ONCE or call.attempts >= self.attempts:

@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from ocpp_bridge.blocks import resumption
 from ocpp_bridge.bridge import Bridge
-from ocpp_bridge.wire.outbox import Batch, Call
+from ocpp_bridge.wire.outbox import Batch, Call, Outbox
 from ocpp_bridge.wire.schemas import check
 from ocpp_bridge.wire.store import FORMAT, Store, StoreError
 from secc.station import AuthorizationWanted, MeterReading, PowerStarted, PowerStopped, SessionStarted
@@ -187,6 +187,30 @@ def test_being_hung_is_no_attempt_and_being_refused_is():
     q.run(600.0)
     assert [event["eventType"] for event in q.events].count("Started") == 3
     assert q.charger.outbox.discarded >= 1
+
+
+@pytest.mark.parametrize("code", ["Timeout", "NotImplemented"])
+def test_a_csms_that_does_not_know_security_events_hears_of_transactions(code: str):
+    p = Played().boot()
+    p.answers["SecurityEventNotification"] = code
+    p.bridge.alarm("InvalidCsmsCertificate", "another CSMS was there", p.now)
+    p.bridge.plug_in(1, p.now)
+    p.run(1.0)
+    assert [event["eventType"] for event in p.events] == ["Started"]
+    p.run(600.0)
+    assert p.charger.outbox.kept == []
+    assert p.charger.outbox.discarded == 1  # it was asked as often as a CSMS is that refuses
+
+
+def test_a_notice_that_was_cut_off_is_sent_again():
+    box = Outbox()
+    box.put(Call("NotifyEvent", {}, kept=True))
+    for _ in range(5):
+        assert box.next(0.0, lambda call: True)
+        assert box.settled("ConnectionLost", 0.0) is None
+    box.next(0.0, lambda call: True)
+    assert box.settled("Timeout", 0.0) is not None
+    assert box.kept == []
 
 
 def test_nothing_leaves_before_the_commit_of_what_it_rests_on():
