@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from ocpp_bridge.blocks.diagnostics import due_now, take_status
 from ocpp_bridge.bridge import Bridge
 from ocpp_bridge.model.log_upload import LINE_MAXIMUM, LINES_MAXIMUM, Line, Upload, archive
+from v2g.legible import logger
 from v2g.tasks import Tasks
 
 TIME: Final = 120.0  # s for one attempt: 1.5 MB at 100 kbit/s
@@ -44,7 +45,7 @@ class Uploads:
     def __init__(self, host: str, tls: Callable[[], ssl.SSLContext | None], bridge: Bridge, tasks: Tasks, now: Callable[[], float]) -> None:
         self._tls, self._bridge, self._tasks, self._now = tls, bridge, tasks, now
         bridge.charger.logs.hosts = bridge.charger.logs.hosts or (host,)
-        logging.getLogger("v2g").addHandler(REMEMBERED)  # once, however many there are
+        logger("v2g").addHandler(REMEMBERED)  # once, however many there are
 
     def carry(self, wake: Callable[[], None]) -> None:
         """Begin what is to be sent; `wake` is called when that is over."""

@@ -217,8 +217,9 @@ def meter_value(values: list[Payload], wall: float) -> list[Payload]:
 
 
 def rounded(value: float) -> float:
-    """A quantity rounded to a thousandth for a message, finer than any meter; never -0.0, and a whole number stays one."""
-    return value if isinstance(value, int) else round(value, 3) + 0.0  # 80.0 is no integer to a validator of an older draft
+    """A quantity rounded to a thousandth for a message, finer than any meter; never -0.0, and a whole number is written as one."""
+    made = round(value, 3) + 0.0
+    return int(made) if made.is_integer() else made  # 80.0 is no integer to a validator of an older draft
 
 
 @dataclass(slots=True)

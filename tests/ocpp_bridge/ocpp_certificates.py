@@ -91,9 +91,9 @@ class Certified(Played):
     def sign(self, *, curve: str = "secp521r1", validity: timedelta | None = None, office: Office | None = None) -> str:
         """The chain that the laboratory signs for the last request."""
         request = x509.load_pem_x509_csr(self.asked["csr"].encode())
-        lab = office or self.lab
-        by = lab.store.credential(Role.CPO_SUB2, curve)
-        return pem(*lab.sign(request, Role.SECC, by, NOW + timedelta(seconds=self.now), validity=validity))
+        signer = office or self.lab
+        by = signer.store.credential(Role.CPO_SUB2, curve)
+        return pem(*signer.sign(request, Role.SECC, by, NOW + timedelta(seconds=self.now), validity=validity))
 
     def signed(self, chain: str, **more) -> dict:
         asked = {name: self.asked[name] for name in ("certificateType", "requestId")}

@@ -17,7 +17,7 @@ def tariff(**elements) -> dict:
     return {"tariffId": "T1", "currency": "EUR"} | elements
 
 
-def energy(*prices: tuple[float, dict], tax: float | None = None) -> dict:
+def by_energy(*prices: tuple[float, dict], tax: float | None = None) -> dict:
     made = [{"priceKwh": price} | ({"conditions": conditions} if conditions else {}) for price, conditions in prices]
     return {"prices": made} | ({"taxRates": [{"type": "vat", "tax": tax}]} if tax is not None else {})
 
@@ -42,7 +42,7 @@ def test_energy_time_and_fee_with_taxes_worked_out_by_hand():
     """20 kWh at 0.30 + 19 %, 60 min charging at 0.01, 30 min idle of which the last 20 at 0.10, a fee of 0.50 + 19 % + 5 % upon it."""
     fee = {"prices": [{"priceFixed": 0.5}], "taxRates": [{"type": "vat", "tax": 19}, {"type": "city", "tax": 5, "stack": 1}]}
     scheme = tariff(
-        energy=energy((0.3, {}), tax=19), chargingTime=minutes((0.01, {})), idleTime=minutes((0.1, {"minIdleTime": 600})), fixedFee=fee
+        energy=by_energy((0.3, {}), tax=19), chargingTime=minutes((0.01, {})), idleTime=minutes((0.1, {"minIdleTime": 600})), fixedFee=fee
     )
     made = account(scheme, charging=True)
     charged(made, 1.0, 20.0, then=False)
@@ -68,14 +68,14 @@ def test_energy_time_and_fee_with_taxes_worked_out_by_hand():
 
 
 def test_an_hour_over_the_edge_of_a_time_of_day_is_cut_there():
-    scheme = tariff(energy=energy((0.2, {"startTimeOfDay": "23:00", "endTimeOfDay": "06:00"}), (0.4, {})))
+    scheme = tariff(energy=by_energy((0.2, {"startTimeOfDay": "23:00", "endTimeOfDay": "06:00"}), (0.4, {})))
     made = charged(account(scheme, charging=True, offset=HOUR), 3.0, 12.0)  # 22:00 to 01:00 local: 4 kWh by day, 8 by night
     assert made.net["energy"] == F("1.6") + F("1.6")
     assert len(made.periods) == 2
 
 
 def test_energy_beyond_an_amount_has_its_own_price():
-    scheme = tariff(energy=energy((0.5, {"maxEnergy": 10_000}), (0.25, {"minEnergy": 10_000})))
+    scheme = tariff(energy=by_energy((0.5, {"maxEnergy": 10_000}), (0.25, {"minEnergy": 10_000})))
     for steps in (1, 7):
         made = account(scheme, charging=True)
         for _ in range(steps):
@@ -99,7 +99,7 @@ def test_a_gap_of_years_is_billed_in_few_pieces():
 
 
 def test_power_decides_as_it_was_measured_and_dates_as_the_driver_reads_them():
-    scheme = tariff(energy=energy((0.8, {"minPower": 50_000}), (0.4, {"validFromDate": "2026-11-28"}), (0.3, {})))
+    scheme = tariff(energy=by_energy((0.8, {"minPower": 50_000}), (0.4, {"validFromDate": "2026-11-28"}), (0.3, {})))
     made = account(scheme, charging=True)
     made.power = 60_000.0
     charged(made, 0.5, 10.0)
@@ -109,7 +109,7 @@ def test_power_decides_as_it_was_measured_and_dates_as_the_driver_reads_them():
 
 
 def test_what_the_car_gives_is_worth_what_a_price_for_giving_says_and_else_nothing():
-    priced = tariff(energy=energy((0.2, {"minPower": -1, "maxPower": -100_000}), (0.4, {})))
+    priced = tariff(energy=by_energy((0.2, {"minPower": -1, "maxPower": -100_000}), (0.4, {})))
     made = account(priced, charging=True)
     made.power = -10_000.0
     charged(made, 1.0, given=10.0)
@@ -117,11 +117,11 @@ def test_what_the_car_gives_is_worth_what_a_price_for_giving_says_and_else_nothi
     charged(made, 1.0, 5.0)
     assert made.net["energy"] == -2 + 2
     assert made.details(whole=False)["totalUsage"]["energy"] == -5.0
-    assert "energy" not in charged(account(tariff(energy=energy((0.4, {}))), charging=True), 1.0, given=10.0).net
+    assert "energy" not in charged(account(tariff(energy=by_energy((0.4, {}))), charging=True), 1.0, given=10.0).net
 
 
 def test_no_price_that_holds_costs_nothing_and_is_counted_all_the_same():
-    made = charged(account(tariff(energy=energy((0.4, {"evseKind": "AC"}))), charging=True), 1.0, 5.0)
+    made = charged(account(tariff(energy=by_energy((0.4, {"evseKind": "AC"}))), charging=True), 1.0, 5.0)
     assert made.total == (0, 0, "NormalCost")
     assert made.details(whole=False)["totalUsage"] == {"energy": 5.0, "chargingTime": 3600, "idleTime": 0}
 
@@ -137,7 +137,7 @@ def test_no_price_that_holds_costs_nothing_and_is_counted_all_the_same():
     ],
 )
 def test_the_least_and_the_most_of_a_tariff(bound, kwh, total):
-    assert charged(account(tariff(energy=energy((0.5, {})), **bound), charging=True), 1.0, kwh).total == total
+    assert charged(account(tariff(energy=by_energy((0.5, {})), **bound), charging=True), 1.0, kwh).total == total
 
 
 def test_a_reservation_is_billed_by_its_time():
@@ -150,14 +150,14 @@ def test_a_reservation_is_billed_by_its_time():
 
 def test_another_tariff_counts_from_the_change_on_and_the_fee_is_not_charged_twice():
     fee = {"prices": [{"priceFixed": 2.0}]}
-    made = charged(account(tariff(energy=energy((0.4, {})), fixedFee=fee), charging=True), 1.0, 10.0)
-    made.change(tariff(energy=energy((0.2, {})), fixedFee=fee) | {"tariffId": "T2"})
+    made = charged(account(tariff(energy=by_energy((0.4, {})), fixedFee=fee), charging=True), 1.0, 10.0)
+    made.change(tariff(energy=by_energy((0.2, {})), fixedFee=fee) | {"tariffId": "T2"})
     charged(made, 1.0, 10.0)
     assert (made.total[0], [period["tariff"] for period in made.periods]) == (8, ["T1", "T2"])
 
 
 def test_clocks_and_registers_that_go_back_bill_nothing():
-    made = charged(account(tariff(energy=energy((1.0, {})), chargingTime=minutes((1.0, {}))), charging=True), 1.0, 10.0)
+    made = charged(account(tariff(energy=by_energy((1.0, {})), chargingTime=minutes((1.0, {}))), charging=True), 1.0, 10.0)
     before = made.total
     made.advance(made.at - HOUR, (5 * KWH, 0), True)
     assert made.total == before
@@ -166,7 +166,7 @@ def test_clocks_and_registers_that_go_back_bill_nothing():
 
 
 def test_an_account_goes_on_after_a_restart_as_if_nothing_had_been():
-    scheme = tariff(energy=energy((0.2, {"startTimeOfDay": "23:00", "endTimeOfDay": "06:00"}), (0.4, {}), tax=19))
+    scheme = tariff(energy=by_energy((0.2, {"startTimeOfDay": "23:00", "endTimeOfDay": "06:00"}), (0.4, {}), tax=19))
     made = charged(account(scheme, charging=True, payment=(("PaymentBrand", "X"),)), 1.7, 5.0)
     again = Account.of(made.saved())
     assert again == made
@@ -185,12 +185,12 @@ def test_periods_are_bounded_and_their_volumes_are_not_lost(monkeypatch):
 @pytest.mark.parametrize(
     ("scheme", "status"),
     [
-        (tariff(energy=energy(*[(0.1, {})] * (ELEMENTS_MAXIMUM + 1))), "TooManyElements"),
-        (tariff(energy=energy((0.1, {"startTimeOfDay": "25:00"}))), "Rejected"),
-        (tariff(energy=energy((0.1, {"validFromDate": "2026-02-30"}))), "Rejected"),
-        (tariff(energy=energy((1e12, {}))), "Rejected"),
-        (tariff(energy=energy((0.1, {"minEnergy": float("inf")}))), "Rejected"),
-        (tariff(energy=energy((0.1, {}), tax=1e300)), "Rejected"),
+        (tariff(energy=by_energy(*[(0.1, {})] * (ELEMENTS_MAXIMUM + 1))), "TooManyElements"),
+        (tariff(energy=by_energy((0.1, {"startTimeOfDay": "25:00"}))), "Rejected"),
+        (tariff(energy=by_energy((0.1, {"validFromDate": "2026-02-30"}))), "Rejected"),
+        (tariff(energy=by_energy((1e12, {}))), "Rejected"),
+        (tariff(energy=by_energy((0.1, {"minEnergy": float("inf")}))), "Rejected"),
+        (tariff(energy=by_energy((0.1, {}), tax=1e300)), "Rejected"),
         (tariff(minCost={"exclTax": 1e300}), "Rejected"),
     ],
 )

@@ -17,13 +17,13 @@ from secc.station import (
     SessionStarted,
 )
 from tests.ocpp_bridge.ocpp_stand import WALL
-from tests.ocpp_bridge.test_account import energy, minutes, tariff
+from tests.ocpp_bridge.test_account import by_energy, minutes, tariff
 from tests.ocpp_bridge.test_bridge import ANSWERS, EVCCID, Played
 from tests.ocpp_bridge.test_local_authorization import reborn, show
 from tests.secc.scripted import Scripted
 from v2g.iso20.rational import number
 
-SIMPLE = tariff(energy=energy((0.5, {}), tax=10), chargingTime=minutes((0.06, {})))
+SIMPLE = tariff(energy=by_energy((0.5, {}), tax=10), chargingTime=minutes((0.06, {})))
 
 
 def named(name: str, **more) -> dict:
@@ -104,7 +104,7 @@ def test_Ended_bears_the_whole_bill():
 def test_the_tariff_of_the_driver_goes_before_the_one_of_the_EVSE():
     p = Played().boot()
     put(p)
-    p.answers["Authorize"] = ANSWERS["Authorize"] | {"tariff": named("D1", energy=energy((0.1, {})))}
+    p.answers["Authorize"] = ANSWERS["Authorize"] | {"tariff": named("D1", energy=by_energy((0.1, {})))}
     arrive(p)
     assert [(each["tariffId"], each["tariffKind"]) for each in tariffs(p)] == [("T1", "DefaultTariff"), ("D1", "DriverTariff")]
     assert tariffs(p)[1]["idTokens"] == ["0A1B"]
@@ -118,7 +118,7 @@ def test_a_driver_whose_tariff_cannot_be_used_is_refused_or_charged_by_the_defau
     p = Played().boot()
     put(p)
     assert setting(p, "TariffCostCtrlr", "HandleFailedTariff", "", handling) == "Accepted"
-    broken = named("D1", energy=energy((0.1, {"startTimeOfDay": "29:00"})))
+    broken = named("D1", energy=by_energy((0.1, {"startTimeOfDay": "29:00"})))
     p.answers["Authorize"] = ANSWERS["Authorize"] | {"tariff": broken}
     p.want(SessionStarted(0.0, bytes(8), EVCCID), AuthorizationWanted(0.0, "EIM", EVCCID))
     show(p)
@@ -150,9 +150,9 @@ def test_a_default_tariff_begins_with_its_validFrom():
 @pytest.mark.parametrize(
     ("scheme", "evse", "status"),
     [
-        (named("T1", energy=energy((0.7, {}))), 0, "DuplicateTariffId"),
+        (named("T1", energy=by_energy((0.7, {}))), 0, "DuplicateTariffId"),
         (named("T2"), 9, "Rejected"),
-        (named("T2", energy=energy((0.7, {"endTimeOfDay": "7:00"}))), 0, "Rejected"),
+        (named("T2", energy=by_energy((0.7, {"endTimeOfDay": "7:00"}))), 0, "Rejected"),
         (named("T1"), 1, "Accepted"),  # what is there already
     ],
 )
@@ -187,7 +187,7 @@ def test_a_transaction_changes_its_tariff():
     p = charging()
     p.run(20.0)
     read(p, 102.0)
-    assert p.ask("ChangeTransactionTariff", {"transactionId": p.tx, "tariff": named("T2", energy=energy((0.1, {})))}) == {
+    assert p.ask("ChangeTransactionTariff", {"transactionId": p.tx, "tariff": named("T2", energy=by_energy((0.1, {})))}) == {
         "status": "Accepted"
     }
     assert (p.events[-1]["triggerReason"], p.events[-1]["transactionInfo"]["tariffId"]) == ("TariffChanged", "T2")

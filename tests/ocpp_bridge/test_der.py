@@ -129,6 +129,7 @@ def test_modes_that_reach_a_car_are_in_the_device_model_and_others_are_not_suppo
 )
 def test_a_control_that_breaks_a_rule_or_cannot_be_told_to_a_car_is_rejected_and_keeps_nothing(payload: dict, reason: str):
     p = station().boot()
+    p.bridge.changes()
     assert refused(p, payload) == ("Rejected", reason)
     assert p.ask("GetDERControl", {"requestId": 1})["status"] == "NotFound"
     assert p.bridge.changes() == {}

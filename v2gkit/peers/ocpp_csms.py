@@ -17,6 +17,8 @@ import ocpp.messages
 from ocpp.routing import after, on
 from websockets.asyncio.server import ServerConnection, serve
 
+from v2g.services import OFFERED
+
 ocpp.messages.ASYNC_VALIDATION = False  # in a thread it would reorder its own frames
 POWER: Final = -8000.0  # W
 SPEAKS: Final = {"ocpp2.1": "ocpp.v21", "ocpp2.0.1": "ocpp.v201"}
@@ -30,7 +32,7 @@ def said(**facts: Any) -> None:
 
 def answers(dynamic: bool) -> Mapping[str, Callable[[], Mapping[str, Any]]]:
     """What it answers to each action."""
-    granted = {"allowed_energy_transfer": ["DC", "DC_BPT"]} if dynamic else {}
+    granted = {"allowed_energy_transfer": list(OFFERED)} if dynamic else {}
     return {
         "BootNotification": lambda: {**ACCEPTED, "interval": 60, "current_time": datetime.now(UTC).isoformat()},
         "Heartbeat": lambda: {"current_time": datetime.now(UTC).isoformat()},
