@@ -174,7 +174,8 @@ async def csms(folder: Path, port: int, seed: int) -> None:
                 return
             await socket_.send(json.dumps([3, id_, ANSWERS.get(action, {})]))
             if chance.random() < 0.05:
-                asked[number] = made = profile(chance.randrange(20), chance.random()) if (number := secrets.token_hex(8)) else {}
+                number = secrets.token_hex(8)
+                asked[number] = made = profile(chance.randrange(20), chance.random())
                 await socket_.send(json.dumps([2, number, "SetChargingProfile", {"evseId": 0, "chargingProfile": made}]))
 
     async with serve(serve_one, "127.0.0.1", port, subprotocols=[Subprotocol("ocpp2.1")]) as server:

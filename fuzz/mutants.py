@@ -26,13 +26,14 @@ from typing import NamedTuple
 from fuzz.behaviours import LIVED, Mutant
 from fuzz.fairness import LEGAL
 from fuzz.feeding import GRID
+from fuzz.remembrance import KEPT
 from fuzz.restraints import BOUNDS, CAR
 from fuzz.safeguards import STATION
 from fuzz.steering import CSMS
 from fuzz.streams import STREAMS
 from fuzz.wireless import WIRELESS
 
-MUTANTS = (*LIVED, *STATION, *BOUNDS, *CAR, *GRID, *LEGAL, *STREAMS, *CSMS, *WIRELESS)
+MUTANTS = (*LIVED, *STATION, *BOUNDS, *CAR, *GRID, *LEGAL, *STREAMS, *CSMS, *KEPT, *WIRELESS)
 ROOT = Path(__file__).parents[1]
 NOT_COPIED = ("*.egg-info", ".*", "build", "certs", "demo-output")
 LIMIT = 120.0  # s for the targets of one mutant: many times what the slowest takes

@@ -36,7 +36,7 @@ from ocpp_bridge.wire.link import CallFailed, Link, Trace
 from ocpp_bridge.wire.opening import opening, reason_of
 from ocpp_bridge.wire.outbox import UNSAYABLE, Call
 from ocpp_bridge.wire.passwords import Passwords
-from ocpp_bridge.wire.schemas import Payload, PayloadFault, Version
+from ocpp_bridge.wire.schemas import SENDS, Payload, PayloadFault, Version
 from v2g.energy.offer import Offer
 from v2g.energy.plan import Plan
 from v2g.legible import logger
@@ -298,6 +298,11 @@ class ChargePoint(Teller):
         limit = self.bridge.charger.variables.number("OCPPCommCtrlr.MessageTimeout[Default]")
         try:
             payload = dialects.written(self.link.version, call.action, "Request", call.payload)
+            if call.action in SENDS:  # nobody answers it
+                self.link.send(call.action, payload)
+                self.bridge.take_result(call, {}, self.now())
+                self.wake()
+                return
             self.link.call(call.action, payload, limit).add_done_callback(partial(self._settled, self.link.version, call))
         except PayloadFault as fault:
             LOG.error("not sent: %s", fault)

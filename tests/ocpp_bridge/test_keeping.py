@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from ocpp_bridge.blocks import resumption
 from ocpp_bridge.bridge import Bridge
@@ -348,8 +348,8 @@ class Killed(RuleBasedStateMachine):
         assert self.bridge.charger.outbox.kept == []
 
 
-TestKilled = Killed.TestCase
-TestKilled.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+def test_a_station_that_is_killed_anywhere_loses_and_doubles_nothing():
+    run_state_machine_as_test(Killed, settings=settings(max_examples=40, stateful_step_count=40, deadline=None))
 
 
 # --- the file ---
@@ -515,3 +515,19 @@ def test_a_kept_row_has_every_field_that_a_transaction_needs_to_go_on():
     p.killed()
     restored = replace(tx)
     assert {name: row[name] for name in resumption.FIELDS} == {name: getattr(restored, name) for name in resumption.FIELDS}
+
+
+def test_what_nobody_answers_is_sent_without_waiting_for_an_answer():
+    stream = {"id": 1, "pending": 0, "basetime": "2026-11-22T18:00:00Z", "data": [{"t": 0.0, "v": "1"}]}
+
+    async def scene():
+        csms = Csms(Strategy("none"))
+        async with stand(csms) as s:
+            await s.until(lambda: csms.stations and csms.stations["CS-1"].connectors)
+            for _ in range(2):
+                assert s.point.bridge.charger.call("NotifyPeriodicEventStream", stream)
+            s.point.wake()
+            await s.until(lambda: [frame[0] for way, frame in s.frames.log if way == "out"].count(6) == 2)
+            assert s.point.bridge.charger.outbox.under_way is None
+
+    asyncio.run(asyncio.wait_for(scene(), 20))
