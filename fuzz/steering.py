@@ -54,7 +54,7 @@ CSMS = (
         FEEDS,
         "    return told if told is not None and now < told.until else None\n",
         "    return told\n",
-        bridge("modes", "silence_gives_no_more_than_the_profile_and_no_discharge"),
+        bridge("modes", "a_value_that_is_too_old_is_none"),
         "a car discharges for a grid that nobody looks at any more",
     ),
     Mutant(
@@ -63,7 +63,7 @@ CSMS = (
         FEEDS,
         "            live = wall < begin + SIGNAL_LASTS\n",
         "            live = True\n",
-        bridge("modes", "a_signal_of_the_csms_moves_the_cars_that_have_a_curve_for_it"),
+        bridge("modes", "a_signal_is_over_after_its_time_and_the_next_takes_its_place"),
         "a car goes on with a reserve that nobody calls any more",
     ),
     Mutant(
@@ -108,7 +108,7 @@ CSMS = (
         PROFILES,
         "    period = period.raised(more) if led else period\n",
         "    period = period.raised(more)\n",
-        bridge("profiles", "no_profile_that_runs_out_leaves_more_power_than_it_gave"),
+        bridge("modes", "local_generation_adds_nothing_to_what_stands_in_for_a_profile"),
         "a profile that runs out is leave for more power",
     ),
     Mutant(

@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 
-from ocpp_bridge.smart.feeds import FREQUENCY_LASTS, SIGNAL_LASTS, UPSTREAM_LASTS, Band, Limit
-from ocpp_bridge.smart.periods import Curve
+from ocpp_bridge.smart.feeds import FREQUENCY_LASTS, SIGNAL_LASTS, SIGNALS_AHEAD, UPSTREAM_LASTS, Band, Feeds, Limit, Told
+from ocpp_bridge.smart.periods import Curve, Period, RanOut
+from ocpp_bridge.smart.profiles import Profiles
 from ocpp_bridge.wire.times import timestamp
 from secc.station import EVReported, LimitsChanged, PowerStarted, ScheduleChosen, SetpointChanged
 from tests.ocpp_bridge.ocpp_stand import NEEDS, WALL
 from tests.ocpp_bridge.test_bridge import Played
-from tests.ocpp_bridge.test_profiles import RESPONSE, profile
+from tests.ocpp_bridge.test_profiles import DC, RESPONSE, T0, profile
 from tests.ocpp_bridge.whole_chain import Chain, run
 from v2g.energy.series import Series
 from v2g.iso20.rational import number
@@ -147,6 +148,38 @@ def test_a_car_with_a_schedule_of_its_own_cannot_follow_the_moment():
 
 
 # --- what is told, in numbers ---
+
+
+@pytest.mark.parametrize("mode", ["LocalFrequency", "LocalLoadBalancing", "ExternalSetpoint"])
+def test_a_value_that_is_too_old_is_none(mode):
+    feeds = Feeds(frequency=Told(50.0, 3.0), upstream=Told(700.0, 3.0), setpoints={0: Told(-700.0, 3.0)})
+    period = Period(mode=mode, curve=Curve())
+    made, until = feeds.resolve(period, 1, 2.9, WALL)
+    assert made is not None
+    assert (made.setpoint, until) == ({"LocalFrequency": 0.0}.get(mode, -700.0), 3.0)
+    assert feeds.resolve(period, 1, 3.0, WALL) == (None, float("inf"))
+    assert feeds.missing(mode, 1, 2.9) == ""
+    assert feeds.missing(mode, 1, 3.0)
+
+
+def test_a_signal_is_over_after_its_time_and_the_next_takes_its_place():
+    feeds = Feeds()
+    assert feeds.take_signal(WALL, 7, WALL)
+    assert feeds.take_signal(WALL + 60, 9, WALL)
+    assert feeds.signal(WALL + 59) == (7, 1.0)
+    assert feeds.signal(WALL + 60) == (9, SIGNAL_LASTS)
+    assert feeds.signal(WALL + 60 + SIGNAL_LASTS) == (0, float("inf"))
+    assert not feeds.take_signal(WALL - SIGNAL_LASTS, 1, WALL)
+    assert [feeds.take_signal(WALL + n, n, WALL) for n in range(61, 200)].count(True) == SIGNALS_AHEAD - 1
+
+
+def test_local_generation_adds_nothing_to_what_stands_in_for_a_profile():
+    profiles = Profiles()
+    profiles.install(1, profile({"startPeriod": 0, "limit": 1_000.0}, schedule={"duration": 60}), T0)
+    profiles.install(1, profile({"startPeriod": 0, "limit": 3_000.0}, id=2, purpose="LocalGeneration"), T0)
+    before = profiles.present(DC, T0, ran_out=RanOut("local"))
+    assert before.period.limit == 4_000.0
+    assert profiles.present(DC, T0 + 60, ran_out=RanOut("local").after(before.led)).period.limit == 1_000.0
 
 
 def test_a_curve_is_straight_between_its_points_and_level_beyond():
