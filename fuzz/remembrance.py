@@ -59,12 +59,12 @@ KEPT = (
         "three minutes of a CSMS that hangs lose the end of a transaction",
     ),
     Mutant(
-        "what one kind waits for holds up every other",
+        "a CSMS that ignores a message is asked for ever",
         "12",
         OUTBOX,
-        "if (call.kept and call.action in held) or not may(call):",
-        "if (call.kept and held) or not may(call):",
-        keeping("a_csms_that_does_not_know_security_events_hears_of_transactions"),
-        "a CSMS that ignores one message hears of no transaction",
+        "        if code == CONNECTION_LOST or (code == TIMEOUT and call.action == EVENT):\n",
+        "        if code in (CONNECTION_LOST, TIMEOUT):\n",
+        keeping("a_csms_that_does_not_know_security_events_hears_of_transactions", "a_notice_that_was_cut_off_is_sent_again"),
+        "every event of a transaction waits half a minute behind what nobody answers",
     ),
 )
