@@ -29,8 +29,13 @@ class Remembered(logging.Handler):
         self.lines: deque[Line] = deque(maxlen=LINES_MAXIMUM)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take a line of the log."""
-        self.lines.append((record.created, f"{record.levelname} {record.name}: {record.getMessage()}"[:LINE_MAXIMUM]))
+        """Take a line of the log. One that cannot be put into words is told on standard error: whoever said it goes on."""
+        try:
+            line = f"{record.levelname} {record.name}: {record.getMessage()}"[:LINE_MAXIMUM]
+        except Exception:
+            self.handleError(record)
+            return
+        self.lines.append((record.created, line))
         last = logging.lastResort
         if last is not None and record.levelno >= last.level and not logging.getLogger().handlers:
             last.handle(record)

@@ -214,3 +214,14 @@ def test_how_the_log_stands_is_told_when_it_is_asked_for():
     p.ask("TriggerMessage", {"requestedMessage": "LogStatusNotification"})
     assert p.calls("FirmwareStatusNotification") == [{"status": "Idle"}]
     assert p.calls("LogStatusNotification") == [{"status": "Idle"}] + [{"status": "Uploading", "requestId": 3}] * 2
+
+
+def test_a_line_that_cannot_be_put_into_words_costs_nobody_anything(capsys: pytest.CaptureFixture[str]):
+    class Mute:
+        def __str__(self) -> str:
+            raise ValueError("no words")
+
+    before = list(REMEMBERED.lines)
+    REMEMBERED.handle(logging.LogRecord("v2g.x", logging.INFO, "", 0, "%s", (Mute(),), None))
+    assert list(REMEMBERED.lines) == before
+    assert "no words" in capsys.readouterr().err
