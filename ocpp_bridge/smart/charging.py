@@ -311,8 +311,7 @@ def apply_profiles(charger: Charger, evse: Evse, now: float) -> None:
         return
     schedules = _tx_schedules(charger, evse)
     if session.asked:
-        if schedules:
-            ready(charger, evse, now)
+        (ready if schedules else steering.steer)(charger, evse, now)
         return
     if session.offer is not None and not session.renegotiating and _other(charger, evse, schedules, now):
         session.renegotiating = True

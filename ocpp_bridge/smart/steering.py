@@ -24,11 +24,15 @@ PAUSE: Final = 0.02  # s between two of them at least, where time runs fast and 
 def steer(charger: Charger, evse: Evse, now: float) -> None:
     """Tell the session the present limits and, in Dynamic control, the setpoint; and note when they change next."""
     session = evse.session
-    if session is None or session.needs is None or session.selected is None or session.asked:
+    if session is None or session.needs is None or session.selected is None:
         return
     wall = charger.wall(now)
     said = present(charger, evse, now)
     period = said.period
+    if session.asked:  # the schedule that it waits for says what it shall do; what it may do holds while power flows
+        if session.delivering:
+            _limit(charger, evse, period, _fed(charger, evse, wall))
+        return
     session.leads = said.leads
     _follow(charger, evse, said.led, now)
     session.steer_due = chosen.again(charger, evse, now)

@@ -455,7 +455,7 @@ def test_a_disk_that_fails_is_said_once_and_costs_no_session(tmp_path, monkeypat
             full[0] = False
             await s.until(lambda: "holds everything" in caplog.text)
             s.leave()
-            await s.until(lambda: s.transaction.ended)
+            await s.until(lambda: s.transaction.ended and not s.point.bridge.charger.outbox.kept)  # it has heard the answer, too
 
     with caplog.at_level(logging.WARNING, logger="v2g.ocpp"):
         asyncio.run(asyncio.wait_for(scene(), 20))

@@ -12,7 +12,7 @@ from ocpp_bridge.wire.times import timestamp
 from secc.station import EVReported, LimitsChanged, PowerStarted, ScheduleChosen, SetpointChanged
 from tests.ocpp_bridge.ocpp_stand import NEEDS, WALL
 from tests.ocpp_bridge.test_bridge import Played
-from tests.ocpp_bridge.test_profiles import DC, RESPONSE, T0, profile
+from tests.ocpp_bridge.test_profiles import DC, RESPONSE, T0, caps, profile
 from tests.ocpp_bridge.whole_chain import Chain, run
 from v2g.energy.series import Series
 from v2g.iso20.rational import number
@@ -500,3 +500,18 @@ def test_limits_from_elsewhere_are_not_the_csms_s_where_that_is_set():
     p.charger.variables["SmartChargingCtrlr.ExternalConstraintsProfileDisallowed"] = "true"
     answer = p.ask("SetChargingProfile", {"evseId": 0, "chargingProfile": profile(purpose=EXTERNAL)})
     assert answer["statusInfo"]["reasonCode"] == "InvalidProfile"
+
+
+@pytest.mark.parametrize("control", ["Scheduled", "Dynamic"])
+def test_a_limit_holds_while_a_car_under_power_waits_for_another_schedule(control: str):
+    p = Played().boot().arrive(control)
+    p.run(p.charger.patience)
+    p.want(PowerStarted(0.0))
+    p.charger.evses[1].session.asked = True  # it has asked, and the CSMS has not sent one yet
+    p.told.clear()
+    assert p.ask(
+        "SetChargingProfile", {"evseId": 0, "chargingProfile": caps(3_000.0, kind="Absolute", schedule={"startSchedule": timestamp(WALL)})}
+    ) == {"status": "Accepted"}
+    p.run(1.0)
+    assert [told.limits.charge_power for told in p.facts(LimitsChanged)] == [3_000.0]
+    assert p.charger.evses[1].session.asked  # the schedule is still to come
