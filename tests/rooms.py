@@ -136,6 +136,16 @@ ROOMS: Mapping[str, Room] = {
         ("v2g.*", "pki", "ocpp_bridge", *COMMAND, "v2gkit.authorities", "v2gkit.insight.live", "v2gkit.insight.viewer"),
         ("tests/v2gkit/csms",),
     ),
+    "v2gkit.conform": Room(
+        "the conformance suite: cases as data, benches that misbehave on purpose, verdicts, results",
+        ("v2g.*", "pki", *COMMAND, "v2gkit.authorities", "v2gkit.insight", "v2gkit.conform.cases"),
+        ("tests/v2gkit/conform",),
+    ),
+    "v2gkit.conform.cases": Room(
+        "the cases, a module a family",
+        ("v2g.*", "pki", "v2gkit.authorities", "v2gkit.conform"),
+        ("tests/v2gkit/conform",),
+    ),
     "v2gkit.peers": Room("foreign stacks, each in an interpreter of its own", ("v2g.*", "pki", "v2gkit"), ("tests/interop",)),
 }
 SHELL_MODULES = frozenset(

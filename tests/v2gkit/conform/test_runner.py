@@ -1,0 +1,171 @@
+"""Which run comes next, what several runs come to, and that a script's fault is never the peer's."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from v2gkit.conform.case import Case, Kind
+from v2gkit.conform.pics import Claims, Pics, Pixit, checked, read
+from v2gkit.conform.runner import Place, Run, Schedule, divided, result, runs_of
+from v2gkit.conform.running import Broken, Unreached, run
+from v2gkit.conform.verdict import Outcome, Result, Verdict, failed, gravest, passed
+
+
+async def well(bench: Any) -> Outcome:
+    return passed("as it should be")
+
+
+CASE = Case(
+    id="S-XXX-01",
+    role="station",
+    kind=Kind.NEGATIVE,
+    domain="CMN",
+    requirement=("V2G20-1",),
+    purpose="p",
+    stimulus="s",
+    expected=("a", "b"),
+    script=well,
+)
+
+
+def test_the_gravest_verdict_holds() -> None:
+    assert gravest([Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE]) is Verdict.FAIL
+    assert gravest([Verdict.PASS, Verdict.NOT_APPLICABLE]) is Verdict.PASS
+    assert gravest([]) is Verdict.NOT_APPLICABLE
+
+
+def test_claims_switch_cases_on_and_off_with_a_reason() -> None:
+    cases = [
+        replace(CASE, id="A", condition=("dc",)),
+        replace(CASE, id="B", condition=("not dc",)),
+        replace(CASE, id="C", condition=("hal",)),
+    ]
+    applicable, ruled_out = divided(cases, Pics(claims=Claims(dc=True)))
+    assert [case.id for case in applicable] == ["A"]
+    assert [(each.id, each.seen) for each in ruled_out] == [
+        ("B", "the peer claims a DC service"),
+        ("C", "the peer claims no control pilot, contactor and output that a tester drives and measures"),
+    ]
+
+
+def test_a_condition_that_is_no_claim_is_refused_with_its_cure() -> None:
+    assert checked(("not pause",)) == ("not pause",)
+    with pytest.raises(ValueError, match=r"'puase' is no claim.*pause"):
+        checked(("puase",))
+
+
+def test_pics_are_strict() -> None:
+    assert read("[claims]\npause = true\n[test]\nrecovery = 3").claims.pause
+    with pytest.raises(ValueError, match=r"claims.puase.*pause"):
+        read("[claims]\npuase = true")
+    with pytest.raises(ValueError, match="recovery is 0 s"):
+        read("[test]\nrecovery = 0")
+
+
+def test_an_outlet_has_one_run_and_connections_run_beside_it() -> None:
+    session, beside, alone = CASE, replace(CASE, id="B", claim="connection"), replace(CASE, id="C", claim="station")
+    schedule = Schedule([Run(session), Run(session, number=2), Run(beside), Run(beside, number=2), Run(alone)], outlets=1, beside=1)
+    assert schedule.next() == (Run(session), Place(0))
+    assert schedule.next() == (Run(beside), Place(0, beside=True))
+    assert schedule.next() is None
+    schedule.done(Run(beside))
+    assert schedule.next() == (Run(beside, number=2), Place(0, beside=True))
+    schedule.done(Run(session))
+    assert schedule.next() == (Run(session, number=2), Place(0))
+    schedule.done(Run(session, number=2))
+    assert schedule.next() is None  # the whole station, while one is beside
+    schedule.done(Run(beside, number=2))
+    assert schedule.next() == (Run(alone), Place(0))
+    assert schedule.next() is None
+
+
+def test_the_longest_come_first_and_the_time_left_is_told() -> None:
+    long = replace(CASE, id="Z", lasts=60.0)
+    runs = runs_of([CASE, long])
+    assert [each.case.id for each in runs] == ["Z", CASE.id]
+    assert Schedule(runs, outlets=2).left == 60.0
+    assert Schedule(runs, outlets=1).left == 62.0
+
+
+def test_parts_make_one_result_and_a_flaky_one_is_told() -> None:
+    case = replace(CASE, parts=("x", "y"))
+    assert result(case, [(Run(case, "x"), passed("fine")), (Run(case, "y"), failed("bad"))]).seen == "y: bad"
+    two = [(Run(CASE), passed("fine")), (Run(CASE, number=2), failed("bad"))]
+    assert result(CASE, two).seen == "flaky, fail in 1 of 2: bad"
+
+
+@dataclass
+class Stage:
+    """Benches that only count: how many at once, and what recovery says."""
+
+    wrong: str = ""
+    open: int = 0
+    most: int = 0
+    told: list[Result] = field(default_factory=list)
+
+    @contextlib.asynccontextmanager
+    async def bench(self, run: Run, place: Place) -> AsyncIterator[Any]:
+        stage = self
+
+        class One:
+            part = run.part
+            evidence = ()
+
+            async def recovered(self) -> str:
+                return stage.wrong
+
+        self.open += 1
+        self.most = max(self.most, self.open)
+        await asyncio.sleep(0)
+        yield One()
+        self.open -= 1
+
+    def play(self, *cases: Case, **given: Any) -> list[Result]:
+        pics = Pics(test=Pixit(connections=0))
+        return asyncio.run(run(cases, pics, self.bench, lambda each, *_: self.told.append(each), **given))
+
+
+def raising(error: Exception) -> Any:
+    async def script(bench: Any) -> Outcome:
+        raise error
+
+    return script
+
+
+@pytest.mark.parametrize(
+    ("error", "verdict"),
+    [(Broken("it lied"), Verdict.FAIL), (Unreached("no answer"), Verdict.INCONCLUSIVE), (KeyError("ours"), Verdict.INCONCLUSIVE)],
+)
+def test_whose_fault_it_is(error: Exception, verdict: Verdict) -> None:
+    (only,) = Stage().play(replace(CASE, script=raising(error)))
+    assert only.verdict is verdict
+
+
+def test_a_hung_peer_costs_only_its_case() -> None:
+    async def hangs(bench: Any) -> Outcome:
+        await asyncio.Event().wait()
+        return passed("never")
+
+    stage = Stage()
+    results = stage.play(replace(CASE, id="A", script=hangs, within=0.05), replace(CASE, id="B"))
+    assert [(each.id, each.verdict) for each in results] == [("A", Verdict.INCONCLUSIVE), ("B", Verdict.PASS)]
+    assert results[0].seen == "the case was not over after 0.05 s"
+
+
+def test_a_robustness_case_fails_where_the_peer_does_not_come_back() -> None:
+    robust = replace(CASE, kind=Kind.ROBUSTNESS)
+    assert Stage().play(robust)[0].verdict is Verdict.PASS
+    (only,) = Stage(wrong="nobody answers").play(robust)
+    assert (only.verdict, only.seen) == (Verdict.FAIL, "as it should be; then nobody answers")
+
+
+def test_runs_overlap_on_as_many_outlets_as_there_are() -> None:
+    for outlets in (1, 3):
+        stage = Stage()
+        stage.play(*(replace(CASE, id=f"C{number}") for number in range(6)), outlets=outlets)
+        assert stage.most == outlets
+        assert len(stage.told) == 6

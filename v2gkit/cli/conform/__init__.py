@@ -1,0 +1,21 @@
+"""`v2g conform`: judge somebody's station or car by the tables of the standard."""
+
+import argparse
+
+from v2gkit.cli.parser import Command, add_commands
+
+COMMANDS = {
+    "list": Command("v2gkit.cli.conform.list", "the cases, one a line"),
+    "show": Command("v2gkit.cli.conform.show", "what one case asks, does and expects"),
+}
+EPILOG = """examples (each command has more under --help):
+  v2g conform list --role station
+  v2g conform show S-SSU-01
+
+exit codes: 0 nothing failed, 1 something did, 2 wrong usage
+"""
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Add the commands of `v2g conform`."""
+    add_commands(parser, COMMANDS)

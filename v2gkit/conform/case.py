@@ -1,0 +1,55 @@
+"""A case of the suite as data: what it asks, when it applies, what a peer may do, and the script that plays it (pure)."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Literal
+
+from v2gkit.conform.verdict import Outcome
+
+Role = Literal["station", "car"]
+Claim = Literal["outlet", "connection", "station"]
+Script = Callable[[Any], Awaitable[Outcome]]
+"""Plays a case with a bench of the role and says what it came to. The bench has the part that is played as `bench.part`."""
+
+
+class Kind(StrEnum):
+    """What a case is about, by the letter of the catalogue."""
+
+    POSITIVE = "P"
+    NEGATIVE = "N"
+    ROBUSTNESS = "R"
+    TIMING = "T"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One case of the suite.
+
+    `condition` names claims of the PICS, each of which must hold; "not X" must not. `expected` are the outcomes that are admissible, in
+    words. `control` is the id of the case that shows the same without the fault. `within` bounds one run (s), `lasts` is how long one
+    usually takes (s). A case with `parts` is run once for each, and the gravest verdict holds. `claim` says what a run needs for itself: an
+    outlet, a connection beside others, or the whole station or car.
+    """
+
+    id: str
+    role: Role
+    kind: Kind
+    domain: str
+    requirement: tuple[str, ...]
+    purpose: str
+    stimulus: str
+    expected: tuple[str, ...]
+    script: Script
+    precondition: str = ""
+    condition: tuple[str, ...] = ()
+    control: str = ""
+    within: float = 30.0
+    lasts: float = 2.0
+    parts: tuple[str, ...] = ("",)
+    claim: Claim = "outlet"
+
+    @property
+    def family(self) -> str:
+        """The middle of its id: SDP, TLS, LOP."""
+        return self.id.split("-")[1]

@@ -1,0 +1,134 @@
+"""What a peer claims (PICS) and how it is to be tested (PIXIT): one strict TOML, which switches cases on and off (pure).
+
+[claims]
+dc = true
+pause = false
+
+[test]
+outlets = ["[::1]:15119"]
+recovery = 10.0
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+from v2g.settings import strict, suggestion
+
+WORDS: dict[str, str] = {
+    "tls": "TLS 1.3 with both certificates",
+    "sdp": "discovery on the link, and this machine is on it",
+    "ac": "an AC service",
+    "dc": "a DC service",
+    "mcs": "a megawatt service",
+    "bpt": "a bidirectional service",
+    "scheduled": "control mode Scheduled",
+    "dynamic": "control mode Dynamic",
+    "eim": "authorization by external means",
+    "pnc": "Plug & Charge",
+    "certificate_installation": "installation of contract certificates",
+    "vas": "value-added services",
+    "pause": "sessions that pause",
+    "service_renegotiation": "services that are negotiated anew",
+    "standby": "standby",
+    "meter": "a meter whose readings are in the loop",
+    "metering_confirmation": "confirmation of meter readings",
+    "signed_prices": "signed price schedules for Plug & Charge",
+    "ed448": "certificates with Ed448",
+    "two_roots": "a certificate below each of two roots",
+    "staples": "OCSP responses in the handshake",
+    "revocation": "knowledge of revoked certificates",
+    "generation_2": "ISO 15118-2 beside -20",
+    "din": "DIN SPEC 70121 beside -20",
+    "der": "an AC service with DER functions",
+    "wpt": "wireless power transfer",
+    "acdp": "an automatic connection device",
+    "eim_decides": "an external authorization that a tester can grant, refuse and leave open",
+    "hal": "control pilot, contactor and output that a tester drives and measures",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What the peer is claimed to have. Each word stands in the table `WORDS`."""
+
+    tls: bool = True
+    sdp: bool = False
+    ac: bool = False
+    dc: bool = True
+    mcs: bool = False
+    bpt: bool = False
+    scheduled: bool = True
+    dynamic: bool = True
+    eim: bool = True
+    pnc: bool = True
+    certificate_installation: bool = False
+    vas: bool = False
+    pause: bool = False
+    service_renegotiation: bool = False
+    standby: bool = False
+    meter: bool = False
+    metering_confirmation: bool = False
+    signed_prices: bool = False
+    ed448: bool = False
+    two_roots: bool = False
+    staples: bool = False
+    revocation: bool = False
+    generation_2: bool = False
+    din: bool = False
+    der: bool = False
+    wpt: bool = False
+    acdp: bool = False
+    eim_decides: bool = False
+    hal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pixit:
+    """How the peer is tested. Times are in s: `recovery` within which it must serve again after a fault, `slack` for the network."""
+
+    outlets: tuple[str, ...] = ()  # host:port of further outlets, on which cases run at the same time
+    connections: int = 2  # that the peer takes beside the sessions of its outlets; 0: each case has an outlet for itself
+    recovery: float = 10.0
+    slack: float = 1.0
+    close: float = 5.0  # from a fatal answer to the end of the connection
+    command: str = ""  # of a car: makes it come again, run by a shell
+
+    def __post_init__(self) -> None:
+        for name in ("recovery", "slack", "close"):
+            if not 0.0 < getattr(self, name) <= 600.0:
+                raise ValueError(f"{name} is {getattr(self, name):g} s; give more than 0, at most 600")
+        if not 0 <= self.connections <= 64:
+            raise ValueError(f"connections is {self.connections}; give 0 to 64")
+
+
+@dataclass(frozen=True, slots=True)
+class Pics:
+    """Claims and test parameters of one peer; `device` is what the cover page calls it."""
+
+    device: str = ""
+    claims: Claims = field(default_factory=Claims)
+    test: Pixit = field(default_factory=Pixit)
+
+    def lacking(self, condition: Sequence[str]) -> str:
+        """Why a case of this condition does not apply, in words; empty where it does."""
+        for name in condition:
+            wanted = not name.startswith("not ")
+            if getattr(self.claims, name.removeprefix("not ")) is not wanted:
+                word = WORDS[name.removeprefix("not ")]
+                return f"the peer claims no {word}" if wanted else f"the peer claims {word}"
+        return ""
+
+
+def checked(condition: Sequence[str]) -> tuple[str, ...]:
+    """A condition all of whose names are claims. Raises ValueError for one that is none."""
+    known = [each.name for each in fields(Claims)]
+    for name in condition:
+        if name.removeprefix("not ") not in known:
+            raise ValueError(f"{name!r} is no claim; {suggestion.cure(name, known)}")
+    return tuple(condition)
+
+
+def read(text: str, path: Path | None = None) -> Pics:
+    """The PICS in a TOML text that came from `path`. Raises ConfigError, which names key, value and cure."""
+    return strict.read(Pics, text, path)
