@@ -51,5 +51,5 @@ class Case:
 
     @property
     def family(self) -> str:
-        """The middle of its id: SDP, TLS, LOP."""
+        """The middle part of a case id: SDP, TLS, LOP."""
         return self.id.split("-")[1]

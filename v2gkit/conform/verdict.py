@@ -18,7 +18,7 @@ class Verdict(StrEnum):
 
     @property
     def rank(self) -> int:
-        """Its place in the order of gravity, 0 is the mildest."""
+        """The place of a verdict in the order of gravity, 0 is the mildest."""
         return list(Verdict).index(self)
 
 
