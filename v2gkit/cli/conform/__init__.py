@@ -7,10 +7,12 @@ from v2gkit.cli.parser import Command, add_commands
 COMMANDS = {
     "list": Command("v2gkit.cli.conform.list", "the cases, one a line"),
     "show": Command("v2gkit.cli.conform.show", "what one case asks, does and expects"),
+    "capture": Command("v2gkit.cli.conform.capture", "which rules a recorded session broke"),
 }
 EPILOG = """examples (each command has more under --help):
   v2g conform list --role station
   v2g conform show S-SSU-01
+  v2g conform capture session.pcapng             which rules a recorded session broke
 
 exit codes: 0 nothing failed, 1 something did, 2 wrong usage
 """
