@@ -266,7 +266,7 @@ class EvccSession:
         since = None if expects is None else now - expects.sent
         asked = None if expects is None or expects.request is None else type(expects.request)
         try:
-            name, reading, told = self._order.read(heard.payload_type, heard.payload, by_car=True, asked=asked)
+            name, reading, told, _ = self._order.read(heard.payload_type, heard.payload, by_car=True, asked=asked)
         except (DecodeError, FramingError) as error:
             self._events.append(FrameReceived(now, heard.payload_type, "", heard.payload, None, since))
             undecodable = PeerMisbehaved(f"a frame of type 0x{heard.payload_type:04X} is no message: {error}", None)

@@ -58,6 +58,11 @@ ROOMS: Mapping[str, Room] = {
         (*EXI, "v2g.session", "v2g.energy", "v2g.reasons"),
         ("tests/v2g/iso20", "tests/v2g/session/test_limits.py", "tests/secc/test_order.py"),
     ),
+    "v2g.iso2": Room(
+        "sequence, timing, limits, services, refusals of ISO 15118-2: one `Generation`",
+        (*EXI, "v2g.session", "v2g.reasons"),
+        ("tests/v2g/iso2",),
+    ),
     "v2g.services": Room(
         "the services of all generations, by name", ("v2g.iso20.services", "v2g.session.service"), ("tests/test_service_rows.py",)
     ),

@@ -83,8 +83,12 @@ def test_what_is_of_one_generation_names_it(place: str) -> None:
 
 
 def of_a_generation(name: str) -> bool:
-    shared = ("v2g.messages.app_protocol", "v2g.messages.schema_set")  # the negotiation that all have, and how a set is found by its name
-    return ".iso20" in name or (name.startswith("v2g.messages.") and not name.startswith(shared))
+    shared = (
+        "v2g.messages.app_protocol",
+        "v2g.messages.xmldsig",
+        "v2g.messages.schema_set",
+    )  # what all have, and how a set is found by name
+    return ".iso2" in name or (name.startswith("v2g.messages.") and not name.startswith(shared))
 
 
 def test_the_rule_tells_rooms_and_single_modules_apart() -> None:

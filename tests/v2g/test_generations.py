@@ -78,7 +78,7 @@ PAIRS: dict[type[Type], type[Type]] = {
 }
 
 
-def write(message: Type, session_id: bytes, stream: str = "main") -> Outgoing:
+def write(message: Type, session_id: bytes, stream: str = "main", signature: Any = None) -> Outgoing:
     if not isinstance(message, din.BodyBaseType):
         return Outgoing(MAIN_TYPE, "app", encode(message, schema_set("app")))
     kind = BESIDE_TYPE if isinstance(message, din.ServiceDiscoveryReq | din.ServiceDiscoveryRes) else MAIN_TYPE

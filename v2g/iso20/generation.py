@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from v2g.exi.schema import Type
 from v2g.iso20 import frames
-from v2g.iso20.limits import ANY_OTHER, CAR_BOUNDS, FRAMES_AT_ONCE, answer_limit, state_limit
+from v2g.iso20.limits import ANY_OTHER, CAR_BOUNDS, answer_limit, state_limit
 from v2g.iso20.sequence import CHARGE_LOOPS, REQUESTS, ROWS, STANDBY, State, response_to
 from v2g.iso20.timing import (
     EVCC_COMMUNICATION_SETUP_TIMEOUT,
@@ -17,14 +17,18 @@ from v2g.iso20.timing import (
 from v2g.messages.common_messages import AuthorizationReq, PowerDeliveryReq, SessionSetupReq, chargeProgressType
 from v2g.messages.common_types import processingType, responseCodeType
 from v2g.messages.wpt import WPT_AlignmentCheckReq, WPT_FinePositioningReq, WPT_FinePositioningSetupReq, WPT_PairingReq
+from v2g.session.bounds import FRAMES_AT_ONCE
 from v2g.session.generation import MAIN, Generation, Incoming, Outgoing
 from v2g.session.v2gtp import PAYLOADS, PayloadType
 
 BOTH_FINISH: Final = (WPT_FinePositioningSetupReq, WPT_FinePositioningReq, WPT_PairingReq, WPT_AlignmentCheckReq)  # steps of WPT
 
 
-def write(message: Type, _: bytes = b"", stream: str = MAIN) -> Outgoing:
-    """A message, encoded for the payload type of its class on a stream. The SessionID stands in its own header. Raises EncodeError."""
+def write(message: Type, session_id: bytes = b"", stream: str = MAIN, signature: Any = None) -> Outgoing:
+    """A message, encoded for the payload type of its class on a stream. Raises EncodeError.
+
+    SessionID and signature stand in the message's own header: what is given of them beside it is not looked at.
+    """
     payload_type = frames.payload_type_for(message, stream)
     return Outgoing(payload_type, frames.SETS[payload_type], frames.exi(message))
 

@@ -1,23 +1,16 @@
-"""How large each message may be, and which elements no message of a session carries: limits for octets of unknown senders.
+"""How large each message of ISO 15118-20 may be, and which elements none carries: the numbers for what `v2g.session.bounds` describes.
 
-A frame is bounded three times before anything is made of it:
-
-    its header      by the state: the largest message that may come now (`state_limit`), so a length costs eight octets and no memory
-    its first bits  by the message that they name (`LIMITS`): octets, and elements of complex type with items of lists
-    each element    by `BOUNDS`: what the schema admits in every signature and no 15118 message has
-
+The header of a frame is held to `state_limit`, its message to `LIMITS`, each element to `BOUNDS`.
 The numbers are the schema's own maxima, rounded up, where it has any (`tests/v2g/session/test_limits.py` works them out). Strings without a
-maximum, such as the names of roots and the URIs of a signature, are counted with 100 characters. One octet or element more is answered like
-any other message that cannot be read: the paired response with FAILED, or the end.
+maximum, such as the names of roots and the URIs of a signature, are counted with 100 characters.
 """
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from v2g.exi.codec import Bounds
 from v2g.exi.schema import Type
 from v2g.iso20.sequence import REQUESTS, RESPONSES, State, requests_in, response_to
-from v2g.messages import wpt, xmldsig
-from v2g.messages.app_protocol import supportedAppProtocolReq
+from v2g.messages import wpt
 from v2g.messages.common_messages import (
     AuthorizationReq,
     AuthorizationSetupRes,
@@ -28,28 +21,19 @@ from v2g.messages.common_messages import (
     ScheduleExchangeRes,
     ServiceDetailRes,
 )
-
-KIB: Final = 1024
-
-
-class Limit(NamedTuple):
-    """The most that one message may have: octets of EXI, and items: its elements of complex type and its list entries of simple type."""
-
-    octets: int
-    items: int
-
+from v2g.session import bounds
+from v2g.session.bounds import CAR_PATIENCE, CAR_UNUSUAL, KIB, NEGOTIATION, PATIENCE, SIGNED, UNUSUAL, Limit
 
 WIRELESS: Final = Limit(5 * KIB, 96)  # what a manufacturer may add to a message of WPT: 16 containers of 256 octets
 # Without signature no other request has more than 400 octets (MeteringConfirmationReq, with a receipt), no other response more than 533 (a
 # DC loop with one), none more than 48 elements; a signature adds about 450 octets and 20 elements. A car that fills its frames with zeros,
 # as one does up to 630 octets, is within.
-ANY_OTHER: Final = Limit(KIB, 96)
+ANY_OTHER: Final[Limit] = bounds.ANY_OTHER
 _WPT: Final = [message for message in (*REQUESTS, *RESPONSES) if message.__module__ == wpt.__name__]
 LIMITS: Final[dict[type[Type], Limit]] = dict.fromkeys((*REQUESTS, *RESPONSES), ANY_OTHER) | dict.fromkeys(_WPT, WIRELESS)
+LIMITS.update(NEGOTIATION)
 LIMITS.update(
     {
-        # 20 protocols of 100 characters are 2.3 KiB; what cars send, three to five of 30, is a tenth of that
-        supportedAppProtocolReq: Limit(5 * KIB // 2, 24),
         # four certificates of 1600 octets, and a signature
         AuthorizationReq: Limit(8 * KIB, 64),
         # the same, and the names of 20 roots with their serial numbers
@@ -96,28 +80,14 @@ def answer_limit(request: type[Type]) -> int:
     return max(LIMITS[response].octets, *amended, 0)
 
 
-# [V2G2-771] names what a signature does not use, and -20 has kept it; an HMACOutputLength costs nothing and is left to the verifier. Four
-# references are the most that a message of any generation signs.
 MOST: Final[dict[tuple[type[Type], str], int]] = {
-    (xmldsig.SignatureType, "KeyInfo"): 0,
-    (xmldsig.SignatureType, "Object"): 0,
-    (xmldsig.SignedInfoType, "Reference"): 4,
-    (xmldsig.TransformsType, "Transform"): 1,
-    (xmldsig.TransformType, "XPath"): 0,
+    **SIGNED,
     # antennas by which a vehicle is found: one has a handful; what comes with twice as many would be longer than what may come out of turn
     (wpt.WPT_LF_TransmitterDataType, "TxSpecData"): 128,
     (wpt.WPT_LF_ReceiverDataType, "RxSpecData"): 128,
 }
-# What is unusual and still a request, an undeclared end or a reference to an earlier string, comes in requests of a few hundred octets; a
-# profile of 96 steps has 700 codes. What is broken shows where within as much. The patient walk takes 4 to 5 us for a code: 5 ms for the
-# worst frame.
-BOUNDS: Final = Bounds(MOST, unusual=8 * KIB, patience=1_000)
-# A car has one connection, and no neighbour whose answer waits: it looks into responses as far as they go.
-CAR_BOUNDS: Final = Bounds(MOST, unusual=2 * KIB * KIB, patience=200_000)
-
-# A peer waits for the answer before it asks again; two streams make two frames. Whoever sends more at once wants work, not a charge.
-FRAMES_AT_ONCE: Final = 8
-
+BOUNDS: Final = Bounds(MOST, unusual=UNUSUAL, patience=PATIENCE)
+CAR_BOUNDS: Final = Bounds(MOST, unusual=CAR_UNUSUAL, patience=CAR_PATIENCE)
 
 OUT_OF_TURN: Final = LIMITS[CertificateInstallationReq].octets
 

@@ -11,7 +11,7 @@ An engine names no state, no message and no code: it runs whatever table it is g
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from v2g.exi.codec import Reading
 from v2g.exi.schema import Type
@@ -51,11 +51,22 @@ class Outgoing(NamedTuple):
 
 
 class Incoming(NamedTuple):
-    """A decoded message with the schema set that its payload type announced and the SessionID that came with it."""
+    """A decoded message with the schema set that its payload type announced and the SessionID that came with it.
+
+    `signature` is what stood in the envelope, for a generation that has one; in any other it is in the message.
+    """
 
     schema_set: str
     reading: Reading
     session_id: bytes | None  # None: a message that carries none
+    signature: Any = None
+
+
+class Writer(Protocol):
+    """Encodes a message for a frame of a stream."""
+
+    def __call__(self, message: Type, session_id: bytes, stream: str = MAIN, signature: Any = None) -> Outgoing:
+        """The message as octets; SessionID and `signature` go into its envelope, where the generation has one. Raises EncodeError."""
 
 
 class Reader(Protocol):
@@ -86,7 +97,7 @@ class Generation:
     answer_limit: Callable[[type[Type]], int]  # of the largest response to a request
     other_limit: int  # of what nobody asked for
     at_once: int  # requests that may wait in the buffer of a station
-    write: Callable[[Type, bytes, str], Outgoing]  # with the SessionID of an envelope, where there is one; on a stream
+    write: Writer
     read: Reader
     stream: Callable[[int], str]  # of a payload type
     begins: type[Type]  # the request that makes a session, whose response says its id

@@ -20,7 +20,7 @@ from v2g.exi.derive import least
 from v2g.exi.sample import samples
 from v2g.exi.schema import Type, fields
 from v2g.iso20 import frames, limits
-from v2g.iso20.limits import BOUNDS, FRAMES_AT_ONCE, LIMITS, state_limit
+from v2g.iso20.limits import BOUNDS, LIMITS, state_limit
 from v2g.iso20.sequence import REQUESTS, State, requests_in, response_to, row
 from v2g.messages import schema_set, xmldsig
 from v2g.messages.app_protocol import responseCodeType as sapCodeType
@@ -34,6 +34,7 @@ from v2g.messages.common_messages import (
 )
 from v2g.messages.common_types import MessageHeaderType
 from v2g.messages.common_types import responseCodeType as Code
+from v2g.session.bounds import FRAMES_AT_ONCE
 from v2g.session.errors import FramingError
 from v2g.session.v2gtp import AHEAD, HEADER_LENGTH, FrameReader, PayloadType, frame
 
