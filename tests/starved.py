@@ -2,7 +2,9 @@
 
 Between processes and real sockets the timers of the standard run: 0.5 s for an answer in the loop. A machine that gives nobody a processor
 for that long ends the session, rightly, and says nothing about what a test proves. Such a test is made again, and only then: its failure
-must itself name one of these timers: `heed` looks for them in what the parties said.
+must itself name one of these timers, or a party of that attempt has: `heed` looks for them in what the parties said, and whoever starts
+a party that says why it ended lets `again` know by `hear`. The timer that ran out at one end is a lost connection at the other, and a
+test may look at that one first.
 """
 
 import functools
@@ -17,12 +19,18 @@ TIMERS = (
     "the machine stood still",  # the demo's word, at its scale
 )
 ATTEMPTS = 6
+_HEARD: list[str] = []  # what the parties of this attempt have said
 HANG = 300.0  # s after which something hangs: nothing is measured by it, and a machine under load is slow
 
 
 def missed(*said: object) -> bool:
     """Whether one of the timers ended it, by what the parties said."""
     return any(timer in str(text) for text in said for timer in TIMERS)
+
+
+def hear(*said: object) -> None:
+    """Keep what a party of a session between processes said: when the attempt fails, it may tell which timer was missed."""
+    _HEARD.extend(map(str, said))
 
 
 def heed(*said: object) -> None:
@@ -33,11 +41,13 @@ def heed(*said: object) -> None:
 def attempts(run: Callable[[int], Any]) -> Any:
     """What `run` returns, given the number of the attempt; the last failure when every attempt missed a timer, any other at once."""
     for number in range(ATTEMPTS - 1):
+        _HEARD.clear()
         try:
             return run(number)
-        except AssertionError as error:
-            if not missed(error):
+        except Exception as error:
+            if not missed(error if isinstance(error, AssertionError) else "", *_HEARD):
                 raise
+    _HEARD.clear()
     return run(ATTEMPTS - 1)
 
 

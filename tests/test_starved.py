@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.starved import ATTEMPTS, again, heed
+from tests.starved import ATTEMPTS, again, hear, heed
 
 MISSED = "V2G_EVCC_Msg_Timeout of 0.5 s ran out: no answer to DC_ChargeLoopReq [V2G20-436]"
 
@@ -48,6 +48,21 @@ def test_an_exception_is_no_missed_timer() -> None:
     with pytest.raises(ValueError):
         session()
     assert made == [1]
+
+
+@pytest.mark.parametrize("failure", [AssertionError("the station closed the connection"), IndexError("no line")])
+def test_what_the_other_party_said_of_a_timer_counts_in_its_own_attempt_alone(failure: Exception) -> None:
+    made: list[int] = []
+
+    @again
+    def session() -> None:
+        made.append(1)
+        hear(MISSED if len(made) < 3 else "ended: refused")
+        raise failure
+
+    with pytest.raises(type(failure)):
+        session()
+    assert len(made) == 3
 
 
 def test_no_example_of_hypothesis_has_a_deadline() -> None:

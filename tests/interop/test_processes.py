@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.starved import HANG
 from v2gkit.peers import ecog_setup
 from v2gkit.peers.network import NoNetwork, cable
 from v2gkit.peers.process import Process, ProcessFailed
@@ -34,15 +35,14 @@ def alive(pid: int) -> bool:
 def test_a_program_takes_its_children_with_it(tmp_path: Path) -> None:
     async def scene() -> int:
         async with started(tmp_path, PARENT) as process:
-            child = int((await process.expect("child", 20))["child"])
+            child = int((await process.expect("child", HANG))["child"])
             assert alive(child)
-        for _ in range(100):
-            if not alive(child):
-                break
-            await asyncio.sleep(0.02)
+        async with asyncio.timeout(HANG):
+            while alive(child):  # noqa: ASYNC110 - it is killed, and ends when it gets a processor
+                await asyncio.sleep(0.02)
         return child
 
-    assert not alive(asyncio.run(scene()))
+    asyncio.run(scene())
     assert (tmp_path / "log").read_bytes() == b"not json\n"
 
 
@@ -58,7 +58,7 @@ def test_a_program_that_says_nothing_is_not_waited_for(tmp_path: Path) -> None:
 def test_an_early_end_is_told(tmp_path: Path) -> None:
     async def scene() -> None:
         async with started(tmp_path, "import sys; sys.exit(3)") as process:
-            await process.expect("port", 20)
+            await process.expect("port", HANG)
 
     with pytest.raises(ProcessFailed, match="program ended with exit code 3 before it said 'port'"):
         asyncio.run(scene())
@@ -67,7 +67,7 @@ def test_an_early_end_is_told(tmp_path: Path) -> None:
 def test_the_last_word_and_the_exit_code(tmp_path: Path) -> None:
     async def scene() -> tuple[int, object]:
         async with started(tmp_path, "print('{\"a\": 1}'); print('{\"b\": 2}'); print('[3]')") as process:
-            return await process.finish(20), process.last
+            return await process.finish(HANG), process.last
 
     assert asyncio.run(scene()) == (0, {"b": 2})
 

@@ -1,11 +1,10 @@
 """Leave to discharge that comes and goes while a car charges: a CSMS, a station and a car, the two as processes, over real sockets."""
 
 import asyncio
-import json
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.ocpp_bridge.test_live import Process
+from tests.ocpp_bridge.test_live import Process, read
 from tests.starved import again, heed
 from v2gkit.csms.server import Csms
 from v2gkit.csms.steering import Strategy
@@ -19,6 +18,11 @@ def giving(record: dict) -> bool:
     return record.get("name") == "OutputMeasured" and record["facts"]["voltage"] * record["facts"]["current"] < 0.9 * POWER
 
 
+def taking(record: dict) -> bool:
+    """Whether a record says that the car charges."""
+    return record.get("name") == "OutputMeasured" and record["facts"]["current"] > 1
+
+
 def begun(record: dict) -> bool:
     return record.get("name") == "EVReported"
 
@@ -29,10 +33,13 @@ async def until(true: Callable[[], object]) -> None:
         await asyncio.sleep(0.05)
 
 
-async def played(tmp_path: Path, before: list[str], after: list[str], when: Callable[[dict], bool]) -> tuple[list[dict], list[dict]]:
+async def played(
+    tmp_path: Path, before: list[str], after: list[str], when: Callable[[dict], bool], enough: Callable[[dict], bool]
+) -> tuple[list[dict], list[dict]]:
     """A session whose CSMS allows the services `before`, and from a record in the trace that is `when` on those `after`.
 
-    The trace of the station, and the needs that the CSMS was told.
+    The car stays until a record behind the second choice of a service is `enough`. The trace of the station, and the needs that the CSMS
+    was told.
     """
     csms = Csms(Strategy("setpoint", setpoint=POWER), transfers=before, sample_interval=1)
     server = await csms.serve()
@@ -45,12 +52,14 @@ async def played(tmp_path: Path, before: list[str], after: list[str], when: Call
     try:
         address = (await station.says(lambda line: line["event"] == "listening"))["address"]
         await until(lambda: STATION in csms.stations and csms.stations[STATION].connectors)  # it speaks OCPP before the car comes
-        wish = ("--service", "DC_BPT", "--service", "DC", "--control", "dynamic", "--soc", "70", "--loops", "60")
+        wish = ("--service", "DC_BPT", "--service", "DC", "--control", "dynamic", "--soc", "70")
         car = await Process.start("ev", "--json", "--no-tls", "--connect", address, *wish)
         gone = asyncio.ensure_future(car.process.wait())
         await until(lambda: any(map(when, read(trace))) or gone.done())
         [tx] = csms.stations[STATION].transactions.values()
         answer = await csms.call(STATION, "NotifyAllowedEnergyTransfer", {"transactionId": tx.id, "allowedEnergyTransfer": after})
+        await until(lambda: any(map(enough, behind(read(trace)))) or gone.done())
+        car.leave()
         result, ended = (await car.rest())[-1], (await station.rest())[-1]
         heed(result, ended)
         assert answer == {"status": "Accepted"}
@@ -64,16 +73,16 @@ async def played(tmp_path: Path, before: list[str], after: list[str], when: Call
         await server.wait_closed()
 
 
-def read(trace: Path) -> list[dict]:
-    """The records that a trace has by now, without a line that is being written."""
-    lines = trace.read_text().split("\n")[:-1] if trace.exists() else []
-    return [json.loads(line) for line in lines]
-
-
 def offers(records: list[dict]) -> list[list[int]]:
     """The energy services of each ServiceDiscoveryRes, by their ids."""
     found = [record["message"][record["name"]] for record in records if record.get("name") == "ServiceDiscoveryRes"]
     return [[each["ServiceID"] for each in one["EnergyTransferServiceList"]["Service"]] for one in found]
+
+
+def behind(records: list[dict]) -> list[dict]:
+    """The records behind the second choice of a service."""
+    places = [place for place, record in enumerate(records) if record.get("name") == "ServiceSelected"]
+    return records[places[1] :] if len(places) > 1 else []
 
 
 def transfers(told: list[dict]) -> list[str]:
@@ -100,7 +109,7 @@ def place_of(records: list[dict], name: str) -> int:
 
 @again
 def test_leave_that_is_withdrawn_ends_the_discharge_and_the_service(tmp_path: Path):
-    records, told = asyncio.run(asyncio.wait_for(played(tmp_path, ["DC", "DC_BPT"], ["DC"], giving), 300))
+    records, told = asyncio.run(asyncio.wait_for(played(tmp_path, ["DC", "DC_BPT"], ["DC"], giving, taking), 300))
     assert offers(records) == [[2, 6], [2]]
     assert selected(records) == transfers(told) == ["DC_BPT", "DC"]
     rest = records[place_of(records, "ServicesAllowed") :]
@@ -113,7 +122,7 @@ def test_leave_that_is_withdrawn_ends_the_discharge_and_the_service(tmp_path: Pa
 
 @again
 def test_leave_that_is_granted_brings_the_car_to_the_bidirectional_service(tmp_path: Path):
-    records, told = asyncio.run(asyncio.wait_for(played(tmp_path, ["DC"], ["DC", "DC_BPT"], begun), 300))
+    records, told = asyncio.run(asyncio.wait_for(played(tmp_path, ["DC"], ["DC", "DC_BPT"], begun, giving), 300))
     assert offers(records) == [[2], [2, 6]]
     assert selected(records) == transfers(told) == ["DC", "DC_BPT"]
     before = records[: place_of(records, "ServicesAllowed")]

@@ -10,8 +10,6 @@ import pytest
 from tests.starved import again, heed
 from tests.v2gkit.cli.test_secc import ENVIRONMENT, ROOT
 
-LOOPS = 40
-
 
 class Process:
     """One of ours with JSON lines on standard output."""
@@ -44,8 +42,17 @@ class Process:
         self.said += [json.loads(line) for line in out.splitlines()]
         return self.said
 
+    @property
+    def over(self) -> bool:
+        return self.process.returncode is not None
+
+    def leave(self) -> None:
+        """Ask a car to end its session in order."""
+        if not self.over:
+            self.process.terminate()
+
     def kill(self) -> None:
-        if self.process.returncode is None:
+        if not self.over:
             self.process.kill()
 
 
@@ -62,11 +69,14 @@ def test_a_csms_that_changes_its_mind_reaches_the_car_in_its_charge_loop(control
         )
         address = (await station.says(lambda line: line["event"] == "listening"))["address"]
         await csms.says(lambda line: line.get("topic") == "status")
-        wish = ("--service", service, "--control", control, "--loops", str(LOOPS))
-        car = await Process.start("ev", "--json", "--no-tls", "--connect", address, *wish)
+        car = await Process.start("ev", "--json", "--no-tls", "--connect", address, "--service", service, "--control", control)
         await csms.says(lambda line: line.get("topic") == "chosen")
         csms.hear("setpoint DE*V2G*E1 3000")
         accepted = await csms.says(lambda line: "topic" not in line)
+        second = asyncio.ensure_future(ordered(trace) if control == "dynamic" else csms.says(lambda line: line.get("topic") == "chosen"))
+        await asyncio.wait([second, asyncio.ensure_future(car.process.wait())], return_when=asyncio.FIRST_COMPLETED)
+        second.cancel()  # the car stays until it was told
+        car.leave()
         result, ended = (await car.rest())[-1], (await station.rest())[-1]
         heed(result, ended)
         assert accepted == {"status": "Accepted"}
@@ -110,9 +120,21 @@ def test_an_evse_that_the_csms_takes_out_of_service_lets_no_car_charge_and_both_
     asyncio.run(asyncio.wait_for(scene(), 300))
 
 
+def read(trace: Path) -> list[dict]:
+    """The records that a trace has by now, without a line that is being written."""
+    lines = trace.read_text().split("\n")[:-1] if trace.exists() else []
+    return [json.loads(line) for line in lines]
+
+
+async def ordered(trace: Path) -> None:
+    """Until the hardware was told of the second setpoint."""
+    while not any(record.get("name") == "SetPower" and record["facts"]["power"] == 3000.0 for record in read(trace)):  # noqa: ASYNC110
+        await asyncio.sleep(0.05)
+
+
 def judge(control: str, trace: Path, said: list[dict]) -> None:
     """In Dynamic control the new setpoint is ordered at once; in Scheduled the car negotiates anew and the CSMS hears what it chose."""
-    records = [json.loads(line) for line in trace.read_text().splitlines()]
+    records = read(trace)
     names = [record.get("name") or record.get("message") for record in records]
     chosen = [line["facts"]["chargingSchedule"]["chargingSchedulePeriod"] for line in said if line.get("topic") == "chosen"]
     if control == "dynamic":

@@ -6,7 +6,9 @@ import logging
 import pytest
 
 from ocpp_bridge.charge_point import Endpoint
+from tests.free_ports import free_port
 from tests.ocpp_bridge.ocpp_stand import door, stand
+from tests.starved import HANG
 from v2gkit.csms.door import Admission
 from v2gkit.csms.server import Csms
 from v2gkit.csms.steering import Strategy
@@ -60,9 +62,7 @@ def _redirect(to: str, port: int) -> bytes:
 def test_whatever_answers_the_station_says_why_and_is_there_when_the_csms_is(answer, caplog):
     async def scene():
         heard: list[bytes] = []
-        probe = await _hears(b"", heard)
-        port = probe.sockets[0].getsockname()[1]
-        probe.close()
+        port = free_port()
         octets = answer if isinstance(answer, bytes) else _redirect(answer, port)
         wrong = await _hears(octets, heard, port)
         async with stand(port=port, endpoint={"password": PASSWORD}) as s:
@@ -80,7 +80,7 @@ def test_whatever_answers_the_station_says_why_and_is_there_when_the_csms_is(ans
             server.close()
 
     with caplog.at_level(logging.WARNING, logger="v2g.ocpp"):
-        asyncio.run(asyncio.wait_for(scene(), 20))
+        asyncio.run(asyncio.wait_for(scene(), HANG))
     assert "no connection to ws://127.0.0.1" in caplog.text
     assert PASSWORD not in caplog.text
     assert "\x1b" not in caplog.text
@@ -102,7 +102,7 @@ def test_credentials_never_travel_to_another_origin(host):
         for server in (elsewhere, portal):
             server.close()
 
-    asyncio.run(asyncio.wait_for(scene(), 20))
+    asyncio.run(asyncio.wait_for(scene(), HANG))
 
 
 def test_a_redirect_within_the_origin_is_followed():
@@ -120,7 +120,7 @@ def test_a_redirect_within_the_origin_is_followed():
         async with stand(csms) as s:
             await s.until(lambda: csms.stations and csms.stations["CS-1"].connectors)
 
-    asyncio.run(asyncio.wait_for(scene(), 20))
+    asyncio.run(asyncio.wait_for(scene(), HANG))
 
 
 def test_every_task_of_a_charge_point_that_is_killed_comes_back(tmp_path):
@@ -143,7 +143,7 @@ def test_every_task_of_a_charge_point_that_is_killed_comes_back(tmp_path):
                 await s.until(lambda: s.transaction.ended)
             await s.until(lambda: not s.point.bridge.charger.outbox.kept)
 
-    asyncio.run(asyncio.wait_for(scene(), 20))
+    asyncio.run(asyncio.wait_for(scene(), HANG))
 
 
 @pytest.mark.parametrize("where", ["_carry", "_converse", "_open", "_write"])
@@ -171,7 +171,7 @@ def test_a_fault_of_our_own_is_said_and_got_over(where, tmp_path, monkeypatch, c
             await s.until(lambda: not faults and s.station.transactions)
 
     with caplog.at_level(logging.WARNING, logger="v2g.ocpp"):
-        asyncio.run(asyncio.wait_for(scene(), 20))
+        asyncio.run(asyncio.wait_for(scene(), HANG))
     assert "a fault" in caplog.text
 
 

@@ -143,7 +143,7 @@ def test_over_sockets_a_late_car_is_not_answered_and_the_backend_hears_why(monke
             at.station.bays[0].turned_away = told.append  # type: ignore[method-assign]
             at.evse.linked = lambda: True  # type: ignore[method-assign]
             port, lobby = at.station._responders[0].port, at.station._answers[0].lobby
-            ask = functools.partial(discover, "lo", security=Security.NONE, port=port, attempts=1, retry=5.0)
+            ask = functools.partial(discover, "lo", security=Security.NONE, port=port, attempts=1, retry=300.0)
             found = await ask()
             lobby._setup = 0.0
             with pytest.raises(Unreachable):
@@ -236,7 +236,7 @@ import json, subprocess, sys, time
 v2g = [sys.executable, "-m", "v2g"]
 station = subprocess.Popen([*v2g, "secc", "--config", sys.argv[1], "--json"], stdout=subprocess.PIPE, text=True)
 lines = [json.loads(station.stdout.readline()) for _ in range(2)]
-car = [*v2g, "ev", "--iface", "lo", "--no-tls", "--auth", "eim", "--service", "DC", "--json", "--loops", "100"]
+car = [*v2g, "ev", "--iface", "lo", "--no-tls", "--auth", "eim", "--service", "DC", "--json"]
 cars = []
 for _ in range(2):
     cars.append(subprocess.Popen(car, stdout=subprocess.PIPE, text=True))
@@ -246,6 +246,8 @@ for _ in range(2):
             break
         if lines[-1]["event"] == "ended":
             sys.exit(f"a car was not served: {lines}")
+for car in cars:  # each charges until the other does
+    car.terminate()
 said = [json.loads(car.communicate(timeout=300)[0]) for car in cars]
 station.terminate()
 lines += [json.loads(line) for line in station.stdout]

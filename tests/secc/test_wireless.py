@@ -87,7 +87,7 @@ ACDP, DC = ("DC_ACDP", "DC_ACDP_BPT"), ("DC",)
 @pytest.mark.parametrize(("service", "coupling"), [("DC_ACDP", Coupling.DOME), ("WPT", Coupling.WPT)])
 def test_a_vehicle_finds_its_place_over_wlan_and_charges_there(monkeypatch: pytest.MonkeyPatch, service: str, coupling: Coupling) -> None:
     async def scene(it: Depot) -> None:
-        monkeypatch.setattr("evcc.client.discover", functools.partial(discover, port=it.responder.port))
+        monkeypatch.setattr("evcc.client.discover", functools.partial(discover, port=it.responder.port, retry=300.0))
         wish = Wish(services=(service,), authorizations=("EIM",), loops=3, bench_plain=True)
         clock, now = it.station.bays[1]._clock, asyncio.get_running_loop().time()
         car = Config(soc=20.0, wish=wish).car(clock, now)
@@ -146,8 +146,8 @@ def test_no_device_comes_down_while_two_come_into_question() -> None:
         said = it.answer(DOME)
         assert said is not None
         assert (said.diagnosis, said.port, said.evse_id) == (Diagnosis.ONGOING, 0, "")
-        with pytest.raises(Unreachable, match="2 x an answer with word that the station has not found out yet"):
-            await discover("lo", security=Security.NONE, port=it.responder.port, attempts=2, retry=0.3, wireless=DOME)
+        with pytest.raises(Unreachable, match=r"\d x an answer with word that the station has not found out yet"):
+            await discover("lo", security=Security.NONE, port=it.responder.port, attempts=6, retry=0.1, wireless=DOME)
         first.linked = lambda: True  # type: ignore[method-assign]
         assert (said := it.answer(DOME)) is not None
         assert (said.port, said.evse_id) == (it.port(0), ID.format(1))

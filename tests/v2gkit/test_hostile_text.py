@@ -26,7 +26,7 @@ from pki.plan import Plan
 from pki.store import create
 from secc.server import wall_clock
 from tests.secc.test_server import bench
-from tests.starved import again, heed
+from tests.starved import again, hear, heed
 from v2g.legible import in_xml, legible, logger, masked, unsafe
 from v2g.session.trace import line
 from v2gkit.cli.main import main
@@ -224,6 +224,7 @@ def test_a_car_with_a_hostile_name(tmp_path: Path, how: list[str], profile: str,
 
 
 @pytest.mark.parametrize("how", [[], ["--json"]], ids=["text", "json"])
+@again
 def test_a_station_with_a_hostile_name(how: list[str], tmp_path: Path) -> None:
     trace = tmp_path / "trace.jsonl"
 
@@ -241,6 +242,7 @@ def test_a_station_with_a_hostile_name(how: list[str], tmp_path: Path) -> None:
     out, err = run(scene())
     clean(out)
     clean(err)
+    hear(out, err)
     assert "forged" in clean(trace.read_text())
 
 

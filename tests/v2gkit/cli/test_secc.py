@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.starved import HANG, again, heed
+from tests.starved import HANG, again, hear, heed
 from v2gkit.cli.main import main
 
 ROOT = Path(__file__).parents[3]
@@ -35,7 +35,12 @@ def station(*arguments: str) -> Iterator[tuple["subprocess.Popen[str]", dict[str
         raise AssertionError(f"{error}\nthe station said: {said}") from error
     finally:
         process.kill()
-        process.wait()
+        hear(rest(process))
+
+
+def rest(process: "subprocess.Popen[str]") -> str:
+    """What a process that has ended, or was killed, said last on standard output; all of it where a test has asked for that before."""
+    return process.communicate(timeout=HANG)[0]
 
 
 def car(address: str, *arguments: str) -> dict[str, Any]:
@@ -85,6 +90,7 @@ def wait_for(process: "subprocess.Popen[str]", event: str) -> dict[str, Any]:
     """The first line of that event."""
     assert process.stdout is not None
     for line in process.stdout:
+        hear(line)
         said: dict[str, Any] = json.loads(line)
         if said["event"] == event:
             return said
@@ -131,7 +137,10 @@ def introduced(address: str, evccid: str = "SILENT") -> socket.socket:
     connection.sendall(framed(SessionSetupReq(Header=MessageHeaderType(SessionID=bytes(8), TimeStamp=1), EVCCID=evccid)))
     reader, answers = FrameReader(), 0
     while answers < 2:
-        reader.feed(connection.recv(4096))
+        octets = connection.recv(4096)
+        if not octets:
+            raise ConnectionError("the station closed the connection before it had answered")
+        reader.feed(octets)
         while reader.next() is not None:
             answers += 1
     return connection
@@ -201,23 +210,16 @@ def test_the_clock_that_is_set_judges_certificates_at_both_ends_and_is_said(tmp_
     subprocess.run([sys.executable, "-m", "v2gkit", "pki", "create", str(pki)], cwd=ROOT, env=ENVIRONMENT, check=True, capture_output=True)
     later = "2840140800"  # 2060
     for at_station, at_car, well in (((), (), True), ((), ("--epoch", later), False), (("--epoch", later), (), False)):
-        command = [sys.executable, "-m", "v2gkit", "secc", "--port", "0", "--pki", str(pki), "--json", *at_station]
-        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=ENVIRONMENT)
-        try:
-            assert process.stdout is not None
-            first = json.loads(process.stdout.readline())
+        with station("--tls", "--pki", str(pki), *at_station) as (_, first):
             command = [sys.executable, "-m", "v2gkit", "ev", "--connect", first["address"], "--pki", str(pki), "--json"]
             done = subprocess.run(
                 [*command, "--service", "DC", "--loops", "1", *at_car],
                 cwd=ROOT,
                 capture_output=True,
                 text=True,
-                timeout=180,
+                timeout=HANG,
                 env=ENVIRONMENT,
             )
-        finally:
-            process.kill()
-            process.wait()
         heed(done.stdout)
         said = json.loads(done.stdout)
         assert said["ok"] is well, said

@@ -74,7 +74,9 @@ def test_the_certificate_of_one_station_does_not_speak_as_another(trust):
     run(scene)
 
 
-def test_a_station_that_answers_keeps_its_connection():
+def test_a_station_that_answers_keeps_its_connection(monkeypatch):
+    monkeypatch.setattr(csms_door, "ANSWERING", 300.0)
+
     async def scene():
         csms = Csms(Strategy("none"))
         async with serving(csms) as port, dial(port, "CS-1") as first:

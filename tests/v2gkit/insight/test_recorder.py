@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.free_ports import free_port
-from tests.starved import again, heed
+from tests.starved import again, hear, heed
 from v2gkit.insight.recorder import ROOM, Recorder
 
 ROOT = Path(__file__).parents[3]
@@ -169,7 +169,7 @@ def wait_for(port: int) -> None:
             except OSError:
                 return
         time.sleep(0.1)
-    pytest.fail(f"nobody listens on port {port}")
+    raise AssertionError(f"nobody listens on port {port}")
 
 
 def small_disk(folder: Path, size: str = "32k") -> tuple[str, ...] | None:
@@ -191,7 +191,7 @@ def station(port: int, *arguments: str, prefix: tuple[str, ...] = (), **streams:
         yield process
     finally:
         process.kill()
-        process.wait()
+        hear(*process.communicate(timeout=TIME))
 
 
 def records(folder: Path) -> list[str]:

@@ -3,6 +3,7 @@
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 
 import pytest
@@ -43,28 +44,32 @@ def test_figures_of_a_session_and_of_a_stranger() -> None:
         assert url.startswith("http://127.0.0.1:")
         silent = socket.create_connection(("127.0.0.1", int(url.split(":")[2].split("/")[0])))  # a scraper that asks and never reads
         silent.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
+        began = time.monotonic()
         said = car(first["address"], "--service", "DC", "--loops", "5", "--time-scale", "600")
+        took = time.monotonic() - began
         assert said["ok"], said
         account = wait_for(process, "ended")
         host, _, port = first["address"].rpartition(":")
         with socket.create_connection((host.strip("[]"), int(port))) as one:
             one.sendall(b"GET / HTTP/1.1\r\n\r\n")
             wait_for(process, "ended")
-        seen = Scraped(url)
+        while (seen := Scraped(url)).one("v2g_connections"):  # what ended is told before the socket is closed
+            time.sleep(0.05)
         silent.close()
     assert seen.one("v2g_messages_total", message="DC_ChargeLoopReq", direction="received") == said["loops"] == 5
     assert seen.one("v2g_messages_total", message="DC_ChargeLoopRes", direction="sent") == 5
     assert seen.one("v2g_sessions_total", how="Terminate", requirement="") == 1
     assert sum(seen.all("v2g_sessions_total")) == 2
     assert seen.one("v2g_response_seconds_count", message="SessionSetupRes") == 1
-    assert 0 < seen.one("v2g_response_seconds_sum", message="SessionSetupRes") < 2
+    assert seen.one("v2g_response_seconds_sum", message="SessionSetupRes") > 0
+    assert sum(seen.all("v2g_response_seconds_sum")) < took
     assert account["charged"] > 0
     assert seen.one("v2g_energy_wh_total", direction="charged") == account["charged"]  # and the car's, in virtual time: test_report.py
-    assert seen.one("v2g_connections") == 0
     assert seen.all("v2g_task_running", task=f"limits of {EVSE}") == [1]
     assert seen.all("v2g_task_falls_total", task=f"limits of {EVSE}") == [0]
 
 
+@again
 def test_a_refusal_is_counted_by_its_code() -> None:
     with station("--eim", "refuse", "--metrics", "0") as (process, first):
         url = wait_for(process, "metrics")["url"]

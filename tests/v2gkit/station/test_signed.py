@@ -11,7 +11,7 @@ from cryptography import x509
 from pki.issue import build
 from pki.plan import Plan
 from pki.store import Store, create
-from tests.starved import again
+from tests.starved import HANG, again
 from tests.v2gkit.cli.test_secc import car, station
 from v2gkit.csms.certificates import LabPki
 from v2gkit.csms.server import Csms
@@ -20,7 +20,7 @@ from v2gkit.csms.server import Csms
 def shown(address: str) -> int:
     """The serial number of the certificate that a station shows to openssl."""
     command = ["openssl", "s_client", "-connect", address, "-tls1_3", "-showcerts"]
-    said = subprocess.run(command, input="", capture_output=True, text=True, timeout=60).stdout
+    said = subprocess.run(command, input="", capture_output=True, text=True, timeout=HANG).stdout
     found = re.search("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", said, re.DOTALL)
     assert found, said
     return x509.load_pem_x509_certificate(found[0].encode()).serial_number
@@ -40,7 +40,7 @@ def test_the_certificate_that_a_csms_has_signed_serves_the_next_car(tmp_path):
         options = ["--pki", str(tmp_path / "pki"), "--state", str(tmp_path / "state"), "--ocpp", url, "--ocpp-station-id", "CS-7"]
         options += ["--services", "DC", "--auth", "EIM"]
         with station("--tls", *options) as (process, first):
-            async with asyncio.timeout(120):
+            async with asyncio.timeout(HANG):
                 while not ("CS-7" in csms.stations and csms.stations["CS-7"].connectors):  # noqa: ASYNC110 - the CSMS has no such event
                     await asyncio.sleep(0.05)
                 assert await asyncio.to_thread(shown, first["address"]) == old
@@ -54,7 +54,7 @@ def test_the_certificate_that_a_csms_has_signed_serves_the_next_car(tmp_path):
             )
             assert result["ok"], result
             process.terminate()
-            assert await asyncio.to_thread(process.wait, 60) == 0
+            assert await asyncio.to_thread(process.wait, HANG) == 0
         server.close()
 
     asyncio.run(scene())

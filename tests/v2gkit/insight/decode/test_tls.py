@@ -15,6 +15,8 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from OpenSSL import SSL
 
+from tests.free_ports import free_port
+from tests.starved import HANG
 from tests.v2gkit.insight.decode.captures import DIN, DIN_SAID, Said, Tls, certificate, der, frames, pcapng
 from v2gkit.insight.decode import records
 
@@ -192,7 +194,7 @@ def test_a_key_update_is_followed(tmp_path: Path) -> None:
                 speak(speaker, octets)
                 hear(listener.stdout, octets)
             client.terminate()
-            relayed.join(30)
+            relayed.join(HANG)
             server.terminate()
     told = read(pcapng(tmp_path / "a.pcapng", frames(wire)), tmp_path / "keys.log")
     assert names(told) == EXPECTED
@@ -215,18 +217,13 @@ def speak(process: "subprocess.Popen[bytes]", octets: bytes) -> None:
     process.stdin.flush()
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
-
-
 def relay(door: socket.socket, port: int, wire: list[Said]) -> None:
     """Carry octets between a car that comes through the door and the station at the port, and keep them in their order."""
-    door.settimeout(30)
+    door.settimeout(HANG)
     car, _ = door.accept()
-    for _ in range(100):
+    while True:
         try:
-            station = socket.create_connection(("127.0.0.1", port), 5)
+            station = socket.create_connection(("127.0.0.1", port), HANG)
             break
         except OSError:
             time.sleep(0.1)
