@@ -175,7 +175,7 @@ class ChargePoint(Teller):
             await socket.close(1002, "no common subprotocol")
             return False
         version = cast(Version, socket.subprotocol)
-        self.link = Link(socket, version, partial(self._asked, version), SUPPORTED, self._trace)
+        self.link = Link(socket, version, partial(self._asked, version), SUPPORTED, self._trace, sparing=True)
         LOG.info("connected to %s, %s, security profile %d", self.endpoint.address, version, self.endpoint.profile)
         self.bridge.go_online(version, self.now())
         self.wake()

@@ -178,6 +178,7 @@ SHELLS = (  # files and folders that may touch clock, network and system
     "ocpp_bridge/keeping.py",
     "ocpp_bridge/wire/endpoint.py",
     "ocpp_bridge/wire/link.py",
+    "ocpp_bridge/wire/opening.py",
     "ocpp_bridge/wire/store.py",
     "pki/files.py",
     "pki/store.py",

@@ -183,9 +183,10 @@ def _power(value: float, said: Period) -> Payload:
 
 def in_fewer_steps(series: Series, points: int) -> Series:
     """A series of powers in at most `points` steps: neighbours are joined at the lower magnitude, first those that lose least energy."""
-    steps = [[end - start, value] for start, end, value in series.merged().spans()]
-    if not steps:
+    series = series.merged()
+    if len(series.steps) <= points:
         return series
+    steps = [[end - start, value] for start, end, value in series.spans()]
     after, before = list(range(1, len(steps) + 1)), list(range(-1, len(steps) - 1))  # the neighbours that are left of each step
     versions = [0] * len(steps)  # of each pair (step, the one after it): an older loss in the queue counts no more
     queue = [(_loss(*pair), place, 0) for place, pair in enumerate(pairwise(steps))]

@@ -1,7 +1,11 @@
-"""Which charging profiles a station accepts: a table of checks, of which the first that fails gives OCPP's reasonCode (K01)."""
+"""Which charging profiles a station accepts: a table of checks, of which the first that fails gives OCPP's reasonCode (K01).
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+A profile may have 3 x 1,024 periods, and is judged on the loop that serves cars: so most checks look at what the periods say between them,
+and at single periods only where one says something of the kind.
+"""
+
+from collections.abc import Callable, Iterator, Set
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Final
 
@@ -21,6 +25,7 @@ CAPS: Final = {  # modes of what caps or adds, and does not steer
 }
 UNSUPPORTED: Final = ("useLocalTime", "salesTariff", *SIGNED)
 OF_LEADERS: Final = ("randomizedDelay", "limitAtSoC", "minChargingRate")  # a limit that comes late, or not below a power, is none
+POWERS: Final = ("dischargeLimit", "setpoint")  # and those of single phases: more than charging within a limit
 V2X: Final = ("v2xBaseline", "v2xFreqWattCurve", "v2xSignalWattCurve")
 OWN_IDS: Final = -1_000_000_000  # SmartChargingCtrlr.MaxExternalConstraintsId: from there downwards ids are the station's own
 DELAY_MAXIMUM: Final = 86_400  # s; a later change would meet another day's
@@ -34,12 +39,24 @@ NUMBER_MAXIMUM: Final = 1e10  # of W, A or s in a profile: 300 years, 10 GW. Bey
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A charging profile to be checked, with the EVSEs and the profiles of the station."""
+    """A charging profile to be checked, with the EVSEs and the profiles of the station.
+
+    `periods` are the periods of all schedules; `names` are those of the fields that any of them has, `modes` their operation modes.
+    """
 
     evse: int
     profile: Payload
     outlets: dict[int, Outlet]
     profiles: Profiles
+    periods: list[Payload] = field(init=False)
+    names: Set[str] = field(init=False)
+    modes: Set[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        periods = [period for schedule in self.profile["chargingSchedule"] for period in schedule["chargingSchedulePeriod"]]
+        object.__setattr__(self, "periods", periods)
+        object.__setattr__(self, "names", frozenset().union(*periods))
+        object.__setattr__(self, "modes", frozenset(period.get("operationMode", "ChargingOnly") for period in periods))
 
     @property
     def kind(self) -> str:
@@ -56,10 +73,9 @@ class Case:
         """The one to three schedules of the profile."""
         return list(self.profile["chargingSchedule"])
 
-    @property
-    def periods(self) -> list[Payload]:
-        """The periods of all schedules of the profile."""
-        return [period for schedule in self.schedules for period in schedule["chargingSchedulePeriod"]]
+    def saying(self, *names: str) -> list[Payload]:
+        """All periods where at least one has a field whose name begins so; else none, for there is nothing to find."""
+        return self.periods if any(name.startswith(names) for name in self.names) else []
 
     @property
     def touched(self) -> list[Outlet]:
@@ -76,14 +92,17 @@ def judge(evse: int, profile: Payload, outlets: dict[int, Outlet], profiles: Pro
 
 
 def _numbers(value: Any) -> Iterator[float]:
-    if isinstance(value, dict):
-        for each in value.values():
-            yield from _numbers(each)
-    elif isinstance(value, list):
-        for each in value:
-            yield from _numbers(each)
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        yield value
+    """Every number in a value, however deep."""
+    ahead = [value]
+    while ahead:
+        each = ahead.pop()
+        kind = type(each)
+        if kind is float or kind is int:
+            yield each
+        elif kind is dict:
+            ahead.extend(each.values())
+        elif kind is list:
+            ahead.extend(each)
 
 
 def _unreckonable(case: Case) -> bool:
@@ -109,7 +128,7 @@ def _mode(period: Payload) -> str:
 
 
 def _wrong_mode(case: Case) -> bool:
-    return any(_mode(period) not in CAPS.get(case.purpose, MODES) for period in case.periods)
+    return not case.modes <= frozenset(CAPS.get(case.purpose, MODES))
 
 
 def _incomplete(period: Payload) -> bool:
@@ -121,21 +140,19 @@ def _of_a_phase(period: Payload) -> bool:
     return any(name + phase in period for name in ("dischargeLimit", "setpoint") for phase in PHASES[1:])
 
 
-def _at_dc(case: Case, faulty: Callable[[Payload], bool]) -> bool:
-    return any(outlet.in_watts for outlet in case.touched) and any(faulty(schedule) for schedule in case.schedules)
+def _amperes_at_dc(case: Case) -> bool:
+    return any(outlet.in_watts for outlet in case.touched) and any(schedule["chargingRateUnit"] == "A" for schedule in case.schedules)
 
 
-def _phased(schedule: Payload) -> bool:
-    return any({"numberPhases", "phaseToUse"} & period.keys() or _by_phase(period) for period in schedule["chargingSchedulePeriod"])
-
-
-def _by_phase(period: Payload) -> bool:
-    return any(name.endswith(PHASES[1:]) for name in period)
+def _phased(case: Case) -> bool:
+    """Phases where there are none."""
+    said = "numberPhases" in case.names or "phaseToUse" in case.names or any(name.endswith(PHASES[1:]) for name in case.names)
+    return said and any(outlet.in_watts for outlet in case.touched)
 
 
 def _gives(period: Payload) -> bool:
     """Whether a period that is to charge alone speaks of discharging or of a power to follow."""
-    return _mode(period) == "ChargingOnly" and any(name.startswith(("dischargeLimit", "setpoint")) for name in period)
+    return _mode(period) == "ChargingOnly" and any(name.startswith(POWERS) for name in period)
 
 
 def _doubled(case: Case) -> bool:
@@ -181,6 +198,16 @@ def _same_ids(case: Case) -> bool:
     return len(set(ids)) < len(ids)
 
 
+def _unsupported(case: Case) -> bool:
+    """A field of a period that has no effect here."""
+    said = case.saying(*UNSUPPORTED_IN_PERIODS)
+    return any(value and name.startswith(UNSUPPORTED_IN_PERIODS) for period in said for name, value in period.items())
+
+
+def _without_curve(case: Case) -> bool:
+    return "LocalFrequency" in case.modes and any(map(_curveless, case.periods))
+
+
 def _curveless(period: Payload) -> bool:
     curve = period.get("v2xFreqWattCurve", [])
     return _mode(period) == "LocalFrequency" and ("v2xBaseline" not in period or len(curve) < 2)
@@ -198,7 +225,7 @@ def _ambiguous(period: Payload) -> bool:
 
 def _reactive(case: Case) -> bool:
     """A reactive power for whom nobody can tell it."""
-    wanted = any("setpointReactive" in period for period in case.periods)
+    wanted = "setpointReactive" in case.names
     return wanted and (case.purpose != TX or not all(outlet.reactive for outlet in case.touched))
 
 
@@ -232,7 +259,7 @@ CHECKS: Final[tuple[tuple[str, str, Callable[[Case], bool]], ...]] = (
         f"at most {PERIODS_MAXIMUM} periods in a schedule",
         lambda c: any(len(schedule["chargingSchedulePeriod"]) > PERIODS_MAXIMUM for schedule in c.schedules),
     ),
-    ("UnsupportedRateUnit", "this EVSE is limited in W", lambda c: _at_dc(c, lambda schedule: schedule["chargingRateUnit"] == "A")),
+    ("UnsupportedRateUnit", "this EVSE is limited in W", _amperes_at_dc),
     ("InvalidSchedule", "periods begin at 0 and ascend, a duration is above 0", lambda c: any(map(_unordered, c.schedules))),
     ("InvalidSchedule", "Absolute and Recurring need startSchedule", _unanchored),
     ("InvalidSchedule", "Relative has no startSchedule", _anchored),
@@ -251,7 +278,7 @@ CHECKS: Final[tuple[tuple[str, str, Callable[[Case], bool]], ...]] = (
     (
         "InvalidSchedule",
         "not supported: " + ", ".join(UNSUPPORTED_IN_PERIODS),
-        lambda c: any(value and name.startswith(UNSUPPORTED_IN_PERIODS) for period in c.periods for name, value in period.items()),
+        _unsupported,
     ),
     (
         "InvalidProfile",
@@ -263,34 +290,44 @@ CHECKS: Final[tuple[tuple[str, str, Callable[[Case], bool]], ...]] = (
         "prices belong to a TxProfile",
         lambda c: c.purpose != TX and any(name in s for s in c.schedules for name in PRICES),
     ),
-    ("InvalidValue", "numberPhases is 1 to 3", lambda c: any(not 1 <= period.get("numberPhases", 3) <= 3 for period in c.periods)),
-    ("NoPhaseForDC", "phases mean nothing at DC", lambda c: _at_dc(c, _phased)),
-    ("UnsupportedParam", "phaseToUse is not supported", lambda c: any("phaseToUse" in period for period in c.periods)),
+    (
+        "InvalidValue",
+        "numberPhases is 1 to 3",
+        lambda c: any(not 1 <= p.get("numberPhases", 3) <= 3 for p in c.saying("numberPhases")),
+    ),
+    ("NoPhaseForDC", "phases mean nothing at DC", _phased),
+    ("UnsupportedParam", "phaseToUse is not supported", lambda c: "phaseToUse" in c.names),
     ("InvalidOperationMode", "not supported, or not for this purpose", _wrong_mode),
     (
         "InvalidOperationMode",
         "a car in Scheduled control cannot follow what is told at the moment",
-        lambda c: any(outlet.control == "Scheduled" for outlet in c.touched) and any(_mode(period) in LIVE for period in c.periods),
+        lambda c: any(outlet.control == "Scheduled" for outlet in c.touched) and not c.modes.isdisjoint(LIVE),
     ),
-    ("NoFreqWattCurve", "LocalFrequency needs v2xBaseline and a v2xFreqWattCurve of two points", lambda c: any(map(_curveless, c.periods))),
+    (
+        "NoFreqWattCurve",
+        "LocalFrequency needs v2xBaseline and a v2xFreqWattCurve of two points",
+        _without_curve,
+    ),
     (
         "InvalidSchedule",
         "baseline and curves belong to LocalFrequency, a baseline to LocalLoadBalancing",
-        lambda c: any(map(_stray_curve, c.periods)),
+        lambda c: any(map(_stray_curve, c.saying(*V2X))),
     ),
-    ("InvalidSchedule", "a curve has two values at one place", lambda c: any(map(_ambiguous, c.periods))),
+    ("InvalidSchedule", "a curve has two values at one place", lambda c: any(map(_ambiguous, c.saying(*V2X)))),
     (
         "UnsupportedRateUnit",
         "baseline and curves are in W",
         lambda c: any(
-            s["chargingRateUnit"] == "A" and any(name in p for p in s["chargingSchedulePeriod"] for name in V2X) for s in c.schedules
+            s["chargingRateUnit"] == "A" and any(name in p for p in s["chargingSchedulePeriod"] for name in V2X)
+            for s in c.schedules
+            if c.saying(*V2X)
         ),
     ),
     ("InvalidSchedule", "setpointReactive is for the TxProfile of a led car at an AC outlet", _reactive),
     (
         "InvalidSchedule",
         "setpointReactive goes with a setpoint of a Central mode",
-        lambda c: any("setpointReactive" in p and _mode(p) not in FOLLOWED for p in c.periods),
+        lambda c: any("setpointReactive" in p and _mode(p) not in FOLLOWED for p in c.saying("setpointReactive")),
     ),
     (
         "InvalidSchedule",
@@ -306,9 +343,17 @@ CHECKS: Final[tuple[tuple[str, str, Callable[[Case], bool]], ...]] = (
     ),
     ("InvalidProfileId", f"ids up to {OWN_IDS} are the station's own", lambda c: c.profile["id"] <= OWN_IDS),
     ("InvalidSchedule", "ChargingOnly needs limit, the Central modes setpoint", lambda c: any(map(_incomplete, c.periods))),
-    ("InvalidSchedule", "ChargingOnly knows no dischargeLimit and no setpoint", lambda c: any(map(_gives, c.periods))),
-    ("InvalidSchedule", "the setpoint lies outside dischargeLimit and limit", lambda c: any(map(beyond, c.periods))),
-    ("PhaseConflict", "values of single phases are for a TxProfile", lambda c: c.purpose != TX and any(map(_of_a_phase, c.periods))),
+    (
+        "InvalidSchedule",
+        "ChargingOnly knows no dischargeLimit and no setpoint",
+        lambda c: any(map(_gives, c.saying(*POWERS))),
+    ),
+    ("InvalidSchedule", "the setpoint lies outside dischargeLimit and limit", lambda c: any(map(beyond, c.saying("setpoint")))),
+    (
+        "PhaseConflict",
+        "values of single phases are for a TxProfile",
+        lambda c: c.purpose != TX and any(map(_of_a_phase, c.saying(*POWERS))),
+    ),
     ("DuplicateProfile", "purpose and stack level are taken by another id", lambda c: c.purpose != TX and _doubled(c)),
     ("InvalidStackLevel", "the stack level is taken by another id", lambda c: c.purpose == TX and _doubled(c)),
     ("TooManyElements", f"at most {PROFILES_MAXIMUM} profiles", _full),

@@ -207,6 +207,8 @@ def watts(period: Payload, unit: str, outlet: Outlet) -> Period:
     Values for each phase become what a car that loads all phases alike may draw: the tightest phase times their number. A negative limit,
     as older systems write it, is a setpoint to discharge.
     """
+    if unit == "W" and "limit" in period and len(period) == 2 and period["limit"] >= 0:  # with startPeriod: most are no more than that
+        return Period(limit=float(period["limit"]), discharge=0.0)
     phases = min(period.get("numberPhases", 3), outlet.phases) or 1
     factor = 1.0 if unit == "W" else outlet.voltage
     both = 1.0 if unit == "W" else phases

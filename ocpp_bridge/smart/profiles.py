@@ -64,6 +64,35 @@ class Rejected(Exception):
 
 
 @dataclass(slots=True)
+class Reading:
+    """A schedule in watts. `starts` are when its periods begin (s from the start of a run); each is read once it is looked at."""
+
+    starts: list[float]
+    _read: Callable[[Payload], Period]
+    _said: list[Payload]
+    _periods: list[Period | None]
+
+    @classmethod
+    def of(cls, schedule: Payload, outlet: Outlet, *, caps: bool, delay: int) -> "Reading":
+        """The schedule as an outlet understands it. `caps`: it only bounds what others say; `delay` (s) is that of every change."""
+        unit, said = schedule["chargingRateUnit"], schedule["chargingSchedulePeriod"]
+
+        def read(period: Payload) -> Period:
+            return capped(period, unit, outlet) if caps else ruled(watts(period, unit, outlet), schedule, outlet)
+
+        starts = [float(each["startPeriod"]) + delay for each in said]
+        starts[0] = float(said[0]["startPeriod"])
+        return cls(starts, read, said, [None] * len(said))
+
+    def period(self, number: int) -> Period:
+        """The period of that number, from 0."""
+        made = self._periods[number]
+        if made is None:
+            made = self._periods[number] = self._read(self._said[number])
+        return made
+
+
+@dataclass(slots=True)
 class Held:
     """An installed profile. `updated` is when it came or was last updated (epoch s)."""
 
@@ -75,7 +104,7 @@ class Held:
     dead: bool = False  # invalid for good after a time offline
     delay: int = 0  # s by which every change within a schedule comes later (randomizedDelay)
     _valid: tuple[float, float] = field(init=False, repr=False, compare=False)  # epoch s
-    _read: dict[tuple[Any, ...], tuple[list[float], list[Period]]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _read: dict[tuple[Any, ...], "Reading"] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         ends = [(name, edge) for name, edge in (("validFrom", -math.inf), ("validTo", math.inf))]
@@ -112,9 +141,10 @@ class Held:
             if wall < origin:
                 return None, min(origin, high)
             if wall < end:
-                starts, periods = self._periods(schedule, outlet, alternative)
-                place = bisect_right(starts, wall, key=lambda start: origin + start)
-                return periods[place - 1], min(origin + starts[place] if place < len(starts) else end, end, high)
+                read = self._reading(schedule, outlet, alternative)
+                place = bisect_right(read.starts, wall, key=lambda start: origin + start)
+                next_ = origin + read.starts[place] if place < len(read.starts) else end
+                return read.period(place - 1), min(next_, end, high)
         return None, math.inf
 
     def spans(self, start: float, until: float, outlet: Outlet, alternative: int = 0) -> Iterator[list[tuple[float, float, Period]]]:
@@ -126,23 +156,22 @@ class Held:
                 return
             low, high = max(start, origin), min(until, end)
             if low < high:
-                starts, periods = self._periods(schedule, outlet, alternative)
+                read = self._reading(schedule, outlet, alternative)
+                starts = read.starts
                 first = bisect_right(starts, low, key=lambda start: origin + start) - 1
                 beyond = bisect_left(starts, high, key=lambda start: origin + start)
                 edges = [low, *(origin + start for start in starts[first + 1 : beyond]), high]
-                yield list(zip(edges, edges[1:], periods[first:beyond], strict=False))
+                yield list(zip(edges, edges[1:], map(read.period, range(first, beyond)), strict=False))
 
     def _schedule(self, alternative: int) -> Payload:
         schedules = self.profile["chargingSchedule"]
         return dict(schedules[min(alternative, len(schedules) - 1)])
 
-    def _periods(self, schedule: Payload, outlet: Outlet, alternative: int) -> tuple[list[float], list[Period]]:
-        """When each period begins (s from the start of a run), and what it says in watts: read once for each kind of outlet."""
+    def _reading(self, schedule: Payload, outlet: Outlet, alternative: int) -> "Reading":
+        """What the schedule says in watts, for each kind of outlet once."""
         key = (outlet.in_watts, outlet.phases, outlet.voltage, alternative)
         if key not in self._read:
-            said, unit = schedule["chargingSchedulePeriod"], schedule["chargingRateUnit"]
-            periods = [capped(each, unit, outlet) if self.caps else ruled(watts(each, unit, outlet), schedule, outlet) for each in said]
-            self._read[key] = [float(each["startPeriod"]) + (self.delay if number else 0) for number, each in enumerate(said)], periods
+            self._read[key] = Reading.of(schedule, outlet, caps=self.caps, delay=self.delay)
         return self._read[key]
 
     def _runs(self, schedule: Payload, wall: float, outlet: Outlet) -> Iterator[tuple[float, float]]:
@@ -272,17 +301,22 @@ class Profiles:
         layers = [self._layer(outlet, (start, until), layer, alternative, offline, sharing) for layer in self._layers()]
         edges = sorted({start, *(edge for layer in layers for begin, end, _ in layer for edge in (begin, end) if edge < until)})
         places, periods = [0] * len(layers), list[tuple[float, Period]]()
+        speaking = [(number, layer) for number, layer in enumerate(layers) if layer]  # most purposes have no profile at all
+        caps = any(layers[3:])
         for edge in edges:
-            said: list[Period | None] = []
-            for number, layer in enumerate(layers):
-                while places[number] < len(layer) and layer[places[number]][1] <= edge:
-                    places[number] += 1
-                span = layer[places[number]] if places[number] < len(layer) else None
-                said.append(span[2] if span is not None and span[0] <= edge else None)
+            said: list[Period | None] = [None] * len(layers)
+            for number, layer in speaking:
+                place, count = places[number], len(layer)
+                while place < count and layer[place][1] <= edge:
+                    place += 1
+                places[number] = place
+                if place < count and layer[place][0] <= edge:
+                    said[number] = layer[place][2]
             led = _leading(said)
             if led is not None and ran_out is not None:
                 ran_out = ran_out.after(led)
-            period = _bounded(led or (ran_out.instead() if ran_out is not None else Period()), said, led=led is not None)
+            period = led or (ran_out.instead() if ran_out is not None else Period())
+            period = _bounded(period, said, led=led is not None) if caps else period.worthwhile
             if not periods or periods[-1][1] != period:
                 periods.append((edge, period))
         return Composite(start, until, tuple(periods))

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import secrets
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
 
@@ -44,6 +45,7 @@ class Link:
     """Sends CALLs to the peer, and serves the peer's CALLs in tasks of their own, so that two sides never block each other.
 
     `handler` serves a CALL. Handlers start in the order in which CALLs came, and run in that order up to their first await.
+    `sparing`: a frame is followed by a pause as long as its work took, so that a peer which floods us leaves half of the loop to others.
     """
 
     def __init__(
@@ -54,6 +56,8 @@ class Link:
         supported: frozenset[str],
         trace: Trace | None = None,
         streamed: Stream | None = None,
+        *,
+        sparing: bool = False,
     ) -> None:
         self.version = version
         self._streamed = streamed or (lambda action, payload: LOG.info("%s received", action))
@@ -64,7 +68,7 @@ class Link:
         self._results: dict[str, asyncio.Future[Payload]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
-        self._closed = False
+        self._closed, self._sparing = False, sparing
 
     def call(self, action: str, payload: Payload, timeout: float = 30.0) -> asyncio.Future[Payload]:
         """Send a CALL in its turn; the future gives the result, or `CallFailed` after `timeout` (s).
@@ -122,10 +126,13 @@ class Link:
                 text = await self._socket.recv()
             except Exception as end:  # whatever the WebSocket library calls the end
                 return str(end) or type(end).__name__
+            began = time.thread_time()
             self._traced("in", text if isinstance(text, str) else text.hex())
             self._tell(self._exchange.receive(text))
             self._changed.set()
             await asyncio.sleep(0)  # however many frames have come, sessions are served between two of them
+            if self._sparing:
+                await asyncio.sleep(time.thread_time() - began)
 
     async def _write(self) -> str:
         loop = asyncio.get_running_loop()

@@ -1,6 +1,9 @@
 """Opens the WebSocket to a CSMS, and follows no redirect to another host."""
 
+import contextlib
 import logging
+import socket
+from asyncio import BaseTransport
 from typing import Any, Final
 from urllib.parse import urljoin
 
@@ -15,6 +18,7 @@ from v2g.legible import logger
 OPEN_TIMEOUT: Final = 20.0  # s for TCP, TLS and the WebSocket handshake together
 LOG: Final = logger("v2g.ocpp.websocket")
 LOG.setLevel(logging.INFO)  # below that the library tells headers and frames, with the passwords in them
+RECEIVED: Final = 16_384  # octets that the system holds for us (Linux takes it twice): what comes at once is parsed in one turn of the loop
 CAUSES: Final = 5  # errors behind an error that are told
 REDIRECTS: Final = range(300, 400)
 
@@ -48,7 +52,19 @@ class Opening(connect):
 
 
 class Attempt(ClientConnection):
-    """A connection that tells what broke it before it was open: the library says no more than that the response ends."""
+    """A connection that tells what broke it before it was open: the library says no more than that the response ends.
+
+    It takes at most so much at once as can be parsed between two answers to a car: of a quarter of a megabyte of small frames the library
+    gives the loop back after twenty milliseconds.
+    """
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        """Note a connection; called by the event loop."""
+        ours = transport.get_extra_info("socket")
+        with contextlib.suppress(OSError):  # one that is lost already says so itself
+            if ours is not None:
+                ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVED)
+        super().connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Note a lost connection; called by the event loop."""

@@ -128,6 +128,42 @@ def test_a_slow_handler_holds_up_nobody_else():
     run(scene)
 
 
+@pytest.mark.parametrize("sparing", [True, False])
+def test_a_station_pauses_after_a_frame_as_long_as_its_work_took(sparing, monkeypatch):
+    """A CSMS that floods it leaves half of the loop to the cars; a CSMS, whose stations are many, pauses for none."""
+    spent, pauses, sleep = [0.0], [], asyncio.sleep
+
+    async def work(action, payload):
+        spent[0] += 0.004
+        return {"currentTime": NOW}
+
+    async def slept(seconds):
+        pauses.append(round(seconds, 6))
+        await sleep(0)
+
+    class Flood:
+        """A peer that has sent three frames, and then goes."""
+
+        def __init__(self):
+            self.frames = [json.dumps([2, str(number), "Heartbeat", {}]) for number in range(3)]
+
+        async def recv(self):
+            if not self.frames:
+                raise EOFError
+            return self.frames.pop(0)
+
+        async def send(self, message):
+            pass
+
+    async def scene():
+        await Link(Flood(), "ocpp2.1", work, frozenset({"Heartbeat"}), sparing=sparing).run()
+
+    monkeypatch.setattr("ocpp_bridge.wire.link.time.thread_time", lambda: spent[0])
+    monkeypatch.setattr("ocpp_bridge.wire.link.asyncio.sleep", slept)
+    run(scene)
+    assert pauses == ([0, 0.004] * 3 if sparing else [0] * 3)
+
+
 def test_errors_of_handlers_become_the_codes_of_the_specification():
     async def scene():
         async def served(action, payload):

@@ -1,6 +1,7 @@
 """Charging profiles: what is accepted, and what the composite of all says."""
 
 import math
+import sys
 from dataclasses import replace
 
 import pytest
@@ -424,3 +425,46 @@ def test_no_setpoint_ever_leaves_the_limits(said, limit, discharge, stack):
         assert T0 <= begin < T0 + 7200
         assert power is not None
         assert -discharge - 1e-9 <= power <= limit + 1e-9 or power == 0.0
+
+
+# --- what a long profile costs the loop that serves cars: counted, for time is the machine's ---
+
+LONG = profile(*({"startPeriod": 60 * number, "limit": 5000.0 + number} for number in range(1024)))
+
+
+def calls(work) -> int:
+    """How often functions of Python are entered, and generators resumed, while `work` is done."""
+    entered = 0
+
+    def count(frame, event, arg):
+        nonlocal entered
+        entered += event == "call"
+
+    sys.setprofile(count)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return entered
+
+
+def test_a_long_profile_is_judged_by_what_its_periods_say_between_them():
+    profiles = Profiles()
+    assert calls(lambda: judge(1, LONG, {1: DC}, profiles)) < 12 * 1024, "each of forty checks looks at each period"
+
+
+def test_of_a_long_profile_only_what_is_looked_at_is_read(monkeypatch):
+    read = []
+
+    def counted(period, *given):
+        read.append(period["startPeriod"])
+        return watts(period, *given)
+
+    monkeypatch.setattr("ocpp_bridge.smart.profiles.watts", counted)
+    profiles = Profiles()
+    profiles.install(1, LONG, T0)
+    said = profiles.present(DC, T0 + 90.0)
+    assert said.period.limit == 5001.0
+    assert read == [60]
+    profiles.composite(DC, T0, T0 + 300.0)
+    assert sorted(read) == [0, 60, 120, 180, 240], "nothing is read twice, nor before it is needed"

@@ -2,10 +2,13 @@
 
 import asyncio
 import logging
+import secrets
 
 import pytest
+from websockets.asyncio.server import ServerConnection, serve
 
 from ocpp_bridge.charge_point import Endpoint
+from ocpp_bridge.wire.opening import RECEIVED, Attempt, opening
 from tests.free_ports import free_port
 from tests.ocpp_bridge.ocpp_stand import door, stand
 from tests.starved import HANG
@@ -194,3 +197,28 @@ def test_an_address_that_is_not_fit_is_refused_without_its_password(url, reason)
 def test_an_empty_password_is_refused():
     with pytest.raises(ValueError, match="empty"):
         Endpoint("ws://csms.example/", "CS-1", password="")
+
+
+def test_what_comes_at_once_is_no_more_than_one_turn_can_parse(monkeypatch):
+    """The library parses all that it is given in one turn of the loop that serves cars, too."""
+    got: list[int] = []
+    taken = Attempt.data_received
+    monkeypatch.setattr(Attempt, "data_received", lambda self, data: got.append(len(data)) or taken(self, data))
+
+    async def flood(socket: ServerConnection) -> None:
+        for _ in range(2000):
+            await socket.send(secrets.token_hex(150))
+        await socket.wait_closed()
+
+    async def scene() -> None:
+        async with serve(flood, "127.0.0.1", 0, subprotocols=["ocpp2.1"]) as server:
+            port = next(iter(server.sockets)).getsockname()[1]
+            socket = await opening(f"ws://127.0.0.1:{port}/ocpp", versions=("ocpp2.1",), headers={}, tls=None, ping=None)
+            for _ in range(2000):
+                await socket.recv()
+            await socket.close()
+
+    asyncio.run(asyncio.wait_for(scene(), HANG))
+    assert sum(got) > 8 * RECEIVED, "what it sent is compressed"
+    assert max(got) <= 6 * RECEIVED, f"{max(got)} octets came at once"  # the first: what the window was before it was made smaller
+    assert sorted(got)[-2] <= 3 * RECEIVED

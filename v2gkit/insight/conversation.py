@@ -4,10 +4,12 @@ An answer names only the id of its call, most events of a transaction only the t
 whatever else is a secret by its name, never get out of here.
 """
 
-import json
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
+
+import msgspec
 
 from v2g.legible import masked
 from v2g.session.trace import OcppFrame
@@ -17,6 +19,7 @@ OPEN: Final = 64  # calls without answer that are remembered: each side has one 
 TRANSACTIONS: Final = 256  # that are remembered: more than a station has outlets
 LONGEST: Final = 100_000  # octets of a frame whose payload is kept: to write a longer one takes milliseconds of the loop that serves cars
 HIDDEN: Final = "***"
+NAME: Final = 64  # characters; longer names are none of OCPP's, and not remembered
 SECRETS: Final = re.compile(r"password|passphrase|secret|\bpin\b|simPin|^key$", re.IGNORECASE)  # names of fields and of variables
 VALUES: Final = frozenset({"attributeValue", "actualValue", "value"})  # of a variable that is secret by its name
 
@@ -36,7 +39,7 @@ class Conversation:
     def frame(self, at: float, direction: str, text: str) -> OcppFrame | None:
         """The frame in a text that came "in" or went "out" at `at` (monotonic s); None where it is no frame of OCPP."""
         try:
-            read = json.loads(text)
+            read = msgspec.json.decode(text)
             kind, id_, rest = KINDS[read[0]], str(read[1]), read[2:]
         except (ValueError, LookupError, TypeError, RecursionError):
             return None
@@ -84,20 +87,34 @@ def _within(payload: Any, *path: str) -> Any:
     return payload
 
 
+def _secret(name: str) -> bool:
+    return _known_secret(name) if len(name) <= NAME else SECRETS.search(name) is not None
+
+
+@lru_cache(maxsize=1024)  # there are some hundred names of fields; asked of each field of a long frame they cost milliseconds
+def _known_secret(name: str) -> bool:
+    return SECRETS.search(name) is not None
+
+
 def _without_secrets(value: Any) -> Any:
     """A payload with its secrets, and the passwords of URLs, replaced by stars."""
-    if isinstance(value, str):
+    kind = type(value)
+    if kind is str:
         return masked(value)
-    if isinstance(value, list):
+    if kind is list:
         return [_without_secrets(each) for each in value]
-    if not isinstance(value, dict):
+    if kind is not dict:
         return value
-    variable = _within(value, "variable", "name")
-    secret = isinstance(variable, str) and SECRETS.search(variable) is not None
-    hidden = {name for name in value if secret and name in VALUES} | {name for name in value if SECRETS.search(name)}
-    kept = {
-        name: HIDDEN if name in hidden and not isinstance(each, dict | list) else _without_secrets(each) for name, each in value.items()
-    }
+    variable = _within(value, "variable", "name") if "variable" in value else None
+    secret = isinstance(variable, str) and _secret(variable)
+    kept = {}
+    for name, each in value.items():
+        if type(each) is int or type(each) is float:  # most of what there is much of
+            kept[name] = HIDDEN if _secret(name) or (secret and name in VALUES) else each
+        elif type(each) in (dict, list) or not (_secret(name) or (secret and name in VALUES)):
+            kept[name] = _without_secrets(each)
+        else:
+            kept[name] = HIDDEN
     if secret and isinstance(attributes := kept.get("variableAttribute"), list):
         kept["variableAttribute"] = [
             {**each, "value": HIDDEN} if isinstance(each, dict) and "value" in each else each for each in attributes
