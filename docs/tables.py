@@ -32,6 +32,7 @@ from v2g.session.generation import MAIN
 from v2g.session.profiles import EVERYWHERE, PROFILES
 from v2g.session.v2gtp import PAYLOADS
 from v2gkit.cli.main import main as v2g
+from v2gkit.conform import results
 from v2gkit.lab.personality import personalities
 from v2gkit.lab.scenarios import names as scenarios
 from v2gkit.lab.scenarios import scenario
@@ -349,9 +350,10 @@ def stale() -> dict[Path, str]:
         text = path.read_text()
         if (right := printed(text)) != text:
             found[path] = right
-    schema = ROOT / "docs" / "firmware.schema.json"  # a document of its own, printed as a whole
-    if schema.read_text() != (right := schema_text() + "\n"):
-        found[schema] = right
+    for name, right in (("firmware", schema_text()), ("results", results.schema_text())):  # documents of their own, printed as a whole
+        schema = ROOT / "docs" / f"{name}.schema.json"
+        if not schema.exists() or schema.read_text() != right + "\n":
+            found[schema] = right + "\n"
     return found
 
 

@@ -20,6 +20,7 @@ GUIDES = (
     "docs/ocpp.md",
     "docs/csms.md",
     "docs/viewer.md",
+    "docs/conform.md",
 )
 ELSEWHERE = {  # what needs more than an empty folder, and the test that has it
     "docs/pki.md": "tests/v2gkit/authorities/test_pki_cookbook.py",  # a foreign signature

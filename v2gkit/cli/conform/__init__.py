@@ -7,11 +7,15 @@ from v2gkit.cli.parser import Command, add_commands
 COMMANDS = {
     "list": Command("v2gkit.cli.conform.list", "the cases, one a line"),
     "show": Command("v2gkit.cli.conform.show", "what one case asks, does and expects"),
+    "explain": Command("v2gkit.cli.conform.explain", "what a result says, and how to see it again"),
+    "compare": Command("v2gkit.cli.conform.compare", "two runs side by side"),
+    "report": Command("v2gkit.cli.conform.report", "junit.xml and report.html of the results in a folder"),
     "capture": Command("v2gkit.cli.conform.capture", "which rules a recorded session broke"),
 }
 EPILOG = """examples (each command has more under --help):
   v2g conform list --role station
   v2g conform show S-SSU-01
+  v2g conform explain S-SSU-01 --in results      what a result says
   v2g conform capture session.pcapng             which rules a recorded session broke
 
 exit codes: 0 nothing failed, 1 something did, 2 wrong usage

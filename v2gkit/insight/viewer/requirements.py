@@ -32,10 +32,18 @@ class Requirements:
         if name in self._told:
             return None
         self._told.add(name)
-        found = _book().get(name, ())
-        said = WORDS.get(name) or next((text for text, _ in found if text), UNKNOWN)
-        places = list(dict.fromkeys(place for _, place in found))
-        return {"t": "requirement", "id": name, "said": said, "where": ", ".join(places[:PLACES])}
+        places = list(dict.fromkeys(place for _, place in _book().get(name, ())))
+        return {"t": "requirement", "id": name, "said": words_of(name), "where": ", ".join(places[:PLACES])}
+
+
+def words_of(name: str) -> str:
+    """What a requirement asks for, in a sentence of our own; that we have none, where it is so."""
+    return WORDS.get(name) or next((text for text, _ in _book().get(name, ()) if text), UNKNOWN)
+
+
+def cited() -> frozenset[str]:
+    """Every requirement id that a line of ours obeys, or that there are words for."""
+    return frozenset(_book()) | frozenset(WORDS)
 
 
 @cache
