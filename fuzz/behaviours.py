@@ -29,10 +29,10 @@ def evcc(module: str, *tests: str) -> tuple[str, ...]:
     return tuple(f"tests/evcc/test_{module}.py::test_{test}" for test in tests) or (f"tests/evcc/test_{module}.py",)
 
 
-ANSWERS = "secc/iso20/"
-SUPERVISION, DRIVER, BAY, SESSION = "secc/iso20/supervision.py", "secc/driver.py", "secc/bay.py", "secc/engine.py"
+ANSWERS, NEUTRAL_ROOM = "secc/iso20/", "secc/neutral/"
+SUPERVISION, DRIVER, BAY, SESSION = "secc/neutral/supervision.py", "secc/driver.py", "secc/bay.py", "secc/engine.py"
 OPENING = "secc/opening.py"
-OUTPUT, KEEPING, POWER, SETUP = ANSWERS + "output.py", ANSWERS + "keeping.py", ANSWERS + "power.py", ANSWERS + "setup.py"
+OUTPUT, KEEPING, POWER, SETUP = NEUTRAL_ROOM + "output.py", NEUTRAL_ROOM + "keeping.py", ANSWERS + "power.py", ANSWERS + "setup.py"
 SCHEDULE, START, LOOP = ANSWERS + "schedule.py", ANSWERS + "dc_start.py", ANSWERS + "dc_loop.py"
 GUARD, DELIVERY, PROFILE = "evcc/guard.py", "evcc/iso20/delivery.py", "evcc/iso20/profile.py"
 

@@ -1,8 +1,8 @@
 """What keeps a legal session alive, and each verdict, wish and word with whom it is about; rows as in `fuzz.safeguards`."""
 
-from fuzz.behaviours import ANSWERS, SCHEDULE, SETUP, Mutant, secc
+from fuzz.behaviours import ANSWERS, NEUTRAL_ROOM, SCHEDULE, SETUP, Mutant, secc
 
-AUTHORIZATION, FACTS = ANSWERS + "authorization.py", ANSWERS + "facts.py"
+AUTHORIZATION, FACTS = ANSWERS + "authorization.py", NEUTRAL_ROOM + "facts.py"
 
 LEGAL = (
     Mutant(
@@ -17,7 +17,7 @@ LEGAL = (
     Mutant(
         "a late verdict is a card",
         "16",
-        "secc/iso20/questions.py",
+        "secc/neutral/questions.py",
         "            about = self.answered + 1\n            if about > self.asked:\n                return self, None\n",
         "            return self, None\n",
         secc("authorization", "a_late_verdict_on_a_contract_is_no_card"),
@@ -98,7 +98,7 @@ LEGAL = (
     Mutant(
         "durations are rounded one by one",
         "25",
-        ANSWERS + "entries.py",
+        NEUTRAL_ROOM + "entries.py",
         "*(float(round(edge)) for edge in series.edges()[1:])]",
         "*(float(int(series.start) + sum(round(s.duration) for s in series.steps[: i + 1])) for i in range(len(series.steps)))]",
         secc("schedule", "durations_that_are_not_whole_add_up_to_the_same_end"),
@@ -107,7 +107,7 @@ LEGAL = (
     Mutant(
         "a setpoint's minimum is above what the car can take",
         "26",
-        ANSWERS + "bounds.py",
+        NEUTRAL_ROOM + "bounds.py",
         "return min(charge, car.charge_power), min(discharge, car.discharge_power)",
         "return charge, discharge",
         secc("loops", "no_minimum_is_above_what_the_car_can_take_or_above_its_own_maximum"),

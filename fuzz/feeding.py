@@ -1,12 +1,12 @@
 """What keeps a car that feeds the grid within the codes of the grid, at both ends; rows as in `fuzz.safeguards`."""
 
-from fuzz.behaviours import ANSWERS, KEEPING, SUPERVISION, Mutant, evcc, secc
+from fuzz.behaviours import ANSWERS, KEEPING, NEUTRAL_ROOM, Mutant, evcc, secc
 
 GRID = (
     Mutant(
         "a car settles the codes of the grid for ever",
         "22",
-        SUPERVISION,
+        "secc/iso20/phases.py",
         "    State.AC_DER_SETTLING: EVCC_ONGOING_TIMEOUT,\n",
         "",
         secc("safety", "no_step_is_polled_for_ever"),
@@ -15,7 +15,7 @@ GRID = (
     Mutant(
         "the grid's limit is no bound of the target",
         "5",
-        ANSWERS + "bounds.py",
+        NEUTRAL_ROOM + "bounds.py",
         "discharge = min(discharge, feed_limit(known))",
         "discharge = min(discharge, max(feed_limit(known), discharge))",
         evcc("der", "a_limit_of_the_grid_is_kept_by_both_ends"),
@@ -33,7 +33,7 @@ GRID = (
     Mutant(
         "a car feeds without leave to serve",
         "5",
-        ANSWERS + "bounds.py",
+        NEUTRAL_ROOM + "bounds.py",
         "    if control.enter_service is not None and not control.enter_service.permit:\n        return 0.0\n",
         "",
         secc("grid", "without_leave_to_serve_the_station_asks_for_nothing_back"),

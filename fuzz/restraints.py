@@ -1,6 +1,21 @@
 """What keeps power, energy and time within their bounds, at the station and in the car; rows as in `fuzz.safeguards`."""
 
-from fuzz.behaviours import ANSWERS, DELIVERY, GUARD, KEEPING, OUTPUT, POWER, SCHEDULE, SESSION, SETUP, START, Mutant, evcc, secc
+from fuzz.behaviours import (
+    ANSWERS,
+    DELIVERY,
+    GUARD,
+    KEEPING,
+    NEUTRAL_ROOM,
+    OUTPUT,
+    POWER,
+    SCHEDULE,
+    SESSION,
+    SETUP,
+    START,
+    Mutant,
+    evcc,
+    secc,
+)
 
 BOUNDS = (
     Mutant(
@@ -168,7 +183,7 @@ BOUNDS = (
     Mutant(
         "the reserve bars nothing",
         "21",
-        ANSWERS + "bounds.py",
+        NEUTRAL_ROOM + "bounds.py",
         "if selection.bidirectional and not known.service.reserve.bars(known.net) else 0.0",
         "if selection.bidirectional else 0.0",
         secc("reserve"),
@@ -231,7 +246,7 @@ BOUNDS = (
     Mutant(
         "a contactor that does not move is waited for",
         "4",
-        ANSWERS + "contactor.py",
+        NEUTRAL_ROOM + "contactor.py",
         "until = known.moment.received + CONTACTOR_LIMIT",
         "until = known.moment.received + 100 * CONTACTOR_LIMIT",
         secc("power", "a_contactor_that_does_not_close_is_an_error_in_time", "ac_stop_with_a_welded_contactor_is_an_error"),
@@ -285,7 +300,7 @@ BOUNDS = (
     Mutant(
         "limits of the loop rise above what was announced",
         "9",
-        "secc/iso20/context.py",
+        "secc/neutral/context.py",
         "return self.station.limits if announced is None else self.station.limits.within(announced)",
         "return self.station.limits",
         secc("loops", "limits_fall_with_the_outlet_and_never_rise_above_what_was_announced"),

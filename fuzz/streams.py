@@ -1,6 +1,6 @@
 """What is said beside the charge loop binds nothing and ends nothing that holds; in standby nothing flows. Rows as in behaviours.py."""
 
-from fuzz.behaviours import ANSWERS, KEEPING, POWER, START, SUPERVISION, Mutant, evcc, secc
+from fuzz.behaviours import ANSWERS, KEEPING, NEUTRAL_ROOM, POWER, START, SUPERVISION, Mutant, evcc, secc
 
 STANDBY = ANSWERS + "standby.py"
 BESIDE, CAR_BESIDE = ANSWERS + "beside.py", "evcc/iso20/beside.py"
@@ -166,7 +166,7 @@ STREAMS = (
     Mutant(
         "a limit that cuts a schedule is kept from the car",
         "grid",
-        ANSWERS + "facts.py",
+        NEUTRAL_ROOM + "facts.py",
         "if scheduled and overtaken(known) else known",
         "if False else known",
         secc("grid", "in_scheduled_control_it_holds_at_once_and_the_car_is_asked_for_another_schedule"),
@@ -175,7 +175,7 @@ STREAMS = (
     Mutant(
         "a limit that rises again is no news",
         "grid",
-        ANSWERS + "bounds.py",
+        NEUTRAL_ROOM + "bounds.py",
         "or (had < can and most > _noticeable(had))",
         "or False",
         secc("grid", "a_limit_that_leaves_the_schedule_as_it_is_is_no_news_and_one_that_rises_again_is"),

@@ -1,9 +1,9 @@
 """What keeps a field from where it must not be (WPT): each row takes one safeguard away, and the tests that it names must notice."""
 
-from fuzz.behaviours import ANSWERS, POWER, SUPERVISION, Mutant, evcc, secc
+from fuzz.behaviours import ANSWERS, NEUTRAL_ROOM, POWER, SUPERVISION, Mutant, evcc, secc
 
 FIELD, WPT, LOOP, CAR, GUARD = (
-    ANSWERS + "field.py",
+    NEUTRAL_ROOM + "field.py",
     ANSWERS + "wpt.py",
     ANSWERS + "wpt_loop.py",
     "evcc/iso20/wpt.py",
@@ -221,7 +221,7 @@ WIRELESS = (
     Mutant(
         "an answer about another code counts",
         "wpt",
-        ANSWERS + "facts.py",
+        NEUTRAL_ROOM + "facts.py",
         "if asked is not None and asked[0] == about else known",
         "if asked is not None else known",
         secc("wpt", "a_code_that_the_vehicle_observes_later_is_told_and_only_the_answer_about_it_counts"),
@@ -266,7 +266,7 @@ WIRELESS = (
     Mutant(
         "what the check leaves live is forgotten",
         "wpt",
-        ANSWERS + "context.py",
+        NEUTRAL_ROOM + "context.py",
         "return self.service.isolation_asked is not None or self.service.alignment_asked is not None",
         "return self.service.isolation_asked is not None",
         secc("wpt", "a_contactor_that_the_check_has_closed_is_opened_at_the_end"),

@@ -59,7 +59,7 @@ def test_an_old_name_is_noticed(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["v2gkit.lab.demo", "v2gkit/lab/data", "v2g/energy/offer.py", "secc/iso20/facts.py", "at.pki.broken(1)", "yield from energy(car)"],
+    ["v2gkit.lab.demo", "v2gkit/lab/data", "v2g/energy/offer.py", "secc/neutral/facts.py", "at.pki.broken(1)", "yield from energy(car)"],
 )
 def test_a_name_of_today_is_not(text: str) -> None:
     assert not OLD.search(text)

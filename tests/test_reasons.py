@@ -128,7 +128,7 @@ def test_the_walk_sees_them() -> None:
         "secc/iso20/power.py",
         "secc/iso20/authorization.py",
         "secc/iso20/verifier.py",
-        "secc/iso20/supervision.py",
+        "secc/neutral/supervision.py",
         "secc/engine.py",
         "evcc/engine.py",
         "evcc/iso20/setup.py",

@@ -8,8 +8,8 @@ from evcc.car import Authorization, Outcome
 from evcc.iso20.conditions import Conditions, Owed, sums_of
 from evcc.iso20.offered import Offered
 from evcc.iso20.profile import Choice
-from v2g.iso20.services import Selection
 from v2g.messages.common_types import MeterInfoType, ReceiptType
+from v2g.services import Selection
 from v2g.session.errors import Misuse
 from v2g.session.service import Intended
 

@@ -7,7 +7,7 @@ from evcc.iso20.requests import ask
 from evcc.iso20.services import fitting, ranked, values
 from evcc.script import Part
 from v2g.iso20.added import INTENDED, INTERNET, METHODS, PARKING, PARKING_TYPES
-from v2g.iso20.services import SERVICES, Selection
+from v2g.iso20.services import SERVICES
 from v2g.messages.common_messages import (
     SelectedServiceListType,
     SelectedServiceType,
@@ -15,6 +15,7 @@ from v2g.messages.common_messages import (
     ServiceDiscoveryReq,
     ServiceSelectionReq,
 )
+from v2g.services import Selection
 from v2g.session.errors import PeerIncompatible, PeerMisbehaved
 from v2g.session.service import Intended
 

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 
 from v2g.iso20.der import named
 from v2g.iso20.rational import number
-from v2g.iso20.services import CONTROL, MOBILITY, SERVICES, Control, Mobility, Selection
+from v2g.iso20.services import CONTROL, MOBILITY, SERVICES, Control, Mobility
 from v2g.messages.common_messages import ParameterSetType, ParameterType
+from v2g.services import Selection
 
 SINGLE_PHASE = 1  # of the Connector of AC
 

@@ -3,10 +3,10 @@
 from typing import Any
 
 from secc.iso20.ac_parameters import spoken
-from secc.iso20.bounds import bounds
-from secc.iso20.context import Context, Reply
 from secc.iso20.grid import heard, loop_fields
 from secc.iso20.loop import car_limits, car_report, common, mobility_fields, response_mode
+from secc.neutral.bounds import bounds
+from secc.neutral.context import Context, Reply
 from secc.station import SetPower
 from v2g.iso20.modes import ac_modes
 from v2g.iso20.phases import PHASES, each, spread

@@ -3,9 +3,10 @@
 from dataclasses import replace
 from typing import Any
 
-from secc.iso20.context import Context, Reply, ServiceSession
 from secc.iso20.grid import settle
+from secc.iso20.notices import header
 from secc.iso20.parameters import both_ways, demand, demand_common, demand_plausible, learnt
+from secc.neutral.context import Context, Reply, ServiceSession
 from secc.station import Limits
 from v2g.exi.schema import Type
 from v2g.iso20.modes import ac_modes
@@ -38,7 +39,7 @@ def ac_parameters(request: AC_ChargeParameterDiscoveryReq, known: Context) -> Re
         known, settings = settle(mode, known)
         fields, then = fields | settings, State.AC_DER_SETTLING
     said = modes.says(**with_discharge_sign(fields, known.outlet.negative_discharge))
-    return Reply(AC_ChargeParameterDiscoveryRes(Header=known.header, ResponseCode=Code.OK, AC_CPDResEnergyTransferMode=said), then, known)
+    return Reply(AC_ChargeParameterDiscoveryRes(Header=header(known), ResponseCode=Code.OK, AC_CPDResEnergyTransferMode=said), then, known)
 
 
 def declined(known: Context) -> Context:

@@ -5,7 +5,8 @@
 The outlet is never live but with the device in its end position, and the device never moves while the outlet may be live.
 """
 
-from secc.iso20.context import Context, Reply
+from secc.iso20.notices import header
+from secc.neutral.context import Context, Reply
 from secc.station import ConnectDevice, Device, DisconnectDevice, OpenContactor, Position
 from v2g.iso20.sequence import State, requests_in
 from v2g.messages.acdp import (
@@ -37,7 +38,7 @@ def vehicle_positioning(request: ACDP_VehiclePositioningReq, known: Context) -> 
     place = known.station.position or Position()
     ready = place.reachable and not request.EVMobilityStatus and not known.unparked
     response = ACDP_VehiclePositioningRes(
-        Header=known.header,
+        Header=header(known),
         ResponseCode=Code.OK,
         EVSEProcessing=processingType.Finished if ready else processingType.Ongoing,
         EVSEPositioningSupport=known.station.position is not None,
@@ -90,7 +91,7 @@ def _device(
     pilot = known.station.pilot
     seen = electricalChargingDeviceStatusType(f"State_{pilot}") if pilot in ("A", "B", "C", "D") else None
     return kind(
-        Header=known.header,
+        Header=header(known),
         ResponseCode=Code.OK,
         EVSEProcessing=processingType.Finished if there else processingType.Ongoing,
         EVSEElectricalChargingDeviceStatus=seen or request.EVElectricalChargingDeviceStatus,  # where no pilot is observed: as the car says
@@ -108,7 +109,7 @@ def system_status(request: ACDP_SystemStatusReq, known: Context) -> Reply:
     elif vehicle.EVImmobilized is False:
         why = "the vehicle says that it is not immobilized"
     response = ACDP_SystemStatusRes(
-        Header=known.header,
+        Header=header(known),
         ResponseCode=Code.OK,
         EVSEMechanicalChargingDeviceStatus=mechanicalChargingDeviceStatusType(station.device),
         EVSEReadyToCharge=not (known.stopping or station.emergency or station.unserviceable or known.session.fault),

@@ -7,7 +7,6 @@ from secc.iso20.ac_parameters import ac_parameters
 from secc.iso20.acdp import connect, disconnect, system_status, vehicle_positioning
 from secc.iso20.authorization import authorization, authorization_setup, certificate_installation
 from secc.iso20.beside import schedule
-from secc.iso20.context import Pending, Reply
 from secc.iso20.dc_loop import dc_charge_loop
 from secc.iso20.dc_start import cable_check, pre_charge, welding_detection
 from secc.iso20.metering import metering_confirmation
@@ -18,6 +17,7 @@ from secc.iso20.selection import service_detail, service_discovery, service_sele
 from secc.iso20.setup import session_setup, session_stop
 from secc.iso20.wpt import alignment_check, fine_positioning, fine_positioning_setup, pairing
 from secc.iso20.wpt_loop import wpt_charge_loop, wpt_parameters
+from secc.neutral.context import Pending, Reply
 from v2g.exi.schema import Type
 from v2g.messages import ac, acdp, common_messages, dc, wpt
 

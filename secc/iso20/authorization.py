@@ -5,8 +5,9 @@ from typing import cast
 
 from pki.certificate import identity
 from secc.claims import Claim
-from secc.iso20.context import CHALLENGE_LENGTH, Attempt, Context, Installation, Reply
+from secc.iso20.notices import header
 from secc.iso20.objections import warning
+from secc.neutral.context import CHALLENGE_LENGTH, Attempt, Context, Installation, Reply
 from secc.station import (
     Authorization,
     AuthorizationRefused,
@@ -56,7 +57,7 @@ def authorization_setup(_: AuthorizationSetupReq, known: Context) -> Reply:
     challenge = known.given.entropy(CHALLENGE_LENGTH) if "PnC" in ways else b""
     providers = SupportedProvidersListType(ProviderID=outlet.providers) if outlet.providers else None
     response = AuthorizationSetupRes(
-        Header=known.header,
+        Header=header(known),
         ResponseCode=Code.OK,
         AuthorizationServices=tuple(authorizationType(way) for way in ways),
         CertificateInstallationService=outlet.certificate_installation,
@@ -127,7 +128,7 @@ def _same_contract(one: Claim, other: Claim) -> bool:
 
 
 def _answered(known: Context, code: Code, processing: processingType) -> AuthorizationRes:
-    return AuthorizationRes(Header=known.header, ResponseCode=code, EVSEProcessing=processing)
+    return AuthorizationRes(Header=header(known), ResponseCode=code, EVSEProcessing=processing)
 
 
 def _decided(known: Context, objection: Objection) -> Reply:
@@ -185,7 +186,7 @@ def _installation_over(known: Context) -> Context:
 
 
 def _installation(known: Context, code: Code, processing: processingType, wants: tuple[CertificateInstallationWanted, ...] = ()) -> Reply:
-    response = least(CertificateInstallationRes, Header=known.header, ResponseCode=code, EVSEProcessing=processing)
+    response = least(CertificateInstallationRes, Header=header(known), ResponseCode=code, EVSEProcessing=processing)
     return Reply(response, State.AUTHORIZATION, known, wants)
 
 
@@ -204,7 +205,7 @@ def _installed(known: Context, exi: bytes) -> Reply:
     if ready.ResponseCode.value.startswith("FAILED"):
         raise Refused(reason_of(ready.ResponseCode), "the provisioning service refuses the request", None)
     response = CertificateInstallationRes(
-        Header=type(known.header)(SessionID=known.session.id, TimeStamp=known.header.TimeStamp, Signature=ready.Header.Signature),
+        Header=type(header(known))(SessionID=known.session.id, TimeStamp=header(known).TimeStamp, Signature=ready.Header.Signature),
         ResponseCode=ready.ResponseCode,
         EVSEProcessing=processingType.Finished,
         CPSCertificateChain=ready.CPSCertificateChain,

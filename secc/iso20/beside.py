@@ -9,8 +9,6 @@ from dataclasses import replace
 from msgspec.structs import replace as replace_fields
 
 from secc.intent import Wish
-from secc.iso20.context import Aside, Context, Exchange, Reply
-from secc.iso20.facts import with_wish
 from secc.iso20.objections import warning
 from secc.iso20.schedule import (
     DONE,
@@ -24,6 +22,8 @@ from secc.iso20.schedule import (
     schedule_exchange,
     waiting_offer,
 )
+from secc.neutral.context import Aside, Context, Exchange, Reply
+from secc.neutral.facts import with_wish
 from secc.station import NeedsChanged, Objection, RenegotiationAsked
 from v2g.energy.needs import Needs
 from v2g.iso20.sequence import State

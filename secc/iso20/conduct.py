@@ -8,13 +8,15 @@ from pki.profiles import Role
 from pki.verify import VerifiedChain
 from secc.conduct import Conduct, Ending, Replied, Say, Surroundings
 from secc.iso20.answers import ANSWERS
-from secc.iso20.context import Agreement, Context, Given, Moment, Pending, Reply, Step
-from secc.iso20.facts import learn
+from secc.iso20.notices import header
 from secc.iso20.objections import warning
-from secc.iso20.report import StationReport
+from secc.iso20.phases import PHASES
 from secc.iso20.requests import admit, decode
-from secc.iso20.supervision import FAULT_ANSWER, due, supervise
 from secc.iso20.verifier import PkiVerifier, contract_chain
+from secc.neutral.context import Agreement, Context, Given, Moment, Pending, Reply, Step
+from secc.neutral.facts import learn
+from secc.neutral.report import StationReport
+from secc.neutral.supervision import FAULT_ANSWER, due, supervise
 from secc.pause import PausedSession
 from secc.reception import REFUSAL, REQUEST
 from secc.record import Remembered, SessionGiven, Witnessed, drawing
@@ -66,13 +68,14 @@ def beginning(around: Surroundings, say: Say, now: float) -> tuple[Context, Even
         proved=proved,
         negotiable=sets,
         let_pass=around.let_pass or _let_pass(verified),
+        phases=PHASES,
     )
     certificate = around.tls is not None and bool(around.tls.peer_chain)
     bench = not secure and around.insecure
     signs = (around.verifier is not None, around.prices is not None)
     passed = tuple(deviation.name for deviation in given.let_pass)
     record = SessionGiven(now, around.outlet, sets, bench, certificate, *signs, proved, passed)
-    return Context(given, StationReport(limits=around.outlet.limits)), record
+    return Context(given, StationReport(limits=around.outlet.limits), step=Step(state=State.SUPPORTED_APP_PROTOCOL)), record
 
 
 def protocols(known: Context) -> tuple[Protocol, ...]:
@@ -175,7 +178,7 @@ def refusal(request: type[Type], refused: PeerMisbehaved | StationFailed, known:
     response = ISO20.responses.get(request)
     if response is None:
         return None
-    given: dict[str, Any] = {"Header": known.header, "ResponseCode": code_of(refused.kind)}
+    given: dict[str, Any] = {"Header": header(known), "ResponseCode": code_of(refused.kind)}
     given |= _in_kind(response, known)
     if "EVSEStatus" in response.__struct_fields__ and (known.session.fault is not None or known.stopping):
         given["EVSEStatus"] = EVSEStatusType(NotificationMaxDelay=0, EVSENotification=evseNotificationType.Terminate)

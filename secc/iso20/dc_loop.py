@@ -1,10 +1,10 @@
 """DC_ChargeLoop in its four variants (Scheduled or Dynamic, plain or BPT): the station controls the power within the car's limits."""
 
-from secc.iso20.bounds import Bounds, bounds
-from secc.iso20.context import Context, Reply
 from secc.iso20.loop import Kinds, car_limits, car_report, common, mobility_fields, response_mode
-from secc.iso20.output import LEAST_VOLTAGE, differs, output, voltage_within
 from secc.iso20.standby import NOTHING
+from secc.neutral.bounds import Bounds, bounds
+from secc.neutral.context import Context, Reply
+from secc.neutral.output import LEAST_VOLTAGE, differs, output, voltage_within
 from secc.station import Limits
 from v2g.iso20.rational import number, rational, with_discharge_sign
 from v2g.messages.common_types import CLReqControlModeType, CLResControlModeType, RationalNumberType

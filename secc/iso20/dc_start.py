@@ -1,7 +1,8 @@
 """DC_CableCheck, DC_PreCharge and DC_WeldingDetection: the DC outlet before and after power flows."""
 
-from secc.iso20.context import Context, Reply
-from secc.iso20.output import differs, pre_charge_output
+from secc.iso20.notices import header
+from secc.neutral.context import Context, Reply
+from secc.neutral.output import differs, pre_charge_output
 from secc.station import CheckIsolation, Limits, LockConnector, OpenContactor, SetOutput
 from v2g.iso20.rational import number, rational
 from v2g.iso20.sequence import State
@@ -57,7 +58,7 @@ def _asking(known: Context) -> None:
 
 
 def _checked(known: Context, processing: processingType) -> DC_CableCheckRes:
-    return DC_CableCheckRes(Header=known.header, ResponseCode=Code.OK, EVSEProcessing=processing)
+    return DC_CableCheckRes(Header=header(known), ResponseCode=Code.OK, EVSEProcessing=processing)
 
 
 def pre_charge(request: DC_PreChargeReq, known: Context) -> Reply:
@@ -67,7 +68,7 @@ def pre_charge(request: DC_PreChargeReq, known: Context) -> Reply:
         raise Refused(Reason.OTHER, known.unparked, None)
     wanted = pre_charge_output(number(request.EVTargetVoltage), known)
     tell = differs(known.service.output_wanted, wanted)
-    response = DC_PreChargeRes(Header=known.header, ResponseCode=Code.OK, EVSEPresentVoltage=rational(known.station.output.voltage))
+    response = DC_PreChargeRes(Header=header(known), ResponseCode=Code.OK, EVSEPresentVoltage=rational(known.station.output.voltage))
     finished = request.EVProcessing is processingType.Finished or known.state is State.DC_START
     learnt = known.with_service(output_wanted=wanted if tell else known.service.output_wanted, target_voltage=wanted.voltage)
     return Reply(response, State.DC_START if finished else State.DC_PRE_CHARGE, learnt, (wanted,) if tell else ())
@@ -79,5 +80,5 @@ def welding_detection(_: DC_WeldingDetectionReq, known: Context) -> Reply:
         raise Refused(
             Reason.OTHER, f"the control pilot is in state {known.station.pilot}: the car still asks for energy (B is due)", "V2G20-1617"
         )
-    response = DC_WeldingDetectionRes(Header=known.header, ResponseCode=Code.OK, EVSEPresentVoltage=rational(known.station.output.voltage))
+    response = DC_WeldingDetectionRes(Header=header(known), ResponseCode=Code.OK, EVSEPresentVoltage=rational(known.station.output.voltage))
     return Reply(response, State.DC_WELDING, known)

@@ -3,10 +3,11 @@
 from dataclasses import replace
 from typing import Any
 
-from secc.iso20.bounds import control_of, free_bounds
-from secc.iso20.context import Context
-from secc.iso20.facts import with_wish
-from secc.iso20.feeding import Feeding
+from secc.iso20.notices import status
+from secc.neutral.bounds import control_of, free_bounds
+from secc.neutral.context import Context
+from secc.neutral.facts import with_wish
+from secc.neutral.feeding import Feeding
 from secc.station import GridReported, RenegotiationAsked
 from v2g.iso20.der import alarms
 from v2g.iso20.phases import spread, total
@@ -44,7 +45,7 @@ def settle(mode: Any, known: Context) -> tuple[Context, dict[str, Any]]:
     )
     return known, {
         "EVSEProcessing": processingType.Finished,
-        "EVSEStatus": known.status,
+        "EVSEStatus": status(known),
         **der_sae.settings(control, base_of(known)),
         "EVSEReactivePowerLimits": sae.EVSEReactivePowerLimitsType(**reactive),
         "GridLimits": grid,

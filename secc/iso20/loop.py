@@ -6,11 +6,12 @@ from typing import Any, TypeVar
 
 from secc.intent import Wish
 from secc.iso20.beside import without_lapsed
-from secc.iso20.context import Context
-from secc.iso20.keeping import kept
+from secc.iso20.notices import header, status
 from secc.iso20.objections import warning
 from secc.iso20.prices import receipt
 from secc.iso20.standby import with_limit
+from secc.neutral.context import Context
+from secc.neutral.keeping import kept
 from secc.station import Display, EVReported, Limits, NeedsChanged, Objected
 from v2g.exi.schema import Type
 from v2g.iso20.phases import total, within_phases
@@ -68,7 +69,7 @@ def common(
     readings, receipts = known.service.meters_shown, known.service.receipts_shown
     if asked:
         readings, receipts = _remembered(shown, readings), _remembered(owed, receipts)
-    fields = {"Header": known.header, "ResponseCode": code, "EVSEStatus": known.status, "MeterInfo": shown, "Receipt": owed}
+    fields = {"Header": header(known), "ResponseCode": code, "EVSEStatus": status(known), "MeterInfo": shown, "Receipt": owed}
     known = known.with_service(metered=known.service.metered or shown is not None, meters_shown=readings, receipts_shown=receipts)
     return fields, known, (*objected, *relaxed)
 

@@ -1,7 +1,8 @@
 """MeteringConfirmation: the car signs a meter reading that it was shown."""
 
 from secc.intent import Wish
-from secc.iso20.context import Context, Reply
+from secc.iso20.notices import header
+from secc.neutral.context import Context, Reply
 from secc.station import MeteringConfirmed
 from v2g.exi.codec import encode_fragment
 from v2g.messages import schema_set
@@ -26,7 +27,7 @@ def metering_confirmation(request: MeteringConfirmationReq, known: Context) -> R
         raise Refused(invalid, "there is nobody to verify it", None)
     known.given.verifier.metering(request, known.agreement.contract)
     confirmed = MeteringConfirmed(known.now, encode_fragment(signed, schema_set("common")), True)
-    response = MeteringConfirmationRes(Header=known.header, ResponseCode=Code.OK)
+    response = MeteringConfirmationRes(Header=header(known), ResponseCode=Code.OK)
     return Reply(
         response,
         known.state,

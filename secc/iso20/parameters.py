@@ -1,6 +1,7 @@
 """DC_ChargeParameterDiscovery: car and outlet tell each other their limits; and what of them makes no sense, for AC too."""
 
-from secc.iso20.context import Context, Reply
+from secc.iso20.notices import header
+from secc.neutral.context import Context, Reply
 from secc.station import Limits
 from v2g.iso20.rational import number, rational, with_discharge_sign
 from v2g.iso20.sequence import State
@@ -46,7 +47,7 @@ def dc_parameters(request: DC_ChargeParameterDiscoveryReq, known: Context) -> Re
     response_mode = (BPT_DC_CPDResEnergyTransferModeType if selection.bidirectional else DC_CPDResEnergyTransferModeType)(
         **with_discharge_sign(values, known.outlet.negative_discharge)
     )
-    response = DC_ChargeParameterDiscoveryRes(Header=known.header, ResponseCode=Code.OK, DC_CPDResEnergyTransferMode=response_mode)
+    response = DC_ChargeParameterDiscoveryRes(Header=header(known), ResponseCode=Code.OK, DC_CPDResEnergyTransferMode=response_mode)
     return Reply(response, State.DC_SCHEDULE, learnt(known, car))
 
 

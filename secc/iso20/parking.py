@@ -7,7 +7,8 @@ A vehicle that has selected VehicleCheckIn gets no power before it says Complete
 It is let go only once the outlet is dead and the device of an ACDP at home.
 """
 
-from secc.iso20.context import Context, Pending, Reply
+from secc.iso20.notices import header
+from secc.neutral.context import Context, Pending, Reply
 from secc.station import Arrival, CheckInReported, CheckOutReported, Departure, OpenContactor
 from v2g.iso20.added import METHODS
 from v2g.iso20.sequence import requests_in
@@ -52,7 +53,7 @@ def check_in(request: VehicleCheckInReq, known: Context) -> Reply | Pending:
     if not seen and known.now < until:
         return Pending(known, until)
     response = VehicleCheckInRes(
-        Header=known.header,
+        Header=header(known),
         ResponseCode=Code.OK,
         ParkingSpace=None if place is None else place.space,
         DeviceLocation=None if place is None else place.device,
@@ -104,7 +105,7 @@ def _held(known: Context) -> str:
 
 def _leaving(known: Context, done: bool) -> VehicleCheckOutRes:
     status = evseCheckOutStatusType.Completed if done else evseCheckOutStatusType.Scheduled
-    return VehicleCheckOutRes(Header=known.header, ResponseCode=Code.OK, EVSECheckOutStatus=status)
+    return VehicleCheckOutRes(Header=header(known), ResponseCode=Code.OK, EVSECheckOutStatus=status)
 
 
 def _demand_selected(intended: Intended, request: object, known: Context) -> None:

@@ -1,19 +1,21 @@
 """PowerDelivery: the car's profile is checked against the offer, the contactor moves, power begins and ends."""
 
 from dataclasses import replace
+from enum import Enum
 
 from secc.intent import Wish
 from secc.iso20.beside import with_shown
-from secc.iso20.bounds import bounds
-from secc.iso20.contactor import CONTACTOR_LIMIT, wait_for_contactor
-from secc.iso20.context import Context, Exchange, Pending, Reply
-from secc.iso20.facts import with_wish
-from secc.iso20.field import obstructed, unaligned, wireless
+from secc.iso20.notices import header, status
 from secc.iso20.objections import warning
-from secc.iso20.output import output
 from secc.iso20.prices import account_from
 from secc.iso20.profile import announced
 from secc.iso20.standby import stand_by
+from secc.neutral.bounds import bounds
+from secc.neutral.contactor import CONTACTOR_LIMIT, wait_for_contactor
+from secc.neutral.context import Context, Exchange, Pending, Reply
+from secc.neutral.facts import with_wish
+from secc.neutral.field import obstructed, unaligned, wireless
+from secc.neutral.output import output
 from secc.station import Objection, OpenContactor, PowerStarted, PowerStopped, RenegotiationAsked, ScheduleChosen, SetOutput, SetPower
 from v2g.iso20.sequence import State
 from v2g.messages.common_messages import (
@@ -28,7 +30,7 @@ from v2g.session.endpoint import Event
 from v2g.session.errors import Refused, SequenceError
 
 PRE_CHARGE_MATCH = 20.0  # V between output and target at which contactors may close [IEC 61851-23]
-STARTED = {
+STARTED: dict[Enum, State] = {
     State.AC_START: State.AC_LOOP,
     State.AC_LOOP: State.AC_LOOP,
     State.AC_STANDBY: State.AC_LOOP,
@@ -41,7 +43,7 @@ STARTED = {
     State.DC_LOOP: State.DC_LOOP,
     State.DC_STANDBY: State.DC_LOOP,
 }
-STOPPED = {
+STOPPED: dict[Enum, State] = {
     State.AC_START: State.SESSION_STOP,
     State.AC_LOOP: State.SESSION_STOP,
     State.AC_STANDBY: State.SESSION_STOP,
@@ -53,7 +55,11 @@ STOPPED = {
     State.DC_LOOP: State.DC_WELDING,
     State.DC_STANDBY: State.DC_WELDING,
 }
-RENEGOTIATED = {State.AC_LOOP: State.AC_SCHEDULE, State.DC_LOOP: State.DC_RENEGOTIATION, State.WPT_LOOP: State.WPT_RENEGOTIATION}
+RENEGOTIATED: dict[Enum, State] = {
+    State.AC_LOOP: State.AC_SCHEDULE,
+    State.DC_LOOP: State.DC_RENEGOTIATION,
+    State.WPT_LOOP: State.WPT_RENEGOTIATION,
+}
 
 
 def power_delivery(request: PowerDeliveryReq, known: Context) -> Reply | Pending:
@@ -71,7 +77,7 @@ def power_delivery(request: PowerDeliveryReq, known: Context) -> Reply | Pending
 
 
 def _delivered(known: Context, code: Code = Code.OK) -> PowerDeliveryRes:
-    return PowerDeliveryRes(Header=known.header, ResponseCode=code, EVSEStatus=known.status)
+    return PowerDeliveryRes(Header=header(known), ResponseCode=code, EVSEStatus=status(known))
 
 
 def _objecting(known: Context, kind: Reason, reason: str) -> Reply:

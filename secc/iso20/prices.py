@@ -6,8 +6,8 @@ The car is billed exactly what it was shown: `shown` gives the prices with the d
 import math
 from dataclasses import dataclass, replace
 
-from secc.iso20.context import Context
-from secc.iso20.entries import whole
+from secc.neutral.context import Context
+from secc.neutral.entries import whole
 from secc.station import CostTold
 from v2g.energy.ledger import MICRO
 from v2g.energy.offer import Offer, Tuple

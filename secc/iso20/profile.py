@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from secc.iso20.context import Context
+from secc.neutral.context import Context
 from v2g.energy.alignment import alignment
 from v2g.energy.offer import Tuple
 from v2g.energy.series import Series, Step

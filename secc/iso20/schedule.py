@@ -2,17 +2,19 @@
 
 import math
 from dataclasses import replace
+from enum import Enum
 from typing import Any
 
 from msgspec.structs import replace as replace_fields
 
 from pki.tariff import price_schedules
 from secc.claims import PriceSigner
-from secc.iso20.context import Context, Exchange, Reply
-from secc.iso20.entries import fitted_steps, whole
 from secc.iso20.ev_offer import energy_offer
+from secc.iso20.notices import header
 from secc.iso20.prices import absolute, level, prices_as_shown, terms_of
 from secc.iso20.stated import holdable, stated_absolute, stated_levels
+from secc.neutral.context import Context, Exchange, Reply
+from secc.neutral.entries import fitted_steps, whole
 from secc.reserve import Reserve
 from secc.station import Limits, MobilityNeedsSet, NeedsChanged
 from v2g.energy.needs import Needs
@@ -52,7 +54,7 @@ NOTHING_YET = least(
 MOVING = ("energy_target", "energy_maximum", "energy_minimum", "v2x_maximum", "v2x_minimum")
 SAME_DEPARTURE = 60.0  # s by which a wish may move and be the same
 SAME_ENERGY, SAME_SHARE = 100.0, 0.01  # Wh, or a share of the energy: what a heater takes while the car polls
-DONE = {
+DONE: dict[Enum, State] = {
     State.AC_DER_SETTLING: State.AC_START,
     State.AC_SCHEDULE: State.AC_START,
     State.DC_SCHEDULE: State.DC_CABLE_CHECK,
@@ -229,7 +231,7 @@ def ongoing_response(known: Context) -> ScheduleExchangeRes:
     """The response that says Ongoing; the schema demands a control mode in it, so it has the smallest that every car reads."""
     scheduled = known.agreement.selected.control == "Scheduled"
     return ScheduleExchangeRes(
-        Header=known.header,
+        Header=header(known),
         ResponseCode=Code.OK,
         EVSEProcessing=processingType.Ongoing,
         Scheduled_SEResControlMode=NOTHING_YET if scheduled else None,
@@ -241,7 +243,7 @@ def finished_response(known: Context) -> ScheduleExchangeRes:
     """The response with the offer of an exchange, its prices signed where there is a signer."""
     scheduled = known.agreement.selected.control == "Scheduled"
     response = ScheduleExchangeRes(
-        Header=known.header,
+        Header=header(known),
         ResponseCode=Code.OK,
         EVSEProcessing=processingType.Finished,
         GoToPause=True if known.service.pause_proposed else None,

@@ -2,8 +2,9 @@
 
 from secc.iso20.ac_parameters import declined
 from secc.iso20.added import added_services, added_sets, parking, taken
-from secc.iso20.context import Context, Reply
+from secc.iso20.notices import header
 from secc.iso20.services import after_selection, parameter_sets, selections
+from secc.neutral.context import Context, Reply
 from secc.station import ServiceSelected
 from v2g.iso20.added import ADDED
 from v2g.iso20.sequence import State
@@ -44,7 +45,7 @@ def service_discovery(request: ServiceDiscoveryReq, known: Context) -> Reply:
     energy = [service for service in energy if wanted is None or service in wanted] or energy
     added = [service for service in added_services(known.outlet) if wanted is None or service in wanted]
     response = ServiceDiscoveryRes(
-        Header=known.header,
+        Header=header(known),
         ResponseCode=Code.OK,
         ServiceRenegotiationSupported=known.outlet.service_renegotiation,
         EnergyTransferServiceList=_listed(energy, known),
@@ -64,7 +65,7 @@ def service_detail(request: ServiceDetailReq, known: Context) -> Reply:
         raise Refused(Reason.UNKNOWN_SERVICE, f"service {service} was not offered, offered are {known.service.offered}", "V2G20-464")
     sets = (added_sets if service in ADDED else parameter_sets)(service, known.outlet)
     response = ServiceDetailRes(
-        Header=known.header, ResponseCode=Code.OK, ServiceID=service, ServiceParameterList=ServiceParameterListType(ParameterSet=sets)
+        Header=header(known), ResponseCode=Code.OK, ServiceID=service, ServiceParameterList=ServiceParameterListType(ParameterSet=sets)
     )
     seen = known.service.sets | {(service, each.ParameterSetID) for each in sets}
     return Reply(response, State.SERVICE_SELECTION, known.with_service(sets=seen))
@@ -90,4 +91,4 @@ def service_selection(request: ServiceSelectionReq, known: Context) -> Reply:
     selected = known.with_agreement(selection=selection, parking=intended)
     selected = selected.with_service(arrival=None, place_heard=False, departure=None, departure_told=None, released=False)
     want = ServiceSelected(known.now, selection.service, selection.control, selection.mobility, selection.row.agreed, beside)
-    return Reply(ServiceSelectionRes(Header=known.header, ResponseCode=Code.OK), after_selection(selection.row), selected, (want,))
+    return Reply(ServiceSelectionRes(Header=header(known), ResponseCode=Code.OK), after_selection(selection.row), selected, (want,))

@@ -11,8 +11,9 @@ from secc.outlet import Outlet
 from secc.station import Service
 from v2g.iso20.der import functions
 from v2g.iso20.sequence import State
-from v2g.iso20.services import BY_ID, CONTROL, MOBILITY, SERVICES, Control, Mobility, Selection
+from v2g.iso20.services import BY_ID, CONTROL, MOBILITY, SERVICES, Control, Mobility
 from v2g.messages.common_messages import ParameterSetType, ParameterType
+from v2g.services import Selection
 from v2g.session.service import EnergyService
 
 PRICING = {"none": 0, "absolute": 1, "levels": 2}

@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 from secc.intent import PRIORITY
-from secc.iso20.contactor import wait_for_contactor
-from secc.iso20.context import NO_SESSION, Agreement, Context, Pending, Reply, ServiceSession
+from secc.iso20.notices import header
 from secc.iso20.services import parameters_of, selections
+from secc.neutral.contactor import wait_for_contactor
+from secc.neutral.context import NO_SESSION, Agreement, Context, Pending, Reply, ServiceSession
 from secc.pause import PausedSession, binding
 from secc.station import PowerStopped, ServiceSelected, SessionStarted
 from v2g.iso20.generation import ISO20
@@ -35,7 +36,7 @@ def session_setup(request: SessionSetupReq, known: Context) -> Reply:
     else:
         joined = known.with_session(id=_fresh(known), agreement=Agreement(evccid=evccid))
         code, then = Code.OK_NewSessionEstablished, State.AUTHORIZATION_SETUP
-    response = SessionSetupRes(Header=joined.header, ResponseCode=code, EVSEID=known.outlet.evse_id)
+    response = SessionSetupRes(Header=header(joined), ResponseCode=code, EVSEID=known.outlet.evse_id)
     wants: list[Event] = [*odd, SessionStarted(known.now, joined.session.id, evccid, former is not None)]
     if former is not None:  # a backend that was told of the pause, or did not outlive it, knows of no service any more
         wants.append(ServiceSelected(known.now, selection.service, selection.control, selection.mobility, selection.row.agreed))
@@ -117,7 +118,7 @@ def _renegotiate(known: Context) -> Reply:
 
 
 def _stopped(known: Context) -> SessionStopRes:
-    return SessionStopRes(Header=known.header, ResponseCode=Code.OK)
+    return SessionStopRes(Header=header(known), ResponseCode=Code.OK)
 
 
 def _safe(known: Context) -> tuple[Event, ...]:

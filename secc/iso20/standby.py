@@ -4,12 +4,15 @@ What the contactor does meanwhile is the outlet's to say (`Outlet.standby`). Whe
 check and the pre-charge, an AC car by its pilot.
 """
 
-from secc.iso20.bounds import Bounds
-from secc.iso20.contactor import wait_for_contactor
-from secc.iso20.context import Context, Pending, Reply
-from secc.iso20.facts import with_wish
+from enum import Enum
+
+from secc.iso20.notices import header, status
 from secc.iso20.objections import warning
-from secc.iso20.output import output
+from secc.neutral.bounds import Bounds
+from secc.neutral.contactor import wait_for_contactor
+from secc.neutral.context import Context, Pending, Reply
+from secc.neutral.facts import with_wish
+from secc.neutral.output import output
 from secc.station import ExitStandbyAsked, Objection, PowerStopped, SetOutput, SetPower, StoodBy
 from v2g.iso20.sequence import State
 from v2g.messages.common_messages import PowerDeliveryRes
@@ -17,7 +20,7 @@ from v2g.messages.common_types import responseCodeType as Code
 from v2g.reasons import Reason
 from v2g.session.endpoint import Event
 
-STANDING = {
+STANDING: dict[Enum, State] = {
     State.AC_START: State.AC_STANDBY,
     State.AC_LOOP: State.AC_STANDBY,
     State.AC_STANDBY: State.AC_STANDBY,
@@ -67,7 +70,7 @@ def _keeps(known: Context) -> bool:
 
 
 def _delivered(known: Context, code: Code = Code.OK) -> PowerDeliveryRes:
-    return PowerDeliveryRes(Header=known.header, ResponseCode=code, EVSEStatus=known.status)
+    return PowerDeliveryRes(Header=header(known), ResponseCode=code, EVSEStatus=status(known))
 
 
 def with_limit(known: Context) -> Context:

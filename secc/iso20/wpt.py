@@ -9,8 +9,9 @@ paired and in its place.
 from collections.abc import Iterable
 from enum import Enum
 
-from secc.iso20.context import Context, Reply
-from secc.iso20.field import misplaced, obstructed
+from secc.iso20.notices import header
+from secc.neutral.context import Context, Reply
+from secc.neutral.field import misplaced, obstructed
 from secc.station import Alignment, CheckAlignment, PairVehicle
 from v2g.iso20.rational import number, rational
 from v2g.iso20.sequence import State
@@ -47,7 +48,7 @@ def fine_positioning_setup(request: WPT_FinePositioningSetupReq, known: Context)
     _demand_common("pairing", request.EVDevicePairingMethodList.WPT_PairingMethod, ours.pairing)
     _demand_common("the alignment check", request.EVDeviceAlignmentCheckMethodList.WPT_AlignmentCheckMethod, ours.alignment_check)
     response = WPT_FinePositioningSetupRes(
-        Header=known.header,
+        Header=header(known),
         ResponseCode=Code.OK,
         PrimaryDeviceFinePositioningMethodList=WPT_FinePositioningMethodListType(
             WPT_FinePositioningMethod=tuple(map(WPT_FinePositioningMethodType, ours.positioning))
@@ -73,7 +74,7 @@ def fine_positioning(request: WPT_FinePositioningReq, known: Context) -> Reply:
     _demand_no_failure(request.EVResultCode, "fine positioning", Reason.FIELD)
     place = known.station.position
     there = place is not None and place.reachable and not known.unparked
-    response = WPT_FinePositioningRes(Header=known.header, ResponseCode=Code.OK, EVSEProcessing=Finished if there else Ongoing)
+    response = WPT_FinePositioningRes(Header=header(known), ResponseCode=Code.OK, EVSEProcessing=Finished if there else Ongoing)
     done = there and request.EVProcessing is Finished
     return Reply(response, State.WPT_PAIRING if done else State.WPT_POSITIONING, known)
 
@@ -101,7 +102,7 @@ def pairing(request: WPT_PairingReq, known: Context) -> Reply:
 
 
 def _paired(processing: processingType, code: int | None, known: Context) -> WPT_PairingRes:
-    return WPT_PairingRes(Header=known.header, ResponseCode=Code.OK, EVSEProcessing=processing, ObservedIDCode=code)
+    return WPT_PairingRes(Header=header(known), ResponseCode=Code.OK, EVSEProcessing=processing, ObservedIDCode=code)
 
 
 def alignment_check(request: WPT_AlignmentCheckReq, known: Context) -> Reply:
@@ -138,7 +139,7 @@ def _current(request: WPT_AlignmentCheckReq, known: Context) -> float:
 def _checked(found: Alignment | None, known: Context) -> WPT_AlignmentCheckRes:
     power, current = (None, None) if found is None else (found.power, found.current)
     return WPT_AlignmentCheckRes(
-        Header=known.header,
+        Header=header(known),
         ResponseCode=Code.OK,
         EVSEProcessing=Ongoing if found is None else Finished,
         PowerTransmitted=None if power is None else rational(power),

@@ -1,11 +1,12 @@
 """WPT_ChargeParameterDiscovery and WPT_ChargeLoop: the station controls the power (W), within the limits of both ends; it only charges."""
 
-from secc.iso20.bounds import Bounds, bounds
-from secc.iso20.context import Context, Reply
-from secc.iso20.field import obstructed
 from secc.iso20.loop import car_report, common
+from secc.iso20.notices import header
 from secc.iso20.objections import warning
 from secc.iso20.parameters import demand, demand_common, demand_plausible, learnt
+from secc.neutral.bounds import Bounds, bounds
+from secc.neutral.context import Context, Reply
+from secc.neutral.field import obstructed
 from secc.station import Limits, Objected, Objection, SetPower
 from v2g.iso20.rational import number, rational
 from v2g.iso20.sequence import State
@@ -40,7 +41,7 @@ def wpt_parameters(request: WPT_ChargeParameterDiscoveryReq, known: Context) -> 
     )
     demand(number(request.EVPCNaturalFrequency) > 0, f"EVPCNaturalFrequency is {number(request.EVPCNaturalFrequency):g} Hz", None)
     response = WPT_ChargeParameterDiscoveryRes(
-        Header=known.header,
+        Header=header(known),
         ResponseCode=Code.OK,
         PDInputPowerClass=WPT_PowerClassType(device.power_class),
         SDMinOutputPower=rational(ours.charge_power_minimum, "up"),

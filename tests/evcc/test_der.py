@@ -9,7 +9,7 @@ from evcc.car import Car
 from evcc.ev import Ev
 from evcc.inverter import Rating
 from secc import station as words
-from secc.iso20.context import Context
+from secc.neutral.context import Context
 from tests.evcc.test_pair import VERIFIER, car, ended
 from tests.evcc.virtual_pair import LIMITS, Pair, outlet
 from v2g.energy.der import Curve, EnterService, FrequencyWatt, Grid, GridControl, PowerFactor, Trips, VoltWatt, ZeroCurrent

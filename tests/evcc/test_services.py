@@ -4,7 +4,8 @@ import pytest
 
 from evcc.iso20.services import fitting
 from tests.evcc.scripted_station import parameter_set
-from v2g.iso20.services import SERVICES, Selection
+from v2g.iso20.services import SERVICES
+from v2g.services import Selection
 
 PLUG = SERVICES["DC"].connector
 SCHEDULED = parameter_set(1, ControlMode=1, MobilityNeedsMode=1, Connector=PLUG)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from secc import station as words
-from secc.iso20 import supervision
+from secc.neutral import supervision
 from tests.machines import Counted
 from tests.secc.erratic import DUE, LOOPING, Car, NoAnswer
 from tests.secc.scripted import LIMITS, outlet, r

@@ -25,7 +25,7 @@ from pki.store import Store, create
 from secc import station as words
 from secc.bay import Place
 from secc.driver import Driver
-from secc.iso20.supervision import FAULT_ANSWER
+from secc.neutral.supervision import FAULT_ANSWER
 from secc.server import Station
 from secc.simulated import Physics, SimulatedEVSE
 from secc.trust import station_tls

@@ -59,7 +59,7 @@ def looped(car: Scripted, seconds: float, service: str, control: str = "Schedule
 
 
 def allowed(car: Scripted) -> float:
-    from secc.iso20.bounds import schedule_limits
+    from secc.neutral.bounds import schedule_limits
 
     context = car.session.context
     return schedule_limits(replace(context, moment=replace(context.moment, wall=car.wall)))[0]

@@ -22,8 +22,8 @@ def last_name(node: ast.expr) -> str:
 
 
 def cases() -> set[str]:
-    """The classes that the cases of `secc/iso20/facts.py` name."""
-    tree = ast.parse((ROOT / "secc/iso20/facts.py").read_text(encoding="utf-8"))
+    """The classes that the cases of `secc/neutral/facts.py` name."""
+    tree = ast.parse((ROOT / "secc/neutral/facts.py").read_text(encoding="utf-8"))
     return {last_name(node.cls) for node in ast.walk(tree) if isinstance(node, ast.MatchClass)}
 
 
@@ -38,7 +38,7 @@ def test_there_are_facts() -> None:
 
 @pytest.mark.parametrize("name", FACTS)
 def test_a_session_has_a_case_for_it(name: str) -> None:
-    assert name in cases(), f"secc/iso20/facts.py has no case for {name}: a session would be told and do nothing"
+    assert name in cases(), f"secc/neutral/facts.py has no case for {name}: a session would be told and do nothing"
 
 
 @pytest.mark.parametrize("name", FACTS)

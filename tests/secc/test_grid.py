@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from secc import station as words
-from secc.iso20.bounds import bounds
+from secc.neutral.bounds import bounds
 from tests.evcc.test_pair import car as visitor_of
 from tests.evcc.test_pair import ended
 from tests.evcc.virtual_pair import LIMITS as PAIRED

@@ -8,14 +8,13 @@ import pytest
 from secc import station as words
 from secc.claims import Claim
 from secc.intent import Intent, Notice, Wish
-from secc.iso20.context import Agreement, Aside, Context, Exchange, Given, Moment, Pending, ServiceSession
-from secc.iso20.fault import Fault
-from secc.iso20.feeding import Feeding
 from secc.iso20.power import power_delivery
-from secc.iso20.questions import Questions
-from secc.iso20.report import StationReport
-from secc.iso20.services import Selection
 from secc.iso20.setup import session_setup, session_stop
+from secc.neutral.context import Agreement, Aside, Context, Exchange, Given, Moment, Pending, ServiceSession
+from secc.neutral.fault import Fault
+from secc.neutral.feeding import Feeding
+from secc.neutral.questions import Questions
+from secc.neutral.report import StationReport
 from secc.reserve import Reserve
 from tests.secc.scripted import LIMITS, outlet, secure
 from v2g.energy.der import GridControl, Shares
@@ -27,6 +26,7 @@ from v2g.exi.derive import least
 from v2g.iso20.sequence import State
 from v2g.messages.common_messages import PowerDeliveryReq, SessionSetupReq, SessionStopReq, chargeProgressType, chargingSessionType
 from v2g.messages.common_types import MeterInfoType, ReceiptType
+from v2g.services import Selection
 from v2g.session.errors import StationFailed
 
 OFFER = Offer((Tuple(1, charging=Series.constant(0.0, 60.0, 1.0)),))

@@ -10,8 +10,9 @@ from msgspec.structs import replace as changed
 from secc import station as words
 from secc.engine import SeccSession
 from secc.intent import Intent, Wish
-from secc.iso20 import answers, conduct, dc_loop, facts, field, keeping, supervision, wpt_loop
-from secc.iso20.context import Context, Reply
+from secc.iso20 import answers, conduct, dc_loop, wpt_loop
+from secc.neutral import facts, field, keeping, supervision
+from secc.neutral.context import Context, Reply
 from secc.pending import Timer
 from secc.reserve import Reserve
 from secc.station import Limits

@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 
-from secc.iso20.context import Agreement
 from secc.memory import Memory
+from secc.neutral.context import Agreement
 from secc.pause import PausedSession, PausedSessions
 from tests.secc.test_stop import paused, returned
 from tests.starved import again, heed
 from v2g.iso20.generation import ISO20
-from v2g.iso20.services import Selection
 from v2g.messages.common_types import responseCodeType as Code
+from v2g.services import Selection
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}

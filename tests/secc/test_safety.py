@@ -12,7 +12,8 @@ from secc import intent as intent_module
 from secc import station as words
 from secc.intent import PRIORITY, Intent, Notice, Wish
 from secc.iso20.notices import NOTIFICATIONS
-from secc.iso20.supervision import AFTER_POWER, FAULT_ANSWER, LOOPLESS, NOTICE_GRACE, PRE_CHARGE_LIMIT
+from secc.iso20.phases import AFTER_POWER, LOOPLESS, PRE_CHARGE_LIMIT
+from secc.neutral.supervision import FAULT_ANSWER, NOTICE_GRACE
 from tests.secc.scripted import Scripted, outlet, r
 from tests.secc.test_order import reach
 from v2g.iso20.sequence import State

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from secc import station as words
-from secc.iso20.supervision import NOTICE_GRACE
+from secc.neutral.supervision import NOTICE_GRACE
 from tests.secc.scripted import EPOCH, Scripted, outlet, r
 from v2g.messages.common_messages import ScheduleExchangeRes
 from v2g.messages.common_types import evseNotificationType as Notification

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from secc import station as words
-from secc.iso20.contactor import CONTACTOR_LIMIT
-from secc.iso20.context import Agreement
+from secc.neutral.contactor import CONTACTOR_LIMIT
+from secc.neutral.context import Agreement
 from secc.pause import CAPACITY, PausedSession, PausedSessions, binding
 from tests.secc.scripted import EPOCH, Scripted, outlet, secure
 from v2g.iso20.generation import ISO20

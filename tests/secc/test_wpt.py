@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from secc import station as words
-from secc.iso20 import field
 from secc.iso20.wpt import STEP_LIMIT
+from secc.neutral import field
 from tests.secc.scripted import LIMITS, Scripted, outlet, r
 from tests.secc.test_stop import paused, returned
 from v2g.iso20.rational import number

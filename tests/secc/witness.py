@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from secc import station as words
-from secc.iso20.bounds import POWER, SHARE
-from secc.iso20.keeping import ENDED, ENDED_BY_LIMIT, ENDED_BY_OUTLET
-from secc.iso20.output import PRE_CHARGE_CURRENT, SAME, SAME_POWER
+from secc.neutral.bounds import POWER, SHARE
+from secc.neutral.keeping import ENDED, ENDED_BY_LIMIT, ENDED_BY_OUTLET
+from secc.neutral.output import PRE_CHARGE_CURRENT, SAME, SAME_POWER
 from tests.machines import Plan, Span, mode_of
 from v2g.energy.der import GridControl
 from v2g.iso20.phases import total

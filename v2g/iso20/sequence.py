@@ -206,7 +206,7 @@ REQUESTS: tuple[type[Type], ...] = tuple(
 )
 
 
-def row(state: State, request: type[Type]) -> Row | None:
+def row(state: Enum, request: type[Type]) -> Row | None:
     """The row for a request in a state, or None: the request is out of sequence."""
     return ROWS.get((state, request))
 
@@ -221,6 +221,6 @@ RESPONSES: dict[type[Type], type[Type]] = {response_to(request): request for req
 """The request class of each response class."""
 
 
-def requests_in(state: State) -> tuple[type[Type], ...]:
+def requests_in(state: Enum) -> tuple[type[Type], ...]:
     """The requests that the SECC accepts in a state, in the order of the table."""
     return tuple(r.request for r in SEQUENCE if r.state is state)

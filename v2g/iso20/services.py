@@ -5,7 +5,6 @@ of its schema set, so that a service of known messages (MCS has those of DC) nee
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final, Literal
 
 from v2g.session.sap import Protocol
@@ -114,32 +113,6 @@ SERVICES: Final[dict[str, EnergyService]] = {
     row.name: row for row in (AC, AC_BPT, DC, DC_BPT, MCS, MCS_BPT, DC_ACDP, DC_ACDP_BPT, WPT, AC_DER_IEC, AC_DER_SAE)
 }
 BY_ID: Final[dict[int, EnergyService]] = {row.id: row for row in SERVICES.values()}
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """One parameter set of one energy service, which a station offers and a car selects."""
-
-    service: str
-    parameter_set: int
-    control: Control
-    mobility: Mobility = "EVCC"
-    phases: int = 3  # of an AC outlet, as its connector says; a car asks
-
-    @property
-    def row(self) -> EnergyService:
-        """The row of the services' table for the selected service."""
-        return SERVICES[self.service]
-
-    @property
-    def bidirectional(self) -> bool:
-        """Whether the selected service may discharge; its messages then carry BPT types."""
-        return self.row.bidirectional
-
-    @property
-    def dc(self) -> bool:
-        """Whether the selected service gives direct current, converted by the station."""
-        return self.row.dc
 
 
 def schema_sets(services: Iterable[str]) -> tuple[str, ...]:

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from secc.iso20.bounds import POWER, SHARE, feed_limit, schedule_limits
-from secc.iso20.context import Context
+from secc.neutral.bounds import POWER, SHARE, feed_limit, schedule_limits
+from secc.neutral.context import Context
 from secc.station import Limits, Objection
 from v2g.reasons import Reason
 from v2g.session.errors import Refused

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from secc.iso20.context import Context
+from secc.neutral.context import Context
 from secc.station import Limits
 from v2g.energy.der import GridControl
 from v2g.energy.offer import Tuple

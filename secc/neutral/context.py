@@ -17,16 +17,17 @@ kept and played again. A new field goes where its life is: `tests/secc/test_life
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from itertools import accumulate
 from typing import Any, Concatenate, ParamSpec, cast
 
 from secc.claims import Claim, PriceSigner, Verifier
 from secc.intent import Intent, Notice
-from secc.iso20.fault import Fault
-from secc.iso20.feeding import Feeding
-from secc.iso20.notices import status
-from secc.iso20.questions import Questions
-from secc.iso20.report import StationReport
+from secc.neutral.fault import Fault
+from secc.neutral.feeding import Feeding
+from secc.neutral.phases import Phases
+from secc.neutral.questions import Questions
+from secc.neutral.report import StationReport
 from secc.outlet import Outlet
 from secc.pause import PausedSession
 from secc.reserve import Reserve
@@ -50,9 +51,7 @@ from v2g.energy.offer import Offer
 from v2g.energy.series import Series
 from v2g.energy.tab import Tab
 from v2g.exi.schema import Type
-from v2g.iso20.sequence import STANDBY, State
-from v2g.iso20.services import Selection
-from v2g.messages.common_types import EVSEStatusType, MessageHeaderType, MeterInfoType, ReceiptType
+from v2g.services import Selection
 from v2g.session.endpoint import Event
 from v2g.session.profiles import Deviation
 from v2g.session.service import Intended
@@ -89,6 +88,12 @@ class Agreement:
 # --- the parts ---
 
 
+class Before(Enum):
+    """The state of a context that no generation has begun."""
+
+    NEGOTIATION = "nothing yet"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
     """The constants of a session, which hold as long as it lives."""
@@ -101,6 +106,7 @@ class Given:
     proved: str = ""  # whom the car's certificate names; empty without one
     negotiable: tuple[str, ...] = ()  # EXI sets that may be selected on this connection
     let_pass: tuple[Deviation, ...] = ()  # of the car's certificates in TLS
+    phases: Phases = field(default_factory=Phases)  # of the generation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +124,7 @@ class Moment:
 class Step:
     """The state of the message sequence, and since when the car polls in it."""
 
-    state: State = State.SUPPORTED_APP_PROTOCOL
+    state: Enum = Before.NEGOTIATION
     polled: float | None = None  # since when the car has asked in this state without leaving it
 
 
@@ -228,8 +234,8 @@ class ServiceSession:
     looped: float | None = None  # when the last loop was answered, or power began
     violating: tuple[tuple[str, float], ...] = ()  # bounds that the power is beyond, and since when
     metered: bool = False  # the car has been shown the meter
-    meters_shown: tuple[MeterInfoType, ...] = ()  # that a confirmation was asked for and has not come: any of them may be signed
-    receipts_shown: tuple[ReceiptType, ...] = ()  # with them
+    meters_shown: tuple[Type, ...] = ()  # that a confirmation was asked for and has not come: any of them may be signed
+    receipts_shown: tuple[Type, ...] = ()  # with them
     reserve: Reserve = field(default_factory=Reserve)
     setpoint_wanted: float | None = None  # W, what SetPower said last
     feeding: Feeding = field(default_factory=Feeding)  # of a service under grid codes
@@ -287,7 +293,7 @@ class Context:
         return self.moment.wall
 
     @property
-    def state(self) -> State:
+    def state(self) -> Enum:
         """The state of the sequence: what the station waits for."""
         return self.step.state
 
@@ -304,12 +310,7 @@ class Context:
     @property
     def standing(self) -> bool:
         """Whether the car stands by."""
-        return self.step.state in STANDBY
-
-    @property
-    def header(self) -> MessageHeaderType:
-        """The header for a response: SessionID and time stamp."""
-        return MessageHeaderType(SessionID=self.session.id, TimeStamp=int(self.wall))
+        return self.step.state in self.given.phases.standby
 
     @property
     def present_limits(self) -> Limits:
@@ -332,11 +333,6 @@ class Context:
     def stopping(self) -> str:
         """Why the session is to end; empty while it may go on."""
         return self.session.intent.stopping
-
-    @property
-    def status(self) -> EVSEStatusType | None:
-        """The EVSEStatus of a response; None where the car is asked nothing."""
-        return None if self.notice is None else status(self.notice, self.now)
 
     @property
     def energised(self) -> bool:
@@ -378,7 +374,7 @@ class Reply:
     """An answer: the response, the next state, the context after it, and what the station must do."""
 
     response: Type
-    then: State
+    then: Enum
     known: Context
     wants: tuple[Event, ...] = ()  # and other events for the trace
     how: str = ""  # how the session ends, where the answer leads to its end

@@ -1,7 +1,7 @@
 """The one place where a DC output is limited: every command of pre-charge, charge loop and renegotiation is made here."""
 
-from secc.iso20.bounds import Bounds
-from secc.iso20.context import Context
+from secc.neutral.bounds import Bounds
+from secc.neutral.context import Context
 from secc.station import Limits, SetOutput
 
 SAME = 0.05  # V, A; an output that moves less is not said again to the hardware

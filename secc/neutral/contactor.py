@@ -1,6 +1,6 @@
 """The contactor, for answers that cannot say Ongoing: they wait for it, for a limited time."""
 
-from secc.iso20.context import Context, Pending
+from secc.neutral.context import Context, Pending
 from secc.station import CloseContactor, LockConnector, OpenContactor
 from v2g.reasons import Reason
 from v2g.session.endpoint import Event

@@ -6,42 +6,17 @@ next request.
 """
 
 from secc.intent import Notice, Wish
-from secc.iso20.context import Context
-from secc.iso20.fault import Fault
-from secc.iso20.field import disturbed, field_fault, obstructed, wireless
-from secc.iso20.output import cut, differs
+from secc.neutral.context import Context
+from secc.neutral.fault import Fault
+from secc.neutral.field import disturbed, field_fault, obstructed, wireless
+from secc.neutral.output import cut, differs
 from secc.station import OpenContactor, PowerStopped, SetOutput, SetPower
-from v2g.iso20.sequence import State
-from v2g.iso20.timing import EVCC_ONGOING_TIMEOUT, EVCC_PRE_CHARGE_TIMEOUT, SECC_SEQUENCE_TIMEOUT
 from v2g.reasons import Reason
 from v2g.session.endpoint import Event, Noted
 from v2g.session.errors import Refused, StationFailed
 
 NOTICE_GRACE = 10.0  # s beyond NotificationMaxDelay until a car that was told to stop is stopped
 FAULT_ANSWER = 2.0  # s in which a car may still ask and hear why its power went; it gives up on an answer as soon (V2G_EVCC_Msg_Timeout)
-LOOPLESS = SECC_SEQUENCE_TIMEOUT  # s under power without a charge loop: as long as a car may be silent, and it covers a renegotiation
-PRE_CHARGE_LIMIT = EVCC_PRE_CHARGE_TIMEOUT + 2.0  # s; the car gives up by itself before
-STAYS = {  # s that a car may poll in a state: each poll rearms the sequence timer, so this is what ends it
-    State.AC_DER_SETTLING: EVCC_ONGOING_TIMEOUT,
-    State.AC_START: EVCC_ONGOING_TIMEOUT,
-    State.DC_CABLE_CHECK: EVCC_ONGOING_TIMEOUT,
-    State.DC_PRE_CHARGE: PRE_CHARGE_LIMIT,
-    State.DC_START: EVCC_ONGOING_TIMEOUT,
-    State.DC_WELDING: EVCC_ONGOING_TIMEOUT,
-    State.ACDP_POSITIONING: EVCC_ONGOING_TIMEOUT,
-    State.ACDP_CONNECT: EVCC_ONGOING_TIMEOUT,
-    State.ACDP_DISCONNECT: EVCC_ONGOING_TIMEOUT,
-    State.WPT_SETUP: EVCC_ONGOING_TIMEOUT,
-    State.WPT_POSITIONING: EVCC_ONGOING_TIMEOUT,
-    State.WPT_PAIRING: EVCC_ONGOING_TIMEOUT,
-    State.WPT_ALIGNMENT: EVCC_ONGOING_TIMEOUT,
-    State.WPT_START: EVCC_ONGOING_TIMEOUT,
-}
-AFTER_POWER = (State.DC_WELDING, State.ACDP_DISCONNECT, State.SESSION_STOP, State.ENDED)
-RENEGOTIATING = (
-    *(State.AC_SCHEDULE, State.AC_START, State.DC_RENEGOTIATION, State.DC_RESTART),
-    *(State.WPT_RENEGOTIATION, State.WPT_RESTART),
-)
 PILOT = {
     "A": "no car is plugged in",
     "B": "the car asks for no energy",
@@ -55,7 +30,7 @@ def supervise(known: Context, now: float) -> tuple[Context, tuple[Event, ...]]:
     before = known.session.fault
     if before is not None and not before.may_stop:
         return known, ()
-    if known.state is State.AC_STANDBY and known.station.pilot == "B" and known.live:  # it may: PowerDelivery(Start) closes again
+    if known.state in known.given.phases.idle and known.station.pilot == "B" and known.live:  # it may: PowerDelivery(Start) closes again
         return known.with_station(contactor_wanted=False), (OpenContactor(now),)
     bound = due(known)
     fault = hazard(known) or (bound[1] if bound is not None and now >= bound[0] else None)
@@ -124,7 +99,7 @@ def _plug(known: Context) -> Fault | None:
     """The danger of a connector and its pilot, under power; None where there is none. A field has neither (WPT)."""
     if known.station.locked is False:
         return Fault(StationFailed("the connector is not locked", None))
-    if known.station.pilot == "B" and known.state not in AFTER_POWER:
+    if known.station.pilot == "B" and known.state not in known.given.phases.after_power:
         return Fault(Refused(Reason.OTHER, f"the control pilot went to state B under power: {PILOT['B']}", None), may_stop=True)
     if known.station.pilot in ("A", "E", "F"):
         return Fault(
@@ -143,31 +118,31 @@ def due(known: Context) -> tuple[float, Fault] | None:
 
 def _unheeded(known: Context) -> list[tuple[float, Fault]]:
     """A car that was told to stop, to pause or to end its standby, and does not."""
-    if known.state in AFTER_POWER:
+    if known.state in known.given.phases.after_power:
         return []
     notices = [notice for wish in (Wish.STOP, Wish.PAUSE, Wish.POWER) if (notice := known.session.intent.of(wish)) is not None]
-    return [(notice.since + notice.delay + NOTICE_GRACE, Fault(_unfollowed(notice))) for notice in notices]
+    return [(notice.since + notice.delay + NOTICE_GRACE, Fault(_unfollowed(notice, known.given.phases.unheeded))) for notice in notices]
 
 
-def _unfollowed(notice: Notice) -> Refused:
+def _unfollowed(notice: Notice, requirement: str | None) -> Refused:
     why = f"the car did not follow {notice.wish.value} within {notice.delay + NOTICE_GRACE:g} s"
-    return Refused(Reason.OTHER, why, "V2G20-3308")
+    return Refused(Reason.OTHER, why, requirement)
 
 
 def _unlooped(known: Context) -> list[tuple[float, Fault]]:
     """Power without a charge loop: nobody looks at meter, profile and limits then."""
     if not known.delivering or known.service.looped is None:
         return []
-    anew = known.state in RENEGOTIATING
+    anew, loopless = known.state in known.given.phases.renegotiating, known.given.phases.loopless
     what = "the renegotiation of the schedule took longer than" if anew else "there was no charge loop under power for"
-    refused = Refused(Reason.SCHEDULE_RENEGOTIATION if anew else Reason.OTHER, f"{what} {LOOPLESS:g} s", None)
-    return [(known.service.looped + LOOPLESS, Fault(refused))]
+    refused = Refused(Reason.SCHEDULE_RENEGOTIATION if anew else Reason.OTHER, f"{what} {loopless:g} s", None)
+    return [(known.service.looped + loopless, Fault(refused))]
 
 
 def _polled(known: Context) -> list[tuple[float, Fault]]:
     """A step that the car asks for again and again."""
-    limit = STAYS.get(known.state)
-    if known.state is State.AC_DER_SETTLING and known.service.exchange.asked is not None:
+    limit = known.given.phases.stays.get(known.state)
+    if known.state in known.given.phases.settling and known.service.exchange.asked is not None:
         limit = None  # the exchange of schedules has a patience of its own
     if limit is None or known.step.polled is None or known.delivering:
         return []

@@ -1,7 +1,7 @@
 """WPT: what a station watches of its ground device. There is no field for a vehicle that is not paired, not aligned, not in its place."""
 
-from secc.iso20.context import Context
-from secc.iso20.fault import Fault
+from secc.neutral.context import Context
+from secc.neutral.fault import Fault
 from v2g.reasons import Reason
 from v2g.session.errors import StationFailed
 from v2g.session.wireless import PASSING

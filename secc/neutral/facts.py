@@ -4,20 +4,14 @@ from dataclasses import replace
 
 from secc import station as words
 from secc.intent import Notice, Wish
-from secc.iso20.bounds import overtaken
-from secc.iso20.context import Context
-from secc.iso20.supervision import supervise
+from secc.neutral.bounds import overtaken
+from secc.neutral.context import Context
+from secc.neutral.supervision import supervise
 from v2g.energy.ledger import Reading
 from v2g.energy.offer import Offer
-from v2g.iso20.sequence import State
-from v2g.iso20.timing import PAUSE_NOTIFICATION_MAX_DELAY
 from v2g.session.endpoint import Event
 
-EXCHANGES = (
-    *(State.AC_SCHEDULE, State.AC_DER_SETTLING, State.DC_SCHEDULE, State.DC_RENEGOTIATION),
-    *(State.WPT_SCHEDULE, State.WPT_RENEGOTIATION),
-)
-GENTLE_DELAY = PAUSE_NOTIFICATION_MAX_DELAY  # s that a car may take for what is no hurry
+GENTLE_DELAY = 60  # s that a car may take for what is no hurry; -20 has this number for a pause [V2G20-3308]
 
 
 def learn(fact: words.Fact, known: Context) -> tuple[Context, tuple[Event, ...]]:
@@ -102,7 +96,7 @@ def with_wish(fact: words.Fact, known: Context) -> Context:
         case words.PauseAsked() if not looping:
             return known.with_service(pause_proposed=known.outlet.pause)
         case words.PauseAsked() if known.outlet.pause:
-            return _noticed(known, Wish.PAUSE, PAUSE_NOTIFICATION_MAX_DELAY)  # [V2G20-3308]
+            return _noticed(known, Wish.PAUSE, GENTLE_DELAY)  # [V2G20-3308]
         case words.ExitStandbyAsked() if known.standing:
             return _noticed(known, Wish.POWER, GENTLE_DELAY)
         case words.RenegotiationAsked("Schedule") if looping:
@@ -151,7 +145,11 @@ def _offered(offer: Offer, known: Context) -> Context:
         known.service.coming is not None and known.service.exchange.needs is None
     ):  # the renegotiation has not named its needs yet: the newest counts
         return known.with_service(coming=(offer, known.service.coming[1]))
-    binds = known.service.exchange.offer is not None and known.state not in EXCHANGES and known.agreement.selected.control == "Scheduled"
+    binds = (
+        known.service.exchange.offer is not None
+        and known.state not in known.given.phases.exchanges
+        and known.agreement.selected.control == "Scheduled"
+    )
     if not binds or known.service.exchange.needs is None:
         return known.with_exchange(offer=offer)
     known = known.with_service(coming=(offer, known.service.exchange.needs))
