@@ -321,7 +321,8 @@ class _Step:
         if self._session.timed:
             for rule, limit, took in self._session.times.answered(course.generation, request, response, self._session.whole):
                 self._late(rule, limit, took, response.name)
-        if course.generation.responses.get(type(request.body)) is type(response.body):
+        refused = course.generation.failure(response.body) is not None and self._session.set not in NEWEST  # of -2, many go on
+        if course.generation.responses.get(type(request.body)) is type(response.body) and not refused:
             course.answered(request.body, response.body)
         else:
             course.adrift()

@@ -238,7 +238,9 @@ def test_real_sessions_are_judged_to_their_end(tmp_path: Path) -> None:
                 broken.setdefault(breach.rule, set()).add(one["id"])
         (seen,) = judge.sessions.values()
         assert seen.frames == len(one["frames"])
-    assert set(broken) <= {"C-EXI-02", "C-PAIR-01", "C-PAIR-02", "C-PAIR-03", "C-PAIR-04", "C-ID-02", "C-ID-04"}
+    assert {rule for rule in broken if not rule.startswith("C-PAIR")} <= {"C-EXI-02", "C-ORDER-01", "C-ORDER-02", "C-ID-02", "C-ID-04"}
+    assert len(broken["C-ORDER-01"]) <= 4, "the order of -2 is that of nearly every session"
+    assert "3408a41913" in broken["C-ORDER-01"]  # a receipt that its station never asked for
     assert broken["C-ID-04"] == {"067dd996c8"}  # its station answers with an older session, once
     assert broken["C-ID-02"] == {"824cc17b8a", "403553e3d6"}  # a simulator that never took over the id
 
