@@ -19,6 +19,7 @@ COMMANDS = {
     "sign": Command("v2gkit.cli.sign", "look into a signature"),
     "exi": Command("v2gkit.cli.exi", "decode, encode and explain EXI"),
     "decode": Command("v2gkit.cli.decode", "the messages in a capture or a log"),
+    "send": Command("v2gkit.cli.send", "messages that were edited, sent to a station"),
     "report": Command("v2gkit.cli.report", "the viewer of a trace or capture, in one HTML page"),
     "diff": Command("v2gkit.cli.diff", "two sessions side by side: which messages and values differ"),
     "replay": Command("v2gkit.cli.replay", "a station's sessions played again from their trace"),
