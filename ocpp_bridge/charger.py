@@ -38,6 +38,7 @@ from secc.station import (
     Fact,
     Limits,
     MeterReading,
+    NeedsChanged,
     ScheduleChosen,
     Service,
     ServiceSelected,
@@ -114,6 +115,7 @@ class Session:
     selected: ServiceSelected | None = None
     needs: Needs | None = None
     car: Limits | None = None  # what it can take, by its own word
+    stated: NeedsChanged | None = None  # its last needs, as it told them
     asked: bool = False  # it waits for a schedule
     patience: float | None = None  # monotonic s, until when the CSMS may send one
     offer: Offer | None = None

@@ -9,7 +9,7 @@ from ocpp_bridge.blocks.arrivals import note_car
 from ocpp_bridge.blocks.availability import refusal
 from ocpp_bridge.charger import Charger, Evse, Session
 from ocpp_bridge.model import reasons
-from ocpp_bridge.model.connected_ev import tell_needs
+from ocpp_bridge.model.connected_ev import tell_needs, tell_shown, tell_vehicle
 from ocpp_bridge.model.mapping import present
 from ocpp_bridge.model.readings import present as present_sample
 from ocpp_bridge.smart import charging, chosen, steering
@@ -50,8 +50,7 @@ def _session_started(charger: Charger, evse: Evse, want: SessionStarted, now: fl
     evse.sample = replace(evse.sample, report=None, setpoint=None)
     der.begin(charger, evse, now)
     charger.variables["ISO15118Ctrlr", "Active", "", evse.id] = "true"
-    for name, value in (("Available", "true"), ("VehicleId", want.evccid)):
-        charger.variables["ConnectedEV", name, "", evse.id] = value
+    tell_vehicle(charger.variables, evse.id, want.evccid, want.vehicle)
 
 
 def _service_selected(charger: Charger, evse: Evse, want: ServiceSelected, now: float) -> None:
@@ -60,7 +59,6 @@ def _service_selected(charger: Charger, evse: Evse, want: ServiceSelected, now: 
         session.selected, session.asked, session.planning, session.patience = want, False, 0, None
         session.offer, session.told_needs, session.renegotiating = None, None, False  # a new service is a new negotiation
         session.reselect = not evse.may_give  # it chose from what it was offered before
-        charger.variables["ConnectedEV", "ProtocolAgreed", "", evse.id] = want.protocol
 
 
 def _tell_needs(charger: Charger, evse: Evse, needs: Needs, car: Limits | None) -> None:
@@ -121,6 +119,8 @@ def _reported(charger: Charger, evse: Evse, want: EVReported, now: float) -> Non
         said = {name: getattr(want, name) for name in told_anew}
         evse.session.needs = replace(evse.session.needs, **present(said))
         _tell_needs(charger, evse, evse.session.needs, evse.session.car)
+    if want.display is not None:
+        tell_shown(charger.variables, evse.id, want.display)
     der.look(charger, evse, now)
     if want.soc is not None:
         charger.variables["ConnectedEV", "StateOfCharge", "", evse.id] = f"{want.soc:g}"

@@ -12,7 +12,7 @@ from secc.claims import PriceSigner, Trust, Verifier
 from secc.outlet import Outlet
 from secc.pause import PausedSession
 from v2g.exi.schema import Type
-from v2g.messages.app_protocol import supportedAppProtocolRes
+from v2g.messages.app_protocol import supportedAppProtocolReq, supportedAppProtocolRes
 from v2g.session.endpoint import Event, Relaxed
 from v2g.session.errors import PeerIncompatible, PeerMisbehaved, SessionError, StationFailed
 from v2g.session.generation import Generation, Incoming
@@ -56,6 +56,7 @@ class Surroundings:
     insecure: bool = False  # the bench override
     identity: str = ""  # of the car, where another layer has proved it
     let_pass: tuple[Deviation, ...] = ()  # what another layer has let pass of the car's certificates; empty: it is found in `tls`
+    chain: tuple[bytes, ...] = ()  # of the car (`Vehicle.chain`), where another layer has verified it; empty: it is found in `tls`
 
 
 class Pauses(Protocol):
@@ -109,7 +110,7 @@ class Conduct:
     generation: Generation
     beginning: Callable[[Surroundings, Say, float], tuple[Any, Event]]  # what a session knows at first, and its event for the trace
     protocols: Callable[[Any], tuple[AppProtocol, ...]]  # those that may be selected on this connection
-    settle: Callable[[Any, supportedAppProtocolRes, AppProtocol | None], Replied]  # the reply that carries what was negotiated
+    settle: Callable[[Any, supportedAppProtocolReq, supportedAppProtocolRes, AppProtocol | None], Replied]  # carries what was negotiated
     welcome: Callable[[Any, bool, float], tuple[Event, ...] | PeerIncompatible]  # what was let pass on the way, or why there is no session
     decode: Callable[[int, bytes, Any, float], tuple[Incoming, tuple[Relaxed, ...]]]
     admit: Callable[[Incoming, int, Any, float], tuple[Any, tuple[Relaxed, ...]]]

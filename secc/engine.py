@@ -54,13 +54,14 @@ class SeccSession:
         insecure: bool = False,
         identity: str = "",
         let_pass: tuple[Deviation, ...] = (),
+        chain: tuple[bytes, ...] = (),
         conducts: Sequence[Conduct] = CONDUCTS,
         aside: int | None = None,
     ):
         self.ended: Ended | None = None
         self._diary = Diary(now)
         self._events = self._diary.events
-        around = Surroundings(outlet, entropy, verifier, prices, tls, insecure, identity, let_pass)
+        around = Surroundings(outlet, entropy, verifier, prices, tls, insecure, identity, let_pass, chain)
         begun = [(conduct, *conduct.beginning(around, self._diary.say, now)) for conduct in conducts]
         (self._conduct, self.context), *self._guests = [(conduct, known) for conduct, known, _ in begun]  # until a choice, the newest
         self._events += [record for _, _, record in begun]

@@ -1,8 +1,6 @@
 """supportedAppProtocol, which all generations of the standard have in common: it decides which of them a session speaks.
 
 A request that comes before this negotiation is out of sequence; it is refused by a response of the newest generation that has it.
-
-A request that comes before this negotiation is out of sequence, and is refused by a response of the newest generation.
 """
 
 from collections.abc import Sequence
@@ -27,6 +25,6 @@ def choose_generation(request: Type, guests: Sequence[tuple[Conduct, Any]]) -> t
     response, chosen = select(request, tuple(protocol for protocol, _, _ in spoken))
     for protocol, conduct, known in spoken:
         if protocol is chosen:
-            return conduct, conduct.settle(known, response, protocol)
+            return conduct, conduct.settle(known, request, response, protocol)
     conduct, known = guests[0]
-    return conduct, conduct.settle(known, response, None)
+    return conduct, conduct.settle(known, request, response, None)

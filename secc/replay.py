@@ -21,7 +21,7 @@ from secc.engine import SeccSession
 from secc.generations import conduct_named, conduct_of
 from secc.pause import PausedSession, PausedSessions
 from secc.record import Drawn, Remembered, SessionGiven, Verified
-from secc.station import Fact, Objection
+from secc.station import Fact, Objection, SessionStarted, Vehicle
 from v2g.generations import GENERATIONS
 from v2g.session.clock import Clock
 from v2g.session.errors import ConnectionLost, Misuse, Refused
@@ -99,6 +99,14 @@ def _given(record: Record) -> type | None:
     return GIVEN.get(record["name"]) if record["type"] == "event" else None
 
 
+def _shown(records: list[Record]) -> tuple[bytes, ...]:
+    """The certificates of the car, as its session told its station of them."""
+    told = (record["facts"] for record in records if record["type"] == "event" and record["name"] == SessionStarted.__name__)
+    vehicle = rebuild(Vehicle, next((facts.get("vehicle", {}) for facts in told), {}))
+    assert isinstance(vehicle, Vehicle)
+    return vehicle.chain
+
+
 def _ends(record: Record) -> bool:
     return bool(record["type"] == "note" and record["topic"] == "ended")
 
@@ -138,6 +146,7 @@ class _Player:
         self._session: SeccSession | None = None
         self._together = dict(_bursts(records))
         self._given: SessionGiven = next(_event(SessionGiven, record) for kind, record in found if kind is SessionGiven)
+        self._chain = _shown(records)
         self._signatures: Iterator[Any] | None = None  # under prices, once the session has chosen its generation
 
     def play(self) -> Iterator[Record]:
@@ -177,6 +186,7 @@ class _Player:
             insecure=given.insecure,
             identity=given.identity,
             let_pass=tuple(DEVIATIONS[name] for name in given.let_pass),
+            chain=self._chain,
         )
 
     def _draw(self, length: int) -> bytes:

@@ -14,7 +14,7 @@ TABLES: Final = (ISO20,)
 SERVICES: Final[dict[str, EnergyService]] = {name: row for table in TABLES for name, row in table.items()}
 WANTED: Final = (DC_BPT.name, DC.name)  # by a car that was told nothing, the best first
 OFFERED: Final = (DC.name, DC_BPT.name)  # by an outlet that was told nothing
-PROTOCOLS: Final = tuple(dict.fromkeys(row.agreed for row in SERVICES.values()))  # that carry them, as OCPP spells them
+PROTOCOLS: Final = tuple(dict.fromkeys(row.protocol.spelt for row in SERVICES.values()))  # that carry them, as OCPP spells them
 
 
 def services_of(transfer: str) -> tuple[EnergyService, ...]:

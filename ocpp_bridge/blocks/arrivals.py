@@ -6,6 +6,7 @@ from ocpp_bridge.block import Block
 from ocpp_bridge.blocks import authorization, resumption, transactions
 from ocpp_bridge.blocks.availability import refusal, tell_status
 from ocpp_bridge.charger import Charger, Evse
+from ocpp_bridge.model.connected_ev import ROWS
 from secc.station import StopAsked
 
 EVERYTHING: Final = ("EVConnected", "Authorized", "PowerPathClosed", "EnergyTransfer", "DataSigned")  # that ends when a car has left
@@ -61,4 +62,4 @@ def tick(charger: Charger, now: float) -> None:
         note_car(charger, evse, "CablePluggedIn", now)
 
 
-BLOCK: Final = Block(due=due, tick=tick)
+BLOCK: Final = Block(due=due, tick=tick, variables=ROWS)

@@ -6,11 +6,12 @@ magnitudes and `dischargeLimit` is not above 0.
 
 import heapq
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Final
 
 from ocpp_bridge.model.measurands import rounded
+from ocpp_bridge.model.phases import der_parameters, phased
 from ocpp_bridge.smart.energy_offer import energy_offer_of
 from ocpp_bridge.smart.periods import Composite, Period
 from ocpp_bridge.smart.prices import prices_of
@@ -22,10 +23,12 @@ from secc.station import (
     Authorized,
     Control,
     Limits,
+    PhasePowers,
     ScheduleChosen,
     Service,
     ServiceSelected,
 )
+from v2g.energy.der import InverterRating
 from v2g.energy.needs import Needs
 from v2g.energy.offer import Offer, Tuple
 from v2g.energy.price_schedule import PriceSchedule, Way
@@ -90,6 +93,8 @@ class Wish:
     limits: Limits
     available: tuple[Service, ...]  # what this EVSE offers
     car: Limits | None = None  # by its own word
+    phases: PhasePowers = field(default_factory=PhasePowers)  # likewise
+    inverter: InverterRating | None = None  # likewise
 
     @property
     def both(self) -> Limits:
@@ -107,8 +112,12 @@ def needs_of(evse: int, wish: Wish) -> Payload:
         "availableEnergyTransfer": transfers(wish.available, limits.phases),
         "controlMode": CONTROLS[wish.selected.control],
         "mobilityNeedsMode": NEEDS_MODES[wish.selected.mobility_needs],
-        "v2xChargingParameters": {name: rounded(value) for name, value in said.items() if value is not None},
+        "v2xChargingParameters": {
+            name: rounded(value) for name, value in (said | phased(wish.phases, limits)).items() if value is not None
+        },
     }
+    if wish.inverter is not None and (der := der_parameters(wish.inverter, limits)):
+        charging["derChargingParameters"] = der
     if needs.departure is not None:
         charging["departureTime"] = timestamp(needs.departure)
     if needs.energy_offer is not None:

@@ -45,6 +45,7 @@ def take_needs(charger: Charger, evse: Evse, want: NeedsChanged, now: float) -> 
     if session is None or session.selected is None:
         return
     session.needs, session.needs_at, session.car = want.needs, charger.wall(now), want.car or session.car
+    session.stated = want
     bring(charger, evse, now)
     if session.asked:
         return  # it polls, and what it wants may be a second younger each time: the answer is on its way
@@ -109,7 +110,9 @@ def _tell_needs(charger: Charger, evse: Evse, now: float, since: float | None = 
     assert session is not None
     assert session.needs is not None
     assert session.selected is not None
-    wish = Wish(theirs(charger, session.needs), session.selected, evse.limits, evse.services, session.car)
+    assert session.stated is not None
+    own = session.stated.phases, session.stated.inverter
+    wish = Wish(theirs(charger, session.needs), session.selected, evse.limits, evse.services, session.car, *own)
     payload = needs_of(evse.id, wish)
     if since is not None:
         payload["timestamp"] = timestamp(since)

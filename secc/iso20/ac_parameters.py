@@ -7,7 +7,7 @@ from secc.iso20.grid import settle
 from secc.iso20.notices import header
 from secc.iso20.parameters import both_ways, demand, demand_common, demand_plausible, learnt
 from secc.neutral.context import Context, Reply, ServiceSession
-from secc.station import Limits
+from secc.station import Limits, PhasePowers
 from v2g.exi.schema import Type
 from v2g.iso20.modes import ac_modes
 from v2g.iso20.phases import PHASES, each, spread, within_phases
@@ -18,6 +18,12 @@ from v2g.messages.common_types import responseCodeType as Code
 from v2g.session.errors import SequenceError
 
 WRONG = "V2G20-1619"
+PHASED = {
+    "charge": "MaximumChargePower",
+    "charge_minimum": "MinimumChargePower",
+    "discharge": "MaximumDischargePower",
+    "discharge_minimum": "MinimumDischargePower",
+}
 
 
 def ac_parameters(request: AC_ChargeParameterDiscoveryReq, known: Context) -> Reply:
@@ -32,7 +38,7 @@ def ac_parameters(request: AC_ChargeParameterDiscoveryReq, known: Context) -> Re
     demand_plausible(car, ("charge_power", "discharge_power"), WRONG)
     demand_common(car, ours, both_ways(selection.bidirectional, ("charge_power",)), WRONG)
     _demand_common_per_phase(mode, ours)
-    known = learnt(known, car)
+    known = learnt(known, car).with_service(phases=_phases(mode))
     fields: dict[str, Any] = _powers(ours, spoken(known), selection.bidirectional, bool(selection.row.der))
     then = State.AC_SCHEDULE
     if selection.row.der:
@@ -61,6 +67,12 @@ def _limits(mode: Type, ours: Limits) -> Limits:
         discharge_power_minimum=within_phases(mode, "EVMinimumDischargePower", float("inf")),
         phases=max(1, len(each(mode, "EVMaximumChargePower"))),
     )
+
+
+def _phases(mode: Type) -> PhasePowers:
+    """What the car says phase by phase, as it said it; nothing of a power of which it says the total alone."""
+    said = {name: tuple(map(abs, each(mode, f"EV{element}"))) for name, element in PHASED.items()}
+    return PhasePowers(**{name: powers for name, powers in said.items() if len(powers) > 1})
 
 
 def _powers(ours: Limits, phases: int, bidirectional: bool, der: bool) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from secc.intent import Wish
 from secc.iso20.objections import warning
 from secc.iso20.schedule import (
     DONE,
+    asking,
     equal_needs,
     finished_response,
     fitted_offer,
@@ -24,7 +25,7 @@ from secc.iso20.schedule import (
 )
 from secc.neutral.context import Aside, Context, Exchange, Reply
 from secc.neutral.facts import with_wish
-from secc.station import NeedsChanged, Objection, RenegotiationAsked
+from secc.station import Objection, RenegotiationAsked
 from v2g.energy.needs import Needs
 from v2g.iso20.sequence import State
 from v2g.iso20.timing import SECC_ONGOING_TIMEOUT, SECC_SEQUENCE_TIMEOUT
@@ -77,7 +78,7 @@ def _answered(needs: Needs, points: int, known: Context) -> Reply:
             exchange = Exchange(needs, exchange.asked, offer, points, known.station.limits)
             known = known.with_service(coming=None)
             if offer is None:
-                known, wants = known.with_service(questioned=known.now), (NeedsChanged(known.now, needs, False, known.service.car),)
+                known, wants = known.with_service(questioned=known.now), (asking(needs, known),)
     if exchange.offer is None or not equal_needs(needs, exchange.needs, known.wall):
         if overdue(exchange, known.now):
             return _failed(f"there is no schedule after {SECC_ONGOING_TIMEOUT:g} s", known)

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from pki.certificate import facts
 from pki.profiles import Role
 from pki.verify import VerifiedChain
@@ -29,7 +31,7 @@ from v2g.iso20.refusals import code_of
 from v2g.iso20.sequence import CHARGE_LOOPS, State
 from v2g.iso20.services import PROTOCOLS, SERVICES, schema_sets
 from v2g.messages import ac, dc
-from v2g.messages.app_protocol import supportedAppProtocolRes
+from v2g.messages.app_protocol import supportedAppProtocolReq, supportedAppProtocolRes
 from v2g.messages.common_messages import (
     MeteringConfirmationReq,
     PowerDeliveryReq,
@@ -44,7 +46,7 @@ from v2g.reasons import Reason
 from v2g.session.endpoint import Event
 from v2g.session.errors import PeerIncompatible, PeerMisbehaved, Refused, StationFailed, UnknownSession
 from v2g.session.profiles import LOOSE_CERTIFICATES, PROVISIONING_AS_VEHICLE, WITHOUT_TLS, Deviation
-from v2g.session.sap import Protocol
+from v2g.session.sap import Protocol, offered
 
 LOOPS = (*CHARGE_LOOPS, dc.DC_WeldingDetectionReq, MeteringConfirmationReq)
 BEFORE_POWER = frozenset(ISO20.responses) - {REQUEST, SessionStopReq, PowerDeliveryReq, *LOOPS}  # refused once the station stops
@@ -66,6 +68,7 @@ def beginning(around: Surroundings, say: Say, now: float) -> tuple[Context, Even
         prices=around.prices,
         tls=around.tls,
         proved=proved,
+        chain=around.chain or _chain(verified),
         negotiable=sets,
         let_pass=around.let_pass or _let_pass(verified),
         phases=PHASES,
@@ -83,11 +86,11 @@ def protocols(known: Context) -> tuple[Protocol, ...]:
     return tuple(PROTOCOLS[name] for name in known.given.negotiable)
 
 
-def settle(known: Context, response: supportedAppProtocolRes, protocol: Protocol | None) -> Reply:
+def settle(known: Context, request: supportedAppProtocolReq, response: supportedAppProtocolRes, protocol: Protocol | None) -> Reply:
     """The reply that carries the negotiation's response, and leads to SessionSetup or, without a protocol, to the end."""
     if protocol is None:
         return Reply(response, State.ENDED, known)
-    return Reply(response, State.SESSION_SETUP, known.with_session(schema_set=protocol.schema_set))
+    return Reply(response, State.SESSION_SETUP, known.with_session(schema_set=protocol.schema_set, offered=offered(request)))
 
 
 def welcome(known: Context, insecure: bool, now: float) -> tuple[Event, ...] | PeerIncompatible:
@@ -99,6 +102,12 @@ def welcome(known: Context, insecure: bool, now: float) -> tuple[Event, ...] | P
         return PeerIncompatible("this connection is not TLS 1.3 with both sides authenticated", "V2G20-2356")
     bench = (WITHOUT_TLS.used(now),) if insecure and not (tls is not None and tls.carries_20) else ()
     return (*bench, *(deviation.used(now) for deviation in known.given.let_pass))
+
+
+def _chain(verified: object) -> tuple[bytes, ...]:
+    """The certificates of a car as they were verified, leaf first, the root last; empty where nothing was."""
+    shown = (*verified.chain, verified.anchor) if isinstance(verified, VerifiedChain) else ()
+    return tuple(each.public_bytes(Encoding.DER) for each in shown)
 
 
 def _let_pass(verified: object) -> tuple[Deviation, ...]:

@@ -10,6 +10,7 @@ from secc.neutral.facts import with_wish
 from secc.neutral.feeding import Feeding
 from secc.station import GridReported, RenegotiationAsked
 from v2g.iso20.der import alarms
+from v2g.iso20.der_rating import rating
 from v2g.iso20.phases import spread, total
 from v2g.iso20.rational import optional, rational
 from v2g.messages.common_types import processingType
@@ -21,7 +22,7 @@ VOLTAGE_SHARE = 0.10  # of the nominal voltage: the range in which a public grid
 def settle(mode: Any, known: Context) -> tuple[Context, dict[str, Any]]:
     """What the grid asks, as fields of ChargeParameterDiscoveryRes; the car looks at it, and says Finished once it has taken it over."""
     rated, settling = abs(total(mode, "EVMaximumDischargePower") or 0.0), mode.EVProcessing is not processingType.Finished
-    known = known.with_service(feeding=Feeding(rated=rated, settling=settling))
+    known = known.with_service(feeding=Feeding(rated=rated, settling=settling, inverter=rating(mode)))
     control, ours = control_of(known), known.outlet.limits
     known = known.with_service(feeding=replace(known.service.feeding, told=control))
     if known.agreement.selected.row.der == "iec":

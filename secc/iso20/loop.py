@@ -9,10 +9,11 @@ from secc.iso20.beside import without_lapsed
 from secc.iso20.notices import header, status
 from secc.iso20.objections import warning
 from secc.iso20.prices import receipt
+from secc.iso20.schedule import asking
 from secc.iso20.standby import with_limit
 from secc.neutral.context import Context
 from secc.neutral.keeping import kept
-from secc.station import Display, EVReported, Limits, NeedsChanged, Objected
+from secc.station import Display, EVReported, Limits, Objected
 from v2g.exi.schema import Type
 from v2g.iso20.phases import total, within_phases
 from v2g.iso20.rational import number, optional
@@ -141,7 +142,7 @@ def car_report(
     )
     anew = departure is not None and abs(departure - (known.service.exchange.needs.departure or 0.0)) > DEPARTURE_CHANGE
     known = known.with_exchange(needs=needs if anew else replace(needs, departure=known.service.exchange.needs.departure))
-    return known, (report, NeedsChanged(known.now, needs, False, known.service.car)) if anew else (report,)
+    return known, (report, asking(needs, known)) if anew else (report,)
 
 
 def _display(said: DisplayParametersType) -> Display | None:

@@ -79,14 +79,18 @@ def schedule_exchange(request: ScheduleExchangeReq, known: Context) -> Reply:
         if not known.delivering:  # under power the time without a charge loop is bounded
             _demand_patience(known)
         if offer is None:
-            asking = NeedsChanged(known.now, needs, not known.delivering, known.service.car)
-            return Reply(ongoing_response(known), known.state, known, (asking,))
+            return Reply(ongoing_response(known), known.state, known, (asking(needs, known, first=not known.delivering),))
     if known.service.exchange.offer is None or (known.unparked and not known.delivering):
         _demand_patience(known)
         return Reply(ongoing_response(known), known.state, known)
     known = known.with_exchange(offer=fitted_offer(known.service.exchange.offer, known))
     learnt = known.with_service(pause_proposed=False, may_pause=known.service.pause_proposed)  # said once
     return Reply(finished_response(known), DONE[known.state], learnt)
+
+
+def asking(needs: Needs, known: Context, *, first: bool = False) -> NeedsChanged:
+    """The want that asks the station for schedules, with all that the car can do."""
+    return NeedsChanged(known.now, needs, first, known.service.car, known.service.phases, known.service.feeding.inverter)
 
 
 def overdue(exchange: Exchange, now: float) -> bool:

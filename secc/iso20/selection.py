@@ -90,5 +90,5 @@ def service_selection(request: ServiceSelectionReq, known: Context) -> Reply:
     selection = selections(BY_ID[chosen.ServiceID].name, known.outlet)[chosen.ParameterSetID]
     selected = known.with_agreement(selection=selection, parking=intended)
     selected = selected.with_service(arrival=None, place_heard=False, departure=None, departure_told=None, released=False)
-    want = ServiceSelected(known.now, selection.service, selection.control, selection.mobility, selection.row.agreed, beside)
+    want = ServiceSelected(known.now, selection.service, selection.control, selection.mobility, beside)
     return Reply(ServiceSelectionRes(Header=header(known), ResponseCode=Code.OK), after_selection(selection.row), selected, (want,))

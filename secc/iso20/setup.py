@@ -8,9 +8,10 @@ from secc.iso20.services import parameters_of, selections
 from secc.neutral.contactor import wait_for_contactor
 from secc.neutral.context import NO_SESSION, Agreement, Context, Pending, Reply, ServiceSession
 from secc.pause import PausedSession, binding
-from secc.station import PowerStopped, ServiceSelected, SessionStarted
+from secc.station import PowerStopped, ServiceSelected, SessionStarted, Vehicle
 from v2g.iso20.generation import ISO20
 from v2g.iso20.sequence import State
+from v2g.iso20.services import PROTOCOLS
 from v2g.legible import legible, unsafe
 from v2g.messages.common_messages import SessionSetupReq, SessionSetupRes, SessionStopReq, SessionStopRes, chargingSessionType
 from v2g.messages.common_types import responseCodeType as Code
@@ -37,9 +38,10 @@ def session_setup(request: SessionSetupReq, known: Context) -> Reply:
         joined = known.with_session(id=_fresh(known), agreement=Agreement(evccid=evccid))
         code, then = Code.OK_NewSessionEstablished, State.AUTHORIZATION_SETUP
     response = SessionSetupRes(Header=header(joined), ResponseCode=code, EVSEID=known.outlet.evse_id)
-    wants: list[Event] = [*odd, SessionStarted(known.now, joined.session.id, evccid, former is not None)]
+    vehicle = Vehicle(known.given.chain, known.session.offered, PROTOCOLS[known.session.schema_set].spelt)
+    wants: list[Event] = [*odd, SessionStarted(known.now, joined.session.id, evccid, former is not None, vehicle)]
     if former is not None:  # a backend that was told of the pause, or did not outlive it, knows of no service any more
-        wants.append(ServiceSelected(known.now, selection.service, selection.control, selection.mobility, selection.row.agreed))
+        wants.append(ServiceSelected(known.now, selection.service, selection.control, selection.mobility))
     return Reply(response, then, joined, tuple(wants), joined=former)
 
 

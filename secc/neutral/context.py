@@ -43,6 +43,7 @@ from secc.station import (
     Device,
     Limits,
     Objection,
+    PhasePowers,
     Service,
     SetOutput,
 )
@@ -104,6 +105,7 @@ class Given:
     prices: PriceSigner | None = None  # None: prices are not signed
     tls: TlsFacts | None = None
     proved: str = ""  # whom the car's certificate names; empty without one
+    chain: tuple[bytes, ...] = ()  # the car's certificates (`Vehicle.chain`)
     negotiable: tuple[str, ...] = ()  # EXI sets that may be selected on this connection
     let_pass: tuple[Deviation, ...] = ()  # of the car's certificates in TLS
     phases: Phases = field(default_factory=Phases)  # of the generation
@@ -134,6 +136,7 @@ class V2GSession:
 
     id: bytes = NO_SESSION
     schema_set: str = ""  # what SupportedAppProtocol selected
+    offered: tuple[str, ...] = ()  # the protocols that the car offered there
     agreement: Agreement = Agreement()
     intent: Intent = field(default_factory=Intent)  # what the station asks of the car
     claims: Questions = field(default_factory=Questions)  # about authorization
@@ -197,6 +200,7 @@ class ServiceSession:
     # parameters
     announced: Limits | None = None  # what ChargeParameterDiscoveryRes said, or the loop after it: never exceeded [V2G20-2654]
     car: Limits | None = None
+    phases: PhasePowers = field(default_factory=PhasePowers)  # what the car said phase by phase
 
     # schedule
     exchange: Exchange = Exchange()

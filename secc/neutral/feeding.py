@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from v2g.energy.der import Alarm, GridControl
+from v2g.energy.der import Alarm, GridControl, InverterRating
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,6 +12,7 @@ class Feeding:
     rated: float = (
         0.0  # W that the car can give at most, as it said before power: what shares of its power are of, however it is limited now
     )
+    inverter: InverterRating | None = None  # its rating, by the car's word
     told: GridControl | None = None  # what ChargeParameterDiscoveryRes said
     settling: bool = False  # the car has not said yet that it has taken it over
     amended: bool = False  # the grid has asked otherwise since: a loop that can say so goes on saying all of it

@@ -60,9 +60,11 @@ from secc.station.values import (
     Objection,
     Paired,
     ParkingPlace,
+    PhasePowers,
     Position,
     Service,
     SignedReading,
+    Vehicle,
 )
 from secc.station.wants import (
     AuthorizationWanted,
@@ -154,6 +156,7 @@ __all__ = [
     "PairingIs",
     "ParkingPlace",
     "PauseAsked",
+    "PhasePowers",
     "PilotIs",
     "PlaceIs",
     "Position",
@@ -175,5 +178,6 @@ __all__ = [
     "StopAsked",
     "Tell",
     "TurnedAway",
+    "Vehicle",
     "Want",
 ]

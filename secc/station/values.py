@@ -39,6 +39,29 @@ _BOUNDED = tuple(f.name for f in fields(Limits) if not f.name.startswith("nomina
 
 
 @dataclass(frozen=True, slots=True)
+class Vehicle:
+    """What a car showed of itself before it spoke of energy: its certificates, the protocols that it offered, and the one agreed upon.
+
+    `chain` is DER, leaf first; the root at which it was verified comes last. Without TLS it is empty. A protocol is spelt namespace, major,
+    minor; the one that the car likes best comes first.
+    """
+
+    chain: tuple[bytes, ...] = ()
+    offered: tuple[str, ...] = ()
+    agreed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PhasePowers:
+    """What a car that speaks of its phases one by one says of each: magnitudes in W, that of L1 first. Empty: it said the total alone."""
+
+    charge: tuple[float, ...] = ()
+    charge_minimum: tuple[float, ...] = ()
+    discharge: tuple[float, ...] = ()
+    discharge_minimum: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Position:
     """Where a vehicle stands under an ACDP or over a ground device (WPT): how far from the middle, how far it may be, and whether the
     device can reach it.

@@ -1,10 +1,22 @@
 """Wants: what a session asks of its station. Every one carries `at`, the session's time."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
-from secc.station.values import Added, Arrival, Authorization, Control, Departure, Display, Limits, Objection, Service
-from v2g.energy.der import Alarm
+from secc.station.values import (
+    Added,
+    Arrival,
+    Authorization,
+    Control,
+    Departure,
+    Display,
+    Limits,
+    Objection,
+    PhasePowers,
+    Service,
+    Vehicle,
+)
+from v2g.energy.der import Alarm, InverterRating
 from v2g.energy.needs import Needs
 from v2g.energy.series import Series
 from v2g.energy.tariff import Bill
@@ -22,6 +34,7 @@ class SessionStarted(Want):
     session_id: bytes
     evccid: str
     resumed: bool = False
+    vehicle: Vehicle = field(default_factory=Vehicle)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +59,6 @@ class ServiceSelected(Want):
     service: Service
     control: Control
     mobility_needs: Literal["EVCC", "SECC"] = "EVCC"
-    protocol: str = ""  # by which it is spoken, as it was negotiated: namespace, major, minor
     added: tuple[Added, ...] = ()
 
 
@@ -54,12 +66,15 @@ class ServiceSelected(Want):
 class NeedsChanged(Want):
     """The car stated its needs: a schedule is wanted, answer with `ScheduleReady`. `first` is False when power flows already.
 
-    `car` is what the car can take by its own word, of which the powers within `needs` are those that the outlet can give.
+    `car` is what the car can take by its own word, of which the powers within `needs` are those that the outlet can give; `phases` says it
+    phase by phase, `inverter` of one that feeds the grid under its codes.
     """
 
     needs: Needs
     first: bool
     car: Limits | None = None
+    phases: PhasePowers = field(default_factory=PhasePowers)
+    inverter: InverterRating | None = None
 
 
 @dataclass(frozen=True, slots=True)

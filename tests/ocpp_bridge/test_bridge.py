@@ -119,7 +119,7 @@ class Played:
 
     def arrive(self, control="Scheduled", service="DC_BPT", needs=NEEDS):
         self.want(SessionStarted(0.0, bytes(8), EVCCID), AuthorizationWanted(0.0, "PnC", EVCCID, EMAID))
-        return self.want(ServiceSelected(0.0, service, control, protocol="urn:of:a:protocol,1,0"), NeedsChanged(0.0, needs, True))
+        return self.want(ServiceSelected(0.0, service, control), NeedsChanged(0.0, needs, True))
 
     def gone_and_alone(self):
         """The car leaves, then the connection is lost for good; what was told so far is forgotten."""
@@ -1121,7 +1121,6 @@ def test_what_is_known_of_the_car_is_in_the_device_model():
     p = Played().boot().arrive()
     values = {key[1]: value for key, value in p.charger.variables.values.items() if key[0] == "ConnectedEV"}
     assert values["VehicleId"] == EVCCID
-    assert values["ProtocolAgreed"] == "urn:of:a:protocol,1,0"
     assert values["StateOfCharge"] == "40"
     p.bridge.unplug(1, p.now)
     assert p.charger.variables[("ConnectedEV", "Available", "", 1)] == "false"

@@ -137,3 +137,23 @@ def test_alarms_of_the_inverter_reach_the_csms() -> None:
     pair = chained("AC_DER_SAE", {}, grids={4: Grid(voltage=270.0), 8: Grid()}, loops=14)
     alarms = [(alarm["gridEventFault"], alarm.get("alarmEnded", False)) for alarm in pair.csms.calls("NotifyDERAlarm")]
     assert alarms[0] == ("OverVoltage", False)
+
+
+@pytest.mark.parametrize("service", ["AC_DER_IEC", "AC_DER_SAE"])
+def test_the_rating_of_the_cars_inverter_is_told_with_its_needs(service: str) -> None:
+    """What each amendment has words for, as the simulated car states it: 22,080 W and var at the outlet, 11,000 in the car."""
+    pair = chained(service, {}, loops=2)
+    assert ended(pair) == "Terminate"
+    (needs, *_) = pair.csms.calls("NotifyEVChargingNeeds")
+    rated = needs["chargingNeeds"]["derChargingParameters"]
+    ours = pair.car.ev.inverter
+    phases = [
+        name for name in ("maxDischargeReactivePower", "maxDischargeReactivePower_L2", "maxDischargeReactivePower_L3") if name in rated
+    ]
+    assert sum(rated[name] for name in phases) == pytest.approx(ours.reactive_power, rel=0.01)
+    assert rated["evSessionTotalDischargeEnergyAvailable"] > 0
+    assert ("evInverterModel" in rated) is (service == "AC_DER_SAE")
+    if service == "AC_DER_SAE":
+        assert (rated["evInverterModel"], rated["evInverterManufacturer"], rated["nominalVoltage"]) == ("simulated", "v2gkit", ours.voltage)
+        assert {"VoltVar", "FreqDroop", "FixedVar"} <= set(rated["evSupportedDERControl"])
+        assert rated["maxApparentPower"] == pytest.approx(ours.power, rel=0.01)

@@ -35,6 +35,7 @@ NOTHING, SCHEDULE, SERVICE, PAUSE = "", "schedule", "schedule, service", "schedu
 FIELDS: dict[str, tuple[Any, str]] = {  # a value that is not the default, and what it survives
     "session.id": (b"12345678", PAUSE),
     "session.schema_set": ("dc", PAUSE),  # negotiated anew after a pause, and only the same is come back to
+    "session.offered": (("urn:a,1,0",), SERVICE),  # likewise
     "session.agreement.evccid": ("WMIV1", PAUSE),
     "session.agreement.authorization": ("PnC", PAUSE),
     "session.agreement.expires_soon": (True, PAUSE),
@@ -92,6 +93,7 @@ FIELDS: dict[str, tuple[Any, str]] = {  # a value that is not the default, and w
     "service.sets": (frozenset({(2, 1)}), SCHEDULE),
     "service.announced": (LIMITS, SCHEDULE),
     "service.car": (LIMITS, SCHEDULE),
+    "service.phases": (words.PhasePowers((1.0, 2.0)), SCHEDULE),
     "service.exchange.needs": (NEEDS, NOTHING),
     "service.exchange.asked": (2.0, NOTHING),
     "service.exchange.offer": (OFFER, NOTHING),

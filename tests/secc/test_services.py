@@ -241,7 +241,6 @@ def test_a_selection_is_told_to_the_station() -> None:
     selected(car, (6, 3))
     (want,) = car.wants(words.ServiceSelected)
     assert (want.service, want.control, want.mobility_needs) == ("DC_BPT", "Dynamic", "SECC")
-    assert want.protocol == "urn:iso:std:iso:15118:-20:DC,1,0"
 
 
 @pytest.mark.parametrize(

@@ -276,6 +276,38 @@ class Shares:
         return replace(control, **asked) if asked else control
 
 
+@dataclass(frozen=True, slots=True)
+class InverterRating:
+    """The rating of an inverter in a car that feeds the grid, by the car's own word; empty or None: it did not say.
+
+    Apparent powers in VA and reactive ones in var are magnitudes, of each phase with that of L1 first, or one for all of them. Where a car
+    tells charging and discharging, or absorbing and injecting, apart and there is one word here, it is what holds for both.
+    """
+
+    apparent_charge: tuple[float, ...] = ()
+    apparent_discharge: tuple[float, ...] = ()
+    absorbed: tuple[float, ...] = ()  # var, the most
+    absorbed_minimum: tuple[float, ...] = ()
+    injected: tuple[float, ...] = ()
+    injected_minimum: tuple[float, ...] = ()
+    over_excited_power: float | None = None  # W given back at `over_excited_factor`
+    over_excited_factor: float | None = None
+    under_excited_power: float | None = None
+    under_excited_factor: float | None = None
+    susceptance: float | None = None  # S
+    nominal_voltage: float | None = None  # V
+    voltage_offset: float | None = None
+    voltage: float | None = None
+    voltage_minimum: float | None = None
+    discharge_energy: float | None = None  # Wh that may be given back in this session
+    functions: tuple[str, ...] = ()  # of `GridControl`, that it can follow
+    manufacturer: str = ""
+    model: str = ""
+    serial: str = ""
+    software: str = ""
+    hardware: str = ""
+
+
 NO_SHARES: Final = Shares()
 REACTIVE: Final = ("volt_var", "watt_var", "watt_cos_phi")
 FUNCTIONS: Final = (  # that a grid may ask for, in the order in which ISO 15118-20 numbers them

@@ -19,6 +19,11 @@ class Protocol:
     schema_set: str
     secure: bool
 
+    @property
+    def spelt(self) -> str:
+        """Namespace, major and minor, as OCPP and this station name a protocol."""
+        return f"{self.namespace},{self.major},{self.minor}"
+
 
 def offer(protocols: tuple[Protocol, ...]) -> supportedAppProtocolReq:
     """The car's request: its protocols in order of preference, priority 1 first; SchemaID is the place in the list."""
@@ -35,6 +40,12 @@ def offer(protocols: tuple[Protocol, ...]) -> supportedAppProtocolReq:
     if not entries:
         raise PeerIncompatible("no protocol can be offered on this connection: -20 needs TLS 1.3", "V2G20-1237")
     return supportedAppProtocolReq(AppProtocol=entries)
+
+
+def offered(request: supportedAppProtocolReq) -> tuple[str, ...]:
+    """The protocols of a request, each spelt namespace, major, minor; the one that the car ranks first comes first."""
+    ranked = sorted(request.AppProtocol, key=lambda entry: entry.Priority)
+    return tuple(f"{each.ProtocolNamespace},{each.VersionNumberMajor},{each.VersionNumberMinor}" for each in ranked)
 
 
 def select(request: supportedAppProtocolReq, protocols: tuple[Protocol, ...]) -> tuple[supportedAppProtocolRes, Protocol | None]:

@@ -68,11 +68,6 @@ class EnergyService:
         return names[min(phases, len(names)) - 1]
 
     @property
-    def agreed(self) -> str:
-        """The protocol negotiated for this service, as OCPP spells it: namespace, major and minor version."""
-        return f"{self.protocol.namespace},{self.protocol.major},{self.protocol.minor}"
-
-    @property
     def charges_only(self) -> tuple[OcppVersion, ...]:
         """The versions of OCPP whose name for this service says charging alone, though it discharges as well."""
         both = self.ocpp["ocpp2.1"]

@@ -56,7 +56,8 @@ def needs_of(payload: Payload, currency: str = "EUR") -> Needs:
     ac, dc = charging.get("acChargingParameters", {}), charging.get("dcChargingParameters", {})
     ac_power = 3 * 230.0 * ac.get("evMaxCurrent", 0.0)
     named = services_of(charging["requestedEnergyTransfer"])
-    gives = v2x.get("maxDischargePower", 0.0)
+    gives = _over_phases(v2x, "maxDischargePower") or 0.0
+    takes = _over_phases(v2x, "maxChargePower")
     bidirectional = any(row.bidirectional for row in named) if named else gives > 0  # of another generation: by what it says
     return Needs(
         departure=epoch(charging["departureTime"]) if "departureTime" in charging else None,
@@ -65,10 +66,10 @@ def needs_of(payload: Payload, currency: str = "EUR") -> Needs:
         energy_minimum=v2x.get("evMinEnergyRequest"),
         v2x_maximum=v2x.get("evMaxV2XEnergyRequest"),
         v2x_minimum=v2x.get("evMinV2XEnergyRequest"),
-        charge_maximum=v2x.get("maxChargePower", dc.get("evMaxPower", ac_power)),
-        charge_minimum=v2x.get("minChargePower", 0.0),
+        charge_maximum=dc.get("evMaxPower", ac_power) if takes is None else takes,
+        charge_minimum=_over_phases(v2x, "minChargePower") or 0.0,
         discharge_maximum=gives,
-        discharge_minimum=v2x.get("minDischargePower", 0.0),
+        discharge_minimum=_over_phases(v2x, "minDischargePower") or 0.0,
         max_points=min(payload.get("maxScheduleTuples", 1024) or 1024, 1024),
         bidirectional=bidirectional,
         target_soc=v2x.get("targetSoC"),
@@ -76,6 +77,12 @@ def needs_of(payload: Payload, currency: str = "EUR") -> Needs:
         capacity=dc.get("evEnergyCapacity"),
         energy_offer=energy_offer(charging.get("evEnergyOffer", {}), currency),
     )
+
+
+def _over_phases(v2x: Payload, name: str) -> float | None:
+    """The sum of a power over the phases: alone it is that, beside values of L2 and L3 it is that of L1. None where it is not said."""
+    said = [float(v2x[name + phase]) for phase in ("", "_L2", "_L3") if name + phase in v2x]
+    return sum(said) if name in v2x else None
 
 
 def selling(charging: Payload) -> str:
