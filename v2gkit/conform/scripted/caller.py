@@ -1,0 +1,83 @@
+"""Makes a car come: runs the command of the PIXIT, or waits for one that comes by itself. A shell."""
+
+import asyncio
+import contextlib
+import os
+import shlex
+import signal
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from v2gkit.conform.running import Blocked
+from v2gkit.conform.scripted.encounter import Left
+
+KEPT = 4000  # characters of what a car's program said
+MERCY = 3.0  # s between asking a program to end and ending it
+
+
+class Called:
+    """A car that was called: a program, or somebody who comes by itself."""
+
+    def __init__(self, process: Process | None):
+        self.process, self._said = process, bytearray()
+        self._reading = asyncio.create_task(self._read()) if process else None
+
+    async def _read(self) -> None:
+        assert self.process is not None and self.process.stdout is not None
+        while octets := await self.process.stdout.read(65536):
+            self._said = (self._said + octets)[-KEPT:]
+
+    def stop(self) -> None:
+        """Ask the car's driver to leave: SIGTERM to its program."""
+        if self.process is not None and self.process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGTERM)
+
+    async def left(self, seconds: float) -> Left | None:
+        """How the program ended, waited for so long; None for a car without one."""
+        if self.process is None or self._reading is None:
+            return None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.process.wait()
+                await asyncio.shield(self._reading)
+        return Left(self.process.returncode, self._said.decode(errors="replace"))
+
+    async def end(self) -> None:
+        """End the program and what it started."""
+        if self.process is None or self._reading is None:
+            return
+        for sign in (signal.SIGTERM, signal.SIGKILL):
+            if self.process.returncode is not None:
+                break
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, sign)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(MERCY):
+                    await self.process.wait()
+        self._reading.cancel()
+        await asyncio.gather(self._reading, return_exceptions=True)
+
+
+@asynccontextmanager
+async def called(command: str, words: Mapping[str, str]) -> AsyncIterator[Called]:
+    """Within the block: the car that a command makes come, with {address} and the other words filled in; empty: it comes by itself.
+
+    Raises Blocked where the command has a word that there is none for.
+    """
+    if not command:
+        yield Called(None)
+        return
+    try:
+        line = command.format_map({name: shlex.quote(word) for name, word in words.items()})
+    except (KeyError, IndexError, ValueError) as error:
+        raise Blocked(f"the command of the car has {error}; there are {', '.join('{' + name + '}' for name in words)}") from None
+    process = await asyncio.create_subprocess_shell(
+        line, stdin=asyncio.subprocess.DEVNULL, stdout=PIPE, stderr=asyncio.subprocess.STDOUT, start_new_session=True
+    )
+    car = Called(process)
+    try:
+        yield car
+    finally:
+        await car.end()
