@@ -92,14 +92,23 @@ class Pixit:
     recovery: float = 10.0
     slack: float = 1.0
     close: float = 5.0  # from a fatal answer to the end of the connection
-    command: str = ""  # of a car: makes it come again, run by a shell
+    mutants: int = 100  # of each message, for what is spoilt at random
+    sdp_port: int = 15118  # UDP port of discovery
+    loops: int = 300  # of a car's charge whose pace is measured
+    command: str = ""  # of a car: makes it come again, run by a shell; {address}, {host}, {port} and {interface} are filled in
+    triggers: dict[str, str] = field(default_factory=dict)  # the same by what the car shall do: pause, pnc, eim, long, install, bpt, sdp
+    arrival: float = 30.0  # s within which a car comes
+    cars: int = 1  # that come at the same time, each to a port of its own
 
     def __post_init__(self) -> None:
-        for name in ("recovery", "slack", "close"):
+        for name in ("recovery", "slack", "close", "arrival"):
             if not 0.0 < getattr(self, name) <= 600.0:
                 raise ValueError(f"{name} is {getattr(self, name):g} s; give more than 0, at most 600")
         if not 0 <= self.connections <= 64:
             raise ValueError(f"connections is {self.connections}; give 0 to 64")
+        for name, least, most in (("mutants", 1, 100_000), ("sdp_port", 1, 65_535), ("loops", 10, 100_000), ("cars", 1, 64)):
+            if not least <= getattr(self, name) <= most:
+                raise ValueError(f"{name} is {getattr(self, name)}; give {least} to {most}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from pki import signature as xmldsig
 from pki.certificate import loadable
 from pki.errors import CertificateError
 from pki.issue import Hierarchy, Issued
@@ -33,7 +34,8 @@ class Certificates:
 
     def __init__(self, store: Store, profile: str = "conformance"):
         self.store, self.profile = store, PROFILES[profile]
-        self._rules = INTEROP if profile == "interop" else ISO20
+        self.rules = INTEROP if profile == "interop" else ISO20
+        self.suites = xmldsig.INTEROP if profile == "interop" else xmldsig.ISO20
 
     @cached_property
     def hierarchy(self) -> Hierarchy:
@@ -62,7 +64,7 @@ class Certificates:
     def _judge(self, chain: tuple[bytes, ...], at: float) -> object:
         """The verdict on the car's chain; a chain that is none is let in all the same, for what follows is to be seen too."""
         try:
-            return verify(chain, Role.VEHICLE, self.store.anchors, datetime.fromtimestamp(at, UTC), rules=self._rules)
+            return verify(chain, Role.VEHICLE, self.store.anchors, datetime.fromtimestamp(at, UTC), rules=self.rules)
         except CertificateError as error:
             return error
 
@@ -81,7 +83,7 @@ class Certificates:
 
     def own(self, staple: Callable[[float], bytes | None] | None = None) -> Credential:
         """The folder's station certificate, with a staple: a fresh good one unless given."""
-        held = next((each for each in self.store.credentials(Role.SECC) if each.curve in self._rules.algorithms), None)
+        held = next((each for each in self.store.credentials(Role.SECC) if each.curve in self.rules.algorithms), None)
         if held is None:
             raise Blocked("the folder of certificates has no station certificate for this profile; v2g pki create makes one")
         return Credential(held.for_tls(), pem(held.key), staple=staple or self._good_staple())
