@@ -28,7 +28,7 @@ MARKED = bytes.fromhex("5ac3a5c35ac3a5c3a55a3cc35aa5c33c")  # a challenge that i
 CHALLENGES = {"zero": bytes(16), "ones": b"\xff" * 16}
 LENGTHS = {"no octet": 0, "15 octets": 15, "17 octets": 17, "255 octets": 255}
 FOR_EIM, FOR_PNC = "PnC to a car for EIM", "EIM to a car for PnC"
-car = partial(Case, role="car", domain="CMN", control=GOOD)
+car = partial(Case, role="car", domain="CMN", control=GOOD, within=60.0)
 
 
 def asked(seen: Encounter) -> list[str]:

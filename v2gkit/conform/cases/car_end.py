@@ -15,7 +15,7 @@ from v2gkit.conform.verdict import Outcome, failed, passed
 
 GOOD = "E-END-01"
 SHARE = 0.1  # of a timeout, by which an answer comes before or after it
-car = partial(Case, role="car", domain="CMN")
+car = partial(Case, role="car", domain="CMN", within=60.0)
 DELAYED = tuple(f"{way} {name}" for name in STATES for way in ("early", "late"))
 
 

@@ -22,7 +22,7 @@ GOOD = "E-END-01"
 ENDS = ("the session is ended and TCP closed",)
 EARLY = 0.2  # s that a timer may seem short: its start is seen later than it was
 ISO20 = tuple(sorted({row.protocol.namespace for row in SERVICES.values()}))
-car = partial(Case, role="car", domain="CMN", control=GOOD)
+car = partial(Case, role="car", domain="CMN", control=GOOD, within=60.0)
 
 
 def faulty(request: str, answer: Answers, **given: int) -> Script:

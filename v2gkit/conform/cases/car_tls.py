@@ -29,7 +29,7 @@ REACH = 20.0  # s for a car to refuse, or to speak
 ABORT = ("the handshake is aborted", "the connection is closed without a message")
 EMPTY_STATUS_REQUEST = bytes((1, 0, 0, 0, 0))  # OCSP, no responder ids, no extensions
 WILDCARD, NO_CONSTRAINTS = "a wildcard as name", "a sub-CA without basic constraints"
-car = partial(Case, role="car", domain="CMN", control=GOOD, condition=("tls",))
+car = partial(Case, role="car", domain="CMN", control=GOOD, condition=("tls",), within=60.0)
 CHAINS = {
     "expired": "expired",
     "not yet valid": "not-yet-valid",
