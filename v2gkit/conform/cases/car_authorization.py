@@ -95,9 +95,7 @@ def stopped_polling(seen: Encounter, name: str, limit: float, close: float) -> O
 
 async def refused(bench: CarBench) -> Outcome:
     """Finished with a warning that nothing was authorized, for ever."""
-    warned = with_fields(
-        ResponseCode=responseCodeType.WARNING_EIMAuthorizationFailure, EVSEProcessing=processingType.Finished
-    )
+    warned = with_fields(ResponseCode=responseCodeType.WARNING_EIMAuthorizationFailure, EVSEProcessing=processingType.Finished)
     seen = await bench.visit(Play(ways=("EIM",), fault=Fault("AuthorizationReq", warned, always=True)), patience=10.0)
     reached(seen)
     stray = [each.name for each in seen.after if each.name != "Authorization" and not leaving(each.request)]
@@ -136,7 +134,8 @@ async def signs_well(bench: CarBench) -> Outcome:
     requests = [each for each in seen.of(cm.AuthorizationReq) if each.PnC_AReqAuthorizationMode is not None]
     if not requests:
         raise Unreached(f"the car did not ask by Plug & Charge: {seen.story}")
-    mode, signature = requests[0].PnC_AReqAuthorizationMode, requests[0].Header.Signature
+    mode: Any = requests[0].PnC_AReqAuthorizationMode
+    signature: Any = requests[0].Header.Signature
     held = bench.certificates
     verdict = judge(mode, signature, MARKED, held.store.anchors, datetime.now(UTC), rules=held.rules, suites=held.suites)
     if not isinstance(verdict, Accepted):

@@ -48,7 +48,7 @@ def beyond(seen: Encounter, limits: dict[str, float]) -> str:
     current, voltage = limits.get("EVSEMaximumChargeCurrent", 150.0), limits.get("EVSEMaximumVoltage", 500.0)
     power = limits.get("EVSEMaximumChargePower", 60e3)
     for each in seen.of(dc.DC_ChargeLoopReq):
-        mode = each.CLReqControlMode
+        mode: Any = each.CLReqControlMode
         if not hasattr(mode, "EVTargetCurrent"):
             continue
         amperes, volts = number(mode.EVTargetCurrent), number(mode.EVTargetVoltage)
@@ -174,7 +174,9 @@ async def profile(bench: CarBench) -> Outcome:
     def answer(request: Any, desk: Desk) -> Any:
         anchor[:] = [desk.now()]
         tuples = (schedule_tuple(7, power_schedule(desk.now(), *entries)),)
-        return msgspec.structs.replace(good(request, desk), Scheduled_SEResControlMode=cm.Scheduled_SEResControlModeType(ScheduleTuple=tuples))
+        return msgspec.structs.replace(
+            good(request, desk), Scheduled_SEResControlMode=cm.Scheduled_SEResControlModeType(ScheduleTuple=tuples)
+        )
 
     seen = await bench.visit(Play(answers={"ScheduleExchangeReq": answer}))
     starts = [each for each in seen.of(cm.PowerDeliveryReq) if each.ChargeProgress is cm.chargeProgressType.Start]

@@ -11,8 +11,8 @@ from v2gkit.conform.scripted.faults import SESSION, octets_of, timeout_of
 from v2gkit.conform.scripted.good import good
 from v2gkit.conform.scripted.judging import ended, reached
 from v2gkit.conform.scripted.play import Answers, Fault, Play
-from v2gkit.conform.scripted.raw import Spoil, cut, filled, flipped, headed
-from v2gkit.conform.verdict import Outcome, failed, judged, passed
+from v2gkit.conform.scripted.raw import Spoil, filled, flipped, headed, shortened
+from v2gkit.conform.verdict import Outcome, failed, passed
 
 GOOD = "E-END-01"
 BOMBED = ("SessionSetup", "AuthorizationSetup", "ServiceDiscovery", "ServiceDetail", "ScheduleExchange", "DC_ChargeLoop")
@@ -34,15 +34,9 @@ def spoiled(spoil: Spoil) -> Answers:
     """The good answer, its octets spoiled."""
 
     def answer(request: Any, desk: Desk) -> bytes:
-        return spoil(octets_of(request, desk, payload_type_of_request(request)))
+        return spoil(octets_of(request, desk))
 
     return answer
-
-
-def payload_type_of_request(request: Any) -> int:
-    """The payload type on which a request of a DC session comes."""
-    name = type(request).__name__
-    return 0x8001 if name.startswith("supported") else 0x8004 if name.startswith("DC_") else 0x8002
 
 
 def survived(seen: Encounter, patience: float) -> Outcome:
@@ -60,7 +54,7 @@ async def bombed(bench: CarBench) -> Outcome:
     patience = timeout_of(bench.part) + bench.close
     told = []
     for share, octet in BOMBS:
-        fault = Fault(f"{bench.part}Req", spoiled(lambda frame, share=share, octet=octet: filled(frame, share, octet, BOMB)))
+        fault = Fault(f"{bench.part}Req", spoiled(partial(filled, share=share, octet=octet, count=BOMB)))
         outcome = survived(await bench.visit(Play(fault=fault), patience=patience), patience)
         if outcome.verdict != "pass":
             return failed(f"cut at {share:.0%}, then {BOMB} x 0x{octet:02X}: {outcome.seen}")
@@ -68,8 +62,13 @@ async def bombed(bench: CarBench) -> Outcome:
     return passed("; ".join(dict.fromkeys(told)))
 
 
+def claiming(frame: bytes, length: int) -> bytes:
+    """The frame with another length in its header."""
+    return frame[:4] + length.to_bytes(4, "big") + frame[8:]
+
+
 HEADERS: dict[str, Spoil] = {
-    **{f"length 0x{length:08X}": (lambda frame, length=length: frame[:4] + length.to_bytes(4, "big") + frame[8:]) for length in LENGTHS},
+    **{f"length 0x{length:08X}": partial(claiming, length=length) for length in LENGTHS},
     "wrong payload type": lambda frame: frame[:2] + b"\x12\x34" + frame[4:],
     "wrong version": lambda frame: b"\x02\xfd" + frame[2:],
     "no document": lambda frame: headed(frame, b""),
@@ -91,7 +90,7 @@ async def mutilated(bench: CarBench) -> Outcome:
     for count in range(each):
         seed = int(part) * 1000 + count
         name = SESSION[seed % len(SESSION)]
-        spoil: Spoil = (lambda f, s=seed: cut(f, s * 7 % max(1, len(f) - 9) + 1)) if way == "cut" else (lambda f, s=seed: flipped(f, s))
+        spoil: Spoil = partial(shortened if way == "cut" else flipped, seed=seed)
         patience = timeout_of(name) + bench.close
         seen = await bench.visit(Play(fault=Fault(f"{name}Req", spoiled(spoil))), patience=patience)
         outcome = survived(seen, patience)
@@ -110,7 +109,9 @@ async def odd_text(bench: CarBench) -> Outcome:
         return failed(crash)
     said = seen.process.said if seen.process is not None else ""
     raw = [each for each in ("\x1b", "\x07", "\nERROR forged") if each in said]
-    return judged(not raw, f"its program prints {raw[0]!r} as it came" if raw else f"{len(said)} characters of its program hold none as it came")
+    if raw:
+        return failed(f"its program prints {raw[0]!r} as it came")
+    return passed(f"{len(said)} characters of its program hold nothing as it came")
 
 
 CASES = (

@@ -11,7 +11,7 @@ from pki.certificate import facts, read
 from pki.errors import SignatureError
 from v2g.iso20.rational import number, rational
 from v2g.iso20.timing import EVCC_SEQUENCE_PERFORMANCE_LOOP, SECC_SEQUENCE_TIMEOUT_LOOP
-from v2g.messages import ac, dc, schema_set
+from v2g.messages import ac, schema_set
 from v2g.messages import common_messages as cm
 from v2g.messages.common_types import EVSEStatusType, MeterInfoType, evseNotificationType
 from v2g.session.v2gtp import PayloadType

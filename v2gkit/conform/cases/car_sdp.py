@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from statistics import median
 
 from v2g.messages import app_protocol as sap
@@ -24,6 +25,7 @@ from v2gkit.conform.verdict import Outcome, failed, judged, passed
 
 GOOD = "E-END-01"
 PATIENT = 3  # requests that are answered wrongly before one is answered well
+LOOK = 0.05  # s between two looks at what came
 QUIET = 2.0  # s in which a car that has given up may not ask again
 TOLERANCE = 0.1  # s by which a machine may be late
 car = partial(Case, role="car", domain="CMN", condition=("sdp",), claim="station", within=120.0)
@@ -65,12 +67,12 @@ async def searched(bench: CarBench, plan: Plan, decoy: Tls, seconds: float, over
         for door in (good, bad):
             await stack.enter_async_context(door)
         ports = [int(door.address.rpartition(":")[2]) for door in (good, bad)]
-        heard = await stack.enter_async_context(Discovery(bench.site.interface, plan(str(address), *ports)))
+        heard = await stack.enter_async_context(Discovery(bench.site.interface, bench.site.pics.test.sdp_port, plan(str(address), *ports)))
         found = Found(heard.asked, good.met, bad.met)
-        await stack.enter_async_context(called(bench.command("sdp"), {"interface": bench.site.interface}))
+        await stack.enter_async_context(called(bench.command("sdp"), bench.site.words()))
         until = asyncio.get_running_loop().time() + seconds
-        while asyncio.get_running_loop().time() < until and not over(found):
-            await asyncio.sleep(0.05)
+        while asyncio.get_running_loop().time() < until and not over(found):  # noqa: ASYNC110 - of two doors and a socket
+            await asyncio.sleep(LOOK)
         bench.met += [*good.met, *bad.met]
     if not found.asked:
         raise Unreached(f"no car asked on {bench.site.interface}, UDP port 15118, within {seconds:g} s")
@@ -93,7 +95,7 @@ async def unanswered(bench: CarBench) -> Outcome:
 
     found = await searched(bench, lambda host, good, bad: lambda number: (), Tls(), ATTEMPTS * RETRY * 2 + 30.0, over)
     times = [each.at for each in found.asked]
-    gaps = [after - before for before, after in zip(times, times[1:], strict=False)]
+    gaps = [after - before for before, after in pairwise(times)]
     told = f"{len(times)} requests, {median(gaps):.3f} s between two" if gaps else f"{len(times)} request"
     if any(each.request is None for each in found.asked):
         return failed(f"a request is none: {next(each.octets.hex() for each in found.asked if each.request is None)}")
@@ -130,7 +132,9 @@ async def downgraded(bench: CarBench) -> Outcome:
     requests = [each.request for each in found.asked if each.request is not None]
     if requests and requests[0].security is not Security.TLS:
         raise Unreached("the car asks without TLS from the beginning")
-    offers = [entry.ProtocolNamespace for seen in found.decoy for each in seen.of(sap.supportedAppProtocolReq) for entry in each.AppProtocol]
+    offers = [
+        entry.ProtocolNamespace for seen in found.decoy for each in seen.of(sap.supportedAppProtocolReq) for entry in each.AppProtocol
+    ]
     spoken = sorted(set(offers) & set(ISO20))
     return judged(not spoken, f"-20 is offered without TLS: {', '.join(spoken)}" if spoken else f"{len(found.asked)} requests; not so")
 
@@ -156,6 +160,11 @@ async def odd_address(bench: CarBench) -> Outcome:
     return asked_on(found)
 
 
+def refused_or_heard(found: Found) -> bool:
+    """Whether the car spoke to the good station, or the connection to the other one is over."""
+    return any(each.heard for each in found.good) or any(each.closed for each in found.decoy)
+
+
 async def spoofed(bench: CarBench) -> Outcome:
     """Somebody who is faster answers first, with a certificate of nobody."""
     held = bench.certificates
@@ -164,7 +173,7 @@ async def spoofed(bench: CarBench) -> Outcome:
     def plan(host: str, good: int, bad: int) -> Callable[[int], Sequence[bytes]]:
         return lambda number: (response(host, bad), response(host, good))
 
-    found = await searched(bench, plan, decoy, 10.0, lambda found: any(each.heard for each in found.good) or any(each.closed for each in found.decoy))
+    found = await searched(bench, plan, decoy, 10.0, refused_or_heard)
     spoken = [each for seen in found.decoy for each in seen.heard]
     if spoken:
         return failed(f"it sent {spoken[0].name} to a station of an unknown root")

@@ -1,1 +1,1 @@
-"""The scripted station that judges a car: it plays the good case, does one thing wrong where a case says so, and writes down what it saw."""
+"""The scripted station that judges a car: it plays the good case, one thing wrong where a case says so, and writes down what it saw."""

@@ -1,9 +1,11 @@
 """The bench of a case that judges a car: visits of the car at the scripted station, each on a port of its own. A shell."""
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from v2g.session.errors import SessionError
 from v2gkit.conform.pics import Pics
@@ -22,13 +24,22 @@ CRASHED = ("Traceback (most recent call last)", "Segmentation fault", "panicked 
 
 @dataclass
 class Site:
-    """Where cars come to: the address of the first lane (port 0: any free one), certificates (None: plain TCP), and what is claimed."""
+    """Where cars come to: the address of the first lane (port 0: any free one), certificates (None: plain TCP), and what is claimed.
+
+    `scratch` is a folder in which each visit finds an empty one for the program of its car.
+    """
 
     host: str
     port: int
     certificates: Certificates | None
     pics: Pics
     interface: str = ""
+    scratch: Path = Path(tempfile.gettempdir())
+
+    def words(self) -> dict[str, str]:
+        """What the command of a car is told of the site. Each time the scratch folder is a fresh one."""
+        pki = self.certificates.store.path.absolute() if self.certificates is not None else ""
+        return {"interface": self.interface, "pki": str(pki), "scratch": tempfile.mkdtemp(dir=self.scratch)}
 
     @asynccontextmanager
     async def bench(self, run: Run, place: Place) -> AsyncIterator["CarBench"]:
@@ -96,11 +107,10 @@ class CarBench:
         waited = self.close if patience is None else patience
         door = Door(self.site.host, self.port, tuple(plays), tuple(tls) or (self.good_tls(),))
         try:
-            async with door, called(self.command(trigger), self._words(door)) as car:
+            async with door, called(self.command(trigger), self._words(door), door.moved.set) as car:
                 for number in range(len(plays)):
                     await self._one(door, number, car, waited, reach, stop_after)
-                if self.met is not None:
-                    door.met[0].process = await car.left(waited if all(seen.closed for seen in door.met) else 0.0)
+                door.met[0].process = await car.left(waited if all(seen.closed for seen in door.met) else 0.0)
         except OSError as error:
             raise Blocked(f"cannot listen at {self.site.host} port {self.port}: {error.strerror}") from None
         except SessionError as error:
@@ -111,14 +121,17 @@ class CarBench:
 
     def _words(self, door: Door) -> dict[str, str]:
         host, _, port = door.address.rpartition(":")
-        return {"address": door.address, "host": host.strip("[]"), "port": port, "interface": self.site.interface}
+        return self.site.words() | {"address": door.address, "host": host.strip("[]"), "port": port}
 
     async def _one(self, door: Door, number: int, car: Called, patience: float, reach: float, stop_after: int) -> None:
         """Watch one connection to its end, or to the end of patience."""
-        if not await door.until(lambda: len(door.met) > number, self.site.pics.test.arrival):
+        await door.until(lambda: len(door.met) > number or car.failed, self.site.pics.test.arrival)
+        if len(door.met) <= number:
             left = await car.left(0.0)
             said = f"; its program says: {left.said.strip()[-300:]}" if left is not None and left.said.strip() else ""
-            raise Unreached(f"no car came within {self.site.pics.test.arrival:g} s (connection {number + 1}){said}")
+            why = f"its program ended with exit code {left.code}" if left is not None and car.failed else ""
+            waited = why or f"within {self.site.pics.test.arrival:g} s"
+            raise Unreached(f"no car came (connection {number + 1}): {waited}{said}")
         seen = door.met[number]
         if stop_after:
             await door.until(lambda: sum(n.endswith("ChargeLoop") for n in seen.names) >= stop_after or seen.closed is not None, reach)

@@ -6,7 +6,7 @@ import os
 import shlex
 import signal
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
 from v2gkit.conform.running import Blocked
@@ -19,14 +19,22 @@ MERCY = 3.0  # s between asking a program to end and ending it
 class Called:
     """A car that was called: a program, or somebody who comes by itself."""
 
-    def __init__(self, process: Process | None):
-        self.process, self._said = process, bytearray()
+    def __init__(self, process: Process | None, failed: Callable[[], None] = lambda: None):
+        self.process, self._failed, self._said = process, failed, bytearray()
         self._reading = asyncio.create_task(self._read()) if process else None
 
     async def _read(self) -> None:
-        assert self.process is not None and self.process.stdout is not None
+        assert self.process is not None
+        assert self.process.stdout is not None
         while octets := await self.process.stdout.read(65536):
             self._said = (self._said + octets)[-KEPT:]
+        if await self.process.wait() != 0:
+            self._failed()
+
+    @property
+    def failed(self) -> bool:
+        """Whether the program ended with an error, so that no car can be expected. One that ended well may have called a car elsewhere."""
+        return self.process is not None and self.process.returncode not in (None, 0)
 
     def stop(self) -> None:
         """Ask the car's driver to leave: SIGTERM to its program."""
@@ -61,10 +69,10 @@ class Called:
 
 
 @asynccontextmanager
-async def called(command: str, words: Mapping[str, str]) -> AsyncIterator[Called]:
+async def called(command: str, words: Mapping[str, str], failed: Callable[[], None] = lambda: None) -> AsyncIterator[Called]:
     """Within the block: the car that a command makes come, with {address} and the other words filled in; empty: it comes by itself.
 
-    Raises Blocked where the command has a word that there is none for.
+    `failed` is called when the program ends with an error. Raises Blocked where the command has a word that there is none for.
     """
     if not command:
         yield Called(None)
@@ -76,7 +84,7 @@ async def called(command: str, words: Mapping[str, str]) -> AsyncIterator[Called
     process = await asyncio.create_subprocess_shell(
         line, stdin=asyncio.subprocess.DEVNULL, stdout=PIPE, stderr=asyncio.subprocess.STDOUT, start_new_session=True
     )
-    car = Called(process)
+    car = Called(process, failed)
     try:
         yield car
     finally:

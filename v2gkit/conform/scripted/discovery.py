@@ -28,9 +28,10 @@ class Asked:
 
 @dataclass
 class Discovery(asyncio.DatagramProtocol):
-    """Hears the requests on an interface, within `async with`."""
+    """Hears the requests on a UDP port of an interface, within `async with`."""
 
     interface: str
+    port: int
     answers: Answers
     asked: list[Asked] = field(default_factory=list)
 
@@ -42,10 +43,10 @@ class Discovery(asyncio.DatagramProtocol):
             with suppress(AttributeError, PermissionError):
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, self.interface.encode() + b"\0")
             sock.setblocking(False)
-            sock.bind(("::1" if is_loopback(self.interface) else "::", sdp.PORT, 0, index_of(self.interface)))
+            sock.bind(("::1" if is_loopback(self.interface) else "::", self.port, 0, index_of(self.interface)))
         except OSError as error:
             sock.close()
-            raise Blocked(f"cannot hear discovery on {self.interface}, UDP port {sdp.PORT}: {error.strerror}") from None
+            raise Blocked(f"cannot hear discovery on {self.interface}, UDP port {self.port}: {error.strerror}") from None
         await asyncio.get_running_loop().create_datagram_endpoint(lambda: self, sock=sock)
         return self
 

@@ -25,7 +25,6 @@ from v2gkit.conform.scripted.good import good
 from v2gkit.conform.scripted.play import Play
 
 
-
 @dataclass(frozen=True, slots=True)
 class Tls:
     """How a station shakes hands. `channel` makes TLS for one connection, None: it speaks plain TCP.
@@ -270,5 +269,3 @@ class Connection(asyncio.Protocol):
                 self.channel.send(octets[at : at + 16_000])
             octets = self.channel.octets_to_send()
         self.transport.write(octets)
-
-

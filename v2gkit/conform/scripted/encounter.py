@@ -46,7 +46,7 @@ class Left:
 
 @dataclass
 class Encounter:
-    """All that was seen of one connection. Times are monotonic s; `stimulus` is when the fault was played, `before` how many requests by then.
+    """All that was seen of one connection. Times are monotonic s; `stimulus` is when the fault was played, after `before` requests.
 
     `trouble` is why its octets were no message; `said` has the names of what was answered and when.
     """

@@ -5,10 +5,11 @@ from typing import Any
 import msgspec
 
 from v2g.exi.derive import least
-from v2g.iso20.sequence import REQUESTS, response_to
+from v2g.iso20.sequence import REQUESTS
 from v2g.iso20.timing import timing
 from v2g.messages import common_messages as cm
 from v2g.messages.common_types import responseCodeType
+from v2g.session.v2gtp import PayloadType
 from v2gkit.conform.scripted.acts import HangUp, Late
 from v2gkit.conform.scripted.desk import Desk, framed
 from v2gkit.conform.scripted.good import good
@@ -85,11 +86,6 @@ def with_fields(**fields: Any) -> Answers:
     return lambda request, desk: msgspec.structs.replace(good(request, desk), **fields)
 
 
-def octets_of(request: Any, desk: Desk, payload_type: int = 0x8002) -> bytes:
-    """The good answer as a whole frame."""
-    return framed(good(request, desk), payload_type)
-
-
-def paired(request: Any) -> str:
-    """The name of the response that a request has."""
-    return response_to(type(request)).__name__
+def octets_of(request: Any, desk: Desk) -> bytes:
+    """The good answer as a whole frame, on the main stream."""
+    return framed(good(request, desk), PayloadType.COMMON)

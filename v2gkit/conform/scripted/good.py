@@ -1,7 +1,7 @@
 """The good answer to each request: what a station that is in order says, shortest form (pure).
 
-It is made from the tables of the standard and the messages' declarations alone. No rule of our own station is asked, so that a foreign car is
-judged by the standard and our own car not by its brother.
+It is made from the tables of the standard and the messages' declarations alone. No rule of our own station is asked, so that a foreign car
+is judged by the standard, and our own car not by its brother.
 """
 
 import sys
@@ -145,13 +145,13 @@ def mode_for(mode: Any) -> Any:
 
 def _parameters_dc(request: Any, desk: Desk) -> Any:
     kind = mode_for(request.DC_CPDReqEnergyTransferMode)
-    limits = DC_LIMITS | (DC_BACK if kind is dc.BPT_DC_CPDResEnergyTransferModeType else {}) | desk.play.limits
+    limits = DC_LIMITS | (DC_BACK if kind is dc.BPT_DC_CPDResEnergyTransferModeType else {}) | dict(desk.play.limits)
     return ok(request, desk, DC_CPDResEnergyTransferMode=kind(**limits))
 
 
 def _parameters_ac(request: Any, desk: Desk) -> Any:
     kind = mode_for(request.AC_CPDReqEnergyTransferMode)
-    limits = AC_LIMITS | (AC_BACK if kind is ac.BPT_AC_CPDResEnergyTransferModeType else {}) | desk.play.limits
+    limits = AC_LIMITS | (AC_BACK if kind is ac.BPT_AC_CPDResEnergyTransferModeType else {}) | dict(desk.play.limits)
     return ok(request, desk, AC_CPDResEnergyTransferMode=kind(**limits))
 
 

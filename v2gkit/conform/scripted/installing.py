@@ -1,7 +1,7 @@
 """Contracts that a scripted station delivers, and those that no car may install, each wrong in one point."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -49,7 +49,7 @@ def resigned(response: Response, held: Certificates, key: Any = None) -> Respons
     return changed(response, Header=changed(response.Header, Signature=made))
 
 
-def _data(sign_again: bool = True, **fields: Callable[[Any], Any]) -> Spoil:
+def _data(fields: Mapping[str, Callable[[Any], Any]], sign_again: bool = True) -> Spoil:
     """Fields of the signed data changed by functions, and signed anew or not."""
 
     def spoil(response: Response, held: Certificates) -> Response:
@@ -107,7 +107,9 @@ def _expired_contract(response: Response, held: Certificates) -> Response:
     variant = next(each for each in VARIANTS if each.name == "expired")
     leaf, *subs = variant.chain(held.bench_of(Role.CONTRACT))
     chain = cm.ContractCertificateChainType(Certificate=leaf, SubCertificates=cm.SubCertificatesType(Certificate=tuple(subs)))
-    return resigned(changed(response, SignedInstallationData=changed(response.SignedInstallationData, ContractCertificateChain=chain)), held)
+    return resigned(
+        changed(response, SignedInstallationData=changed(response.SignedInstallationData, ContractCertificateChain=chain)), held
+    )
 
 
 def _flipped(octets: bytes) -> bytes:
@@ -127,17 +129,17 @@ _SPOILED: dict[str, Spoil] = {
     "the service is of an unknown root": _by_chain("unknown-root"),
     "no signature": _unsigned,
     "signed by another key": _by_another_key,
-    "one bit changed after signing": _data(False, **{KEY: _flipped}),
-    "another Id after signing": _data(False, Id=lambda value: "id2"),
+    "one bit changed after signing": _data({KEY: _flipped}, False),
+    "another Id after signing": _data({"Id": lambda value: "id2"}, False),
     "the key is for another car": _for_another_car,
     "the key is another contract's": _of_another_contract,
     "the contract has expired": _expired_contract,
 }
 _CLOSED: dict[str, Spoil] = {
-    "an encrypted key of zeros": _data(**{KEY: lambda value: bytes(len(value))}),
-    "a public key off its curve": _data(DHPublicKey=_flipped),
-    "a public key of zeros": _data(DHPublicKey=lambda value: bytes(len(value))),
-    "the other curve": _data(ECDHCurve=lambda value: cm.ecdhCurveType.X448),
+    "an encrypted key of zeros": _data({KEY: lambda value: bytes(len(value))}),
+    "a public key off its curve": _data({"DHPublicKey": _flipped}),
+    "a public key of zeros": _data({"DHPublicKey": lambda value: bytes(len(value))}),
+    "the other curve": _data({"ECDHCurve": lambda value: cm.ecdhCurveType.X448}),
 }
 _LENGTHS = {"a key of no octet": 0, "a key of 93 octets": 93, "a key of 95 octets": 95, "a key of 300 octets": 300}
 UNPROVEN = tuple(_SPOILED)
@@ -154,7 +156,7 @@ def delivered(part: str, held: Certificates) -> Answers:
 
 def _of_length(length: int, held: Certificates) -> Answers:
     def answer(request: Any, desk: Desk) -> bytes:
-        made = _data(**{KEY: lambda value: MARKED})(good(request, desk), held)
+        made = _data({KEY: lambda value: MARKED})(good(request, desk), held)
         return stretched(framed(made, 0x8002), MARKED, bytes(octet % 255 for octet in range(length)))
 
     return answer

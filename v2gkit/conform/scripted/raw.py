@@ -29,7 +29,7 @@ def stretched(frame: bytes, old: bytes, new: bytes) -> bytes:
 
 
 def claimed(frame: bytes, old: bytes, new: bytes, length: int) -> bytes:
-    """A V2GTP frame whose document has one binary value replaced by `new`, said to have `length` octets. ValueError where it is not there."""
+    """A V2GTP frame whose document has one binary value replaced by `new`, said to have `length` octets. ValueError where there is none."""
     bits = _bits(frame[8:])
     value = _bits(_length(len(old)) + old)
     if bits.count(value) != 1:
@@ -42,9 +42,9 @@ def headed(frame: bytes, payload: bytes) -> bytes:
     return frame[:4] + len(payload).to_bytes(4, "big") + payload
 
 
-def cut(frame: bytes, length: int) -> bytes:
-    """The frame with a document of so many octets, said truly in its header."""
-    return headed(frame, frame[8 : 8 + length])
+def shortened(frame: bytes, seed: int) -> bytes:
+    """The frame with a document that ends early, said truly in its header; the same for the same seed."""
+    return headed(frame, frame[8 : 9 + seed * 7 % max(1, len(frame) - 9)])
 
 
 def flipped(frame: bytes, seed: int, bits: int = 3) -> bytes:

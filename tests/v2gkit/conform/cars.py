@@ -1,0 +1,47 @@
+"""Cars of ours to be judged, each in a process of its own, and the verdicts of a run of cases against them."""
+
+import asyncio
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pki.store import Store
+from v2gkit.conform.case import Case
+from v2gkit.conform.pics import Pics, read
+from v2gkit.conform.running import run
+from v2gkit.conform.scripted.bench import Site
+from v2gkit.conform.scripted.trust import Certificates
+from v2gkit.conform.verdict import Result
+
+ROOT = Path(__file__).parents[3]
+PICS = Path(__file__).parent / "ev.toml"
+
+
+def pics(fault: str = "") -> Pics:
+    """What `ev.toml` claims of our car; with a seeded `fault` it is the test double that comes."""
+    program = f"-m tests.v2gkit.conform.faulty_car {fault}" if fault else "-m v2gkit"
+    words = read(PICS.read_text(), PICS)
+
+    def called(command: str) -> str:
+        return command.replace("exec v2g ", f"cd {ROOT} && exec {sys.executable} {program} ")
+
+    triggers = {name: called(command) for name, command in words.test.triggers.items()}
+    test = replace(words.test, command=called(words.test.command), triggers=triggers, cars=4, mutants=16, loops=20)
+    return replace(words, test=test)
+
+
+@dataclass(frozen=True)
+class Own:
+    """Our car, or its test double, and the folder of certificates that it shares with the bench."""
+
+    certs: Path
+    scratch: Path
+    fault: str = ""
+
+    def judged(self, cases: Iterable[Case]) -> Mapping[str, Result]:
+        """The results of cases, by their ids."""
+        claimed = pics(self.fault)
+        site = Site("::1", 0, Certificates(Store(self.certs)), claimed, scratch=self.scratch)
+        results = asyncio.run(run(cases, claimed, site.bench, lambda *_: None, outlets=claimed.test.cars))
+        return {each.id: each for each in results}
