@@ -37,7 +37,7 @@ def asked(seen: Encounter) -> list[str]:
 
 
 async def both_orders(bench: CarBench) -> Outcome:
-    """Both ways are offered, in one order."""
+    """Plug & Charge and EIM are offered, in the order of the part."""
     ways = tuple(bench.part.split(", "))
     seen = await bench.visit(Play(ways=ways))
     if "AuthorizationSetup" not in seen.names:
@@ -71,7 +71,7 @@ async def polls_on(bench: CarBench) -> Outcome:
 
 
 async def polls_no_longer(bench: CarBench) -> Outcome:
-    """Ongoing for ever."""
+    """The station says Ongoing for ever."""
     play = Play(ways=("EIM",), fault=Fault("AuthorizationReq", ongoing, always=True))
     limit = EVCC_ONGOING_TIMEOUT
     return stopped_polling(await bench.visit(play, patience=limit + bench.close), "Authorization", limit, bench.close)

@@ -88,7 +88,7 @@ def visited(found: Found) -> bool:
 
 
 async def unanswered(bench: CarBench) -> Outcome:
-    """Nobody answers."""
+    """Nobody answers the requests of the car."""
 
     def over(found: Found) -> bool:
         return bool(found.asked) and asyncio.get_running_loop().time() - found.asked[-1].at > QUIET

@@ -110,7 +110,7 @@ def of_another(request: Any, desk: Desk) -> Any:
 
 
 def unknown_service(request: Any, desk: Desk) -> Any:
-    """FAILED_ServiceIDInvalid."""
+    """ServiceDetailRes with the code FAILED_ServiceIDInvalid."""
     return ok(request, desk, ResponseCode=responseCodeType.FAILED_ServiceIDInvalid, ServiceID=request.ServiceID)
 
 

@@ -81,7 +81,7 @@ async def offered(bench: CarBench) -> Outcome:
 
 
 async def names_roots(bench: CarBench) -> Outcome:
-    """The certificate_authorities extension."""
+    """The roots that the ClientHello names in certificate_authorities."""
     said, _ = await hello(bench)
     held = bench.certificates.store.anchors.v2g
     known = {each.subject.public_bytes(): each.subject.rfc4514_string() for each in held}
@@ -91,7 +91,7 @@ async def names_roots(bench: CarBench) -> Outcome:
 
 
 async def asks_for_staples(bench: CarBench) -> Outcome:
-    """The status_request extension."""
+    """What the ClientHello says in status_request."""
     said, _ = await hello(bench)
     if said.status_request is None:
         return failed("the ClientHello has no status_request")

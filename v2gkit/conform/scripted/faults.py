@@ -42,7 +42,7 @@ def timeout_of(name: str) -> float:
 
 
 def silence(request: Any, desk: Desk) -> None:
-    """No answer."""
+    """No answer to the request."""
 
 
 def late(seconds: float) -> Answers:

@@ -57,12 +57,12 @@ def code(which: responseCodeType, **fields: Any) -> Answer:
 
 
 def ongoing(request: Any, desk: Desk) -> Any:
-    """Not finished yet."""
+    """The good answer, not finished yet."""
     return msgspec.structs.replace(good(request, desk), EVSEProcessing=Processing.Ongoing)
 
 
 def finished(request: Any, desk: Desk) -> Any:
-    """Finished at once."""
+    """The OK response of a phase that is finished at once."""
     return ok(request, desk, EVSEProcessing=Processing.Finished)
 
 
