@@ -38,10 +38,11 @@ class Own:
     certs: Path
     scratch: Path
     fault: str = ""
+    interface: str = ""
 
     def judged(self, cases: Iterable[Case]) -> Mapping[str, Result]:
         """The results of cases, by their ids."""
         claimed = pics(self.fault)
-        site = Site("::1", 0, Certificates(Store(self.certs)), claimed, scratch=self.scratch)
+        site = Site("::1", 0, Certificates(Store(self.certs)), claimed, self.interface, self.scratch)
         results = asyncio.run(run(cases, claimed, site.bench, lambda *_: None, outlets=claimed.test.cars))
         return {each.id: each for each in results}

@@ -7,15 +7,15 @@ from pathlib import Path
 
 from pki.errors import StoreError
 from pki.store import Store
+from v2g.session.link import address_text
 from v2g.settings.strict import ConfigError, text_of
-from v2gkit.cli.conform.station import Teller
+from v2gkit.cli.conform.telling import Teller
 from v2gkit.cli.parser import whole
 from v2gkit.conform.catalogue import chosen
 from v2gkit.conform.pics import Pics, read
 from v2gkit.conform.running import run as play
 from v2gkit.conform.scripted.bench import Site
 from v2gkit.conform.scripted.trust import Certificates
-from v2gkit.conform.written import Folder
 from v2gkit.output import complain
 
 USAGE = 2
@@ -67,10 +67,8 @@ def run(options: argparse.Namespace) -> int:
     except (ConfigError, StoreError, ValueError) as error:
         complain(f"v2g conform car: {error}")
         return USAGE
-    folder = Folder(options.out, "car")
-    teller = Teller(folder, len(cases))
+    teller = Teller(options.out, "car", len(cases))
     with tempfile.TemporaryDirectory(prefix="conform.") as scratch:
         site = Site(host, port, certificates, pics, options.iface, Path(scratch))
         asyncio.run(play(cases, pics, site.bench, teller, outlets=pics.test.cars, repeat=options.repeat))
-    folder.results(sorted(teller.results, key=lambda each: each.id))
-    return teller.summary(options.out)
+    return teller.publish(pics, f"listened at {address_text((host, port))}", options)

@@ -9,6 +9,7 @@ import msgspec
 
 from v2g.exi.derive import least
 from v2g.iso20.rational import number, rational
+from v2g.iso20.services import DC
 from v2g.iso20.timing import EVCC_CABLE_CHECK_TIMEOUT, EVCC_ONGOING_TIMEOUT, EVCC_PRE_CHARGE_TIMEOUT
 from v2g.messages import common_messages as cm
 from v2g.messages import dc
@@ -304,7 +305,7 @@ CASES = (
     car(
         id="E-CHG-07",
         kind=Kind.TIMING,
-        domain="DC",
+        domain=DC.name,
         requirement=("V2G20-436",),
         purpose="A car does not wait for ever for the isolation test",
         stimulus="CableCheckRes Ongoing for ever",
@@ -317,7 +318,7 @@ CASES = (
     car(
         id="E-CHG-08",
         kind=Kind.TIMING,
-        domain="DC",
+        domain=DC.name,
         requirement=("V2G20-436",),
         purpose="A car does not close its contactor without isolation and voltage",
         stimulus="CableCheckRes FAILED; PreCharge whose voltage never comes",

@@ -10,6 +10,7 @@ from pki import signature as xmldsig
 from pki.certificate import facts, read
 from pki.errors import SignatureError
 from v2g.iso20.rational import number, rational
+from v2g.iso20.services import AC_BPT, DC
 from v2g.iso20.timing import EVCC_SEQUENCE_PERFORMANCE_LOOP, SECC_SEQUENCE_TIMEOUT_LOOP
 from v2g.messages import ac, schema_set
 from v2g.messages import common_messages as cm
@@ -206,7 +207,7 @@ def confirmed(heard: Heard, data: cm.SignedMeteringDataType, sent: list[MeterInf
 async def beyond_its_limits(bench: CarBench) -> Outcome:
     """A target far beyond what the car said it can do."""
     target = 1e6 if bench.part == "charging" else -1e6
-    seen = await bench.visit(Play(services=("AC_BPT",), controls=(2,), setpoint=target), trigger="bpt", reach=30.0)
+    seen = await bench.visit(Play(services=(AC_BPT.name,), controls=(2,), setpoint=target), trigger="bpt", reach=30.0)
     said, loops = seen.of(ac.AC_ChargeParameterDiscoveryReq), seen.of(ac.AC_ChargeLoopReq)
     if not said or not loops:
         raise Unreached(f"the car did not come to the charge loop: {seen.story}")
@@ -259,7 +260,7 @@ CASES = (
     car(
         id="E-LOP-04",
         kind=Kind.POSITIVE,
-        domain="DC",
+        domain=DC.name,
         requirement=("V2G20-2272",),
         purpose="A car follows limits that fall",
         stimulus="limits in the loop, lower by four fifths",

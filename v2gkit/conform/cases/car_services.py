@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from v2g.iso20.services import BY_ID, SERVICES
+from v2g.iso20.services import AC, BY_ID, DC, DC_BPT, MCS, SERVICES
 from v2g.messages import common_messages as cm
 from v2g.messages.common_types import responseCodeType
 from v2gkit.conform.case import Case, Kind
@@ -35,7 +35,7 @@ def selected(seen: Encounter) -> cm.SelectedServiceType:
 
 async def selects_what_is_offered(bench: CarBench) -> Outcome:
     """Several services, each with several sets."""
-    seen = await bench.visit(Play(services=("DC", "DC_BPT", "MCS"), controls=(1, 2)))
+    seen = await bench.visit(Play(services=(DC.name, DC_BPT.name, MCS.name), controls=(1, 2)))
     chosen = selected(seen)
     sets = {
         (each.ServiceID, one.ParameterSetID)
@@ -49,14 +49,14 @@ async def selects_what_is_offered(bench: CarBench) -> Outcome:
 
 def other_energy(request: Any, desk: Desk) -> Any:
     """Services of the other kind of current alone, than the negotiated protocol carries."""
-    other = "AC" if SERVICES[desk.play.services[0]].dc else "DC"
-    listed = (cm.ServiceType(ServiceID=SERVICES[other].id, FreeService=True),)
+    other = AC if SERVICES[desk.play.services[0]].dc else DC
+    listed = (cm.ServiceType(ServiceID=other.id, FreeService=True),)
     return msgspec.structs.replace(good(request, desk), EnergyTransferServiceList=cm.ServiceListType(Service=listed))
 
 
 async def other_energy_only(bench: CarBench) -> Outcome:
     """Nothing that the negotiated protocol can carry."""
-    seen = await bench.visit(Play(services=("DC",), fault=Fault("ServiceDiscoveryReq", other_energy)))
+    seen = await bench.visit(Play(fault=Fault("ServiceDiscoveryReq", other_energy)))
     reached(seen)
     mismatched = [each.name for each in seen.after if each.name.startswith(("AC_", "DC_"))]
     if mismatched and mismatched != ["DC_WeldingDetection"]:

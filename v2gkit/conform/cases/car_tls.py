@@ -125,7 +125,7 @@ async def chain_refused(bench: CarBench) -> Outcome:
     """A station's chain that is wrong in one point."""
     held = bench.certificates
     if bench.part == "revoked":
-        return refused_tls(await shown(bench, stapled(held, "revoked")))
+        return judged_staple(await shown(bench, stapled(held, "revoked")))
     if bench.part == "an authority of providers":
         return refused_tls(await shown(bench, held.under(Role.CONTRACT)))
     outcome = refused_tls(await shown(bench, held.broken(CHAINS[bench.part])))
@@ -143,10 +143,16 @@ def stapled(held: Certificates, variant: str) -> Credential:
 async def staple_refused(bench: CarBench) -> Outcome:
     """A staple that does not prove the certificate good; none at all is the car's policy."""
     seen = await shown(bench, stapled(bench.certificates, STAPLES[bench.part]))
-    if bench.part != "none" and seen.facts is not None and not any(seen.facts.staples):
+    if bench.part == "none":
+        return passed(f"recorded: {refused_tls(seen).seen}")
+    return judged_staple(seen)
+
+
+def judged_staple(seen: Encounter) -> Outcome:
+    """A pass where the car refused the staple. Raises Blocked where it was not sent."""
+    if seen.facts is not None and not any(seen.facts.staples):
         raise Blocked("the TLS library of this station did not send the staple, or the car asked for none")
-    outcome = refused_tls(seen)
-    return passed(f"recorded: {outcome.seen}") if bench.part == "none" else outcome
+    return refused_tls(seen)
 
 
 async def weak_key(bench: CarBench) -> Outcome:

@@ -202,7 +202,7 @@ def _loop_dc(request: Any, desk: Desk) -> Any:
         desk.current = power / desk.voltage if desk.voltage else 0.0
         limits = {name: DC_LIMITS[name] for name in ("EVSEMaximumChargePower", "EVSEMaximumChargeCurrent", "EVSEMaximumVoltage")}
         limits |= {"EVSEMinimumChargePower": rational(0)}
-        if "BPT" in kind.__name__:
+        if "EVSEMaximumDischargePower" in kind.__struct_fields__:
             limits |= DC_BACK
     return ok(
         request,

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from v2g.iso20.services import DC
+
 ANY = "*"
 Answers = Callable[[Any, Any], Any]
 """An answer to a request at a desk: a message, octets as they stand, an act of `acts`, or None for silence."""
@@ -28,7 +30,7 @@ class Play:
     CertificateInstallationReq. `setpoint` is the Dynamic target in W.
     """
 
-    services: tuple[str, ...] = ("DC",)
+    services: tuple[str, ...] = (DC.name,)
     ways: tuple[str, ...] = ("EIM",)
     controls: tuple[int, ...] = (1,)
     fault: Fault | None = None

@@ -1,0 +1,72 @@
+"""Each case that judges a car against our car with its fault, as a table: `python -m tests.v2gkit.conform.car_mutants [ID]...`
+
+A mutant must fail its own case; the neighbours, a case of each other family, must not fail.
+"""
+
+import sys
+import tempfile
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pki.issue import build
+from pki.plan import Plan
+from pki.store import create
+from tests.v2gkit.conform.cars import Own
+from tests.v2gkit.conform.faulty_car import FAULTS
+from v2gkit.conform.case import Case
+from v2gkit.conform.catalogue import catalogue
+from v2gkit.conform.verdict import Verdict
+
+NEIGHBOURS = ("E-SAP-02", "E-SES-01", "E-TLS-06", "E-AUT-02", "E-SVC-01", "E-CHG-06", "E-LOP-03", "E-END-01", "E-EXI-02")
+NARROW = {  # case -> a part that its fault fails, where there are many
+    "E-SES-04": ("Authorization",),
+    "E-END-03": ("Authorization",),
+    "E-END-04": ("late ServiceDiscovery",),
+    "E-END-05": ("ServiceDiscovery",),
+    "E-AUT-08": ("in order", "no signature"),
+    "E-AUT-09": ("an encrypted key of zeros",),
+    "E-EXI-01": ("AuthorizationSetup",),
+    "E-EXI-02": ("wrong version",),
+    "E-EXI-03": ("turned 1", "turned 2", "turned 3"),
+    "E-EXI-04": ("ANSI sequences",),
+}
+
+
+def narrowed(case: Case) -> Case:
+    """The case with the part that its fault fails."""
+    return replace(case, parts=NARROW.get(case.id, case.parts))
+
+
+def first_part(case: Case) -> Case:
+    """The case with its first part alone."""
+    return replace(case, parts=case.parts[:1])
+
+
+def judged(certs: Path, scratch: Path, fault: str, neighbours: bool = True) -> dict[str, Verdict]:
+    """The verdicts on our car with a fault: of its own case, and of the neighbours."""
+    known = catalogue()
+    others = [first_part(known[each]) for each in NEIGHBOURS if each != fault] if neighbours else []
+    results = Own(certs, scratch, fault, "lo").judged([narrowed(known[fault]), *others])
+    return {id_: each.verdict for id_, each in results.items()}
+
+
+def main(wanted: list[str]) -> int:
+    """Print a row for each mutant; 1 where one does not fail its case, or fails another."""
+    bad = 0
+    with tempfile.TemporaryDirectory() as folder:
+        certs = Path(folder) / "certs"
+        create(certs, [build(Plan(), "secp521r1", datetime.now(UTC))])
+        for fault in FAULTS:
+            if wanted and not any(fault.startswith(each) for each in wanted):
+                continue
+            found = judged(certs, Path(folder), fault)
+            own, others = found.pop(fault), [id_ for id_, verdict in found.items() if verdict is Verdict.FAIL]
+            unclear = [f"{id_} {verdict.value}" for id_, verdict in found.items() if verdict not in (Verdict.FAIL, Verdict.PASS)]
+            bad += own is not Verdict.FAIL or bool(others)
+            print(f"| {fault} | {own.value} | {', '.join(others) or 'none'} | {', '.join(unclear)} |", flush=True)
+    return int(bad > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
