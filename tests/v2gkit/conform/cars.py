@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pki.store import Store
+from tests.starved import heed
 from v2gkit.conform.case import Case
 from v2gkit.conform.pics import Pics, read
 from v2gkit.conform.running import run
 from v2gkit.conform.scripted.bench import Site
 from v2gkit.conform.scripted.trust import Certificates
-from v2gkit.conform.verdict import Result
+from v2gkit.conform.verdict import Result, Verdict
 
 ROOT = Path(__file__).parents[3]
 PICS = Path(__file__).parent / "ev.toml"
@@ -46,3 +47,11 @@ class Own:
         site = Site("::1", 0, Certificates(Store(self.certs)), claimed, self.interface, self.scratch)
         results = asyncio.run(run(cases, claimed, site.bench, lambda *_: None, outlets=claimed.test.cars))
         return {each.id: each for each in results}
+
+
+def bad(results: Mapping[str, Result]) -> dict[str, str]:
+    """What is neither pass nor not applicable, by the ids; a timer that was missed is told as such."""
+    fine = (Verdict.PASS, Verdict.NOT_APPLICABLE)
+    found = {each.id: f"{each.verdict}: {each.seen}" for each in results.values() if each.verdict not in fine}
+    heed(*found.values())
+    return found

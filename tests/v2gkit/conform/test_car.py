@@ -14,8 +14,9 @@ from pki.plan import Plan
 from pki.store import create
 from tests.conformance.harness import NOW
 from tests.starved import again
-from tests.v2gkit.conform.cars import Own, pics
-from tests.v2gkit.conform.stations import bad
+from tests.v2gkit.conform.car_mutants import judged
+from tests.v2gkit.conform.cars import Own, bad, pics
+from tests.v2gkit.conform.faulty_car import FAULTS
 from v2gkit.cli.main import main
 from v2gkit.conform.case import Case
 from v2gkit.conform.catalogue import catalogue
@@ -37,6 +38,14 @@ CHOSEN = {  # case -> the parts that are played here; empty: all of them
     "E-END-01": (),
     "E-END-04": ("early ServiceDiscovery",),
     "E-EXI-02": ("length 0xFFFFFFFF",),
+}
+
+
+UNFAILED = {  # cases that no fault of a test double fails, and why
+    "E-SAP-05": "our car offers no older generation over TLS 1.3",
+    "E-TLS-10": "the car's TLS library has no TLS 1.2 beside -20",
+    "E-TLS-11": "what a car does there is recorded, not judged",
+    "E-LOP-08": "nothing drives a control pilot here",
 }
 
 
@@ -67,6 +76,17 @@ def test_each_family_of_the_list_has_its_cases() -> None:
         assert case.purpose, case.id
         assert case.expected, case.id
         assert case.requirement, case.id
+
+
+@pytest.mark.parametrize("fault", ["E-SES-01", "E-AUT-07", "E-LOP-03"])
+def test_a_fault_fails_its_case(certs: Path, tmp_path: Path, fault: str) -> None:
+    """A few of them; `python -m tests.v2gkit.conform.car_mutants` plays them all, and their neighbours."""
+    assert judged(certs, tmp_path, fault, neighbours=False) == {fault: Verdict.FAIL}
+
+
+def test_each_case_has_a_fault_or_a_reason() -> None:
+    assert set(FAULTS) | set(UNFAILED) == {case.id for case in CARS}
+    assert not set(FAULTS) & set(UNFAILED)
 
 
 def test_a_car_that_does_not_come_is_no_pass(certs: Path, tmp_path: Path) -> None:
