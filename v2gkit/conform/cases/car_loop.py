@@ -298,7 +298,7 @@ CASES = (
         requirement=("V2G20-1083",),
         purpose="A car confirms the reading that it was shown",
         stimulus="EVSENotification MeteringConfirmation",
-        expected=("MeteringConfirmationReq on payload type 0x8102, signed by the contract, with the MeterInfo that was sent",),
+        expected=("MeteringConfirmationReq on its own stream, signed by the contract, with the MeterInfo that was sent",),
         script=confirms,
         condition=("dc", "metering_confirmation", "pnc", "tls"),
     ),

@@ -15,6 +15,7 @@ from pki.provisioning import ProvisioningService
 from pki.signature import sign
 from v2g.messages import common_messages as cm
 from v2g.messages import schema_set
+from v2g.session.v2gtp import PayloadType
 from v2gkit.authorities.broken import VARIANTS
 from v2gkit.conform.running import Blocked
 from v2gkit.conform.scripted.desk import Desk, framed
@@ -157,6 +158,6 @@ def delivered(part: str, held: Certificates) -> Answers:
 def _of_length(length: int, held: Certificates) -> Answers:
     def answer(request: Any, desk: Desk) -> bytes:
         made = _data({KEY: lambda value: MARKED})(good(request, desk), held)
-        return stretched(framed(made, 0x8002), MARKED, bytes(octet % 255 for octet in range(length)))
+        return stretched(framed(made, PayloadType.COMMON), MARKED, bytes(octet % 255 for octet in range(length)))
 
     return answer
