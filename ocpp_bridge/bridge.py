@@ -163,7 +163,6 @@ class Bridge(Neighbourhood):
 
     def alarm(self, kind: str, text: str, now: float) -> None:
         """Report a critical security event: it is kept until the CSMS has it, and not queued twice; the security log has it in any case."""
-        diagnostics.remember(self.charger, kind, text, now)
         security.alarm(self.charger, kind, text, now)
 
     def go_offline(self, now: float) -> None:

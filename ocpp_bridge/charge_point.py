@@ -22,6 +22,7 @@ from ocpp_bridge.bridge import SUPPORTED, Bridge
 from ocpp_bridge.charger import PlanWanted
 from ocpp_bridge.dialing import Dialing
 from ocpp_bridge.errands import run
+from ocpp_bridge.installing import Installing
 from ocpp_bridge.keeping import Keeping
 from ocpp_bridge.model.device_model import DeviceModel, refused
 from ocpp_bridge.neighbourhood import Teller
@@ -75,11 +76,12 @@ class ChargePoint(Teller):
         self._changed = asyncio.Event()
         self._keeping = Keeping(bridge, store, endpoint.station_id, self.now, self.wake)
         self.tasks = Tasks("v2g.ocpp", say)
-        self._uploads = Uploads(urlsplit(endpoint.url).hostname or "", endpoint.tls, bridge, self.tasks, self.now)
         self._failures, self._failure = 0, ""  # attempts since the last connection, and why the last of them failed or that ended
         self._passwords = Passwords(endpoint.station_id, endpoint.password, passwords, by_certificate=endpoint.profile == 3)
         self._renewing = False  # the station leaves the CSMS to come back with another password
         self.dialing = Dialing(endpoint, bridge.charger, self._passwords)
+        files = urlsplit(endpoint.url).hostname or "", lambda: self.dialing.for_files().context(), bridge, self.tasks, self.now
+        self._uploads, self._installing = Uploads(*files), Installing(*files, self._keeping.landed)
         bridge.charger.variables.guards[PASSWORD] = self._passwords.objection
         self._outlets = {evse: OutletBackend(evse, bridge, self.now, self.wake) for evse in bridge.charger.evses}
         self._tell_profile()
@@ -278,6 +280,7 @@ class ChargePoint(Teller):
             self.tasks.start("errand", run(errand, self.now, self.wake))
         self._connect_anew()
         self._uploads.carry(self.wake)
+        self._installing.carry(self.wake)
         for wanted in self.bridge.plans():
             self.tasks.start(f"schedule of EVSE {wanted.evse}", self._plan(wanted))
         for evse, fact in self.bridge.facts():

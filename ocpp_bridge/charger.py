@@ -16,6 +16,7 @@ from ocpp_bridge.model.der import CarInverter, Controls
 from ocpp_bridge.model.device_model import DeviceModel
 from ocpp_bridge.model.display import Messages
 from ocpp_bridge.model.errand import Errand
+from ocpp_bridge.model.firmware import Firmware
 from ocpp_bridge.model.known_tokens import AuthorizationCache, LocalList
 from ocpp_bridge.model.log_upload import Logs
 from ocpp_bridge.model.mapping import transfers
@@ -171,6 +172,7 @@ class Evse:
     profiles_applied: float = -math.inf  # monotonic s, when they last did
     operative: bool = True  # whether the CSMS lets it serve cars
     retiring: bool = False  # it is to serve none once its transaction is over
+    closed: str = ""  # why no new car is served although the CSMS lets it, such as an installation; empty: they are
     unwelcome: bool = False  # a cable was plugged in while nobody was served
     plugged: bool = False  # a cable is in, as the hardware tells
     reset: str = ""  # type of the Reset of this EVSE that waits for the end of its transaction
@@ -188,7 +190,7 @@ class Evse:
     def resting(self) -> str:
         """The connectorStatus of the EVSE while no car is there."""
         free = "Reserved" if self.reserved else "Available"
-        return "Faulted" if self.faulted else free if self.operative else "Unavailable"
+        return "Faulted" if self.faulted else free if self.operative and not self.closed else "Unavailable"
 
     @property
     def gives_back(self) -> bool:
@@ -273,6 +275,7 @@ class Charger:
     local_list: LocalList = field(default_factory=LocalList)
     messages: Messages = field(default_factory=Messages)
     logs: Logs = field(default_factory=Logs)
+    firmware: Firmware = field(default_factory=Firmware)
     tariffs: dict[int, list[Payload]] = field(default_factory=dict)  # TariffType by EVSE
     reservations: Reservations = field(default_factory=Reservations)
     facts: list[tuple[int, Fact]] = field(default_factory=list)

@@ -43,6 +43,11 @@ class Dialing:
         self._known = known, roots
         return self._choose()
 
+    def for_files(self) -> Endpoint:
+        """The endpoint by whose roots and certificate other servers of the CSMS are known, for files. Blocks, as `choose` does."""
+        cabinet = self._charger.safe.cabinet
+        return replace(self.endpoint, roots=cabinet.roots() if cabinet is not None else ())
+
     @property
     def _wants_tls(self) -> bool:
         return str(self._charger.safe.networks.data.get("ocppCsmsUrl", self.given.url)).startswith("wss://")

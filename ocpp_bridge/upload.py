@@ -1,24 +1,19 @@
-"""The shell that sends logs: what the station logs is remembered, and put where the CSMS wants it (HTTP PUT), beside everything else.
-
-The server there is a stranger: it is given a limited time, nothing but its status is read, and it leads nowhere else.
-"""
+"""The shell that sends logs: what the station logs is remembered, and put where the CSMS wants it (HTTP PUT), beside everything else."""
 
 import asyncio
 import logging
-import ssl
 from collections import deque
 from collections.abc import Callable
 from typing import Final
-from urllib.parse import urlsplit
 
 from ocpp_bridge.blocks.diagnostics import due_now, take_status
 from ocpp_bridge.bridge import Bridge
 from ocpp_bridge.model.log_upload import LINE_MAXIMUM, LINES_MAXIMUM, Line, Upload, archive
+from ocpp_bridge.transfer import FAILURES, Tls, put
 from v2g.legible import logger
 from v2g.tasks import Tasks
 
 TIME: Final = 120.0  # s for one attempt: 1.5 MB at 100 kbit/s
-STATUS_MAXIMUM: Final = 1024  # octets of a status line; a longer one is no answer
 
 
 class Remembered(logging.Handler):
@@ -47,7 +42,7 @@ REMEMBERED: Final = Remembered()
 class Uploads:
     """Sends the logs that a bridge wants sent. `tls` makes the context of a connection to https."""
 
-    def __init__(self, host: str, tls: Callable[[], ssl.SSLContext | None], bridge: Bridge, tasks: Tasks, now: Callable[[], float]) -> None:
+    def __init__(self, host: str, tls: Tls, bridge: Bridge, tasks: Tasks, now: Callable[[], float]) -> None:
         self._tls, self._bridge, self._tasks, self._now = tls, bridge, tasks, now
         bridge.charger.logs.hosts = bridge.charger.logs.hosts or (host,)
         logger("v2g").addHandler(REMEMBERED)  # once, however many there are
@@ -65,27 +60,7 @@ class Uploads:
                 code = await put(upload.url, await asyncio.to_thread(archive, lines, upload), self._tls)
         except TimeoutError:
             reason = f"it took more than {TIME:g} s"
-        except (OSError, EOFError, ValueError, asyncio.LimitOverrunError) as error:
+        except FAILURES as error:
             reason = f"{type(error).__name__}: {error}"
         take_status(self._bridge.charger, upload, code, reason, self._now())
         wake()
-
-
-async def put(url: str, body: bytes, tls: Callable[[], ssl.SSLContext | None]) -> int:
-    """Send a body by HTTP PUT, and return the status. Raises OSError, EOFError or ValueError where none comes."""
-    parts = urlsplit(url)
-    context = (tls() or ssl.create_default_context()) if parts.scheme == "https" else None
-    port = parts.port or (443 if context else 80)
-    reader, writer = await asyncio.open_connection(parts.hostname, port, ssl=context, limit=STATUS_MAXIMUM)
-    try:
-        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        head = f"PUT {path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: application/gzip\r\nContent-Length: {len(body)}\r\n"
-        writer.write(f"{head}Connection: close\r\n\r\n".encode() + body)
-        await writer.drain()
-        status = await reader.readuntil(b"\r\n")
-    finally:
-        writer.transport.abort()
-    version, code, *_ = [*status.decode("latin-1").split(" ", 2), ""]
-    if not version.startswith("HTTP/1.") or len(code) != 3 or not code.isdigit():
-        raise ValueError("what answers there speaks no HTTP")
-    return int(code)

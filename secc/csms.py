@@ -10,6 +10,29 @@ Version = typing.Literal["ocpp2.1", "ocpp2.0.1"]
 
 
 @dataclass(frozen=True, slots=True)
+class Firmware:
+    """How the station takes firmware that its CSMS names: commands of its owner, each a program and its arguments; exit code 0 is well."""
+
+    install: tuple[str, ...] = ()  # installs the file whose path is put behind the arguments
+    verify: tuple[str, ...] = ()  # says before that, of the same path, whether the file is firmware for this station
+    activate: tuple[str, ...] = ()  # restarts the station into what was installed; without it install alone is enough
+    confirm: tuple[str, ...] = ()  # says after a restart, of the same path, whether the station runs what was installed
+    hosts: tuple[str, ...] = ()  # from which files are fetched; none: the host of the CSMS
+    maximum_mb: int = 512  # of a file
+    unsigned: bool = False  # take files that nobody has signed
+
+    def __post_init__(self) -> None:
+        if not self.install:
+            raise ConfigError('install is missing, the command that installs a file; give one such as ["/usr/lib/station/install"]')
+        for name in ("install", "verify", "activate", "confirm"):
+            command = getattr(self, name)
+            if command and not command[0].startswith("/"):
+                raise ConfigError(f"{name} begins with {command[0]!r}; give the whole path of the program, as /usr/lib/station/{name}")
+        if not 1 <= self.maximum_mb <= 65_536:
+            raise ConfigError(f"maximum_mb is {self.maximum_mb}; give 1 to 65536")
+
+
+@dataclass(frozen=True, slots=True)
 class Ocpp:
     """Where the CSMS is, who the station is to it, and how each proves that to the other. Paths are of PEM files."""
 
@@ -24,6 +47,8 @@ class Ocpp:
     fallback: typing.Literal["local", "hold", "zero", "free"] = "local"  # how a car goes on whose charging profile has run out
     allow_downgrade: bool = False  # a CSMS may go back from security profile 3 to 2, never to 1
     additional_root_check: bool = False  # a CSMS root must be signed by the one that it replaces
+
+    firmware: Firmware | None = None  # None: the CSMS installs none
 
     SHORT: typing.ClassVar[str] = "url"
 

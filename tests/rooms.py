@@ -174,6 +174,8 @@ SHELLS = (  # files and folders that may touch clock, network and system
     "evcc/client.py",
     "ocpp_bridge/charge_point.py",
     "ocpp_bridge/upload.py",
+    "ocpp_bridge/transfer.py",
+    "ocpp_bridge/installing.py",
     "ocpp_bridge/errands.py",
     "ocpp_bridge/keeping.py",
     "ocpp_bridge/wire/endpoint.py",

@@ -146,6 +146,7 @@ UNREQUIRED: dict[str, tuple[tuple[str, str], ...]] = {
         ("pki/signature.py", "*"),
     ),
     X509: (
+        ("ocpp_bridge/model/firmware.py", "*"),
         ("ocpp_bridge/model/safe.py", "*"),
         ("pki/certificate.py", "*"),
         ("pki/request.py", "*"),

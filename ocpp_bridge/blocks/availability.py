@@ -34,11 +34,13 @@ def untold(charger: Charger, evse: Evse, call: Call, code: str, now: float) -> N
 
 
 def refusal(charger: Charger, evse: Evse) -> str:
-    """Why an EVSE serves no new car by the will of the CSMS; empty: it serves."""
+    """Why an EVSE serves no new car, by the will of the CSMS or for what the station does for it; empty: it serves."""
     if not evse.operative:
         return WHY
     if evse.transaction is not None:
         return ""  # what has begun is served to its end
+    if evse.closed:
+        return evse.closed
     if charger.boot.status != "Accepted" and not charger.variables.yes("TxCtrlr.TxBeforeAcceptedEnabled"):
         return "the CSMS has not accepted the station yet, and before that there are to be no transactions (TxBeforeAcceptedEnabled)"
     waits = evse.reset or (charger.reset if charger.reset != "ImmediateAndResume" else "")

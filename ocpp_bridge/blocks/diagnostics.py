@@ -1,15 +1,16 @@
 """Logs for the CSMS (N01, A04): the station's own log and its security events, sent where the CSMS says, if that is a place for them.
 
-A CSMS that could send a log anywhere could make the station knock at any door of its network: only the hosts of `Charger.logs` are
-gone to, which is the CSMS's own where nobody says otherwise.
+Logs go to the hosts of `Charger.logs` alone, which is the CSMS's own where nobody says otherwise.
 """
 
 from collections.abc import Mapping
 from typing import Any, Final
 
 from ocpp_bridge.block import Block, no
+from ocpp_bridge.blocks.security import remember
 from ocpp_bridge.charger import Charger
-from ocpp_bridge.model.log_upload import EVENTS_MAXIMUM, KINDS, Upload, objection, status_of
+from ocpp_bridge.model.log_upload import KINDS, Upload, status_of
+from ocpp_bridge.model.transfer import objection
 from ocpp_bridge.wire.schemas import Payload
 from v2g.address import public_url
 
@@ -18,7 +19,7 @@ def get_log(charger: Charger, payload: Payload, now: float) -> Payload:
     """GetLog: send a log. One that is being sent is given up for it."""
     if payload["logType"] not in KINDS:
         return no("UnsupportedParam", f"there is no {payload['logType']} here")
-    if why := objection(payload["log"]["remoteLocation"], charger.logs.hosts):
+    if why := objection(payload["log"]["remoteLocation"], charger.logs.hosts, "logs are sent to"):
         return no("InvalidURL", why)
     upload, before = Upload.of(payload, now, charger.skew), charger.logs.wanted
     if before is not None:
@@ -57,12 +58,6 @@ def note_start(charger: Charger, now: float) -> None:
     """Note in the security log that the station has started, where it has and is accepted by its CSMS."""
     if charger.boot.reason == "PowerUp":
         remember(charger, "StartupOfTheDevice", "", now)
-
-
-def remember(charger: Charger, kind: str, text: str, now: float) -> None:
-    """Note a security event in the security log."""
-    charger.logs.security = [*charger.logs.security, (charger.clock.wall(now), f"{kind} {text}".rstrip())][-EVENTS_MAXIMUM:]
-    charger.keep("security/log", [list(event) for event in charger.logs.security])
 
 
 def _tell(charger: Charger, upload: Upload, status: str, reason: str = "") -> None:

@@ -59,7 +59,7 @@ def clear_message(charger: Charger, payload: Payload, now: float) -> Payload:
 def state_of(evse: Evse) -> str:
     """The state of an EVSE in the words of a message."""
     tx = evse.transaction
-    if evse.faulted or not evse.operative:
+    if evse.faulted or evse.closed or not evse.operative:
         return "Faulted" if evse.faulted else "Unavailable"
     if tx is None or tx.state in ("Idle", "EVConnected"):
         return "Idle"

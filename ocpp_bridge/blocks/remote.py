@@ -50,7 +50,7 @@ def _not_now(charger: Charger) -> Payload | None:
 
 def _takes(evse: Evse) -> bool:
     """Whether an EVSE is free for the car of a RequestStartTransaction, which may stand there already."""
-    serves = evse.operative and not (evse.retiring or evse.reset or evse.faulted)
+    serves = evse.operative and not (evse.retiring or evse.reset or evse.faulted or evse.closed)
     return serves and evse.remote is None and not (evse.session and evse.session.token) and "Authorized" not in evse.conditions
 
 
@@ -59,8 +59,8 @@ def _taken(charger: Charger, id_: int | None) -> Payload:
     if id_ is not None and id_ not in charger.evses:
         return no("InvalidValue", f"there is no EVSE {id_} here")
     places = [charger.evses[id_]] if id_ is not None else list(charger.evses.values())
-    if all(not evse.operative or evse.retiring or evse.reset or evse.faulted for evse in places):
-        return no("NotEnabled", "out of service: " + "; ".join(evse.faulted or "by the CSMS" for evse in places))
+    if all(not evse.operative or evse.retiring or evse.reset or evse.faulted or evse.closed for evse in places):
+        return no("NotEnabled", "out of service: " + "; ".join(evse.faulted or evse.closed or "by the CSMS" for evse in places))
     return no("TxInProgress", "a transaction is authorized there, or a RequestStartTransaction waits for its car")
 
 

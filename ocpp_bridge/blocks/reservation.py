@@ -83,7 +83,7 @@ def _why_full(charger: Charger, wanted: Reservation) -> str:
 
 
 def _obstacle(evse: Evse) -> str:
-    return "Faulted" if evse.faulted else "Occupied" if evse.operative else "Unavailable"
+    return "Faulted" if evse.faulted else "Occupied" if evse.operative and not evse.closed else "Unavailable"
 
 
 def _usable(evse: Evse) -> bool:
@@ -91,7 +91,7 @@ def _usable(evse: Evse) -> bool:
 
 
 def _free(evse: Evse) -> bool:
-    return _usable(evse) and evse.session is None and evse.transaction is None and evse.remote is None
+    return _usable(evse) and not evse.closed and evse.session is None and evse.transaction is None and evse.remote is None
 
 
 def _serving(charger: Charger) -> dict[int, str]:

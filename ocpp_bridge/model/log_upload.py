@@ -1,19 +1,16 @@
-"""Logs that the CSMS wants (pure): where they may be sent, when it is tried again, and what is in them."""
+"""Logs that the CSMS wants (pure): when it is tried again, and what is in them."""
 
 import gzip
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, Literal
-from urllib.parse import urlsplit
 
+from ocpp_bridge.model.transfer import ATTEMPTS_MAXIMUM, pause
 from ocpp_bridge.wire.schemas import Payload
 from ocpp_bridge.wire.times import epoch, timestamp
-from v2g.address import demand_address
 
 Line = tuple[float, str]  # epoch s by the station's clock, text
 
-ATTEMPTS_MAXIMUM: Final = 10  # however many the CSMS wants: what ten attempts could not send is not sent by more
-WAIT: Final = (10.0, 3600.0)  # s between two attempts, the least and the most
 LINES_MAXIMUM: Final = 5000  # of the log that are remembered, 1.5 MB: some days of a station
 LINE_MAXIMUM: Final = 300  # characters of each
 EVENTS_MAXIMUM: Final = 200  # security events that are remembered, also over a restart: 80 kB
@@ -48,7 +45,7 @@ class Upload:
         oldest = epoch(log["oldestTimestamp"]) - skew if "oldestTimestamp" in log else float("-inf")
         latest = epoch(log["latestTimestamp"]) - skew if "latestTimestamp" in log else float("inf")
         left = min(1 + payload.get("retries", 0), ATTEMPTS_MAXIMUM)
-        wait = min(max(float(payload.get("retryInterval", 0)), WAIT[0]), WAIT[1])
+        wait = pause(payload.get("retryInterval", 0))
         return cls(payload["requestId"], log["remoteLocation"], payload["logType"], oldest, latest, left, wait, now)
 
 
@@ -60,18 +57,6 @@ class Logs:
     security: list[Line] = field(default_factory=list)  # security events
     wanted: Upload | None = None
     due: list[Upload] = field(default_factory=list)  # to be tried now
-
-
-def objection(url: str, hosts: Sequence[str]) -> str:
-    """Why a log is not sent to a URL, in words; empty: it may be."""
-    try:
-        demand_address(url, "https", "http")
-    except ValueError as error:
-        return str(error)
-    if not url.isascii() or not url.isprintable() or " " in url:
-        return "the address has characters that no URL has"
-    host = urlsplit(url).hostname or ""
-    return "" if host in hosts else f"logs are sent to {', '.join(hosts) or 'nobody'} alone, not to {host[:80]}"
 
 
 def status_of(code: int) -> str:

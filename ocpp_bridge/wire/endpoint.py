@@ -66,12 +66,14 @@ class Endpoint:
         return {"Authorization": "Basic " + base64.b64encode(f"{self.station_id}:{self.password}".encode()).decode()}
 
     def tls(self) -> ssl.SSLContext | None:
-        """A fresh context for TLS 1.2 or 1.3 that verifies the CSMS and its host name; None for ws://. Files are read anew each time.
+        """A fresh context for TLS to the CSMS (`context`); None for ws://."""
+        return self.context() if self.secure else None
+
+    def context(self) -> ssl.SSLContext:
+        """A fresh context for TLS 1.2 or 1.3 that verifies a server of the CSMS and its host name. Files are read anew each time.
 
         Raises OSError for a file that cannot be read or used.
         """
-        if not self.secure:
-            return None
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # the default one would log its secrets wherever SSLKEYLOGFILE points
         if self.trust is None:
             context.load_default_certs()

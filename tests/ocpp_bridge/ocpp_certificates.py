@@ -126,10 +126,10 @@ class Ca:
         more += [x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(one)) for one in names])] if names else []
         return pem(self._build(asked.subject, asked.public_key(), days, self, *more))
 
-    def issue(self, name: str, **how) -> tuple[Path, Path]:
-        """A certificate with a key of its own, as two files."""
+    def issue(self, name: str, made=None, **how) -> tuple[Path, Path]:
+        """A certificate with a key of its own (`made`, or a new one), as two files."""
         chain, key = (self.folder / f"{name}.{end}" for end in ("pem", "key"))
-        made = ec.generate_private_key(ec.SECP256R1())
+        made = made or ec.generate_private_key(ec.SECP256R1())
         key.write_bytes(made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         csr = x509.CertificateSigningRequestBuilder().subject_name(_name(name)).sign(made, hashes.SHA256())
         chain.write_text(self.sign(csr.public_bytes(Encoding.PEM).decode(), **how))

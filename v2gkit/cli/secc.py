@@ -173,10 +173,12 @@ def configured(options: argparse.Namespace) -> Config:
 def _demand_files(config: Config, text: str, file: Path | None) -> None:
     """Raise ConfigError, with file and line, for a file of [ocpp] that cannot be used."""
     from v2gkit.station.csms import endpoint_of  # it wants a library that not everybody has
+    from v2gkit.station.updating import firmware_of
 
     assert config.ocpp is not None
     try:
         endpoint_of(config.ocpp, config.outlets()[0].evse_id)
+        firmware_of(config.ocpp.firmware, Path(config.state) if config.state else None)
     except ConfigError as error:
         line = line_of(text, error.place) if file is not None and len(error.place) > 1 else None
         raise ConfigError(f"{file}:{line}: {error}" if line else str(error), error.place) from None

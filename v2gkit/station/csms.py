@@ -26,6 +26,7 @@ from v2g.settings.strict import ConfigError
 from v2g.tasks import Account, Fallen, Tasks
 from v2gkit.private import password
 from v2gkit.station.staples import kept_by_csms
+from v2gkit.station.updating import firmware_of
 from v2gkit.wall import wall_of
 
 Frames = Callable[[Mapping[int, str]], Callable[[str, str], None]]
@@ -62,6 +63,7 @@ async def csms_backends(
     charger = Charger(clock, secrets.token_bytes, evses, site=site, roots=roots, owner=owner, fallback=config.ocpp.fallback, unlock=unlock)
     pki, state = (Path(each) if each else None for each in (config.pki, config.state))
     charger.safe.cabinet = FileCabinet(pki, state, endpoint.trust, tls=True)
+    charger.firmware = firmware_of(config.ocpp.firmware, state)
     charger.safe.networks.downgrade = config.ocpp.allow_downgrade
     charger.der.codes = config.der or charger.der.codes
     if clock.scale != 1:
