@@ -3,17 +3,21 @@
 import asyncio
 import gzip
 import logging
+import ssl
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 import pytest
 
 from ocpp_bridge import upload as uploads
 from ocpp_bridge.blocks.diagnostics import due_now, take_status
+from ocpp_bridge.cabinet import FileCabinet
 from ocpp_bridge.model.log_upload import EVENTS_MAXIMUM, Upload, archive
 from ocpp_bridge.model.transfer import ATTEMPTS_MAXIMUM, objection
 from ocpp_bridge.transfer import put
 from ocpp_bridge.upload import REMEMBERED
 from ocpp_bridge.wire.times import timestamp
+from tests.ocpp_bridge.ocpp_certificates import Ca
 from tests.ocpp_bridge.ocpp_stand import WALL, stand
 from tests.ocpp_bridge.test_bridge import Played
 from tests.ocpp_bridge.test_local_authorization import reborn
@@ -143,7 +147,7 @@ def test_security_events_are_remembered_over_a_kill_and_are_bounded():
 
 
 @asynccontextmanager
-async def server(answer: bytes | None):
+async def server(answer: bytes | None, tls: ssl.SSLContext | None = None):
     """A server that answers every request like this (None: never), and keeps what it was sent."""
     heard: list[bytes] = []
 
@@ -156,9 +160,9 @@ async def server(answer: bytes | None):
             await writer.drain()
             writer.close()
 
-    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+    listening = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
     try:
-        yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}", heard
+        yield f"http{'s' if tls else ''}://127.0.0.1:{listening.sockets[0].getsockname()[1]}", heard
     finally:
         listening.close()
 
@@ -201,6 +205,35 @@ def test_the_log_of_a_station_arrives_and_a_silent_server_costs_nothing(monkeypa
     head, _, body = heard[0].partition(b"\r\n\r\n")
     assert head.startswith(b"PUT /here HTTP/1.1\r\nHost: 127.0.0.1:")
     assert "WARNING v2g.ocpp: a line of this very run" in gzip.decompress(body).decode()
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_log_over_https_goes_to_a_server_that_the_csms_roots_know_and_to_no_other(tmp_path, known):
+    """The CSMS installs the root of its server of files, beside what the station trusts; a stranger's server hears nothing of the log."""
+    ca = Ca(tmp_path / "ca", at=datetime.now(UTC))
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(*ca.issue("files", purpose="SERVER_AUTH", names=("127.0.0.1",)))
+
+    async def played():
+        async with server(b"HTTP/1.1 201 Created\r\n\r\n", tls) as (url, heard), stand(Csms(), store=tmp_path / "ocpp.sqlite") as s:
+            s.point.bridge.charger.safe.cabinet = FileCabinet(None, tmp_path / "state")
+            await s.until(lambda: s.frames.calls("StatusNotification"))
+            root = {"certificateType": "CSMSRootCertificate", "certificate": ca.pem}
+            if known:
+                assert (await s.csms.call("CS-1", "InstallCertificate", root))["status"] == "Accepted"
+            asked = {"log": {"remoteLocation": f"{url}/here"}, "logType": "SecurityLog", "requestId": 1}
+            assert (await s.csms.call("CS-1", "GetLog", asked))["status"] == "Accepted"
+            await s.until(lambda: len(s.frames.calls("LogStatusNotification")) == 2)
+            return s.frames.calls("LogStatusNotification")[-1], heard
+
+    told, heard = asyncio.run(played())
+    if known:
+        assert told["status"] == "Uploaded"
+        assert "StartupOfTheDevice" in gzip.decompress(heard[0].partition(b"\r\n\r\n")[2]).decode()
+    else:
+        assert told["status"] == "UploadFailure"
+        assert "CERTIFICATE_VERIFY_FAILED" in told["statusInfo"]["additionalInfo"]
+        assert not heard
 
 
 def test_the_log_is_remembered_once_however_many_stations_there_are(capsys):
