@@ -130,7 +130,7 @@ class Bridge(Neighbourhood):
         """Take a token ({"idToken", "type"}) that someone showed at an EVSE."""
         place = self._evse(evse)
         if not authorization.stop_by(self.charger, place, token, now):
-            place.presented = token
+            place.presented, place.presented_due = token, now + self.charger.variables.number("TxCtrlr.EVConnectionTimeOut")
             authorization.proceed(self.charger, place, now)
 
     def take_plan(self, wanted: PlanWanted, offer: Offer, plan: Plan | None, now: float) -> None:
@@ -200,6 +200,7 @@ class Bridge(Neighbourhood):
             session = evse.session
             moments += [session.patience, session.steer_due, session.held[0] if session.held else None] if session else []
             moments += [transactions.sample_moment(charger, evse), evse.remote_due if evse.remote else None, evse.profiles_due]
+            moments += [evse.presented_due] if evse.presented is not None else []
         moments += [block.due(charger) for block in table.BLOCKS]
         return min((moment for moment in moments if moment is not None), default=None)
 

@@ -17,6 +17,7 @@ from ocpp_bridge.model.device_model import DeviceModel
 from ocpp_bridge.model.display import Messages
 from ocpp_bridge.model.errand import Errand
 from ocpp_bridge.model.firmware import Firmware
+from ocpp_bridge.model.identity import Identity as Identity
 from ocpp_bridge.model.known_tokens import AuthorizationCache, LocalList
 from ocpp_bridge.model.log_upload import Logs
 from ocpp_bridge.model.mapping import transfers
@@ -54,16 +55,6 @@ from v2g.services import SERVICES
 ChargingState = Literal["EVConnected", "Charging", "SuspendedEV", "SuspendedEVSE", "Idle"]
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """The station's model, vendor, serial number and firmware, for BootNotification."""
-
-    model: str = "v2gkit"
-    vendor: str = "v2gkit"
-    serial: str = ""
-    firmware: str = ""
-
-
 @dataclass(slots=True)
 class Transaction:
     """A transaction at an EVSE. `seq` is the number of its next event."""
@@ -86,6 +77,8 @@ class Transaction:
     evccid: str = ""  # of its car, as far as that has said so
     register: MeterReading | None = None  # the last that was kept before it was cut off
     resumed: bool = False  # it was cut off by the end of the process, and goes on
+    unpaid: float | None = None  # Wh, import register up to which it may charge though its token is not accepted; None: it is
+    spent: bool = False  # it has: no power flows
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +152,7 @@ class Evse:
     conditions: set[str] = field(default_factory=set)  # those of TxStartPoint that hold
     allowed: tuple[Service, ...] | None = None  # what the CSMS lets the car choose, over its pauses; None: it said nothing
     presented: Payload | None = None  # a token that nobody has used yet
+    presented_due: float = 0.0  # monotonic s, until when it may be
     remote: Payload | None = None  # RequestStartTransaction that waits for its car
     remote_due: float = 0.0  # monotonic s, until when
     brought: Payload | None = None  # the profile that came with it, until there is a transaction

@@ -10,8 +10,8 @@ from ocpp_bridge.blocks.local_authorization import known, master, remember, said
 from ocpp_bridge.blocks.reservation import objection as reserved
 from ocpp_bridge.blocks.reservation import redeem
 from ocpp_bridge.charger import Charger, Evse
-from ocpp_bridge.model.contract import proof, token
-from ocpp_bridge.model.known_tokens import group_of, name_of
+from ocpp_bridge.model.contract import proof, rooted, token
+from ocpp_bridge.model.known_tokens import group_of, name_of, of_csms
 from ocpp_bridge.model.mapping import objection, services, verdict
 from ocpp_bridge.model.variables import Key
 from ocpp_bridge.smart import steering
@@ -33,6 +33,11 @@ class Stopping:
 
 
 NOBODY: Payload = {"idToken": "", "type": "NoAuthorization"}
+UNPROVED: Final = (
+    "the contract cannot be proved to the CSMS: its certificates name no responder, or its root is not here, and the chain is too long or "
+    "CentralContractValidationAllowed is false"
+)
+UNROOTED: Final = "the CSMS is not there, and the root of the contract is not here, so nobody can validate it"
 
 
 def authorize(charger: Charger, evse: Evse, want: AuthorizationWanted, now: float) -> None:
@@ -62,7 +67,7 @@ def proceed(charger: Charger, evse: Evse, now: float) -> None:
         evse.session.remote, evse.session.group = asked["remoteStartId"], group_of(asked)
         if evse.transaction is not None:
             evse.transaction.remote_start_id = asked["remoteStartId"]
-        if charger.variables.yes("AuthCtrlr.AuthorizeRemoteStart"):
+        if charger.variables.yes("AuthCtrlr.AuthorizeRemoteStart") and not of_csms(asked["idToken"]):  # [C05.FR.01]
             ask(charger, evse, asked["idToken"], now)
         else:
             grant(charger, evse, asked["idToken"], Authorized(energy_transfer=_leave(charger, evse, {})), now)
@@ -81,7 +86,10 @@ def ask(charger: Charger, evse: Evse, shown: Payload, now: float) -> None:
         return
     if want is not None and contract:
         centrally = charger.variables.yes("ISO15118Ctrlr.CentralContractValidationAllowed")
-        payload |= proof(want.chain, charger.roots, centrally=centrally)
+        payload |= (proved := proof(want.chain, charger.roots, centrally=centrally))
+        if want.chain and not proved and charger.accepted:  # [C07.FR.02] [C07.FR.06]
+            _refuse(charger, evse, UNPROVED)
+            return
     if charger.call("Authorize", payload, evse=evse.id, about=want, urgent=True):
         return
     if evse.session is not None and charger.offline(now) < BRIEFLY and evse.session.held is None:
@@ -91,7 +99,10 @@ def ask(charger: Charger, evse: Evse, shown: Payload, now: float) -> None:
 
 
 def release(charger: Charger, evse: Evse, now: float) -> None:
-    """Go on with a token that waits for the connection: it is back, or will not come back in time."""
+    """Go on with a token that waits for the connection: it is back, or will not come back in time. One that no car came for is over."""
+    if evse.presented is not None and now >= evse.presented_due:  # [C01.FR.26]
+        evse.presented = None
+        charger.note(f"EVSE {evse.id}: no car came for the token that was shown")
     session = evse.session
     if session is not None and session.held is not None and (charger.accepted or now >= session.held[0]):
         shown = session.held[1]
@@ -107,7 +118,7 @@ def take_verdict(charger: Charger, evse: Evse, call: Call, response: Payload, no
     remember(charger, shown, response, now)
     session = evse.session
     if isinstance(call.about, Stopping):
-        _stop_if_allowed(charger, evse, shown, response)
+        _stop_if_allowed(charger, evse, response, now)
     elif session is not None and session.authorization is call.about and call.about is not None:  # not another car by now
         _decide(charger, evse, shown, response, now)
 
@@ -121,6 +132,7 @@ def _decide(charger: Charger, evse: Evse, shown: Payload, response: Payload, now
     fact = verdict(response, contract=about.authorization == "PnC", evse=evse.id)
     if isinstance(fact, Authorized) and master(charger, response):
         why = "a token of the master pass group ends transactions and begins none"
+        end_all(charger, now)
         fact = AuthorizationRefused(Reason.CARD_REFUSED, why)
     if isinstance(fact, Authorized) and (why := reserved(charger, evse, shown, group_of(info))):
         fact = AuthorizationRefused(Reason.CARD_REFUSED, why)
@@ -148,7 +160,7 @@ def stop_by(charger: Charger, evse: Evse, shown: Payload, now: float) -> bool:
     if name_of(shown) == name_of(session.token):
         transactions.stop(charger, evse, "Local", "StopAuthorized", "the token that began the transaction was shown again")
     elif (said := known(charger, shown, now)) is not None and _may_stop(charger, evse, said):
-        _stop_if_allowed(charger, evse, shown, said)
+        _stop_if_allowed(charger, evse, said, now)
     elif not charger.call("Authorize", {"idToken": shown}, evse=evse.id, about=Stopping(evse.transaction.id), urgent=True):
         charger.note(f"EVSE {evse.id}: the CSMS is not there, and the token shown is not known to belong to the one that charges")
     return True
@@ -161,11 +173,18 @@ def _may_stop(charger: Charger, evse: Evse, response: Payload) -> bool:
     return master(charger, response) or (evse.session is not None and bool(group) and group == evse.session.group)
 
 
-def _stop_if_allowed(charger: Charger, evse: Evse, shown: Payload, response: Payload) -> None:
+def end_all(charger: Charger, now: float) -> None:
+    """End every transaction that a token began: a master pass was shown, and there is nothing here to choose one by [C16.FR.02]."""
+    for evse in charger.evses.values():
+        if evse.transaction is not None and "Authorized" in evse.conditions:
+            transactions.cut(charger, evse, "MasterPass", "StopAuthorized", "a master pass ends the transaction", now)
+
+
+def _stop_if_allowed(charger: Charger, evse: Evse, response: Payload, now: float) -> None:
     if evse.transaction is None or not _may_stop(charger, evse, response):
         charger.note(f"EVSE {evse.id}: the token shown does not belong to the one that charges")
     elif master(charger, response):
-        transactions.stop(charger, evse, "MasterPass", "StopAuthorized", "a master pass ends the transaction")
+        end_all(charger, now)
     else:
         transactions.stop(charger, evse, "Local", "StopAuthorized", "a token of the same group ends the transaction")
 
@@ -247,18 +266,21 @@ def reselect(charger: Charger, evse: Evse) -> None:
 
 
 def _alone(charger: Charger, evse: Evse, shown: Payload, now: float) -> None:
-    """Without the CSMS: the cache, or trust in the unknown; a contract only if the station may judge it."""
+    """Without the CSMS: list and cache, or trust in the unknown; a contract only if the station may judge it, and can (C07, C13, C15)."""
     session = evse.session
     if session is None or session.authorization is None:
         return
-    contract = session.authorization.authorization == "PnC"
-    variables = charger.variables
-    before = known(charger, shown, now) if variables.yes("AuthCtrlr.LocalAuthorizeOffline") else None
-    may = variables.yes("ISO15118Ctrlr.ContractValidationOffline") or not contract
-    if before is not None:  # a token that is known to be refused is no unknown one
-        may = may and not objection(before["idTokenInfo"], evse.id) and not master(charger, before)
-    else:
-        may = may and variables.yes("AuthCtrlr.OfflineTxForUnknownIdEnabled")
+    want, variables = session.authorization, charger.variables
+    if want.authorization == "PnC" and want.chain and not rooted(want.chain, charger.roots):  # [C07.FR.08]
+        _refuse(charger, evse, UNROOTED)
+        return
+    before = known(charger, shown, now)
+    if before is None:
+        may = variables.yes("AuthCtrlr.OfflineTxForUnknownIdEnabled")  # [C15]
+    else:  # a token that is known, whatever of it, is no unknown one [C13.FR.04]
+        may = variables.yes("AuthCtrlr.LocalAuthorizeOffline") and not objection(before["idTokenInfo"], evse.id)
+        may = may and not master(charger, before)
+    may = may and (want.authorization != "PnC" or variables.yes("ISO15118Ctrlr.ContractValidationOffline"))  # [C07.FR.07]
     group = group_of((before or {}).get("idTokenInfo", {}))
     why = reserved(charger, evse, shown, group)
     if may and not why:

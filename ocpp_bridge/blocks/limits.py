@@ -8,6 +8,7 @@ from ocpp_bridge.blocks import billing, transactions
 from ocpp_bridge.charger import Charger, Evse
 from ocpp_bridge.model.transaction_limit import REACHED, TransactionLimit
 from ocpp_bridge.model.variables import LIST, Row
+from ocpp_bridge.smart import steering
 
 
 def _present(charger: Charger, evse: Evse) -> TransactionLimit | None:
@@ -21,8 +22,19 @@ def _present(charger: Charger, evse: Evse) -> TransactionLimit | None:
     return None
 
 
+def _withheld(evse: Evse) -> bool:
+    """Whether a transaction has had what its token, which is not accepted, may have [E05.FR.03]."""
+    tx, reading = evse.transaction, evse.sample.reading
+    if tx is None or tx.unpaid is None:
+        return False
+    return tx.spent or tx.unpaid <= 0.0 if reading is None else reading.imported >= tx.unpaid
+
+
 def _tick(charger: Charger, now: float) -> None:
     for evse in charger.evses.values():
+        if evse.transaction is not None and evse.transaction.spent != (spent := _withheld(evse)):
+            evse.transaction.spent = spent
+            steering.steer(charger, evse, now)
         limit, moment = _present(charger, evse), _moment(charger, evse)
         if limit is None or moment is None or now < moment:
             continue
@@ -60,6 +72,7 @@ def _moment(charger: Charger, evse: Evse) -> float | None:
 
 def _due(charger: Charger) -> float | None:
     moments = [_moment(charger, evse) for evse in charger.evses.values()]
+    moments += [0.0 for evse in charger.evses.values() if evse.transaction is not None and evse.transaction.spent != _withheld(evse)]
     return min((moment for moment in moments if moment is not None), default=None)
 
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from ocpp_bridge.block import Block, no
 from ocpp_bridge.charger import Charger
-from ocpp_bridge.model.known_tokens import BYTES_MAXIMUM, ITEMS_MAXIMUM, LIST_MAXIMUM, group_of, name_of
+from ocpp_bridge.model.known_tokens import BYTES_MAXIMUM, ITEMS_MAXIMUM, LIST_MAXIMUM, group_of, name_of, of_csms
 from ocpp_bridge.model.variables import BOOLEAN, FLAG, NUMBER, OPTION, WHOLE, Row
 from ocpp_bridge.wire.schemas import Payload
 
@@ -42,7 +42,7 @@ def said_before(charger: Charger, token: Payload, now: float) -> Payload | None:
 
 def remember(charger: Charger, token: Payload, response: Payload, now: float) -> None:
     """Keep what the CSMS answered about a token in the cache, for times without connection: its verdict, and what it allows."""
-    if not charger.variables.yes("AuthCacheCtrlr.Enabled") or not token["idToken"]:
+    if not charger.variables.yes("AuthCacheCtrlr.Enabled") or of_csms(token):
         return
     for name in charger.cache.put(token, response, charger.wall(now)):
         charger.keep(f"cache/{name}", None)
@@ -105,7 +105,7 @@ CACHE: Final = Block(
     variables=(
         Row("AuthCtrlr", "LocalPreAuthorize", "false", FLAG, BOOLEAN, required="C12, C14"),
         Row("AuthCtrlr", "MasterPassGroupId", "", "string", r".{0,255}"),
-        Row("AuthCacheCtrlr", "LifeTime", "0", NUMBER, WHOLE, unit="s"),  # since a token was used last; 0: for ever
+        Row("AuthCacheCtrlr", "LifeTime", "0", NUMBER, WHOLE, unit="s"),  # since the CSMS spoke of a token; 0: for ever
         Row("AuthCacheCtrlr", "Policy", "LRU", OPTION, values=("LRU",)),
         Row("AuthCacheCtrlr", "DisablePostAuthorize", "false", FLAG, BOOLEAN),
     ),

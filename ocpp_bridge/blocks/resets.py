@@ -6,6 +6,7 @@ from typing import Any, Final
 from ocpp_bridge.block import Block, no
 from ocpp_bridge.blocks import availability, transactions
 from ocpp_bridge.charger import Charger, Evse
+from ocpp_bridge.model.firmware import UNTOUCHABLE
 from ocpp_bridge.wire.schemas import Payload
 
 REASONS: Final = {"Immediate": "RemoteReset", "OnIdle": "ScheduledReset", "ImmediateAndResume": "RemoteReset"}  # type -> BootReason
@@ -17,6 +18,8 @@ def reset(charger: Charger, payload: Payload, now: float) -> Payload:
     kind, id_ = payload["type"], payload.get("evseId", 0)
     if id_ and id_ not in charger.evses:
         return no("InvalidValue", f"there is no EVSE {id_} here")
+    if charger.firmware.running is not None and charger.firmware.running.status in UNTOUCHABLE:  # [B11.FR.06] [B12.FR.10]
+        return no("FwUpdateInProgress", "firmware is being installed")
     if id_ and kind == "ImmediateAndResume":
         return no("UnsupportedParam", "an EVSE that is reset by itself does not resume its transaction; the station does")
     busy = [evse for evse in charger.evses.values() if id_ in (0, evse.id) and evse.transaction is not None]

@@ -20,7 +20,21 @@ from v2g.services import SERVICES
 
 NAME: Final = "transaction/"
 OLDEST: Final = 10.0  # s that the kept register may be behind the meter: a commit a second for each car would wear out a flash disk
-FIELDS: Final = ("id", "started", "seq", "first", "metered", "state", "remote_start_id", "stopping", "stop_trigger", "mode", "cost")
+FIELDS: Final = (
+    "id",
+    "started",
+    "seq",
+    "first",
+    "metered",
+    "state",
+    "remote_start_id",
+    "stopping",
+    "stop_trigger",
+    "mode",
+    "cost",
+    "unpaid",
+    "spent",
+)
 OUTLIVES: Final = frozenset({"EVConnected", "Authorized"})  # conditions of TxStopPoint: the contactor is open after a restart
 
 
@@ -66,7 +80,7 @@ def restore(charger: Charger, kept: Mapping[str, Any]) -> None:
     """Take back the transactions that the end of the process cut off: they wait for their cars."""
     for name, row in kept.items():
         evse = charger.evses.get(int(name.removeprefix(NAME)))
-        tx = Transaction(**{name: row[name] for name in FIELDS}, evccid=row["evccid"])
+        tx = Transaction(**{name: row[name] for name in FIELDS if name in row}, evccid=row["evccid"])
         reading = None if row["reading"] is None else MeterReading(**row["reading"])
         allowed = None if row["allowed"] is None else tuple(service for service in row["allowed"] if service in SERVICES)
         cut = Interrupted(tx, frozenset(row["conditions"]), allowed, reading)

@@ -196,8 +196,21 @@ def take_answer(charger: Charger, call: Call, response: Payload, now: float) -> 
     info = response.get("idTokenInfo", {"status": "Accepted"})
     if "idTokenInfo" in response and evse.session is not None and evse.session.token is not None:
         remember(charger, evse.session.token, {"idTokenInfo": info}, now)
-    if (why := objection(info, evse.id)) and charger.variables.yes("TxCtrlr.StopTxOnInvalidId"):
+    if why := objection(info, evse.id):
+        _invalid(charger, evse, tx, why, now)
+    elif "idTokenInfo" in response:
+        tx.unpaid = None
+
+
+def _invalid(charger: Charger, evse: Evse, tx: Transaction, why: str, now: float) -> None:
+    """The CSMS does not accept the token: the transaction ends, or goes on without power once it has what it may have (E05)."""
+    if charger.variables.yes("TxCtrlr.StopTxOnInvalidId"):
         stop(charger, evse, "DeAuthorized", "Deauthorized", f"the CSMS does not accept the token: {why}")
+    elif tx.unpaid is None:
+        reading = evse.sample.reading
+        tx.unpaid = (reading.imported if reading is not None else 0.0) + charger.variables.number("TxCtrlr.MaxEnergyOnInvalidId")
+        charger.note(f"EVSE {evse.id}: the CSMS does not accept the token ({why}); it may charge up to {tx.unpaid:g} Wh of the meter")
+        update(charger, evse, "Deauthorized", now)
 
 
 def resume(charger: Charger, evse: Evse, now: float) -> None:

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ocpp_bridge.wire.schemas import Payload
-from pki.certificate import facts, read
+from pki.certificate import directly_issued, facts, read
 from pki.errors import CertificateError
 from pki.status import certificate_id
 
@@ -45,7 +45,7 @@ def chain_hash_data(chain: Sequence[bytes], roots: Sequence[bytes]) -> list[Payl
     """
     try:
         certificates = [read(der) for der in chain]
-        issuers = certificates[1:] + [root for root in map(read, roots) if certificates and root.subject == certificates[-1].issuer][:1]
+        issuers = certificates[1:] + [root for root in map(read, roots) if certificates and directly_issued(certificates[-1], root)][:1]
         urls = [facts(certificate).ocsp_urls for certificate in certificates]
     except CertificateError:
         return None
@@ -62,6 +62,15 @@ def pem(chain: Sequence[bytes]) -> str | None:
     except CertificateError:
         return None
     return text if 0 < len(text) <= PEM_MAXIMUM else None
+
+
+def rooted(chain: Sequence[bytes], roots: Sequence[bytes]) -> bool:
+    """Whether one of the roots (DER) issued the last certificate of a chain (DER, leaf first): whether it can be validated here at all."""
+    try:
+        last = read(chain[-1])
+        return any(directly_issued(last, root) for root in map(read, roots))
+    except (CertificateError, IndexError):
+        return False
 
 
 def proof(chain: Sequence[bytes], roots: Sequence[bytes], *, centrally: bool) -> Payload:

@@ -17,6 +17,7 @@ ITEMS_MAXIMUM: Final = 250  # tokens in one SendLocalList: 0.5 MB, half of a fra
 BYTES_MAXIMUM: Final = 1 << 20  # octets of that message: what the link takes (`wire.link`), else it closes the connection
 KEPT: Final = ("idTokenInfo", "allowedEnergyTransfer", "tariff")  # of an AuthorizeResponse
 
+UNASKED: Final = ("central", "noauthorization")
 EMAID: Final = "emaid"
 BODY: Final = 14  # characters of an eMAID before its check digit
 
@@ -36,6 +37,11 @@ def group_of(info: Payload) -> str:
     return name_of(info["groupIdToken"]) if "groupIdToken" in info else ""
 
 
+def of_csms(token: Payload) -> bool:
+    """Whether a token is one that its CSMS made itself, or none at all: it is not asked about, and not kept [C02, C03, C05]."""
+    return token["type"].lower() in UNASKED or not token["idToken"]
+
+
 def holds(info: Payload, wall: float) -> bool:
     """Whether what was said of a token still holds at `wall` (epoch s). A time that nobody can read holds for nobody."""
     try:
@@ -48,17 +54,17 @@ def holds(info: Payload, wall: float) -> bool:
 class AuthorizationCache:
     """What the CSMS last said of tokens, the one used last at the end.
 
-    An entry has what is kept of AuthorizeResponse, and `used` (epoch s).
+    An entry has what is kept of AuthorizeResponse, when the CSMS said it (`told`) and when it was used last (`used`, both epoch s).
     """
 
     entries: dict[str, Payload] = field(default_factory=dict)
 
     def find(self, token: Payload, wall: float, lifetime: float) -> Payload | None:
-        """What was said of a token, if that still holds: not past its own end, and used within `lifetime` (s; 0: for ever)."""
+        """What was said of a token, if that still holds: not past its own end, and said within `lifetime` (s; 0: for ever) [C10.FR.10]."""
         entry = self.entries.get(name_of(token))
         if entry is None or not holds(entry["idTokenInfo"], wall):
             return None
-        return None if lifetime and wall - entry["used"] >= lifetime else entry
+        return None if lifetime and wall - entry["told" if "told" in entry else "used"] >= lifetime else entry
 
     def use(self, token: Payload, wall: float) -> str:
         """Note that an entry was used at `wall` (epoch s), and return its name; empty where there is none."""
@@ -72,7 +78,7 @@ class AuthorizationCache:
         """Keep what was said of a token at `wall`, with what is known of it from before, and return the names that had to go for it."""
         name = name_of(token)
         said = {part: response[part] for part in KEPT if part in response}
-        self.entries[name] = self.entries.pop(name, {}) | said | {"used": wall}
+        self.entries[name] = self.entries.pop(name, {}) | said | {"used": wall, "told": wall}
         gone = []
         while len(self.entries) > CACHE_MAXIMUM:
             useless = (name for name, entry in self.entries.items() if entry["idTokenInfo"]["status"] != "Accepted")

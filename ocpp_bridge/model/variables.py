@@ -105,6 +105,7 @@ STATION: Final[tuple[Row, ...]] = (
     Row("TxCtrlr", "TxStartPoint", "EVConnected", LIST, list_of(POINTS), values=POINTS, required="E01"),
     Row("TxCtrlr", "TxStopPoint", "EVConnected,Authorized", LIST, list_of(POINTS), values=POINTS, required="E06"),
     Row("TxCtrlr", "StopTxOnInvalidId", "true", FLAG, BOOLEAN, required="E05"),
+    Row("TxCtrlr", "MaxEnergyOnInvalidId", "0", NUMBER, WHOLE, unit="Wh"),
     Row("TxCtrlr", "StopTxOnEVSideDisconnect", "true", FLAG, required="E10"),
     Row("TxCtrlr", "EVConnectionTimeOut", "120", NUMBER, WHOLE, unit="s", required="E03, F02"),
     Row("AuthCtrlr", "Enabled", "true", FLAG, BOOLEAN),

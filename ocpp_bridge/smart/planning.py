@@ -15,6 +15,7 @@ from v2g.energy.series import Series
 from v2g.energy.signal import Kind, Signal
 
 REACH: Final = 2 * HORIZON  # s; a composite looks no further, however late the departure
+NOTHING: Final = Period(limit=0.0, discharge=0.0, setpoint=0.0)  # of a transaction whose token is not accepted
 INSTANT: Final = 2.0  # s; more than the second for which a setpoint is made
 
 
@@ -34,6 +35,8 @@ def composite(
     if not raw:
         told = tuple((begin, period.charging if period.mode in LIVE else period) for begin, period in made.periods)
         made = replace(made, periods=told)
+    if evse.transaction is not None and evse.transaction.spent:
+        made = replace(made, periods=tuple((begin, NOTHING) for begin, _ in made.periods))
     return made if evse.may_give else made.charging
 
 
@@ -50,6 +53,8 @@ def present(charger: Charger, evse: Evse, now: float) -> Present:
         ran_out=ran_out,
         live=partial(_resolved, charger, evse, now),
     )
+    if evse.transaction is not None and evse.transaction.spent:
+        return replace(said, period=NOTHING)
     return said if evse.may_give else replace(said, period=said.period.charging)
 
 

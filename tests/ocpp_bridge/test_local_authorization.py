@@ -213,20 +213,6 @@ def test_a_token_that_the_cache_refuses_is_asked_about_unless_that_is_disabled()
     assert not p.calls("Authorize")
 
 
-def test_a_token_leaves_the_cache_when_it_was_not_used_for_its_lifetime():
-    p = cached()
-    setting(p, "AuthCtrlr.LocalPreAuthorize", "true")
-    setting(p, "AuthCacheCtrlr.LifeTime", "50")
-    p.run(49.0)
-    assert not show(p).calls("Authorize")
-    p.bridge.unplug(1, p.now)
-    p.run(49.0).want(SessionStarted(0.0, bytes(8), EVCCID), AuthorizationWanted(0.0, "EIM", EVCCID))
-    assert not show(p).calls("Authorize")  # its use began its lifetime anew
-    p.bridge.unplug(1, p.now)
-    p.run(50.0).want(SessionStarted(0.0, bytes(8), EVCCID), AuthorizationWanted(0.0, "EIM", EVCCID))
-    assert show(p).calls("Authorize")
-
-
 def test_a_full_cache_gives_up_who_may_not_charge_and_then_who_came_longest_ago(monkeypatch):
     monkeypatch.setattr(known_tokens, "CACHE_MAXIMUM", 3)
     cache = AuthorizationCache()

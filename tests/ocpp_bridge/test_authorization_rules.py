@@ -1,0 +1,361 @@
+"""The rules of authorization (C01 to C17, E05) in frames, each by the number of its requirement: one row or one test for each."""
+
+from typing import NamedTuple
+
+import pytest
+
+from ocpp_bridge.blocks.authorization import UNPROVED, UNROOTED
+from ocpp_bridge.blocks.billing import LOOK
+from pki.profiles import Role
+from secc.station import (
+    AuthorizationRefused,
+    AuthorizationWanted,
+    Authorized,
+    LimitsChanged,
+    MeterReading,
+    NeedsChanged,
+    PowerStarted,
+    ScheduleChosen,
+    ServiceSelected,
+    SessionStarted,
+    SetpointChanged,
+    StopAsked,
+)
+from tests.ocpp_bridge.ocpp_certificates import OTHERS, der
+from tests.ocpp_bridge.ocpp_stand import NEEDS, WALL
+from tests.ocpp_bridge.test_bridge import ANSWERS, EVCCID, Played
+from tests.ocpp_bridge.test_local_authorization import card, charging, grouped, item, reborn, send, setting, show, waiting
+from tests.ocpp_bridge.test_plug_and_charge import CHAIN, ROOT, SPELLINGS
+from v2g.energy.series import Series
+from v2g.reasons import Reason
+
+OTHER_ROOT = der(OTHERS[Role.MO_ROOT].certificate)
+STARTS = (ScheduleChosen(0.0, Series.constant(WALL, 600.0, 5000.0), 1), PowerStarted(0.0))
+SUSPENSION = ("Deauthorized", "ChargingStateChanged")
+REFUSED = {"idTokenInfo": {"status": "Blocked"}}
+
+
+def contract(p: Played, chain: tuple[bytes, ...] = CHAIN) -> Played:
+    return p.want(SessionStarted(0.0, bytes(8), EVCCID), AuthorizationWanted(0.0, "PnC", EVCCID, SPELLINGS[0], chain))
+
+
+def alone(p: Played) -> Played:
+    p.bridge.go_offline(p.now)
+    p.run(100.0).told.clear()
+    return p
+
+
+# --- without the CSMS: one table ---
+
+
+class Offline(NamedTuple):
+    """A token that is shown without connection: what the list says of it, what is set, and whether its car charges."""
+
+    requirement: str
+    contract: bool = False
+    listed: str = ""
+    local: str = "true"  # LocalAuthorizeOffline
+    unknown: str = "false"  # OfflineTxForUnknownIdEnabled
+    validates: str = "true"  # ContractValidationOffline
+    root: bytes = ROOT
+    charges: bool = False
+
+
+OFFLINE = (
+    Offline("C13.FR.01", listed="Accepted", charges=True),
+    Offline("C13.FR.02", listed="Accepted", local="false"),
+    Offline("C13.FR.02 and C15: known, so not unknown", listed="Accepted", local="false", unknown="true"),
+    Offline("C13.FR.04", listed="Blocked"),
+    Offline("C13.FR.04 beside C15", listed="Blocked", unknown="true"),
+    Offline("C13.FR.04 whatever is local", listed="Blocked", local="false", unknown="true"),
+    Offline("C13.FR.04 expired", listed="Expired", unknown="true"),
+    Offline("C15.FR.01 not enabled"),
+    Offline("C15 enabled", unknown="true", charges=True),
+    Offline("C07.FR.07", contract=True, listed="Accepted", validates="false"),
+    Offline("C07.FR.07 beside C15", contract=True, unknown="true", validates="false"),
+    Offline("C07.FR.08 and 09", contract=True, listed="Accepted", charges=True),
+    Offline("C07.FR.08 without the root", contract=True, listed="Accepted", root=OTHER_ROOT),
+    Offline("C07.FR.08 without the root, beside C15", contract=True, unknown="true", root=OTHER_ROOT),
+    Offline("C07.FR.10 not enabled", contract=True),
+    Offline("C07.FR.10", contract=True, unknown="true", charges=True),
+    Offline("C07.FR.11", contract=True, listed="Accepted", local="false", unknown="true"),
+    Offline("C07.FR.12", contract=True, listed="Blocked", unknown="true"),
+)
+
+
+@pytest.mark.parametrize("row", OFFLINE, ids=[row.requirement for row in OFFLINE])
+def test_what_decides_without_the_csms(row):
+    p = Played(roots=(row.root,)).boot()
+    for name, value in (
+        ("AuthCtrlr.LocalAuthorizeOffline", row.local),
+        ("AuthCtrlr.OfflineTxForUnknownIdEnabled", row.unknown),
+        ("ISO15118Ctrlr.ContractValidationOffline", row.validates),
+    ):
+        assert setting(p, name, value) == "Accepted"
+    if row.listed:
+        shown = {"idToken": SPELLINGS[0], "type": "eMAID"} if row.contract else card()
+        send(p, 1, {"idToken": shown, "idTokenInfo": {"status": row.listed}})
+    alone(p)
+    if row.contract:
+        contract(p)
+    else:
+        show(p.want(SessionStarted(0.0, bytes(8), EVCCID), AuthorizationWanted(0.0, "EIM", EVCCID)))
+    assert bool(p.facts(Authorized)) is row.charges
+    assert bool(p.facts(AuthorizationRefused)) is not row.charges
+    if row.root is OTHER_ROOT:
+        assert p.facts(AuthorizationRefused)[-1].reason == UNROOTED
+    assert all(event.get("offline") for event in p.events)
+
+
+# --- C01: a token that is shown ---
+
+
+def test_c01_fr_26_a_token_that_no_car_comes_for_ends_after_its_time():
+    p = Played().boot()
+    setting(p, "TxCtrlr.EVConnectionTimeOut", "120")
+    show(p).run(119.0)
+    p.run(2.0)
+    p.want(SessionStarted(0.0, bytes(8), EVCCID), AuthorizationWanted(0.0, "EIM", EVCCID))
+    assert not p.calls("Authorize")
+    assert not p.facts(Authorized)
+
+
+def test_c01_fr_26_within_its_time_it_lets_the_car_charge():
+    p = Played().boot()
+    setting(p, "TxCtrlr.EVConnectionTimeOut", "120")
+    show(p).run(119.0)
+    p.want(SessionStarted(0.0, bytes(8), EVCCID), AuthorizationWanted(0.0, "EIM", EVCCID))
+    assert p.facts(Authorized)
+
+
+# --- C02, C03, C05: tokens of the CSMS itself ---
+
+
+@pytest.mark.parametrize("kind", ["Central", "NoAuthorization"])
+def test_c05_fr_01_a_token_that_the_csms_made_is_not_asked_about_nor_kept(kind):
+    p = waiting()
+    assert setting(p, "AuthCtrlr.AuthorizeRemoteStart", "true") == "Accepted"
+    token = {"idToken": "" if kind == "NoAuthorization" else "made-by-csms", "type": kind}
+    assert p.ask("RequestStartTransaction", {"idToken": token, "remoteStartId": 3})["status"] == "Accepted"
+    assert p.facts(Authorized)
+    assert not p.calls("Authorize")
+    assert not p.charger.cache.entries
+    assert (p.events[-1]["triggerReason"], p.events[-1]["idToken"]) == ("RemoteStart", token)
+
+
+def test_f01_another_token_is_asked_about_where_remote_starts_are_authorized():
+    p = waiting()
+    p.ask("RequestStartTransaction", {"idToken": card(), "remoteStartId": 3})
+    assert p.calls("Authorize")
+
+
+# --- C07: contracts, with the CSMS ---
+
+
+@pytest.mark.parametrize("root", [ROOT, OTHER_ROOT])
+def test_c07_fr_02_and_06_a_contract_that_cannot_be_proved_is_refused_before_the_csms_is_asked(root):
+    """Without hash data and without leave to send the chain, a CSMS could only say that the account is known, not that the car has it."""
+    p = Played(roots=(root,)).boot()
+    setting(p, "ISO15118Ctrlr.CentralContractValidationAllowed", "false")
+    if root is ROOT:
+        assert contract(p).calls("Authorize")[-1]["iso15118CertificateHashData"]
+        return
+    contract(p)
+    assert not p.calls("Authorize")
+    assert (p.facts(AuthorizationRefused)[-1].kind, p.facts(AuthorizationRefused)[-1].reason) == (Reason.CONTRACT_REFUSED, UNPROVED)
+
+
+def test_c07_fr_06_without_the_root_the_chain_is_for_the_csms_to_judge():
+    p = contract(Played(roots=(OTHER_ROOT,)).boot())
+    assert p.calls("Authorize")[-1]["certificate"].count("BEGIN CERTIFICATE") == len(CHAIN)
+
+
+VERDICTS = {  # C07.FR.13 to 17: certificateStatus, idTokenInfo.status -> what the session is told
+    ("Accepted", "Unknown"): Reason.UNKNOWN_PROVIDER,
+    ("Accepted", "NoCredit"): Reason.CONTRACT_REFUSED,
+    ("Accepted", "ConcurrentTx"): Reason.CONTRACT_REFUSED,
+    ("ContractCancelled", "Blocked"): Reason.CONTRACT_REFUSED,
+    ("ContractCancelled", "Unknown"): Reason.UNKNOWN_PROVIDER,
+    ("CertificateExpired", "Expired"): Reason.CERTIFICATE_EXPIRED,
+    ("CertificateRevoked", "Invalid"): Reason.CERTIFICATE_REVOKED,
+    ("CertChainError", "Invalid"): Reason.WRONG_CERTIFICATE,
+    ("SignatureError", "Invalid"): Reason.WRONG_CERTIFICATE,
+    ("NoCertificateAvailable", "Invalid"): Reason.NO_CERTIFICATE,
+    ("CertificateRevoked", "Accepted"): Reason.CERTIFICATE_REVOKED,  # a CSMS that contradicts itself lets nobody charge
+}
+
+
+@pytest.mark.parametrize(("certificate", "status"), VERDICTS)
+def test_c07_fr_13_to_17_each_verdict_of_the_csms_is_one_that_the_session_is_told(certificate, status):
+    p = Played(roots=(ROOT,))
+    p.answers["Authorize"] = {"idTokenInfo": {"status": status}, "certificateStatus": certificate}
+    contract(p.boot())
+    assert [fact.kind for fact in p.facts(AuthorizationRefused)] == [VERDICTS[certificate, status]]
+    assert not p.facts(Authorized)
+
+
+# --- C10: what is kept of verdicts ---
+
+
+def test_c10_fr_10_an_entry_holds_for_its_lifetime_since_the_csms_said_it_however_often_it_is_used():
+    p = waiting()
+    show(p)
+    setting(p, "AuthCtrlr.LocalPreAuthorize", "true")
+    setting(p, "AuthCacheCtrlr.LifeTime", "50")
+    asked = []
+    for _ in range(3):
+        p.bridge.unplug(1, p.now)
+        p.run(20.0).want(SessionStarted(0.0, bytes(8), EVCCID), AuthorizationWanted(0.0, "EIM", EVCCID))
+        asked.append(len(show(p).calls("Authorize")))
+    assert asked == [1, 1, 2]
+
+
+@pytest.mark.parametrize("ahead", [-1.0, 0.0])
+def test_c10_fr_13_an_entry_whose_end_is_past_lets_nobody_charge(ahead):
+    p = waiting()
+    p.answers["Authorize"] = {"idTokenInfo": {"status": "Accepted", "cacheExpiryDateTime": f"2026-11-22T18:00:0{int(ahead + 1)}Z"}}
+    show(p)
+    p.bridge.unplug(1, p.now)
+    alone(p).want(SessionStarted(0.0, bytes(8), EVCCID), AuthorizationWanted(0.0, "EIM", EVCCID))
+    assert show(p).facts(AuthorizationRefused)
+    assert WALL  # the time at which these entries ended
+
+
+# --- C16: the master pass ---
+
+
+def two_charging() -> Played:
+    p = Played(evses=2).boot()
+    setting(p, "AuthCtrlr.MasterPassGroupId", "Police")
+    for evse in (1, 2):
+        p.bridge.want(evse, SessionStarted(0.0, bytes(8), f"{EVCCID[:-1]}{evse}"), p.now)
+        p.bridge.want(evse, AuthorizationWanted(0.0, "EIM", EVCCID), p.now)
+        p.bridge.take_token(evse, card(f"driver{evse}"), p.now)
+        p.run()
+        p.bridge.want(evse, ServiceSelected(0.0, "DC", "Scheduled"), p.now)
+    return p.run()
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_c16_fr_02_a_master_pass_ends_the_transactions_of_the_whole_station(listed):
+    p = two_charging()
+    if listed:
+        send(p, 1, item("badge", groupIdToken=card("police", "Central")))
+        alone(p)
+    else:
+        p.answers["Authorize"] = grouped("police")
+    show(p, "badge")
+    assert len(p.facts(StopAsked)) == 2
+    for evse in (1, 2):
+        p.bridge.end_session(evse, p.now)
+    p.bridge.go_online("ocpp2.1", p.now)
+    ends = [event["transactionInfo"] for event in p.run().events if event["eventType"] == "Ended"]
+    assert [end["stoppedReason"] for end in ends] == ["MasterPass", "MasterPass"]
+
+
+def test_c16_at_an_evse_that_waits_for_a_token_it_ends_the_others_and_begins_nothing():
+    p = two_charging()
+    p.bridge.end_session(1, p.now)
+    p.bridge.unplug(1, p.now)
+    p.told.clear()
+    p.want(SessionStarted(0.0, bytes(8), EVCCID), AuthorizationWanted(0.0, "EIM", EVCCID))
+    p.answers["Authorize"] = grouped("police")
+    show(p, "badge")
+    assert len(p.facts(StopAsked)) == 1
+    assert not p.facts(Authorized)
+
+
+# --- E05: a token that the CSMS does not accept once it charges ---
+
+
+def charges(most: str | None = None, control: str = "Scheduled") -> Played:
+    """A car under power, whose CSMS may refuse its token from the next event on; the station is not to end that transaction."""
+    p = Played().boot()
+    setting(p, "TxCtrlr.StopTxOnInvalidId", "false")
+    if most is not None:
+        assert setting(p, "TxCtrlr.MaxEnergyOnInvalidId", most) == "Accepted"
+    p.arrive(control=control)
+    p.install({"startPeriod": 0, "limit": 9000.0})
+    meter(p, 1000.0).want(*STARTS)
+    p.told.clear()
+    return p
+
+
+def meter(p: Played, imported: float) -> Played:
+    p.bridge.take_reading(1, MeterReading("M1", imported, 0.0, WALL), 5000.0)
+    return p
+
+
+def refuses(p: Played) -> Played:
+    p.answers["TransactionEvent"] = REFUSED
+    return event(p)
+
+
+def event(p: Played) -> Played:
+    p.ask("TriggerMessage", {"requestedMessage": "TransactionEvent"})
+    return p.run(LOOK)
+
+
+def power(p: Played) -> float:
+    return p.facts(LimitsChanged)[-1].limits.charge_power
+
+
+def test_e05_fr_02_where_an_invalid_token_ends_its_transaction_the_car_is_asked_to_stop():
+    p = charging()
+    p.answers["TransactionEvent"] = REFUSED
+    p.want(PowerStarted(0.0))
+    assert p.facts(StopAsked)
+    p.bridge.end_session(1, p.now)
+    p.run()
+    assert (p.events[-1]["triggerReason"], p.events[-1]["transactionInfo"]["stoppedReason"]) == ("Deauthorized", "DeAuthorized")
+
+
+@pytest.mark.parametrize("control", ["Scheduled", "Dynamic"])
+def test_e05_fr_01_where_it_does_not_end_it_power_is_suspended_at_once(control):
+    p = refuses(charges(control=control))
+    assert not p.facts(StopAsked)
+    assert power(p) == 0.0
+    assert control == "Scheduled" or p.facts(SetpointChanged)[-1].power == 0.0
+    told = [
+        (event["triggerReason"], event["transactionInfo"]["chargingState"]) for event in p.events if event["triggerReason"] in SUSPENSION
+    ]
+    assert told[-2:] == [("Deauthorized", "Charging"), ("ChargingStateChanged", "SuspendedEVSE")]
+    assert p.charger.evses[1].transaction is not None
+
+
+def test_e05_fr_03_up_to_the_energy_that_an_invalid_token_may_have_it_charges():
+    p = refuses(charges("500"))
+    assert not p.facts(LimitsChanged)
+    meter(p, 1499.0).run(LOOK + 1.0)
+    assert not p.facts(LimitsChanged)
+    meter(p, 1500.0).run(LOOK + 1.0)
+    assert power(p) == 0.0
+    assert [event["triggerReason"] for event in p.events].count("Deauthorized") == 1
+
+
+def test_e05_a_token_that_is_accepted_again_has_its_power_again():
+    p = refuses(charges())
+    p.answers["TransactionEvent"] = {"idTokenInfo": {"status": "Accepted"}}
+    assert power(event(p)) > 0.0
+
+
+def test_e05_an_invalid_token_is_known_over_a_kill():
+    q = reborn(refuses(charges()))
+    q.bridge.go_online("ocpp2.1", q.now)
+    q.run()
+    q.answers["TransactionEvent"] = {}
+    q.want(SessionStarted(0.0, bytes(8), EVCCID, True), ServiceSelected(0.0, "DC_BPT", "Scheduled"), NeedsChanged(0.0, NEEDS, True))
+    q.run(30.0).want(*STARTS).run(LOOK)
+    assert power(q) == 0.0
+
+
+def test_c15_a_car_that_charged_unknown_is_judged_once_the_csms_is_back():
+    p = Played().boot()
+    setting(p, "AuthCtrlr.OfflineTxForUnknownIdEnabled", "true")
+    alone(p)
+    show(p.want(SessionStarted(0.0, bytes(8), EVCCID), AuthorizationWanted(0.0, "EIM", EVCCID)))
+    assert p.facts(Authorized)
+    p.answers |= ANSWERS | {"TransactionEvent": REFUSED}
+    p.bridge.go_online("ocpp2.1", p.now)
+    assert p.run().facts(StopAsked)
+    assert all(event["offline"] for event in p.events if "idToken" in event)
