@@ -54,35 +54,36 @@ STATION: Final = frozenset(
 """Actions that a station calls; all others are the CSMS's, and DataTransfer is both's."""
 CASES: Final[Mapping[str, str]] = {
     "A": "CertificateSigned (A02, A03) SecurityEventNotification (A04) SignCertificate (A02, A03)",
-    "B": "BootNotification (B01) GetBaseReport (B07) GetReport (B08) GetVariables (B06) NotifyReport (B07, B08) Reset (B11, B12) "
-    "SetNetworkProfile (B09) SetVariables (B05)",
-    "C": "Authorize (C01 to C09) ClearCache (C11)",
+    "B": "BootNotification (B01 to B03) GetBaseReport (B07) GetReport (B08) GetVariables (B06) NotifyReport (B07, B08) "
+    "Reset (B11 to B13) SetNetworkProfile (B09) SetVariables (B05)",
+    "C": "Authorize (C01 to C09) ClearCache (C11) NotifySettlement NotifyWebPaymentStarted VatNumberValidation",
     "D": "GetLocalListVersion (D02) SendLocalList (D01)",
-    "E": "GetTransactionStatus (E14) TransactionEvent (E01 to E15)",
-    "F": "RequestStartTransaction (F01, F02) RequestStopTransaction (F03) TriggerMessage (F06) UnlockConnector (F05)",
+    "E": "GetTransactionStatus (E14) TransactionEvent (E01 to E17)",
+    "F": "RequestStartTransaction (F01, F02, F07) RequestStopTransaction (F03, F04) TriggerMessage (F06) UnlockConnector (F05)",
     "G": "ChangeAvailability (G03, G04) Heartbeat (G02) StatusNotification (G01)",
     "H": "CancelReservation (H02) ReservationStatusUpdate (H04) ReserveNow (H01)",
-    "I": "ChangeTransactionTariff ClearTariffs CostUpdated (I02) GetTariffs NotifySettlement NotifyWebPaymentStarted SetDefaultTariff "
-    "VatNumberValidation",
+    "I": "ChangeTransactionTariff (I11) ClearTariffs (I10) CostUpdated (I02) GetTariffs (I09) SetDefaultTariff (I07)",
     "J": "MeterValues (J01)",
     "K": "ClearChargingProfile (K10) ClearedChargingLimit (K13) GetChargingProfiles (K09) GetCompositeSchedule (K08) "
-    "NotifyChargingLimit (K12) NotifyEVChargingNeeds (K15 to K17) NotifyEVChargingSchedule (K15, K17) NotifyPriorityCharging "
-    "PullDynamicScheduleUpdate ReportChargingProfiles (K09) SetChargingProfile (K01) UpdateDynamicSchedule UsePriorityCharging",
-    "L": "FirmwareStatusNotification (L01) PublishFirmware (L03) PublishFirmwareStatusNotification (L03) UnpublishFirmware (L04) "
+    "NotifyChargingLimit (K11, K12, K29) NotifyEVChargingNeeds (K15, K17 to K20) NotifyEVChargingSchedule (K15 to K19) "
+    "NotifyPriorityCharging (K22) PullDynamicScheduleUpdate (K28) ReportChargingProfiles (K09) SetChargingProfile (K01) "
+    "UpdateDynamicSchedule (K28) UsePriorityCharging (K21)",
+    "L": "FirmwareStatusNotification (L01, L02) PublishFirmware (L03) PublishFirmwareStatusNotification (L03) UnpublishFirmware (L04) "
     "UpdateFirmware (L01, L02)",
-    "M": "DeleteCertificate (M04) Get15118EVCertificate (M01, M02) GetCertificateChainStatus GetCertificateStatus (M06) "
+    "M": "DeleteCertificate (M04) Get15118EVCertificate (M01, M02) GetCertificateChainStatus (M07) GetCertificateStatus (M06) "
     "GetInstalledCertificateIds (M03) InstallCertificate (M05)",
-    "N": "AdjustPeriodicEventStream ClearVariableMonitoring (N06) ClosePeriodicEventStream CustomerInformation (N09, N10) "
-    "GetMonitoringReport (N02) GetPeriodicEventStream GetLog (N01) LogStatusNotification (N01) NotifyCustomerInformation (N09) "
-    "NotifyEvent (N07) NotifyMonitoringReport (N02) NotifyPeriodicEventStream OpenPeriodicEventStream SetMonitoringBase (N03) "
-    "SetMonitoringLevel (N05) SetVariableMonitoring (N04)",
+    "N": "AdjustPeriodicEventStream (N14) ClearVariableMonitoring (N06) ClosePeriodicEventStream (N13) CustomerInformation (N09, N10) "
+    "GetMonitoringReport (N02) GetPeriodicEventStream (N12) GetLog (N01) LogStatusNotification (N01) NotifyCustomerInformation (N09) "
+    "NotifyEvent (N07, N08) NotifyMonitoringReport (N02) NotifyPeriodicEventStream (N15) OpenPeriodicEventStream (N11) "
+    "SetMonitoringBase (N03) SetMonitoringLevel (N05) SetVariableMonitoring (N04)",
     "O": "ClearDisplayMessage (O05) GetDisplayMessages (O03, O04) NotifyDisplayMessages (O03, O04) SetDisplayMessage (O01, O02, O06)",
     "P": "DataTransfer (P01, P02)",
-    "Q": "AFRRSignal NotifyAllowedEnergyTransfer (Q02)",
-    "R": "ClearDERControl GetDERControl NotifyDERAlarm NotifyDERStartStop ReportDERControl SetDERControl",
+    "Q": "AFRRSignal (Q08) NotifyAllowedEnergyTransfer (Q02)",
+    "R": "ClearDERControl (R04) GetDERControl (R04) NotifyDERAlarm (R05) NotifyDERStartStop (R04) ReportDERControl (R04) "
+    "SetDERControl (R04)",
     "S": "BatterySwap RequestBatterySwap",
 }
-"""Functional block -> its actions, with the use cases that are theirs alone."""
+"""Functional block -> its actions, with the use cases that are theirs alone, as public status lists of other stations number them."""
 TESTS: Final = ("tests/ocpp_bridge", "tests/v2gkit/csms", "tests/integration")
 
 
