@@ -22,7 +22,7 @@ from pki.errors import CertificateError, Kind, SignatureError
 from pki.identifiers import doubt, normalised
 from pki.keys import PublicKey
 from pki.profiles import ISO20, Role, Rules
-from pki.verify import Anchors, Status, VerifiedChain, verify
+from pki.verify import Anchors, Status, VerifiedChain, fault_below_root, verify
 from v2g.messages import schema_set
 from v2g.messages.common_messages import PnC_AReqAuthorizationModeType
 from v2g.messages.xmldsig import SignatureType
@@ -44,7 +44,7 @@ class Accepted:
     """The verdict that the contract is authentic and valid now; whether it may charge is for its provider to say."""
 
     emaid: str  # normalised
-    proof: VerifiedChain
+    proof: VerifiedChain | None  # None: its root is not here, and whoever has that is still to judge it
     grammar: str  # of SignedInfo
     doubt: str = ""  # why the eMAID is none by its form; its provider may know it all the same
 
@@ -69,23 +69,33 @@ def judge(
     suites: Collection[str] = xmldsig.ISO20,
     status: Status | None = None,
     providers: Collection[str] | None = None,
+    central: bool = False,
 ) -> Accepted | Refusal:
     """The verdict on a Plug & Charge AuthorizationReq, `Accepted` or `Refusal`.
 
     `challenge` is the one issued in this session. `providers`, if given, are the provider ids (country and provider, five characters) that
-    can be billed; an eMAID of another is UNKNOWN_PROVIDER. `rules` and `suites` are those of the profile the station runs.
+    can be billed; an eMAID of another is UNKNOWN_PROVIDER. `rules` and `suites` are those of the profile the station runs. With `central`
+    a contract whose root alone is not here is accepted without `proof`, for a backend to judge (C07.FR.06 of OCPP).
     """
     try:
         leaf = facts(read(mode.ContractCertificateChain.Certificate, rules.max_octets))
         verified = xmldsig.verify(signature, [mode], cast(PublicKey, leaf.public_key), schema_set("common"), suites=suites)
         if not hmac.compare_digest(mode.GenChallenge, challenge):
             return Refusal(Reason.WRONG_CHALLENGE, "GenChallenge is not the one this session issued", SIGNATURE_REQUIREMENT)
-        proof = verify(octets_of(mode.ContractCertificateChain), Role.CONTRACT, anchors, now, rules=rules, status=status)
     except SignatureError as error:
         return refused_signature(error)
     except CertificateError as error:
         return refused_chain(error)
-    return _account(proof, verified.grammar, providers)
+    chain = octets_of(mode.ContractCertificateChain)
+    try:
+        proof = verify(chain, Role.CONTRACT, anchors, now, rules=rules, status=status)
+    except CertificateError as error:
+        if not central or error.kind is not Kind.UNTRUSTED_ROOT:
+            return refused_chain(error)
+        if (fault := fault_below_root(chain, Role.CONTRACT, now, rules=rules)) is not None:
+            return refused_chain(fault)
+        proof = None
+    return _account(leaf.common_name, proof, verified.grammar, providers)
 
 
 def refused_chain(error: CertificateError) -> Refusal:
@@ -98,10 +108,10 @@ def refused_signature(error: SignatureError) -> Refusal:
     return Refusal(Reason.SIGNATURE, error.words, error.requirement or SIGNATURE_REQUIREMENT)
 
 
-def _account(proof: VerifiedChain, grammar: str, providers: Collection[str] | None) -> Accepted | Refusal:
+def _account(account: str, proof: VerifiedChain | None, grammar: str, providers: Collection[str] | None) -> Accepted | Refusal:
     """Whether the account may charge is its provider's word, even where its check digit does not fit: such accounts are in the field."""
-    name = normalised(proof.common_name)
+    name = normalised(account)
     if providers is not None and name[:PROVIDER] not in {normalised(known) for known in providers}:
         known = ", ".join(sorted(providers)) or "ours"
         return Refusal(Reason.UNKNOWN_PROVIDER, f"provider {name[:PROVIDER]} of {name} is none of {known}")
-    return Accepted(name, proof, grammar, doubt(proof.common_name))
+    return Accepted(name, proof, grammar, doubt(account))

@@ -128,6 +128,17 @@ def explain(
     return tuple(_Inquiry(chain, role, anchors, now, rules, status).findings())
 
 
+def fault_below_root(
+    chain: Sequence[x509.Certificate | bytes], role: Role, now: datetime, *, rules: Rules = ISO20
+) -> CertificateError | None:
+    """What is wrong with a chain besides that the root above it is not here; None: nothing, so whoever has the root can judge it.
+
+    Signatures, profiles and dates are looked at up to the last certificate; revocation is not.
+    """
+    wrong = [finding for finding in explain(chain, role, Anchors(), now, rules=rules) if not finding.holds]
+    return next((finding.error() for finding in wrong if finding.kind is not Kind.UNTRUSTED_ROOT), None)
+
+
 class _Inquiry:
     """One chain before the verifier: gathers the path while the findings are read."""
 

@@ -32,6 +32,7 @@ class Trust:
     """Whom a station trusts: it judges chains by `rules` up to `anchors`, and accepts signatures of `suites`.
 
     `providers` are the providers whose contracts are accepted; None accepts all. `status` tells which certificates are revoked.
+    `central`: a backend judges contracts whose root is not among the anchors.
     """
 
     anchors: Anchors
@@ -39,6 +40,7 @@ class Trust:
     suites: Collection[str] = xmldsig.ISO20
     providers: Collection[str] | None = None
     status: Status | None = None
+    central: bool = False
 
 
 class Verifier(Protocol):

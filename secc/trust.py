@@ -87,9 +87,9 @@ class Verifiers:
         self._of[type(request)].metering(request, contract)
 
 
-def station_verifier(store: Store, profile: Profile = "conformance") -> Verifier:
-    """The verifier for what cars sign, with the roots of a store as trust anchors."""
-    return Verifiers(Trust(store.anchors, RULES[profile], SUITES[profile], status=station_status(store)))
+def station_verifier(store: Store, profile: Profile = "conformance", *, central: bool = False) -> Verifier:
+    """The verifier for what cars sign, with the roots of a store as trust anchors. `central`: a backend judges contracts of other roots."""
+    return Verifiers(Trust(store.anchors, RULES[profile], SUITES[profile], status=station_status(store), central=central))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from pki.authorization import Refusal, judge
 from pki.certificate import facts, read
 from pki.chains import octets_of
 from pki.errors import CertificateError, SignatureError
-from pki.keys import PublicKey, key_name
+from pki.keys import AnyKey, PublicKey, key_name
 from pki.provisioning import judge_request
 from secc.claims import Claim, Trust
 from secc.station import Objection
@@ -42,15 +42,18 @@ class PkiVerifier:
             suites=trust.suites,
             status=trust.status,
             providers=trust.providers,
+            central=trust.central,
         )
         chain = octets_of(mode.ContractCertificateChain)
         if isinstance(found, Refusal):
             return Claim("PnC", chain=chain, warning=_warning(found))
-        weak = key_name(found.proof.leaf.public_key()) not in xmldsig.ISO20
-        loose = any(facts(one).lapses for one in found.proof.chain)
+        read_chain = found.proof.chain if found.proof is not None else tuple(read(one, trust.rules.max_octets) for one in chain)
+        weak = key_name(cast(AnyKey, read_chain[0].public_key())) not in xmldsig.ISO20
+        loose = any(facts(one).lapses for one in read_chain)
+        soon = found.proof is not None and found.proof.expires_soon
         relaxed: tuple[Deviation, ...] = (P256_CERTIFICATES, P256_SIGNATURES) if weak else ()
         relaxed += ((LOOSE_CERTIFICATES,) if loose else ()) + ((ACCOUNT_FORM,) if found.doubt else ())
-        return Claim("PnC", emaid=found.emaid, chain=chain, expires_soon=found.proof.expires_soon, relaxed=relaxed)
+        return Claim("PnC", emaid=found.emaid, chain=chain, expires_soon=soon, relaxed=relaxed)
 
     def provisioning(self, request: CertificateInstallationReq, wall: float) -> Objection | None:
         now, trust = datetime.fromtimestamp(wall, UTC), self.trust

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -11,8 +12,9 @@ from cryptography import x509
 from pki import signature as xmldsig
 from pki.chains import contract_chain
 from pki.identifiers import check_digit
-from pki.issue import Issued
+from pki.issue import Issued, build
 from pki.keys import ALGORITHMS
+from pki.plan import Plan
 from pki.profiles import INTEROP, ISO20, Role
 from pki.provisioning import ProvisioningService, ask
 from pki.verify import Anchors
@@ -362,6 +364,31 @@ def test_a_contract_of_an_unknown_root_is_a_warning_and_the_car_may_try_another(
     car = pnc(given={"verifier": PkiVerifier(Trust(Anchors()))})
     assert answer(car, signed(car, challenge(car))).ResponseCode is Code.WARNING_CertificateValidationError
     assert car.authorize().ResponseCode is Code.OK
+
+
+def test_a_contract_of_an_unknown_root_is_for_the_backend_to_judge_where_it_does_that() -> None:
+    """[C07.FR.06] of OCPP: what can be seen without the root is looked at here."""
+    car = pnc(given={"verifier": PkiVerifier(Trust(Anchors(), central=True))})
+    assert answer(car, signed(car, challenge(car))).ResponseCode is Code.OK
+    [wanted] = car.wants(words.AuthorizationWanted)
+    assert wanted.emaid
+    assert len(wanted.chain) == len(contract().chain)
+
+
+@pytest.mark.parametrize(("year", "code"), [(2036, Code.WARNING_CertificateExpired), (2020, Code.WARNING_CertificateNotYetValid)])
+def test_a_contract_of_an_unknown_root_that_is_out_of_its_time_is_no_case_for_the_backend(year: int, code: Code) -> None:
+    car = pnc(given={"verifier": PkiVerifier(Trust(Anchors(), central=True))})
+    car.jump((datetime(year, 6, 1, tzinfo=NOW.tzinfo) - NOW).total_seconds())
+    assert answer(car, signed(car, challenge(car))).ResponseCode is code
+    assert car.wants(words.AuthorizationWanted) == []
+
+
+def test_a_contract_whose_sub_ca_did_not_sign_it_is_no_case_for_the_backend() -> None:
+    car = pnc(given={"verifier": PkiVerifier(Trust(Anchors(), central=True))})
+    others = build(Plan(), "secp521r1", NOW)[Role.CONTRACT].chain  # of the same names
+    mixed = SimpleNamespace(chain=(contract().chain[0], *others[1:]), key=contract().key)
+    assert answer(car, signed(car, challenge(car), mixed)).ResponseCode is Code.WARNING_CertificateValidationError
+    assert car.wants(words.AuthorizationWanted) == []
 
 
 @pytest.mark.parametrize(("year", "code"), [(2036, Code.WARNING_CertificateExpired), (2020, Code.WARNING_CertificateNotYetValid)])

@@ -67,7 +67,7 @@ async def serve(config: Config, manner: Manner) -> Ended | None:
     allocator.save()
     store = Store(config.pki) if config.pki else None
     tls = station_tls(store, config.profile, wall_of(manner.clock)) if store is not None and config.tls else None
-    verifier = station_verifier(store, config.profile) if store is not None else None
+    verifier = station_verifier(store, config.profile, central=config.ocpp is not None) if store is not None else None
     prices = price_signing(store, config.profile) if store is not None else None
     furniture = [hardware_of(each, manner.clock, manner.folder) for each in config.outlets()]
     outlets = distinct([each for _, each in furniture])
@@ -175,7 +175,8 @@ async def renewed(store: Store, station: Station, config: Config, manner: Manner
         store.reload()
         try:
             tls = station_tls(store, config.profile, wall_of(manner.clock)) if config.tls else None
-            station.reload(tls, station_verifier(store, config.profile), price_signing(store, config.profile))
+            verifier = station_verifier(store, config.profile, central=config.ocpp is not None)
+            station.reload(tls, verifier, price_signing(store, config.profile))
         except StoreError as error:
             manner.complain(f"{error}; the certificates of before stay in use")
 
