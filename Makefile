@@ -7,7 +7,7 @@ PIP := $(VENV)/bin/pip install --quiet --disable-pip-version-check
 CERTS := certs/.ready
 SITE := build/docs
 
-.PHONY: help demo test check certs tables site interop kills mutants bench siege listener soak machines cover dist sbom lock clean
+.PHONY: help demo test check certs tables site interop conform kills mutants bench siege listener soak machines cover dist sbom lock clean
 
 help:            ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10
@@ -37,6 +37,9 @@ interop: $(READY) ## foreign car and foreign station against ours (needs a Java 
 	$(VENV)/bin/python -m v2gkit.peers.npm_setup .interop
 	$(VENV)/bin/python -m v2gkit.peers.caller .interop
 	$(V2G) interop --readme README.md
+
+conform: $(CERTS) ## every case of the conformance suite that judges a car, against ours (about 5 minutes)
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(V2G) conform car --listen [::1]:0 --iface lo --pki certs --pics tests/v2gkit/conform/ev.toml --out build/conform-car
 
 kills: $(READY)  ## kill programs that write certificates and stores 1,000 times, and count what is broken
 	$(VENV)/bin/python -m fuzz.kills --kills 1000

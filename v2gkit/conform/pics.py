@@ -97,6 +97,7 @@ class Pixit:
     loops: int = 300  # of a car's charge whose pace is measured
     command: str = ""  # of a car: makes it come again, run by a shell; {address}, {host}, {port} and {interface} are filled in
     triggers: dict[str, str] = field(default_factory=dict)  # the same by what the car shall do: pause, pnc, eim, long, install, bpt, sdp
+    stop: str = ""  # how its driver stops a car: SIGTERM to its program; empty: it stops by itself
     arrival: float = 30.0  # s within which a car comes
     cars: int = 1  # that come at the same time, each to a port of its own
 
@@ -104,6 +105,8 @@ class Pixit:
         for name in ("recovery", "slack", "close", "arrival"):
             if not 0.0 < getattr(self, name) <= 600.0:
                 raise ValueError(f"{name} is {getattr(self, name):g} s; give more than 0, at most 600")
+        if self.stop not in ("", "SIGTERM"):
+            raise ValueError(f"stop is {self.stop!r}; give SIGTERM, or leave it out for a car that stops by itself")
         if not 0 <= self.connections <= 64:
             raise ValueError(f"connections is {self.connections}; give 0 to 64")
         for name, least, most in (("mutants", 1, 100_000), ("sdp_port", 1, 65_535), ("loops", 10, 100_000), ("cars", 1, 64)):

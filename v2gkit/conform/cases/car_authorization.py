@@ -206,7 +206,7 @@ CASES = (
     car(
         id="E-AUT-04",
         kind=Kind.TIMING,
-        requirement=("V2G20-1577",),
+        requirement=(),
         purpose="A car does not wait for ever",
         stimulus="Ongoing for ever",
         expected=("it stops after 60 s",),
@@ -252,7 +252,7 @@ CASES = (
     car(
         id="E-AUT-08",
         kind=Kind.NEGATIVE,
-        requirement=("V2G20-2565",),
+        requirement=(),
         purpose="A contract that is not proven is not installed",
         precondition="a car without contract that asks for one",
         stimulus="CertificateInstallationRes signed by another, unsigned, changed, or with a key that is not the contract's",
@@ -266,7 +266,7 @@ CASES = (
     car(
         id="E-AUT-09",
         kind=Kind.ROBUSTNESS,
-        requirement=("V2G20-2565",),
+        requirement=(),
         purpose="A key that cannot be opened is no key",
         precondition="a car without contract that asks for one",
         stimulus="an encrypted key of another length, a point off its curve",

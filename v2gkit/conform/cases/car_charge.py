@@ -21,10 +21,10 @@ from v2gkit.conform.scripted import faults
 from v2gkit.conform.scripted.bench import CarBench, crashed
 from v2gkit.conform.scripted.desk import Desk
 from v2gkit.conform.scripted.encounter import Encounter
-from v2gkit.conform.scripted.good import good, ok, ongoing, power_schedule, schedule_tuple
+from v2gkit.conform.scripted.good import good, ok, ongoing, power_schedule, prices, schedule_tuple
 from v2gkit.conform.scripted.judging import ended, reached
 from v2gkit.conform.scripted.play import Fault, Play
-from v2gkit.conform.scripted.prices import prices, signed_as
+from v2gkit.conform.scripted.prices import signed_as
 from v2gkit.conform.verdict import Outcome, failed, inconclusive, judged, passed
 
 GOOD = "E-END-01"
@@ -82,7 +82,7 @@ def other_control(request: Any, desk: Desk) -> Any:
     answer = good(request, desk)
     if answer.Dynamic_SEResControlMode is None:
         return msgspec.structs.replace(answer, Scheduled_SEResControlMode=None, Dynamic_SEResControlMode=cm.Dynamic_SEResControlModeType())
-    tuples = (schedule_tuple(3, power_schedule(desk.now(), (3600, 1e4))),)
+    tuples = (schedule_tuple(3, power_schedule(desk.now(), (3600, 1e4)), prices(desk.now())),)
     mode = cm.Scheduled_SEResControlModeType(ScheduleTuple=tuples)
     return msgspec.structs.replace(answer, Dynamic_SEResControlMode=None, Scheduled_SEResControlMode=mode)
 
@@ -174,7 +174,7 @@ async def profile(bench: CarBench) -> Outcome:
 
     def answer(request: Any, desk: Desk) -> Any:
         anchor[:] = [desk.now()]
-        tuples = (schedule_tuple(7, power_schedule(desk.now(), *entries)),)
+        tuples = (schedule_tuple(7, power_schedule(desk.now(), *entries), prices(desk.now())),)
         return msgspec.structs.replace(
             good(request, desk), Scheduled_SEResControlMode=cm.Scheduled_SEResControlModeType(ScheduleTuple=tuples)
         )
@@ -259,7 +259,7 @@ CASES = (
     car(
         id="E-CHG-03",
         kind=Kind.TIMING,
-        requirement=("V2G20-436",),
+        requirement=(),
         purpose="A car does not wait for ever for a schedule",
         stimulus="ScheduleExchangeRes Ongoing for ever",
         expected=("it stops after 60 s",),
@@ -270,7 +270,7 @@ CASES = (
     car(
         id="E-CHG-04",
         kind=Kind.ROBUSTNESS,
-        requirement=("V2G20-436",),
+        requirement=(),
         purpose="A car takes the largest schedule that the schema allows",
         stimulus="three tuples of 1024 entries and 1024 price stacks of 8 rules",
         expected=("it goes on", "it stops in order"),
@@ -282,7 +282,7 @@ CASES = (
     car(
         id="E-CHG-05",
         kind=Kind.NEGATIVE,
-        requirement=("V2G20-2565",),
+        requirement=(),
         purpose="A car decides by no price that is not genuine",
         stimulus="signed prices: genuine, changed, by another key; unsigned ones",
         expected=("changed, by another key: not used for its choice", "genuine, unsigned: recorded"),
@@ -295,7 +295,7 @@ CASES = (
     car(
         id="E-CHG-06",
         kind=Kind.POSITIVE,
-        requirement=("V2G20-1600",),
+        requirement=(),
         purpose="A car's profile keeps within the schedule that it chose",
         stimulus="a schedule of three steps",
         expected=("powers within the tuple, as many entries as it said it supports",),
@@ -306,7 +306,7 @@ CASES = (
         id="E-CHG-07",
         kind=Kind.TIMING,
         domain=DC.name,
-        requirement=("V2G20-436",),
+        requirement=(),
         purpose="A car does not wait for ever for the isolation test",
         stimulus="CableCheckRes Ongoing for ever",
         expected=("it stops after 40 s",),
@@ -319,7 +319,7 @@ CASES = (
         id="E-CHG-08",
         kind=Kind.TIMING,
         domain=DC.name,
-        requirement=("V2G20-436",),
+        requirement=(),
         purpose="A car does not close its contactor without isolation and voltage",
         stimulus="CableCheckRes FAILED; PreCharge whose voltage never comes",
         expected=("it stops, after at most 10 s of PreCharge",),

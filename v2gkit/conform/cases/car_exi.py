@@ -117,7 +117,7 @@ async def odd_text(bench: CarBench) -> Outcome:
 CASES = (
     car(
         id="E-EXI-01",
-        requirement=("V2G20-459",),
+        requirement=(),
         purpose="A document that claims to go on without end costs a car its session and nothing else",
         stimulus="lengths, integers and lists without end, in responses of six kinds",
         expected=("the session is ended, and the car comes again",),
@@ -127,7 +127,7 @@ CASES = (
     ),
     car(
         id="E-EXI-02",
-        requirement=("V2G20-459",),
+        requirement=(),
         purpose="A V2GTP header that is none ends the session",
         stimulus="lengths from 0 to 4 GiB, another payload type, another version",
         expected=("the session is ended, and the car comes again",),
@@ -137,7 +137,7 @@ CASES = (
     ),
     car(
         id="E-EXI-03",
-        requirement=("V2G20-459",),
+        requirement=(),
         purpose="A document that was mutilated ends the session, or is another message",
         stimulus="documents cut short, and documents with some bits turned",
         expected=("the session is ended", "it goes on"),
@@ -148,7 +148,7 @@ CASES = (
     ),
     car(
         id="E-EXI-04",
-        requirement=("V2G20-459",),
+        requirement=(),
         purpose="A text of a station is shown as text",
         stimulus="format characters, ANSI sequences, SQL, paths and lines in EVSEID",
         expected=("it goes on or stops; nothing of it reaches its output unescaped",),

@@ -249,7 +249,7 @@ CASES = (
     car(
         id="E-LOP-03",
         kind=Kind.NEGATIVE,
-        requirement=("V2G20-459",),
+        requirement=("V2G20-460",),
         purpose="A wrong answer under power ends the session",
         stimulus="a loop response FAILED, of the wrong type, of another session",
         expected=ENDS,
@@ -261,7 +261,7 @@ CASES = (
         id="E-LOP-04",
         kind=Kind.POSITIVE,
         domain=DC.name,
-        requirement=("V2G20-2272",),
+        requirement=("V2G20-2188", "V2G20-2654"),
         purpose="A car follows limits that fall",
         stimulus="limits in the loop, lower by four fifths",
         expected=("its target is within them after ten loops, and the session goes on",),
@@ -305,7 +305,7 @@ CASES = (
     car(
         id="E-LOP-08",
         kind=Kind.NEGATIVE,
-        requirement=("V2G20-847",),
+        requirement=(),
         purpose="A pilot that says fault ends everything",
         stimulus="control pilot state E or F in the loop",
         expected=("an emergency stop, the session is ended",),
@@ -315,7 +315,7 @@ CASES = (
     car(
         id="E-LOP-09",
         kind=Kind.NEGATIVE,
-        requirement=("V2G20-1600",),
+        requirement=(),
         purpose="A car stays within its own limits, whatever it is told",
         stimulus="a Dynamic target far beyond the car's limits, in either direction",
         expected=("its power is within what it said it can do",),

@@ -211,7 +211,7 @@ CASES = (
     car(
         id="E-SAP-03",
         kind=Kind.NEGATIVE,
-        requirement=("V2G20-169",),
+        requirement=(),
         purpose="Without a protocol in common there is no session",
         stimulus="Failed_NoNegotiation",
         expected=("TCP is closed",),
@@ -240,7 +240,7 @@ CASES = (
     car(
         id="E-SES-01",
         kind=Kind.POSITIVE,
-        requirement=("V2G20-459",),
+        requirement=("V2G20-2106",),
         purpose="A car that comes anew begins a new session",
         stimulus="none: SessionSetupReq is read",
         expected=("SessionID 0, an EVCCID of 1 to 255 characters",),
@@ -259,7 +259,7 @@ CASES = (
     car(
         id="E-SES-03",
         kind=Kind.NEGATIVE,
-        requirement=("V2G20-459",),
+        requirement=("V2G20-2621",),
         purpose="A session that was not set up does not go on",
         stimulus="SessionSetupRes FAILED, another response, or a session without id",
         expected=ENDS,
@@ -275,7 +275,7 @@ CASES = (
     car(
         id="E-SES-04",
         kind=Kind.NEGATIVE,
-        requirement=("V2G20-459",),
+        requirement=("V2G20-460",),
         purpose="A response of another session is none of this one",
         stimulus="a response with another SessionID, in every state",
         expected=ENDS,

@@ -184,7 +184,7 @@ CASES = (
     car(
         id="E-SDP-01",
         kind=Kind.TIMING,
-        requirement=("V2G20-1805",),
+        requirement=(),
         purpose="A car asks for a station four times a second, and gives up",
         stimulus="no answer",
         expected=("at most 50 requests, one every 250 ms, then none",),
@@ -194,7 +194,7 @@ CASES = (
     car(
         id="E-SDP-02",
         kind=Kind.NEGATIVE,
-        requirement=("V2G20-1805",),
+        requirement=(),
         purpose="An answer whose header is none is ignored",
         stimulus="answers with a wrong version, inverse, type, length",
         expected=("it asks on, and finds the station that answers well",),
@@ -217,7 +217,7 @@ CASES = (
     car(
         id="E-SDP-04",
         kind=Kind.NEGATIVE,
-        requirement=("V2G20-1805",),
+        requirement=(),
         purpose="A car connects to addresses of its link alone",
         stimulus="answers with a global or multicast address, port 0; two answers at once",
         expected=("it asks on, and finds the station that answers well", "two: one of them is visited"),
@@ -229,7 +229,7 @@ CASES = (
     car(
         id="E-SDP-05",
         kind=Kind.NEGATIVE,
-        requirement=("V2G20-2339",),
+        requirement=(),
         purpose="Who a station is its certificate says, not its speed",
         stimulus="a first answer of a station of an unknown root, and the good one right behind",
         expected=("no message to the first",),

@@ -153,7 +153,7 @@ CASES = (
     car(
         id="E-SVC-02",
         kind=Kind.NEGATIVE,
-        requirement=("V2G20-1216",),
+        requirement=(),
         purpose="A car does not charge by what the protocol cannot carry",
         stimulus="services of the other kind of current alone",
         expected=("the session is ended, without a message of either current",),
@@ -162,7 +162,7 @@ CASES = (
     car(
         id="E-SVC-03",
         kind=Kind.ROBUSTNESS,
-        requirement=("V2G20-1216",),
+        requirement=(),
         purpose="A car takes the longest offer that the schema allows",
         stimulus="8 services, 8 value-added ones, 32 sets of 32 parameters",
         expected=("it goes on", "it stops in order"),
@@ -173,7 +173,7 @@ CASES = (
     car(
         id="E-SVC-04",
         kind=Kind.NEGATIVE,
-        requirement=("V2G20-1216",),
+        requirement=("V2G20-425",),
         purpose="Details that are none are no offer",
         stimulus="ServiceDetailRes of another service, FAILED, or with a set that nobody has; a selection that is refused",
         expected=ENDS,

@@ -261,7 +261,7 @@ CASES = (
     car(
         id="E-TLS-07",
         kind=Kind.NEGATIVE,
-        requirement=("V2G20-2674",),
+        requirement=(),
         purpose="A station certificate is one by its profile",
         stimulus="a chain that is wrong in one point of its profile",
         expected=(*ABORT, f"{WILDCARD}, and {NO_CONSTRAINTS}: recorded"),
@@ -310,7 +310,7 @@ CASES = (
     car(
         id="E-TLS-12",
         kind=Kind.ROBUSTNESS,
-        requirement=("V2G20-2365",),
+        requirement=(),
         purpose="A car outlives a handshake that breaks",
         stimulus="TCP closed after ClientHello; a record of garbage",
         expected=("a stop or another try, and the car comes again",),

@@ -132,6 +132,7 @@ class CarBench:
             why = f"its program ended with exit code {left.code}" if left is not None and car.failed else ""
             waited = why or f"within {self.site.pics.test.arrival:g} s"
             raise Unreached(f"no car came (connection {number + 1}): {waited}{said}")
+        car.connected()
         seen = door.met[number]
         if stop_after:
             await door.until(lambda: sum(n.endswith("ChargeLoop") for n in seen.names) >= stop_after or seen.closed is not None, reach)
@@ -143,10 +144,16 @@ class CarBench:
                 await door.until(lambda: seen.closed is not None, left_)
 
     async def recovered(self) -> str:
-        """Whether the car is alive after what was done to it: its program did not crash, and it comes to charge again."""
+        """Whether the car is alive after what was done to it: its program did not crash, and it comes to charge again.
+
+        A program that is the car, and has ended in order, is not called once more: a new one would say nothing about it.
+        """
         for seen in self.met:
-            if seen.process is not None and (crash := crashed(seen)):
+            if crash := crashed(seen):
                 return crash
+        programs = [seen.process for seen in self.met if seen.process is not None]
+        if programs and all(each.drove and each.code is not None for each in programs):
+            return ""
         again = await self.visit(Play())
         return "" if again.charged else f"the car does not charge any more: {again.story}"
 

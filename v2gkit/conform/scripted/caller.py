@@ -22,6 +22,11 @@ class Called:
     def __init__(self, process: Process | None, failed: Callable[[], None] = lambda: None):
         self.process, self._failed, self._said = process, failed, bytearray()
         self._reading = asyncio.create_task(self._read()) if process else None
+        self.drove = False
+
+    def connected(self) -> None:
+        """Note that the car is connected now."""
+        self.drove = self.process is not None and self.process.returncode is None
 
     async def _read(self) -> None:
         assert self.process is not None
@@ -50,7 +55,7 @@ class Called:
             async with asyncio.timeout(seconds):
                 await self.process.wait()
                 await asyncio.shield(self._reading)
-        return Left(self.process.returncode, self._said.decode(errors="replace"))
+        return Left(self.process.returncode, self._said.decode(errors="replace"), self.drove)
 
     async def end(self) -> None:
         """End the program and what it started."""

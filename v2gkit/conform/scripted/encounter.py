@@ -38,10 +38,14 @@ class Closed:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """How the program of a car ended: its exit code, negative for a signal, None while it runs; and the end of what it said."""
+    """How the program of a car ended: its exit code, negative for a signal, None while it runs; and the end of what it said.
+
+    `drove`: it was there while the car was connected, so that it is the car, and not somebody who called one.
+    """
 
     code: int | None
     said: str
+    drove: bool = False
 
 
 @dataclass

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from v2g.exi.derive import least
+from v2g.iso20.pricing import POWER_ALGORITHM
 from v2g.iso20.rational import number, rational
 from v2g.iso20.sequence import response_to
 from v2g.iso20.services import BY_ID, SERVICES
@@ -161,6 +162,22 @@ def power_schedule(anchor: int, *entries: tuple[int, float]) -> cm.PowerSchedule
     return cm.PowerScheduleType(TimeAnchor=anchor, PowerScheduleEntries=cm.PowerScheduleEntryListType(PowerScheduleEntry=steps))
 
 
+def prices(anchor: int, stacks: int = 1, rules: int = 1, fee: float = 0.30, identifier: str | None = None) -> cm.AbsolutePriceScheduleType:
+    """A price schedule of so many stacks, each of so many rules, at one fee per kWh."""
+    rule = tuple(cm.PriceRuleType(EnergyFee=rational(fee), PowerRangeStart=rational(1000 * number)) for number in range(rules))
+    stack = tuple(cm.PriceRuleStackType(Duration=max(60, HOURS // stacks), PriceRule=rule) for _ in range(stacks))
+    return least(
+        cm.AbsolutePriceScheduleType,
+        Id=identifier,
+        TimeAnchor=anchor,
+        PriceScheduleID=1,
+        Currency="EUR",
+        Language="en",
+        PriceAlgorithm=POWER_ALGORITHM,
+        PriceRuleStacks=cm.PriceRuleStackListType(PriceRuleStack=stack),
+    )
+
+
 def schedule_tuple(number: int, charge: cm.PowerScheduleType, prices: Any = None) -> cm.ScheduleTupleType:
     """A schedule tuple for charging, with prices where given."""
     return cm.ScheduleTupleType(
@@ -172,7 +189,7 @@ def _schedule(request: Any, desk: Desk) -> Any:
     said: dict[str, Any] = {"EVSEProcessing": Processing.Finished}
     if request.Dynamic_SEReqControlMode is not None:
         return ok(request, desk, **said, Dynamic_SEResControlMode=cm.Dynamic_SEResControlModeType())
-    tuples = (schedule_tuple(3, power_schedule(desk.now(), (HOURS, POWER))),)
+    tuples = (schedule_tuple(3, power_schedule(desk.now(), (HOURS, POWER)), prices(desk.now())),)  # some cars want prices
     return ok(request, desk, **said, Scheduled_SEResControlMode=cm.Scheduled_SEResControlModeType(ScheduleTuple=tuples))
 
 

@@ -7,33 +7,14 @@ import msgspec
 from pki.keys import ALGORITHMS
 from pki.profiles import Role
 from pki.tariff import sign_prices
-from v2g.exi.derive import least
-from v2g.iso20.pricing import POWER_ALGORITHM
-from v2g.iso20.rational import rational
 from v2g.messages import common_messages as cm
 from v2gkit.conform.running import Blocked
 from v2gkit.conform.scripted.desk import Desk
-from v2gkit.conform.scripted.good import HOURS, POWER, good, power_schedule, schedule_tuple
+from v2gkit.conform.scripted.good import HOURS, POWER, good, power_schedule, prices, schedule_tuple
 from v2gkit.conform.scripted.play import Answers
 from v2gkit.conform.scripted.trust import Certificates
 
 CHEAP, DEAR = 0.05, 0.95  # EUR per kWh
-
-
-def prices(anchor: int, stacks: int = 1, rules: int = 1, fee: float = 0.30, identifier: str | None = None) -> cm.AbsolutePriceScheduleType:
-    """A price schedule of so many stacks, each of so many rules, at one fee per kWh."""
-    rule = tuple(cm.PriceRuleType(EnergyFee=rational(fee), PowerRangeStart=rational(1000 * number)) for number in range(rules))
-    stack = tuple(cm.PriceRuleStackType(Duration=max(60, HOURS // stacks), PriceRule=rule) for _ in range(stacks))
-    return least(
-        cm.AbsolutePriceScheduleType,
-        Id=identifier,
-        TimeAnchor=anchor,
-        PriceScheduleID=1,
-        Currency="EUR",
-        Language="en",
-        PriceAlgorithm=POWER_ALGORITHM,
-        PriceRuleStacks=cm.PriceRuleStackListType(PriceRuleStack=stack),
-    )
 
 
 def _offered(request: Any, desk: Desk, cheap: int) -> Any:
