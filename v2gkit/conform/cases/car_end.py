@@ -22,8 +22,8 @@ DELAYED = (*(f"early {name}" for name in STATES), *(f"late {name}" for name in S
 
 async def user_stop(bench: CarBench) -> Outcome:
     """The driver stops a car under power, or it stops by itself where nobody can."""
-    told = bool(bench.site.pics.test.stop)
-    seen = await bench.visit(Play(), trigger="long", stop_after=5) if told else await bench.visit(Play())
+    by_driver = bool(bench.site.pics.test.stop)
+    seen = await bench.visit(Play(), trigger="long", stop_after=5) if by_driver else await bench.visit(Play())
     if not seen.charged:
         raise Unreached(f"the car did not come to the charge loop: {seen.story}")
     last = max(number for number, name in enumerate(seen.names) if name.endswith("_ChargeLoop"))
