@@ -128,10 +128,7 @@ class Bridge(Neighbourhood):
 
     def take_token(self, evse: int, token: Payload, now: float) -> None:
         """Take a token ({"idToken", "type"}) that someone showed at an EVSE."""
-        place = self._evse(evse)
-        if not authorization.stop_by(self.charger, place, token, now):
-            place.presented, place.presented_due = token, now + self.charger.variables.number("TxCtrlr.EVConnectionTimeOut")
-            authorization.proceed(self.charger, place, now)
+        authorization.show(self.charger, self._evse(evse), token, now)
 
     def take_plan(self, wanted: PlanWanted, offer: Offer, plan: Plan | None, now: float) -> None:
         """Take the offer and plan for a `PlanWanted`."""

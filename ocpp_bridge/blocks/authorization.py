@@ -29,7 +29,7 @@ HOLD = 5.0  # s that a car is then held; its patience is 60 s
 class Stopping:
     """What a call of Authorize is about that may end a transaction."""
 
-    transaction: str
+    transaction: str  # empty: any, where it is a master pass
 
 
 NOBODY: Payload = {"idToken": "", "type": "NoAuthorization"}
@@ -149,6 +149,21 @@ def _decide(charger: Charger, evse: Evse, shown: Payload, response: Payload, now
         charger.tell(evse, replace(fact, about=about.number))
 
 
+def show(charger: Charger, evse: Evse, shown: Payload, now: float) -> None:
+    """Take a token that someone shows at an EVSE: it ends what it may end, else waits for the car that it may let charge."""
+    if stop_by(charger, evse, shown, now):
+        return
+    others = any("Authorized" in each.conditions for each in charger.evses.values())
+    if others and (evse.session is None or evse.session.authorization is None) and charger.variables["AuthCtrlr.MasterPassGroupId"]:
+        if (said := known(charger, shown, now)) is None:  # it may be a master pass, which is not shown for a car [C16]
+            charger.call("Authorize", {"idToken": shown}, evse=evse.id, about=Stopping(""), urgent=True)
+        elif _may_stop(charger, evse, said):
+            end_all(charger, now)
+            return
+    evse.presented, evse.presented_due = shown, now + charger.variables.number("TxCtrlr.EVConnectionTimeOut")
+    proceed(charger, evse, now)
+
+
 def stop_by(charger: Charger, evse: Evse, shown: Payload, now: float) -> bool:
     """Take a token that is shown while a car charges by another or the same: it ends the transaction if it may (C09, C16).
 
@@ -181,11 +196,12 @@ def end_all(charger: Charger, now: float) -> None:
 
 
 def _stop_if_allowed(charger: Charger, evse: Evse, response: Payload, now: float) -> None:
-    if evse.transaction is None or not _may_stop(charger, evse, response):
-        charger.note(f"EVSE {evse.id}: the token shown does not belong to the one that charges")
+    if not _may_stop(charger, evse, response):
+        charger.note(f"EVSE {evse.id}: the token shown ends no transaction")
     elif master(charger, response):
+        evse.presented = None
         end_all(charger, now)
-    else:
+    elif evse.transaction is not None:
         transactions.stop(charger, evse, "Local", "StopAuthorized", "a token of the same group ends the transaction")
 
 

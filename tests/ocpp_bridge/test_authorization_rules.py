@@ -1,11 +1,13 @@
 """The rules of authorization (C01 to C17, E05) in frames, each by the number of its requirement: one row or one test for each."""
 
+from importlib import import_module
 from typing import NamedTuple
 
 import pytest
 
 from ocpp_bridge.blocks.authorization import UNPROVED, UNROOTED
 from ocpp_bridge.blocks.billing import LOOK
+from ocpp_bridge.model.known_tokens import name_of
 from pki.profiles import Role
 from secc.station import (
     AuthorizationRefused,
@@ -25,8 +27,9 @@ from tests.ocpp_bridge.ocpp_certificates import OTHERS, der
 from tests.ocpp_bridge.ocpp_stand import NEEDS, WALL
 from tests.ocpp_bridge.test_bridge import ANSWERS, EVCCID, Played
 from tests.ocpp_bridge.test_local_authorization import card, charging, grouped, item, reborn, send, setting, show, waiting
-from tests.ocpp_bridge.test_plug_and_charge import CHAIN, ROOT, SPELLINGS
+from tests.ocpp_bridge.test_plug_and_charge import CERTIFICATES, CHAIN, ROOT, SPELLINGS
 from v2g.energy.series import Series
+from v2g.iso20.refusals import warning_of
 from v2g.reasons import Reason
 
 OTHER_ROOT = der(OTHERS[Role.MO_ROOT].certificate)
@@ -128,6 +131,29 @@ def test_c01_fr_26_within_its_time_it_lets_the_car_charge():
     assert p.facts(Authorized)
 
 
+@pytest.mark.parametrize(("other", "same"), [(card("0a1b"), True), (card("0A1B", "Local"), False), (card("0A1B2"), False)])
+def test_c01_fr_25_tokens_are_the_same_by_text_and_type_whatever_is_added_to_them(other, same):
+    added = {"additionalInfo": [{"additionalIdToken": "x", "type": "EVCCID"}]}
+    assert (name_of(card() | added) == name_of(other)) is same
+
+
+def test_c02_where_nobody_need_be_authorized_nobody_is_asked():
+    p = Played().boot()
+    setting(p, "AuthCtrlr.Enabled", "false")
+    p.want(SessionStarted(0.0, bytes(8), EVCCID), AuthorizationWanted(0.0, "EIM", EVCCID))
+    assert p.facts(Authorized)
+    assert not p.calls("Authorize")
+    assert p.events[-1]["idToken"] == {"idToken": "", "type": "NoAuthorization"}
+
+
+@pytest.mark.parametrize("kind", ["ISO14443", "ISO15693", "KeyCode", "Local", "MacAddress"])
+def test_c01_c04_c06_a_token_of_any_kind_is_asked_about_as_it_was_shown(kind):
+    p = waiting()
+    p.bridge.take_token(1, card(kind=kind), p.now)
+    assert p.run().calls("Authorize") == [{"idToken": card(kind=kind)}]
+    assert p.events[-1]["idToken"] == card(kind=kind)
+
+
 # --- C02, C03, C05: tokens of the CSMS itself ---
 
 
@@ -183,6 +209,22 @@ VERDICTS = {  # C07.FR.13 to 17: certificateStatus, idTokenInfo.status -> what t
     ("NoCertificateAvailable", "Invalid"): Reason.NO_CERTIFICATE,
     ("CertificateRevoked", "Accepted"): Reason.CERTIFICATE_REVOKED,  # a CSMS that contradicts itself lets nobody charge
 }
+
+
+HEARD = {  # what the car hears of it
+    Reason.UNKNOWN_PROVIDER: "WARNING_eMSPUnknown",
+    Reason.CONTRACT_REFUSED: "WARNING_GeneralPnCAuthorizationError",
+    Reason.CERTIFICATE_EXPIRED: "WARNING_CertificateExpired",
+    Reason.CERTIFICATE_REVOKED: "WARNING_CertificateRevoked",
+    Reason.WRONG_CERTIFICATE: "WARNING_CertificateValidationError",
+    Reason.NO_CERTIFICATE: "WARNING_NoCertificateAvailable",
+}
+
+
+def test_c07_fr_13_to_17_every_status_of_a_certificate_has_its_row_and_the_car_hears_it():
+    assert {certificate for certificate, _ in VERDICTS} == set(CERTIFICATES)
+    assert set(VERDICTS.values()) == set(HEARD)
+    assert {reason: warning_of(reason).value for reason in HEARD} == HEARD
 
 
 @pytest.mark.parametrize(("certificate", "status"), VERDICTS)
@@ -263,6 +305,30 @@ def test_c16_at_an_evse_that_waits_for_a_token_it_ends_the_others_and_begins_not
     show(p, "badge")
     assert len(p.facts(StopAsked)) == 1
     assert not p.facts(Authorized)
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_c16_at_an_evse_without_a_car_it_ends_the_others_at_once_and_waits_for_none(listed):
+    p = two_charging()
+    p.bridge.end_session(1, p.now)
+    p.bridge.unplug(1, p.now)
+    p.told.clear()
+    if listed:
+        send(p, 1, item("badge", groupIdToken=card("police", "Central")))
+    p.answers["Authorize"] = grouped("police")
+    show(p, "badge")
+    assert len(p.facts(StopAsked)) == 1
+    assert p.charger.evses[1].presented is None
+
+
+def test_c16_another_card_that_is_shown_there_ends_nothing_and_waits_for_its_car():
+    p = two_charging()
+    p.bridge.end_session(1, p.now)
+    p.bridge.unplug(1, p.now)
+    p.told.clear()
+    show(p, "somebody")
+    assert not p.facts(StopAsked)
+    assert p.want(SessionStarted(0.0, bytes(8), EVCCID), AuthorizationWanted(0.0, "EIM", EVCCID)).facts(Authorized)
 
 
 # --- E05: a token that the CSMS does not accept once it charges ---
@@ -359,3 +425,32 @@ def test_c15_a_car_that_charged_unknown_is_judged_once_the_csms_is_back():
     p.bridge.go_online("ocpp2.1", p.now)
     assert p.run().facts(StopAsked)
     assert all(event["offline"] for event in p.events if "idToken" in event)
+
+
+# --- rules whose tests stand elsewhere ---
+
+ELSEWHERE = {
+    "C01": "test_bridge::test_a_token_is_good_at_the_evses_it_names",
+    "C07.FR.01": "test_plug_and_charge::test_a_contract_is_proved_by_hash_data_else_by_its_chain_if_the_csms_may_validate_it",
+    "C08": "test_bridge::test_autocharge_takes_the_car_for_its_token",
+    "C09": "test_local_authorization::test_another_token_ends_it_where_it_is_of_the_group",
+    "C09 offline": "test_local_authorization::test_offline_the_group_is_known_from_the_list",
+    "C10": "test_local_authorization::test_list_and_cache_survive_a_kill_in_their_order",
+    "C10 by TransactionEvent": "test_local_authorization::test_what_a_transaction_event_says_of_a_token_is_known_from_then_on",
+    "C10 its size": "test_local_authorization::test_a_full_cache_gives_up_who_may_not_charge_and_then_who_came_longest_ago",
+    "C11": "test_local_authorization::test_a_cleared_cache_is_empty_after_a_kill_and_one_that_is_not_used_is_not_cleared",
+    "C12": "test_local_authorization::test_a_token_of_the_cache_charges_unasked_only_where_that_is_allowed",
+    "C12.FR.05": "test_local_authorization::test_a_token_that_the_cache_refuses_is_asked_about_unless_that_is_disabled",
+    "C13": "test_local_authorization::test_an_entry_of_the_list_holds_until_its_end",
+    "C14.FR.02": "test_local_authorization::test_a_token_of_the_list_charges_unasked_only_where_that_is_allowed",
+    "C14.FR.03": "test_local_authorization::test_a_token_that_the_list_refuses_is_asked_about_unless_that_is_disabled",
+    "C15 no discharge": "test_bridge::test_an_unknown_token_that_may_charge_offline_may_not_discharge",
+    "C17": "test_limits::test_a_session_that_reaches_a_limit_ends_with_it_as_its_reason",
+    "E07": "test_local_authorization::test_the_same_token_ends_its_transaction_without_asking",
+}
+
+
+@pytest.mark.parametrize("rule", ELSEWHERE)
+def test_a_rule_that_is_proved_elsewhere_is(rule):
+    module, name = ELSEWHERE[rule].split("::")
+    assert callable(getattr(import_module(f"tests.ocpp_bridge.{module}"), name))
