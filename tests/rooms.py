@@ -133,6 +133,11 @@ ROOMS: Mapping[str, Room] = {
         ("v2g.*", "pki", *COMMAND),
         ("tests/v2gkit/insight",),
     ),
+    "v2gkit.testing": Room(
+        "for tests of others: a pair in virtual time, a plugin of pytest with fixtures",
+        ("v2g.*", "pki", "secc", "evcc"),
+        ("tests/v2gkit/testing",),
+    ),
     "v2gkit.authorities": Room(
         "EST, OCSP, CPS, a contract office, certificates broken on purpose", ("v2g.*", "pki", *COMMAND), ("tests/v2gkit/authorities",)
     ),
