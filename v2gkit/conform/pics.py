@@ -97,6 +97,7 @@ class Pixit:
     loops: int = 300  # of a car's charge whose pace is measured
     command: str = ""  # of a car: makes it come again, run by a shell; {address}, {host}, {port} and {interface} are filled in
     triggers: dict[str, str] = field(default_factory=dict)  # the same by what the car shall do: pause, pnc, eim, long, install, bpt, sdp
+    crash: tuple[str, ...] = ("Segmentation fault", "panicked at")  # words by which its program says that it fell
     stop: str = ""  # how its driver stops a car: SIGTERM to its program; empty: it stops by itself
     arrival: float = 30.0  # s within which a car comes
     cars: int = 1  # that come at the same time, each to a port of its own

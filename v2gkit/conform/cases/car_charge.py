@@ -18,7 +18,7 @@ from v2gkit.conform.cases.car_authorization import stopped_polling
 from v2gkit.conform.cases.car_negotiation import ENDS
 from v2gkit.conform.running import Unreached
 from v2gkit.conform.scripted import faults
-from v2gkit.conform.scripted.bench import CarBench, crashed
+from v2gkit.conform.scripted.bench import CarBench
 from v2gkit.conform.scripted.desk import Desk
 from v2gkit.conform.scripted.encounter import Encounter
 from v2gkit.conform.scripted.good import good, ok, ongoing, power_schedule, prices, schedule_tuple
@@ -162,7 +162,7 @@ async def fullest_schedule(bench: CarBench) -> Outcome:
     """The largest ScheduleExchangeRes: the car goes on or stops, and lives."""
     seen = await bench.visit(Play(fault=Fault("ScheduleExchangeReq", fullest)), patience=20.0)
     reached(seen)
-    if crash := crashed(seen):
+    if crash := bench.crashed(seen):
         return failed(crash)
     return passed(seen.story) if seen.after or seen.closed else failed(f"it hangs: {seen.story}")
 

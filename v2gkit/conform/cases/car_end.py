@@ -7,7 +7,7 @@ from v2gkit.conform.case import Case, Kind
 from v2gkit.conform.cases.car_negotiation import EARLY, ENDS
 from v2gkit.conform.running import Unreached
 from v2gkit.conform.scripted import faults
-from v2gkit.conform.scripted.bench import CarBench, crashed
+from v2gkit.conform.scripted.bench import CarBench
 from v2gkit.conform.scripted.faults import STATES, timeout_of
 from v2gkit.conform.scripted.judging import ended, reached, went_on
 from v2gkit.conform.scripted.play import Fault, Play
@@ -50,7 +50,7 @@ async def left_alone(bench: CarBench) -> Outcome:
     """The station closes TCP in one state; the car may not crash, and comes again."""
     seen = await bench.visit(Play(fault=Fault(f"{bench.part}Req", faults.closes)))
     reached(seen)
-    crash = crashed(seen)
+    crash = bench.crashed(seen)
     return failed(crash) if crash else passed(f"closed at {bench.part}; the car stopped")
 
 

@@ -4,7 +4,7 @@ from functools import partial
 from typing import Any
 
 from v2gkit.conform.case import Case, Kind
-from v2gkit.conform.scripted.bench import CarBench, crashed
+from v2gkit.conform.scripted.bench import CarBench
 from v2gkit.conform.scripted.desk import Desk
 from v2gkit.conform.scripted.encounter import Encounter
 from v2gkit.conform.scripted.faults import SESSION, octets_of, timeout_of
@@ -39,10 +39,10 @@ def spoiled(spoil: Spoil) -> Answers:
     return answer
 
 
-def survived(seen: Encounter, patience: float) -> Outcome:
+def survived(bench: CarBench, seen: Encounter, patience: float) -> Outcome:
     """A pass where the car ended the session or went on, and neither crashed nor hangs."""
     reached(seen)
-    if crash := crashed(seen):
+    if crash := bench.crashed(seen):
         return failed(crash)
     if seen.closed is None and not seen.after:
         return failed(f"it hangs: nothing came for {patience:g} s; {seen.story}")
@@ -55,7 +55,7 @@ async def bombed(bench: CarBench) -> Outcome:
     told = []
     for share, octet in BOMBS:
         fault = Fault(f"{bench.part}Req", spoiled(partial(filled, share=share, octet=octet, count=BOMB)))
-        outcome = survived(await bench.visit(Play(fault=fault), patience=patience), patience)
+        outcome = survived(bench, await bench.visit(Play(fault=fault), patience=patience), patience)
         if outcome.verdict != "pass":
             return failed(f"cut at {share:.0%}, then {BOMB} x 0x{octet:02X}: {outcome.seen}")
         told.append(outcome.seen)
@@ -93,7 +93,7 @@ async def mutilated(bench: CarBench) -> Outcome:
         spoil: Spoil = partial(shortened if way == "cut" else flipped, seed=seed)
         patience = timeout_of(name) + bench.close
         seen = await bench.visit(Play(fault=Fault(f"{name}Req", spoiled(spoil))), patience=patience)
-        outcome = survived(seen, patience)
+        outcome = survived(bench, seen, patience)
         if outcome.verdict != "pass":
             return failed(f"{name}Res {way}, seed {seed}: {outcome.seen}")
         told.append(outcome.seen.partition(" with ")[0])
@@ -105,7 +105,7 @@ async def odd_text(bench: CarBench) -> Outcome:
     text = TEXTS[bench.part]
     seen = await bench.visit(Play(evse_id=text, fault=Fault("AuthorizationSetupReq", good)), patience=15.0)
     reached(seen)
-    if crash := crashed(seen):
+    if crash := bench.crashed(seen):
         return failed(crash)
     said = seen.process.said if seen.process is not None else ""
     raw = [each for each in ("\x1b", "\x07", "\nERROR forged") if each in said]

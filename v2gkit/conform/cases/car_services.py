@@ -11,7 +11,7 @@ from v2g.messages.common_types import responseCodeType
 from v2gkit.conform.case import Case, Kind
 from v2gkit.conform.cases.car_negotiation import ENDS, by_part
 from v2gkit.conform.running import Unreached
-from v2gkit.conform.scripted.bench import CarBench, crashed
+from v2gkit.conform.scripted.bench import CarBench
 from v2gkit.conform.scripted.desk import Desk
 from v2gkit.conform.scripted.encounter import Encounter
 from v2gkit.conform.scripted.good import good, ok, parameter_set, parameters
@@ -93,7 +93,7 @@ async def most_there_is(bench: CarBench) -> Outcome:
     play = Play(answers={"ServiceDetailReq": most_sets}, fault=Fault("ServiceDiscoveryReq", most_services))
     seen = await bench.visit(play, patience=bench.close + 5.0)
     reached(seen)
-    if crash := crashed(seen):
+    if crash := bench.crashed(seen):
         return failed(crash)
     if seen.closed is None and not seen.charged:
         return failed(f"it hangs: {seen.story}")

@@ -16,7 +16,7 @@ from v2g.session.tls import CONFORMANCE, ISO2, Credential, Profile
 from v2gkit.conform.case import Case, Kind
 from v2gkit.conform.cases.car_negotiation import ISO20
 from v2gkit.conform.running import Blocked, Unreached
-from v2gkit.conform.scripted.bench import CarBench, crashed
+from v2gkit.conform.scripted.bench import CarBench
 from v2gkit.conform.scripted.door import Tls
 from v2gkit.conform.scripted.encounter import Encounter
 from v2gkit.conform.scripted.judging import refused_tls
@@ -197,7 +197,7 @@ async def cut_handshake(bench: CarBench) -> Outcome:
     seen = await bench.visit(Play(), tls=(Tls(instead=instead),))
     if seen.hello is None:
         raise Unreached(f"no ClientHello came: {seen.story}")
-    crash = crashed(seen)
+    crash = bench.crashed(seen)
     return failed(crash) if crash else passed(seen.story)
 
 

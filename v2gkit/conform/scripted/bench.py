@@ -19,7 +19,6 @@ from v2gkit.conform.scripted.trust import Certificates
 from v2gkit.conform.verdict import Evidence
 
 REACH = 60.0  # s for a session to come to its stimulus, or to its end where there is none
-CRASHED = ("Traceback (most recent call last)", "Segmentation fault", "panicked at")
 
 
 @dataclass
@@ -149,7 +148,7 @@ class CarBench:
         A program that is the car, and has ended in order, is not called once more: a new one would say nothing about it.
         """
         for seen in self.met:
-            if crash := crashed(seen):
+            if crash := self.crashed(seen):
                 return crash
         programs = [seen.process for seen in self.met if seen.process is not None]
         if programs and all(each.drove and each.code is not None for each in programs):
@@ -157,13 +156,12 @@ class CarBench:
         again = await self.visit(Play())
         return "" if again.charged else f"the car does not charge any more: {again.story}"
 
-
-def crashed(seen: Encounter) -> str:
-    """How the car's program crashed, in words; empty where it did not."""
-    left = seen.process
-    if left is None:
-        return ""
-    if left.code is not None and left.code < 0:
-        return f"the car's program was ended by signal {-left.code}"
-    words = next((word for word in CRASHED if word in left.said), "")
-    return f"the car's program said: {left.said[left.said.index(words) :][-400:]}" if words else ""
+    def crashed(self, seen: Encounter) -> str:
+        """How the car's program crashed, in words; empty where it did not. A signal is a crash, and so are the words of the PIXIT."""
+        left = seen.process
+        if left is None:
+            return ""
+        if left.code is not None and left.code < 0:
+            return f"the car's program was ended by signal {-left.code}"
+        words = next((word for word in self.site.pics.test.crash if word in left.said), "")
+        return f"the car's program said: {left.said[left.said.index(words) :][:300]}" if words else ""
