@@ -71,7 +71,7 @@ LEGAL = (
     Mutant(
         "a heater's energy makes other needs",
         "18",
-        SCHEDULE,
+        "secc/neutral/exchange.py",
         "SAME_ENERGY, SAME_SHARE = 100.0, 0.01",
         "SAME_ENERGY, SAME_SHARE = 1e-9, 0.0",
         secc("schedule", "needs_that_move_neither_ask_for_ever_nor_wait_for_ever"),

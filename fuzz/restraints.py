@@ -11,7 +11,6 @@ from fuzz.behaviours import (
     SCHEDULE,
     SESSION,
     SETUP,
-    START,
     Mutant,
     evcc,
     secc,
@@ -21,7 +20,7 @@ BOUNDS = (
     Mutant(
         "contactors close on unmatched voltages",
         "22",
-        POWER,
+        "secc/neutral/readiness.py",
         "if dc and not known.delivering and not voltages_match(known):",
         "if False:",
         secc("safety", "start_waits_for_the_output_and_is_refused_where_it_does_not_come"),
@@ -120,7 +119,7 @@ BOUNDS = (
     Mutant(
         "a profile is held entry by entry",
         "11",
-        ANSWERS + "profile.py",
+        "secc/neutral/profile.py",
         "    if outside > OUTSIDE:\n",
         "    outside = max((v.duration for v in violations(profile, offered, tolerance)), default=0.0)\n    if outside > CLOCK_SLACK:\n",
         secc("power", "a_profile_in_slices_is_held_as_a_whole"),
@@ -265,7 +264,7 @@ BOUNDS = (
         "a schedule is waited for without end",
         "hang",
         SCHEDULE,
-        "    if overdue(known.service.exchange, known.now):",
+        "    if overdue(known.service.exchange, known.now, SECC_ONGOING_TIMEOUT):",
         "    if False:",
         secc("schedule", "without_an_offer_it_is_ongoing_and_asked_once_then_failed"),
         "the schedule is Ongoing for ever",
@@ -273,8 +272,8 @@ BOUNDS = (
     Mutant(
         "an isolation test is waited for without end",
         "hang",
-        START,
-        "if known.now - known.service.isolation_asked >= CABLE_CHECK_LIMIT:",
+        "secc/neutral/isolation.py",
+        "if known.now - known.service.isolation_asked >= limit:",
         "if False:",
         secc("power", "isolation_that_is_never_measured_ends_before_the_car_gives_up"),
         "the cable check is Ongoing for ever",
@@ -282,7 +281,7 @@ BOUNDS = (
     Mutant(
         "an isolation result is not heard",
         "hang",
-        START,
+        "secc/neutral/isolation.py",
         "    if known.service.isolation is True:\n",
         "    if False:\n",
         secc("power", "isolation_is_measured_once_at_the_highest_common_voltage"),
@@ -318,7 +317,7 @@ BOUNDS = (
     Mutant(
         "an isolation test leaves a contactor that nobody knows",
         "4",
-        START,
+        "secc/neutral/isolation.py",
         "with_service(isolation_asked=known.now).with_station(contactor=None, contactor_wanted=None)",
         "with_service(isolation_asked=known.now)",
         secc("safety", "an_isolation_test_after_a_renegotiation_leaves_no_closed_contactor_behind"),

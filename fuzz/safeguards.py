@@ -3,7 +3,7 @@
 The rows of a fault undo its mend as it stands in the code today.
 """
 
-from fuzz.behaviours import BAY, DRIVER, OPENING, POWER, SETUP, START, SUPERVISION, Mutant, secc
+from fuzz.behaviours import BAY, DRIVER, OPENING, POWER, SETUP, SUPERVISION, Mutant, secc
 
 STATION = (
     Mutant(
@@ -117,7 +117,7 @@ STATION = (
     Mutant(
         "an outlet out of service sets sessions up",
         "3",
-        SETUP,
+        "secc/neutral/beginning.py",
         "    if known.station.unserviceable:\n",
         "    if False:\n",
         secc("service", "an_outlet_whose_contactor_does_not_open_serves_nobody_until_it_has"),
@@ -198,7 +198,7 @@ STATION = (
     Mutant(
         "AC starts without a car",
         "4",
-        POWER,
+        "secc/neutral/readiness.py",
         'if pilot in ("A", "E", "F") or (pilot == "B" and dc):',
         'if pilot == "B" and dc:',
         secc("safety", "ac_power_does_not_start_without_a_car"),
@@ -207,7 +207,7 @@ STATION = (
     Mutant(
         "AC does not wait for state C",
         "4",
-        POWER,
+        "secc/neutral/readiness.py",
         '    if pilot == "B":\n        why = f',
         "    if False:\n        why = f",
         secc("safety", "ac_start_waits_for_a_car_that_asks_for_energy"),
@@ -216,7 +216,7 @@ STATION = (
     Mutant(
         "DC steps do not look at the pilot",
         "4",
-        START,
+        "secc/neutral/readiness.py",
         '    if known.station.pilot in ("A", "B", "E", "F"):\n',
         "    if False:\n",
         secc("safety", "dc_steps_refuse_a_car_that_asks_for_no_energy"),
@@ -279,7 +279,7 @@ STATION = (
     Mutant(
         "a session ends with its contactor closed",
         "4",
-        "secc/iso20/conduct.py",
+        "secc/neutral/ending.py",
         "wants: tuple[Event, ...] = ((OpenContactor(now),) if known.live else ())",
         "wants: tuple[Event, ...] = ()",
         secc("order", "an_outlet_that_may_be_live_is_opened_whenever_a_session_breaks"),

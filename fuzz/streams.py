@@ -1,6 +1,6 @@
 """What is said beside the charge loop binds nothing and ends nothing that holds; in standby nothing flows. Rows as in behaviours.py."""
 
-from fuzz.behaviours import ANSWERS, KEEPING, NEUTRAL_ROOM, POWER, START, SUPERVISION, Mutant, evcc, secc
+from fuzz.behaviours import ANSWERS, KEEPING, NEUTRAL_ROOM, POWER, SUPERVISION, Mutant, evcc, secc
 
 STANDBY = ANSWERS + "standby.py"
 BESIDE, CAR_BESIDE = ANSWERS + "beside.py", "evcc/iso20/beside.py"
@@ -117,7 +117,7 @@ STREAMS = (
     Mutant(
         "a DC car starts on a contactor that has opened",
         "standby",
-        POWER,
+        "secc/neutral/readiness.py",
         "if dc and known.standing and (known.station.contactor is not True or known.service.isolation is not True):",
         "if False:",
         secc(
@@ -130,7 +130,7 @@ STREAMS = (
     Mutant(
         "the isolation is tested on a closed contactor",
         "standby",
-        START,
+        "secc/neutral/isolation.py",
         "if known.standing and known.live:",
         "if False:",
         secc("standby", "a_cable_check_out_of_a_closed_standby_opens_first"),

@@ -1,6 +1,6 @@
 """What keeps a field from where it must not be (WPT): each row takes one safeguard away, and the tests that it names must notice."""
 
-from fuzz.behaviours import ANSWERS, NEUTRAL_ROOM, POWER, SUPERVISION, Mutant, evcc, secc
+from fuzz.behaviours import ANSWERS, NEUTRAL_ROOM, SUPERVISION, Mutant, evcc, secc
 
 FIELD, WPT, LOOP, CAR, GUARD = (
     NEUTRAL_ROOM + "field.py",
@@ -91,7 +91,7 @@ WIRELESS = (
     Mutant(
         "power begins for a vehicle that is not aligned",
         "wpt",
-        POWER,
+        "secc/neutral/readiness.py",
         "    if why := unaligned(known):\n        raise Refused(Reason.NO_POWER, why, None)\n",
         "",
         secc("wpt", "what_is_lost_between_the_check_and_the_start_keeps_the_contactor_open"),
@@ -100,7 +100,7 @@ WIRELESS = (
     Mutant(
         "power begins on a foreign object",
         "wpt",
-        POWER,
+        "secc/neutral/readiness.py",
         "    if why := obstructed(known):\n",
         "    if why := False:\n",
         secc("wpt", "nothing_begins_on_a_foreign_object_and_it_does_once_it_is_gone"),

@@ -43,6 +43,14 @@ class Trust:
     central: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A message with the signature of its envelope, for a generation whose messages have none of their own."""
+
+    message: Any
+    signature: Any
+
+
 class Verifier(Protocol):
     """Verifies what a car signs; `secc.trust.station_verifier` makes one of the station's trust anchors."""
 

@@ -101,6 +101,7 @@ class Ending:
     how: str = ""
     paused: PausedSession | None = None  # the session, where it is paused and must be kept
     joined: PausedSession | None = None  # the paused session that the car has resumed, to be forgotten
+    signature: Any = None  # for the envelope of the response, where the generation has one
 
 
 @dataclass(frozen=True, slots=True)

@@ -293,7 +293,7 @@ class SeccSession:
             self._paused.keep(ending.paused)
         if self._paused is not None and ending.joined is not None:
             self._paused.drop(ending.joined)
-        self._send(ending.response, asked.stream, now)
+        self._send(ending.response, asked.stream, now, ending.signature)
         if kind is reception.REQUEST:
             self._welcome(now)
         if self.ended is None:
@@ -389,8 +389,8 @@ class SeccSession:
     def _arm(self, name: str, limit: float, now: float, what: str) -> None:
         self._timer = Timer(name, limit, now + limit, what)
 
-    def _send(self, message: Type, stream: str, now: float) -> None:
-        payload_type, schema_set, exi = self.generation.write(message, self._conduct.session_id(self.context), stream)
+    def _send(self, message: Type, stream: str, now: float, signature: Any = None) -> None:
+        payload_type, schema_set, exi = self.generation.write(message, self._conduct.session_id(self.context), stream, signature)
         self._out.append(frame(payload_type, exi))
         since = None if self.heard is None else now - self.heard
         self._events.append(FrameSent(now, payload_type, schema_set, exi, message, since))

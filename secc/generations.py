@@ -3,10 +3,11 @@
 from typing import Final
 
 from secc.conduct import Conduct
-from secc.iso20.conduct import CONDUCT
+from secc.iso2.conduct import CONDUCT as ISO2
+from secc.iso20.conduct import CONDUCT as ISO20
 from v2g.exi.schema import Type
 
-CONDUCTS: Final[tuple[Conduct, ...]] = (CONDUCT,)
+CONDUCTS: Final[tuple[Conduct, ...]] = (ISO20, ISO2)
 
 
 def conduct_named(name: str) -> Conduct:

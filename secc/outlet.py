@@ -14,6 +14,8 @@ from v2g.session.service import Intended, InternetProtocol, ParkingType
 from v2g.session.wireless import GroundDevice
 from v2g.settings import suggestion
 
+Spoken = Literal["20", "2"]  # generations, as people call them
+SPOKEN: tuple[Spoken, ...] = ("20", "2")  # by default: each demands the link that is safe for it
 Pricing = Literal["none", "absolute", "levels"]
 
 Standby = Literal["none", "closed", "open"]  # not offered, or what the contactor does meanwhile
@@ -29,6 +31,7 @@ class Outlet:
 
     evse_id: str = EVSE_ID
     services: tuple[Service, ...] = OFFERED
+    generations: tuple[Spoken, ...] = SPOKEN  # of the standard
     controls: tuple[Control, ...] = ("Scheduled", "Dynamic")  # a station offers both [V2G20-2656]
     authorizations: tuple[Authorization, ...] = ("EIM",)
     providers: tuple[str, ...] = ()  # eMSPs whose contracts are taken; empty: not said
@@ -60,11 +63,12 @@ class Outlet:
     def __post_init__(self) -> None:
         if not 1 <= len(self.evse_id) <= 255:
             raise ValueError(f"evse_id has {len(self.evse_id)} characters; give 1 to 255, such as DE*ABC*E1")
-        for name in ("services", "controls", "authorizations"):
+        for name in ("services", "generations", "controls", "authorizations"):
             given = getattr(self, name)
             if not given or len(set(given)) != len(given):
                 raise ValueError(f"{name} is {given}; name at least one, none twice")
         suggestion.demand("services", self.services, SERVICES)
+        suggestion.demand("generations", self.generations, SPOKEN)
         suggestion.demand("internet", self.internet, get_args(InternetProtocol))
         suggestion.demand("parking", self.parking, get_args(Intended))
         if len(set(self.parking)) != len(self.parking):

@@ -18,7 +18,7 @@ from pki.status_book import Silence, by_records
 from pki.store import Credential, Store
 from pki.tariff import sign_prices
 from pki.verify import Anchors, Status, VerifiedChain, verify
-from secc.claims import Claim, Trust, Verifier
+from secc.claims import Claim, Signed, Trust, Verifier
 from secc.conduct import Conduct
 from secc.generations import CONDUCTS
 from secc.station import Objection
@@ -84,7 +84,7 @@ class Verifiers:
         return self._of[type(request)].provisioning(request, wall)
 
     def metering(self, request: Any, contract: bytes) -> None:
-        self._of[type(request)].metering(request, contract)
+        self._of[type(request.message if isinstance(request, Signed) else request)].metering(request, contract)
 
 
 def station_verifier(store: Store, profile: Profile = "conformance", *, central: bool = False) -> Verifier:

@@ -66,18 +66,21 @@ ROOMS: Mapping[str, Room] = {
     "v2g.services": Room(
         "the services of all generations, by name", ("v2g.iso20.services", "v2g.session.service"), ("tests/test_service_rows.py",)
     ),
-    "v2g.generations": Room("the generations that are spoken here", ("v2g.iso20", "v2g.session"), ("tests/v2g/test_generations.py",)),
+    "v2g.generations": Room(
+        "the generations that are spoken here", ("v2g.iso20", "v2g.iso2", "v2g.session"), ("tests/v2g/test_generations.py",)
+    ),
     "pki": Room(
         "certificate profiles, issuing, verification, signatures, status",
         (*EXI, "v2g.reasons", "v2g.iso20.refusals"),
         ("tests/pki",),
     ),
     "secc": Room(
-        "the station: its words, engine, hardware, server; `iso20/` answers",
+        "the station: its words, engine, hardware, server; `iso20/`, `iso2/` answer, `neutral/` is what they share",
         (
             *EXI,
             "v2g.session",
             "v2g.iso20",
+            "v2g.iso2",
             "v2g.generations",
             "v2g.energy",
             "v2g.reasons",
@@ -162,7 +165,13 @@ SHELL_MODULES = frozenset(
     ["asyncio", "fcntl", "os", "random", "secrets", "select", "selectors", "signal", "socket", "ssl", "subprocess", "threading", "time"]
 )
 NEUTRAL = ("v2g/session", "v2g/energy", "secc", "evcc", "ocpp_bridge")  # runs any generation and names none: it is handed a value
-OF_ONE = ("secc/iso20", "evcc/iso20", "secc/generations.py", "evcc/generations.py")  # but these: a generation, and the tables that name it
+OF_ONE = (
+    "secc/iso20",
+    "secc/iso2",
+    "evcc/iso20",
+    "secc/generations.py",
+    "evcc/generations.py",
+)  # but these: a generation, and the tables that name it
 DOORS = ("v2g.services", "v2g.generations", "evcc.generations", "secc.generations", "pki")  # by which one asks for what is of a generation
 SHELLS = (  # files and folders that may touch clock, network and system
     "v2g/tasks.py",

@@ -29,6 +29,7 @@ class Reason(Enum):
     UNKNOWN_SERVICE = "the service was not offered"
     WRONG_SELECTION = "the service or its parameter set was not shown"
     NO_ENERGY_SERVICE = "no energy service is selected"
+    WRONG_MODE = "the energy transfer mode was not offered"
     NO_SERVICE_RENEGOTIATION = "another service cannot be negotiated"
     WRONG_PARAMETERS = "what the car can and what the outlet can do not fit"
     WRONG_SCHEDULE = "the schedule was not offered"

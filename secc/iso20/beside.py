@@ -13,17 +13,15 @@ from secc.iso20.objections import warning
 from secc.iso20.schedule import (
     DONE,
     asking,
-    equal_needs,
     finished_response,
     fitted_offer,
     needs_of,
     ongoing_response,
-    overdue,
     reserve_of,
     schedule_exchange,
-    waiting_offer,
 )
 from secc.neutral.context import Aside, Context, Exchange, Reply
+from secc.neutral.exchange import equal_needs, overdue, waiting_offer
 from secc.neutral.facts import with_wish
 from secc.station import Objection, RenegotiationAsked
 from v2g.energy.needs import Needs
@@ -80,7 +78,7 @@ def _answered(needs: Needs, points: int, known: Context) -> Reply:
             if offer is None:
                 known, wants = known.with_service(questioned=known.now), (asking(needs, known),)
     if exchange.offer is None or not equal_needs(needs, exchange.needs, known.wall):
-        if overdue(exchange, known.now):
+        if overdue(exchange, known.now, SECC_ONGOING_TIMEOUT):
             return _failed(f"there is no schedule after {SECC_ONGOING_TIMEOUT:g} s", known)
         known = known.with_service(aside=replace(aside, exchange=exchange))
         return Reply(ongoing_response(known), known.state, known, wants)

@@ -16,13 +16,14 @@ from secc.iso20.phases import PHASES
 from secc.iso20.requests import admit, decode
 from secc.iso20.verifier import PkiVerifier, contract_chain
 from secc.neutral.context import Agreement, Context, Given, Moment, Pending, Reply, Step
+from secc.neutral.ending import account, over
 from secc.neutral.facts import learn
 from secc.neutral.report import StationReport
 from secc.neutral.supervision import FAULT_ANSWER, due, supervise
 from secc.pause import PausedSession
 from secc.reception import REFUSAL, REQUEST
 from secc.record import Remembered, SessionGiven, Witnessed, drawing
-from secc.station import Billed, Objected, OpenContactor, PowerStopped
+from secc.station import Objected
 from v2g.exi.derive import least
 from v2g.exi.schema import Type
 from v2g.iso20.generation import ISO20
@@ -48,6 +49,7 @@ from v2g.session.errors import PeerIncompatible, PeerMisbehaved, Refused, Statio
 from v2g.session.profiles import LOOSE_CERTIFICATES, PROVISIONING_AS_VEHICLE, WITHOUT_TLS, Deviation
 from v2g.session.sap import Protocol, offered
 
+GENERATION = "20"  # by which an outlet names it
 LOOPS = (*CHARGE_LOOPS, dc.DC_WeldingDetectionReq, MeteringConfirmationReq)
 BEFORE_POWER = frozenset(ISO20.responses) - {REQUEST, SessionStopReq, PowerDeliveryReq, *LOOPS}  # refused once the station stops
 
@@ -58,7 +60,8 @@ def beginning(around: Surroundings, say: Say, now: float) -> tuple[Context, Even
     ISO 15118-20 is negotiable only on TLS 1.3 with both sides authenticated [V2G20-2356], or where a bench allows it without.
     """
     secure = around.tls is not None and around.tls.carries_20
-    sets = schema_sets(around.outlet.services) if secure or around.insecure else ()
+    spoken = GENERATION in around.outlet.generations and (secure or around.insecure)
+    sets = schema_sets(around.outlet.services) if spoken else ()
     verified = None if around.tls is None else around.tls.verified
     proved = around.identity or (verified.common_name if isinstance(verified, VerifiedChain) else "")
     given = Given(
@@ -160,7 +163,7 @@ def waits(reply: Replied) -> float | None:
 def ending(reply: Replied) -> Ending:
     """The response of a reply, the state it leads to, and how the session ends where it does."""
     assert isinstance(reply, Reply)
-    return Ending(reply.response, reply.then, reply.how, reply.paused, reply.joined)
+    return Ending(reply.response, reply.then, reply.how, reply.paused, reply.joined, reply.signature)
 
 
 def advance(known: Context, reply: Replied, request: type[Type], now: float) -> Context:
@@ -217,26 +220,9 @@ def undecodable(path: tuple[str, ...], reason: str) -> tuple[type[Type], PeerMis
     return request, PeerMisbehaved(reason, None)
 
 
-def over(known: Context, now: float) -> tuple[Context, tuple[Event, ...]]:
-    """The context at the end of a session, and the wants that follow: a live outlet is opened, energy that was sold is billed."""
-    wants: tuple[Event, ...] = ((OpenContactor(now),) if known.live else ()) + ((PowerStopped(now),) if known.delivering else ())
-    if (tab := known.agreement.tab) is not None:
-        wants += (Billed(now, tab.bill(known.wall), tab.currency, tab.imported, tab.exported),)
-    return replace(known, step=Step(state=State.ENDED)).with_service(delivering=False).with_station(contactor_wanted=False), wants
-
-
 def same(before: Context, after: Context) -> bool:
     """Whether two contexts differ in nothing but the time."""
     return replace(before, moment=after.moment) == after
-
-
-def account(known: Context) -> dict[str, int]:
-    """The energies of the session (Wh) by name; empty where no meter gives finite numbers."""
-    meter = known.station.meter
-    try:
-        return {} if meter is None else {"charged": meter.charged, "discharged": meter.discharged}
-    except (ValueError, OverflowError):
-        return {}
 
 
 def signature(response: Type) -> SignatureType | None:
@@ -269,7 +255,7 @@ CONDUCT = Conduct(
     learn=learn,
     supervise=supervise,
     due=_next_look,
-    over=over,
+    over=lambda known, now: over(known, State.ENDED, now),
     state=lambda known: known.state,
     fault=lambda known: known.session.fault,
     session_id=lambda known: known.session.id,

@@ -2,8 +2,9 @@
 
 from secc.iso20.notices import header
 from secc.neutral.context import Context, Reply
+from secc.neutral.isolation import check_isolation
 from secc.neutral.output import differs, pre_charge_output
-from secc.station import CheckIsolation, Limits, LockConnector, OpenContactor, SetOutput
+from secc.neutral.readiness import demand_asking
 from v2g.iso20.rational import number, rational
 from v2g.iso20.sequence import State
 from v2g.iso20.timing import EVCC_CABLE_CHECK_TIMEOUT
@@ -20,41 +21,15 @@ from v2g.messages.dc import (
 from v2g.reasons import Reason
 from v2g.session.errors import Refused
 
+Finished, Ongoing = processingType.Finished, processingType.Ongoing
 CABLE_CHECK_LIMIT = EVCC_CABLE_CHECK_TIMEOUT - 2.0  # s; a clear no before the car gives up by itself
 
 
 def cable_check(_: DC_CableCheckReq, known: Context) -> Reply:
     """Have the isolation measured at the highest voltage that both sides can have; Ongoing meanwhile. Raises on a bad result."""
-    _asking(known)
-    if known.service.isolation is False:
-        raise Refused(Reason.OTHER, "the isolation is faulty", None)
-    if known.unparked:
-        return Reply(_checked(known, processingType.Ongoing), State.DC_CABLE_CHECK, known)
-    if known.standing and known.live:  # a contactor that was kept closed: nothing is tested on what may be live
-        opened = known.with_service(isolation=None, isolation_asked=None, output_wanted=None).with_station(contactor_wanted=False)
-        safe = (SetOutput(known.now, 0.0, 0.0), OpenContactor(known.now))
-        return Reply(_checked(known, processingType.Ongoing), State.DC_CABLE_CHECK, opened, safe)
-    if known.station.contactor is True and known.station.contactor_wanted is False:
-        return Reply(_checked(known, processingType.Ongoing), State.DC_CABLE_CHECK, known)
-    if known.service.isolation is True:
-        return Reply(_checked(known, processingType.Finished), State.DC_PRE_CHARGE, known)
-    if known.service.isolation_asked is None:
-        voltage = min((known.service.car or Limits()).voltage, known.present_limits.voltage)
-        # the test closes the contactor by itself: what was known of it before says nothing now
-        asked = known.with_service(isolation_asked=known.now).with_station(contactor=None, contactor_wanted=None)
-        wants = (LockConnector(known.now), CheckIsolation(known.now, voltage))
-        return Reply(_checked(known, processingType.Ongoing), State.DC_CABLE_CHECK, asked, wants)
-    if known.now - known.service.isolation_asked >= CABLE_CHECK_LIMIT:
-        raise Refused(Reason.OTHER, f"the isolation was not measured within {CABLE_CHECK_LIMIT:g} s", None)
-    return Reply(_checked(known, processingType.Ongoing), State.DC_CABLE_CHECK, known)
-
-
-def _asking(known: Context) -> None:
-    """Raises Refused where the pilot says that the car asks for no energy, or an ACDP is not where it can give any."""
-    if known.station.pilot in ("A", "B", "E", "F"):
-        raise Refused(Reason.OTHER, f"the control pilot is in state {known.station.pilot}, the car must ask for energy (C or D)", None)
-    if known.undocked:
-        raise Refused(Reason.OTHER, known.undocked, None)
+    checked = check_isolation(known, CABLE_CHECK_LIMIT)
+    processing, then = (Finished, State.DC_PRE_CHARGE) if checked.finished else (Ongoing, State.DC_CABLE_CHECK)
+    return Reply(_checked(checked.known, processing), then, checked.known, checked.wants)
 
 
 def _checked(known: Context, processing: processingType) -> DC_CableCheckRes:
@@ -63,7 +38,7 @@ def _checked(known: Context, processing: processingType) -> DC_CableCheckRes:
 
 def pre_charge(request: DC_PreChargeReq, known: Context) -> Reply:
     """Bring the output to the car's target voltage, within the range of both ends; the car decides when the voltages match."""
-    _asking(known)
+    demand_asking(known)
     if known.unparked:
         raise Refused(Reason.OTHER, known.unparked, None)
     wanted = pre_charge_output(number(request.EVTargetVoltage), known)

@@ -14,8 +14,8 @@ from secc.neutral.bounds import bounds
 from secc.neutral.contactor import CONTACTOR_LIMIT, wait_for_contactor
 from secc.neutral.context import Context, Exchange, Pending, Reply
 from secc.neutral.facts import with_wish
-from secc.neutral.field import obstructed, unaligned, wireless
 from secc.neutral.output import output
+from secc.neutral.readiness import unready
 from secc.station import Objection, OpenContactor, PowerStarted, PowerStopped, RenegotiationAsked, ScheduleChosen, SetOutput, SetPower
 from v2g.iso20.sequence import State
 from v2g.messages.common_messages import (
@@ -29,7 +29,6 @@ from v2g.reasons import Reason
 from v2g.session.endpoint import Event
 from v2g.session.errors import Refused, SequenceError
 
-PRE_CHARGE_MATCH = 20.0  # V between output and target at which contactors may close [IEC 61851-23]
 STARTED: dict[Enum, State] = {
     State.AC_START: State.AC_LOOP,
     State.AC_LOOP: State.AC_LOOP,
@@ -98,9 +97,9 @@ def _start(request: PowerDeliveryReq, known: Context) -> Reply | Pending:
         return Reply(_delivered(known), known.state, known)  # the car is not ready yet and asks again
     takes = with_shown(known)
     profile, chosen, confirmed, relaxed = announced(request.EVPowerProfile, takes)
-    if (unready := _unready(known)) is not None:
+    if (why := unready(known)) is not None:
         if known.now >= known.moment.received + CONTACTOR_LIMIT:
-            raise unready
+            raise why
         return Pending(known, known.moment.received + CONTACTOR_LIMIT)
     if known.station.contactor is not True:  # its state, not its edge: it may be closed already
         return wait_for_contactor(known, True)
@@ -129,36 +128,6 @@ def _declined(known: Context) -> Reply:
     if not known.standing or known.outlet.standby == "closed" or known.station.contactor_wanted is not True:
         return reply
     return replace(reply, known=known.with_station(contactor_wanted=False), wants=(OpenContactor(known.now),))
-
-
-def _unready(known: Context) -> Refused | None:
-    """What the contactor still waits for: an AC car's pilot, the voltage of a DC output. Raises Refused for what waiting does not mend."""
-    pilot, dc = None if wireless(known) else known.station.pilot, known.agreement.selected.dc  # a field has none
-    if pilot in ("A", "E", "F") or (pilot == "B" and dc):
-        raise Refused(Reason.OTHER, f"the control pilot is in state {pilot}, the car must ask for energy (C or D)", "V2G20-847")
-    if known.undocked:
-        raise Refused(Reason.OTHER, known.undocked, None)
-    if known.unparked:
-        return Refused(Reason.NO_POWER, known.unparked, None)
-    if why := unaligned(known):
-        raise Refused(Reason.NO_POWER, why, None)
-    if why := obstructed(known):
-        return Refused(Reason.NO_POWER, why, None)
-    if dc and known.standing and (known.station.contactor is not True or known.service.isolation is not True):
-        raise Refused(Reason.NO_POWER, "the contactor opened for the standby: the cable check and the pre-charge come first", None)
-    if pilot == "B":
-        why = f"the control pilot stayed in state B for {CONTACTOR_LIMIT:g} s, the car must ask for energy (C or D)"
-        return Refused(Reason.NO_POWER, why, "V2G20-847")
-    if dc and not known.delivering and not voltages_match(known):
-        present, named = known.station.output.voltage, known.service.target_voltage
-        why = f"the output is at {present:.0f} V, the car named {named:.0f} V: contactors must not close on that"
-        return Refused(Reason.NO_POWER, why, None)
-    return None
-
-
-def voltages_match(known: Context) -> bool:
-    """Whether the output voltage is close enough to the car's target for its contactors to close."""
-    return abs(known.station.output.voltage - known.service.target_voltage) <= PRE_CHARGE_MATCH
 
 
 def _stop(known: Context) -> Reply | Pending:

@@ -3,10 +3,9 @@
 from dataclasses import replace
 
 from secc.neutral.context import Context
-from v2g.energy.alignment import alignment
+from secc.neutral.profile import demand_held
 from v2g.energy.offer import Tuple
 from v2g.energy.series import Series, Step
-from v2g.energy.setpoint import violations
 from v2g.iso20.rational import number
 from v2g.messages.common_messages import EVPowerProfileType, Scheduled_EVPPTControlModeType, powerToleranceAcceptanceType
 from v2g.reasons import Reason
@@ -14,9 +13,6 @@ from v2g.session.endpoint import Relaxed
 from v2g.session.errors import Refused
 from v2g.session.profiles import PROFILE_ANCHOR_ZERO, PROFILE_MISSING
 
-CLOCK_SLACK = 30.0  # s by which a profile may lag the schedule it follows, as a whole: clocks differ, and an answer takes its time
-OUTSIDE = 2.0  # s in all that it may leave its schedule besides: durations are whole seconds
-ROUNDING = 1.0  # W that four digits of a rational number may differ
 Announced = tuple[Series, Tuple | None, bool | None, tuple[Relaxed, ...]]
 
 
@@ -44,7 +40,7 @@ def announced(sent: EVPowerProfileType | None, known: Context) -> Announced:
     offered = known.service.exchange.offer.chosen(mode.SelectedScheduleTupleID) if known.service.exchange.offer is not None else None
     if offered is None:
         raise Refused(Reason.WRONG_SCHEDULE, f"schedule tuple {mode.SelectedScheduleTupleID} was not offered", "V2G20-1058")
-    _demand_held(profile, offered)
+    demand_held(profile, offered, "EVPowerProfile", "V2G20-1864")
     return profile, offered, _tolerance(mode, offered, known), relaxed
 
 
@@ -58,15 +54,6 @@ def _missing(known: Context) -> Announced:
         raise Refused(Reason.WRONG_PROFILE, "there is no EVPowerProfile", "V2G20-1864")
     chosen = first if known.agreement.selected.control == "Scheduled" else None
     return first.power, chosen, None, relaxed
-
-
-def _demand_held(profile: Series, offered: Tuple) -> None:
-    """Raises Refused unless one shift for the difference of two clocks puts the profile within its schedule [V2G20-1864]."""
-    tolerance = max(offered.tolerance or 0.0, ROUNDING)
-    shift, outside = alignment(profile, offered, tolerance, CLOCK_SLACK)
-    if outside > OUTSIDE:
-        worst = max(violations(profile.shift(shift), offered, tolerance), key=lambda violation: violation.duration)
-        raise Refused(Reason.WRONG_PROFILE, f"EVPowerProfile leaves its schedule for {outside:.0f} s: {worst}", "V2G20-1864")
 
 
 def _tolerance(mode: Scheduled_EVPPTControlModeType, offered: Tuple, known: Context) -> bool | None:

@@ -2,8 +2,8 @@
 
 from contextlib import suppress
 
-from secc.iso20.power import voltages_match
 from secc.neutral.context import Context
+from secc.neutral.readiness import voltages_match
 from v2g.exi.codec import root
 from v2g.exi.errors import DecodeError
 from v2g.exi.schema import Type

@@ -3,7 +3,6 @@
 import math
 from dataclasses import replace
 from enum import Enum
-from typing import Any
 
 from msgspec.structs import replace as replace_fields
 
@@ -15,6 +14,7 @@ from secc.iso20.prices import absolute, level, prices_as_shown, terms_of
 from secc.iso20.stated import holdable, stated_absolute, stated_levels
 from secc.neutral.context import Context, Exchange, Reply
 from secc.neutral.entries import fitted_steps, whole
+from secc.neutral.exchange import equal_needs, overdue, waiting_offer
 from secc.reserve import Reserve
 from secc.station import Limits, MobilityNeedsSet, NeedsChanged
 from v2g.energy.needs import Needs
@@ -51,9 +51,6 @@ NOTHING_YET = least(
         least(ScheduleTupleType, ChargingSchedule=least(ChargingScheduleType, PriceLevelSchedule=least(PriceLevelScheduleType))),
     ),
 )
-MOVING = ("energy_target", "energy_maximum", "energy_minimum", "v2x_maximum", "v2x_minimum")
-SAME_DEPARTURE = 60.0  # s by which a wish may move and be the same
-SAME_ENERGY, SAME_SHARE = 100.0, 0.01  # Wh, or a share of the energy: what a heater takes while the car polls
 DONE: dict[Enum, State] = {
     State.AC_DER_SETTLING: State.AC_START,
     State.AC_SCHEDULE: State.AC_START,
@@ -93,14 +90,9 @@ def asking(needs: Needs, known: Context, *, first: bool = False) -> NeedsChanged
     return NeedsChanged(known.now, needs, first, known.service.car, known.service.phases, known.service.feeding.inverter)
 
 
-def overdue(exchange: Exchange, now: float) -> bool:
-    """Whether the car has polled as long as it may be kept waiting, counted from its first request."""
-    return exchange.asked is not None and now - exchange.asked >= SECC_ONGOING_TIMEOUT
-
-
 def _demand_patience(known: Context) -> None:
     """Raises Refused once the exchange is overdue."""
-    if overdue(known.service.exchange, known.now):
+    if overdue(known.service.exchange, known.now, SECC_ONGOING_TIMEOUT):
         if known.unparked:
             raise Refused(Reason.OTHER, known.unparked, None)
         raise Refused(Reason.OTHER, f"there is no schedule after {SECC_ONGOING_TIMEOUT:g} s", None)
@@ -115,37 +107,6 @@ def reserve_of(needs: Needs, known: Context) -> Reserve:
         v2x_maximum=needs.v2x_maximum,
         minimum_soc=needs.minimum_soc,
     )
-
-
-def waiting_offer(needs: Needs, known: Context) -> Offer | None:
-    """The offer that came while another bound the car; None if the car wishes something else by now. Energies move with the charge."""
-    if known.service.coming is None:
-        return None
-    offer, before = known.service.coming
-    energies: dict[str, Any] = {name: getattr(needs, name) for name in MOVING}
-    return offer if equal_needs(needs, replace(before, **energies), known.wall) else None
-
-
-def equal_needs(a: Needs, b: Needs | None, wall: float) -> bool:
-    """Whether needs are equal but for the departure, which a polling car counts down, and energies, which its own consumption changes.
-
-    Every departure before `wall` (epoch s) is the same: there is no time left.
-    """
-    if b is None:
-        return False
-    for name in ("departure", *MOVING):
-        one, other = getattr(a, name), getattr(b, name)
-        if (one is None) != (other is None):
-            return False
-        if name == "departure" and one is not None and other is not None:
-            one, other = max(one, wall), max(other, wall)
-        bound = SAME_DEPARTURE if name == "departure" else max(SAME_ENERGY, SAME_SHARE * abs(other or 0.0))
-        if one is not None and abs(one - other) >= bound:
-            return False
-    if (a.energy_offer and a.energy_offer.terms) != (b.energy_offer and b.energy_offer.terms):
-        return False
-    without: dict[str, Any] = dict.fromkeys(("departure", "energy_offer", *MOVING))
-    return replace(a, **without) == replace(b, **without)
 
 
 def needs_of(request: ScheduleExchangeReq, known: Context) -> Needs:

@@ -5,8 +5,9 @@ from dataclasses import replace
 from secc.intent import PRIORITY
 from secc.iso20.notices import header
 from secc.iso20.services import parameters_of, selections
+from secc.neutral.beginning import demand_free, fresh_id
 from secc.neutral.contactor import wait_for_contactor
-from secc.neutral.context import NO_SESSION, Agreement, Context, Pending, Reply, ServiceSession
+from secc.neutral.context import Agreement, Context, Pending, Reply, ServiceSession
 from secc.pause import PausedSession, binding
 from secc.station import PowerStopped, ServiceSelected, SessionStarted, Vehicle
 from v2g.iso20.generation import ISO20
@@ -23,10 +24,7 @@ from v2g.session.profiles import EVCCID_UNSEEN
 
 def session_setup(request: SessionSetupReq, known: Context) -> Reply:
     """Begin a new session, or resume a paused one for the car that paused it, never for another [V2G20-2626] [V2G20-2627]."""
-    if known.station.unserviceable:
-        raise Refused(Reason.OTHER, f"the outlet is out of service: {known.station.unserviceable}", None)
-    if known.station.taken:
-        raise Refused(Reason.OTHER, "another session has the outlet", None)
+    demand_free(known)
     odd = (*_unseen(request.EVCCID, known), *_another(request.EVCCID, known))
     evccid = known.given.proved or request.EVCCID  # what a certificate proves is what somebody may be billed by [V2G20-2598]
     former = known.moment.former if known.moment.former is not None and resumable(known.moment.former, known) else None
@@ -35,7 +33,7 @@ def session_setup(request: SessionSetupReq, known: Context) -> Reply:
         joined = known.with_session(id=former.session_id, agreement=former.agreement)
         code, then = Code.OK_OldSessionJoined, parameters_of(selection.row)
     else:
-        joined = known.with_session(id=_fresh(known), agreement=Agreement(evccid=evccid))
+        joined = known.with_session(id=fresh_id(known), agreement=Agreement(evccid=evccid))
         code, then = Code.OK_NewSessionEstablished, State.AUTHORIZATION_SETUP
     response = SessionSetupRes(Header=header(joined), ResponseCode=code, EVSEID=known.outlet.evse_id)
     vehicle = Vehicle(known.given.chain, known.session.offered, PROTOCOLS[known.session.schema_set].spelt)
@@ -71,13 +69,6 @@ def resumable(former: PausedSession, known: Context) -> bool:
         return False
     offered = selections(selection.service, outlet).get(selection.parameter_set)
     return offered == selection and selection.row.schema_set == known.session.schema_set
-
-
-def _fresh(known: Context) -> bytes:
-    """Eight random octets that are not all zero [V2G20-2106] [V2G20-2621]."""
-    while (session_id := known.given.entropy(len(NO_SESSION))) == NO_SESSION:
-        pass
-    return session_id
 
 
 def session_stop(request: SessionStopReq, known: Context) -> Reply | Pending:

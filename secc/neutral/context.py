@@ -128,6 +128,8 @@ class Step:
 
     state: Enum = Before.NEGOTIATION
     polled: float | None = None  # since when the car has asked in this state without leaving it
+    told: bytes = b""  # SessionID in the envelope of the request, for a generation that has one
+    signature: Any = None  # in that envelope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -385,6 +387,7 @@ class Reply:
     objection: Objection | None = None  # why the response is a WARNING
     paused: PausedSession | None = None  # this session, to be kept
     joined: PausedSession | None = None  # the session that the car has resumed, to be forgotten
+    signature: Any = None  # for the envelope of the response, in a generation that has one
 
 
 @dataclass(frozen=True, slots=True)

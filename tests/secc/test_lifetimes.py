@@ -128,6 +128,8 @@ FIELDS: dict[str, tuple[Any, str]] = {  # a value that is not the default, and w
     "service.feeding": (Feeding(amended=True), SCHEDULE),
     "step.state": (State.DC_LOOP, SERVICE),  # the row of the answer says where it leads, and the engine puts it there
     "step.polled": (4.0, SERVICE),
+    "step.told": (b"12345678", SERVICE),  # of the request that is answered
+    "step.signature": ("signed", SERVICE),
 }
 OF_ITS_OWN = {"given", "moment"}  # never changed, and never kept
 

@@ -21,6 +21,7 @@ CODES: Final[dict[Reason, Code]] = {
     Reason.UNKNOWN_SERVICE: Code.FAILED_ServiceIDInvalid,
     Reason.WRONG_SELECTION: Code.FAILED_ServiceSelectionInvalid,
     Reason.NO_ENERGY_SERVICE: Code.FAILED_NoChargeServiceSelected,
+    Reason.WRONG_MODE: Code.FAILED_WrongEnergyTransferMode,
     Reason.WRONG_PARAMETERS: Code.FAILED_WrongChargeParameter,
     Reason.WRONG_SCHEDULE: Code.FAILED_TariffSelectionInvalid,
     Reason.WRONG_PROFILE: Code.FAILED_ChargingProfileInvalid,

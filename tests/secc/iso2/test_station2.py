@@ -1,0 +1,299 @@
+"""A station that speaks ISO 15118-2: whole charges, its order, its safety, pauses and renegotiations, in virtual time."""
+
+from typing import Any
+
+import pytest
+
+from secc import station as words
+from secc.pause import PausedSessions
+from tests.secc.iso2.scripted2 import EVCCID, Scripted2, outlet
+from v2g.exi.derive import least
+from v2g.exi.schema import Type
+from v2g.iso2.generation import ISO2
+from v2g.iso2.physical import W, number, physical
+from v2g.iso2.sequence import REQUESTS, State, response_to, row
+from v2g.messages.app_protocol import supportedAppProtocolReq
+from v2g.messages.iso2 import msg_body as b
+from v2g.messages.iso2 import msg_data_types as t
+from v2g.messages.iso2.msg_data_types import responseCodeType as Code
+from v2g.session.errors import SequenceError, TimedOut, UnknownSession
+from v2g.session.v2gtp import frame
+
+S = State
+AC = "AC_three_phase_core"
+
+
+def until(state: State) -> Scripted2:
+    """A session that waits for what belongs to this state."""
+    car = Scripted2(outlet(authorizations=("PnC", "EIM"), certificate_installation=True))
+    steps: dict[State, Any] = {
+        S.SESSION_SETUP: car.sap,
+        S.SERVICE_DISCOVERY: car.setup,
+        S.SERVICE_SELECTION: lambda: (car.setup(), car.ask(b.ServiceDiscoveryReq)),
+        S.AUTHORIZATION: lambda: (car.setup(), car.ask(b.ServiceDiscoveryReq), car.pay()),
+        S.PARAMETERS: car.authorized,
+        S.AC_START: lambda: car.ready(AC),
+        S.AC_LOOP: lambda: car.charging(AC),
+        S.SESSION_STOP: lambda: (car.charging(AC), car.deliver("Stop")),
+        S.DC_CABLE_CHECK: lambda: (car.authorized(), car.scheduled()),
+        S.DC_PRE_CHARGE: lambda: (car.authorized(), car.scheduled(), car.cable_check(), car.cable_check()),
+        S.DC_START: car.ready,
+        S.DC_LOOP: car.charging,
+        S.DC_WELDING: lambda: (car.charging(), car.deliver("Stop")),
+    }
+    steps[state]()
+    assert car.session.context.state is state
+    return car
+
+
+REACHED = [
+    s for s in State if s not in (S.SUPPORTED_APP_PROTOCOL, S.ENDED, S.CONTRACT, S.PAYMENT_DETAILS, S.AC_RECEIPT, S.DC_RECEIPT)
+]  # those: test_contract2
+
+
+@pytest.mark.parametrize("mode", ["DC_extended", "DC_core", AC, "AC_single_phase_core"])
+def test_a_whole_charge(mode: str) -> None:
+    car = Scripted2()
+    assert car.charging(mode).ResponseCode is Code.OK
+    for _ in range(3):
+        assert car.loop(mode).ResponseCode is Code.OK
+        car.now += 0.2
+    assert car.deliver("Stop").ResponseCode is Code.OK
+    assert car.stop().ResponseCode is Code.OK
+    car.octets(b"")
+    assert car.session.ended is not None
+    assert (car.session.ended.how, car.session.ended.error) == ("Terminate", None)
+    (selected,) = car.wants(words.ServiceSelected)
+    assert (selected.service, selected.control) == (mode[:2], "Scheduled")
+    (started,) = car.wants(words.SessionStarted)
+    assert started.evccid == EVCCID.hex().upper()
+    assert started.vehicle.agreed == "urn:iso:15118:2:2013:MsgDef,2,0"
+    assert len(car.wants(words.PowerStarted)) == len(car.wants(words.PowerStopped)) == 1
+    assert car.wants(words.OpenContactor)
+
+
+@pytest.mark.parametrize(
+    ("state", "kind"),
+    [(s, k) for s in REACHED for k in REQUESTS if row(s, k) is None],
+    ids=lambda x: getattr(x, "value", getattr(x, "__name__", "")),
+)
+def test_what_has_no_row_is_refused_by_its_own_response_and_ends_the_session(state: State, kind: type[Type]) -> None:
+    car = until(state)
+    (answer,) = car.send(least(kind))
+    assert type(answer) is response_to(kind)
+    assert kind is supportedAppProtocolReq or answer.ResponseCode is Code.FAILED_SequenceError
+    assert car.session.ended is not None
+    assert isinstance(car.session.ended.error, SequenceError)
+    assert car.send(least(kind)) == []
+
+
+@pytest.mark.parametrize("state", [s for s in REACHED if s is not S.SESSION_SETUP], ids=lambda s: s.value)
+def test_a_foreign_session_id_is_told_so_before_anything_else_and_silence_ends_a_session(state: State) -> None:
+    car = until(state)
+    car.id = b"stranger"
+    (answer,) = car.send(least(b.ServiceDiscoveryReq))
+    assert answer.ResponseCode is Code.FAILED_UnknownSession
+    assert car.session.ended is not None
+    assert isinstance(car.session.ended.error, UnknownSession)
+    silent = until(state)
+    silent.wait(59.0 if state not in (S.DC_PRE_CHARGE, S.DC_START) else 11.0)
+    assert silent.session.ended is None
+    silent.wait(2.0)
+    if state not in (S.DC_PRE_CHARGE, S.DC_START):
+        assert silent.session.ended is not None
+        assert isinstance(silent.session.ended.error, TimedOut) or silent.session.context.session.fault is not None
+
+
+@pytest.mark.parametrize("state", [S.AC_LOOP, S.DC_LOOP, S.DC_PRE_CHARGE, S.DC_START, S.DC_WELDING], ids=lambda s: s.value)
+def test_an_outlet_that_may_be_live_is_opened_whenever_a_session_breaks(state: State) -> None:
+    for end in (lambda car: car.octets(b""), lambda car: car.wait(130), lambda car: car.octets(b"GET / HTTP/1.1\r\n\r\n")):
+        car = until(state)
+        before = len(car.wants(words.OpenContactor))
+        end(car)
+        assert car.session.ended is not None
+        assert not car.session.ended.well
+        assert len(car.wants(words.OpenContactor)) == before + 1
+        assert (len(car.wants(words.PowerStopped)) == 1) == bool(car.wants(words.PowerStarted))
+
+
+@pytest.mark.parametrize("mode", ["DC_extended", AC])
+@pytest.mark.parametrize(
+    "danger",
+    [words.EmergencyStop("button"), words.ConnectorLock(False), words.PilotIs("A"), words.ContactorIs(False)],
+    ids=lambda fact: type(fact).__name__,
+)
+def test_a_danger_takes_the_power_away_at_once_and_the_next_answer_says_so(mode: str, danger: words.Fact) -> None:
+    car = Scripted2()
+    car.charging(mode)
+    car.loop(mode)
+    car.tell(danger)
+    assert car.wants(words.OpenContactor)
+    assert car.wants(words.PowerStopped)
+    answer = car.loop(mode)
+    assert answer.ResponseCode.value.startswith("FAILED")
+    status = answer.DC_EVSEStatus if mode.startswith("DC") else answer.AC_EVSEStatus
+    assert status.EVSENotification is t.EVSENotificationType.StopCharging
+    if mode.startswith("DC"):
+        assert status.EVSEStatusCode is not t.DC_EVSEStatusCodeType.EVSE_Ready
+    assert car.session.ended is not None
+
+
+def test_an_output_is_within_every_limit_and_the_car_is_told_which_it_reached() -> None:
+    car = Scripted2()
+    car.charging()
+    answer = car.loop(current=500.0)
+    (*_, wanted) = car.wants(words.SetOutput)
+    assert wanted.current == min(125.0, 150.0)
+    assert answer.EVSECurrentLimitAchieved
+    assert wanted.voltage * wanted.current <= wanted.power + 1.0
+    answer = car.loop(current=20.0, voltage=900.0)
+    (*_, wanted) = car.wants(words.SetOutput)
+    assert wanted.voltage == 450.0  # the car's own limit
+    assert answer.EVSEVoltageLimitAchieved
+    car.tell(words.LimitsChanged(words.Limits(charge_power=4_000.0, charge_current=125, voltage=920, voltage_minimum=150)))
+    (*_, wanted) = car.wants(words.SetOutput)
+    assert wanted.power <= 4_000.0
+
+
+def test_a_limit_that_falls_reaches_a_car_on_ac_by_its_current_and_by_a_renegotiation() -> None:
+    car = Scripted2()
+    car.charging(AC)
+    first = number(car.loop(AC).EVSEMaxCurrent)
+    car.tell(words.LimitsChanged(words.Limits(charge_power=6_900.0, phases=3)))
+    answer = car.loop(AC)
+    assert number(answer.EVSEMaxCurrent) == pytest.approx(10.0)
+    assert number(answer.EVSEMaxCurrent) < first
+    assert answer.AC_EVSEStatus.EVSENotification is t.EVSENotificationType.ReNegotiation
+    assert car.deliver("Renegotiate").ResponseCode is Code.OK
+    assert car.session.context.delivering
+    assert car.scheduled(AC).ResponseCode is Code.OK
+    assert car.deliver().ResponseCode is Code.OK
+    assert car.loop(AC).AC_EVSEStatus.EVSENotification is t.EVSENotificationType.None_
+    assert len(car.wants(words.PowerStarted)) == 1
+
+
+def test_a_renegotiation_of_dc_opens_the_contactor_and_checks_the_cable_again() -> None:
+    car = Scripted2()
+    car.charging()
+    car.loop()
+    before = len(car.wants(words.OpenContactor))
+    assert car.deliver("Renegotiate").ResponseCode is Code.OK
+    assert len(car.wants(words.OpenContactor)) == before + 1
+    car.scheduled()
+    car.checked()
+    assert len(car.wants(words.CheckIsolation)) == 2
+    assert car.deliver().ResponseCode is Code.OK
+    assert car.loop().ResponseCode is Code.OK
+    assert len(car.wants(words.PowerStarted)) == 2
+
+
+def test_a_stop_is_told_and_enforced() -> None:
+    car = Scripted2()
+    car.charging()
+    car.tell(words.StopAsked("the site needs its power"))
+    answer = car.loop()
+    assert answer.ResponseCode is Code.OK
+    assert answer.DC_EVSEStatus.EVSENotification is t.EVSENotificationType.StopCharging
+    assert answer.DC_EVSEStatus.EVSEStatusCode is t.DC_EVSEStatusCodeType.EVSE_Shutdown
+    for _ in range(60):
+        car.wait(0.25)
+        if car.session.ended is None:
+            car.send(least(b.CurrentDemandReq, DC_EVStatus=car.ev()))
+    assert car.session.ended is not None
+    assert "did not follow a stop" in str(car.session.ended.error)
+
+
+@pytest.mark.parametrize(
+    ("entries", "code"),
+    [
+        (((0, 50_000.0),), Code.OK),
+        (((0, 10_000.0), (3600, 0.0)), Code.OK),
+        (((0, 90_000.0),), Code.FAILED_ChargingProfileInvalid),
+        (((60, 1_000.0),), Code.FAILED_ChargingProfileInvalid),
+        (((0, 1_000.0), (0, 2_000.0)), Code.FAILED_ChargingProfileInvalid),
+    ],
+)
+def test_a_profile_is_held_against_its_schedule(entries: tuple[tuple[int, float], ...], code: Code) -> None:
+    car = Scripted2()
+    car.ready()
+    made = tuple(t.ProfileEntryType(ChargingProfileEntryStart=start, ChargingProfileEntryMaxPower=physical(w, W)) for start, w in entries)
+    assert car.deliver(profile=t.ChargingProfileType(ProfileEntry=made)).ResponseCode is code
+    assert bool(car.wants(words.PowerStarted)) == (code is Code.OK)
+
+
+def test_what_was_not_offered_is_refused_by_its_code() -> None:
+    def refused(step: Any) -> Code:
+        car = Scripted2(outlet(services=("DC",)))
+        answer = step(car)
+        assert car.session.ended is not None
+        return Code(answer.ResponseCode)
+
+    def selecting(car: Scripted2) -> None:
+        car.setup()
+        car.ask(b.ServiceDiscoveryReq)
+
+    assert refused(lambda car: (selecting(car), car.ask(b.ServiceDetailReq, ServiceID=9))[1]) is Code.FAILED_ServiceIDInvalid
+    assert refused(lambda car: (selecting(car), car.pay("Contract"))[1]) is Code.FAILED_PaymentSelectionInvalid
+    assert refused(lambda car: (selecting(car), car.pay(services=(1, 3)))[1]) is Code.FAILED_ServiceSelectionInvalid
+    assert refused(lambda car: (car.authorized(), car.parameters(AC))[1]) is Code.FAILED_WrongEnergyTransferMode
+    none = {"EVMaximumCurrentLimit": physical(0, t.unitSymbolType.A)}
+    assert refused(lambda car: (car.authorized(), car.parameters(**none))[1]) is Code.FAILED_WrongChargeParameter
+    assert refused(lambda car: (car.ready(), car.deliver(tuple_id=77))[1]) is Code.FAILED_TariffSelectionInvalid
+
+
+def test_a_card_that_is_refused_ends_the_session_and_one_that_is_waited_for_is_told() -> None:
+    car = Scripted2(auto=False)
+    car.setup()
+    car.ask(b.ServiceDiscoveryReq)
+    car.pay()
+    answer = car.ask(b.AuthorizationReq)
+    assert answer.EVSEProcessing is t.EVSEProcessingType.Ongoing_WaitingForCustomerInteraction
+    car.tell(words.AuthorizationRefused(reason="no credit"))
+    assert car.ask(b.AuthorizationReq).ResponseCode is Code.FAILED
+    assert car.session.ended is not None
+    assert "no credit" in str(car.session.ended.error)
+
+
+def test_a_paused_session_is_joined_by_its_car_alone() -> None:
+    paused = PausedSessions()
+    car = Scripted2(given={"paused": paused})
+    car.charging(AC)
+    car.deliver("Stop")
+    assert car.stop("Pause").ResponseCode is Code.OK
+    assert len(paused) == 1
+    kept = car.id
+
+    def back(evccid: bytes) -> Scripted2:
+        again = Scripted2(given={"paused": paused})
+        again.sap()
+        again.id = kept
+        again.told = again.ask(b.SessionSetupReq, EVCCID=evccid)  # type: ignore[attr-defined]
+        return again
+
+    assert back(bytes(6)).told.ResponseCode is Code.OK_NewSessionEstablished  # type: ignore[attr-defined]
+    again = back(EVCCID)
+    assert again.told.ResponseCode is Code.OK_OldSessionJoined  # type: ignore[attr-defined]
+    assert again.id == kept
+    assert len(paused) == 0
+    again.ask(b.ServiceDiscoveryReq)
+    again.pay()
+    again.ask(b.AuthorizationReq)
+    again.ask(b.AuthorizationReq)
+    assert again.scheduled(AC).ResponseCode is Code.OK
+    assert again.deliver().ResponseCode is Code.OK
+
+
+def test_an_outlet_speaks_what_it_is_told_to_speak() -> None:
+    assert Scripted2(outlet(generations=("20",))).sap().ResponseCode.value == "Failed_NoNegotiation"
+    assert Scripted2(outlet(generations=("2",))).sap().ResponseCode.value == "OK_SuccessfulNegotiation"
+    only_two_way = Scripted2(outlet(services=("DC_BPT",)))
+    assert only_two_way.sap().ResponseCode.value == "Failed_NoNegotiation"
+
+
+def test_broken_octets_of_a_known_request_are_answered_before_the_end() -> None:
+    car = until(S.DC_LOOP)
+    sent = ISO2.write(least(b.CurrentDemandReq, DC_EVStatus=car.ev()), car.id)
+    answers = car.octets(frame(sent.payload_type, sent.exi[:-6]))
+    assert car.session.ended is not None
+    assert [type(each) for each in answers] in ([], [b.CurrentDemandRes])
+    assert all(each.ResponseCode is Code.FAILED for each in answers)
