@@ -299,7 +299,7 @@ def test_why_a_contract_was_refused_is_told_by_line_trace_and_page(pki: Path, tm
     assert "root" in objected["reason"]
     assert objected["requirement"]
     assert objected["requirement"] not in objected["reason"]
-    ended = lines[-1]
+    ended = [line for line in lines if line["event"] == "ended"][-1]
     assert [each["reason"] for each in ended["objected"]] == [objected["reason"]]
     (kept,) = [r["facts"]["objection"] for r in records if r["type"] == "event" and r["name"] == "Objected"]
     assert (kept["reason"], kept["requirement"]) == (objected["reason"], objected["requirement"])

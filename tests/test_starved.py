@@ -1,5 +1,7 @@
 """What is made again when a machine is starved, and what is not."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -69,3 +71,10 @@ def test_no_example_of_hypothesis_has_a_deadline() -> None:
     """Its default is 200 ms for an example, which a starved machine passes with the first."""
     assert settings().deadline is None
     assert HealthCheck.too_slow in settings().suppress_health_check
+
+
+def test_a_program_that_a_test_starts_finds_the_bytecode_of_our_modules() -> None:
+    """Also where the environment wants none among the sources: else it compiles 200 of them, each time."""
+    code = "import v2g.reasons; print(v2g.reasons.__cached__)"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=True).stdout
+    assert Path(told.strip()).is_file()

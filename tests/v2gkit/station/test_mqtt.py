@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import subprocess
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -35,10 +36,11 @@ def serving(port: int, folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
     config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n")
     process = subprocess.Popen([program, "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        for _ in range(600):
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), HANG):
                 break
             assert process.poll() is None, "mosquitto did not start"
+            time.sleep(0.02)
         yield process
     finally:
         process.kill()

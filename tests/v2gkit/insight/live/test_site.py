@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.starved import HANG
 from v2gkit.insight.live import site
 from v2gkit.insight.live.door import LOCAL, Door
 from v2gkit.insight.live.history import History
@@ -35,11 +36,17 @@ def frames(count: int, size: int) -> list[dict[str, Any]]:
 
 
 def test_a_viewer_that_does_not_read_is_cut_off_and_the_others_see_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(site, "STALLED", 0.3)
+    lazy, give = socket.socket(), site.Viewer.give
+
+    async def given(self: site.Viewer, octets: bytes, more: bool = True) -> bool:
+        """Short for the lazy one alone: who reads may get no processor for as long."""
+        monkeypatch.setattr(site, "STALLED", 0.3 if self._connection.client == lazy.getsockname() else HANG)
+        return await give(self, octets, more)
+
+    monkeypatch.setattr(site.Viewer, "give", given)
 
     async def looked() -> None:
         async with serving() as (live, room, address):
-            lazy = socket.socket()
             lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             lazy.connect(address)
             lazy.sendall(GET)
@@ -59,7 +66,7 @@ def test_a_viewer_that_does_not_read_is_cut_off_and_the_others_see_all(monkeypat
             lazy.close()
             writer.close()
 
-    asyncio.run(asyncio.wait_for(looked(), 120))
+    asyncio.run(asyncio.wait_for(looked(), HANG))
 
 
 def test_one_viewer_too_many_is_told_to_come_later(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,28 +89,27 @@ def test_one_viewer_too_many_is_told_to_come_later(monkeypatch: pytest.MonkeyPat
             for _, each in [*ways, (reader, writer)]:
                 each.close()
 
-    asyncio.run(asyncio.wait_for(looked(), 120))
+    asyncio.run(asyncio.wait_for(looked(), HANG))
 
 
 def test_whoever_is_silent_or_slow_before_admission_is_shown_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(site, "STRANGER", 0.3)
-
     async def looked() -> None:
         async with serving() as (_, room, address):
+            viewer = await asyncio.open_connection(*address)
+            viewer[1].write(GET)
+            await viewer[0].readuntil(b"retry")
+            monkeypatch.setattr(site, "STRANGER", 0.3)
             silent = await asyncio.open_connection(*address)
             slow = await asyncio.open_connection(*address)
             slow[1].write(b"GET /stream HTTP/1.1\r\nHost: local")
-            viewer = await asyncio.open_connection(*address)
-            viewer[1].write(GET)
             for reader, _ in (silent, slow):
                 with contextlib.suppress(ConnectionError):
                     assert await reader.read() == b""
-            await viewer[0].readuntil(b"retry")
             assert room.viewers == 1
             for _, each in (silent, slow, viewer):
                 each.close()
 
-    asyncio.run(asyncio.wait_for(looked(), 120))
+    asyncio.run(asyncio.wait_for(looked(), HANG))
 
 
 def test_a_stream_that_is_quiet_says_that_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,7 +123,7 @@ def test_a_stream_that_is_quiet_says_that_it_is_there(monkeypatch: pytest.Monkey
             await reader.readuntil(b": still here\n\n")
             writer.close()
 
-    asyncio.run(asyncio.wait_for(looked(), 120))
+    asyncio.run(asyncio.wait_for(looked(), HANG))
 
 
 def test_when_nothing_can_go_everybody_begins_anew() -> None:
@@ -133,4 +139,4 @@ def test_when_nothing_can_go_everybody_begins_anew() -> None:
             assert b"shape" not in told
             writer.close()
 
-    asyncio.run(asyncio.wait_for(looked(), 120))
+    asyncio.run(asyncio.wait_for(looked(), HANG))
