@@ -31,9 +31,10 @@ from fuzz.restraints import BOUNDS, CAR
 from fuzz.safeguards import STATION
 from fuzz.steering import CSMS
 from fuzz.streams import STREAMS
+from fuzz.updating import UPDATES
 from fuzz.wireless import WIRELESS
 
-MUTANTS = (*LIVED, *STATION, *BOUNDS, *CAR, *GRID, *LEGAL, *STREAMS, *CSMS, *KEPT, *WIRELESS)
+MUTANTS = (*LIVED, *STATION, *BOUNDS, *CAR, *GRID, *LEGAL, *STREAMS, *CSMS, *KEPT, *UPDATES, *WIRELESS)
 ROOT = Path(__file__).parents[1]
 NOT_COPIED = ("*.egg-info", ".*", "build", "certs", "demo-output")
 LIMIT = 120.0  # s for the targets of one mutant: many times what the slowest takes

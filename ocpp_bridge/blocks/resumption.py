@@ -21,19 +21,8 @@ from v2g.services import SERVICES
 NAME: Final = "transaction/"
 OLDEST: Final = 10.0  # s that the kept register may be behind the meter: a commit a second for each car would wear out a flash disk
 FIELDS: Final = (
-    "id",
-    "started",
-    "seq",
-    "first",
-    "metered",
-    "state",
-    "remote_start_id",
-    "stopping",
-    "stop_trigger",
-    "mode",
-    "cost",
-    "unpaid",
-    "spent",
+    *("id", "started", "seq", "first", "metered", "state", "remote_start_id", "stopping", "stop_trigger", "mode", "cost"),
+    *("unpaid", "spent"),  # which a file of an older version has not
 )
 OUTLIVES: Final = frozenset({"EVConnected", "Authorized"})  # conditions of TxStopPoint: the contactor is open after a restart
 

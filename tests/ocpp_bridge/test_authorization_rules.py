@@ -415,6 +415,15 @@ def test_e05_an_invalid_token_is_known_over_a_kill():
     assert power(q) == 0.0
 
 
+def test_a_transaction_that_a_version_before_these_rules_kept_goes_on():
+    kept = charges().bridge.changes()
+    row = {name: value for name, value in kept["transaction/1"].items() if name not in ("unpaid", "spent")}
+    p = Played()
+    p.bridge.restore({"transaction/1": row})
+    assert p.charger.evses[1].interrupted is not None
+    assert p.charger.evses[1].interrupted.transaction.unpaid is None
+
+
 def test_c15_a_car_that_charged_unknown_is_judged_once_the_csms_is_back():
     p = Played().boot()
     setting(p, "AuthCtrlr.OfflineTxForUnknownIdEnabled", "true")

@@ -343,6 +343,17 @@ def test_it_is_installed_once_nobody_charges_and_new_cars_wait_unless_they_may_c
     assert [evse.status for evse in p.charger.evses.values()] == ["Available", "Occupied"]
 
 
+def test_a_station_is_not_reset_while_firmware_is_installed(maker):
+    """[B11.FR.06]"""
+    p = station(maker)
+    ask(p, maker)
+    fetched(p)
+    refused = p.ask("Reset", {"type": "Immediate"})
+    assert (refused["status"], refused["statusInfo"]["reasonCode"]) == ("Rejected", "FwUpdateInProgress")
+    installed(p)
+    assert p.ask("Reset", {"type": "Immediate"}) == {"status": "Accepted"}
+
+
 # --- over a kill ---
 
 
