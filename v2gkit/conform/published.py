@@ -58,15 +58,18 @@ def records_in(folder: Path, result: Result) -> Iterable[Mapping[str, Any]]:
 def _viewers(folder: Path, results: Sequence[Result]) -> dict[str, str]:
     """Write a viewer for each case that did not pass and has a trace; their paths below the folder, by the id of the case."""
     found: dict[str, str] = {}
+    made: set[Path] = set()  # several results may have one trace
     for each in results:
-        path = trace_of(folder, each) if each.verdict in _SHOWN and len(found) < VIEWERS else None
+        path = trace_of(folder, each) if each.verdict in _SHOWN and len(made) < VIEWERS else None
         if path is None:
             continue
-        try:
-            page = written(path)
-        except (ValueError, KeyError):
-            continue
-        path.with_suffix(".html").write_text(page, encoding="utf-8")
+        if path not in made:
+            try:
+                page = written(path)
+            except (ValueError, KeyError):
+                continue
+            path.with_suffix(".html").write_text(page, encoding="utf-8")
+            made.add(path)
         found[each.id] = path.with_suffix(".html").relative_to(folder.resolve()).as_posix()
     return found
 

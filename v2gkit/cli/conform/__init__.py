@@ -8,6 +8,7 @@ COMMANDS = {
     "car": Command("v2gkit.cli.conform.car", "judge a car by a good station and bad ones"),
     "list": Command("v2gkit.cli.conform.list", "the cases, one a line"),
     "show": Command("v2gkit.cli.conform.show", "what one case asks, does and expects"),
+    "probe": Command("v2gkit.cli.conform.probe", "ask a station what it has: a first draft of its PICS"),
     "explain": Command("v2gkit.cli.conform.explain", "what a result says, and how to see it again"),
     "compare": Command("v2gkit.cli.conform.compare", "two runs side by side"),
     "report": Command("v2gkit.cli.conform.report", "junit.xml and report.html of the results in a folder"),

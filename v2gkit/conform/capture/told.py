@@ -1,11 +1,12 @@
 """What a judge found, in lines for people and as objects for machines."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import groupby
 from typing import Any, Final
 
 from v2gkit.conform.capture.judge import Breach, Session, unjudged
 from v2gkit.conform.capture.rules import RULES, Weight
+from v2gkit.conform.verdict import Result, Verdict
 
 MOST: Final = 3  # breaches of one rule in one connection that people are shown; machines have all
 _WORDS: Final = {Weight.STANDARD: "broken", Weight.PERFORMANCE: "slow", Weight.ROBUSTNESS: "odd"}
@@ -42,3 +43,25 @@ def lines(session: Session, breaches: Iterable[Breach]) -> Iterator[str]:
         yield "  no rule is broken"
     for reason, rules in groupby(sorted(unjudged(session), key=lambda each: each[1]), key=lambda each: each[1]):
         yield f"  not judged, {reason}: {', '.join(rule for rule, _ in rules)}"
+
+
+def results(sessions: Collection[Session], breaches: Iterable[Breach], evidence: str = "") -> list[Result]:
+    """A result for each rule, of all sessions of a file together; `evidence` is the trace of them, below the folder of results."""
+    by_rule: dict[str, list[Breach]] = {}
+    for each in breaches:
+        by_rule.setdefault(each.rule, []).append(each)
+    return [_result(rule, sessions, by_rule.get(rule, []), evidence) for rule in RULES]
+
+
+def _result(rule: str, sessions: Collection[Session], breaches: list[Breach], evidence: str) -> Result:
+    row, judged = RULES[rule], sum(session.judged[rule] for session in sessions if not session.lacks(rule))
+    required = dict.fromkeys(each.requirement for each in breaches if each.requirement) or dict.fromkeys(filter(None, (row.requirement,)))
+    if not judged and not breaches:
+        why = "; ".join(dict.fromkeys(session.lacks(rule) for session in sessions)) or "there is no session in the file"
+        return Result(rule, Verdict.NOT_APPLICABLE, tuple(required), row.says, why)
+    if not breaches:
+        return Result(rule, Verdict.PASS, tuple(required), row.says, f"in all {judged} places that were looked at", 0.0, evidence)
+    first, count = breaches[0], sum(session.broken[rule] for session in sessions)
+    where = f"connection {first.connection}" + (f", frame {first.frame}" if first.frame else "")
+    seen = f"{count} of {judged}; the first in {where} at {first.at:.3f} s by the {first.by}: {first.seen}"
+    return Result(rule, Verdict.FAIL, tuple(required), first.expected, seen, 0.0, evidence)
