@@ -202,7 +202,7 @@ def profiled(found: cm.EVPowerProfileType, entries: Iterable[tuple[int, float]],
     powers, at = [watts for _, watts in entries], found.TimeAnchor - anchor
     for seconds, power in steps:
         inside = [watts for end, watts, begin in zip(ends, powers, [0, *ends], strict=False) if begin < at + seconds and end > at]
-        if power > 0 and (not inside or power > min(inside) * SLIGHTLY):
+        if power > 0 and (not inside or power > min(inside) * SLIGHTLY or at + seconds > ends[-1]):
             return failed(f"{told}; {power:g} W for {seconds} s from second {at} are beyond the schedule")
         at += seconds
     return passed(told)
