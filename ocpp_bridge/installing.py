@@ -48,8 +48,8 @@ class Installing:
         charger, installer = self._bridge.charger, self._bridge.charger.firmware.installer
         assert installer is not None
         if kind == "download":
-            digest, why = await self._fetched(update)
-            take_file(charger, update, digest, why, self._now())
+            digest, longer, why = await self._fetched(update)
+            take_file(charger, update, digest, why, self._now(), longer)
         elif kind == "install":
             status, why = await _installed(installer, charger.firmware.file, update)
             take_installation(charger, update, status, why, self._now())
@@ -62,16 +62,17 @@ class Installing:
             await asyncio.to_thread(charger.firmware.file.unlink, missing_ok=True)
         wake()
 
-    async def _fetched(self, update: Update) -> tuple[str, str]:
-        """The digest of the file, or the reason why there is none."""
+    async def _fetched(self, update: Update) -> tuple[str, str, str]:
+        """SHA-256 and SHA-384 of the file, or behind them the reason why there is none."""
         firmware = self._bridge.charger.firmware
         try:
             async with asyncio.timeout(TIME):
-                return await fetch(update.url, firmware.file, firmware.maximum, self._tls), ""
+                digest = await fetch(update.url, firmware.file, firmware.maximum, self._tls)
+                return digest, await asyncio.to_thread(_digest, firmware.file, "sha384"), ""
         except TimeoutError:
-            return "", "the server says nothing any more, or is too slow"
+            return "", "", "the server says nothing any more, or is too slow"
         except FAILURES as error:
-            return "", _words(error)
+            return "", "", _words(error)
 
 
 async def _installed(installer: Installer, file: Path, update: Update) -> tuple[str, str]:
@@ -88,11 +89,15 @@ async def _installed(installer: Installer, file: Path, update: Update) -> tuple[
 def _changed(file: Path, digest: str) -> str:
     """Why a file is not the one that was proved; empty: it is."""
     try:
-        with file.open("rb") as octets:
-            found = hashlib.file_digest(octets, "sha256").hexdigest()
+        found = _digest(file, "sha256")
     except OSError as error:
         return _words(error)
     return "" if found == digest else "the file on the disk is not the one that was downloaded"
+
+
+def _digest(file: Path, name: str) -> str:
+    with file.open("rb") as octets:
+        return hashlib.file_digest(octets, name).hexdigest()
 
 
 async def _said(work: Awaitable[None]) -> str:

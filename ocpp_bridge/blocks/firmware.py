@@ -68,8 +68,11 @@ def work(charger: Charger) -> list[tuple[Work, Update]]:
     return wanted
 
 
-def take_file(charger: Charger, update: Update, digest: str, why: str, now: float) -> None:
-    """Take what became of a download: the SHA-256 of the file (hex), or why there is none, which is tried again while attempts are left."""
+def take_file(charger: Charger, update: Update, digest: str, why: str, now: float, longer: str = "") -> None:
+    """Take what became of a download: SHA-256 and SHA-384 (`longer`) of the file in hex, or why there is none.
+
+    It is tried again while attempts are left.
+    """
     if not _answered(charger, update):
         return
     if why:
@@ -80,13 +83,13 @@ def take_file(charger: Charger, update: Update, digest: str, why: str, now: floa
     update.digest = digest
     _tell(charger, "Downloaded", now)
     if update.signature:
-        _prove(charger, update, now)
+        _prove(charger, update, longer, now)
 
 
-def _prove(charger: Charger, update: Update, now: float) -> None:
+def _prove(charger: Charger, update: Update, longer: str, now: float) -> None:
     """Go on with a file only if its manufacturer has signed it, with a certificate that is still good."""
     try:
-        proved = signed(_signer(charger, update.certificate, now), signature_of(update.signature), update.digest)
+        proved = signed(_signer(charger, update.certificate, now), signature_of(update.signature), update.digest, longer)
         why = "" if proved else "the signature is not one over this file"
     except CertificateError as error:
         why = str(error)

@@ -176,14 +176,24 @@ def signature_of(text: str) -> bytes:
         raise ValueError("the signature is no base64") from None
 
 
-def signed(certificate: x509.Certificate, signature: bytes, digest: str) -> bool:
-    """Whether a signature is one by the key of a certificate over the file of that SHA-256 (hex): RSA-PSS or ECDSA, both with SHA-256."""
-    key, octets, sha256 = certificate.public_key(), bytes.fromhex(digest), utils.Prehashed(hashes.SHA256())
+def signed(certificate: x509.Certificate, signature: bytes, digest: str, longer: str = "") -> bool:
+    """Whether a signature is one by the key of a certificate over a file, by its SHA-256 (hex): RSA-PSS or ECDSA.
+
+    A key of secp384r1 may have signed its SHA-384 (`longer`, hex) instead: a curve of that size is used with either [L01.FR.04].
+    """
+    key = certificate.public_key()
+    ways: list[tuple[hashes.SHA256 | hashes.SHA384, str]] = [(hashes.SHA256(), digest)]
+    if longer and isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP384R1):
+        ways.append((hashes.SHA384(), longer))
+    return any(_verified(key, signature, bytes.fromhex(octets), hash_) for hash_, octets in ways)
+
+
+def _verified(key: object, signature: bytes, digest: bytes, hash_: hashes.SHA256 | hashes.SHA384) -> bool:
     try:
         if isinstance(key, rsa.RSAPublicKey):
-            key.verify(signature, octets, padding.PSS(padding.MGF1(hashes.SHA256()), padding.PSS.AUTO), sha256)
+            key.verify(signature, digest, padding.PSS(padding.MGF1(hash_), padding.PSS.AUTO), utils.Prehashed(hash_))
         elif isinstance(key, ec.EllipticCurvePublicKey):
-            key.verify(signature, octets, ec.ECDSA(sha256))
+            key.verify(signature, digest, ec.ECDSA(utils.Prehashed(hash_)))
         else:
             return False
     except InvalidSignature:

@@ -32,13 +32,13 @@ class Maker(Ca):
         """The certificate (PEM) of one of `KEYS`."""
         return self.issue(f"signs by {key}", KEYS[key], purpose=purpose, **how)[0].read_text()
 
-    def signature(self, file: bytes = FILE, key: str = "rsa") -> str:
-        """The signature of a file in base64: RSA-PSS or ECDSA, with SHA-256."""
+    def signature(self, file: bytes = FILE, key: str = "rsa", hash_: hashes.HashAlgorithm | None = None) -> str:
+        """The signature of a file in base64: RSA-PSS or ECDSA, with SHA-256 where no other hash is named."""
         made = KEYS[key]
         if isinstance(made, rsa.RSAPrivateKey):
             said = made.sign(file, padding.PSS(padding.MGF1(hashes.SHA256()), padding.PSS.DIGEST_LENGTH), hashes.SHA256())
         else:
-            said = made.sign(file, ec.ECDSA(hashes.SHA256()))
+            said = made.sign(file, ec.ECDSA(hash_ or hashes.SHA256()))
         return base64.b64encode(said).decode()
 
     def firmware(self, url: str, key: str = "rsa", **more) -> dict:

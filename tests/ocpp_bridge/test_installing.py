@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import hashes
 
 from ocpp_bridge import transfer
 from ocpp_bridge.model.firmware import Firmware
@@ -141,7 +142,9 @@ FETCHED = ["Downloading", "Downloaded", "SignatureVerified"]
 WELL = [*FETCHED, "Installing", "Installed"]
 
 
-async def updated(folder: Path, maker: Maker, version: str, expected: list[str], fault: str = "", answers: tuple[bytes, ...] = ()) -> dict:
+async def updated(
+    folder: Path, maker: Maker, version: str, expected: list[str], fault: str = "", answers: tuple[bytes, ...] = (), **firmware: str
+) -> dict:
     """The last status of a station that is asked over its WebSocket and fetches over HTTP, once it has told what is expected."""
     endpoint = {"versions": (version,)}
     async with serving(*answers) as files, stand(Csms(), endpoint=endpoint, store=folder / "ocpp.sqlite") as s:
@@ -149,7 +152,7 @@ async def updated(folder: Path, maker: Maker, version: str, expected: list[str],
         charger.firmware = Firmware(Copies(folder / "installed", fault), folder / "firmware", ("127.0.0.1",))
         charger.safe.holdings = Holdings({"ManufacturerRootCertificate": (der(maker.certificate),)})
         await s.until(lambda: s.frames.calls("StatusNotification"))
-        asked = {"requestId": 1, "retries": 0, "firmware": maker.firmware(files.url)}
+        asked = {"requestId": 1, "retries": 0, "firmware": maker.firmware(files.url) | firmware}
         assert (await s.csms.call("CS-1", "UpdateFirmware", asked))["status"] == "Accepted"
         await s.until(lambda: len(told(s)) == len(expected))
         assert told(s) == expected
@@ -171,6 +174,13 @@ def _today(monkeypatch):
 def test_a_station_installs_what_its_csms_names_and_its_manufacturer_signed(tmp_path, maker, version):
     asyncio.run(updated(tmp_path, maker, version, WELL))
     assert (tmp_path / "installed").read_bytes() == FILE
+
+
+@pytest.mark.parametrize(("key", "well"), [("secp384r1", True), ("secp256r1", False)])
+def test_a_key_of_384_bits_may_sign_by_a_hash_of_as_many(tmp_path, maker, key, well):
+    signed = {"signingCertificate": maker.signer(key), "signature": maker.signature(key=key, hash_=hashes.SHA384())}
+    expected = WELL if well else ["Downloading", "Downloaded", "InvalidSignature"]
+    asyncio.run(updated(tmp_path, maker, "ocpp2.1", expected, **signed))
 
 
 @pytest.mark.parametrize(
