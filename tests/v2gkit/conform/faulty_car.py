@@ -325,10 +325,13 @@ def dies_of_octets(fits: Callable[[bytes], bool]) -> Callable[[], None]:
 
 
 def hangs_of_a_header() -> None:
-    end = EvccSession._end
-    hangs: Any = lambda self, how, error: None if isinstance(error, FramingError) else end(self, how, error)  # noqa: E731
-    EvccSession._end = hangs  # type: ignore[method-assign]
-    EvccSession.deadline = lambda self: None  # type: ignore[method-assign]
+    end, deadline, hung = EvccSession._end, EvccSession.deadline, list[bool]()
+
+    def ends(self: Any, how: str, error: Any) -> None:
+        hung.append(True) if isinstance(error, FramingError) else end(self, how, error)
+
+    EvccSession._end = ends  # type: ignore[method-assign]
+    EvccSession.deadline = lambda self: None if hung else deadline(self)  # type: ignore[method-assign]
 
 
 def prints(response: Any) -> Any:

@@ -103,7 +103,7 @@ async def mutilated(bench: CarBench) -> Outcome:
 async def odd_text(bench: CarBench) -> Outcome:
     """A text in EVSEID that a terminal, a log or a database might take for more than text."""
     text = TEXTS[bench.part]
-    seen = await bench.visit(Play(evse_id=text, fault=Fault("AuthorizationSetupReq", good)), patience=15.0)
+    seen = await bench.visit(Play(evse_id=text, fault=Fault("SessionSetupReq", good)), patience=15.0)
     reached(seen)
     if crash := bench.crashed(seen):
         return failed(crash)
