@@ -120,6 +120,7 @@ class Bay:
             numbers=numbers,
             name=place.outlet.evse_id,
             listener=listener,
+            plain=place.outlet.plain,
         )
 
     # --- life ---

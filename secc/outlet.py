@@ -80,6 +80,11 @@ class Outlet:
             raise ValueError(f"price_levels is {self.price_levels}; give 1 to 255")
 
     @property
+    def plain(self) -> bool:
+        """Whether a car may come without TLS beside those that come with it: ISO 15118-2 lets it, for charging without a contract."""
+        return "2" in self.generations and "EIM" in self.authorizations
+
+    @property
     def couplings(self) -> frozenset[int]:
         """The values of `sdp.Coupling` with which a car finds this outlet over WLAN; empty: cars come by cable alone."""
         return frozenset(coupling for name in self.services for coupling in SERVICES[name].couplings)

@@ -39,6 +39,11 @@ class Responder:
         return Response(link_local(self.iface), self._bays[chosen].server.port, self._security)
 
     @property
+    def plain(self) -> bool:
+        """Whether every outlet here takes a car without TLS: which of them it will be is not known when it asks."""
+        return all(bay.place.outlet.plain for bay in self._bays)
+
+    @property
     def wireless(self) -> Callable[[str, WirelessRequest], WirelessResponse | None] | None:
         """Answers over WLAN, where an outlet can be found so; else None."""
         return self._wireless if any(bay.place.outlet.couplings for bay in self._bays) else None

@@ -132,7 +132,9 @@ class Station:
         for front in self._fronts.values():
             if front.bays[0].place.iface == iface:
                 front.sent_to = answers.sent_to
-        self._responders.append(DiscoveryServer(iface, answers.wired, refused=answers.refused, wireless=answers.wireless))
+        self._responders.append(
+            DiscoveryServer(iface, answers.wired, refused=answers.refused, wireless=answers.wireless, plain=answers.plain)
+        )
         await self._responders[-1].start()
         self._tasks.keep(f"data links on {iface}", lambda: _watched(answers.lobby))
 

@@ -12,6 +12,7 @@ from pki import signature as xmldsig
 from pki.certificate import loadable, read
 from pki.errors import CertificateError, StoreError
 from pki.profiles import INTEROP, ISO20, Role, Rules
+from pki.profiles import ISO2 as RULES2
 from pki.provisioning import ProvisioningService
 from pki.status import Good, check
 from pki.status_book import Silence, by_records
@@ -67,7 +68,9 @@ def station_tls(store: Store, profile: Profile = "conformance", wall: Callable[[
     roots = tuple(loadable((*anchors.v2g, *anchors.oem)))  # [V2G20-2401]
     credentials = [_credential(each, store) for each in usable]
     judge = VehicleJudge(anchors, rules, station_status(store))
-    return ServerTls(credentials, judge, authorities=roots, profile=PROFILES[profile], wall=wall)
+    # cars of ISO 15118-2 shake hands by TLS 1.2, for which the station shows its certificate on P-256, where it has one
+    older = [_credential(each, store) for each in store.credentials(Role.SECC) if each.curve in RULES2.algorithms]
+    return ServerTls(credentials, judge, authorities=roots, profile=PROFILES[profile], iso2=older, wall=wall)
 
 
 class Verifiers:

@@ -206,6 +206,7 @@ SPEAKERS = {  # who parses arguments or prints besides v2gkit/cli: to become few
     "v2gkit/shadow.py": "speaks when nothing of ours can be imported",
     "v2gkit/output.py": "is what the command line prints with",
     "v2gkit/peers/ecog_car.py": "a program of a foreign interpreter",
+    "v2gkit/peers/ecog_car2.py": "a program of a foreign interpreter",
     "v2gkit/peers/ecog_codec.py": "a program of a foreign interpreter",
     "v2gkit/peers/ecog_session.py": "a program of a foreign interpreter",
     "v2gkit/peers/ecog_station.py": "a program of a foreign interpreter",

@@ -119,7 +119,7 @@ def payment_service_selection(request: PaymentServiceSelectionReq, known: Contex
             why = f"service {each.ServiceID} was not offered, offered are {known.service.offered}"
             raise Refused(Reason.WRONG_SELECTION, why, "V2G2-467")
         sets = [found.ParameterSetID for found in parameter_sets(each.ServiceID, known)]
-        if sets and each.ParameterSetID not in sets:
+        if sets and each.ParameterSetID is not None and each.ParameterSetID not in sets:
             why = f"service {each.ServiceID} has no parameter set {each.ParameterSetID}"
             raise Refused(Reason.WRONG_SELECTION, why, "V2G2-467")
     if not any(each.ServiceID == CHARGING for each in chosen):

@@ -5,7 +5,7 @@ really has. Nothing here is authenticated: whoever answers first may lie, so the
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum, IntFlag
 from ipaddress import IPv6Address
 from typing import Any, Final, TypeVar
@@ -225,12 +225,14 @@ def request_of(datagram: bytes, *, wireless: bool = False) -> Request | Wireless
     return decode(Request, datagram)
 
 
-def answer(request: Request | WirelessRequest, station: R) -> R | None:
-    """The station's answer: `station` as it is, whatever security the car asked for; None to a request for UDP.
+def answer(request: Request | WirelessRequest, station: R, *, plain: bool = False) -> R | None:
+    """The station's answer: `station` as it is, but with no TLS where the car asks for none and may do so (`plain`); None to one for UDP.
 
     A car that asked for TLS and is answered "none" must not speak -20 there [V2G20-1805]; one that asked for none may still use TLS.
     """
-    return station if request.transport is Transport.TCP else None
+    if request.transport is not Transport.TCP:
+        return None
+    return replace(station, security=Security.NONE) if plain and request.security is Security.NONE else station
 
 
 def unusable(response: Response | WirelessResponse, request: Request | WirelessRequest, *, loopback: bool = False) -> str | None:

@@ -5,9 +5,11 @@ from typing import Any
 
 from secc import station as words
 from v2g.energy.ledger import MICRO
-from v2g.messages.common_types import ChargeLoopResType
+from v2g.generations import GENERATIONS
 from v2g.session.endpoint import Ended, Event, FrameSent, Noted, Relaxed
 from v2g.session.link import Disconnected, HandshakeFailed, Observe, Observer, Secured
+
+LOOPS = frozenset(generation.responses[request] for generation in GENERATIONS for request in generation.loops)
 
 
 class Teller(Observer):
@@ -49,7 +51,7 @@ class Teller(Observer):
             case Relaxed(relaxation=relaxation, requirement=requirement):
                 self._relaxed.append(requirement)
                 self._say("relaxed", relaxation=relaxation, requirement=requirement)
-            case FrameSent(message=ChargeLoopResType()):
+            case FrameSent(message=message) if type(message) in LOOPS:
                 self._sum["loops"] += 1
             case Noted(topic="ended", facts=facts):
                 self._sum |= {name: facts[name] for name in ("charged", "discharged") if name in facts}

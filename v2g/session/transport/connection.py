@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
+from v2g.session.admission import Stage
 from v2g.session.endpoint import Endpoint
 from v2g.session.errors import ConnectionLost
 from v2g.session.handshake import ClientHello
@@ -40,6 +41,15 @@ class Phase(Enum):
     OPEN = "open"  # octets go to the endpoint, its deadline decides when it is ticked; it says itself when it has ended
     DRAINING = "draining"  # this side has closed; what still arrives is thrown away, so that what was sent last is not lost in a reset
     CLOSED = "closed"
+
+
+def stage_of(phase: Phase, spoke: bool) -> Stage:
+    """How far a connection has come, as `admission` counts it; `spoke`: the peer has sent an octet."""
+    if phase in (Phase.DRAINING, Phase.CLOSED):
+        return Stage.PARTING
+    if not spoke:
+        return Stage.SILENT
+    return Stage.SECURED if phase is Phase.OPEN else Stage.SPEAKING
 
 
 def address(name: object) -> tuple[str, int]:

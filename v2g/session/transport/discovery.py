@@ -85,7 +85,8 @@ class DiscoveryServer(_Datagrams):
 
     An answer costs nothing and promises nothing: nothing is kept of whoever asks but how often it asked, so that neither a flood nor a
     second car disturbs a session. `station` decides whether there is an answer at all, for instance not before the data link is up.
-    `refused` hears why a request that is one in form can have none. Without `wireless` requests over WLAN are none.
+    `refused` hears why a request that is one in form can have none. Without `wireless` requests over WLAN are none. With
+    `plain` a car that asks for no TLS is answered that there is none.
     """
 
     def __init__(
@@ -96,8 +97,10 @@ class DiscoveryServer(_Datagrams):
         port: int = PORT,
         refused: Callable[[str], None] = lambda why: None,
         wireless: Wireless | None = None,
+        plain: bool = False,
     ):
         super().__init__(interface)
+        self._plain = plain
         self._station, self._refused, self.port, self._wireless = station, refused, port, wireless
         self.answered = 0
         self._pace = PaceBySource(EACH, TOGETHER)
@@ -135,7 +138,8 @@ class DiscoveryServer(_Datagrams):
             self._ignore("more requests than a car makes")
             return
         station = self._place(request, str(source[0]).partition("%")[0])
-        answer = sdp.answer(request, station) if station is not None else None
+        plain = self._plain and isinstance(request, Request)
+        answer = sdp.answer(request, station, plain=plain) if station is not None else None
         if answer is None:
             if station is not None:
                 self._refused("the car asks for UDP, and a station has TCP")

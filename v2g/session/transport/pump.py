@@ -20,11 +20,11 @@ from v2g.session.link import Connected, Disconnected, HandshakeFailed, Link, Obs
 from v2g.session.tls import TlsError, TlsFacts
 from v2g.session.transport.alarm import Alarm
 from v2g.session.transport.channel import Channel
-from v2g.session.transport.connection import Attend, Limits, Phase, Secure, address, cut, worded
+from v2g.session.transport.connection import Attend, Limits, Phase, Secure, address, cut, stage_of, worded
 from v2g.session.transport.handshakes import Handshakes, Step
 from v2g.session.transport.stamp import Stamp
 from v2g.session.transport.watchers import Watchers
-from v2g.session.v2gtp import frames_of
+from v2g.session.v2gtp import VERSION, frames_of
 
 log = logger("v2g.transport")
 
@@ -48,6 +48,7 @@ class Pump(asyncio.Protocol):
         observe: Sequence[Observe] = (),
         limits: Limits | None = None,
         name: str = "",
+        plain: bool = False,
     ):
         self.loop = asyncio.get_running_loop()
         self.done: asyncio.Future[Disconnected] = self.loop.create_future()
@@ -58,7 +59,7 @@ class Pump(asyncio.Protocol):
         self.local = self.peer = ("unknown", 0)
         self._attend, self._secure, self._server, self._number = attend, secure, server, number
         self._observe, self._limits, self._name = observe, limits or Limits(), name
-        self._handshakes, self._moved = handshakes, moved
+        self._handshakes, self._moved, self._plain = handshakes, moved, plain
         self._working = False  # a flight of the handshake is being worked on: the channel is not ours
         self._unread = b""  # octets that came meanwhile
         self._observers: Observer = Watchers((), self.who)
@@ -148,11 +149,7 @@ class Pump(asyncio.Protocol):
     @property
     def stage(self) -> Stage:
         """How far the connection has come, as `admission` counts it."""
-        if self.phase in (Phase.DRAINING, Phase.CLOSED):
-            return Stage.PARTING
-        if not self.spoke:
-            return Stage.SILENT
-        return Stage.SECURED if self.phase is Phase.OPEN else Stage.SPEAKING
+        return stage_of(self.phase, self.spoke)
 
     # --- phases ---
 
@@ -164,7 +161,6 @@ class Pump(asyncio.Protocol):
         now = self.loop.time()
         self._tell(Connected(now, self.local, self.peer))
         if self._secure is None:
-            self._tell(Unprotected(now))
             log.warning("plain TCP with %s: bench override, -20 forbids it [V2G20-2356]", self.who)
             self._open(None)
             return
@@ -175,6 +171,9 @@ class Pump(asyncio.Protocol):
             self._flush()
 
     def _take(self, octets: bytes, now: float) -> None:
+        if self.phase is Phase.HELLO and self._plain and self._secure is not None and octets[0] == VERSION:
+            self._secure = None  # no TLS record begins so: a car of a generation that may do without
+            self._open(None)
         if self.phase in (Phase.DRAINING, Phase.CLOSED):
             self._witness(False, octets, now)
         elif self._server and self._secure is not None and self.phase in (Phase.HELLO, Phase.HANDSHAKE):
@@ -279,11 +278,11 @@ class Pump(asyncio.Protocol):
     def _open(self, facts: TlsFacts | None) -> None:
         now = self.loop.time()
         self._enter(Phase.OPEN)
-        if facts is not None:
-            self._tell(Secured(now, facts))
-            for relaxation in facts.relaxations:
-                self._tell(Relaxed(now, relaxation.what, relaxation.requirement))
-                log.warning("%s: profile %s lets pass: %s [%s]", self.who, facts.profile, relaxation.what, relaxation.requirement)
+        self._tell(Unprotected(now) if facts is None else Secured(now, facts))
+        for relaxation in () if facts is None else facts.relaxations:
+            self._tell(Relaxed(now, relaxation.what, relaxation.requirement))
+            profile = "" if facts is None else facts.profile
+            log.warning("%s: profile %s lets pass: %s [%s]", self.who, profile, relaxation.what, relaxation.requirement)
         self.endpoint = self._attend(Link(self.local, self.peer, facts, now, self._number, self.nudge))
         if self.endpoint is None:
             self._hang_up("no session is taken")

@@ -134,8 +134,9 @@ class Server:
         numbers: Callable[[], int] | None = None,
         name: str = "",
         listener: Listener | None = None,
+        plain: bool = False,
     ):
-        self._attend, self._tls = attend, tls
+        self._attend, self._tls, self._plain = attend, tls, plain
         self._observe, self._limits, self._seated = observe, limits, seated
         self._handshakes, self._own = handshakes or Handshakes(), handshakes is None
         self._crowd = Crowd({**ROOM, Stage.SILENT: silent_room(), **(room or {})})
@@ -206,6 +207,7 @@ class Server:
             observe=self._observe,
             limits=self._limits,
             name=self._name,
+            plain=self._plain,
         )
         self._pumps[number] = pump
         pump.done.add_done_callback(lambda done: self._gone(number, done.result()))
