@@ -29,6 +29,7 @@ from v2g.session.errors import (
     TimedOut,
     UnknownSession,
 )
+from v2gkit.cli.main import main
 from v2gkit.csms.server import Csms
 
 ROOT = Path(__file__).parents[1]
@@ -273,7 +274,7 @@ def visit(tmp_path: Path, at_station: list[str], at_car: list[str]) -> tuple[lis
 @pytest.fixture(scope="module")
 def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pki") / "certs"
-    subprocess.run([*V2G, "pki", "create", str(folder)], cwd=ROOT, env=ENVIRONMENT, check=True, capture_output=True, timeout=TIME)
+    assert main(["pki", "create", str(folder), "--json"]) == 0
     return folder
 
 

@@ -69,6 +69,7 @@ async def played(
     finally:
         for process in filter(None, (car, station)):
             process.kill()
+            await process.rest()  # for what it says of a timer, when the CSMS has found nobody to talk to
         server.close()
         await server.wait_closed()
 

@@ -3,11 +3,13 @@
 import asyncio
 import json
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.starved import again, heed
+from tests.starved import again, hear, heed
 from tests.v2gkit.cli.test_secc import ENVIRONMENT, ROOT
 
 
@@ -30,6 +32,7 @@ class Process:
         while True:
             line = await asyncio.wait_for(self.process.stdout.readline(), 300)
             assert line, f"{self.said[-3:]}"
+            hear(line)
             self.said.append(json.loads(line))
             if true(self.said[-1]):
                 return self.said[-1]
@@ -39,6 +42,7 @@ class Process:
 
     async def rest(self) -> list[dict]:
         out, _ = await asyncio.wait_for(self.process.communicate(), 300)
+        hear(out)
         self.said += [json.loads(line) for line in out.splitlines()]
         return self.said
 
@@ -71,12 +75,13 @@ def test_a_csms_that_changes_its_mind_reaches_the_car_in_its_charge_loop(control
         await csms.says(lambda line: line.get("topic") == "status")
         car = await Process.start("ev", "--json", "--no-tls", "--connect", address, "--service", service, "--control", control)
         await csms.says(lambda line: line.get("topic") == "chosen")
+        gone = asyncio.ensure_future(car.process.wait())
+        if control == "dynamic":
+            await either(ordered(trace, 6000.0), gone)
         csms.hear("setpoint DE*V2G*E1 3000")
         accepted = await csms.says(lambda line: "topic" not in line)
-        second = asyncio.ensure_future(ordered(trace) if control == "dynamic" else csms.says(lambda line: line.get("topic") == "chosen"))
-        await asyncio.wait([second, asyncio.ensure_future(car.process.wait())], return_when=asyncio.FIRST_COMPLETED)
-        second.cancel()  # the car stays until it was told
-        car.leave()
+        await either(ordered(trace, 3000.0) if control == "dynamic" else csms.says(lambda line: line.get("topic") == "chosen"), gone)
+        car.leave()  # which stays until it was told
         result, ended = (await car.rest())[-1], (await station.rest())[-1]
         heed(result, ended)
         assert accepted == {"status": "Accepted"}
@@ -126,9 +131,16 @@ def read(trace: Path) -> list[dict]:
     return [json.loads(line) for line in lines]
 
 
-async def ordered(trace: Path) -> None:
-    """Until the hardware was told of the second setpoint."""
-    while not any(record.get("name") == "SetPower" and record["facts"]["power"] == 3000.0 for record in read(trace)):  # noqa: ASYNC110
+async def either(wanted: Coroutine[Any, Any, object], gone: "asyncio.Future[int]") -> None:
+    """Until what is wanted has come, or the car has gone."""
+    waiting = asyncio.ensure_future(wanted)
+    await asyncio.wait([waiting, gone], return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+
+
+async def ordered(trace: Path, power: float) -> None:
+    """Until the hardware was told of a setpoint (W)."""
+    while not any(record.get("name") == "SetPower" and record["facts"]["power"] == power for record in read(trace)):  # noqa: ASYNC110
         await asyncio.sleep(0.05)
 
 

@@ -8,11 +8,15 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pki.issue import build
+from pki.plan import Plan
+from pki.store import create
 from secc.memory import Memory
 from secc.neutral.context import Agreement
 from secc.pause import PausedSession, PausedSessions
@@ -138,7 +142,7 @@ def lines_until(process: "subprocess.Popen[str]", event: str) -> dict[str, Any]:
 def test_kill_9_between_pause_and_return_costs_no_session(tmp_path: Path) -> None:
     """Over TLS, between processes: the car paused at one station and goes on at the next, on the same port."""
     pki = str(tmp_path / "certs")
-    subprocess.run([sys.executable, "-m", "v2gkit", "pki", "create", pki], cwd=ROOT, env=ENVIRONMENT, check=True, capture_output=True)
+    create(Path(pki), [build(Plan(), "secp521r1", datetime.now(UTC))])
     folder = tmp_path / "state"
     command = [sys.executable, "-m", "v2gkit", "secc", "--pki", pki, "--json", "--state", str(folder), "--auth", "PnC"]
 

@@ -207,7 +207,7 @@ def test_hardware_of_ones_own_must_be_an_evse(tmp_path: Path, capsys: pytest.Cap
 def test_the_clock_that_is_set_judges_certificates_at_both_ends_and_is_said(tmp_path: Path) -> None:
     """A station of today and a car of 2060: neither is what it says in the other's year."""
     pki = tmp_path / "pki"
-    subprocess.run([sys.executable, "-m", "v2gkit", "pki", "create", str(pki)], cwd=ROOT, env=ENVIRONMENT, check=True, capture_output=True)
+    assert main(["pki", "create", str(pki), "--json"]) == 0
     later = "2840140800"  # 2060
     for at_station, at_car, well in (((), (), True), ((), ("--epoch", later), False), (("--epoch", later), (), False)):
         with station("--tls", "--pki", str(pki), *at_station) as (_, first):

@@ -17,6 +17,7 @@ import pytest
 
 from tests.free_ports import free_port
 from tests.starved import again, hear, heed
+from v2gkit.cli.main import main
 from v2gkit.insight.recorder import ROOM, Recorder
 
 ROOT = Path(__file__).parents[3]
@@ -331,7 +332,7 @@ def test_a_full_disk_costs_the_demo_no_session(tmp_path: Path) -> None:
     small.mkdir()
     if (prefix := small_disk(small, "256k")) is None:
         pytest.skip("a small file system takes the right to mount one")
-    subprocess.run([*V2G, "pki", "create", str(pki)], cwd=ROOT, env=ENVIRONMENT, check=True, capture_output=True, timeout=TIME)
+    assert main(["pki", "create", str(pki), "--json"]) == 0
     command = [*prefix, *V2G, "demo", "--no-ocpp", "--pki", str(pki), "--seconds", "9", "--output", str(small), "--json"]
     done = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, timeout=TIME, check=False, text=True)
     heed(done.stdout, done.stderr)
@@ -356,6 +357,7 @@ def test_a_pipe_that_does_not_wait_is_waited_for() -> None:
 def test_both_streams_keep_their_order_where_they_lead_to_one_place() -> None:
     """At a terminal, or with 2>&1, the answer is the last line that is seen."""
     told = """
+from v2gkit.cli.main import main
 from v2gkit.insight.recorder import detached
 from v2gkit.output import complain, put, reserved
 with reserved(), detached():
