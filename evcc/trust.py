@@ -17,7 +17,7 @@ from pki.errors import CertificateError, Kind, StoreError
 from pki.keys import key_name
 from pki.profiles import INTEROP, ISO20, Role, Rules
 from pki.provisioning import Installed
-from pki.status_book import DEMANDED, Revocation, Silence, by_records, check_staples
+from pki.status_book import DEMANDED, Revocation, Silence, Told, by_records, check_staples
 from pki.store import Credential, Store
 from pki.verify import Anchors, Status, VerifiedChain, verify
 from v2g.session.tls import PROFILES, TlsFacts
@@ -74,6 +74,10 @@ class _Known:
 
     def response(self, certificate: x509.Certificate, issuer: x509.Certificate) -> bytes | None:
         return None if self._shared else self._store.response(certificate, issuer)
+
+    def told(self, certificate: x509.Certificate, issuer: x509.Certificate) -> Told | None:
+        said = self._store.told(certificate, issuer)
+        return said if said is not None and said.revoked else None
 
 
 @dataclass(slots=True)

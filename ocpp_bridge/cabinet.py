@@ -27,6 +27,7 @@ from pki.pem import read_chain, read_key
 from pki.plan import Names
 from pki.profiles import PROFILES, Anchor, Role
 from pki.request import request
+from pki.status_book import Told
 from pki.store import FILE_MODE, KEY_MODE, Store
 from pki.token import TokenKey
 
@@ -151,6 +152,15 @@ class FileCabinet:
             if type_ not in self._keys:
                 with suppress(StoreError):
                     self._keys[type_] = read_key(self._folder / "asked" / f"{type_}.key.pem")
+
+    # --- vehicles ---
+
+    def keep_told(self, certificate: bytes, issuer: bytes, told: Told) -> None:
+        """Keep the CSMS's word on a vehicle's certificate in the store; where nothing bad was known, a good word changes nothing."""
+        if self._pki is not None:
+            store, named = Store(self._pki), (read(certificate), read(issuer))
+            if told.revoked or store.told(*named) is not None:
+                store.save_told(*named, told)
 
     # --- roots ---
 

@@ -27,6 +27,7 @@ from ocpp_bridge.model.reservations import Reservations
 from ocpp_bridge.model.safe import Safe
 from ocpp_bridge.model.streams import Stream
 from ocpp_bridge.model.transaction_limit import TransactionLimit
+from ocpp_bridge.model.vetting import Vetted, Vetting
 from ocpp_bridge.smart.feeds import BAND, LIVE, Band, Feeds, Limit
 from ocpp_bridge.smart.periods import MODES, Composite, Fallback, Outlet, Period, RanOut
 from ocpp_bridge.smart.profiles import Profiles
@@ -109,6 +110,7 @@ class Session:
     selected: ServiceSelected | None = None
     needs: Needs | None = None
     car: Limits | None = None  # what it can take, by its own word
+    vetting: Vetting | None = None  # of its certificates, by the CSMS
     stated: NeedsChanged | None = None  # its last needs, as it told them
     asked: bool = False  # it waits for a schedule
     patience: float | None = None  # monotonic s, until when the CSMS may send one
@@ -285,6 +287,7 @@ class Charger:
     kept: dict[str, Any] = field(default_factory=dict)  # JSON by name, such as "profile/7": what outlives the process
     changed: dict[str, Any] = field(default_factory=dict)  # what of it the store does not have yet; None: forgotten
     staples: dict[bytes, bytes] = field(default_factory=dict)  # DER of a certificate -> DER of its OCSPResponse
+    vetted: Vetted = field(default_factory=Vetted)
     safe: Safe = field(default_factory=Safe)
     errands: list[Errand] = field(default_factory=list)  # for the shell
     numbers: int = 0
@@ -366,8 +369,7 @@ class Charger:
         places = list(self.evses.values())
         services = tuple(dict.fromkeys(service for place in places for service in place.services))
         power = sum(place.limits.charge_power for place in places), sum(place.limits.discharge_power for place in places)
-        limits = replace(places[0].limits, charge_power=power[0], discharge_power=power[1])
-        return Evse(0, services, limits)
+        return Evse(0, services, replace(places[0].limits, charge_power=power[0], discharge_power=power[1]))
 
     def of_transaction(self, id_: str) -> Evse | None:
         """The EVSE at which the transaction with that id runs, None: none."""

@@ -30,6 +30,7 @@ from ocpp_bridge.blocks import (
     signing,
     streams,
     transactions,
+    vehicles,
 )
 from ocpp_bridge.charger import Charger
 from ocpp_bridge.smart import requests as smart_charging
@@ -56,6 +57,7 @@ BLOCKS: Final[tuple[Block, ...]] = (
     certificates.BLOCK,  # M
     installed.BLOCK,  # M
     signing.BLOCK,  # A
+    vehicles.BLOCK,  # M
     customer.BLOCK,  # N09, N10
     firmware.BLOCK,  # L
     diagnostics.BLOCK,  # N01

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
-from ocpp_bridge.blocks import authorization, certificates, der, resumption, transactions
+from ocpp_bridge.blocks import authorization, certificates, der, resumption, transactions, vehicles
 from ocpp_bridge.blocks.arrivals import note_car
 from ocpp_bridge.blocks.availability import refusal
 from ocpp_bridge.charger import Charger, Evse, Session
@@ -51,6 +51,7 @@ def _session_started(charger: Charger, evse: Evse, want: SessionStarted, now: fl
     der.begin(charger, evse, now)
     charger.variables["ISO15118Ctrlr", "Active", "", evse.id] = "true"
     tell_vehicle(charger.variables, evse.id, want.evccid, want.vehicle)
+    vehicles.vet(charger, evse, want.vehicle, now)
 
 
 def _service_selected(charger: Charger, evse: Evse, want: ServiceSelected, now: float) -> None:
@@ -135,7 +136,7 @@ def _confirmed(charger: Charger, evse: Evse, want: MeteringConfirmed, now: float
 
 WANTS: Final[dict[type[Want], Callable[[Charger, Evse, Any, float], None]]] = {
     SessionStarted: _session_started,
-    AuthorizationWanted: authorization.authorize,
+    AuthorizationWanted: vehicles.authorization_wanted,
     CertificateInstallationWanted: certificates.installation_wanted,
     ServiceSelected: _service_selected,
     NeedsChanged: _needs,

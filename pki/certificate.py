@@ -89,6 +89,7 @@ class Facts:
     issuer_key_identifier: bytes | None
     issuer_serial: int | None  # as the authority key identifier names it
     ocsp_urls: tuple[str, ...]
+    crl_urls: tuple[str, ...] = ()
     lapses: frozenset[Lapse] = frozenset()  # in which ways it is not strict DER
 
     @property
@@ -269,6 +270,7 @@ def _facts(certificate: x509.Certificate, original: x509.Certificate, lapses: fr
         issuer_key_identifier=getattr(_value(extensions, x509.AuthorityKeyIdentifier), "key_identifier", None),
         issuer_serial=getattr(_value(extensions, x509.AuthorityKeyIdentifier), "authority_cert_serial_number", None),
         ocsp_urls=_ocsp_urls(_value(extensions, x509.AuthorityInformationAccess)),
+        crl_urls=_crl_urls(_value(extensions, x509.CRLDistributionPoints)),
     )
 
 
@@ -303,6 +305,11 @@ def _ocsp_urls(access: x509.AuthorityInformationAccess | None) -> tuple[str, ...
         if description.access_method == AuthorityInformationAccessOID.OCSP
         and isinstance(description.access_location, x509.UniformResourceIdentifier)
     )
+
+
+def _crl_urls(points: x509.CRLDistributionPoints | None) -> tuple[str, ...]:
+    names = (name for point in points or () for name in point.full_name or ())
+    return tuple(name.value for name in names if isinstance(name, x509.UniformResourceIdentifier))
 
 
 def _one_line(error: Exception) -> str:

@@ -7,7 +7,7 @@ verify(chain, Role.VEHICLE, anchors, now, status=book.status)
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import Enum
 from typing import Literal, Protocol
 
@@ -45,6 +45,25 @@ class Refused:
     fresh: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The word of an operator's backend on a certificate, which nobody signed: times are epoch s.
+
+    A revocation holds until the backend says otherwise. That it is good holds to `until`, and never against what an authority has signed.
+    """
+
+    revoked: bool
+    by: str  # who says so, in words
+    at: float
+    until: float
+
+    @property
+    def error(self) -> CertificateError:
+        """The revocation, as an error."""
+        said = datetime.fromtimestamp(self.at, UTC)
+        return CertificateError(Kind.REVOKED, f"revoked, as {self.by} said {said:%Y-%m-%d %H:%M} UTC", requirement="V2G20-2413")
+
+
 Word = Good | Refused | CertificateError  # what one source says of a certificate; an error: nothing that can be used
 
 
@@ -67,8 +86,13 @@ class StatusBook:
             del self._responses[next(iter(self._responses))]
         self._responses[name] = response
 
-    def status(self, certificate: x509.Certificate, issuer: x509.Certificate, now: datetime) -> str | None:
-        """None when the certificate is good, or when nothing is known and silence passes. Raises CertificateError otherwise."""
+    def status(self, certificate: x509.Certificate, issuer: x509.Certificate, now: datetime, told: Told | None = None) -> str | None:
+        """None when the certificate is good, or when nothing is known and silence passes. Raises CertificateError otherwise.
+
+        `told` is what a backend has said besides.
+        """
+        if told is not None and told.revoked:
+            raise told.error
         goods: list[Good] = []
         refusal: CertificateError | None = None
         revoked: list[Refused] = []
@@ -83,7 +107,7 @@ class StatusBook:
         for one in revoked:
             if one.fresh or not any(good.this_update > one.said for good in goods):
                 raise one.error
-        if goods or self.silence is Silence.PASSES:
+        if goods or self.silence is Silence.PASSES or (told is not None and now.timestamp() < told.until):
             return None
         raise refusal or CertificateError(Kind.STATUS_UNKNOWN, "nobody says whether it is revoked", requirement="V2G20-2409")
 
@@ -126,6 +150,9 @@ class Records(Protocol):
     def response(self, certificate: x509.Certificate, issuer: x509.Certificate) -> bytes | None:
         """The OCSP response (DER) that is kept for a certificate, None: there is none."""
 
+    def told(self, certificate: x509.Certificate, issuer: x509.Certificate) -> Told | None:
+        """What a backend said of a certificate, None: nothing."""
+
 
 def by_records(records: Records, silence: Silence = Silence.REFUSES) -> Status:
     """The status function by the records of a store: its responses, read anew each time, and its lists as they are now."""
@@ -135,7 +162,7 @@ def by_records(records: Records, silence: Silence = Silence.REFUSES) -> Status:
         response = records.response(certificate, issuer)
         if response is not None:
             book.learn(certificate, issuer, response)
-        return book.status(certificate, issuer, now)
+        return book.status(certificate, issuer, now, records.told(certificate, issuer))
 
     return status
 

@@ -24,10 +24,11 @@ are their owner's alone (0700), keys too (0600). `changed()` tells a server that
 what they hold.
 """
 
+import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -49,10 +50,12 @@ from pki.pem import read_chain as read_chain
 from pki.pem import read_key as read_key
 from pki.profiles import EXPIRES_SOON, PROFILES, Anchor, Role
 from pki.status import certificate_id, outweighs
+from pki.status_book import Told
 from pki.token import TokenKey
 from pki.verify import Anchors
 
 RESPONSES = "responses"
+TOLD = ".told.json"  # beside a response: what a backend said of the certificate
 KEY_MODE, FILE_MODE = 0o600, 0o644
 PREFERENCE = tuple(ALGORITHMS)  # the curve of `store.secc` and its like, when a role has several
 ANCHOR_OF = {Role.V2G_ROOT: Anchor.V2G, Role.OEM_ROOT: Anchor.OEM, Role.MO_ROOT: Anchor.MO, Role.PRIVATE_ROOT: Anchor.PRIVATE}
@@ -266,6 +269,26 @@ class Store:
             return self.response_path(certificate, issuer).read_bytes()
         except FileNotFoundError:
             return None
+
+    def save_told(self, certificate: x509.Certificate, issuer: x509.Certificate, told: Told) -> Path:
+        """Write the word of a backend on a certificate to the store, in place of the one before."""
+        path = self.response_path(certificate, issuer).with_suffix(TOLD)
+        replace_file(path, json.dumps(asdict(told)).encode())
+        return path
+
+    def told(self, certificate: x509.Certificate, issuer: x509.Certificate) -> Told | None:
+        """The word of a backend in the store on a certificate, read anew each time; None when there is none.
+
+        Raises CertificateError (STATUS_UNKNOWN) for a file that cannot be read as one: nobody knows what it said.
+        """
+        path = self.response_path(certificate, issuer).with_suffix(TOLD)
+        try:
+            said = json.loads(path.read_bytes())
+            return Told(bool(said["revoked"]), str(said["by"]), float(said["at"]), float(said["until"]))
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError) as error:
+            raise CertificateError(Kind.STATUS_UNKNOWN, f"{path} cannot be read ({error!r}); take it away to have it asked anew") from None
 
     @property
     def crls(self) -> tuple[x509.CertificateRevocationList, ...]:

@@ -45,6 +45,7 @@ class Ocpp:
     security_profile: typing.Literal[1, 2, 3] | None = None  # the least that is good enough; None: what the other keys give
     versions: tuple[Version, ...] = ("ocpp2.1", "ocpp2.0.1")  # in order of preference
     fallback: typing.Literal["local", "hold", "zero", "free"] = "local"  # how a car goes on whose charging profile has run out
+    vehicle_status: typing.Literal["known", "demanded"] = "known"  # demanded: only a car whose certificates the CSMS calls good is served
     allow_downgrade: bool = False  # a CSMS may go back from security profile 3 to 2, never to 1
     additional_root_check: bool = False  # a CSMS root must be signed by the one that it replaces
 

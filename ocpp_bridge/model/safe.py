@@ -20,6 +20,7 @@ from pki.errors import CertificateError, Kind
 from pki.keys import raw_public
 from pki.profiles import CLIENT, ISO2, ISO20, Role, Rules
 from pki.status import DIGESTS, certificate_id
+from pki.status_book import Told
 from pki.store import demand_root
 from pki.verify import Anchors, verify
 
@@ -112,6 +113,9 @@ class Cabinet(Protocol):
 
     def drop_root(self, use: Use, certificate: bytes) -> None:
         """Forget a root (DER) of a use."""
+
+    def keep_told(self, certificate: bytes, issuer: bytes, told: Told) -> None:
+        """Keep the CSMS's word on a certificate of a vehicle (DER, with its issuer's), by which handshakes are judged."""
 
     def drop_chain(self, chain: Chain) -> None:
         """Forget a chain and its key."""

@@ -91,6 +91,7 @@ class Played:
                     check(version, call.action, "Request", written(version, call.action, "Request", call.payload))
                     self.sent.append(call)
                     answer = self.answers.get(call.action, {})
+                    answer = answer(call.payload) if callable(answer) else answer
                     if "currentTime" in answer:
                         answer = answer | {"currentTime": timestamp(WALL + self.now + self.ahead)}
                     if isinstance(answer, str):

@@ -19,7 +19,8 @@ from pki.keys import ALGORITHMS
 from pki.plan import Plan
 from pki.profiles import Role
 from pki.status import MAX_RESPONSE, Good, Lookup, Responder, Revocation, answer, check, check_list, request, revocation_list
-from pki.status_book import Silence, StatusBook, check_staples
+from pki.status_book import Silence, StatusBook, Told, by_records, check_staples
+from pki.store import create
 from pki.verify import verify
 from tests.pki.sample_pki import NOW, anchors, hierarchy
 from v2gkit.authorities.broken import Bench
@@ -276,3 +277,50 @@ def test_the_responders_of_one_root_do_not_speak_for_another() -> None:
     signer = next(one for one in other.all(Role.OCSP) if one.issuer is other[Role.CPO_SUB2])
     impostor = Responder(ISSUER, signer.certificate, signer.key, lambda serial: "good")
     assert refused(impostor.staple(LEAF, NOW)) is Kind.STATUS_UNKNOWN
+
+
+# --- the word of a backend, which nobody signed ---
+
+
+def told(revoked: bool, until: timedelta = DAY) -> Told:
+    return Told(revoked, "the CSMS", NOW.timestamp(), (NOW + until).timestamp())
+
+
+def test_a_backend_that_says_revoked_is_believed_until_it_says_otherwise() -> None:
+    book = StatusBook(Silence.PASSES)
+    book.learn(LEAF, ISSUER, responder().staple(LEAF, NOW + DAY))
+    with pytest.raises(CertificateError, match="as the CSMS said") as caught:
+        book.status(LEAF, ISSUER, NOW + 2 * DAY, told(True))
+    assert caught.value.kind is Kind.REVOKED
+    assert book.status(LEAF, ISSUER, NOW + DAY, told(False)) is None
+
+
+def test_a_backend_that_says_good_is_no_authority() -> None:
+    """It breaks a silence while its word lasts, and never undoes what an authority has signed, however old that is."""
+    book = StatusBook(Silence.REFUSES)
+    assert book.status(LEAF, ISSUER, NOW, told(False)) is None
+    with pytest.raises(CertificateError) as caught:
+        book.status(LEAF, ISSUER, NOW + 2 * DAY, told(False))
+    assert caught.value.kind is Kind.STATUS_UNKNOWN
+    book.learn(LEAF, ISSUER, responder(lookup=lambda serial: Revocation(NOW)).staple(LEAF, NOW))
+    with pytest.raises(CertificateError) as caught:
+        book.status(LEAF, ISSUER, NOW + 5 * DAY, told(False, until=9 * DAY))
+    assert caught.value.kind is Kind.REVOKED
+
+
+def test_a_store_keeps_the_word_of_a_backend_and_reads_it_anew_each_time(tmp_path: Path) -> None:
+    store = create(tmp_path / "pki", [hierarchy()])
+    status = by_records(store, Silence.PASSES)
+    assert status(LEAF, ISSUER, NOW) is None
+    path = store.save_told(LEAF, ISSUER, told(True))
+    assert store.told(LEAF, ISSUER) == told(True)
+    assert not store.changed()  # nothing is to be read anew for it
+    with pytest.raises(CertificateError):
+        status(LEAF, ISSUER, NOW)
+    store.save_told(LEAF, ISSUER, told(False))
+    assert status(LEAF, ISSUER, NOW) is None
+    for nonsense in (b"", b"[]", b'{"revoked": false}', b"\xff"):
+        path.write_bytes(nonsense)
+        with pytest.raises(CertificateError, match="take it away") as caught:
+            status(LEAF, ISSUER, NOW)
+        assert caught.value.kind is Kind.STATUS_UNKNOWN

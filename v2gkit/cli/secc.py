@@ -124,6 +124,11 @@ def _csms_options(parser: argparse.ArgumentParser) -> None:
         choices=("local", "hold", "zero", "free"),
         help="how a car goes on whose charging profile has run out: planned here, held, stopped, or freely (default: local)",
     )
+    csms.add_argument(
+        "--ocpp-vehicle-status",
+        choices=("known", "demanded"),
+        help="demanded: serve only cars whose certificates the CSMS calls good (default: known, those that it does not call revoked)",
+    )
     csms.add_argument("--ocpp-password-file", metavar="FILE", help="its first line is the password (default: of V2G_OCPP_PASSWORD, if set)")
 
 
@@ -159,7 +164,7 @@ def configured(options: argparse.Namespace) -> Config:
     offer = {"services": options.services, "controls": options.control, "authorizations": options.auth}
     offer["certificate_installation"] = options.installation
     site = {"prices": options.prices, "import_limit": options.import_limit, "export_limit": options.export_limit}
-    names = ("station_id", "password_file", "trust", "certificate", "key", "security_profile", "versions", "fallback")
+    names = ("station_id", "password_file", "trust", "certificate", "key", "security_profile", "versions", "fallback", "vehicle_status")
     ocpp = {"url": options.ocpp, **{name: getattr(options, f"ocpp_{name}") for name in names}}
     nested = {"ocpp": ocpp, "offer": offer, "site": site, "eim": {"rule": options.eim}, "cps": {"url": options.cps}}
     given = {name: value for name, value in flags.items() if value is not None}

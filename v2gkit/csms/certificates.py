@@ -26,10 +26,12 @@ from v2g.exi.errors import DecodeError
 from v2g.messages import schema_set
 from v2gkit.authorities.cps import service
 from v2gkit.authorities.office import Office
+from v2gkit.csms.stations import no_word
 
 EXI_MAXIMUM: dict[Version, int] = {"ocpp2.1": 17_000, "ocpp2.0.1": 7_500}  # characters of exiResponse
 FAULTS = {Kind.EXPIRED: "CertificateExpired", Kind.REVOKED: "CertificateRevoked"}  # certificateStatus; anything else is CertChainError
 RULES = replace(ISO20, lapses=frozenset(Lapse))  # whether a car may come with less than strict DER is the station's to say
+WORDS = {ocsp.OCSPCertStatus.GOOD: "Good", ocsp.OCSPCertStatus.REVOKED: "Revoked"}
 ALGORITHMS: dict[str, hashes.HashAlgorithm] = {"SHA256": hashes.SHA256(), "SHA384": hashes.SHA384(), "SHA512": hashes.SHA512()}
 
 
@@ -82,6 +84,19 @@ class LabPki:
         except ValueError as error:
             return {"status": "Failed", "statusInfo": {"reasonCode": "InvalidRequest", "additionalInfo": str(error)[:512]}}
         return {"status": "Accepted", "ocspResult": base64.b64encode(response).decode()}
+
+    def chain_status(self, asked: Payload) -> Payload:
+        """The answer to GetCertificateChainStatus: the word of the register on each certificate, whichever source was named for it."""
+        return {"certificateStatus": [self._word(each) for each in asked["certificateStatusRequests"]]}
+
+    def _word(self, asked: Payload) -> Payload:
+        try:
+            said = ocsp.load_der_ocsp_response(self._response(asked["certificateHashData"]))
+        except ValueError:
+            return no_word(asked, self.wall())
+        if said.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL or said.next_update_utc is None:
+            return no_word(asked, self.wall())
+        return no_word(asked, said.next_update_utc.timestamp()) | {"status": WORDS.get(said.certificate_status, "Unknown")}
 
     def judged(self, asked: Payload) -> str:
         """The certificateStatus for an Authorize, by its chain, which is verified, or by the hashes of its certificates."""

@@ -20,7 +20,7 @@ from v2gkit.authorities.passwords import Door
 from v2gkit.csms.archive import Archive
 from v2gkit.csms.door import Admission
 from v2gkit.csms.recollection import Recollection
-from v2gkit.csms.stations import CONNECTORS, Entry, Station, Transaction, story_of, verdict_on
+from v2gkit.csms.stations import CONNECTORS, Entry, Station, Transaction, no_word, story_of, verdict_on
 from v2gkit.csms.steering import Strategy, selling, steering
 from v2gkit.csms.store.rows import Row, certificate_row, profile_row, text_of
 
@@ -292,6 +292,15 @@ class Hearing(ABC):
         self._note(station, "certificate-status", f"GetCertificateStatus of {serial}: {answer['status']}", payload)
         return answer
 
+    def _chain_status(self, station: Station, payload: Payload) -> Payload:
+        """A car is there, and the station asks about the certificates that it shows."""
+        asked = payload["certificateStatusRequests"]
+        unknown = {"certificateStatus": [no_word(each, self._wall()) for each in asked]}
+        answer = unknown if self._pki is None else self._pki.chain_status(payload)
+        said = ", ".join(f"{each['certificateHashData']['serialNumber']} {each['status']}" for each in answer["certificateStatus"])
+        self._note(station, "certificate-status", f"GetCertificateChainStatus: {said}", payload)
+        return answer
+
     def _pull(self, station: Station, payload: Payload) -> Payload:
         return {"status": "Accepted", "scheduleUpdate": {"setpoint": self._strategy_of(station).setpoint}}
 
@@ -324,6 +333,7 @@ HANDLERS: dict[str, Handler] = {
     "SecurityEventNotification": Hearing._alarm,
     "Get15118EVCertificate": Hearing._certificate,
     "GetCertificateStatus": Hearing._status,
+    "GetCertificateChainStatus": Hearing._chain_status,
     "PullDynamicScheduleUpdate": Hearing._pull,
     "NotifyEvent": Hearing._events,
     "MeterValues": lambda hearing, station, payload: {},

@@ -11,6 +11,7 @@ from websockets.asyncio.server import ServerConnection
 
 from ocpp_bridge.wire.link import Link
 from ocpp_bridge.wire.schemas import Payload, Version
+from ocpp_bridge.wire.times import timestamp
 from v2gkit.csms.measured import samples_of
 from v2gkit.csms.recollection import Numbers, Register
 from v2gkit.csms.steering import Steering, Strategy
@@ -160,3 +161,9 @@ def verdict_on(made: Steering, answer: Payload) -> str:
     money = f", {made.plan.cash:+.2f} {made.currency}" if made.plan is not None else ""
     verdict = answer["status"] + (f" ({answer['statusInfo']['reasonCode']})" if "statusInfo" in answer else "")
     return f"profile {made.profile['id']}: {len(powers)} periods from {min(powers):+.1f} to {max(powers):+.1f} kW{money}: {verdict}"
+
+
+def no_word(asked: Payload, until: float) -> Payload:
+    """The CertificateStatus to one CertificateStatusRequestInfo where nobody knows anything; `until` is epoch s."""
+    named = {name: asked[name] for name in ("source", "certificateHashData")}
+    return named | {"status": "Failed", "nextUpdate": timestamp(until)}

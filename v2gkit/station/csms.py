@@ -61,11 +61,7 @@ async def csms_backends(
     assert config.ocpp is not None
     endpoint = endpoint_of(config.ocpp, outlets[0].evse_id)
     charger = Charger(clock, secrets.token_bytes, evses, site=site, roots=roots, owner=owner, fallback=config.ocpp.fallback, unlock=unlock)
-    pki, state = (Path(each) if each else None for each in (config.pki, config.state))
-    charger.safe.cabinet = FileCabinet(pki, state, endpoint.trust, tls=True)
-    charger.firmware = firmware_of(config.ocpp.firmware, state)
-    charger.safe.networks.downgrade = config.ocpp.allow_downgrade
-    charger.der.codes = config.der or charger.der.codes
+    _configure(charger, config, config.ocpp, endpoint)
     if clock.scale != 1:
         charger.variables["ClockCtrlr.TimeSource"] = "RealTimeClock"  # where time runs faster, an answer's way of 10 ms is a minute
     heard = frames({number: each.evse_id for number, each in enumerate(outlets, 1)}) if frames is not None else None
@@ -87,6 +83,16 @@ async def csms_backends(
             yield [charge_point.outlet(number) for number in evses]
         finally:
             await said(charge_point)
+
+
+def _configure(charger: Charger, config: Config, ocpp: Ocpp, endpoint: Endpoint) -> None:
+    """Give a charger what the station's file says besides."""
+    pki, state = (Path(each) if each else None for each in (config.pki, config.state))
+    charger.safe.cabinet = FileCabinet(pki, state, endpoint.trust, tls=True)
+    charger.firmware = firmware_of(ocpp.firmware, state)
+    charger.safe.networks.downgrade = ocpp.allow_downgrade
+    charger.vetted.demanded = ocpp.vehicle_status == "demanded"
+    charger.der.codes = config.der or charger.der.codes
 
 
 def endpoint_of(ocpp: Ocpp, evse_id: str) -> Endpoint:

@@ -178,6 +178,11 @@ def _ocsp(said: Said) -> Iterator[Row]:
     yield certificate_row(said.station.id, "status", said.answer["status"], said.at, serial=serial)
 
 
+def _chain(said: Said) -> Iterator[Row]:
+    for each in said.answer["certificateStatus"]:
+        yield certificate_row(said.station.id, "status", each["status"], said.at, serial=each["certificateHashData"]["serialNumber"])
+
+
 KEPT: Final[dict[str, Callable[[Said], Iterator[Row]]]] = {
     "BootNotification": _boot,
     "StatusNotification": _status,
@@ -189,4 +194,5 @@ KEPT: Final[dict[str, Callable[[Said], Iterator[Row]]]] = {
     "SecurityEventNotification": _security,
     "Get15118EVCertificate": _contract,
     "GetCertificateStatus": _ocsp,
+    "GetCertificateChainStatus": _chain,
 }
