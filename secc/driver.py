@@ -36,6 +36,7 @@ from secc.station import (
     DisconnectDevice,
     EVReported,
     Fact,
+    GridControlChanged,
     IsolationMeasured,
     LimitsChanged,
     LockConnector,
@@ -58,6 +59,7 @@ from secc.station import (
     Want,
 )
 from secc.watches import Watches
+from v2g.energy.der import GridControl
 from v2g.legible import logger
 from v2g.reasons import Reason
 from v2g.services import SERVICES
@@ -151,6 +153,8 @@ class Driver:
         if self.session.ended is None:
             self.session.tell(fact, self._now())
             self._nudge()
+            if isinstance(fact, GridControlChanged) and self.evse.grid_functions:
+                self._start("grid", partial(self._follow_grid, fact))
 
     def decided(self, fact: Fact) -> None:
         """Tell session and backend a fact that the station itself decided, such as a stop at shutdown."""
@@ -296,6 +300,11 @@ class Driver:
                 self._stop("position")
             case DisconnectDevice():
                 await self._move_device(evse.disconnect_device, "Home")
+
+    async def _follow_grid(self, asked: GridControlChanged) -> None:
+        """What the grid asks of the charger's own inverter: shares are of what the outlet can take back at most."""
+        control = asked.shares.of(asked.control, (await self.evse.limits()).discharge_power)
+        await self.evse.follow_grid(GridControl(**{name: getattr(control, name) for name in self.evse.grid_functions}))
 
     async def _pair(self, observed: int | None) -> None:
         self._fact(PairingIs(await self.evse.pair(observed), observed))

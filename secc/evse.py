@@ -33,6 +33,7 @@ from secc.station import (
     Position,
     ServiceSelected,
 )
+from v2g.energy.der import GridControl
 from v2g.session.endpoint import Ended
 
 EVSE_ID = "DE*V2G*E1"  # of an outlet that nobody has named
@@ -52,6 +53,7 @@ class EVSE:
     """Base of the hardware of one outlet. Powers in W, currents in A, voltages in V; power and current are negative out of the car."""
 
     evse_id = EVSE_ID  # what the car hears
+    grid_functions: tuple[str, ...] = ()  # DC: what its inverter follows of what a grid asks, by the names of `GridControl`
     output_period = 0.05  # s between two readings of voltage and current while the outlet is live
 
     def __init__(self) -> None:
@@ -155,6 +157,13 @@ class EVSE:
         WPT: the power (W) that the ground device gives from now on, and never more; 0: no field.
         """
         self._output = OutputMeasured(0.0, 0.0, power)
+
+    async def follow_grid(self, control: GridControl) -> None:
+        """DC: what the grid asks of the inverter in the charger from now on, of its `grid_functions`; what is None is asked no more.
+
+        Called in a session where `grid_functions` names anything: before power, and with every change. What the session commands stays the
+        limit: a curve may take power away and add reactive power, never give more than `set_output` allows.
+        """
 
     async def close_contactor(self) -> bool:
         """Connect the car; True once the contactor's feedback says closed. It has 1.4 s, by when the car must be answered."""

@@ -22,7 +22,7 @@ FLOWS: Final = 50.0  # W; below it a power has no direction, and what is asked d
 def declare(charger: Charger) -> None:
     """Write into the device model which controls have an effect at each EVSE."""
     for evse in charger.evses.values():
-        for component, modes in modes_of(evse.services).items():
+        for component, modes in modes_of(evse.services, evse.inverter.functions).items():
             there = "true" if modes else "false"
             for name, value in (("ModesSupported", ",".join(modes)), ("Available", there), ("Enabled", there)):
                 charger.variables[component, name, "", evse.id] = value
@@ -158,7 +158,7 @@ def _take_effect(charger: Charger, now: float) -> None:
 def tell(charger: Charger, evse: Evse, now: float) -> None:
     """Tell the session at an EVSE what is asked of its car's inverter, where that is not what it was told last."""
     session = evse.session
-    if session is None or not any(SERVICES[service].der in MODES for service in evse.services):
+    if session is None or not (evse.inverter.functions or any(SERVICES[service].der in MODES for service in evse.services)):
         return
     volts, hertz = evse.limits.nominal_voltage, evse.limits.nominal_frequency
     try:

@@ -93,6 +93,7 @@ class Turn:
 class CarInverter:
     """The inverter of the car at an EVSE: what is asked of it, as its session was told last, and what it told."""
 
+    functions: tuple[str, ...] = ()  # of `GridControl`, that the outlet's own inverter follows (DC)
     asked: tuple[GridControl, Shares] = (GridControl(), Shares())
     feeding: bool = False  # power flowed out of the car when it last flowed
     alarms: tuple[Alarm, ...] = ()  # that stand

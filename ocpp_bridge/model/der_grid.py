@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from ocpp_bridge.model.der import Control, Refused
+from ocpp_bridge.model.phases import FOLLOWED
 from ocpp_bridge.wire.schemas import Payload
 from v2g.energy.der import Alarm, Curve, EnterService, FrequencyWatt, GridControl, Points, PowerFactor, Shares, Trips, VoltWatt
 from v2g.services import SERVICES
@@ -45,15 +46,26 @@ ALARMED: Final[Mapping[Alarm, str]] = {  # OCPP wants the control that an alarm 
 NOMINAL: Final = 230.0, 50.0  # V and Hz by which a control is tried before it is accepted
 
 
-def modes_of(services: Iterable[str]) -> dict[str, tuple[str, ...]]:
+def modes_of(services: Iterable[str], functions: Iterable[str] = ()) -> dict[str, tuple[str, ...]]:
     """ModesSupported of an EVSE's ACDERCtrlr and DCDERCtrlr: what reaches a car by whichever of its AC_DER services it selects.
 
-    Without one, and at direct current, whose inverter is in the EVSE, it is what the station upholds by its limits.
+    Without one it is what the station upholds by its limits. At direct current the inverter is in the EVSE: it is that, and what this
+    inverter follows by its `functions` (names of `GridControl`).
     """
     rows = [SERVICES[service] for service in services]
     sets = [set(MODES[row.der]) for row in rows if row.der in MODES]
     ours = {mains: LIMITED if any(row.bidirectional and row.mains is mains for row in rows) else () for mains in (True, False)}
-    return {"ACDERCtrlr": tuple(sorted(set.intersection(*sets))) if sets else ours[True], "DCDERCtrlr": ours[False]}
+    return {"ACDERCtrlr": tuple(sorted(set.intersection(*sets))) if sets else ours[True], "DCDERCtrlr": _at_dc(ours[False], functions)}
+
+
+def _at_dc(ours: tuple[str, ...], functions: Iterable[str]) -> tuple[str, ...]:
+    """What an outlet that gives direct current back upholds and follows: a controlType where every function that it needs is there."""
+    there = set(functions)
+    needed: dict[str, set[str]] = {}
+    for function, types in FOLLOWED.items():
+        for type_ in types:
+            needed.setdefault(type_, set()).add(function)
+    return tuple(sorted({*ours, *(type_ for type_, names in needed.items() if names <= there)})) if ours else ()
 
 
 def asked(

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from ocpp_bridge.bridge import Bridge
 from ocpp_bridge.model.der import FARTHEST, MOST
 from ocpp_bridge.wire.schemas import check
 from ocpp_bridge.wire.times import timestamp
@@ -383,3 +384,31 @@ def test_an_inverter_that_flaps_is_no_flood():
     assert "more alarms" in alarms[-1]["extraInfo"]
     for alarm in alarms:
         check("ocpp2.1", "NotifyDERAlarm", "Request", alarm)
+
+
+# --- an inverter in the charger itself ---
+
+
+def dc(*functions):
+    p = Played(services=("DC", "DC_BPT"))
+    p.charger.evses[1].inverter.functions = functions
+    p.bridge = Bridge(p.charger)  # as a station begins: it says what it follows
+    return p
+
+
+def test_at_direct_current_what_the_chargers_inverter_follows_is_supported_and_told():
+    p = dc("volt_var", "var", "over_frequency").boot()
+    modes = p.charger.variables["DCDERCtrlr", "ModesSupported", "", 1].split(",")
+    assert sorted(modes) == ["FixedVar", "LimitMaxDischarge", "VoltVar"]  # a droop has two sides, of which one is there
+    assert put(p, "FixedVar", "v")["status"] == "Accepted"
+    p.want(SessionStarted(0.0, bytes(8), EVCCID))
+    assert told(p)[1] == Shares(var=-0.3)
+    assert put(p, "VoltWatt", "w")["status"] == "NotSupported"
+    p.ask("ClearDERControl", {"isDefault": True, "controlType": "FixedVar"})
+    assert told(p) == (GridControl(), NO_SHARES)
+
+
+def test_a_charger_that_only_charges_has_no_inverter_whatever_it_says():
+    p = Played(services=("DC",))
+    p.charger.evses[1].inverter.functions = ("volt_var",)
+    assert Bridge(p.charger).charger.variables["DCDERCtrlr", "ModesSupported", "", 1] == ""

@@ -29,11 +29,12 @@ async def backends_of(
     accounts: list[Account],
     frames: Callable[[Mapping[int, str]], Callable[[str, str], None]] | None = None,
     unlock: Callable[[int], None] | None = None,
+    functions: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Any:
     """Within the block: a backend for each outlet, under a CSMS where the configuration names one, else with its own rules.
 
     `accounts` gets those of background tasks; `frames` makes the hearer of OCPP frames, from the EVSE ids by number;
-    `unlock` unlocks the connector of an outlet (`unlocking`).
+    `unlock` unlocks the connector of an outlet (`unlocking`); `functions` are what inverters of the hardware follow, by EVSE id.
     """
     site = site_of(config, around.wall())
     if config.ocpp is None:
@@ -44,7 +45,7 @@ async def backends_of(
         return
     from v2gkit.station.csms import csms_backends
 
-    async with csms_backends(config, outlets, site, clock, store, fell, accounts, frames, unlock) as backends:
+    async with csms_backends(config, outlets, site, clock, store, fell, accounts, frames, unlock, functions) as backends:
         yield backends
 
 

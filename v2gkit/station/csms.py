@@ -47,10 +47,12 @@ async def csms_backends(
     accounts: list[Account] | None = None,
     frames: Frames | None = None,
     unlock: Callable[[int], None] | None = None,
+    functions: Mapping[str, tuple[str, ...]] | None = None,
 ) -> AsyncIterator[list[Backend]]:
     """Within the block: a backend for each outlet, all of one charge point, whose station id is the id of the first outlet.
 
-    `accounts` gets those of its background tasks; `frames` makes the hearer of what station and CSMS say.
+    `accounts` gets those of its background tasks; `frames` makes the hearer of what station and CSMS say; `functions` are, by EVSE id, what
+    the hardware's own inverter follows of what a grid asks (`EVSE.grid_functions`).
     """
     evses = {
         number: Evse(number, each.offer.services if each.offer else config.offer.services, limits_of(each), each.evse_id)
@@ -62,6 +64,8 @@ async def csms_backends(
     endpoint = endpoint_of(config.ocpp, outlets[0].evse_id)
     charger = Charger(clock, secrets.token_bytes, evses, site=site, roots=roots, owner=owner, fallback=config.ocpp.fallback, unlock=unlock)
     _configure(charger, config, config.ocpp, endpoint)
+    for each in evses.values():
+        each.inverter.functions = (functions or {}).get(each.evse_id, ())
     if clock.scale != 1:
         charger.variables["ClockCtrlr.TimeSource"] = "RealTimeClock"  # where time runs faster, an answer's way of 10 ms is a minute
     heard = frames({number: each.evse_id for number, each in enumerate(outlets, 1)}) if frames is not None else None

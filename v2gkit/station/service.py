@@ -70,12 +70,12 @@ async def serve(config: Config, manner: Manner) -> Ended | None:
     verifier = station_verifier(store, config.profile, central=config.ocpp is not None) if store is not None else None
     prices = price_signing(store, config.profile) if store is not None else None
     furniture = [hardware_of(each, manner.clock, manner.folder) for each in config.outlets()]
-    outlets = distinct([each for _, each in furniture])
+    outlets, follows = distinct([each for _, each in furniture]), {evse.evse_id: evse.grid_functions for evse, _ in furniture}
     lines = {each.evse_id: Matching(each.slac, each.evse_id, manner.say) for each in outlets if each.slac}
     async with (
         _reached([evse for evse, _ in furniture], manner) as unlock,
         backends_of(
-            config, outlets, surroundings(manner.clock), manner.clock, store, manner.fell, manner.accounts, manner.frames, unlock
+            config, outlets, surroundings(manner.clock), manner.clock, store, manner.fell, manner.accounts, manner.frames, unlock, follows
         ) as backends,
     ):
         places = [

@@ -38,6 +38,7 @@ from secc.station import (
 )
 from tests.starved import HANG, again, heed
 from tests.v2gkit.cli.test_secc import ENVIRONMENT, ROOT, car, station, wait_for
+from v2g.energy.der import Curve, GridControl
 from v2g.session.endpoint import Ended
 from v2gkit.station.firmware import words
 from v2gkit.station.firmware.unix import Firmware
@@ -247,6 +248,8 @@ def test_the_client_in_c_bears_any_line(tmp_path: Path) -> None:
         b'{"type":"close_contactor","id":1e400}\n{"type":"set_output","id":-3,"voltage":"x","current":null,"power":{}}\n',
         b'{"type":"authorize","id":4,"evccid":"' + b"\\u00e4\\n\\\\" * 400 + b'"}\n',
         b'{"type":"session_began","evccid":"\\u12"}\n',
+        b'{"type":"follow_grid","id":6}\n{"type":"follow_grid","id":7,"control":{"var":1e999,"volt_var":{"points":[[1,2],[3,"}]]}}}\n',
+        b'{"type":"follow_grid","id":8,"control":"var","var":3}\n{"type":"follow_grid","id":9,"control":{"a":{"var":3},"var"',
         b'{"type":"session_ended","well":true,"how":"x","reason":"' + b"A" * 4000 + b'"}\n',
         b'{"type":"set_power","id":5,"power":' + b"9" * 2000 + b"}\n",
         b'{"a":{"type":"close_contactor"},"type":"ping"}\n',
@@ -512,6 +515,47 @@ def test_a_ground_device_is_asked_and_seen(tmp_path: Path) -> None:
         assert await asyncio.wait_for(anext(notices), HANG) == AssociationLost("it is another")
 
     outlet(story, tmp_path)
+
+
+def test_an_inverter_is_told_what_the_grid_asks(tmp_path: Path) -> None:
+    async def story(evse: Firmware, connect: Callable[[], Awaitable[Peer]]) -> None:
+        assert evse.grid_functions == ("volt_var", "var")
+        peer = await connect()
+        peer.say("hello", version=1)
+        await there(evse)
+        peer.answers = {"follow_grid": {"ok": True}}
+        await evse.follow_grid(GridControl(volt_var=Curve(((207.0, -3_000.0), (253.0, 3_000.0)), response=5.0)))
+        control = (await peer.until("follow_grid"))["control"]
+        assert control["volt_var"]["points"] == [[207.0, -3_000.0], [253.0, 3_000.0]]
+        assert (control["volt_var"]["response"], control["var"]) == (5.0, None)
+        peer.answers = {"follow_grid": {"ok": False, "reason": "no inverter"}}
+        with pytest.raises(RuntimeError, match="no inverter"):
+            await evse.follow_grid(GridControl(var=500.0))
+
+    outlet(story, tmp_path, grid_functions=["volt_var", "var"])
+
+
+def test_a_function_that_there_is_not_is_refused_with_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="volt_var"):
+        Firmware(str(tmp_path / "f.sock"), grid_functions=["volt_vra"])
+
+
+def test_a_charger_in_c_is_told_what_the_grid_asks(charger: Path, tmp_path: Path) -> None:
+    path = tmp_path / "outlet.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen(1)
+        listener.settimeout(HANG)
+        with running(charger, path) as firmware:
+            connection, _ = listener.accept()
+            connection.settimeout(HANG)
+            with connection, connection.makefile("rb") as lines:
+                connection.sendall(words.line_of(words.Welcome(words.VERSION, "E", 60.0)))
+                for number, control in enumerate((GridControl(var=-500.0), GridControl()), 1):
+                    connection.sendall(words.line_of(words.FollowGrid(id=number, control=control)))
+                    done = next(word for word in map(json.loads, lines) if word["type"] == "done")
+                    assert (done["id"], done["ok"]) == (number, True)
+                assert [until(firmware, "grid") for _ in range(2)] == ["grid -500 var", "grid 0 var"]
 
 
 @pytest.mark.parametrize("x", [40_000, 1.5, None])

@@ -62,6 +62,15 @@ static v2gkit_result pair_vehicle(void *context, long id, double observed) {
     return V2GKIT_YES;
 }
 
+/* Of an inverter that follows a set-point of reactive power; what is null, or not there, is asked no more. */
+static v2gkit_result follow_grid(void *context, long id, const char *control) {
+    double reactive = v2gkit_number(control, "var");
+    (void)id;
+    printf("grid %.0f var\n", isnan(reactive) ? 0 : reactive);
+    told(context, "follows");
+    return V2GKIT_YES;
+}
+
 static v2gkit_result check_alignment(void *context, long id, double current) {
     charger *self = context;
     (void)id;
@@ -124,6 +133,7 @@ int main(int count, char **arguments) {
         .check_isolation = check_isolation,
         .set_output = set_output,
         .set_power = set_power,
+        .follow_grid = follow_grid,
         .pair_vehicle = pair_vehicle,
         .check_alignment = check_alignment,
         .connect_device = connect_device,

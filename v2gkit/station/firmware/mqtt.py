@@ -10,6 +10,7 @@ When the broker is gone the firmware is: silence opens the contactor there, and 
 import asyncio
 import contextlib
 import ssl
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +56,9 @@ class Firmware(RemoteOutlet):
         password_file: str | None = None,
         ca: str | None = None,
         silence: float = words.SILENCE,
+        grid_functions: Sequence[str] = (),
     ):
-        super().__init__(silence)
+        super().__init__(silence, grid_functions)
         password = Path(password_file).read_text().splitlines()[0] if password_file else None
         tls = ssl.create_default_context(cafile=ca) if ca else None
         self._broker: dict[str, Any] = {"hostname": host, "port": port, "username": username, "password": password, "tls_context": tls}

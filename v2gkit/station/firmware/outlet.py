@@ -8,8 +8,8 @@ import asyncio
 import itertools
 import secrets
 import time
-from collections.abc import AsyncIterator
-from dataclasses import replace
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import fields, replace
 from typing import Protocol
 
 from secc.evse import EVSE
@@ -33,8 +33,10 @@ from secc.station import (
     Position,
     StopAsked,
 )
+from v2g.energy.der import GridControl
 from v2g.legible import legible, logger
 from v2g.session.endpoint import Ended
+from v2g.settings.suggestion import demand
 from v2g.tasks import Tasks
 from v2gkit.station.firmware import words
 
@@ -48,11 +50,15 @@ ANSWERS = {  # s until a command that has no answer counts as failed
     words.CheckIsolation: 60.0,  # the car's own limit ends it before
     words.SetOutput: 1.0,
     words.SetPower: 1.0,
+    words.FollowGrid: 1.0,
     words.ConnectDevice: 55.0,  # as long as the vehicle is kept waiting
     words.DisconnectDevice: 55.0,
     words.PairVehicle: 55.0,
     words.CheckAlignment: 55.0,
 }
+
+
+FOLLOWABLE = tuple(each.name for each in fields(GridControl))
 
 
 class Away(ConnectionError):
@@ -75,8 +81,10 @@ class Line(Protocol):
 class RemoteOutlet(EVSE):
     """The outlet. Either side may say nothing for `silence` s. What carries the words calls `_arrived`, `_learn` and `_gone`."""
 
-    def __init__(self, silence: float = words.SILENCE):
+    def __init__(self, silence: float = words.SILENCE, grid_functions: Sequence[str] = ()):
         super().__init__()
+        demand("grid_functions", tuple(grid_functions), FOLLOWABLE)
+        self.grid_functions = tuple(grid_functions)
         self.silence = silence
         self.tasks = Tasks("v2g.firmware")  # what keeps the way to the firmware open
         self._line: Line | None = None
@@ -124,6 +132,9 @@ class RemoteOutlet(EVSE):
 
     async def set_power(self, power: float) -> None:
         await self._obeyed(words.SetPower(id=next(self._numbers), power=power))
+
+    async def follow_grid(self, control: GridControl) -> None:
+        await self._obeyed(words.FollowGrid(id=next(self._numbers), control=control))
 
     async def close_contactor(self) -> bool:
         return await self._done(words.CloseContactor(id=next(self._numbers)))

@@ -5,6 +5,7 @@ import contextlib
 import os
 import socket
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,8 @@ class SocketLine:
 class Firmware(RemoteOutlet):
     """An outlet whose firmware connects to a Unix socket. `silence` (s) is how long either side may be silent; `mode`: octal rights."""
 
-    def __init__(self, socket: str, silence: float = words.SILENCE, mode: str = "660"):
-        super().__init__(silence)
+    def __init__(self, socket: str, silence: float = words.SILENCE, mode: str = "660", grid_functions: Sequence[str] = ()):
+        super().__init__(silence, grid_functions)
         self.path = Path(socket)
         self._mode = int(mode, 8)
         self._listener = _bound(self.path, self._mode)

@@ -49,7 +49,7 @@ typedef enum {
 } v2gkit_condition;
 
 /* Every function may be NULL: then it is believed to be done, but for open_contactor, which must be there, and connect_device,
- * pair_vehicle and check_alignment, which are answered no. */
+ * follow_grid, pair_vehicle and check_alignment, which are answered no. */
 typedef struct {
     v2gkit_result (*close_contactor)(void *self, long id);
     v2gkit_result (*open_contactor)(void *self, long id); /* id 0: by silence, nobody waits for an answer */
@@ -58,6 +58,7 @@ typedef struct {
     v2gkit_result (*check_isolation)(void *self, long id, double voltage);
     v2gkit_result (*set_output)(void *self, long id, double voltage, double current, double power);
     v2gkit_result (*set_power)(void *self, long id, double power);
+    v2gkit_result (*follow_grid)(void *self, long id, const char *control); /* DC: the JSON object of what the grid asks of the inverter */
     v2gkit_result (*connect_device)(void *self, long id);    /* ACDP: down to the vehicle; the outlet is dead */
     v2gkit_result (*disconnect_device)(void *self, long id); /* ACDP: home, where it may be already; id 0: by silence, as above */
     v2gkit_result (*pair_vehicle)(void *self, long id, double observed); /* WPT: NAN where the vehicle has observed no code */
@@ -356,7 +357,10 @@ static void v2gkit_take(v2gkit_evse *evse, const char *line) {
         V2GKIT_CALL(set_output, , v2gkit_number(line, "voltage"), v2gkit_number(line, "current"), v2gkit_number(line, "power"));
     else if (v2gkit_is(line, "set_power"))
         V2GKIT_CALL(set_power, , v2gkit_number(line, "power"));
-    else if (v2gkit_is(line, "connect_device"))
+    else if (v2gkit_is(line, "follow_grid")) {
+        const char *control = v2gkit_value(line, "control");
+        v2gkit_answer(evse, id, hardware->follow_grid && control ? hardware->follow_grid(self, id, control) : V2GKIT_NO);
+    } else if (v2gkit_is(line, "connect_device"))
         v2gkit_answer(evse, id, hardware->connect_device ? hardware->connect_device(self, id) : V2GKIT_NO);
     else if (v2gkit_is(line, "disconnect_device"))
         V2GKIT_CALL(disconnect_device, );

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from v2g.energy.der import GridControl
 from v2g.session.wireless import Condition
 
 VERSION = 1
@@ -83,6 +84,15 @@ class SetPower(Command, frozen=True):
     """AC: the power that the car is told to take. WPT: what the ground device gives from now on, and never more."""
 
     power: float
+
+
+class FollowGrid(Command, frozen=True):
+    """DC: what the grid asks of the charger's inverter from now on, of what it was configured to follow; what is null is asked no more.
+
+    Units are V, Hz, W, var, s, shares and cos phi; + is out of the grid: taken, absorbed. What is commanded stays the limit.
+    """
+
+    control: GridControl
 
 
 class ConnectDevice(Command, frozen=True):
@@ -290,6 +300,7 @@ FromStation = (
     | CheckIsolation
     | SetOutput
     | SetPower
+    | FollowGrid
     | ConnectDevice
     | DisconnectDevice
     | PairVehicle
