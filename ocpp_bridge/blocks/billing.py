@@ -11,7 +11,7 @@ from ocpp_bridge.charger import Charger, Evse, Transaction
 from ocpp_bridge.model.account import Account
 from ocpp_bridge.model.tariff import PAYMENT, objection
 from ocpp_bridge.wire.schemas import Payload
-from ocpp_bridge.wire.times import epoch
+from ocpp_bridge.wire.times import epoch, offset_of
 from secc.station import CostTold
 
 COST_MAXIMUM: Final = 1e6  # of any currency: more is no cost of a session, and a receipt has no digits for it
@@ -121,8 +121,7 @@ def _registers(evse: Evse) -> tuple[int, int] | None:
 
 
 def _offset(charger: Charger) -> int:
-    text = charger.variables["ClockCtrlr.TimeOffset"]
-    return (-1 if text[0] == "-" else 1) * (3_600_000 * int(text[1:3]) + 60_000 * int(text[4:6]))
+    return round(1000 * offset_of(charger.variables["ClockCtrlr.TimeOffset"]))
 
 
 def restore(charger: Charger, kept: dict[str, Payload] | Sequence[tuple[str, Payload]]) -> None:

@@ -98,7 +98,7 @@ STATION: Final[tuple[Row, ...]] = (
     Row("SmartChargingCtrlr", "RateUnit", "W,A", LIST, values=("W", "A"), required="K01"),
     Row("SmartChargingCtrlr", "SupportsFeature", "true", FLAG, instance="DynamicProfiles"),
     Row("SmartChargingCtrlr", "SupportsFeature", "true", FLAG, instance="MaxOfflineDuration"),
-    Row("SmartChargingCtrlr", "SupportsFeature", "false", FLAG, instance="UseLocalTime"),
+    Row("SmartChargingCtrlr", "SupportsFeature", "true", FLAG, instance="UseLocalTime"),
     Row("SmartChargingCtrlr", "SupportsFeature", "true", FLAG, instance="RandomizedDelay"),
     Row("SmartChargingCtrlr", "SupportsFeature", "true", FLAG, instance="LimitAtSoC"),
     Row("SmartChargingCtrlr", "SupportsFeature", "false", FLAG, instance="EvseSleep"),

@@ -23,7 +23,7 @@ CAPS: Final = {  # modes of what caps or adds, and does not steer
     PRIORITY: ("ChargingOnly",),
     GENERATION: ("ChargingOnly", "ExternalLimits"),
 }
-UNSUPPORTED: Final = ("useLocalTime", "salesTariff", *SIGNED)
+UNSUPPORTED: Final = ("salesTariff", *SIGNED)
 OF_LEADERS: Final = ("randomizedDelay", "limitAtSoC", "minChargingRate")  # a limit that comes late, or not below a power, is none
 POWERS: Final = ("dischargeLimit", "setpoint")  # and those of single phases: more than charging within a limit
 V2X: Final = ("v2xBaseline", "v2xFreqWattCurve", "v2xSignalWattCurve")

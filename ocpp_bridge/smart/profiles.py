@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from ocpp_bridge.smart.periods import Composite, Outlet, Period, Present, RanOut, beyond, capped, ruled, watts
 from ocpp_bridge.wire.schemas import Payload
-from ocpp_bridge.wire.times import epoch
+from ocpp_bridge.wire.times import epoch, of_clock
 
 TX, DEFAULT = "TxProfile", "TxDefaultProfile"
 EXTERNAL, STATION = "ChargingStationExternalConstraints", "ChargingStationMaxProfile"
@@ -101,6 +101,7 @@ class Held:
     updated: float
     source: str = CSMS
     pulled: float = 0.0  # when its update was last asked for (epoch s)
+    offset: float = 0.0  # s that local time is ahead of UTC, for schedules in local time
     dead: bool = False  # invalid for good after a time offline
     delay: int = 0  # s by which every change within a schedule comes later (randomizedDelay)
     _valid: tuple[float, float] = field(init=False, repr=False, compare=False)  # epoch s
@@ -178,16 +179,21 @@ class Held:
         """When the schedule runs: (origin, end) of each run, from the one at `wall` (epoch s) on; without end where it recurs."""
         kind, duration = self.profile["chargingProfileKind"], float(schedule.get("duration", math.inf))
         if kind == "Recurring":
-            every, first = RECURRENCE[self.profile["recurrencyKind"]], epoch(schedule["startSchedule"])
+            every, first = RECURRENCE[self.profile["recurrencyKind"]], self._start(schedule)
             number = max(math.floor((wall - first) / every), 0)
             while True:
                 yield first + number * every, first + number * every + min(duration, every)
                 number += 1
         if kind == "Absolute":
-            origin = epoch(schedule["startSchedule"])
+            origin = self._start(schedule)
         else:
             origin = outlet.started if kind == "Relative" and outlet.transaction else self.updated
         yield origin, origin + duration
+
+    def _start(self, schedule: Payload) -> float:
+        """When the schedule begins (epoch s); in local time, where it says so, whatever offset it names."""
+        text = schedule["startSchedule"]
+        return of_clock(text) - self.offset if schedule.get("useLocalTime") else epoch(text)
 
     def offline(self, seconds: float) -> bool:
         """Whether the profile is invalid after so many seconds without connection; invalid for good where it says so."""
@@ -202,10 +208,17 @@ class Profiles:
     """The installed profiles of a station, by id."""
 
     held: dict[int, Held] = field(default_factory=dict)
+    offset: float = 0.0  # s that local time is ahead of UTC
+
+    def local(self, offset: float) -> None:
+        """Take another local time into use: so many seconds ahead of UTC."""
+        self.offset = offset
+        for held in self.held.values():
+            held.offset = offset
 
     def install(self, evse: int, profile: Payload, wall: float, *, source: str = CSMS, delay: int = 0) -> Held:
         """Install a profile that was accepted, in place of one with the same id."""
-        made = self.held[profile["id"]] = Held(profile, evse, wall, source, delay=delay)
+        made = self.held[profile["id"]] = Held(profile, evse, wall, source, delay=delay, offset=self.offset)
         return made
 
     def update(self, id_: int, change: Payload, wall: float) -> Held:

@@ -7,14 +7,14 @@ from ocpp_bridge.block import Block, answer_at, failure_at, no
 from ocpp_bridge.charger import Charger, Evse
 from ocpp_bridge.model.mapping import present
 from ocpp_bridge.model.measurands import rounded
-from ocpp_bridge.model.variables import BOOLEAN, DECIMAL, FLAG, LIST, NUMBER, REAL, Row
+from ocpp_bridge.model.variables import BOOLEAN, DECIMAL, FLAG, LIST, NUMBER, REAL, Key, Row
 from ocpp_bridge.smart import charging, external, planning, pulls, steering
 from ocpp_bridge.smart.acceptance import OWN_IDS
 from ocpp_bridge.smart.feeds import BAND
 from ocpp_bridge.smart.periods import Period
 from ocpp_bridge.smart.profiles import Held, Rejected
 from ocpp_bridge.wire.schemas import Payload
-from ocpp_bridge.wire.times import epoch, timestamp
+from ocpp_bridge.wire.times import epoch, offset_of, timestamp
 
 COMPOSITE_MAXIMUM: Final = 7 * 86_400  # s that GetCompositeSchedule looks ahead: a week of one-second periods would be the CSMS's own doing
 PROFILE_ITEMS: Final = 4  # chargingProfile in one ReportChargingProfiles: a profile may have 3 x 1024 periods
@@ -81,7 +81,9 @@ def restore(charger: Charger, kept: Mapping[str, Any]) -> None:
     """Hold the profiles again that were kept; a TxProfile goes with its transaction."""
     for name, value in kept.items():
         try:
-            held = Held(value["profile"], value["evse"], value["updated"], delay=value["delay"], dead=value["dead"])
+            held = Held(
+                value["profile"], value["evse"], value["updated"], delay=value["delay"], dead=value["dead"], offset=charger.profiles.offset
+            )
         except (KeyError, TypeError, ValueError) as error:
             charger.note(f"{name} cannot be read and is forgotten: {error}")
             charger.keep(name, None)
@@ -91,6 +93,7 @@ def restore(charger: Charger, kept: Mapping[str, Any]) -> None:
             charger.keep(name, None)
         else:
             charger.profiles.held[held.profile["id"]] = held
+            held.offset = charger.profiles.offset
 
 
 def due(charger: Charger) -> float | None:
@@ -200,8 +203,18 @@ VARIABLES: Final = (
     Row("SmartChargingCtrlr", "UpdateRateLimit", "0", NUMBER, r"[0-9]{1,5}", unit="s"),
     *(Row("V2XChargingCtrlr", "LocalLoadBalancing", "0", REAL, DECIMAL, unit="W", instance=name, each=True) for name in BAND),
 )
+
+
+def changed(charger: Charger, key: Key, now: float) -> None:
+    """Let schedules in local time begin by the offset that was set."""
+    if key[:2] == ("ClockCtrlr", "TimeOffset"):
+        charger.profiles.local(offset_of(charger.variables[key]))
+        charging.profiles_changed(charger, 0, now)
+
+
 BLOCK: Final = Block(
     variables=VARIABLES,
+    changed=changed,
     requests={
         "SetChargingProfile": set_charging_profile,
         "UpdateDynamicSchedule": update_dynamic_schedule,

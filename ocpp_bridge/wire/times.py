@@ -22,6 +22,16 @@ def epoch(text: str) -> float:
     return moment.timestamp()
 
 
+def of_clock(text: str) -> float:
+    """The epoch seconds of an RFC 3339 time whose offset does not count: as if its date and time of day were UTC."""
+    return datetime.fromisoformat(text.upper()).replace(tzinfo=UTC).timestamp()
+
+
+def offset_of(text: str) -> float:
+    """The seconds that local time is ahead of UTC by a TimeOffset such as +01:00."""
+    return (-1.0 if text[0] == "-" else 1.0) * (3_600.0 * int(text[1:3]) + 60.0 * int(text[4:6]))
+
+
 def timestamp(seconds: float) -> str:
     """Epoch seconds as RFC 3339 text in UTC with milliseconds. Raises ValueError outside the years 1 to 9999."""
     try:

@@ -113,7 +113,7 @@ DEFAULT = {"purpose": "TxDefaultProfile"}
         (profile({"startPeriod": 0, "limit": 1.0, "numberPhases": 1}), "NoPhaseForDC"),
         (profile(schedule={"randomizedDelay": 60}), "Accepted"),
         (profile(schedule={"randomizedDelay": 90_000}), "InvalidSchedule"),
-        (profile(schedule={"useLocalTime": True}), "InvalidSchedule"),
+        (profile(schedule={"useLocalTime": True}), "Accepted"),
         (profile(schedule={"limitAtSoC": {"soc": 80, "limit": 1.0}}), "InvalidSchedule"),
         (profile({"startPeriod": 0, "limit": 1.0, "evseSleep": True}), "InvalidSchedule"),
         (profile(stack=101), "InvalidStackLevel"),
