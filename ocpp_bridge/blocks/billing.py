@@ -12,7 +12,7 @@ from ocpp_bridge.model.account import Account
 from ocpp_bridge.model.tariff import PAYMENT, objection
 from ocpp_bridge.wire.schemas import Payload
 from ocpp_bridge.wire.times import epoch, offset_of
-from secc.station import CostTold
+from secc.station import CostParts, CostTold
 
 COST_MAXIMUM: Final = 1e6  # of any currency: more is no cost of a session, and a receipt has no digits for it
 TELLING: Final = frozenset({"RunningCost", "CostLimitReached", "TariffChanged"})  # triggerReasons of events that say the cost
@@ -97,15 +97,15 @@ def add_cost(charger: Charger, evse: Evse, event: Payload, now: float) -> None:
         event["transactionInfo"]["tariffId"] = account.tariff["tariffId"]
     if ended or event["triggerReason"] in TELLING:
         event["costDetails"] = account.details(whole=ended)
-        tell(charger, evse, float(account.owed))
+        tell(charger, evse, float(account.owed), account.parts)
 
 
-def tell(charger: Charger, evse: Evse, total: float) -> None:
-    """Tell a car what its session has cost so far, with taxes where they are known."""
+def tell(charger: Charger, evse: Evse, total: float, parts: CostParts | None = None) -> None:
+    """Tell a car what its session has cost so far, with taxes where they are known; in parts where the station has computed them."""
     if evse.session is None or evse.transaction is None:
         return
     if abs(total) <= COST_MAXIMUM:
-        charger.tell(evse, CostTold(total, begun(charger, evse.transaction)))
+        charger.tell(evse, CostTold(total, begun(charger, evse.transaction), parts))
     else:
         charger.note(f"EVSE {evse.id}: a cost of {total:g} is beyond {COST_MAXIMUM:g}, the car is not told")
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 from ocpp_bridge.model.tariff import PRICES, Moment, edges, exact, price_at, with_tax
 from ocpp_bridge.wire.schemas import Payload
 from ocpp_bridge.wire.times import timestamp
+from secc.station import Cost, CostParts
 
 PERIODS_MAXIMUM: Final = 200  # of a transaction in costDetails, 30 kB: beyond it the last one goes on
 DECIMALS: Final = 6  # of amounts of money and energy that are told
@@ -20,6 +21,7 @@ SIMPLE: Final = (  # fields that are JSON as they are
     *("transaction", "tariff", "direct", "started", "offset", "ahead", "at"),
     *("charging", "charging_time", "idle_time", "idle_run", "reserved", "power", "voltage"),
 )
+FEES: Final = ("fixedFee", "reservationTime", "reservationFixed")
 KWH: Final = 1_000_000  # mWh
 MINUTE: Final = 60_000  # ms
 
@@ -29,6 +31,10 @@ def told(value: Fraction) -> float:
     scaled = value * 10**DECIMALS
     whole = (abs(scaled) + Fraction(1, 2)).__floor__()
     return float(Fraction(whole if scaled >= 0 else -whole, 10**DECIMALS))
+
+
+def _cost(amount: Fraction, units: Fraction) -> Cost:
+    return Cost(told(amount), told(amount / units) if units else 0.0)
 
 
 @dataclass(slots=True)
@@ -192,6 +198,21 @@ class Account:
         """What the driver owes so far: with taxes, where they are known."""
         net, gross, _ = self.total
         return net if gross is None else gross
+
+    @property
+    def parts(self) -> CostParts:
+        """What is owed, in parts; what the least or the most of the tariff changes is in the energy."""
+        net, gross, _ = self.total
+        kwh, minutes, idle = (self.energy[0] - self.energy[1]) / KWH, Fraction(self.charging_time, MINUTE), Fraction(self.idle_time, MINUTE)
+        fees = sum((self.net[name] for name in FEES if name in self.net), Fraction(0))
+        energy = net - sum((amount for name, amount in self.net.items() if name != "energy"), Fraction(0))
+        return CostParts(
+            energy=_cost(energy, kwh),
+            time=_cost(self.net["chargingTime"], minutes) if "chargingTime" in self.net else None,
+            idle=_cost(self.net["idleTime"], idle) if "idleTime" in self.net else None,
+            fees=_cost(fees, Fraction(1)) if fees else None,
+            taxes=0.0 if gross is None else told(gross - net),
+        )
 
     def details(self, *, whole: bool) -> Payload:
         """CostDetailsType up to now, `whole` with the chargingPeriods."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from secc.neutral.context import Context
 from secc.neutral.entries import whole
-from secc.station import CostTold
+from secc.station import Cost, CostTold
 from v2g.energy.ledger import MICRO
 from v2g.energy.offer import Offer, Tuple
 from v2g.energy.price_schedule import PriceSchedule
@@ -262,11 +262,24 @@ def receipt(tab: Tab | None, known: Context) -> ReceiptType | None:
 
 
 def _stated(said: CostTold, known: Context) -> ReceiptType:
-    """The receipt with the backend's sum, of which it has given no parts: all of it stands with the energy."""
+    """The receipt by the backend: in the parts that it has given, else all of its sum stands with the energy."""
+    if (parts := said.parts) is not None:
+        return ReceiptType(
+            TimeAnchor=int(said.since),
+            EnergyCosts=_part(parts.energy),
+            OccupancyCosts=_part(parts.time),
+            AdditionalServicesCosts=_part(parts.fees),
+            OverstayCosts=_part(parts.idle),
+            TaxCosts=(DetailedTaxType(TaxRuleID=1, Amount=rational(parts.taxes)),) if parts.taxes else (),
+        )
     meter = known.station.meter
     kwh = 0.0 if meter is None else (meter.imported - meter.imported_before) / 1000.0
     costs = DetailedCostType(Amount=rational(said.total), CostPerUnit=_unit(said.total / kwh if kwh else 0.0, None))
     return ReceiptType(TimeAnchor=int(said.since), EnergyCosts=costs)
+
+
+def _part(cost: Cost | None) -> DetailedCostType | None:
+    return None if cost is None else DetailedCostType(Amount=rational(cost.amount), CostPerUnit=_unit(cost.unit, None))
 
 
 def money(amount: int) -> RationalNumberType:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from secc.station.values import Alignment, Device, Limits, MeterReading, Paired, ParkingPlace, Position, Service
+from secc.station.values import Alignment, CostParts, Device, Limits, MeterReading, Paired, ParkingPlace, Position, Service
 from v2g.energy.der import NO_SHARES, GridControl, Shares
 from v2g.energy.offer import Offer
 from v2g.reasons import Reason
@@ -249,6 +249,7 @@ class CostTold(Fact):
 
     total: float
     since: float
+    parts: CostParts | None = None  # None: nobody has said them
 
 
 @dataclass(frozen=True, slots=True)

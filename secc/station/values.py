@@ -199,6 +199,25 @@ class Display:
 
 
 @dataclass(frozen=True, slots=True)
+class Cost:
+    """A part of what a session has cost, before taxes: the amount, and the price of one unit of it."""
+
+    amount: float
+    unit: float
+
+
+@dataclass(frozen=True, slots=True)
+class CostParts:
+    """What a session has cost, in parts; None is no part of it. With the taxes they are its total."""
+
+    energy: Cost | None = None  # for each kWh
+    time: Cost | None = None  # for each minute of charging
+    idle: Cost | None = None  # for each minute without
+    fees: Cost | None = None
+    taxes: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Objection:
     """Why a request is refused while the session goes on: `kind` gives the code, `reason` the words, `requirement` what was broken."""
 

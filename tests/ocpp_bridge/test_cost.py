@@ -254,6 +254,51 @@ def test_the_number_of_the_csms_stands_in_the_receipt_of_the_car():
     assert number(car.loop("DC", "Scheduled", meter=True).Receipt.EnergyCosts.Amount) == 3.21
 
 
+def parts_of(told: CostTold) -> list[float]:
+    """The amounts of a cost, taxes last."""
+    assert told.parts is not None
+    amounts = [getattr(told.parts, name) for name in ("energy", "time", "idle", "fees")]
+    return [0.0 if part is None else part.amount for part in amounts] + [told.parts.taxes]
+
+
+def test_the_parts_of_the_cost_stand_in_the_receipt_of_the_car():
+    """1 kWh at 0.50, a minute at 0.06, 10 % on the energy: from the tariff of the CSMS to the message of the car."""
+    p = charging()
+    p.run(30.0)
+    read(p, 101.0)
+    p.run(30.0)
+    (told,) = p.facts(CostTold)
+    assert parts_of(told) == [0.5, 0.06, 0.0, 0.0, 0.05]
+    car = Scripted()
+    car.charging("DC", "Scheduled")
+    for fact in (MeterRead(MeterReading("M", 1000.0, 0.0, WALL)), told):
+        car.tell(fact)
+    receipt = car.loop("DC", "Scheduled", meter=True).Receipt
+    assert [number(cost.Amount) for cost in (receipt.EnergyCosts, receipt.OccupancyCosts)] == [0.5, 0.06]
+    assert [number(cost.CostPerUnit) for cost in (receipt.EnergyCosts, receipt.OccupancyCosts)] == [0.5, 0.06]
+    assert receipt.OverstayCosts is receipt.AdditionalServicesCosts is None
+    assert [number(tax.Amount) for tax in receipt.TaxCosts] == [0.05]
+
+
+@pytest.mark.parametrize("bound", [{}, {"minCost": {"exclTax": 50.0}}, {"maxCost": {"exclTax": 1.0, "inclTax": 1.2}}])
+def test_the_parts_are_the_whole_whatever_the_tariff_bounds(bound):
+    """Idle time and a fee beside energy and time; what the least or the most changes is in the energy."""
+    fee = {"prices": [{"priceFixed": 1.5}], "taxRates": [{"type": "vat", "tax": 20.0}]}
+    p = Played().boot()
+    assert put(p, SIMPLE | {"idleTime": minutes((0.3, {})), "fixedFee": fee} | bound) == {"status": "Accepted"}
+    arrive(p).run(600.0)
+    read(p, 102.0)
+    p.want(PowerStopped(0.0))
+    p.run(300.0)
+    p.bridge.end_session(1, p.now)
+    told = p.facts(CostTold)[-1]
+    assert sum(parts_of(told)) == pytest.approx(told.total, abs=1e-5)
+    assert parts_of(told)[1] == pytest.approx(0.6)
+    assert parts_of(told)[3] == pytest.approx(1.5)
+    if not bound:
+        assert parts_of(told)[0] == pytest.approx(1.0)
+
+
 def test_an_account_that_a_kill_has_cut_off_is_not_that_of_the_next_car():
     p = charging()
     p.run(60.0)
