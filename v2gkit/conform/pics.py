@@ -27,6 +27,7 @@ WORDS: dict[str, str] = {
     "eim": "authorization by external means",
     "pnc": "Plug & Charge",
     "certificate_installation": "installation of contract certificates",
+    "pcid_known": "a provisioning service that knows which cars have contracts",
     "vas": "value-added services",
     "pause": "sessions that pause",
     "service_renegotiation": "services that are negotiated anew",
@@ -43,7 +44,8 @@ WORDS: dict[str, str] = {
     "der": "an AC service with DER functions",
     "wpt": "wireless power transfer",
     "acdp": "an automatic connection device",
-    "eim_decides": "an external authorization that a tester can grant, refuse and leave open",
+    "eim_waits": "an outlet whose external authorization is left open",
+    "eim_refuses": "an outlet whose external authorization is refused",
     "hal": "control pilot, contactor and output that a tester drives and measures",
 }
 
@@ -63,6 +65,7 @@ class Claims:
     eim: bool = True
     pnc: bool = True
     certificate_installation: bool = False
+    pcid_known: bool = False
     vas: bool = False
     pause: bool = False
     service_renegotiation: bool = False
@@ -79,7 +82,8 @@ class Claims:
     der: bool = False
     wpt: bool = False
     acdp: bool = False
-    eim_decides: bool = False
+    eim_waits: bool = False
+    eim_refuses: bool = False
     hal: bool = False
 
 
@@ -95,6 +99,12 @@ class Pixit:
     mutants: int = 100  # of each message, for what is spoilt at random
     sdp_port: int = 15118  # UDP port of discovery
     loops: int = 300  # of a car's charge whose pace is measured
+    waiting: str = ""  # host:port of the outlet whose external authorization is left open
+    refusing: str = ""  # of the one whose external authorization is refused
+    sessions: int = 300  # with a station, for what is drawn at random
+    paced: float = 60.0  # s of a charge loop with a station at the pace of the standard
+    voltage: float = 400.0  # V of the battery that a bench plays
+    power: float = 10_000.0  # W that it takes
     command: str = ""  # of a car: makes it come again, run by a shell; {address}, {host}, {port} and {interface} are filled in
     triggers: dict[str, str] = field(default_factory=dict)  # the same by what the car shall do: pause, pnc, eim, long, install, bpt, sdp
     crash: tuple[str, ...] = ("Segmentation fault", "panicked at")  # words by which its program says that it fell
@@ -103,14 +113,19 @@ class Pixit:
     cars: int = 1  # that come at the same time, each to a port of its own
 
     def __post_init__(self) -> None:
-        for name in ("recovery", "slack", "close", "arrival"):
+        for name in ("recovery", "slack", "close", "arrival", "paced"):
             if not 0.0 < getattr(self, name) <= 600.0:
                 raise ValueError(f"{name} is {getattr(self, name):g} s; give more than 0, at most 600")
         if self.stop not in ("", "SIGTERM"):
             raise ValueError(f"stop is {self.stop!r}; give SIGTERM, or leave it out for a car that stops by itself")
-        if not 0 <= self.connections <= 64:
-            raise ValueError(f"connections is {self.connections}; give 0 to 64")
-        for name, least, most in (("mutants", 1, 100_000), ("sdp_port", 1, 65_535), ("loops", 10, 100_000), ("cars", 1, 64)):
+        for name, least, most in (
+            ("connections", 0, 64),
+            ("mutants", 1, 100_000),
+            ("sdp_port", 1, 65_535),
+            ("loops", 10, 100_000),
+            ("cars", 1, 64),
+            ("sessions", 2, 10_000),
+        ):
             if not least <= getattr(self, name) <= most:
                 raise ValueError(f"{name} is {getattr(self, name)}; give {least} to {most}")
 
@@ -129,7 +144,7 @@ class Pics:
             wanted = not name.startswith("not ")
             if getattr(self.claims, name.removeprefix("not ")) is not wanted:
                 word = WORDS[name.removeprefix("not ")]
-                return f"the peer claims no {word}" if wanted else f"the peer claims {word}"
+                return f"not claimed: {word}" if wanted else f"claimed: {word}"
         return ""
 
 

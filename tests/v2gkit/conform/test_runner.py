@@ -47,8 +47,8 @@ def test_claims_switch_cases_on_and_off_with_a_reason() -> None:
     applicable, ruled_out = divided(cases, Pics(claims=Claims(dc=True)))
     assert [case.id for case in applicable] == ["A"]
     assert [(each.id, each.seen) for each in ruled_out] == [
-        ("B", "the peer claims a DC service"),
-        ("C", "the peer claims no control pilot, contactor and output that a tester drives and measures"),
+        ("B", "claimed: a DC service"),
+        ("C", "not claimed: control pilot, contactor and output that a tester drives and measures"),
     ]
 
 

@@ -5,6 +5,7 @@ import argparse
 from v2gkit.cli.parser import Command, add_commands
 
 COMMANDS = {
+    "station": Command("v2gkit.cli.conform.station", "judge a station by good cars and bad ones"),
     "car": Command("v2gkit.cli.conform.car", "judge a car by a good station and bad ones"),
     "list": Command("v2gkit.cli.conform.list", "the cases, one a line"),
     "show": Command("v2gkit.cli.conform.show", "what one case asks, does and expects"),
@@ -17,6 +18,7 @@ COMMANDS = {
 EPILOG = """examples (each command has more under --help):
   v2g conform list --role station
   v2g conform show S-SSU-01
+  v2g conform station [::1]:15118 --pki certs --out results
   v2g conform explain S-SSU-01 --in results      what a result says
   v2g conform car --listen [::1]:15200 --pki certs --pics car.toml --out results
   v2g conform capture session.pcapng             which rules a recorded session broke

@@ -1,0 +1,83 @@
+"""Stations of ours to be judged, each in a process of its own, and the verdicts of a run of cases against them."""
+
+import asyncio
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pki.store import Store
+from tests.starved import heed
+from v2gkit.conform.at_station import Address, benches
+from v2gkit.conform.case import Case
+from v2gkit.conform.pics import Claims, Pics, Pixit
+from v2gkit.conform.running import run
+from v2gkit.conform.verdict import Result, Verdict
+from v2gkit.conform.wallet import Wallet
+
+ROOT = Path(__file__).parents[3]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
+OFFER = """
+services = ["DC", "DC_BPT"]
+authorizations = ["EIM", "PnC"]
+certificate_installation = true
+"""
+CLAIMS = Claims(bpt=True, certificate_installation=True, pause=True, service_renegotiation=True, meter=True)
+QUICK = Pixit(sessions=16, mutants=3, paced=3.0, connections=0)
+
+
+@dataclass(frozen=True)
+class Own:
+    """A station of ours that runs: its outlets, and the folder of certificates that it shares with the bench."""
+
+    outlets: tuple[Address, ...]
+    certs: Path
+    claims: Claims = CLAIMS
+    pixit: Pixit = QUICK
+
+    def judged(self, cases: Iterable[Case]) -> dict[str, Result]:
+        """The results of cases against the station."""
+        pics = Pics(claims=self.claims, test=self.pixit)
+        made = benches(pics, Wallet(Store(self.certs)), self.outlets)
+        results = asyncio.run(run(cases, pics, made, lambda *_: None, outlets=len(self.outlets)))
+        return {each.id: each for each in results}
+
+
+def bad(results: Mapping[str, Result]) -> dict[str, str]:
+    """What is neither pass nor not applicable, by the ids; a timer that was missed is told as such."""
+    found = {
+        each.id: f"{each.verdict}: {each.seen}" for each in results.values() if each.verdict not in (Verdict.PASS, Verdict.NOT_APPLICABLE)
+    }
+    heed(*found.values())
+    return found
+
+
+@contextlib.contextmanager
+def station(
+    folder: Path, certs: Path, offer: str = OFFER, outlets: int = 4, more: str = "", fault: str = ""
+) -> Iterator[tuple[Address, ...]]:
+    """A station with so many outlets in a process of its own, perhaps with a seeded fault; the addresses of its outlets."""
+    text = f'host = "::1"\nport = 0\npki = "{certs}"\n{more}\n[offer]\n{offer}\n'
+    text += "".join(f'[[outlet]]\nevse_id = "DEV2GE00000{number}"\n' for number in range(1, outlets + 1))
+    config = folder / f"station{fault}.toml"
+    config.write_text(text)
+    program = ["-m", "tests.v2gkit.conform.faulty", fault] if fault else ["-m", "v2gkit"]
+    command = [sys.executable, *program, "secc", "--config", str(config), "--json"]
+    with (folder / f"station{fault}.log").open("w") as log:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True, env=ENVIRONMENT)
+        try:
+            assert process.stdout is not None
+            lines = [json.loads(process.stdout.readline()) for _ in range(outlets)]
+            yield tuple(_address(line["address"]) for line in lines)
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _address(text: str) -> Address:
+    host, _, port = text.rpartition(":")
+    return host.strip("[]"), int(port)

@@ -1,0 +1,67 @@
+"""The cases that judge a station, against our own in a process of its own: nothing fails, and nothing is left open."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pki.issue import build
+from pki.plan import Plan
+from pki.store import create
+from tests.conformance.harness import NOW
+from tests.starved import again
+from tests.v2gkit.conform.stations import CLAIMS, Own, bad, station
+from v2gkit.conform.case import Case, Kind
+from v2gkit.conform.catalogue import catalogue
+from v2gkit.conform.verdict import Verdict
+
+LONG = 10.0  # s that a case may last to be played here; `make conform` plays all
+FAMILIES = sorted({case.family for case in catalogue().values() if case.role == "station"} - {"SDP"})
+
+
+@pytest.fixture(scope="module")
+def certs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("conform") / "certs"
+    create(path, [build(Plan(), "secp521r1", NOW)])
+    return path
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory, certs: Path) -> Iterator[Own]:
+    with station(tmp_path_factory.mktemp("own"), certs, outlets=8) as outlets:
+        yield Own(outlets, certs)
+
+
+def quick(family: str) -> list[Case]:
+    """The cases of a family that do not wait for a timer of a minute."""
+    cases = [case for case in catalogue().values() if case.role == "station" and case.family == family]
+    return [
+        case for case in cases if case.lasts < LONG or (case.kind is Kind.ROBUSTNESS and case.claim == "outlet" and "many" in case.stimulus)
+    ]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@again
+def test_nothing_of_our_own_station_fails(own: Own, family: str) -> None:
+    results = own.judged(quick(family))
+    assert not bad(results)
+    assert family == "MTR" or any(each.verdict is Verdict.PASS for each in results.values())
+    assert all(each.seen for each in results.values())
+
+
+@again
+def test_a_reading_is_confirmed(tmp_path: Path, certs: Path) -> None:
+    with station(tmp_path, certs, more="[metering]\nconfirm_every = 1.0") as outlets:
+        results = Own(outlets, certs, replace(CLAIMS, metering_confirmation=True)).judged(quick("MTR"))
+    assert not bad(results)
+    assert [each.verdict for each in results.values()] == [Verdict.PASS] * len(results)
+
+
+def test_every_case_is_told_whole() -> None:
+    for case in catalogue().values():
+        assert case.purpose
+        assert case.stimulus
+        assert case.expected, case.id
+        assert case.script is not None
+        assert case.kind is Kind.POSITIVE or case.control or case.kind is Kind.TIMING or case.lasts, case.id

@@ -1,0 +1,173 @@
+"""The bench that judges a station: it plays cars, good ones and bad ones, at one outlet for one run. A shell."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pki.certificate import facts
+from pki.profiles import Role
+from v2g.iso20.services import AC, DC
+from v2g.session.link import address_text
+from v2g.session.tls import TlsError
+from v2gkit.conform import asked
+from v2gkit.conform.asked import Control, Ways
+from v2gkit.conform.pics import Pics
+from v2gkit.conform.runner import Place, Run
+from v2gkit.conform.running import Bench, Benches, Blocked, Broken, Unreached
+from v2gkit.conform.verdict import Evidence
+from v2gkit.conform.visit import Visit
+from v2gkit.conform.wallet import Wallet
+from v2gkit.conform.wire import Log, Offer, Reply, Wire
+
+Address = tuple[str, int]
+SILENCE = 2.0  # s without an answer that count as none
+_LOCKS: dict[str, asyncio.Lock] = {}  # of outlets that are there for single cases
+
+
+@dataclass
+class AtStation:
+    """A bench at one outlet of a station. Connections that a script leaves open are closed when its run is over."""
+
+    part: str
+    pics: Pics
+    wallet: Wallet
+    outlet: Address
+    iface: str = ""
+    log: Log = field(default_factory=Log)
+    wires: list[Wire] = field(default_factory=list)
+
+    @property
+    def evidence(self) -> Evidence:
+        """What was seen so far."""
+        return self.log.evidence
+
+    # --- connections ---
+
+    @property
+    def sound(self) -> Offer | None:
+        """What a good car brings to TLS; None for a station without TLS on a bench."""
+        return Offer(self.wallet.tls(Role.VEHICLE)) if self.pics.claims.tls else None
+
+    async def wire(self, offer: Offer | Literal["sound"] | None = "sound") -> Wire:
+        """A connection with TLS as offered. Raises Unreached where there is none."""
+        try:
+            wire = await Wire.opened(self.log, *self.outlet, self.sound if offer == "sound" else offer)
+        except (OSError, TlsError) as error:
+            raise Unreached(f"no connection to {address_text(self.outlet)}: {error or type(error).__name__}") from None
+        self.wires.append(wire)
+        return wire
+
+    async def tcp(self) -> Wire:
+        """A connection by TCP alone. Raises Unreached where there is none."""
+        try:
+            wire = await Wire.connected(self.log, *self.outlet)
+        except OSError as error:
+            raise Unreached(f"no connection to {address_text(self.outlet)}: {error or type(error).__name__}") from None
+        self.wires.append(wire)
+        return wire
+
+    async def handshake(self, offer: Offer) -> Wire | TlsError:
+        """The connection with its handshake complete on both sides, or the error that ended it.
+
+        In TLS 1.3 a car is done before the station has judged it, so the answer to a first message is waited for.
+        """
+        wire = await self.tcp()
+        try:
+            await wire.secure(offer)
+        except TlsError as error:
+            return error
+        except TimeoutError:
+            return TlsError("the handshake was not complete after 10 s", "peer")
+        await wire.tell(asked.negotiation(self.ways()))
+        reply = await wire.reply(SILENCE + self.pics.test.slack)
+        if reply.kind != "closed":
+            return wire
+        alert = reply.how.removeprefix("TLS alert ")
+        return TlsError(f"the station {reply}", "peer", alert if alert != reply.how else None)
+
+    @contextlib.asynccontextmanager
+    async def elsewhere(self, outlet: str) -> AsyncIterator[None]:
+        """Within the block, be at another outlet of the station (host:port), alone. Raises Blocked where the PIXIT name none."""
+        if not outlet:
+            raise Blocked("the PIXIT name no outlet for this ([test] waiting, refusing)")
+        host, _, port = outlet.rpartition(":")
+        async with _LOCKS.setdefault(outlet, asyncio.Lock()):
+            before, self.outlet = self.outlet, (host.strip("[]"), int(port))
+            try:
+                yield
+            finally:
+                for wire in self.wires:
+                    wire.abandon()
+                self.outlet = before
+
+    # --- sessions ---
+
+    def ways(self, **given: object) -> Ways:
+        """How the good car of this peer wants its session to be: the first service and control mode that the peer claims."""
+        claims, test = self.pics.claims, self.pics.test
+        control: Control = "Scheduled" if claims.scheduled else "Dynamic"
+        usual = {"service": DC.name if claims.dc else AC.name, "control": control, "authorization": "EIM" if claims.eim else "PnC"}
+        return Ways(**{**usual, "voltage": test.voltage, "power": test.power, **given})  # type: ignore[arg-type]
+
+    async def visit(self, offer: Offer | Literal["sound"] | None = "sound", **ways: object) -> Visit:
+        """A car that is connected and has sent nothing. Raises Unreached where it gets no connection."""
+        return Visit(await self.wire(offer), self.ways(**ways), self.wallet, self.pics.test.slack, self.evccid)
+
+    async def at(self, step: str, **ways: object) -> Visit:
+        """A car at a station that waits for that step. Raises Unreached where it does not get so far."""
+        return await (await self.visit("sound", **ways)).upto(step)
+
+    @property
+    def evccid(self) -> str:
+        """What the good car calls itself: the name in its certificate."""
+        held = self.wallet.credentials(Role.VEHICLE)
+        return facts(held[0].leaf).common_name if held else "WMIV2GKIT0000000001"
+
+    # --- what follows ---
+
+    async def ends(self, wire: Wire, after: Reply) -> str:
+        """Empty where the connection ends in time after a fatal answer; else what is wrong, in words."""
+        if after.kind == "closed":
+            return ""
+        ended = await wire.closed(self.pics.test.close + self.pics.test.slack)
+        return "" if ended.kind == "closed" else f"the connection still stands {ended.seconds:.1f} s after {after}"
+
+    async def recovered(self) -> str:
+        """Empty where a good car gets a session within the time of recovery; else what is wrong, in words."""
+        began, wrong = time.monotonic(), ""
+        for wire in self.wires:
+            wire.abandon()
+        while time.monotonic() - began < self.pics.test.recovery:
+            try:
+                visit = await self.at("AuthorizationSetup")
+                with contextlib.suppress(Unreached):
+                    await visit.granted(asked.stop())
+                await visit.wire.close()
+                return ""
+            except Unreached as error:
+                wrong = str(error)
+                await asyncio.sleep(0.2)
+        return f"no good car is served within {self.pics.test.recovery:g} s: {wrong}"
+
+    async def alive(self) -> None:
+        """Raises Broken where no good car gets a session within the time of recovery."""
+        if wrong := await self.recovered():
+            raise Broken(wrong)
+
+
+def benches(pics: Pics, wallet: Wallet, outlets: Sequence[Address], iface: str = "") -> Benches:
+    """Makes the benches of runs at the outlets of a station."""
+
+    @contextlib.asynccontextmanager
+    async def made(run: Run, place: Place) -> AsyncIterator[Bench]:
+        bench = AtStation(run.part, pics, wallet, outlets[place.outlet], iface)
+        try:
+            yield bench
+        finally:
+            for wire in bench.wires:
+                wire.abandon()
+
+    return made
