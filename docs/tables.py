@@ -36,6 +36,7 @@ from v2gkit.conform import results
 from v2gkit.lab.personality import personalities
 from v2gkit.lab.scenarios import names as scenarios
 from v2gkit.lab.scenarios import scenario
+from v2gkit.station.feed.words import schema_text as feed_text
 from v2gkit.station.firmware.words import schema_text
 
 ROOT = Path(__file__).parents[1]
@@ -350,7 +351,8 @@ def stale() -> dict[Path, str]:
         text = path.read_text()
         if (right := printed(text)) != text:
             found[path] = right
-    for name, right in (("firmware", schema_text()), ("results", results.schema_text())):  # documents of their own, printed as a whole
+    printed_whole = (("firmware", schema_text()), ("site", feed_text()), ("results", results.schema_text()))  # documents of their own
+    for name, right in printed_whole:
         schema = ROOT / "docs" / f"{name}.schema.json"
         if not schema.exists() or schema.read_text() != right + "\n":
             found[schema] = right + "\n"

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from ocpp_bridge import table
-from ocpp_bridge.blocks import arrivals, authorization, availability, certificates, diagnostics, resets, security, transactions
+from ocpp_bridge.blocks import arrivals, authorization, availability, certificates, diagnostics, remote, resets, security, transactions
 from ocpp_bridge.blocks.availability import tell_status
 from ocpp_bridge.charger import Charger, Evse, PlanWanted
 from ocpp_bridge.model import reasons
@@ -231,8 +231,7 @@ class Bridge(Neighbourhood):
         if looking or (evse.next_edge is not None and wall >= evse.next_edge):
             steering.steer(charger, evse, now)
         if evse.remote is not None and now >= evse.remote_due:
-            evse.remote = evse.brought = None
-            charger.note(f"EVSE {evse.id}: no car came for RequestStartTransaction")
+            remote.give_up(charger, evse, now)
 
     # --- what comes out ---
 

@@ -31,7 +31,7 @@ from ocpp_bridge.model.vetting import Vetted, Vetting
 from ocpp_bridge.smart.feeds import BAND, LIVE, Band, Feeds, Limit
 from ocpp_bridge.smart.periods import MODES, Composite, Fallback, Outlet, Period, RanOut
 from ocpp_bridge.smart.profiles import Profiles
-from ocpp_bridge.wire.outbox import Call, Outbox
+from ocpp_bridge.wire.outbox import QUEUED, Call, Outbox
 from ocpp_bridge.wire.ration import Ration
 from ocpp_bridge.wire.schemas import Payload, Version
 from ocpp_bridge.wire.times import Clock
@@ -318,6 +318,8 @@ class Charger:
 
     def call(self, action: str, payload: Payload, **how: Any) -> bool:
         """Queue a call, with fields of `Call`; False, and nothing is queued, while there is no connection and it need not be kept."""
+        if action in QUEUED and self.variables.yes("OCPPCommCtrlr.QueueAllMessages"):
+            how["kept"] = True
         call = Call(action, payload, **how)
         pending = call.solicited and self.online and self.boot.status == "Pending"
         if not (call.kept or self.accepted or pending or action == "BootNotification"):

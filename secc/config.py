@@ -3,6 +3,7 @@
 Every key stands in docs/secc.md, in a file that the tests read.
 """
 
+import re
 import typing
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -12,6 +13,7 @@ from typing import Any
 from secc.backend import Stay
 from secc.csms import Ocpp
 from secc.evse import EVSE_ID
+from secc.feed import Feed
 from secc.outlet import Outlet
 from secc.simulated import LIMITS, Physics
 from secc.station import Authorization, Limits
@@ -97,6 +99,11 @@ def _check_port(port: int | None) -> None:
         raise ConfigError(f"port is {port}; give 0 to 65535, 0 for any free one")
 
 
+def _check_connector(kind: str | None) -> None:
+    if kind is not None and not re.fullmatch(r"[A-Za-z0-9_-]{1,20}", kind):
+        raise ConfigError(f"connector_type is {kind!r}; give OCPP's word of 1 to 20 letters, digits, - and _, such as cCCS2 or sType2")
+
+
 @dataclass(frozen=True, slots=True)
 class OutletConfig:
     """One outlet of several; a key that is absent here has the value of the same key or table at the top of the file."""
@@ -106,11 +113,13 @@ class OutletConfig:
     port: int | None = None
     iface: str | None = None
     slac: str | None = None  # interface of its power line modem
+    connector_type: str | None = None  # OCPP's word for its plug, such as cCCS2
     offer: Outlet | None = None
     hardware: Hardware | None = None
 
     def __post_init__(self) -> None:
         _check_port(self.port)
+        _check_connector(self.connector_type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +131,7 @@ class Config:
     iface: str | None = None
     listener: typing.Literal["own", "shared"] = "own"  # of each outlet, or of all that have interface, host and port in common
     slac: str | None = None  # interface of the power line modem, on which cars are matched; of one outlet
+    connector_type: str | None = None  # OCPP's word for the plug of each outlet that does not say its own
     tls: bool = True
     pki: str | None = None
     responder: str | None = None  # None: whom the certificates name
@@ -130,6 +140,7 @@ class Config:
     grace: float = 15.0  # s; the session itself insists after 10 s, what is left is for the car's way out
     state: str | None = None  # folder in which paused sessions outlive the station; None: they do not
     ocpp: Ocpp | None = None  # the CSMS that decides
+    feed: Feed | None = None  # who tells what cars under it follow
     offer: Outlet = field(default_factory=Outlet)
     hardware: Hardware = field(default_factory=Hardware)
     site: SiteConfig = field(default_factory=SiteConfig)
@@ -142,6 +153,7 @@ class Config:
 
     def __post_init__(self) -> None:
         _check_port(self.port)
+        _check_connector(self.connector_type)
         if not 0 <= self.grace < float("inf"):
             raise ConfigError(f"grace is {self.grace}; give the seconds that cars have to leave when the station is stopped, 0 for none")
         if not self.time_scale > 0:
@@ -162,6 +174,8 @@ class Config:
             )
         if self.cps is not None and self.ocpp is not None:
             raise ConfigError("cps and ocpp are both given; a CSMS passes requests for contracts on by itself: leave out cps")
+        if self.feed is not None and self.ocpp is None:
+            raise ConfigError("feed is given without ocpp; a CSMS sets the modes that follow it: give ocpp, or leave feed out")
         for name, url, schemes in self._addresses():
             try:
                 demand_address(url, *schemes)
@@ -197,6 +211,7 @@ class Config:
                 port=self._port(each),
                 iface=each.iface or each.slac or self.iface or self.slac,
                 slac=each.slac or self.slac,
+                connector_type=each.connector_type or self.connector_type,
                 offer=self._offer(each),
                 hardware=each.hardware or self.hardware,
             )

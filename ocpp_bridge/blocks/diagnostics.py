@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ocpp_bridge.block import Block, no
-from ocpp_bridge.blocks.security import remember
+from ocpp_bridge.blocks.security import alarm
 from ocpp_bridge.charger import Charger
 from ocpp_bridge.model.log_upload import KINDS, Upload, status_of
 from ocpp_bridge.model.transfer import objection
@@ -55,9 +55,9 @@ def tell_present(charger: Charger) -> None:
 
 
 def note_start(charger: Charger, now: float) -> None:
-    """Note in the security log that the station has started, where it has and is accepted by its CSMS."""
+    """Tell the CSMS that has accepted the station that it has started, and note it in the security log, where it has."""
     if charger.boot.reason == "PowerUp":
-        remember(charger, "StartupOfTheDevice", "", now)
+        alarm(charger, "StartupOfTheDevice", "", now)
 
 
 def _tell(charger: Charger, upload: Upload, status: str, reason: str = "") -> None:

@@ -4,7 +4,7 @@ from functools import partial
 from typing import Final
 
 from ocpp_bridge.block import Block, no
-from ocpp_bridge.blocks import authorization, diagnostics, metering, transactions
+from ocpp_bridge.blocks import authorization, diagnostics, metering, reservation, transactions
 from ocpp_bridge.blocks.availability import CONNECTOR
 from ocpp_bridge.blocks.reservation import objection as reserved
 from ocpp_bridge.charger import Charger, Evse
@@ -62,6 +62,14 @@ def _taken(charger: Charger, id_: int | None) -> Payload:
     if all(not evse.operative or evse.retiring or evse.reset or evse.faulted or evse.closed for evse in places):
         return no("NotEnabled", "out of service: " + "; ".join(evse.faulted or evse.closed or "by the CSMS" for evse in places))
     return no("TxInProgress", "a transaction is authorized there, or a RequestStartTransaction waits for its car")
+
+
+def give_up(charger: Charger, evse: Evse, now: float) -> None:
+    """Forget a RequestStartTransaction for which no car came, and the reservation that it used."""
+    assert evse.remote is not None
+    asked, evse.remote, evse.brought = evse.remote, None, None
+    charger.note(f"EVSE {evse.id}: no car came for RequestStartTransaction")
+    reservation.unused(charger, evse, asked["idToken"], group_of(asked), now)
 
 
 def request_stop(charger: Charger, payload: Payload, now: float) -> Payload:

@@ -30,6 +30,15 @@ def redeem(charger: Charger, evse: Evse, shown: Payload, group: str) -> Reservat
     return mine
 
 
+def unused(charger: Charger, evse: Evse, shown: Payload, group: str, now: float) -> None:
+    """Give up the reservation of a token that was to begin a transaction at an EVSE and has not; tell the CSMS NoTransaction."""
+    mine = redeem(charger, evse, shown, group)
+    if mine is not None:
+        charger.call("ReservationStatusUpdate", {"reservationId": mine.id, "reservationUpdateStatus": "NoTransaction"})
+        charger.note(f"reservation {mine.id}: NoTransaction")
+        _tell(charger, now)
+
+
 def reserve_now(charger: Charger, payload: Payload, now: float) -> Payload:
     """ReserveNow (H01): hold an EVSE, or one of a kind, for a token; one of the same id is replaced."""
     wanted = Reservation.of(payload, charger.wall(now))

@@ -124,6 +124,7 @@ STATION: Final[tuple[Row, ...]] = (
     Row("OCPPCommCtrlr", "RetryBackOffRandomRange", "2", NUMBER, r"[0-9]{1,5}", unit="s", required="B01"),
     Row("OCPPCommCtrlr", "RetryBackOffRepeatTimes", "5", NUMBER, r"[0-9]{1,2}", required="B01"),
     Row("OCPPCommCtrlr", "OfflineThreshold", "60", NUMBER, WHOLE, unit="s", required="B04"),
+    Row("OCPPCommCtrlr", "QueueAllMessages", "false", FLAG, BOOLEAN),
     Row("OCPPCommCtrlr", "FileTransferProtocols", "", LIST, required="N01"),
     *(
         Row("DeviceDataCtrlr", limit, most, NUMBER, instance=action, required="B05, B06, B08")

@@ -24,7 +24,10 @@ from ocpp_bridge.wire.schemas import Payload
 UNSAYABLE: Final = "Unsayable"  # the failure of a call that the version of the link has no words for: another attempt says no more
 EVENT: Final = "TransactionEvent"
 ONCE: Final = frozenset({"NotifyEvent"})  # kept, but not sent again once the CSMS had it in whatever way
-KEPT_MAXIMUM: Final = 20_000  # about 20 MB of events: weeks offline. Beyond it, Updated events are thinned out from the middle
+METER_VALUES: Final = "MeterValues"
+QUEUED: Final = frozenset({METER_VALUES, "ReservationStatusUpdate"})  # kept as well where OCPPCommCtrlr.QueueAllMessages says so
+# About 20 MB of events: weeks offline. Beyond it, Updated events and MeterValues are thinned out from the middle
+KEPT_MAXIMUM: Final = 20_000
 
 
 @dataclass(slots=True, eq=False)
@@ -177,13 +180,15 @@ class Outbox:
             self.over.append(call.number)
 
     def _thin(self) -> None:
-        """Give up every second Updated event in the middle half; Started and Ended stay."""
+        """Give up every second Updated event and MeterValues in the middle half; Started and Ended stay."""
         quarter = len(self.waiting) // 4
         calls = list(self.waiting)
         kept = [
             call
             for place, call in enumerate(calls)
-            if not (quarter <= place < 3 * quarter and place % 2 and call.payload.get("eventType") == "Updated")
+            if not (
+                quarter <= place < 3 * quarter and place % 2 and (call.action == METER_VALUES or call.payload.get("eventType") == "Updated")
+            )
         ]
         self.discarded += len(calls) - len(kept)
         for call in set(calls) - set(kept):

@@ -164,7 +164,8 @@ def test_nothing_but_BootNotification_is_said_before_the_csms_accepts():
     assert refused.value.code == "SecurityError"
     p.answers["BootNotification"] = ACCEPTED
     p.run(1.0)
-    assert [call.action for call in p.sent[1:]] == ["BootNotification", "TransactionEvent", "TransactionEvent", "StatusNotification"]
+    said = [call.action for call in p.sent[1:]]
+    assert said == ["BootNotification", "TransactionEvent", "TransactionEvent", "SecurityEventNotification", "StatusNotification"]
     assert [("offline" in e, e["triggerReason"]) for e in p.events] == [(True, "CablePluggedIn"), (False, "MeterValuePeriodic")]
 
 
@@ -1227,7 +1228,7 @@ def test_a_security_event_is_said_once_the_csms_listens():
     p.bridge.alarm("InvalidCsmsCertificate", "expired", p.now)
     p.bridge.alarm("InvalidCsmsCertificate", "expired", p.now)
     p.boot()
-    assert [e["type"] for e in p.calls("SecurityEventNotification")] == ["InvalidCsmsCertificate"]
+    assert [e["type"] for e in p.calls("SecurityEventNotification")] == ["InvalidCsmsCertificate", "StartupOfTheDevice"]
 
 
 def test_on_a_201_link_everything_fits_that_version():

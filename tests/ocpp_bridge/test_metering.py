@@ -266,3 +266,18 @@ def test_MeterValues_are_sent_when_they_are_asked_for():
     (told,) = p.run().calls("MeterValues")
     assert told["evseId"] == 1
     assert {each["context"] for each in told["meterValue"][0]["sampledValue"]} == {"Trigger"}
+
+
+@pytest.mark.parametrize(("queued", "told"), [("false", 0), ("true", 3)])
+def test_meter_values_outside_of_transactions_wait_for_the_csms_where_it_wants_all_messages(queued, told):
+    p = Played().boot()
+    p.bridge.take_reading(1, READING)
+    write(p, "AlignedDataCtrlr", "Interval", "600")
+    assert write(p, "OCPPCommCtrlr", "QueueAllMessages", queued) == "Accepted"
+    p.bridge.go_offline(p.now)
+    p.run(1800.0)
+    before = len(p.calls("MeterValues"))
+    p.boot()
+    assert len(p.calls("MeterValues")) - before == told
+    p.run(600.0)
+    assert len(p.calls("MeterValues")) - before == told + 1

@@ -103,6 +103,18 @@ def test_offline_a_reservation_holds_as_well():
     assert p.come(1, "mine").facts(Authorized)
 
 
+def test_a_reservation_by_which_a_car_was_called_that_did_not_come_is_over():
+    p = station("cCCS2", "cCCS2")
+    p.reserve(evseId=1)
+    assert p.ask("RequestStartTransaction", {"remoteStartId": 1, "idToken": card("mine"), "evseId": 1})["status"] == "Accepted"
+    p.run()
+    assert not p.updates
+    p.run(p.charger.variables.number("TxCtrlr.EVConnectionTimeOut") + 1)
+    assert p.updates == [{"reservationId": 7, "reservationUpdateStatus": "NoTransaction"}]
+    assert p.statuses[-1] == (1, "Available")
+    assert not p.charger.reservations.held
+
+
 def test_a_remote_start_goes_round_what_is_held_for_others():
     p = station("cCCS2", "cCCS2")
     p.reserve(evseId=1)

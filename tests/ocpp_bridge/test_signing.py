@@ -89,7 +89,8 @@ def test_what_was_not_asked_for_is_refused_told_of_and_changes_nothing(tmp_path,
     answer = played.signed(WRONG[wrong](played))
     assert (answer["status"], answer["statusInfo"]["reasonCode"]) == ("Rejected", "InvalidCertificate")
     assert len(answer["statusInfo"]["additionalInfo"]) > 20
-    [event] = played.calls("SecurityEventNotification")
+    [started, event] = played.calls("SecurityEventNotification")
+    assert started["type"] == "StartupOfTheDevice"
     assert event["type"] == "InvalidChargingStationCertificate"
     assert "V2G20Certificate" in event["techInfo"]
     assert sorted(one.read_bytes() for one in (tmp_path / "pki" / "secc").iterdir()) == before

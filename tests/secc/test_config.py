@@ -107,6 +107,15 @@ WRONG: list[tuple[str, str]] = [
 ]
 
 
+def test_the_plug_of_an_outlet_is_its_own_or_that_of_all() -> None:
+    read = parse(
+        "tls = false\nconnector_type = 'cCCS2'\n[[outlet]]\nevse_id = 'E1'\n[[outlet]]\nevse_id = 'E2'\nconnector_type = 'sType2'\n"
+    )
+    assert [each.connector_type for each in read.outlets()] == ["cCCS2", "sType2"]
+    with pytest.raises(ConfigError, match="letters"):
+        parse("tls = false\nconnector_type = 'CCS 2'\n")
+
+
 @pytest.mark.parametrize(("text", "said"), WRONG)
 def test_what_cannot_be_meant_is_said_by_name(text: str, said: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(said)):
@@ -164,9 +173,19 @@ def test_what_is_commented_out_is_known_as_well() -> None:
     assert parse(commented).outlets()[0].hardware == config.Hardware("mycharger:Charger")
 
 
+OCPP, SECC = ((Path(__file__).parents[2] / "docs" / name).read_text() for name in ("ocpp.md", "secc.md"))
+
+
+def test_the_table_of_what_is_told_beside_the_cars_in_the_documentation_names_every_key_and_no_other() -> None:
+    text = SECC.partition("```toml\n[feed]\n")[2].partition("```")[0]
+    assert set(re.findall(r"^#?(\w+) = ", text, re.MULTILINE)) == {f.name for f in fields(config.Feed)}
+    read = parse("tls = false\nocpp = 'ws://x/'\n[feed]\n" + text).feed
+    assert read == config.Feed(socket="/run/v2gkit/site.sock")
+
+
 def test_the_table_of_the_csms_in_the_documentation_names_every_key_and_no_other() -> None:
-    text = (Path(__file__).parents[2] / "docs" / "ocpp.md").read_text().partition("```toml\n")[2].partition("```")[0]
-    assert set(re.findall(r"^#?(\w+) = ", text, re.MULTILINE)) == {f.name for f in fields(config.Ocpp)}
+    text = "[ocpp]\n" + OCPP.partition("```toml\n[ocpp]\n")[2].partition("```")[0]
+    assert set(re.findall(r"^#?(\w+) = ", text, re.MULTILINE)) == {f.name for f in fields(config.Ocpp)} - {"firmware"}  # a table
     read = parse("tls = false\n" + text).ocpp
     assert read is not None
     assert (read.station_id, read.security_profile, read.trust) == ("CS-1", 3, "csms-root.pem")

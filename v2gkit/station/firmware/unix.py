@@ -43,12 +43,12 @@ class Firmware(RemoteOutlet):
         super().__init__(silence, grid_functions)
         self.path = Path(socket)
         self._mode = int(mode, 8)
-        self._listener = _bound(self.path, self._mode)
+        self._listener = bound(self.path, self._mode)
         self.tasks.keep(f"firmware on {self.path}", self._serve)
 
     async def _serve(self) -> None:
         if self._listener.fileno() < 0:  # it began anew: the listener before has gone with its server
-            self._listener = _bound(self.path, self._mode)
+            self._listener = bound(self.path, self._mode)
         server = await asyncio.start_unix_server(self._attend, sock=self._listener, limit=words.LINE_LIMIT)
         async with server:
             await server.serve_forever()
@@ -110,7 +110,7 @@ class Firmware(RemoteOutlet):
             self._learn(word)
 
 
-def _bound(path: Path, mode: int) -> socket.socket:
+def bound(path: Path, mode: int) -> socket.socket:
     """A listening socket in the file system; one that a dead station left is removed. Raises OSError, which names the path."""
     if not hasattr(socket, "AF_UNIX"):
         raise OSError(f"the socket {path} cannot be made: this system has no Unix sockets; let firmware speak through a broker")

@@ -1,0 +1,65 @@
+"""A Unix socket on which meters and an energy management tell a station what its cars follow, in JSON lines: any number up to `PEERS`."""
+
+import asyncio
+import contextlib
+from pathlib import Path
+
+from v2g.legible import legible, logger
+from v2gkit.station.feed import words
+from v2gkit.station.feed.hearing import Hearing
+from v2gkit.station.firmware.unix import bound
+
+PEERS = 8  # programs at once: a meter, an energy management, and somebody who looks
+log = logger("v2g.feed")
+
+
+class Listener:
+    """The socket, from now on. Raises OSError, which names the path, where it cannot be made."""
+
+    def __init__(self, path: Path, mode: int, hearing: Hearing) -> None:
+        self._path, self._mode, self._hearing = path, mode, hearing
+        self._socket = bound(path, mode)
+        self._peers: set[asyncio.StreamWriter] = set()
+
+    async def heard(self) -> None:
+        """Hear whoever connects, for ever."""
+        if self._socket.fileno() < 0:  # it begins anew: the socket before has gone with its server
+            self._socket = bound(self._path, self._mode)
+        server = await asyncio.start_unix_server(self._attend, sock=self._socket, limit=words.LINE_LIMIT)
+        try:
+            await server.serve_forever()
+        finally:
+            server.close()
+            for each in list(self._peers):
+                each.close()
+            self._path.unlink(missing_ok=True)
+
+    async def _attend(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._peers.add(writer)
+        try:
+            why = f"{PEERS} programs speak here already" if len(self._peers) > PEERS else await _told(reader, self._hearing)
+            if why:
+                log.error("%s: %s", self._path, why)
+                writer.write(words.refused(why))
+        finally:
+            self._peers.discard(writer)
+            writer.close()
+            with contextlib.suppress(Exception):
+                await writer.wait_closed()
+
+
+async def _told(reader: asyncio.StreamReader, hearing: Hearing) -> str:
+    """Hear one program until it goes; returns what was wrong with its last line, empty where nothing was."""
+    while True:
+        try:
+            line = await reader.readline()
+        except ValueError:
+            return f"a line of more than {words.LINE_LIMIT} octets"
+        except ConnectionError:
+            return ""
+        if not line:
+            return ""
+        try:
+            hearing.hear(words.read(line))
+        except ValueError as error:
+            return legible(f"{error}: {line[:200].decode('utf-8', 'replace').rstrip()}")
