@@ -3,6 +3,19 @@
 from typing import Final
 
 WORDS: Final = {
+    "V2G2-172": "A station that speaks none of the protocols that a car of -2 offers says so, and there is no session.",
+    "V2G2-460": "Every message of -2 bears the session id that SessionSetup gave; another one is answered with FAILED_UnknownSession.",
+    "V2G2-464": "A service of -2 that was not offered is answered with FAILED_ServiceIDInvalid.",
+    "V2G2-465": "A way to pay that was not offered is answered with FAILED_PaymentSelectionInvalid.",
+    "V2G2-467": "A selection of services that were not offered is answered with FAILED_ServiceSelectionInvalid.",
+    "V2G2-475": "A car of -2 signs the challenge of its own session; another one is answered with FAILED_ChallengeInvalid.",
+    "V2G2-476": "An energy transfer mode that was not offered is answered with FAILED_WrongEnergyTransferMode.",
+    "V2G2-477": "Charge parameters that cannot be met are answered with FAILED_WrongChargeParameter.",
+    "V2G2-478": "A charging profile that leaves its schedule is answered with FAILED_ChargingProfileInvalid.",
+    "V2G2-479": "A schedule that was not offered is answered with FAILED_TariffSelectionInvalid.",
+    "V2G2-481": "A receipt for another reading, or with a wrong signature, is answered with FAILED_MeteringSignatureNotValid.",
+    "V2G2-804": "A selection without the charging service is answered with FAILED_NoChargeServiceSelected.",
+    "V2G2-920": "The contactors of a car are tested when it asks for no energy any more (state B of the control pilot).",
     "V2G2-767": "A reference of a signature names one transformation: canonical EXI.",
     "V2G2-925": "A certificate of -2 names in its domain component whose it is: CPO, MO, OEM or V2G.",
     "V2G20-459": "A message that does not belong to this state is answered with FAILED_SequenceError, and the session ends.",
