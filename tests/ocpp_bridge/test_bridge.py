@@ -57,6 +57,7 @@ ANSWERS = {
     "NotifyEVChargingNeeds": {"status": "Accepted"},
     "NotifyEVChargingSchedule": {"status": "Accepted"},
     "Heartbeat": {"currentTime": "2026-11-22T18:00:00Z"},
+    "GetCertificateChainStatus": "NotSupported",
 }
 
 
