@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -97,10 +98,19 @@ def _history_options(parser: argparse.ArgumentParser) -> None:
     where = history.add_mutually_exclusive_group()
     where.add_argument("--state", type=Path, metavar="DIR", help="keep it in an SQLite file of this folder (default: in memory)")
     where.add_argument("--store", metavar="URL", help="keep it at sqlite:///FILE or postgresql://USER@HOST/DATABASE (or V2G_CSMS_STORE)")
+    history.add_argument(
+        "--keep",
+        action="append",
+        default=[],
+        metavar="DAYS|TABLE=DAYS",
+        help="throw away what is older, of all or of one table (events, samples ...); again for more (default: nothing goes)",
+    )
     history.add_argument("--nats", metavar="URL", help="share stations with the processes on this NATS server, and the history with them")
     rest = parser.add_argument_group("REST and the page of the fleet")
     rest.add_argument("--api", type=port, nargs="?", const=0, metavar="PORT", help="serve them (default: any free port)")
     rest.add_argument("--api-bind", default="127.0.0.1", metavar="ADDRESS", help="default: 127.0.0.1")
+    rest.add_argument("--api-cert", type=Path, metavar="PEM", help="its chain: TLS")
+    rest.add_argument("--api-key", type=Path, metavar="PEM", help="the key of that certificate")
     rest.add_argument("--tokens", type=Path, metavar="FILE", help="who may read and operate; made where it is missing, and printed once")
     rest.add_argument("--script", type=Path, metavar="FILE", help="operate stations over time, as this TOML file says")
 
@@ -190,7 +200,7 @@ async def _served(options: argparse.Namespace, say: Say, begun: Begun, feed: Fee
         viewer=None if desk is None or feed is None else lambda station, id_: desk.address(feed.url, station, id_),
     )
     tls = setup.tls_of(options.cert, options.key, options.client_ca)
-    asked = running.Asked(options.api, options.api_bind, options.tokens, options.nats, options.script)
+    asked = _asked(options)
     async with running.together(csms, store, asked, now) as opened:
         server = await csms.serve(options.host, options.port, tls)
         port = next(iter(server.sockets)).getsockname()[1]
@@ -210,6 +220,23 @@ async def _served(options: argparse.Namespace, say: Say, begun: Begun, feed: Fee
             await server.serve_forever()
         server.close()
     return WELL
+
+
+def _asked(options: argparse.Namespace) -> Any:
+    """What is wanted beside the stations' server. ValueError names the option that cannot be meant."""
+    from v2gkit.csms import running, setup
+
+    if options.api is None and (options.api_cert or options.api_key):
+        raise ValueError("--api-cert and --api-key are of the REST; give --api")
+    if options.keep and not (options.state or options.store or os.environ.get("V2G_CSMS_STORE")):
+        raise ValueError("--keep is for a history that is kept; give --state or --store")
+    ages: dict[str, float] = {}
+    if options.keep:
+        from v2gkit.csms.store.ages import ages_of  # it wants the library of the store
+
+        ages = ages_of(options.keep)
+    tls = setup.tls_of(options.api_cert, options.api_key, option="--api-")
+    return running.Asked(options.api, options.api_bind, options.tokens, options.nats, options.script, tls, ages)
 
 
 def _tell(options: argparse.Namespace, line: str, **said: Any) -> None:

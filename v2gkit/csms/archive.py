@@ -21,6 +21,9 @@ class Archive(Protocol):
     async def transaction(self, station: str, id_: str) -> Mapping[str, Any] | None:
         """One transaction; None: it was never told."""
 
+    async def led_by(self, station: str, transaction: str) -> Sequence[Mapping[str, Any]]:
+        """The newest needs of a transaction, and the newest profile of it that its station accepted."""
+
 
 class StoreFault(Exception):
     """Something was not stored, or cannot be read; the text says what and why."""

@@ -5,7 +5,8 @@ import contextlib
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Callable
+import ssl
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -30,6 +31,8 @@ class Asked(NamedTuple):
     tokens: Path | None = None
     nats: str | None = None
     script: Path | None = None
+    tls: ssl.SSLContext | None = None  # of the REST
+    ages: Mapping[str, float] = {}  # of the history, s by table: what is older goes
 
 
 def process_name() -> str:
@@ -46,7 +49,8 @@ async def together(csms: Csms, store: "Store | None", asked: Asked, wall: Callab
             party = await stack.enter_async_context(Party(csms, await _bus(asked.nats), csms.process).joined())
             fleet = Fleet(csms, party, wall)
             stack.enter_context(csms.heard_by(fleet.entry))
-            for work in (fleet.run(), _performed(csms, party, steps)):
+            aging = [_aged(store, asked, wall)] if store is not None and asked.ages else []
+            for work in (fleet.run(), _performed(csms, party, steps), *aging):
                 stack.callback(asyncio.create_task(work).cancel)
             yield None if asked.api is None else await stack.enter_async_context(_rest(csms, store, party, fleet, asked, wall))
     except BusFault as fault:
@@ -59,7 +63,13 @@ def _rest(csms: Csms, store: "Store | None", party: Party, fleet: Fleet, asked: 
 
     assert store is not None
     known = tokens_of(asked.tokens)
-    return opened(csms, store, party, fleet, listening(asked.bind, asked.api or 0), known, assets(), wall)
+    return opened(csms, store, party, fleet, listening(asked.bind, asked.api or 0), known, assets(), wall, asked.tls)
+
+
+def _aged(store: "Store", asked: Asked, wall: Callable[[], float]) -> Coroutine[Any, Any, None]:
+    from v2gkit.csms.retention import keep_for
+
+    return keep_for(store, asked.ages, wall)
 
 
 async def _bus(url: str | None) -> Bus:

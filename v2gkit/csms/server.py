@@ -11,6 +11,7 @@ import asyncio
 import itertools
 import logging
 import ssl
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, Protocol, cast
 
@@ -201,14 +202,25 @@ class Csms(Hearing):
             try:
                 for row in await self.archive.open_transactions(station.id):
                     if row["id"] not in station.transactions:
-                        station.transaction(row["id"]).recall(row)
+                        await self._known(station, row)
             except StoreFault as fault:
                 LOG.error("the transactions of %s are not known: %s", station.id, fault)
 
     async def _recalled(self, station: Station, id_: str) -> None:
         assert self.archive is not None
         if id_ not in station.transactions and (row := await self.archive.transaction(station.id, id_)) is not None:
-            station.transaction(id_).recall(row)
+            await self._known(station, row)
+
+    async def _known(self, station: Station, row: Mapping[str, Any]) -> None:
+        """Take up a transaction as the store knows it, with the needs of its car and the profile that leads it."""
+        assert self.archive is not None
+        tx = station.transaction(row["id"])
+        tx.recall(row)
+        if tx.ended:
+            return
+        tx.led(await self.archive.led_by(station.id, tx.id))
+        if tx.profile is not None:  # ids of profiles go on where they were: another one would take its place at the station
+            station.profile_ids = itertools.count(max(tx.profile["id"] + 1, next(station.profile_ids)))
 
 
 def _began(station: Station, connection: str, process: str, peer: str, at: float) -> list[Row]:

@@ -39,11 +39,11 @@ def strategy_of(name: Kind, prices: Path | None, import_limit: float | None, exp
     return Strategy(name, series, site if import_limit is None else replace(site, import_limit=import_limit), setpoint)
 
 
-def tls_of(cert: Path | None, key: Path | None, client_ca: Path | None) -> ssl.SSLContext | None:
-    """The TLS context for these files, None without. ValueError where certificate or key is missing."""
+def tls_of(cert: Path | None, key: Path | None, client_ca: Path | None = None, option: str = "--") -> ssl.SSLContext | None:
+    """The TLS context for these files, None without. ValueError where certificate or key is missing; options begin with `option`."""
     if cert is None:
         if client_ca or key:
-            raise ValueError("--key and --client-ca need --cert")
+            raise ValueError(f"{option}key and {option}client-ca need {option}cert" if client_ca else f"{option}key needs {option}cert")
         return None
     for file in filter(None, (cert, key, client_ca)):
         file.open("rb").close()  # OpenSSL does not say which one it misses
@@ -54,7 +54,8 @@ def tls_of(cert: Path | None, key: Path | None, client_ca: Path | None) -> ssl.S
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.load_cert_chain(cert, key)
     except ssl.SSLError as error:
-        raise ValueError(f"--cert, --key and --client-ca: {error.reason or 'no PEM'}; give PEM, and the key of the certificate") from None
+        files = f"{option}cert, {option}key" + (" and --client-ca" if client_ca else "")
+        raise ValueError(f"{files}: {error.reason or 'no PEM'}; give PEM, and the key of the certificate") from None
     if client_ca is not None:
         context.verify_mode = ssl.CERT_REQUIRED
     return context

@@ -3,10 +3,11 @@
 import asyncio
 import itertools
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import msgspec
 from websockets.asyncio.server import ServerConnection
 
 from ocpp_bridge.wire.link import Link
@@ -96,6 +97,15 @@ class Transaction:
             if row[f"{name}_first_no"] is not None:
                 ends = ((row[f"{name}_{end}_no"], row[f"{name}_{end}"]) for end in ("first", "last"))
                 self.registers[name] = Register(*ends)
+
+    def led(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Take what the store knows of the car's needs, and of the profile that its station follows."""
+        for row in rows:
+            payload = msgspec.json.decode(row["payload"])
+            if row["kind"] == "needs":
+                self.needs.append({"evseId": row["evse"], "chargingNeeds": payload})
+            else:
+                self.profile = payload
 
     def series(self, measurand: str) -> list[tuple[str, float]]:
         """The values of a measurand in the newest events as (time, value), in the order of seqNo."""

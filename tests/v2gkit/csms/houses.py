@@ -57,14 +57,14 @@ def asked(request: urllib.request.Request) -> tuple[int, bytes, Any]:
 @asynccontextmanager
 async def lodge(folder: Path, bus: Bus | None = None, process: str = "P1", url: str = "", **how: Any) -> AsyncIterator[Lodge]:
     """A CSMS with its REST on loopback, its store in a folder."""
-    store = Store(url or file_url(folder))
+    store, tls = Store(url or file_url(folder)), how.pop("tls", None)
     csms = Csms(how.pop("strategy", Strategy("none")), archive=store, process=process, **how)
     known = tokens.fresh()
     async with Party(csms, bus or MemoryBus(), process).joined() as party:
         fleet = Fleet(csms, party)
         running = asyncio.create_task(fleet.run())
         with csms.heard_by(fleet.entry):
-            async with opened(csms, store, party, fleet, listening("127.0.0.1", 0), known, assets(), time.time) as at:
+            async with opened(csms, store, party, fleet, listening("127.0.0.1", 0), known, assets(), time.time, tls) as at:
                 yield Lodge(csms, store, party, fleet, at.url, dict(known[1]))
         running.cancel()
     store.close()

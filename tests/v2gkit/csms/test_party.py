@@ -2,14 +2,18 @@
 
 import asyncio
 import contextlib
+import json
+import urllib.request
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.ocpp_bridge.ocpp_stand import stand
-from tests.v2gkit.csms.houses import Lodge, lodge
-from tests.v2gkit.csms.test_bus import buses
+from tests.ocpp_bridge.test_live import Process
+from tests.starved import again
+from tests.v2gkit.csms.houses import Lodge, asked, lodge
+from tests.v2gkit.csms.test_bus import buses, served
 from v2gkit.csms.bus.verbs import LEASE
 from v2gkit.csms.rest.declared import BASE
 
@@ -107,3 +111,42 @@ def test_without_a_bus_nobody_new_is_let_in(tmp_path):
             assert not await at.party.claim("CS-1")
 
     asyncio.run(asyncio.wait_for(scene(), 300))
+
+
+@again
+def test_two_processes_of_the_command_share_a_station_over_nats(tmp_path):
+    """`v2g csms` twice beside a nats-server: a station at the first is seen and operated by the REST of the second, and let in once."""
+
+    async def scene(url: str) -> None:
+        shared = ("--strategy", "none", "--store", f"sqlite:///{tmp_path / 'csms.sqlite'}", "--nats", url)
+        first = await Process.start("csms", "--port", "0", "--json", *shared)
+        port = (await first.says(lambda line: line.get("topic") == "listening"))["port"]
+        second = await Process.start("csms", "--port", "0", "--json", "--api", *shared)
+        other = (await second.says(lambda line: line.get("topic") == "listening"))["port"]
+        token = (await second.says(lambda line: line.get("role") == "operate"))["token"]
+        rest = (await second.says(lambda line: line.get("topic") == "fleet"))["url"]
+        where = ("secc", "--json", "--no-tls", "--services", "DC", "--host", "127.0.0.1", "--port", "0", "--ocpp")
+        station = await Process.start(*where, f"ws://127.0.0.1:{port}/ocpp")
+        processes = [first, second, station]
+
+        async def rows(path: str, body: bytes | None = None) -> tuple[int, Any]:
+            request = urllib.request.Request(f"{rest}{BASE}{path}", body, {"Authorization": f"Bearer {token}"})
+            status, octets, _ = await asyncio.to_thread(asked, request)
+            return status, json.loads(octets)
+
+        try:
+            await first.says(lambda line: line.get("topic") == "status")
+            while not [row for row in (await rows("/stations"))[1]["rows"] if row["connected"]]:  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+            called = await rows("/stations/DE*V2G*E1/calls/ClearCache", b"{}")
+            assert called == (200, {"answer": {"status": "Accepted"}})
+            processes.append(await Process.start(*where, f"ws://127.0.0.1:{other}/ocpp"))
+            refused = await second.says(lambda line: line.get("topic") == "refused")
+            assert refused["station"] == "DE*V2G*E1"
+        finally:
+            for each in processes:
+                each.kill()
+                await each.process.wait()
+
+    with served(tmp_path, "-js", "-sd", str(tmp_path / "nats")) as url:
+        asyncio.run(asyncio.wait_for(scene(url), 300))

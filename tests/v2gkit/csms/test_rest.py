@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import ssl
+import urllib.error
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +12,14 @@ import pytest
 from openapi_spec_validator import validate
 
 from tests.ocpp_bridge.ocpp_stand import stand
+from tests.ocpp_bridge.test_link import certificate, written
 from tests.v2gkit.csms.houses import Lodge, lodge
 from tests.v2gkit.csms.test_store import event, tell
+from v2gkit.cli.main import main
 from v2gkit.csms.rest import tokens
 from v2gkit.csms.rest.declared import BASE, COMMANDS, LISTINGS, LONGEST_BODY
 from v2gkit.csms.rest.openapi import description
+from v2gkit.csms.setup import tls_of
 from v2gkit.csms.stations import Station
 from v2gkit.csms.steering import Strategy
 
@@ -235,3 +241,62 @@ def test_tokens_are_made_once_kept_as_digests_and_read_strictly(tmp_path):
         path.write_text(wrong)
         with pytest.raises(ValueError, match="tokens"):
             tokens.read(path)
+
+
+# --- TLS of its own ---
+
+
+def test_the_rest_over_tls_of_its_own(tmp_path):
+    """Over TLS it answers, and makes its cookie one of TLS; in the clear it says nothing, and its page is of no other origin."""
+    ca = certificate("CA", authority=True)
+    cert, key = written(tmp_path, "server", certificate("csms", ca))
+    root, _ = written(tmp_path, "root", ca)
+    context = tls_of(cert, key, option="--api-")
+    trusting = ssl.create_default_context(cafile=root)
+
+    async def scene() -> None:
+        async with lodge(tmp_path, tls=context) as house:
+            assert house.url.startswith("https://127.0.0.1:")
+
+            def got(url: str, **headers: str):
+                request = urllib.request.Request(url, None, headers)
+                opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=trusting), Stay)
+                try:
+                    with opener.open(request, timeout=300) as answer:
+                        return answer.status, answer.headers
+                except urllib.error.HTTPError as error:
+                    return error.code, error.headers
+
+            read = {"Authorization": f"Bearer {house.texts['read']}"}
+            assert (await asyncio.to_thread(got, f"{house.url}/v1/stations", **read))[0] == 200
+            assert (await asyncio.to_thread(got, f"{house.url}/v1/stations"))[0] == 401
+            origin = {"Origin": house.url.replace("https", "http")}
+            assert (await asyncio.to_thread(got, f"{house.url}/v1/stations", **read, **origin))[0] == 403
+            status, headers = await asyncio.to_thread(got, f"{house.url}/?token={house.texts['read']}")
+            assert status in (302, 303, 307)
+            assert "Secure" in headers["Set-Cookie"]
+            with pytest.raises(OSError, match=r"\S"):
+                await asyncio.to_thread(got, house.url.replace("https", "http") + "/v1/stations", **read)
+
+    asyncio.run(asyncio.wait_for(scene(), 300))
+
+
+class Stay(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect."""
+
+    def redirect_request(self, *given):
+        return None
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (["--api-cert", "x.pem"], "give --api"),
+        (["--api", "--api-key", "x.pem"], "--api-key needs --api-cert"),
+        (["--keep", "30"], "give --state or --store"),
+        (["--state", "{}", "--keep", "stations=1"], "there is no 'stations'"),
+    ],
+)
+def test_options_of_the_history_and_the_rest_that_cannot_be_meant(options, why, tmp_path, capsys):
+    assert main(["csms", "--port", "0", *(each.format(tmp_path) for each in options)]) != 0
+    assert why in capsys.readouterr().err

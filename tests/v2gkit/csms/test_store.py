@@ -11,15 +11,20 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
+from secc.station import MeterReading
+from tests.ocpp_bridge.ocpp_stand import stand
+from tests.ocpp_bridge.test_monitoring import POWER
 from tests.v2gkit.csms.stores import postgres
 from v2gkit.cli.main import main
 from v2gkit.csms.archive import StoreFault
 from v2gkit.csms.hearing import HANDLERS
+from v2gkit.csms.retention import thrown_away
 from v2gkit.csms.server import Csms
 from v2gkit.csms.stations import TRANSACTIONS, Station
-from v2gkit.csms.steering import Strategy
+from v2gkit.csms.steering import Strategy, needs_of
+from v2gkit.csms.store.ages import STEP, ages_of
 from v2gkit.csms.store.keeper import Store, shown
-from v2gkit.csms.store.rows import Row, Said, rows_of
+from v2gkit.csms.store.rows import Row, Said, profile_row, rows_of
 from v2gkit.csms.store.tables import CONNECTIONS, EVENTS, METADATA, SAMPLES
 
 ROOT = Path(__file__).parents[3]
@@ -66,6 +71,70 @@ async def events_that_come_twice_are_one(store: Store) -> None:
     assert (await store.transaction("CS-1", "t"))["import_first"] == 1000.0  # one that is repeated erases nothing
 
 
+async def what_is_old_goes_and_nothing_of_what_runs(store: Store) -> None:
+    """1,200 events of a transaction that ended long ago, in steps; those of one that runs stay, however old."""
+    day, now = 86_400.0, 1_800_000_000.0
+    long_ago = now - 40 * day
+    ends = {"old": long_ago, "runs": None, "new": now - day}
+    rows = [Row("transactions", {"station": "CS-1", "id": id_, "began": long_ago, "ended": ended}) for id_, ended in ends.items()]
+    for id_, count_ in (("old", 1200), ("runs", 3), ("new", 3), ("nobody's", 3)):
+        for number in range(count_):
+            key = {"station": "CS-1", "transaction": id_, "seq_no": number}
+            rows += [Row("events", key | {"received": long_ago}), Row("samples", key | {"place": 0, "at": long_ago, "value": 1.0})]
+        rows.append(profile_row("CS-1", "needs", {"transaction": id_}, {}, long_ago))
+    rows += [Row("story", {"station": "CS-1", "at": at, "topic": "t", "text": ""}) for at in (long_ago, now)]
+    rows += [Row("connections", {"id": id_, "ended": ended}) for id_, ended in (("1", long_ago), ("2", None))]
+    rows += [Row("stations", {"id": "CS-1", "first_seen": long_ago, "last_seen": long_ago})]
+    await store.keep(rows)
+    steps = []
+
+    class Counted:
+        async def work(self, work):
+            steps.append(await store.work(work))
+            return steps[-1]
+
+    assert await thrown_away(Counted(), ages_of(["30", "samples=50"]), lambda: now) == sum(steps)
+    assert max(steps) == STEP
+    kept = [
+        tuple(row)
+        for row in await store.read(lambda c: c.execute(select(EVENTS.c.transaction, func.count()).group_by("transaction")).all())
+    ]
+    assert sorted(kept) == [("new", 3), ("runs", 3)]
+    assert await count(store, SAMPLES) == 1209  # 50 days are not over
+    assert await count(store, METADATA.tables["profiles"]) == 2
+    assert {row["id"] for row in await store.open_transactions("CS-1")} == {"runs"}
+    assert await store.transaction("CS-1", "old") is None
+    assert [await count(store, METADATA.tables[name]) for name in ("story", "connections", "stations")] == [1, 1, 1]
+    assert await thrown_away(store, ages_of(["samples=30"]), lambda: now) == 1203
+    assert await thrown_away(store, ages_of(["1"]), lambda: now - 40 * day) == 0
+
+
+async def what_leads_a_running_transaction_is_recalled(store: Store) -> None:
+    """After a restart the needs of its car are known, and its profile, whose id is nobody else's."""
+    csms, station = Csms(Strategy("none"), archive=store), Station("CS-1")
+    await tell(csms, station, "TransactionEvent", event(0, "Started"))
+    needs = {"requestedEnergyTransfer": "DC_BPT", "v2xChargingParameters": {"maxChargePower": 11000, "maxDischargePower": 8000}}
+    await tell(csms, station, "NotifyEVChargingNeeds", {"evseId": 1, "chargingNeeds": needs})
+    made = {"id": 7, "chargingProfileKind": "Dynamic", "chargingSchedule": []}
+    about = {"transaction": "t", "evse": 1, "id": 7}
+    await store.keep([profile_row("CS-1", "sent", about | {"status": "Accepted"}, made, 1.0)])
+    await store.keep([profile_row("CS-1", "sent", about | {"status": "Rejected"}, made | {"id": 8}, 2.0)])
+    later, again = Csms(Strategy("none"), archive=store), Station("CS-1")
+    await later._taken_up(again)
+    tx = again.running(1)
+    assert tx is not None
+    assert tx.needs[-1]["chargingNeeds"] == needs
+    assert needs_of(tx.needs[-1]).discharge_maximum == 8000
+    assert tx.profile == made
+    assert next(again.profile_ids) == 8
+
+
+@pytest.mark.parametrize("given", ["0", "-1", "soon", "stations=3", "events=", "=3", "inf", "nan"])
+def test_an_age_that_cannot_be_meant_is_refused(given):
+    with pytest.raises(ValueError, match="--keep"):
+        ages_of([given])
+
+
 async def a_row_that_cannot_be_written_costs_no_other(store: Store) -> None:
     """300 writers at once, every hundredth with what no column holds: the others are kept, and each hundredth is told why."""
 
@@ -91,9 +160,11 @@ async def what_is_not_stored_is_not_acknowledged(store: Store) -> None:
 WRITER = """
 import asyncio, sys
 from tests.v2gkit.csms.test_store import event, tell
+from v2gkit.csms.retention import thrown_away
 from v2gkit.csms.server import Csms
 from v2gkit.csms.stations import Station
-from v2gkit.csms.steering import Strategy
+from v2gkit.csms.steering import Strategy, needs_of
+from v2gkit.csms.store.ages import STEP, ages_of
 from v2gkit.csms.store.keeper import Store
 async def main():
     csms = Csms(Strategy("none"), archive=Store(sys.argv[1]))
@@ -125,6 +196,8 @@ SCENES = (
     a_row_that_cannot_be_written_costs_no_other,
     what_is_not_stored_is_not_acknowledged,
     what_was_acknowledged_survives_a_kill,
+    what_is_old_goes_and_nothing_of_what_runs,
+    what_leads_a_running_transaction_is_recalled,
 )
 
 
@@ -279,6 +352,30 @@ def test_what_a_station_streams_is_kept(tmp_path):
         found = await store.read(lambda connection: [tuple(row) for row in connection.execute(wanted)])
         assert found == [("stream 7", 230.1, 1772366400.5), ("stream 7", 229.0, 1772366402.5)]
         server.close()
+        store.close()
+
+    asyncio.run(asyncio.wait_for(scene(), 300))
+
+
+def test_the_stream_of_a_station_arrives_over_its_socket(tmp_path):
+    """A monitor that the CSMS sets with a stream: the station asks to open it, and its SENDs are rows of the history."""
+
+    async def scene() -> None:
+        store = Store(f"sqlite:///{tmp_path / 'csms.sqlite'}")
+        csms = Csms(Strategy("none"), archive=store)
+        async with stand(csms) as s:
+            await s.until(lambda: csms.stations and csms.stations["CS-1"].status == "Accepted")
+            s.point.bridge.take_reading(1, MeterReading("M1", 0.0, 0.0, 0.0), 4200.0)
+            asked = POWER | {"type": "Periodic", "value": 1, "severity": 4, "periodicEventStream": {"interval": 5, "values": 2}}
+            (made,) = (await csms.call("CS-1", "SetVariableMonitoring", {"setMonitoringData": [asked]}))["setMonitoringResult"]
+            assert made["status"] == "Accepted"
+            wanted = select(SAMPLES.c.station, SAMPLES.c.measurand, SAMPLES.c.value)
+            found: list[tuple] = []
+            while len(found) < 2:
+                found = await store.read(lambda connection: [tuple(row) for row in connection.execute(wanted)])
+                await asyncio.sleep(0.05)
+            assert set(found) == {("CS-1", f"stream {made['id']}", 4200.0)}
+            assert [call["constantStreamData"]["id"] for call in s.frames.calls("OpenPeriodicEventStream")] == [made["id"]]
         store.close()
 
     asyncio.run(asyncio.wait_for(scene(), 300))

@@ -5,6 +5,7 @@ import contextlib
 import ipaddress
 import os
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from v2g.session.link import address_text
+from v2gkit.authorities.gate import Gate
 from v2gkit.csms.fleet import Fleet
 from v2gkit.csms.party import Party
 from v2gkit.csms.rest import tokens
@@ -66,22 +68,27 @@ async def opened(
     known: tuple[tokens.Tokens, Mapping[Role, str]],
     assets: Mapping[str, tuple[str, str]],
     wall: Callable[[], float],
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Opened]:
-    """Serve within the block, on a socket that listens."""
+    """Serve within the block, on a socket that listens, over TLS where a context for it is given."""
     host, port = listener.getsockname()[:2]
     local = ipaddress.ip_address(host.partition("%")[0]).is_loopback
     names = LOCAL | {address_text((host, port)).rpartition(":")[0].lower()} if local else frozenset()
     room = Room()
     answers = Answers(csms, store, party, fleet, wall)
-    house = House(answers, known[0], Door("", names, port), room, assets, _version())
-    server = await serve(listener, application(house), room)
+    scheme = "http" if tls is None else "https"
+    house = House(answers, known[0], Door("", names, port, scheme), room, assets, _version())
+    gate = None if tls is None else Gate(tls)
+    server = await serve(listener, application(house), room, None if gate is None else gate.entry)
     shown = socket.gethostname() if host in ("0.0.0.0", "::") else host  # noqa: S104 - it is asked whether the user wanted that
     try:
-        yield Opened(f"http://{address_text((shown, port))}", known[1])
+        yield Opened(f"{scheme}://{address_text((shown, port))}", known[1])
     finally:
         server.close()
         await asyncio.sleep(LAST)
         room.close()
+        if gate is not None:
+            gate.close()
 
 
 def _version() -> str:

@@ -190,7 +190,15 @@ class _Guarded:
         if request.url.path != "/" or self._house.tokens.bearer(token) is None:
             return _json(401, {"error": "nobody has this token", "code": ""})
         answer = RedirectResponse("/", 303)
-        answer.set_cookie(self._house.door.cookie, token, max_age=COOKIE_DAYS * 86_400, httponly=True, samesite="strict", path="/")
+        answer.set_cookie(
+            self._house.door.cookie,
+            token,
+            max_age=COOKIE_DAYS * 86_400,
+            httponly=True,
+            samesite="strict",
+            path="/",
+            secure=self._house.door.scheme == "https",
+        )
         return answer
 
 

@@ -39,6 +39,7 @@ PRAGMAS: Final = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", 
 class _Job:
     def __init__(self, rows: Sequence[Row], loop: asyncio.AbstractEventLoop | None):
         self.rows, self.loop = rows, loop
+        self.work: Callable[[Connection], None] | None = None  # in the place of rows, in a commit of its own
         self.done: asyncio.Future[None] | None = loop.create_future() if loop is not None else None
 
 
@@ -90,6 +91,15 @@ class Store:
         assert job.done is not None
         await job.done
 
+    async def work(self, work: Callable[[Connection], T]) -> T:
+        """What `work` gives, done in a commit of its own in the turn of what is written. Raises StoreFault where it cannot be."""
+        job, made = _Job((), asyncio.get_running_loop()), list[T]()
+        job.work = lambda connection: made.append(work(connection))
+        self._queue.put(job)
+        assert job.done is not None
+        await job.done
+        return made[-1]
+
     def note(self, rows: Sequence[Row]) -> None:
         """Write rows some time: nobody waits for them. Where too many wait already they are left out, and counted as failures."""
         if self._queue.qsize() >= WAITING:
@@ -122,6 +132,10 @@ class Store:
         """One transaction; None: it was never told."""
         return await self.read(lambda connection: reading.transaction(connection, station, id_))
 
+    async def led_by(self, station: str, transaction: str) -> Sequence[Mapping[str, Any]]:
+        """The newest needs of a transaction, and the newest profile of it that its station accepted."""
+        return await self.read(lambda connection: reading.led_by(connection, station, transaction))
+
     def close(self) -> None:
         """Write what waits, and let the database go."""
         self._queue.put(None)
@@ -144,8 +158,11 @@ class Store:
                 except queue.Empty:
                     break
             ended = job is None
-            if jobs:
-                self._commit(jobs)
+            if rows := [each for each in jobs if each.work is None]:
+                self._commit(rows)
+            for each in jobs:
+                if each.work is not None:
+                    self._tell([each], self._worked(each.work))
 
     def _commit(self, jobs: list[_Job]) -> None:
         """Write jobs in one commit; where that fails, each half by itself, so that one that cannot be written costs the others nothing."""
@@ -168,6 +185,14 @@ class Store:
                 LOG.error("not stored: %s", legible(_reason(error)))
             return StoreFault(_reason(error))
         self.commits, self.rows = self.commits + 1, self.rows + len(rows)
+        return None
+
+    def _worked(self, work: Callable[[Connection], None]) -> StoreFault | None:
+        try:
+            with self._engine.begin() as connection:
+                work(connection)
+        except SQLAlchemyError as error:
+            return StoreFault(_reason(error))
         return None
 
     def _write(self, connection: Connection, rows: Iterable[Row]) -> None:

@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Select, desc, literal, select, tuple_
 
-from v2gkit.csms.store.tables import METADATA, SAMPLES, TRANSACTIONS
+from v2gkit.csms.store.tables import METADATA, PROFILES, SAMPLES, TRANSACTIONS
 
 OPEN: Final = 64  # transactions of a station that are taken up again: as many as it may have in memory
 
@@ -28,6 +28,15 @@ def transaction(connection: Connection, station: str, id_: str) -> Mapping[str, 
     """One transaction; None: it was never told."""
     found = rows(connection, select(TRANSACTIONS).where(TRANSACTIONS.c.station == station, TRANSACTIONS.c.id == id_))
     return found[0] if found else None
+
+
+def led_by(connection: Connection, station: str, transaction: str) -> Found:
+    """The newest needs of a transaction and the newest profile that its station accepted: a row each, where there is one."""
+    p, found = PROFILES, list[dict[str, Any]]()
+    for kind, said in (("needs", ("Accepted", "Processing", "NoChargingProfile")), ("sent", ("Accepted",))):
+        wanted = select(p).where(p.c.station == station, p.c.transaction == transaction, p.c.kind == kind, p.c.status.in_(said))
+        found += rows(connection, wanted.order_by(desc(p.c.number)).limit(1))
+    return found
 
 
 class Asked(NamedTuple):

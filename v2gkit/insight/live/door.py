@@ -35,6 +35,7 @@ class Door:
     token: str
     names: frozenset[str]
     port: int
+    scheme: str = "http"  # by which it is reached
 
     @property
     def cookie(self) -> str:
@@ -46,7 +47,7 @@ class Door:
         host = headers.get("host", "")
         if not host or (self.names and _name(host) not in self.names):
             return f"this viewer is reached as localhost:{self.port}"
-        if (origin := headers.get("origin")) is not None and origin != f"http://{host}":
+        if (origin := headers.get("origin")) is not None and origin != f"{self.scheme}://{host}":
             return "another page asked; open the viewer in a tab of its own"
         if headers.get("sec-fetch-site", "none") not in OURS:
             return "another page asked; type or paste the address of the viewer"

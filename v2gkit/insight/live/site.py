@@ -7,7 +7,7 @@ stream lives as long as it reads. A reader that takes nothing for `STALLED` s is
 import asyncio
 import json
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from starlette.applications import Starlette
@@ -302,12 +302,21 @@ async def _told(live: Live, viewer: Viewer, number: int) -> None:
             return
 
 
-async def serve(listener: socket.socket, app: ASGIApp, room: Room) -> asyncio.Server:
-    """Serve on a listening socket; close the returned server and the room to stop."""
+Around = Callable[[asyncio.Protocol], asyncio.Protocol]
+"""Makes the protocol of a plain connection out of one that wants it deciphered."""
+
+
+async def serve(listener: socket.socket, app: ASGIApp, room: Room, around: Around | None = None) -> asyncio.Server:
+    """Serve on a listening socket, behind what `around` makes, such as TLS; close the returned server and the room to stop."""
     config = Config(
         app, http=H11Protocol, ws="none", lifespan="off", loop="none", log_config=None, access_log=False, proxy_headers=False,
         server_header=False, date_header=False, h11_max_incomplete_event_size=MAX_HEAD, timeout_keep_alive=1,
     )  # fmt: skip
     config.load()
     state = ServerState()
-    return await asyncio.get_running_loop().create_server(lambda: Connection(config, state, room), sock=listener, backlog=64)
+
+    def connected() -> asyncio.Protocol:
+        made = Connection(config, state, room)
+        return made if around is None else around(made)
+
+    return await asyncio.get_running_loop().create_server(connected, sock=listener, backlog=64)
