@@ -8,8 +8,9 @@ from typing import Any
 
 from evcc.ev import Inlet
 from evcc.iso20.known import Car
-from evcc.iso20.mode import Mode, answered_in_kind, demand_common, demand_order, departure, display, energies, v2x_energies
+from evcc.iso20.mode import Mode, answered_in_kind, departure, display, energies, v2x_energies
 from evcc.iso20.requests import ask
+from evcc.mode import demand_common, demand_order
 from evcc.script import Part
 from v2g.exi.schema import Type
 from v2g.iso20.modes import ac_modes

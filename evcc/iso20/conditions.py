@@ -1,22 +1,13 @@
 """The conditions of a station's price schedule (currency, tariff), and the sums of the receipts under them."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
+from evcc.offers import Conditions
 from v2g.energy.ledger import MICRO
 from v2g.energy.tariff import Extra, Overstay, Tariff, Tax
 from v2g.iso20.rational import number, optional
 from v2g.messages.common_messages import AbsolutePriceScheduleType
 from v2g.messages.common_types import ReceiptType
-
-
-@dataclass(frozen=True, slots=True)
-class Conditions:
-    """Currency and tariff of an offer; `taxes` are the ids of the tariff's taxes, in their order."""
-
-    currency: str
-    tariff: Tariff = field(default_factory=Tariff)
-    taxes: tuple[int, ...] = ()
-    why: str = ""  # why the tariff makes no sense and counts as none
 
 
 @dataclass(frozen=True, slots=True)

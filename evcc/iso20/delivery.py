@@ -5,11 +5,12 @@ from typing import Any
 
 import msgspec
 
+from evcc.choice import Choice
 from evcc.iso20.beside import Beside
 from evcc.iso20.contract import signed_reading
 from evcc.iso20.known import Car
 from evcc.iso20.mode import Mode
-from evcc.iso20.profile import Choice, power_profile
+from evcc.iso20.profile import power_profile
 from evcc.iso20.requests import UNSTAMPED, ask
 from evcc.iso20.schedule import choice, learn, obey, schedule
 from evcc.script import Aside, Part, Wait

@@ -5,9 +5,9 @@ from typing import Any
 
 from evcc import car as any_car
 from evcc.car import Authorization, Outcome
-from evcc.iso20.conditions import Conditions, Owed, sums_of
-from evcc.iso20.offered import Offered
-from evcc.iso20.profile import Choice
+from evcc.choice import Choice
+from evcc.iso20.conditions import Owed, sums_of
+from evcc.offers import Conditions, Offered
 from v2g.messages.common_types import MeterInfoType, ReceiptType
 from v2g.services import Selection
 from v2g.session.errors import Misuse

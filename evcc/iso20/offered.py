@@ -1,8 +1,9 @@
 """The schedules and prices that a station offers in ScheduleExchangeRes, as plain series."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from evcc.iso20.conditions import Conditions, conditions
+from evcc.iso20.conditions import conditions
+from evcc.offers import Offered
 from v2g.energy.series import Series, Step
 from v2g.iso20.rational import number, optional
 from v2g.messages.common_messages import (
@@ -14,27 +15,6 @@ from v2g.messages.common_messages import (
 )
 
 ALWAYS = 10 * 365 * 86_400.0  # s; what holds beyond the last entry of a price list
-
-
-@dataclass(frozen=True, slots=True)
-class Offered:
-    """One offered ScheduleTuple. Limits are magnitudes in W, prices in currency/kWh (or levels, where the station sent levels)."""
-
-    tuple_id: int
-    charge: Series
-    discharge: Series | None = None
-    buy: Series | None = None
-    sell: Series | None = None
-    tolerance: float | None = None  # W; what the station wants confirmed
-    sold: Conditions | None = None  # None: prices are in no currency
-
-    @property
-    def paid(self) -> Series | None:
-        """The import price with the taxes that are added to it, currency/kWh; None where there is none."""
-        if self.buy is None or self.sold is None:
-            return self.buy
-        rate = self.sold.tariff.energy_tax
-        return self.buy.map(lambda price: price * rate)
 
 
 def offered(offer: ScheduleTupleType, believed: bool = True) -> Offered:

@@ -4,11 +4,12 @@ import math
 from dataclasses import replace
 from typing import Any
 
+from evcc.choice import Choice
 from evcc.iso20.conditions import conditions
 from evcc.iso20.known import Car
 from evcc.iso20.mode import Mode, departure, energies, v2x_energies
 from evcc.iso20.offered import anchored_at, offered, unanchored
-from evcc.iso20.profile import Choice, choose, dynamic_choice
+from evcc.iso20.profile import dynamic_choice, scheduled_choice
 from evcc.iso20.requests import ONGOING, ask, poll
 from evcc.iso20.tariff import judgement
 from evcc.script import Part
@@ -100,7 +101,7 @@ def choice(car: Car, mode: Mode) -> Choice:
     if car.known.service.control == "Dynamic":
         chosen = dynamic_choice(car.ev, car.goal, mode.plannable(), car.wall, car.known.service.bidirectional)
     else:
-        chosen = choose(car.known.offers, car.ev, car.goal, mode.plannable(), car.wall, car.wish.supporting_points, car.wish.wear)
+        chosen = scheduled_choice(car.known.offers, car.ev, car.goal, mode.plannable(), car.wall, car.wish.supporting_points, car.wish.wear)
     car.note("schedule chosen", tuple=chosen.tuple_id, cost=round(chosen.cost, 4), shortfall=round(chosen.shortfall))
     return chosen
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from evcc.field_guard import FieldGuard
 from evcc.iso20.known import Car
-from evcc.iso20.mode import Mode, demand_common, display
+from evcc.iso20.mode import Mode, display
 from evcc.iso20.requests import ask, finished, poll
+from evcc.mode import demand_common
 from evcc.script import Part
 from v2g.exi.schema import Type
 from v2g.iso20.rational import number, optional, rational

@@ -6,10 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evcc.choice import Choice, condensed
 from evcc.ev import Battery, Ev, Inlet
 from evcc.goal import Goal
 from evcc.iso20.offered import offered
-from evcc.iso20.profile import Choice, choose, condensed, dynamic_choice, power_profile
+from evcc.iso20.profile import dynamic_choice, power_profile
+from evcc.iso20.profile import scheduled_choice as choose
 from evcc.plan import Bounds, Slot, plan
 from tests.evcc.scripted_station import power_schedule, prices, schedule_tuple
 from v2g.energy.series import Series, Step

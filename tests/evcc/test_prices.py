@@ -12,7 +12,7 @@ from evcc.goal import Goal
 from evcc.iso20.conditions import conditions, sums_of
 from evcc.iso20.offered import offered
 from evcc.iso20.offered import prices as read_prices
-from evcc.iso20.profile import choose
+from evcc.iso20.profile import scheduled_choice as choose
 from secc import station as words
 from secc.iso20.prices import Terms, absolute, prices_as_shown, receipt
 from tests.evcc.scripted_station import power_schedule, prices, schedule_tuple

@@ -30,7 +30,7 @@ WORK: Final[dict[str, tuple[str, ...]]] = {
     "contract keys": ("pki.envelope:seal", "pki.envelope:unseal"),
     "revocation": ("pki.status:check", "pki.status:check_list"),
     "EXI": ("v2g.exi.codec:decode", "v2g.exi.codec:encode", "v2g.exi.codec:decode_fragment", "v2g.exi.codec:encode_fragment"),
-    "schedules": ("secc.backend:offered", "evcc.iso20.profile:choose"),
+    "schedules": ("secc.backend:offered", "evcc.choice:choose"),
 }
 CRYPTOGRAPHY: Final = ("TLS handshake", "TLS records", "certificate chains", "signatures", "contract keys", "revocation")
 
