@@ -17,7 +17,7 @@ from typing import Any
 from evcc.car import Car, Timer
 from evcc.conduct import Conduct
 from evcc.generations import CONDUCTS
-from evcc.script import Adopt, Aside, Limit, Raw, Script, Step, Wait
+from evcc.script import Adopt, Aside, Limit, Raw, Script, Signed, Step, Wait
 from v2g.exi.errors import DecodeError, EncodeError
 from v2g.exi.schema import Type
 from v2g.session.endpoint import Ended, Event, FrameReceived, FrameSent, Noted, StateEntered
@@ -205,6 +205,8 @@ class EvccSession:
                     self._resume_at = self.car.now + seconds
                 case Raw():
                     return self._written_raw(step)
+                case Signed(request, signature):
+                    self._ask(request, MAIN, signature=signature)
                 case Adopt(conduct):
                     self._adopt(conduct)
                     return self._send(None)
@@ -221,7 +223,7 @@ class EvccSession:
             return lambda: self._script.throw(fault)
         return None
 
-    def _ask(self, request: Type, stream: str, heard: Callable[[Type], None] | None = None) -> None:
+    def _ask(self, request: Type, stream: str, heard: Callable[[Type], None] | None = None, signature: Any = None) -> None:
         """Send a request, and expect its response on its stream. Raises Misuse for one that may not be sent."""
         rows = [row for state in self._states if (row := self._order.row(state, type(request))) is not None]
         if not any(row.stream == stream for row in rows):
@@ -231,12 +233,13 @@ class EvccSession:
         request = self.car.stamped(request)
         within = self._order.timing(type(request)).msg_timeout
         due = self.car.now + within
-        self._expects[stream] = Expectation(request, self.car.now, due, within, self._written(request, stream), stream, heard)
+        payload_type = self._written(request, stream, signature)
+        self._expects[stream] = Expectation(request, self.car.now, due, within, payload_type, stream, heard)
 
-    def _written(self, request: Type, stream: str = MAIN) -> int:
+    def _written(self, request: Type, stream: str = MAIN, signature: Any = None) -> int:
         """Frame a request; the payload type that carries it."""
         try:
-            payload_type, name, exi = self._order.write(request, self.car.session_id, stream)
+            payload_type, name, exi = self._order.write(request, self.car.session_id, stream, signature)
         except EncodeError as error:
             raise Misuse(f"the script's {_name(request)} is no valid message: {error}") from None
         since = None if self._heard_at is None else self.car.now - self._heard_at

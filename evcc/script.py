@@ -55,6 +55,14 @@ class Aside:
 
 
 @dataclass(frozen=True, slots=True)
+class Signed:
+    """A step: send a request whose signature stands in the header of its envelope, as -2 has it; answered like any other."""
+
+    request: Type
+    signature: Any
+
+
+@dataclass(frozen=True, slots=True)
 class Adopt:
     """A step: from here on the session is of the generation that was negotiated. The script resumes at once."""
 
@@ -70,7 +78,7 @@ class Limit:
     requirement: str | None = None
 
 
-Step = Type | Wait | Raw | Aside | Adopt
+Step = Type | Signed | Wait | Raw | Aside | Adopt
 T = TypeVar("T")
 Part = Generator[Step, Any, T]
 Script = Callable[[Any], Part[str]]
@@ -85,7 +93,7 @@ class Timed(Protocol):
 
 
 def repeat(
-    car: Timed, request: Type | Callable[[Any], Type], limit: Limit, until: Callable[[Any], bool], pace: float = POLL_PACE
+    car: Timed, request: Step | Callable[[Any], Step], limit: Limit, until: Callable[[Any], bool], pace: float = POLL_PACE
 ) -> Part[Any]:
     """Repeat a request until `until(response)` is true, and return that response. TimedOut once that takes longer than `limit`.
 

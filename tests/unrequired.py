@@ -108,7 +108,7 @@ UNREQUIRED: dict[str, tuple[tuple[str, str], ...]] = {
     FITS: (
         ("secc/iso20/power.py", "the car does not confirm the power tolerance of {} W"),
         ("evcc/iso20/authorization.py", "<'authorization ' + "),
-        ("evcc/mode.py", "{}: {}"),
+        ("evcc/transfer.py", "{}: {}"),
         ("evcc/choice.py", "<said>"),
         ("evcc/iso20/selection.py", "no {} in {} control among the offered services {}"),
         ("evcc/iso20/setup.py", "the paused session was {}, which the negotiated protocol does not carry"),
@@ -144,7 +144,7 @@ UNREQUIRED: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     VALUES: (
         ("evcc/engine.py", "what the station said cannot be worked with: {}"),
-        ("evcc/mode.py", "the station's minimum {} of {} is above its maximum of {}"),
+        ("evcc/transfer.py", "the station's minimum {} of {} is above its maximum of {}"),
     ),
     FRAMES: (
         ("v2g/iso20/frames.py", "payload type 0x{} carries no message of a session"),

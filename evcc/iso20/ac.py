@@ -3,28 +3,18 @@
 A power is said in total, or phase by phase; a car uses as many phases as its inlet and the outlet have, and takes none beyond its share.
 """
 
-from dataclasses import replace
 from typing import Any
 
-from evcc.ev import Inlet
 from evcc.iso20.known import Car
 from evcc.iso20.mode import Mode, answered_in_kind, departure, display, energies, v2x_energies
 from evcc.iso20.requests import ask
-from evcc.mode import demand_common, demand_order
 from evcc.script import Part
+from evcc.transfer import demand_common, demand_order, used
 from v2g.exi.schema import Type
 from v2g.iso20.modes import ac_modes
 from v2g.iso20.phases import each, spread, total
 from v2g.iso20.rational import number, rational
 from v2g.messages import ac
-
-
-def used(inlet: Inlet, phases: int) -> Inlet:
-    """What an inlet carries on so many of its phases."""
-    share = phases / inlet.phases
-    most = {name: getattr(inlet, name) * share for name in ("charge_power", "discharge_power")}
-    least = {f"{name}_minimum": min(getattr(inlet, f"{name}_minimum"), value) for name, value in most.items()}
-    return replace(inlet, phases=phases, **most, **least)
 
 
 class Ac(Mode):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from evcc import leaving
 from evcc.iso20.ac import Ac
 from evcc.iso20.acdp import docking, undocking
 from evcc.iso20.authorization import authorization
@@ -33,7 +34,6 @@ from v2g.messages.common_messages import (
 )
 from v2g.messages.common_messages import chargingSessionType as Session
 from v2g.messages.common_types import processingType
-from v2g.session.errors import PeerIncompatible, PeerUnsafe, SessionError
 
 TOWARDS_POWER = (  # what a car no longer asks for once its driver wants to leave
     AuthorizationSetupReq, AuthorizationReq, CertificateInstallationReq, ServiceDiscoveryReq, ServiceDetailReq, ServiceSelectionReq,
@@ -114,54 +114,23 @@ def energy(car: Car, leave: Callable[[Car], Leave], resumed: bool = False) -> Pa
 
 
 def orderly(car: Car, part: Part[str]) -> Part[str]:
-    """Run a part of a script; where both sides have nothing in common or the station is unsafe, end by a SessionStopReq that says why.
-
-    Before that message an unsafe station's car opens its contactors.
-    """
-    try:
-        return (yield from heeding(car, part))
-    except PeerIncompatible as error:
-        car.note("incompatible", why=str(error))
-        car.open()
-        yield goodbye("incompatible", str(error))
-        raise
-    except PeerUnsafe as fault:
-        car.note("unsafe", why=str(fault), requirement=fault.requirement)
-        car.make_safe()
-        try:
-            if car.delivering:
-                yield ask(PowerDeliveryReq, EVProcessing=processingType.Finished, ChargeProgress=chargeProgressType.Stop)
-                car.delivering = False
-            yield goodbye("unsafe", str(fault))
-        except SessionError as error:  # why the car leaves is the first fault, not that the station does not take it well
-            car.note("no orderly end", why=str(error))
-        raise
+    """Run a part of a script, and leave in order where the driver wants to, or where it must not go on."""
+    return (yield from leaving.orderly(car, heeding(car, part), off, goodbye))
 
 
 def heeding(car: Car, part: Part[str]) -> Part[str]:
     """Run a part of a script, and end it by SessionStopReq once the driver wants to leave; the charge loop ends by itself."""
-    move: Callable[[], Step] = lambda: next(part)  # noqa: E731
-    while True:
-        try:
-            step = move()
-        except StopIteration as end:
-            return str(end.value)
-        if car.stop_asked and isinstance(step, TOWARDS_POWER) and not (isinstance(step, PowerDeliveryReq) and not starts(step)):
-            part.close()
-            car.note("leaving", why=car.stop_asked)
-            yield goodbye("stopped", car.stop_asked)  # the station makes its outlet safe before it answers
-            return Session.Terminate.value
-        move = yield from answered(part, step)
+    return (yield from leaving.heeding(car, part, towards_power, goodbye, Session.Terminate.value))
 
 
-def answered(part: Part[str], step: Step) -> Part[Callable[[], Step]]:
-    """Do a step; returns a function by which the script resumes: with the answer, or with the exception."""
-    try:
-        answer = yield step
-    except SessionError as error:
-        fault = error
-        return lambda: part.throw(fault)
-    return lambda: part.send(answer)
+def towards_power(step: Step) -> bool:
+    """Whether a step is one that a car no longer takes once its driver wants to leave."""
+    return isinstance(step, TOWARDS_POWER) and not (isinstance(step, PowerDeliveryReq) and not starts(step))
+
+
+def off() -> Type:
+    """The PowerDeliveryReq that ends power."""
+    return ask(PowerDeliveryReq, EVProcessing=processingType.Finished, ChargeProgress=chargeProgressType.Stop)
 
 
 def starts(request: PowerDeliveryReq) -> bool:

@@ -9,8 +9,8 @@ from evcc.iso20.acdp import SystemStatus
 from evcc.iso20.known import Car
 from evcc.iso20.mode import Mode, answered_in_kind, departure, display, energies, v2x_energies
 from evcc.iso20.requests import CABLE_CHECK, PRE_CHARGE, ask, poll
-from evcc.mode import demand_common, demand_order
 from evcc.script import POLL_PACE, Part, Wait
+from evcc.transfer import demand_common, demand_order
 from v2g.exi.schema import Type
 from v2g.iso20.rational import inward, number, optional, rational
 from v2g.messages import dc

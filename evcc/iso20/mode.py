@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from evcc import mode
+from evcc import transfer
 from evcc.goal import Goal
 from evcc.iso20.known import Car
 from v2g.iso20.rational import rational, with_discharge_sign
@@ -10,7 +10,7 @@ from v2g.messages.common_types import DisplayParametersType, RationalNumberType
 from v2g.session.errors import PeerMisbehaved
 
 
-class Mode(mode.Mode):
+class Mode(transfer.Mode):
     """A selected energy service."""
 
     def signed(self, fields: dict[str, Any]) -> dict[str, Any]:

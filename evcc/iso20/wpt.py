@@ -9,8 +9,8 @@ from evcc.field_guard import FieldGuard
 from evcc.iso20.known import Car
 from evcc.iso20.mode import Mode, display
 from evcc.iso20.requests import ask, finished, poll
-from evcc.mode import demand_common
 from evcc.script import Part
+from evcc.transfer import demand_common
 from v2g.exi.schema import Type
 from v2g.iso20.rational import number, optional, rational
 from v2g.messages import wpt

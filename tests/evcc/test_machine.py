@@ -17,7 +17,7 @@ from evcc.iso20 import wpt as wireless
 from evcc.iso20.ac import Ac
 from evcc.iso20.conduct import CONDUCT
 from evcc.iso20.dc import Dc
-from evcc.mode import Mode
+from evcc.transfer import Mode
 from tests.evcc.machine import ARRIVALS, RESERVE, Visits
 from tests.evcc.scripted_station import STANDARD, Station, finished, ongoing
 from tests.machines import INVARIANTS, Fault, among, drive, found_out
@@ -75,7 +75,7 @@ def _without_reserve(patch: Patch) -> None:
     def reckless(ev: Ev, goal: Goal, inlet: Inlet, both: bool, step: float) -> tuple[float, float]:
         return (-inlet.discharge_power if both else 0.0), span(ev, goal, inlet, both, step)[1]
 
-    patch.setattr("evcc.mode.span", reckless)
+    patch.setattr("evcc.transfer.span", reckless)
 
 
 def _drained(self: Guard, volts: float, amperes: float, now: float, below: float) -> None:

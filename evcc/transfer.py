@@ -1,7 +1,7 @@
 """What the energy services of all generations have in common in a car: the present limits, and the count of the energy that has flowed."""
 
 from abc import ABC, abstractmethod
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from evcc.car import Car
@@ -152,3 +152,11 @@ def demand_common(what: str, unit: str, own: tuple[float, float], station: tuple
     if station[1] and (station[1] < own[0] or station[0] > own[1]):
         ranges = f"the car takes {own[0]:g} to {own[1]:g} {unit}, the station gives {station[0]:g} to {station[1]:g} {unit}"
         raise PeerIncompatible(f"{what}: {ranges}", None)
+
+
+def used(inlet: Inlet, phases: int) -> Inlet:
+    """What an inlet carries on so many of its phases."""
+    share = phases / inlet.phases
+    most = {name: getattr(inlet, name) * share for name in ("charge_power", "discharge_power")}
+    least = {f"{name}_minimum": min(getattr(inlet, f"{name}_minimum"), value) for name, value in most.items()}
+    return replace(inlet, phases=phases, **most, **least)

@@ -1,0 +1,1 @@
+"""How a car speaks ISO 15118-2."""

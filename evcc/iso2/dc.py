@@ -1,0 +1,178 @@
+"""DC: the station converts, the car asks for voltage and current."""
+
+from dataclasses import replace
+from typing import Any
+
+from evcc.ev import Inlet
+from evcc.guard import Guard
+from evcc.iso2.known import Car
+from evcc.iso2.mode import Mode
+from evcc.iso2.schedule import departure, discovery
+from evcc.iso2.selection import finished
+from evcc.script import POLL_PACE, Limit, Part, Wait, repeat
+from evcc.transfer import demand_common
+from v2g.exi.schema import Type
+from v2g.iso2.physical import A, V, W, Wh, number, optional, physical
+from v2g.iso2.timing import EVCC_CABLE_CHECK_TIMEOUT, EVCC_PRE_CHARGE_TIMEOUT
+from v2g.messages.iso2.msg_body import CableCheckReq, CurrentDemandReq, PreChargeReq, WeldingDetectionReq
+from v2g.messages.iso2.msg_data_types import (
+    DC_EVChargeParameterType,
+    DC_EVErrorCodeType,
+    DC_EVPowerDeliveryParameterType,
+    DC_EVSEChargeParameterType,
+    DC_EVSEStatusCodeType,
+    DC_EVStatusType,
+    isolationLevelType,
+)
+from v2g.session.errors import PeerMisbehaved, PeerUnsafe
+
+PRE_CHARGE_TOLERANCE = 20.0  # V between inlet and battery at which the contactors may close [IEC 61851-23]
+PRE_CHARGE_CURRENT = 2.0  # A; what a station may give before the contactors close [IEC 61851-23]
+SAFE_VOLTAGE = 60.0  # V; below it the inlet is dead and the contactors are open
+WELDING_DETECTION = 4.0  # s, our own: the standard sets none. A supply without bleeder falls slowly
+CABLE_CHECK = Limit("V2G_EVCC_CableCheck_Timeout", EVCC_CABLE_CHECK_TIMEOUT)
+PRE_CHARGE = Limit("V2G_EVCC_PreCharge_Timeout", EVCC_PRE_CHARGE_TIMEOUT)
+UNSAFE = (DC_EVSEStatusCodeType.EVSE_EmergencyShutdown, DC_EVSEStatusCodeType.EVSE_Malfunction)
+UNSOUND = (isolationLevelType.Fault,)
+
+
+class Dc(Mode):
+    """The DC side of a session."""
+
+    def __init__(self, car: Car):
+        super().__init__(car, car.ev.inlet(car.known.service.row.plug))
+        self.inlet_voltage = 0.0  # V, what the car measures before its contactors close
+        self.guard = Guard(self.own, False)
+
+    def plannable(self) -> Inlet:
+        """The limits for a plan: powers, cut to what the current limits allow at the battery's present voltage."""
+        limits, ev = self.limits, self.car.ev
+        most = min(limits.charge_power, limits.charge_current * ev.voltage(limits.charge_current))
+        return replace(limits, charge_power=most, charge_power_minimum=0.0)
+
+    # --- before power ---
+
+    def discovery(self) -> Part[None]:
+        """Exchange the limits of car and station."""
+        car, own = self.car, self.own
+        asked = DC_EVChargeParameterType(
+            DepartureTime=departure(car),
+            DC_EVStatus=self.ready(False),
+            EVMaximumCurrentLimit=physical(own.charge_current, A, "down"),
+            EVMaximumPowerLimit=physical(own.charge_power, W, "down"),
+            EVMaximumVoltageLimit=physical(own.voltage, V, "down"),
+            EVEnergyCapacity=physical(car.ev.battery.capacity, Wh),
+            EVEnergyRequest=physical(max(car.goal.still(car.ev, car.goal.target_soc), 0.0), Wh),
+            FullSOC=round(car.goal.maximum_soc),
+            BulkSOC=round(car.goal.target_soc),
+        )
+        said = yield from discovery(car, asked)
+        if not isinstance(said, DC_EVSEChargeParameterType):
+            raise PeerMisbehaved(f"the station answers {type(said).__name__} to a car of DC", None)
+        self._learn(said)
+
+    def _learn(self, said: DC_EVSEChargeParameterType) -> None:
+        own, battery = self.own, self.car.ev.battery
+        volts = number(said.EVSEMinimumVoltageLimit), number(said.EVSEMaximumVoltageLimit)
+        amperes = number(said.EVSEMinimumCurrentLimit), number(said.EVSEMaximumCurrentLimit)
+        demand_common("charge current", "A", (own.charge_current_minimum, own.charge_current), amperes)
+        demand_common("voltage", "V", (own.voltage_minimum, own.voltage), volts)
+        demand_common("voltage", "V", (battery.voltage_empty, battery.voltage_full), volts)
+        self.revise(charge_power=number(said.EVSEMaximumPowerLimit), charge_current=amperes[1], voltage=volts[1])
+
+    def ready(self, ready: bool) -> DC_EVStatusType:
+        """DC_EVStatus: whether the car is ready to charge, no fault, and its state of charge."""
+        return DC_EVStatusType(EVReady=ready, EVErrorCode=DC_EVErrorCodeType.NO_ERROR, EVRESSSOC=round(self.car.ev.soc))
+
+    def state(self, charging: bool) -> DC_EVPowerDeliveryParameterType:
+        """DC_EVPowerDeliveryParameter."""
+        return DC_EVPowerDeliveryParameterType(DC_EVStatus=self.ready(charging), ChargingComplete=self.car.goal.reached(self.car.ev))
+
+    def preparation(self) -> Part[None]:
+        """Ask for energy at the pilot, have the cable checked, bring the inlet to the battery's voltage, and close the contactors."""
+        car = self.car
+        car.show("C")
+        checked: Any = yield from repeat(car, CableCheckReq(DC_EVStatus=self.ready(True)), CABLE_CHECK, self._checked)
+        level = checked.DC_EVSEStatus.EVSEIsolationStatus
+        if level in UNSOUND or level is isolationLevelType.Invalid:
+            raise PeerUnsafe(f"the station has an isolation status of {level.value}; the contactors stay open", None)
+        yield from repeat(car, lambda _: self._pre_charge(), PRE_CHARGE, self._matched)
+        car.close()
+
+    def _checked(self, response: Any) -> bool:
+        self.status(response)
+        return finished(response)
+
+    def _pre_charge(self) -> Type:
+        return PreChargeReq(
+            DC_EVStatus=self.ready(True),
+            EVTargetVoltage=physical(self.car.ev.voltage(), V),
+            EVTargetCurrent=physical(PRE_CHARGE_CURRENT, A),
+        )
+
+    def _matched(self, response: Any) -> bool:
+        self.status(response)
+        self.inlet_voltage = number(response.EVSEPresentVoltage)
+        self.guard.voltage(self.inlet_voltage)
+        return abs(self.inlet_voltage - self.car.ev.voltage()) <= PRE_CHARGE_TOLERANCE
+
+    def status(self, response: Any) -> Any:
+        """DC_EVSEStatus. Raises PeerUnsafe where it says a malfunction, an emergency or a fault of the isolation."""
+        said = response.DC_EVSEStatus if hasattr(response, "DC_EVSEStatus") else response.EVSEStatus
+        if said is None:
+            return None
+        if (code := getattr(said, "EVSEStatusCode", None)) in UNSAFE:
+            raise PeerUnsafe(f"the station says {code.value}", None)
+        if (level := getattr(said, "EVSEIsolationStatus", None)) in UNSOUND:
+            raise PeerUnsafe(f"the station says that the isolation is at {level.value}", None)
+        return said
+
+    # --- under power ---
+
+    def loop_request(self) -> Type:
+        """Ask for the current of the profile at the battery's voltage, within what car and station can do."""
+        ev, limits = self.car.ev, self.limits
+        amperes = number(asked := physical(max(min(ev.current(self.wanted()), limits.charge_current), 0.0), A, "down"))
+        self.guard.ask(0.0, amperes)
+        return CurrentDemandReq(
+            DC_EVStatus=self.ready(True),
+            EVTargetCurrent=asked,
+            EVMaximumVoltageLimit=physical(self.own.voltage, V, "down"),
+            EVMaximumCurrentLimit=physical(self.own.charge_current, A, "down"),
+            EVMaximumPowerLimit=physical(self.own.charge_power, W, "down"),
+            ChargingComplete=self.car.goal.reached(ev),
+            EVTargetVoltage=physical(min(ev.voltage(amperes), limits.voltage), V, "down"),
+        )
+
+    def loop_response(self, response: Any) -> None:
+        """Take the station's measurements as what flows, and its limits, which may have changed."""
+        car, since = self.car, self.since
+        volts, amperes = number(response.EVSEPresentVoltage), number(response.EVSEPresentCurrent)
+        self.guard.measured(volts, amperes, car.now, (car.ev.at_soc(car.goal.minimum_soc) - car.ev.energy) / car.ev.battery.capacity)
+        self.flowing = amperes * volts
+        self.account(self.flowing)
+        self.revise(
+            charge_power=self.news("charge_power", optional(response.EVSEMaximumPowerLimit), since),
+            charge_current=optional(response.EVSEMaximumCurrentLimit),
+            voltage=optional(response.EVSEMaximumVoltageLimit),
+        )
+
+    def cease(self) -> None:
+        """Do nothing: the station controls the power, which flows until the station has turned it off."""
+
+    # --- after power ---
+
+    def conclusion(self) -> Part[None]:
+        """Open the contactors and check that no voltage is left at the inlet; one that stays is noted: contacts may be welded."""
+        car = self.car
+        car.open()
+        began, voltage = car.now, SAFE_VOLTAGE
+        while car.now - began < WELDING_DETECTION:
+            response: Any = yield WeldingDetectionReq(DC_EVStatus=self.ready(False))
+            voltage = number(response.EVSEPresentVoltage)
+            if voltage < SAFE_VOLTAGE:
+                break
+            yield Wait(POLL_PACE)
+        else:
+            car.note("welding suspected", voltage=voltage, limit=SAFE_VOLTAGE, seconds=WELDING_DETECTION)
+        car.show("B")

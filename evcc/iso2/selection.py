@@ -1,0 +1,104 @@
+"""ServiceDiscovery and PaymentServiceSelection: the way of charging, and the way to pay; then the proof of it."""
+
+from typing import Any
+
+from evcc.car import Authorization
+from evcc.credentials import Contract
+from evcc.iso2.known import Car
+from evcc.iso2.setup import charging
+from evcc.script import Limit, Part, Signed, repeat
+from pki import signature as xmldsig
+from v2g.iso2.services import MODES, Mode
+from v2g.iso2.timing import EVCC_ONGOING_TIMEOUT
+from v2g.messages import schema_set
+from v2g.messages.iso2.msg_body import (
+    AuthorizationReq,
+    PaymentDetailsReq,
+    PaymentServiceSelectionReq,
+    ServiceDiscoveryReq,
+)
+from v2g.messages.iso2.msg_data_types import (
+    CertificateChainType,
+    EVSEProcessingType,
+    SelectedServiceListType,
+    SelectedServiceType,
+    SubCertificatesType,
+)
+from v2g.messages.iso2.msg_data_types import EnergyTransferModeType as Transfer
+from v2g.messages.iso2.msg_data_types import paymentOptionType as Option
+from v2g.services import SERVICES, Selection
+from v2g.session.errors import PeerIncompatible
+
+ONGOING = Limit("V2G_EVCC_Ongoing_Timeout", EVCC_ONGOING_TIMEOUT)
+WAYS: dict[Authorization, Option] = {"PnC": Option.Contract, "EIM": Option.ExternalPayment}
+# by plug, the best first: of DC what a combined inlet has
+PREFERRED = {
+    "ac": (Transfer.AC_three_phase_core, Transfer.AC_single_phase_core),
+    "dc": (Transfer.DC_extended, Transfer.DC_combo_core, Transfer.DC_core, Transfer.DC_unique),
+}
+LARGEST = 800  # octets of a certificate in a message of -2
+
+
+def finished(response: Any) -> bool:
+    """Whether a response says that the station has finished (EVSEProcessing)."""
+    return bool(response.EVSEProcessing is EVSEProcessingType.Finished)
+
+
+def selection(car: Car) -> Part[None]:
+    """Choose how to charge and how to pay, among what the station offers, and get authorized. Raises PeerIncompatible."""
+    found: Any = yield ServiceDiscoveryReq()
+    offered = found.ChargeService.SupportedEnergyTransferMode.EnergyTransferMode
+    car.known.selected, car.known.mode = fitting(car, offered)
+    way = way_to_pay(car, found.PaymentOptionList.PaymentOption)
+    chosen = SelectedServiceListType(SelectedService=(SelectedServiceType(ServiceID=found.ChargeService.ServiceID),))
+    yield PaymentServiceSelectionReq(SelectedPaymentOption=WAYS[way], SelectedServiceList=chosen)
+    contract = contract_of(car)
+    if way == "PnC" and contract is not None:
+        yield from proof(car, contract)
+    else:
+        yield from repeat(car, AuthorizationReq(), ONGOING, finished)
+    car.authorization = way
+
+
+def fitting(car: Car, offered: tuple[Transfer, ...]) -> tuple[Selection, Mode]:
+    """The first wanted service that an offered mode charges by, with that mode. Raises PeerIncompatible where there is none."""
+    for name in charging(car.wish.services):
+        row = SERVICES[name]
+        for transfer in PREFERRED[row.plug]:
+            mode = MODES[transfer]
+            if transfer in offered and mode.phases <= car.ev.inlet(row.plug).phases:
+                return Selection(name, 0, "Scheduled", phases=mode.phases), mode
+    names = ", ".join(mode.value for mode in offered)
+    raise PeerIncompatible(f"no {' or '.join(car.wish.services)} among the offered energy transfer modes {names}", None)
+
+
+def contract_of(car: Car) -> Contract | None:
+    """The first contract whose key and certificates fit -2; None where the car has none, or no TLS to show it on [V2G2-636]."""
+    if car.link is None or car.link.tls is None:
+        return None
+    fits = (one for one in car.contracts if one.curve in xmldsig.ISO2 and all(len(der) <= LARGEST for der in one.chain))
+    return next(fits, None)
+
+
+def way_to_pay(car: Car, offered: tuple[Option, ...]) -> Authorization:
+    """The first way to pay of the car that the station offers. Raises PeerIncompatible where there is none."""
+    for way in car.wish.authorizations:
+        if WAYS[way] not in offered:
+            continue
+        if way == "PnC" and contract_of(car) is None:
+            why = "no TLS" if car.link is None or car.link.tls is None else "no contract with a key of -2 (P-256)"
+            car.note("authorization passed over", way=way, why=why)
+            continue
+        return way
+    raise PeerIncompatible(f"authorization is offered by {', '.join(option.value for option in offered)} only", None)
+
+
+def proof(car: Car, contract: Contract) -> Part[None]:
+    """Show the contract, and sign the station's challenge with its key [V2G2-699]; that message is repeated while the station says Ongoing."""
+    subs = SubCertificatesType(Certificate=contract.chain[1:])
+    chain = CertificateChainType(Certificate=contract.chain[0], SubCertificates=subs)
+    details: Any = yield PaymentDetailsReq(eMAID=contract.emaid, ContractSignatureCertChain=chain)
+    request = AuthorizationReq(Id="id1", GenChallenge=details.GenChallenge)
+    signature = xmldsig.sign([request], contract.key, schema_set("iso2"), grammar=contract.grammar)
+    yield from repeat(car, Signed(request, signature), ONGOING, finished)
+    car.prefer(contract, *(other for other in car.contracts if other is not contract))
