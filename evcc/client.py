@@ -9,7 +9,7 @@ from typing import Any, Final
 from evcc.car import Car
 from evcc.conduct import Conduct
 from evcc.engine import EvccSession
-from evcc.generations import CONDUCTS
+from evcc.generations import USUAL
 from evcc.opening import usual
 from evcc.result import Result, Start
 from evcc.script import Script
@@ -53,7 +53,7 @@ class Visit:
     grace: float = 10.0
     returning: Callable[[Ended], float | None] | None = None  # s until the car comes back after a session, None: it does not
     join: Callable[[], Coroutine[Any, Any, object]] | None = None  # makes the data link, before a station is looked for; raises Unreachable
-    conducts: Sequence[Conduct] = CONDUCTS
+    conducts: Sequence[Conduct] = USUAL
     session: EvccSession | None = None
     link: Link | None = None
     sessions: int = 0

@@ -38,7 +38,7 @@ from typing import Any
 from evcc.car import Car, Wish
 from evcc.credentials import Contract
 from evcc.ev import AC_INLET, ACDP_INLET, MCS_INLET, WPT_INLET, Battery, Ev, Inlet
-from evcc.generations import CONDUCTS
+from evcc.generations import CONDUCTS, Name
 from evcc.goal import Goal
 from evcc.inverter import Rating
 from pki.status_book import Revocation
@@ -82,6 +82,7 @@ class Config:
     soc: float = 20.0  # %
     departure_in: float | None = None  # s
     time_scale: float = 1.0
+    generations: tuple[Name, ...] = ("20",)  # that are offered, the best first
     connect: str | None = None
     iface: str | None = None
     slac: str | None = None  # interface of the power line modem, to match on first
@@ -109,6 +110,8 @@ class Config:
             raise ConfigError(f"soc is {self.soc}; give 0 to 100 (%)")
         if not self.time_scale > 0:
             raise ConfigError(f"time_scale is {self.time_scale}; give the wall seconds that one second stands for, above 0")
+        if not self.generations:
+            raise ConfigError("generations is empty; name at least one of 20 and 2")
         suggestion.demand("quirks", self.wish.quirks, [quirk for conduct in CONDUCTS for quirk in conduct.quirks])
         if self.wireless is not None and self.slac is not None:
             raise ConfigError("[wireless] and slac are both given; a car over WLAN has no power line to match on: leave out slac")

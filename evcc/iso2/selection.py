@@ -94,7 +94,7 @@ def way_to_pay(car: Car, offered: tuple[Option, ...]) -> Authorization:
 
 
 def proof(car: Car, contract: Contract) -> Part[None]:
-    """Show the contract, and sign the station's challenge with its key [V2G2-699]; that message is repeated while the station says Ongoing."""
+    """Show the contract, and sign the station's challenge with its key [V2G2-699]; repeated while the station says Ongoing."""
     subs = SubCertificatesType(Certificate=contract.chain[1:])
     chain = CertificateChainType(Certificate=contract.chain[0], SubCertificates=subs)
     details: Any = yield PaymentDetailsReq(eMAID=contract.emaid, ContractSignatureCertChain=chain)

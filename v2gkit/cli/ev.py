@@ -9,6 +9,7 @@ from typing import Any
 
 from evcc.car import Wish
 from evcc.config import Config, Wireless
+from evcc.generations import NAMED
 from evcc.iso20.play import Play
 from pki.errors import CertificateError, StoreError
 from v2g.iso20.services import SERVICES
@@ -108,6 +109,7 @@ def _wish(parser: argparse.ArgumentParser) -> None:
     wish = parser.add_argument_group("what the car wants")
     first = ", then ".join(Wish().services)
     wish.add_argument("--service", action="append", choices=tuple(SERVICES), help=f"again for a second choice (default: {first})")
+    wish.add_argument("--generation", action="append", choices=tuple(NAMED), help="of ISO 15118; again for a second choice (default: 20)")
     wish.add_argument("--control", choices=("scheduled", "dynamic"), help="default: scheduled")
     wish.add_argument("--auth", choices=("pnc", "eim"), help="only this way (default: pnc if there is a contract, else eim)")
     wish.add_argument(
@@ -206,6 +208,8 @@ def configured(options: argparse.Namespace) -> Config:
             given["".join(place)][flag] = value
     if options.connect:
         given[""]["connect"] = options.connect[-1]
+    if options.generation:
+        given[""]["generations"] = tuple(options.generation)
     if options.pki:
         given[""]["pki"] = str(options.pki)
     if options.service:

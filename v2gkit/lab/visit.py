@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from evcc.client import Visit
 from evcc.config import Config
+from evcc.generations import conducts_named
 from evcc.iso20.play import Play
 from evcc.iso20.quirks import quirky
 from evcc.iso20.read_soc import read_soc
@@ -57,7 +58,11 @@ def visit_of(config: Config, clock: Clock, script: str | Play, store: Store | No
     if store and "PnC" in wish.authorizations:
         equip(car, store)
     tls = identity[1] if identity else None
-    driving = Visit(car, tls=tls, resume_within=config.resume_within, grace=config.grace)
+    driving = Visit(car, tls=tls, resume_within=config.resume_within, grace=config.grace, conducts=conducts_named(config.generations))
+    if script != "charge" and config.generations != ("20",):
+        raise ConfigError(
+            f"scripts and scenarios are of ISO 15118-20; generations is {', '.join(config.generations)}: leave out one of them"
+        )
     if isinstance(script, Play):
         driving.script, driving.returning = quirky(script.script), script.returning
     elif script != "charge":  # which is usual, in whatever generation the station selects
