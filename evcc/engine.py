@@ -318,6 +318,7 @@ class EvccSession:
         if type(request) is self._order.begins:
             if not any(told or b""):
                 raise UnknownSession("the station's new session has the SessionID 0", "V2G20-2621")
+            self.car.session_id = told or b""
             self.car.drop(self._setup)
         elif told is not None and told != self.car.session_id:
             own = self.car.session_id.hex()
