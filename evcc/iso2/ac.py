@@ -68,7 +68,7 @@ class Ac(Mode):
         return ChargingStatusReq()
 
     def loop_response(self, response: Any) -> None:
-        """Take the greatest current that the station allows now [V2G2-858]."""
+        """Take the greatest current that the station allows now."""
         stated = optional(response.EVSEMaxCurrent)
         if stated is not None:
             self.revise(charge_power=self._watts(stated))
@@ -77,7 +77,7 @@ class Ac(Mode):
             self.flowing = self.within(self.flowing)
 
     def status(self, response: Any) -> Any:
-        """AC_EVSEStatus. Raises PeerUnsafe where the residual current device has tripped [V2G2-911]."""
+        """AC_EVSEStatus. Raises PeerUnsafe where the residual current device has tripped."""
         said = response.AC_EVSEStatus if hasattr(response, "AC_EVSEStatus") else response.EVSEStatus
         if said is not None and getattr(said, "RCD", False):
             raise PeerUnsafe("the station's residual current device has found an error (RCD)", None)

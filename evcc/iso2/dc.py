@@ -85,7 +85,7 @@ class Dc(Mode):
         return DC_EVStatusType(EVReady=ready, EVErrorCode=DC_EVErrorCodeType.NO_ERROR, EVRESSSOC=round(self.car.ev.soc))
 
     def state(self, charging: bool) -> DC_EVPowerDeliveryParameterType:
-        """DC_EVPowerDeliveryParameter."""
+        """DC_EVPowerDeliveryParameter with the state of the car, ready while `charging`."""
         return DC_EVPowerDeliveryParameterType(DC_EVStatus=self.ready(charging), ChargingComplete=self.car.goal.reached(self.car.ev))
 
     def preparation(self) -> Part[None]:

@@ -77,7 +77,7 @@ def start(car: Car, mode: Mode) -> Part[Leave]:
 
 
 def delivering(car: Car, mode: Mode, progress: Progress, **fields: Any) -> Type:
-    """A PowerDeliveryReq."""
+    """A PowerDeliveryReq of the schedule that is followed, with the state of the car."""
     state = mode.state(progress is Progress.Start)
     return PowerDeliveryReq(ChargeProgress=progress, SAScheduleTupleID=car.known.tuple_id, EVPowerDeliveryParameter=state, **fields)
 
@@ -92,7 +92,7 @@ def stop(car: Car, mode: Mode) -> Part[None]:
 
 
 def renegotiation(car: Car, mode: Mode) -> Part[Leave]:
-    """Negotiate a new schedule: power stops, parameters are exchanged anew, in DC the cable is checked again [V2G2-813]."""
+    """Negotiate a new schedule: power stops, parameters are exchanged anew, in DC the cable is checked again."""
     car.known.renegotiated, car.known.postponed = car.wall, False
     mode.cease()
     yield delivering(car, mode, Progress.Renegotiate)
@@ -145,7 +145,7 @@ def notified(car: Car, mode: Mode, response: Any) -> Leave:
 
 
 def receipt(car: Car, response: Any) -> Part[bool]:
-    """Confirm the meter reading of a response [V2G2-691], signed with the contract where the car pays by one; False: it cannot."""
+    """Confirm the meter reading of a response, signed with the contract where the car pays by one; False: it cannot."""
     if response.MeterInfo is None:
         car.note("meter reading not confirmed", why="no MeterInfo in the response")
         return False

@@ -51,6 +51,6 @@ Car = any_car.Car[Known]
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What a car keeps of a paused session: the id by which the station knows it [V2G2-740]."""
+    """What a car keeps of a paused session: the id by which the station knows it."""
 
     session_id: bytes

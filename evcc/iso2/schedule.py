@@ -29,7 +29,7 @@ LEVELS = 100.0  # a relative price of 100 % is the price 1
 
 
 def departure(car: Car) -> int:
-    """DepartureTime: seconds until departure; a day where the goal has none, so that a station plans at all [V2G2-304]."""
+    """DepartureTime: seconds until departure; a day where the goal has none, so that a station plans at all."""
     return car.goal.remaining(car.wall)
 
 
@@ -43,7 +43,7 @@ def discovery(car: Car, parameters: EVChargeParameterType) -> Part[Any]:
     )
     response: Any = yield from repeat(car, request, ONGOING, finished)
     if response.SASchedules is None:
-        raise PeerMisbehaved("ChargeParameterDiscoveryRes says Finished and has no SASchedules", "V2G2-305")
+        raise PeerMisbehaved("ChargeParameterDiscoveryRes says Finished and has no SASchedules", None)
     start = math.floor(car.wall)
     car.known.offers = tuple(offered(each, start) for each in response.SASchedules.SAScheduleTuple)
     return response.EVSEChargeParameter

@@ -73,7 +73,7 @@ def fitting(car: Car, offered: tuple[Transfer, ...]) -> tuple[Selection, Mode]:
 
 
 def contract_of(car: Car) -> Contract | None:
-    """The first contract whose key and certificates fit -2; None where the car has none, or no TLS to show it on [V2G2-636]."""
+    """The first contract whose key and certificates fit -2; None where the car has none, or no TLS to show it on."""
     if car.link is None or car.link.tls is None:
         return None
     fits = (one for one in car.contracts if one.curve in xmldsig.ISO2 and all(len(der) <= LARGEST for der in one.chain))
@@ -94,7 +94,7 @@ def way_to_pay(car: Car, offered: tuple[Option, ...]) -> Authorization:
 
 
 def proof(car: Car, contract: Contract) -> Part[None]:
-    """Show the contract, and sign the station's challenge with its key [V2G2-699]; repeated while the station says Ongoing."""
+    """Show the contract, and sign the station's challenge with its key; repeated while the station says Ongoing."""
     subs = SubCertificatesType(Certificate=contract.chain[1:])
     chain = CertificateChainType(Certificate=contract.chain[0], SubCertificates=subs)
     details: Any = yield PaymentDetailsReq(eMAID=contract.emaid, ContractSignatureCertChain=chain)

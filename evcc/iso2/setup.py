@@ -19,17 +19,17 @@ LOCAL = 0x02  # the bit of a MAC address that nobody has registered
 
 
 def speakable(car: Car) -> tuple[Protocol, ...]:
-    """The protocol, where one of the wanted services charges by a mode of -2; it is spoken on any link [V2G2-636]."""
+    """The protocol, where one of the wanted services charges by a mode of -2; it is spoken on any link."""
     return (PROTOCOL,) if charging(car.wish.services) else ()
 
 
 def charging(services: tuple[str, ...]) -> tuple[str, ...]:
-    """Those of the services that a mode of -2 charges by: none that gives back, and no plug but that of AC or of DC."""
+    """The services among `services` that a mode of -2 charges by: none that gives back, and no plug but that of AC or of DC."""
     return tuple(name for name in services if SERVICES[name].plug in ("ac", "dc") and not SERVICES[name].bidirectional)
 
 
 def evcc_id(name: str) -> bytes:
-    """The EVCCID of a car [V2G2-879]: the MAC address that its name spells in hex, else one of local administration made from its name."""
+    """The EVCCID of a car: the MAC address that its name spells in hex, else one of local administration made from its name."""
     spelt = name.replace(":", "").replace("-", "")
     try:
         if len(spelt) == 2 * EVCCID:
@@ -41,7 +41,7 @@ def evcc_id(name: str) -> bytes:
 
 
 def opening(car: Car) -> Part[None]:
-    """Negotiate the protocol and set up the session: the paused one where the station still has it, else a new one [V2G2-741]."""
+    """Negotiate the protocol and set up the session: the paused one where the station still has it, else a new one."""
     yield from negotiation(car, speakable(car))
     wanted = car.memory.session_id if car.memory else NEW_SESSION
     car.session_id = wanted
@@ -51,5 +51,5 @@ def opening(car: Car) -> Part[None]:
         car.agree(response.EVSETimeStamp)
     joined = response.ResponseCode is responseCodeType.OK_OldSessionJoined
     if joined and (car.session_id != wanted or car.memory is None):
-        raise PeerMisbehaved("the station joined a session that the car did not ask for", "V2G2-750")
+        raise PeerMisbehaved("the station joined a session that the car did not ask for", None)
     car.memory = None
