@@ -94,11 +94,12 @@ ROOMS: Mapping[str, Room] = {
         ("tests/secc", "tests/conformance"),
     ),
     "evcc": Room(
-        "the car: battery, goal, plan, engine, client; `iso20/` scripts",
+        "the car: battery, goal, plan, engine, client; `iso20/`, `iso2/` scripts",
         (
             *EXI,
             "v2g.session",
             "v2g.iso20",
+            "v2g.iso2",
             "v2g.generations",
             "v2g.energy",
             "v2g.services",
@@ -169,6 +170,7 @@ OF_ONE = (
     "secc/iso20",
     "secc/iso2",
     "evcc/iso20",
+    "evcc/iso2",
     "secc/generations.py",
     "evcc/generations.py",
 )  # but these: a generation, and the tables that name it

@@ -108,6 +108,8 @@ UNREQUIRED: dict[str, tuple[tuple[str, str], ...]] = {
     FITS: (
         ("secc/iso20/power.py", "the car does not confirm the power tolerance of {} W"),
         ("evcc/iso20/authorization.py", "<'authorization ' + "),
+        ("evcc/iso2/selection.py", "no {} among the offered energy transfer modes {}"),
+        ("evcc/iso2/selection.py", "authorization is offered by {} only"),
         ("evcc/transfer.py", "{}: {}"),
         ("evcc/choice.py", "<said>"),
         ("evcc/iso20/selection.py", "no {} in {} control among the offered services {}"),
@@ -133,6 +135,8 @@ UNREQUIRED: dict[str, tuple[tuple[str, str], ...]] = {
     INLET: (
         ("evcc/guard.py", "*"),
         ("evcc/field_guard.py", "*"),
+        ("evcc/iso2/dc.py", "the station"),
+        ("evcc/iso2/ac.py", "the station's residual current device has found an error (RCD)"),
         ("evcc/iso20/dc.py", "the station has {}; the contactors stay open"),
     ),
     CODE: (("evcc/engine.py", "the station refuses {} and ends the session"),),
@@ -144,6 +148,7 @@ UNREQUIRED: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     VALUES: (
         ("evcc/engine.py", "what the station said cannot be worked with: {}"),
+        ("evcc/iso2/ac.py", "the station"),
         ("evcc/transfer.py", "the station's minimum {} of {} is above its maximum of {}"),
     ),
     FRAMES: (

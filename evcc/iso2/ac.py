@@ -28,14 +28,16 @@ class Ac(Mode):
     def discovery(self) -> Part[None]:
         """Exchange the limits of car and station."""
         car, own = self.car, self.own
-        asked = AC_EVChargeParameterType(
-            DepartureTime=departure(car),
-            EAmount=physical(max(car.goal.still(car.ev, car.goal.target_soc), 0.0), Wh),
-            EVMaxVoltage=physical(own.voltage, V, "down"),
-            EVMaxCurrent=physical(own.charge_current, A, "down"),
-            EVMinCurrent=physical(self._amperes(own.charge_power_minimum), A, "up"),
+        said = yield from discovery(
+            car,
+            lambda: AC_EVChargeParameterType(
+                DepartureTime=departure(car),
+                EAmount=physical(max(car.goal.still(car.ev, car.goal.target_soc), 0.0), Wh),
+                EVMaxVoltage=physical(own.voltage, V, "down"),
+                EVMaxCurrent=physical(own.charge_current, A, "down"),
+                EVMinCurrent=physical(self._amperes(own.charge_power_minimum), A, "up"),
+            ),
         )
-        said = yield from discovery(car, asked)
         if not isinstance(said, AC_EVSEChargeParameterType):
             raise PeerMisbehaved(f"the station answers {type(said).__name__} to a car of AC", None)
         self.volts = number(said.EVSENominalVoltage)

@@ -55,18 +55,20 @@ class Dc(Mode):
     def discovery(self) -> Part[None]:
         """Exchange the limits of car and station."""
         car, own = self.car, self.own
-        asked = DC_EVChargeParameterType(
-            DepartureTime=departure(car),
-            DC_EVStatus=self.ready(False),
-            EVMaximumCurrentLimit=physical(own.charge_current, A, "down"),
-            EVMaximumPowerLimit=physical(own.charge_power, W, "down"),
-            EVMaximumVoltageLimit=physical(own.voltage, V, "down"),
-            EVEnergyCapacity=physical(car.ev.battery.capacity, Wh),
-            EVEnergyRequest=physical(max(car.goal.still(car.ev, car.goal.target_soc), 0.0), Wh),
-            FullSOC=round(car.goal.maximum_soc),
-            BulkSOC=round(car.goal.target_soc),
+        said = yield from discovery(
+            car,
+            lambda: DC_EVChargeParameterType(
+                DepartureTime=departure(car),
+                DC_EVStatus=self.ready(False),
+                EVMaximumCurrentLimit=physical(own.charge_current, A, "down"),
+                EVMaximumPowerLimit=physical(own.charge_power, W, "down"),
+                EVMaximumVoltageLimit=physical(own.voltage, V, "down"),
+                EVEnergyCapacity=physical(car.ev.battery.capacity, Wh),
+                EVEnergyRequest=physical(max(car.goal.still(car.ev, car.goal.target_soc), 0.0), Wh),
+                FullSOC=round(car.goal.maximum_soc),
+                BulkSOC=round(car.goal.target_soc),
+            ),
         )
-        said = yield from discovery(car, asked)
         if not isinstance(said, DC_EVSEChargeParameterType):
             raise PeerMisbehaved(f"the station answers {type(said).__name__} to a car of DC", None)
         self._learn(said)

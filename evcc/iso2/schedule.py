@@ -1,6 +1,7 @@
 """ChargeParameterDiscovery: the car's needs and limits, the station's schedules, the choice among them; and the ChargingProfile."""
 
 import math
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -33,14 +34,20 @@ def departure(car: Car) -> int:
     return car.goal.remaining(car.wall)
 
 
-def discovery(car: Car, parameters: EVChargeParameterType) -> Part[Any]:
-    """Repeat ChargeParameterDiscovery until the station has planned; returns its EVSEChargeParameter, and keeps its schedules."""
-    if car.known.mode is None:
+def discovery(car: Car, parameters: Callable[[], EVChargeParameterType]) -> Part[Any]:
+    """Repeat ChargeParameterDiscovery until the station has planned; returns its EVSEChargeParameter, and keeps its schedules.
+
+    `parameters` are made anew for each request: the seconds until departure count down.
+    """
+    if (mode := car.known.mode) is None:
         raise Misuse("the script asks for parameters before it has chosen a mode")
     points = min(max(car.wish.supporting_points, 1), 1024)
-    request = ChargeParameterDiscoveryReq(
-        MaxEntriesSAScheduleTuple=points, RequestedEnergyTransferMode=car.known.mode.name, EVChargeParameter=parameters
-    )
+
+    def request(_: Any) -> ChargeParameterDiscoveryReq:
+        return ChargeParameterDiscoveryReq(
+            MaxEntriesSAScheduleTuple=points, RequestedEnergyTransferMode=mode.name, EVChargeParameter=parameters()
+        )
+
     response: Any = yield from repeat(car, request, ONGOING, finished)
     if response.SASchedules is None:
         raise PeerMisbehaved("ChargeParameterDiscoveryRes says Finished and has no SASchedules", None)
