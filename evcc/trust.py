@@ -1,6 +1,6 @@
 """Makes what a car needs from a folder of certificates: TLS, the judge of station chains, contracts, and the way to new contracts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -144,10 +144,14 @@ def _contract(held: Credential) -> Contract:
     return Contract(der(held.chain), held.key, held.common_name)
 
 
-def equip(car: Car[Any], store: Store) -> None:
-    """Give a car the contracts of a store that its profile allows, its provisioning credential, and whose prices it believes."""
+def equip(car: Car[Any], store: Store, also: Collection[str] = ()) -> None:
+    """Give a car the contracts of a store that its profile allows, its provisioning credential, and whose prices it believes.
+
+    Contracts with keys of the curves in `also` come after them: for a generation that has suites of its own.
+    """
     rules = RULES[car.wish.profile]
-    held = [one for one in store.contracts if one.curve in rules.algorithms] or store.contracts
+    allowed = [one for one in store.contracts if one.curve in rules.algorithms]
+    held = [*allowed, *(one for one in store.contracts if one.curve in also and one not in allowed)] or store.contracts
     car.prefer(*map(_contract, held))
     car.provisioning = provisioning_of(store, car.wish.profile)
     tariffs = tuple(der(one.chain) for one in store.credentials(Role.TARIFF))

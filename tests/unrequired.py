@@ -109,7 +109,7 @@ UNREQUIRED: dict[str, tuple[tuple[str, str], ...]] = {
         ("secc/iso20/power.py", "the car does not confirm the power tolerance of {} W"),
         ("evcc/iso20/authorization.py", "<'authorization ' + "),
         ("evcc/iso2/selection.py", "no {} among the offered energy transfer modes {}"),
-        ("evcc/iso2/selection.py", "authorization is offered by {} only"),
+        ("evcc/iso2/selection.py", "authorization is offered by {} only{}"),
         ("evcc/transfer.py", "{}: {}"),
         ("evcc/choice.py", "<said>"),
         ("evcc/iso20/selection.py", "no {} in {} control among the offered services {}"),

@@ -82,15 +82,17 @@ def contract_of(car: Car) -> Contract | None:
 
 def way_to_pay(car: Car, offered: tuple[Option, ...]) -> Authorization:
     """The first way to pay of the car that the station offers. Raises PeerIncompatible where there is none."""
+    passed = list[str]()
     for way in car.wish.authorizations:
         if WAYS[way] not in offered:
             continue
         if way == "PnC" and contract_of(car) is None:
             why = "no TLS" if car.link is None or car.link.tls is None else "no contract with a key of -2 (P-256)"
             car.note("authorization passed over", way=way, why=why)
+            passed.append(f"; {way} was passed over: {why}")
             continue
         return way
-    raise PeerIncompatible(f"authorization is offered by {', '.join(option.value for option in offered)} only", None)
+    raise PeerIncompatible(f"authorization is offered by {', '.join(option.value for option in offered)} only{''.join(passed)}", None)
 
 
 def proof(car: Car, contract: Contract) -> Part[None]:

@@ -50,7 +50,8 @@ def authorization(car: Car) -> Part[None]:
 
 def authorized(car: Car, way: Authorization, setup: AuthorizationSetupRes, refusals: list[str]) -> Part[bool]:
     """Try one way to authorize, with every contract that the car has; True once accepted. That contract is the car's first from then on."""
-    for contract in car.contracts if way == "PnC" else (None,):
+    fitting = tuple(one for one in car.contracts if conforms(one)) or car.contracts  # others may be for another generation
+    for contract in fitting if way == "PnC" else (None,):
         # the same request while the station says Ongoing, signature and all; only the time stamp moves on [V2G20-1577] [V2G20-1582]
         response: Any = yield from poll(car, request(car, contract, setup), AUTHORIZATION)
         code = response.ResponseCode.value

@@ -19,6 +19,7 @@ from evcc.iso20.renegotiation import schedule_renegotiation, service_renegotiati
 from evcc.iso20.standby import standby
 from evcc.script import Script
 from evcc.trust import equip, vehicle_tls
+from pki import signature as xmldsig
 from pki.store import Store
 from v2g.address import host_and_port
 from v2g.session.clock import Clock
@@ -56,7 +57,7 @@ def visit_of(config: Config, clock: Clock, script: str | Play, store: Store | No
         wish = replace(wish, evccid=identity[0])  # [V2G20-2598]
     car = replace(config, wish=wish).car(clock, clock.started)
     if store and "PnC" in wish.authorizations:
-        equip(car, store)
+        equip(car, store, xmldsig.ISO2 if "2" in config.generations else ())
     tls = identity[1] if identity else None
     driving = Visit(car, tls=tls, resume_within=config.resume_within, grace=config.grace, conducts=conducts_named(config.generations))
     if script != "charge" and config.generations != ("20",):
