@@ -36,10 +36,10 @@ HOSTILE: Final = ("silence", "garbage", "wrong-message", "wrong-session")
 ENDING: Final = ("pause", "stop", "unplug", *HOSTILE)  # after these there is no session until the car comes back
 ASKING: Final = ("resume", "renegotiate-schedule", "renegotiate-service")  # the station something, and it answers by a code
 USUAL: Final[dict[str, Outcome]] = {"pause": "Pause", "unplug": "left"}
-# by name; of one that several generations have, the newest's
-MESSAGES: Final = {request.__name__: request for generation in reversed(GENERATIONS) for request in generation.responses}
-LOOPS: Final = tuple(request.__name__ for generation in GENERATIONS for request in generation.loops)
-CODES: Final = {code.value for generation in GENERATIONS for code in generation.codes}
+PLAYED: Final = GENERATIONS[0]  # scenarios are of the newest generation (evcc/iso20/play.py)
+MESSAGES: Final = {request.__name__: request for request in PLAYED.responses}
+LOOPS: Final = tuple(request.__name__ for request in PLAYED.loops)
+CODES: Final = {code.value for code in PLAYED.codes}
 STEPS = 256  # more of them are a program, and written as one (evcc/script.py)
 LONGEST = 86_400.0  # s
 WHEN = re.compile(
