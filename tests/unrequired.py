@@ -144,11 +144,14 @@ UNREQUIRED: dict[str, tuple[tuple[str, str], ...]] = {
         ("secc/iso2/requests.py", "{} is no request that a station answers"),
         ("secc/iso20/requests.py", "{} is no request that a station answers"),
         ("evcc/engine.py", "the station answers {} with {} on 0x{}"),
+        ("evcc/iso2/schedule.py", "ChargeParameterDiscoveryRes says Finished and has no SASchedules"),
+        ("evcc/iso2/setup.py", "the station joined a session that the car did not ask for"),
         ("evcc/engine.py", "the station sent {} unasked"),
     ),
     VALUES: (
         ("evcc/engine.py", "what the station said cannot be worked with: {}"),
         ("evcc/iso2/ac.py", "the station"),
+        ("evcc/iso2/schedule.py", "the entries of a schedule begin after {} s: not in order"),
         ("evcc/transfer.py", "the station's minimum {} of {} is above its maximum of {}"),
     ),
     FRAMES: (
