@@ -292,9 +292,12 @@ def citations(folders: Iterable[str]) -> dict[str, set[str]]:
 
 
 def proven() -> dict[str, set[str]]:
-    """The files of tests that name each requirement id, and those of which a row of the table says that they prove it."""
+    """The files of tests that name each requirement id, and those of which a row of the table says that they prove it.
+
+    The cases of `v2g conform` are such tests: our own station and car are judged by them.
+    """
     here = "tests/conformance/requirements.py"
-    tested = {id_: files - {here} for id_, files in citations(["tests"]).items() if files - {here}}
+    tested = {id_: files - {here} for id_, files in citations(["tests", "v2gkit/conform/cases"]).items() if files - {here}}
     for id_, tests in PROVEN.items():
         tested[id_] = tested.get(id_, set()) | {f"tests/{test.partition('::')[0]}" for test in tests}
     return tested

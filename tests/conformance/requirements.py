@@ -4,6 +4,26 @@
 """
 
 PROVEN: dict[str, tuple[str, ...]] = {
+    "V2G2-025": ("v2g/iso2/test_tables.py::test_the_times_are_those_of_the_standard_and_fit_each_other",),
+    "V2G2-172": ("secc/iso2/test_station2.py::test_an_outlet_speaks_what_it_is_told_to_speak",),
+    "V2G2-425": ("secc/iso2/test_station2.py::test_what_was_not_offered_is_refused_by_its_code",),
+    "V2G2-443": ("secc/iso2/test_station2.py::test_a_foreign_session_id_is_told_so_before_anything_else_and_silence_ends_a_session",),
+    "V2G2-460": ("secc/iso2/test_station2.py::test_a_foreign_session_id_is_told_so_before_anything_else_and_silence_ends_a_session",),
+    "V2G2-464": ("secc/iso2/test_station2.py::test_what_was_not_offered_is_refused_by_its_code",),
+    "V2G2-465": ("secc/iso2/test_station2.py::test_what_was_not_offered_is_refused_by_its_code",),
+    "V2G2-467": ("secc/iso2/test_station2.py::test_what_was_not_offered_is_refused_by_its_code",),
+    "V2G2-475": ("secc/iso2/test_contract2.py::test_a_wrong_contract_challenge_or_signature_is_refused_by_its_code",),
+    "V2G2-476": ("secc/iso2/test_station2.py::test_what_was_not_offered_is_refused_by_its_code",),
+    "V2G2-477": ("secc/iso2/test_station2.py::test_what_was_not_offered_is_refused_by_its_code",),
+    "V2G2-478": ("secc/iso2/test_station2.py::test_a_profile_is_held_against_its_schedule",),
+    "V2G2-479": ("secc/iso2/test_station2.py::test_a_profile_is_held_against_its_schedule",),
+    "V2G2-538": ("secc/iso2/test_station2.py::test_what_has_no_row_is_refused_by_its_own_response_and_ends_the_session",),
+    "V2G2-539": ("secc/iso2/test_station2.py::test_what_has_no_row_is_refused_by_its_own_response_and_ends_the_session",),
+    "V2G2-631": ("secc/iso2/test_contract2.py::test_a_contract_is_offered_on_tls_alone",),
+    "V2G2-697": ("secc/iso2/test_contract2.py::test_a_contract_and_its_signed_challenge_give_leave_to_charge",),
+    "V2G2-714": ("v2g/iso2/test_tables.py::test_the_times_are_those_of_the_standard_and_fit_each_other",),
+    "V2G2-804": ("secc/iso2/test_station2.py::test_what_was_not_offered_is_refused_by_its_code",),
+    "V2G2-813": ("secc/iso2/test_station2.py::test_a_renegotiation_of_dc_opens_the_contactor_and_checks_the_cable_again",),
     "V2G20-167": (
         "secc/test_services.py::test_the_car_ranks_by_priority_not_by_place",
         "evcc/test_session.py::test_E_SAP_01_and_10_what_is_offered",

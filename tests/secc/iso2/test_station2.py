@@ -297,3 +297,20 @@ def test_broken_octets_of_a_known_request_are_answered_before_the_end() -> None:
     assert car.session.ended is not None
     assert [type(each) for each in answers] in ([], [b.CurrentDemandRes])
     assert all(each.ResponseCode is Code.FAILED for each in answers)
+
+
+@pytest.mark.parametrize(("pilot", "begins"), [("C", True), ("D", True), ("B", False), ("E", False)])
+def test_power_begins_for_a_car_whose_pilot_asks_for_it(pilot: str, begins: bool) -> None:
+    car = Scripted2()
+    car.ready()
+    car.tell(words.PilotIs(pilot))  # type: ignore[arg-type]
+    assert (car.deliver().ResponseCode is Code.OK) == begins  # [V2G2-847]
+    assert bool(car.wants(words.PowerStarted)) == begins
+
+
+@pytest.mark.parametrize(("pilot", "code"), [("B", Code.OK), ("C", Code.FAILED), ("D", Code.FAILED)])
+def test_welding_is_looked_for_at_a_car_that_asks_for_no_energy(pilot: str, code: Code) -> None:
+    car = until(S.DC_WELDING)
+    car.tell(words.PilotIs(pilot))  # type: ignore[arg-type]
+    state = t.DC_EVStatusType(EVReady=False, EVErrorCode=t.DC_EVErrorCodeType.NO_ERROR, EVRESSSOC=50)
+    assert car.ask(b.WeldingDetectionReq, DC_EVStatus=state).ResponseCode is code  # [V2G2-920]
