@@ -16,6 +16,7 @@ TIMERS = (
     "V2G_EVCC_Msg_Timeout",
     "V2G_SECC_Sequence_Timeout",
     "the firmware said nothing for",  # its watchdog: 2 s in which it may have had no processor
+    "this side was late",  # a bench of the conformance suite
     "the machine stood still",  # the demo's word, at its scale
 )
 ATTEMPTS = 6

@@ -49,14 +49,15 @@ class Schedule:
     outlets: int
     beside: int = 0
     playing: dict[Run, Place] = field(default_factory=dict)
+    begun: dict[Run, float] = field(default_factory=dict)  # when what is playing began (s)
 
-    def next(self) -> tuple[Run, Place] | None:
-        """The run that may begin now, and where, counted as begun; None while there is none."""
+    def next(self, now: float = 0.0) -> tuple[Run, Place] | None:
+        """The run that may begin `now` (s), and where, counted as begun; None while there is none."""
         for run in self.waiting:
             place = self._place(run)
             if place is not None:
                 self.waiting.remove(run)
-                self.playing[run] = place
+                self.playing[run], self.begun[run] = place, now
                 return run, place
         return None
 
@@ -76,20 +77,20 @@ class Schedule:
 
     def done(self, run: Run) -> None:
         """Count a run as over."""
-        del self.playing[run]
+        del self.playing[run], self.begun[run]
 
-    @property
-    def left(self) -> float:
-        """About how many seconds are left (s)."""
+    def left(self, now: float = 0.0) -> float:
+        """About how many seconds are left at `now` (s): what a run that is playing has had of its usual time is over."""
         runs = [*self.waiting, *self.playing]
         beside = [run for run in runs if run.case.claim == "connection"] if self.beside else []
         own = [run for run in runs if run not in beside]
         lanes = ((own, self.outlets), (beside, self.beside))
-        return max((max(_total(each) / count, max(run.case.lasts for run in each)) for each, count in lanes if each), default=0.0)
+        times = [([self._lasts(run, now) for run in each], count) for each, count in lanes if each]
+        return max((max(sum(each) / count, *each) for each, count in times), default=0.0)
 
-
-def _total(runs: Sequence[Run]) -> float:
-    return sum(run.case.lasts for run in runs)
+    def _lasts(self, run: Run, now: float) -> float:
+        """How long a run still lasts, about (s)."""
+        return max(0.0, run.case.lasts - (now - self.begun.get(run, now)))
 
 
 def not_applicable(case: Case, why: str) -> Result:

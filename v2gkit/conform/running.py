@@ -3,14 +3,17 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Protocol
 
 from v2gkit.conform.case import Case, Kind
+from v2gkit.conform.lateness import BEAT, Stalls, late_request, punctual, stalled
 from v2gkit.conform.pics import Pics
 from v2gkit.conform.runner import Place, Run, Schedule, divided, result, runs_of
 from v2gkit.conform.verdict import Evidence, Outcome, Result, Verdict, blocked, failed, inconclusive
+
+AGAIN = 3  # times that a run in which this side was late is made again
 
 
 class Bench(Protocol):
@@ -67,6 +70,37 @@ async def played(run: Run, place: Place, benches: Benches) -> Outcome:
     return replace(outcome, evidence=outcome.evidence or evidence, seconds=time.monotonic() - began)
 
 
+async def in_time(run: Run, place: Place, benches: Benches, stalls: Stalls, slack: float) -> Outcome:
+    """Play one run, and again while this side is late; what it came to. A run in which it was late is inconclusive: never the peer's fault."""
+    for _ in range(1 + AGAIN):
+        began = time.monotonic()
+        outcome = await played(run, place, benches)
+        stood = stalled(outcome.evidence, stalls, began, time.monotonic(), slack)
+        outcome = punctual(outcome, late_request(outcome.evidence, stalls), stood)
+        if not outcome.late:
+            return outcome
+    return replace(outcome, seen=f"{outcome.seen} (and so {1 + AGAIN} times)")
+
+
+async def _beating(stalls: Stalls) -> None:
+    while True:
+        await asyncio.sleep(BEAT)
+        stalls.beat(time.monotonic())
+
+
+@asynccontextmanager
+async def _watched() -> AsyncIterator[Stalls]:
+    """Within the block, the spells are kept in which this process is not scheduled."""
+    stalls = Stalls(time.monotonic())
+    beating = asyncio.create_task(_beating(stalls))
+    try:
+        yield stalls
+    finally:
+        beating.cancel()
+        with suppress(asyncio.CancelledError):
+            await beating
+
+
 async def _outcome(run: Run, bench: Bench) -> Outcome:
     try:
         async with _within(run.case.within):
@@ -90,16 +124,21 @@ def _by_error(error: Exception, within: float = 0.0) -> Outcome:
 
 async def run(cases: Iterable[Case], pics: Pics, benches: Benches, told: Told, *, outlets: int = 1, repeat: int = 1) -> list[Result]:
     """Play the cases that apply, `repeat` times each; the results of all, sorted by id. `told` hears of each as soon as it is known."""
+    async with _watched() as stalls:
+        return await _run(cases, pics, benches, told, outlets, repeat, stalls)
+
+
+async def _run(cases: Iterable[Case], pics: Pics, benches: Benches, told: Told, outlets: int, repeat: int, stalls: Stalls) -> list[Result]:
     applicable, results = divided(cases, pics)
     schedule = Schedule(runs_of(applicable, repeat), outlets, pics.test.connections)
     for each in results:
-        told(each, (), schedule.left)
+        told(each, (), schedule.left(time.monotonic()))
     outcomes: dict[str, list[tuple[Run, Outcome]]] = {case.id: [] for case in applicable}
     tasks: dict[asyncio.Task[Outcome], Run] = {}
     try:
         while schedule.waiting or tasks:
-            while (begun := schedule.next()) is not None:
-                tasks[asyncio.create_task(played(*begun, benches))] = begun[0]
+            while (begun := schedule.next(time.monotonic())) is not None:
+                tasks[asyncio.create_task(in_time(*begun, benches, stalls, pics.test.slack))] = begun[0]
             over, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in over:
                 each_run = tasks.pop(task)
@@ -108,7 +147,7 @@ async def run(cases: Iterable[Case], pics: Pics, benches: Benches, told: Told, *
                 heard.append((each_run, task.result()))
                 if len(heard) == len(case.parts) * repeat:
                     results.append(result(case, heard))
-                    told(results[-1], heard, schedule.left)
+                    told(results[-1], heard, schedule.left(time.monotonic()))
     finally:
         for task in tasks:
             task.cancel()

@@ -33,12 +33,16 @@ Evidence = tuple[tuple[int, Event], ...]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one run of a script came to. `seen` says in words what the peer did; `seconds` is how long it took."""
+    """What one run of a script came to. `seen` says in words what the peer did; `seconds` is how long it took.
+
+    `late`: it came to no verdict because this side was late, and is worth another try.
+    """
 
     verdict: Verdict
     seen: str
     evidence: Evidence = ()
     seconds: float = 0.0
+    late: bool = False
 
 
 def passed(seen: str) -> Outcome:

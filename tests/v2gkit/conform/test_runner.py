@@ -87,8 +87,12 @@ def test_the_longest_come_first_and_the_time_left_is_told() -> None:
     long = replace(CASE, id="Z", lasts=60.0)
     runs = runs_of([CASE, long])
     assert [each.case.id for each in runs] == ["Z", CASE.id]
-    assert Schedule(runs, outlets=2).left == 60.0
-    assert Schedule(runs, outlets=1).left == 62.0
+    assert Schedule(runs, outlets=2).left() == 60.0
+    assert Schedule(runs, outlets=1).left() == 62.0
+    begun = Schedule(runs, outlets=2)
+    assert begun.next(100.0) == (Run(long), Place(0))
+    assert begun.left(140.0) == 20.0
+    assert begun.left(170.0) == CASE.lasts  # a run that takes longer than usual owes nothing
 
 
 def test_parts_make_one_result_and_a_flaky_one_is_told() -> None:
