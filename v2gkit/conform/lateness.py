@@ -1,6 +1,7 @@
 """Whether this side was late, by what was seen and by when this process was scheduled (pure).
 
-A peer may leave whoever is late, and it answers no later because nobody reads: a machine without a processor to spare says nothing about it.
+A peer may leave whoever is late, and an answer that nobody was there to read was not late: what a machine without a processor to spare
+shows says nothing about the peer.
 """
 
 from dataclasses import dataclass, field, replace
@@ -77,4 +78,3 @@ def punctual(outcome: Outcome, late: str, stood: str) -> Outcome:
         return outcome
     why = late or (stood if outcome.verdict is not Verdict.PASS else "")
     return replace(outcome, verdict=Verdict.INCONCLUSIVE, seen=f"{why}; seen was: {outcome.seen}", late=True) if why else outcome
-

@@ -71,7 +71,7 @@ async def played(run: Run, place: Place, benches: Benches) -> Outcome:
 
 
 async def in_time(run: Run, place: Place, benches: Benches, stalls: Stalls, slack: float) -> Outcome:
-    """Play one run, and again while this side is late; what it came to. A run in which it was late is inconclusive: never the peer's fault."""
+    """Play one run, and again while this side is late; what it came to. A run in which it was late is never the peer's fault."""
     for _ in range(1 + AGAIN):
         began = time.monotonic()
         outcome = await played(run, place, benches)

@@ -120,7 +120,8 @@ class Late:
 
 
 @pytest.mark.parametrize(
-    ("visits", "count", "verdict"), [((False,), 1, Verdict.FAIL), ((True, True, False), 3, Verdict.FAIL), ((True,), 1 + AGAIN, "inconclusive")]
+    ("visits", "count", "verdict"),
+    [((False,), 1, Verdict.FAIL), ((True, True, False), 3, Verdict.FAIL), ((True,), 1 + AGAIN, "inconclusive")],
 )
 def test_a_late_run_is_made_again_before_it_is_reported(visits: Sequence[bool], count: int, verdict: Verdict) -> None:
     async def closed(bench: Any) -> Outcome:
