@@ -14,7 +14,7 @@ from pki.store import Store
 from tests.starved import heed
 from v2gkit.conform.at_station import Address, benches
 from v2gkit.conform.case import Case
-from v2gkit.conform.pics import Claims, Pics, Pixit
+from v2gkit.conform.pics import Claims, Pics, Pixit, read
 from v2gkit.conform.running import run
 from v2gkit.conform.verdict import Result, Verdict
 from v2gkit.conform.wallet import Wallet
@@ -26,7 +26,8 @@ services = ["DC", "DC_BPT"]
 authorizations = ["EIM", "PnC"]
 certificate_installation = true
 """
-CLAIMS = Claims(bpt=True, certificate_installation=True, pause=True, service_renegotiation=True, meter=True)
+PICS = Path(__file__).parent / "station.toml"
+CLAIMS = read(PICS.read_text(), PICS).claims
 QUICK = Pixit(sessions=16, mutants=3, paced=3.0, connections=0)
 
 
@@ -65,7 +66,7 @@ def station(
     text += "".join(f'[[outlet]]\nevse_id = "DEV2GE00000{number}"\n' for number in range(1, outlets + 1))
     config = folder / f"station{fault}.toml"
     config.write_text(text)
-    program = ["-m", "tests.v2gkit.conform.faulty", fault] if fault else ["-m", "v2gkit"]
+    program = ["-m", "tests.v2gkit.conform.faulty_station", fault] if fault else ["-m", "v2gkit"]
     command = [sys.executable, *program, "secc", "--config", str(config), "--json"]
     with (folder / f"station{fault}.log").open("w") as log:
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True, env=ENVIRONMENT)

@@ -10,7 +10,9 @@ from pki.issue import build
 from pki.plan import Plan
 from pki.store import create
 from tests.conformance.harness import NOW
-from tests.starved import again
+from tests.starved import again, heed
+from tests.v2gkit.conform.faulty_station import FAULTS
+from tests.v2gkit.conform.station_mutants import NARROW, NOT_YET, judged, without
 from tests.v2gkit.conform.stations import CLAIMS, Own, bad, station
 from v2gkit.conform.case import Case, Kind
 from v2gkit.conform.catalogue import catalogue
@@ -34,11 +36,12 @@ def own(tmp_path_factory: pytest.TempPathFactory, certs: Path) -> Iterator[Own]:
 
 
 def quick(family: str) -> list[Case]:
-    """The cases of a family that do not wait for a timer of a minute."""
+    """The cases of a family that do not wait for a timer of a minute, each with its first and last part."""
     cases = [case for case in catalogue().values() if case.role == "station" and case.family == family]
-    return [
+    short = [
         case for case in cases if case.lasts < LONG or (case.kind is Kind.ROBUSTNESS and case.claim == "outlet" and "many" in case.stimulus)
     ]
+    return [replace(case, parts=tuple(dict.fromkeys((case.parts[0], case.parts[-1])))) for case in short]
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -56,6 +59,23 @@ def test_a_reading_is_confirmed(tmp_path: Path, certs: Path) -> None:
         results = Own(outlets, certs, replace(CLAIMS, metering_confirmation=True)).judged(quick("MTR"))
     assert not bad(results)
     assert [each.verdict for each in results.values()] == [Verdict.PASS] * len(results)
+
+
+@pytest.mark.parametrize("fault", ["S-SAP-03", "S-SSU-06", "S-TP-08", "S-SEL-03"])
+@again
+def test_a_fault_fails_its_case(certs: Path, tmp_path: Path, fault: str) -> None:
+    """A few of them; `python -m tests.v2gkit.conform.station_mutants` plays them all, and their neighbours."""
+    (found,) = judged(certs, tmp_path, fault, neighbours=False).values()
+    heed(found.seen)
+    assert (found.id, found.verdict) == (fault, Verdict.FAIL), found.seen
+
+
+def test_each_case_has_a_fault_or_a_reason() -> None:
+    known = {case.id for case in catalogue().values() if case.role == "station"}
+    assert set(FAULTS) <= known
+    assert set(NOT_YET) <= known - set(FAULTS)
+    assert set(NARROW) <= set(FAULTS)
+    assert set(without()) == known - set(FAULTS)
 
 
 def test_every_case_is_told_whole() -> None:

@@ -1,0 +1,110 @@
+"""Each case that judges a station against our station with its fault: `python -m tests.v2gkit.conform.station_mutants [ID]...`
+
+A mutant must fail its own case. Which of the neighbours, a case of each of some families, fail too is printed beside it, and which of them
+come to no verdict: a fault of what every session needs keeps most cases from their stimulus. Neighbours are played at another process with
+the same fault.
+"""
+
+import sys
+import tempfile
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pki.issue import build
+from pki.plan import Plan
+from pki.store import create
+from tests.v2gkit.conform.faulty_station import FAULTS
+from tests.v2gkit.conform.stations import QUICK, Own, station
+from v2gkit.conform.case import Case
+from v2gkit.conform.catalogue import catalogue
+from v2gkit.conform.verdict import Result, Verdict
+
+NEIGHBOURS = ("S-SAP-04", "S-SSU-06", "S-TP-07", "S-AUS-05", "S-SVD-03", "S-SEL-01", "S-CPD-02", "S-PWD-05", "S-STP-05", "S-LOP-07")
+NARROW = {  # case -> a part that its fault fails, where there are many
+    "S-SAP-05": ("twenty",),
+    "S-SAP-08": ("SchemaID 255",),
+    "S-SSU-06": ("one bit",),
+    "S-SSU-07": ("16 octets",),
+    "S-SSU-08": ("255 characters",),
+    "S-TP-04": ("version",),
+    "S-TP-05": ("TLS 0xFFFFFFFF",),
+    "S-TP-11": ("common as DC",),
+    "S-TP-14": ("AuthorizationSetup",),
+    "S-AUT-06": ("EIM with a contract",),
+    "S-SVD-02": ("one",),
+    "S-SVD-04": ("another session",),
+    "S-SVT-02": ("not offered",),
+    "S-PWD-04": ("beyond the schedule",),
+    "S-PWD-06": ("ScheduleRenegotiation",),
+    "S-STP-02": ("AuthorizationSetup",),
+    "S-GEN-01": ("AuthorizationSetup",),
+    "S-GEN-02": ("ServiceDiscovery",),
+    "S-GEN-03": ("AuthorizationSetup",),
+    "S-CPD-07": ("another session",),
+    "S-DCS-03": ("another session",),
+    "S-LOP-02": ("DC Scheduled",),
+    "S-LOP-03": ("other control",),
+}
+NO_PILOT = "nothing drives a pilot, contactor or button here: blocked"
+NOT_YET: dict[str, str] = {  # cases without a fault, and why
+    **dict.fromkeys(("S-DCS-02", "S-LOP-14", "S-PWD-02", "S-STP-03"), NO_PILOT),
+    "S-SDP-12": NO_PILOT,
+    "S-TLS-16": "no vehicle is revoked here: blocked",
+    "S-PNC-16": "for information: any answer passes",
+}
+UNSEEDED = "no fault is seeded yet"
+
+
+def without() -> dict[str, str]:
+    """The cases of a station that no fault is seeded for, each with the reason."""
+    ids = (case.id for case in catalogue().values() if case.role == "station" and case.id not in FAULTS)
+    return {each: NOT_YET.get(each, UNSEEDED) for each in ids}
+
+
+def narrowed(case: Case) -> Case:
+    """The case with the part that its fault fails."""
+    return replace(case, parts=NARROW.get(case.id, case.parts))
+
+
+def _played(certs: Path, scratch: Path, fault: str, cases: Iterable[Case], outlets: int) -> dict[str, Result]:
+    with station(scratch, certs, fault=fault, outlets=outlets) as addresses:
+        return Own(addresses, certs, pixit=replace(QUICK, recovery=3.0)).judged(cases)
+
+
+def judged(certs: Path, scratch: Path, fault: str, neighbours: bool = True) -> dict[str, Result]:
+    """The results at our station with a fault: of its own case, and of the neighbours."""
+    known = catalogue()
+    found = _played(certs, scratch, fault, [narrowed(known[fault])], 1)
+    others = [replace(known[each], parts=known[each].parts[:1]) for each in NEIGHBOURS if each != fault]
+    return {**found, **(_played(certs, scratch, fault, others, 4) if neighbours else {})}
+
+
+def row(fault: str, found: dict[str, Result]) -> str:
+    """The row of a mutant in the table."""
+    others = {id_: each.verdict for id_, each in found.items() if id_ != fault}
+    failed = ", ".join(id_ for id_, verdict in others.items() if verdict is Verdict.FAIL) or "none"
+    unclear = sum(verdict not in (Verdict.FAIL, Verdict.PASS) for verdict in others.values())
+    return f"| {fault} | {found[fault].verdict.value} | {failed} | {unclear} |"
+
+
+def main(wanted: list[str]) -> int:
+    """Print a row for each mutant, and on standard error what was seen of one that its case does not fail; 1 where there is such a one."""
+    bad = 0
+    with tempfile.TemporaryDirectory() as folder:
+        certs = Path(folder) / "certs"
+        create(certs, [build(Plan(), "secp521r1", datetime.now(UTC))])
+        for fault in FAULTS:
+            if wanted and not any(fault.startswith(each) for each in wanted):
+                continue
+            found = judged(certs, Path(folder), fault)
+            print(row(fault, found), flush=True)
+            if found[fault].verdict is not Verdict.FAIL:
+                bad += 1
+                print(f"{fault}: {found[fault].seen}", file=sys.stderr, flush=True)
+    return int(bad > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
