@@ -165,7 +165,7 @@ def test_the_demo_ends_a_party_that_does_not_hear_there() -> None:
     """Without SIGKILL by name: one that ignores being asked is ended all the same."""
     deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
     script = f"""
-from v2gkit.lab.demo import Party
+from v2gkit.lab.party import Party
 subprocess.Popen.kill = lambda process: os.kill(process.pid, 9)  # the standard library's is another there, and knows no signal
 
 async def finished():

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from secc.neutral.context import Context
 from secc.neutral.entries import fitted_steps, whole
-from secc.neutral.profile import demand_held
+from secc.neutral.profile import CLOCK_SLACK, demand_held
 from v2g.energy.offer import Offer, Tuple
 from v2g.energy.series import Series, Step
 from v2g.iso2.physical import W, number, physical
@@ -98,5 +98,6 @@ def announced(tuple_id: int, sent: ChargingProfileType | None, known: Context) -
     ends = [*starts[1:], starts[-1] + rest]
     steps = tuple(Step(float(end - start), power) for start, end, power in zip(starts, ends, powers, strict=True))
     profile = Series(float(int(known.wall)), steps)
-    demand_held(profile, offered, "ChargingProfile", "V2G2-478")
+    # times are relative: some cars count them from the offer, not from this request; what flows is bounded by the schedule itself
+    demand_held(profile, offered, "ChargingProfile", "V2G2-478", CLOCK_SLACK + max(known.wall - offered.charging.start, 0.0))
     return profile, offered

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from v2g.iso20.services import DC_BPT, SERVICES
+from evcc.generations import NAMED
+from evcc.iso2.setup import charging
+from v2g.iso20.services import DC, DC_BPT, SERVICES
 from v2g.legible import legible
 from v2gkit.cli import live, log
 from v2gkit.cli import screen as screens
@@ -23,6 +25,7 @@ SHORTEST = 5  # s: an hour then takes a quarter of a second, in which a busy mac
 EPILOG = """examples:
   v2g demo                                             DC_BPT, Scheduled, Plug & Charge
   v2g demo --service AC_BPT --control dynamic --auth eim
+  v2g demo --generation 2 --service AC                 ISO 15118-2
   v2g demo --install                                   CertificateInstallation first: by the CSMS, or with --no-ocpp by a CPS
   v2g demo --ui                                        watch it in a browser
   v2g demo --pki certs --output /tmp/session --json
@@ -41,7 +44,8 @@ exit codes: 0 everything went as it should, 1 something did not (it is said what
 
 def options(parser: argparse.ArgumentParser) -> None:
     """The options of `v2g demo`."""
-    parser.add_argument("--service", choices=tuple(SERVICES), default=DC_BPT.name)
+    parser.add_argument("--generation", choices=tuple(NAMED), default="20", help="of ISO 15118 (default: 20)")
+    parser.add_argument("--service", choices=tuple(SERVICES), help="default: DC_BPT, in generation 2 DC")
     parser.add_argument("--control", choices=("scheduled", "dynamic"), default="scheduled")
     parser.add_argument("--auth", choices=("pnc", "eim"), default="pnc")
     parser.add_argument("--pki", type=Path, metavar="DIR", help="certificates (default: made in the output folder)")
@@ -73,7 +77,8 @@ def run(options: argparse.Namespace) -> int:
     from v2gkit.lab.demo import Plan, perform
 
     plan = Plan(
-        service=options.service,
+        generation=options.generation,
+        service=options.service or (DC if options.generation == "2" else DC_BPT).name,
         control=options.control.capitalize(),
         authorization={"pnc": "PnC", "eim": "EIM"}[options.auth],
         output=options.output,
@@ -89,6 +94,11 @@ def run(options: argparse.Namespace) -> int:
         else:
             put(legible(line), flush=True)
 
+    if plan.generation == "2" and (plan.install or plan.control == "Dynamic" or not charging((plan.service,))):
+        complain(
+            "v2g demo: generation 2 has AC and DC, Scheduled, and contracts that were there before; leave out the rest or --generation 2"
+        )
+        return 2
     if plan.install and plan.authorization != "PnC":
         complain("v2g demo: --install brings a contract, which --auth eim does not use; leave out one of them")
         return 2

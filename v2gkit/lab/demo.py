@@ -6,14 +6,11 @@ so that its progress can be told as it happens. Afterwards the demo looks at wha
 
 import asyncio
 import contextlib
-import json
-import os
 import shutil
 import signal
-import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
@@ -24,8 +21,10 @@ from typing import Any
 from evcc.car import Wish
 from evcc.client import Visit
 from evcc.config import Config
+from evcc.generations import conducts_named
 from evcc.goal import Goal
 from evcc.trust import equip, vehicle_tls
+from pki import signature as xmldsig
 from pki.profiles import Role
 from pki.store import Store
 from v2g.address import host_and_port
@@ -33,14 +32,14 @@ from v2g.iso20.services import DC_BPT, SERVICES
 from v2g.session.endpoint import Event, FrameReceived
 from v2g.session.link import Observe, Observer
 from v2gkit.insight.narrator import LOOPS, Narrator
-from v2gkit.insight.recorder import Recorder
 from v2gkit.insight.viewer.report import written
 from v2gkit.insight.witness import Left, witnesses
+from v2gkit.lab.party import LEAVING, Party, Tell, party
 from v2gkit.wall import MOMENT, SharedClock, shared_clock, wall_of
 
 STARTING = 120.0  # s that a party may take to be ready, after which it hangs: on a machine that is starved it needs thirty
-LEAVING = 15.0  # s that a party may take to leave when it is asked: on a machine that is idle it takes half a second
 STAY = timedelta(hours=21)  # until the next morning: a midday dip, an evening peak, a night
+SHORT_STAY = timedelta(hours=4)  # in -2 another schedule means another cable check, which would take half a night at that pace
 ARRIVAL = 9.5  # h of local (here: UTC) time, on the day after tomorrow's prices are known
 PATIENCE = 2.0  # an idle machine has power after three seconds, a starved one after thirty, and its loops take as much longer
 SLOWEST = 60.0  # s of preparation, beyond which it is not the machine
@@ -71,12 +70,12 @@ import_limit = 17000  # W
 export_limit = 11000  # W
 prices = "$prices"
 """)
+BEST = "secp521r1"
 SITE = ("--import-limit", "17000", "--export-limit", "11000")  # as the CSMS knows it
 LIMITS = {  # by whether the station converts
     True: "charge_power = 11000, discharge_power = 11000, charge_current = 32, discharge_current = 32, voltage = 500",
     False: "charge_power = 11040, discharge_power = 11040, charge_current = 48, discharge_current = 48, phases = 3",
 }
-Tell = Callable[[str], None]
 Watching = Callable[[Callable[[float], float]], Sequence[Observe]]
 """Makes further observers of the car, given the function of the wall time (epoch s) that its battery sees."""
 
@@ -85,6 +84,7 @@ Watching = Callable[[Callable[[float], float]], Sequence[Observe]]
 class Plan:
     """What the demo shows, and the folder for its files."""
 
+    generation: str = "20"
     service: str = DC_BPT.name
     control: str = "Scheduled"
     authorization: str = "PnC"
@@ -98,7 +98,17 @@ class Plan:
     @property
     def scale(self) -> float:
         """Wall seconds per real second."""
-        return STAY.total_seconds() / self.seconds
+        return self.stay / self.seconds
+
+    @property
+    def stay(self) -> float:
+        """How long the car stays, in the time of the battery (s)."""
+        return (SHORT_STAY if self.generation == "2" else STAY).total_seconds()
+
+    @property
+    def curves(self) -> tuple[str, ...]:
+        """The curves that certificates are made on: a contract of ISO 15118-2 has another than the keys of TLS 1.3."""
+        return (BEST, *(xmldsig.ISO2 if self.generation == "2" else ()))
 
     @property
     def bidirectional(self) -> bool:
@@ -134,8 +144,8 @@ class Daybreak(Observer):
     The time that this takes measures the machine: the stay lasts at least `PATIENCE` times as long.
     """
 
-    def __init__(self, clock: SharedClock):
-        self._clock = clock
+    def __init__(self, clock: SharedClock, stay: float):
+        self._clock, self._stay = clock, stay
         self._last: float | None = None  # wall time (epoch s) of the last loop
         self.skipped = 0.0  # s, the most of the stay between two loops
 
@@ -146,85 +156,7 @@ class Daybreak(Observer):
             self.skipped = max(self.skipped, wall - (wall if self._last is None else self._last))
             self._last = wall
             preparation = min(event.at - self._clock.started, SLOWEST)
-            self._clock.let_go(event.at, STAY.total_seconds() / (PATIENCE * preparation))
-
-
-class Party:
-    """One process of the demo, which prints a line of JSON for everything it does."""
-
-    def __init__(self, name: str, process: asyncio.subprocess.Process, log: Path, record: Recorder, tell: Tell | None):
-        self.name, self.process, self.said, self._tell = name, process, list[dict[str, Any]](), tell
-        self._log, self._record, self._news, self._silent = log, record, asyncio.Condition(), False
-        self._reading = asyncio.create_task(self._read())
-
-    async def _read(self) -> None:
-        assert self.process.stdout is not None
-        async for line in self.process.stdout:
-            self._record.octets(line)
-            async with self._news:
-                with contextlib.suppress(json.JSONDecodeError):
-                    self.said.append(json.loads(line))
-                    if self._tell is not None and "text" in self.said[-1]:
-                        self._tell(f"CSMS       {self.said[-1]['text']}")
-                self._news.notify_all()
-        async with self._news:
-            self._silent = True
-            self._news.notify_all()
-
-    async def says(self, fits: Callable[[dict[str, Any]], bool], limit: float) -> dict[str, Any]:
-        """Wait at most `limit` s for a line that fits, and return it. Raises RuntimeError with the party's log when none comes."""
-        async with self._news:
-            try:
-                await asyncio.wait_for(self._news.wait_for(lambda: any(map(fits, self.said)) or self._silent), limit)
-            except TimeoutError:
-                raise RuntimeError(f"{self.name} did not get ready within {limit:g} s; see {self._log}") from None
-            found = next((line for line in self.said if fits(line)), None)
-        if found is None:
-            raise RuntimeError(f"{self.name} ended before it was ready: {self.last_words}")
-        return found
-
-    @property
-    def last_words(self) -> str:
-        """The last line that the process wrote to standard error, which says why it ended."""
-        said = complaints(self._log)
-        lines = said.read_text(errors="replace").strip().splitlines() if said.exists() else []
-        return lines[-1] if lines else f"see {self._log}"
-
-    async def finish(self, limit: float, *, ask: bool = False) -> int:
-        """Wait for the process to end, and return its exit code: after `limit` s (with `ask` at once) by SIGTERM, later by SIGKILL."""
-        for insist in (None, self.process.terminate, self.process.kill)[ask:]:
-            if insist is not None and self.process.returncode is None:
-                with contextlib.suppress(ProcessLookupError):
-                    insist()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.process.wait(), limit)
-                break
-        await self._reading
-        return self.process.returncode if self.process.returncode is not None else -1
-
-
-def complaints(log: Path) -> Path:
-    """The path of the file with the standard error of a party, beside its log."""
-    return log.with_suffix(".err")
-
-
-@contextlib.asynccontextmanager
-async def party(name: str, log: Path, tell: Tell | None, *arguments: str) -> AsyncIterator[Party]:
-    """A `v2g` command as a process, ended with the block. Its output goes to `log`, its standard error to a file beside."""
-    with Recorder.into(log) as record:
-        with complaints(log).open("wb") as said:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "v2g", *arguments, stdout=asyncio.subprocess.PIPE, stderr=said, env={**os.environ},
-                start_new_session=True,  # a Ctrl-C of the terminal is for the demo: the car leaves before its station does
-            )  # fmt: skip
-        running = Party(name, process, log, record, tell)
-        try:
-            yield running
-        finally:
-            if process.returncode is None:
-                await running.finish(LEAVING, ask=True)
-            if not complaints(log).stat().st_size:
-                complaints(log).unlink()
+            self._clock.let_go(event.at, self._stay / (PATIENCE * preparation))
 
 
 async def perform(plan: Plan, tell: Tell, watch: Watching = lambda wall: ()) -> Outcome:
@@ -233,7 +165,7 @@ async def perform(plan: Plan, tell: Tell, watch: Watching = lambda wall: ()) -> 
     with contextlib.suppress(NotImplementedError):  # a platform without signals in its loop
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, lambda: task and task.cancel())
     plan.output.mkdir(parents=True, exist_ok=True)
-    pki = plan.pki or await _certificates(plan.output / "certs", tell)
+    pki = plan.pki or await _certificates(plan.output / "certs", plan.curves, tell)
     Store(pki)  # what is wrong with it is said before anybody starts
     outcome = Outcome()
     async with contextlib.AsyncExitStack() as stack:
@@ -296,10 +228,11 @@ def _car(plan: Plan, pki: Path) -> Store:
     return Store(own)
 
 
-async def _certificates(folder: Path, tell: Tell) -> Path:
+async def _certificates(folder: Path, curves: Sequence[str], tell: Tell) -> Path:
+    asked = [word for curve in curves for word in ("--curve", curve)]
     if not folder.exists():  # noqa: ASYNC240 - nothing else runs yet
         tell(f"PKI        makes certificates in {folder}")
-        async with party("the PKI", folder.with_suffix(".log"), None, "pki", "create", str(folder)) as making:
+        async with party("the PKI", folder.with_suffix(".log"), None, "pki", "create", str(folder), *asked) as making:
             if await making.process.wait() != 0:
                 raise RuntimeError(f"no certificates: {making.last_words}")
     return folder
@@ -329,16 +262,18 @@ async def _drive(
         pace=0.02,
     )
     goal = Goal(target_soc=80.0, minimum_soc=30.0, maximum_soc=90.0)
-    config = replace(Config(), soc=plan.soc, departure_in=STAY.total_seconds(), wish=wish, goal=goal)
+    config = replace(Config(), soc=plan.soc, departure_in=plan.stay, wish=wish, goal=goal)
     car = config.car(clock, clock.started)
     if plan.authorization == "PnC":
-        equip(car, store)
+        equip(car, store, plan.curves)
     outcome.files = {"trace": str(plan.output / "trace.jsonl"), "capture": str(plan.output / "session.pcapng")}
     left = Left(**{name: Path(path) for name, path in outcome.files.items()}, cpu=True)
     with witnesses(left, "evcc", clock.wall, warn=lambda line: None) as watch:  # its certificates are made up, and its files are told
-        daybreak = Daybreak(clock)
+        daybreak = Daybreak(clock, plan.stay)
         own = (lambda *_: daybreak, lambda *_: Narrator(clock, told[0]), *told[1](clock.wall))
-        visit = Visit(car, tls=vehicle_tls(store, wall=wall_of(clock)), observe=[*watch(), *own])
+        visit = Visit(
+            car, tls=vehicle_tls(store, wall=wall_of(clock)), observe=[*watch(), *own], conducts=conducts_named([plan.generation])
+        )
         under_way = asyncio.create_task(visit.at(*address))
         try:
             car_said = (await asyncio.shield(under_way)).as_dict()

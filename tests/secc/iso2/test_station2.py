@@ -5,8 +5,11 @@ from typing import Any
 import pytest
 
 from secc import station as words
+from secc.neutral.profile import CLOCK_SLACK, demand_held
 from secc.pause import PausedSessions
 from tests.secc.iso2.scripted2 import EVCCID, Scripted2, outlet
+from v2g.energy.offer import Tuple
+from v2g.energy.series import Series, Step
 from v2g.exi.derive import least
 from v2g.exi.schema import Type
 from v2g.iso2.generation import ISO2
@@ -16,7 +19,7 @@ from v2g.messages.app_protocol import supportedAppProtocolReq
 from v2g.messages.iso2 import msg_body as b
 from v2g.messages.iso2 import msg_data_types as t
 from v2g.messages.iso2.msg_data_types import responseCodeType as Code
-from v2g.session.errors import SequenceError, TimedOut, UnknownSession
+from v2g.session.errors import Refused, SequenceError, TimedOut, UnknownSession
 from v2g.session.v2gtp import frame
 
 S = State
@@ -314,3 +317,15 @@ def test_welding_is_looked_for_at_a_car_that_asks_for_no_energy(pilot: str, code
     car.tell(words.PilotIs(pilot))  # type: ignore[arg-type]
     state = t.DC_EVStatusType(EVReady=False, EVErrorCode=t.DC_EVErrorCodeType.NO_ERROR, EVRESSSOC=50)
     assert car.ask(b.WeldingDetectionReq, DC_EVStatus=state).ResponseCode is code  # [V2G2-920]
+
+
+def test_a_profile_may_count_its_times_from_the_offer() -> None:
+    hour = (Step(3600.0, 0.0), Step(3600.0, 10_000.0))
+    offered = Tuple(1, Series(0.0, hour))
+    late = Series(75.0, hour)  # as a car has it that was a minute at the cable check, and counts from the offer
+    with pytest.raises(Refused):
+        demand_held(late, offered, "ChargingProfile", "V2G2-478")
+    demand_held(late, offered, "ChargingProfile", "V2G2-478", CLOCK_SLACK + 75.0)
+    greedy = Series(0.0, (Step(3000.0, 0.0), Step(3600.0, 10_000.0)))
+    with pytest.raises(Refused):
+        demand_held(greedy, offered, "ChargingProfile", "V2G2-478", CLOCK_SLACK + 75.0)

@@ -127,6 +127,25 @@ def test_another_combination_without_ocpp(tmp_path: Path, night: tuple[Path, dic
     assert outcome["car"]["energy_discharged"] > 1_000
 
 
+@pytest.mark.parametrize(("service", "way"), [("DC", "pnc"), ("AC", "eim")])
+@again
+def test_iso_15118_2_beside_a_csms(tmp_path: Path, service: str, way: str) -> None:
+    code, outcome, said = demo(tmp_path, "--generation", "2", "--service", service, "--auth", way)
+    heed(outcome)
+    assert code == 0, (outcome, said)
+    car = outcome["car"]
+    assert (car["service"], car["auth"], car["ended"]) == (service, way, "Terminate")
+    assert car["energy_charged"] > 5_000
+    assert (tmp_path / "report.html").exists()
+
+
+@pytest.mark.parametrize("more", [["--install"], ["--control", "dynamic"], ["--service", "DC_BPT"]])
+def test_what_iso_15118_2_has_not_is_refused(tmp_path: Path, more: list[str]) -> None:
+    code, _, said = demo(tmp_path, "--generation", "2", *more)
+    assert code == 2
+    assert "generation 2 has AC and DC" in said
+
+
 def test_a_report_of_a_broken_off_session_says_so(night: tuple[Path, dict[str, Any]]) -> None:
     lines = (night[0] / "trace.jsonl").read_text().splitlines()
     records = [json.loads(line) for line in lines]
