@@ -4,15 +4,18 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from v2g.exi.schema import Type
+from v2g.iso2 import physical
 from v2g.iso20.rational import number
 from v2g.messages import ac, common_messages, dc, wpt
+from v2g.messages.common_types import MeterInfoType
+from v2g.messages.iso2 import msg_body
 from v2g.services import SERVICES
 from v2g.session.endpoint import Event, FrameReceived, FrameSent
 from v2g.session.link import Connected, Disconnected, HandshakeFailed, Observer
 
-REQUESTS = (dc.DC_ChargeLoopReq, ac.AC_ChargeLoopReq, wpt.WPT_ChargeLoopReq)
-RESPONSES = (dc.DC_ChargeLoopRes, ac.AC_ChargeLoopRes, wpt.WPT_ChargeLoopRes)
-DONE = ("DC_WeldingDetection", "SessionStop")  # phases in which no power flows any more
+REQUESTS = (dc.DC_ChargeLoopReq, ac.AC_ChargeLoopReq, wpt.WPT_ChargeLoopReq, msg_body.CurrentDemandReq, msg_body.ChargingStatusReq)
+RESPONSES = (dc.DC_ChargeLoopRes, ac.AC_ChargeLoopRes, wpt.WPT_ChargeLoopRes, msg_body.CurrentDemandRes, msg_body.ChargingStatusRes)
+DONE = ("DC_WeldingDetection", "WeldingDetection", "SessionStop")  # phases in which no power flows any more
 SMALL = 50.0  # W below which a car rests
 NAMED: Final = {row.id: name for name, row in SERVICES.items()}
 
@@ -76,6 +79,10 @@ class Progress(Observer):
             self.peer = message.EVCCID
         elif isinstance(message, common_messages.SessionSetupRes):
             self.peer = message.EVSEID
+        elif isinstance(message, msg_body.SessionSetupReq):
+            self.peer = message.EVCCID.hex().upper()
+        elif isinstance(message, msg_body.SessionSetupRes):
+            self.peer = message.EVSEID
 
     def _follow(self, message: Any, wall: float) -> None:
         if isinstance(message, REQUESTS):
@@ -98,6 +105,10 @@ class Progress(Observer):
                 self.authorization = message.SelectedAuthorizationService.value
             case common_messages.ServiceSelectionReq():
                 self.service = NAMED.get(message.SelectedEnergyTransferService.ServiceID, "")
+            case msg_body.PaymentServiceSelectionReq():
+                self.authorization = "PnC" if message.SelectedPaymentOption.value == "Contract" else "EIM"
+            case msg_body.ChargeParameterDiscoveryReq():
+                self.service, self.control = message.RequestedEnergyTransferMode.value[:2], "Scheduled"
             case common_messages.ScheduleExchangeReq():
                 self.control = "Scheduled" if message.Scheduled_SEReqControlMode is not None else "Dynamic"
             case _ if "ChargeParameterDiscovery" in (name := type(message).__name__):
@@ -109,7 +120,9 @@ class Progress(Observer):
             self._departs = wall + rest
 
     def _asked(self, request: Any, wall: float) -> None:
-        if (display := request.DisplayParameters) is not None:
+        if (status := getattr(request, "DC_EVStatus", None)) is not None:  # of -2
+            self.soc = status.EVRESSSOC
+        if (display := getattr(request, "DisplayParameters", None)) is not None:
             self.soc = display.PresentSOC if display.PresentSOC is not None else self.soc
             self.target = display.TargetSOC if display.TargetSOC is not None else self.target
             self.left = display.RemainingTimeToTargetSOC
@@ -125,13 +138,15 @@ class Progress(Observer):
         """Energy is what flowed since the last answer, unless a meter tells it."""
         if isinstance(response, dc.DC_ChargeLoopRes):
             self.power = number(response.EVSEPresentVoltage) * number(response.EVSEPresentCurrent)
+        elif isinstance(response, msg_body.CurrentDemandRes):
+            self.power = physical.number(response.EVSEPresentVoltage) * physical.number(response.EVSEPresentCurrent)
         flowed = self.power
         if isinstance(response, wpt.WPT_ChargeLoopRes):
             self.power = number(response.EVPCPowerRequest)  # from now on
         moved = flowed * (wall - self._last) / 3600 if self._last is not None else 0.0
         self._last, self.looped, self._peak = wall, True, max(self._peak, abs(self.power))
         self.charged, self.discharged = self.charged + max(moved, 0.0), self.discharged + max(-moved, 0.0)
-        if (meter := response.MeterInfo) is not None:
+        if isinstance(meter := response.MeterInfo, MeterInfoType):
             self.charged, self.discharged = meter.ChargedEnergyReadingWh, meter.BPT_DischargedEnergyReadingWh or 0.0
         self.phase = "rests" if abs(self.power) < SMALL else "charges" if self.power > 0 else "discharges"
 

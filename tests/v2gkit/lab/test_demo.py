@@ -137,6 +137,10 @@ def test_iso_15118_2_beside_a_csms(tmp_path: Path, service: str, way: str) -> No
     assert (car["service"], car["auth"], car["ended"]) == (service, way, "Terminate")
     assert car["energy_charged"] > 5_000
     assert (tmp_path / "report.html").exists()
+    told = story_of([json.loads(line) for line in Path(outcome["files"]["trace"]).read_text().splitlines()])
+    if service == "DC":  # a car of AC does not say in -2 what it takes
+        assert told.energy["charged"] == pytest.approx(car["energy_charged"], rel=0.1)
+        assert {sample.soc for sample in told.samples} > {40}
 
 
 @pytest.mark.parametrize("more", [["--install"], ["--control", "dynamic"], ["--service", "DC_BPT"]])

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from v2g.exi.schema import Type
+from v2g.iso2 import physical
 from v2g.iso20.rational import number
 from v2g.iso20.sequence import response_to
 from v2g.messages import ac, common_messages, dc, wpt
+from v2g.messages.iso2 import msg_body
 from v2gkit.insight.report.story import Sample
 
-LOOPS = (dc.DC_ChargeLoopReq, ac.AC_ChargeLoopReq, wpt.WPT_ChargeLoopReq)
+LOOPS = (dc.DC_ChargeLoopReq, ac.AC_ChargeLoopReq, wpt.WPT_ChargeLoopReq, msg_body.CurrentDemandReq, msg_body.ChargingStatusReq)
+MEASURED = (dc.DC_ChargeLoopRes, msg_body.CurrentDemandRes)  # whose power is what the station has measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +50,13 @@ def samples_of(pairs: list[tuple[Frame, Frame]]) -> Iterator[Sample]:
         if not isinstance(request.message, LOOPS):
             continue
         display: Any = getattr(request.message, "DisplayParameters", None)
-        soc = display.PresentSOC if display else None
+        status: Any = getattr(request.message, "DC_EVStatus", None)  # of -2
+        soc = display.PresentSOC if display else status.EVRESSSOC if status else None
         power = _power(request.message, response.message)
         if isinstance(response.message, wpt.WPT_ChargeLoopRes):
             yield Sample(response.epoch, power, soc, after[1].epoch if after else None)
             continue
-        if not isinstance(response.message, dc.DC_ChargeLoopRes):
+        if not isinstance(response.message, MEASURED):
             yield Sample(request.epoch, power, soc, after[0].epoch if after else None)
             continue
         until = response if after is None or isinstance(after[0].message, LOOPS) else after[1]  # until the output is off
@@ -72,7 +76,8 @@ def _powered(pairs: list[tuple[Frame, Frame]]) -> list[tuple[Frame, Frame]]:
         said = pair[0].message
         looping = bool(kept) and isinstance(kept[-1][0].message, LOOPS)
         taken_over = isinstance(said, common_messages.PowerDeliveryReq) and said.ChargeProgress is common_messages.chargeProgressType.Start
-        beside = isinstance(said, common_messages.MeteringConfirmationReq | common_messages.ScheduleExchangeReq) or taken_over
+        confirmed = common_messages.MeteringConfirmationReq | msg_body.MeteringReceiptReq
+        beside = isinstance(said, confirmed | common_messages.ScheduleExchangeReq) or taken_over
         if not (looping and beside):
             kept.append(pair)
     return kept
@@ -81,6 +86,8 @@ def _powered(pairs: list[tuple[Frame, Frame]]) -> list[tuple[Frame, Frame]]:
 def _power(request: Type, response: Type) -> float | None:
     if isinstance(response, dc.DC_ChargeLoopRes):
         return number(response.EVSEPresentCurrent) * number(response.EVSEPresentVoltage)
+    if isinstance(response, msg_body.CurrentDemandRes):
+        return physical.number(response.EVSEPresentCurrent) * physical.number(response.EVSEPresentVoltage)
     if isinstance(response, wpt.WPT_ChargeLoopRes):
         return number(response.EVPCPowerRequest)
     mode: Any = getattr(request, "CLReqControlMode", None)

@@ -10,11 +10,15 @@ from pki.certificate import read
 from pki.errors import CertificateError
 from v2g.exi.errors import DecodeError
 from v2g.exi.schema import Type
+from v2g.generations import GENERATIONS
+from v2g.iso2.frames import SET
+from v2g.iso2.generation import ISO2
 from v2g.iso20 import frames
 from v2g.iso20.services import BY_ID
-from v2g.iso20.timing import timing
 from v2g.messages import common_messages
 from v2g.messages.common_types import processingType
+from v2g.messages.iso2.msg_body import ChargeParameterDiscoveryReq, PaymentServiceSelectionReq
+from v2g.messages.iso2.msg_data_types import paymentOptionType
 from v2g.session.errors import FramingError
 from v2g.session.trace import RECORDS, VERSION
 from v2gkit.insight.report.flow import Frame, energies, pairs_of, samples_of
@@ -153,9 +157,22 @@ def _frames(records: Iterable[Record]) -> Iterator[Frame]:
         begin = record["at"] if begin is None else begin
         exi = bytes.fromhex(record["exi"])
         try:
-            yield Frame(record["at"] - begin, record["epoch"], len(exi), frames.message(int(record["payload_type"], 16), exi))
+            yield Frame(record["at"] - begin, record["epoch"], len(exi), _message(record.get("set"), int(record["payload_type"], 16), exi))
         except (DecodeError, FramingError):
             continue  # the trace keeps the octets and the error; a report shows what could be read
+
+
+def _message(schema_set: object, payload_type: int, exi: bytes) -> Type:
+    """The message in a frame; the name of the set tells its generation, for -2 has every message under one payload type."""
+    if schema_set == SET:
+        return ISO2.read(payload_type, exi, by_car=True).reading.message
+    return frames.message(payload_type, exi)
+
+
+def _performance(request: Type) -> float:
+    """The time (s) in which a station should answer a request."""
+    generation = next((each for each in GENERATIONS if type(request) in each.responses), GENERATIONS[0])
+    return generation.timing(type(request)).secc_performance
 
 
 def _exchange(request: Frame, response: Frame) -> Exchange:
@@ -167,17 +184,17 @@ def _exchange(request: Frame, response: Frame) -> Exchange:
         code=code.value if code is not None else "",
         octets=(request.octets, response.octets),
         answered=response.at - request.at,
-        limit=timing(type(request.message)).secc_performance,
+        limit=_performance(request.message),
         until=response.at,
     )
 
 
 def _slowest(pairs: list[tuple[Frame, Frame]]) -> Iterator[tuple[str, str]]:
     """The answer that came closest to its performance time, or went furthest beyond it."""
-    shares = [((b.at - a.at) / timing(type(a.message)).secc_performance, a, b) for a, b in pairs]
+    shares = [((b.at - a.at) / _performance(a.message), a, b) for a, b in pairs]
     if shares:
         share, request, response = max(shares, key=lambda each: each[0])
-        limit = timing(type(request.message)).secc_performance
+        limit = _performance(request.message)
         took = f"{type(response.message).__name__} after {(response.at - request.at) * 1000:.1f} of {limit * 1000:g} ms"
         yield "Slowest answer for its limit", f"{took}, {100 * (1 - share):.1f} % left"
 
@@ -269,6 +286,10 @@ def _choices(pairs: list[tuple[Frame, Frame]]) -> tuple[str, str, str]:
         elif isinstance(message, common_messages.ServiceSelectionReq):
             selected = message.SelectedEnergyTransferService.ServiceID
             service = BY_ID[selected].name if selected in BY_ID else f"service {selected}"
+        elif isinstance(message, PaymentServiceSelectionReq):
+            authorization = "PnC" if message.SelectedPaymentOption is paymentOptionType.Contract else "EIM"
+        elif isinstance(message, ChargeParameterDiscoveryReq):
+            service, control = message.RequestedEnergyTransferMode.value, "Scheduled"
         elif isinstance(message, common_messages.ScheduleExchangeReq):
             control = "Scheduled" if message.Scheduled_SEReqControlMode is not None else "Dynamic"
     return service, control, authorization

@@ -10,8 +10,10 @@ from datetime import datetime
 from typing import Any, Final
 
 from v2g.exi.schema import Type
+from v2g.iso2 import physical
 from v2g.iso20.rational import number
 from v2g.messages.common_types import processingType
+from v2g.messages.iso2.msg_body import CurrentDemandRes
 from v2gkit.insight.report.schedules import offer_of, profile_of
 from v2gkit.insight.report.story import Steps, Tuple
 from v2gkit.insight.viewer.limits import Limits
@@ -20,7 +22,9 @@ Line = dict[str, Any]
 Facts = Mapping[str, Any]
 EXCHANGES: Final = 60  # whose offers keep curves of their own; those of a session that exchanges more often replace the last ones
 POINTS: Final = 2048  # of one plan: twice as many as a schedule may have entries
-_BESIDE: Final = ("MeteringConfirmation", "ScheduleExchange")  # pairs that leave the power as it is
+_LOOPS_2: Final = ("CurrentDemandReq", "ChargingStatusReq")  # of ISO 15118-2, where a car of AC does not say what it takes
+_ANSWERS_2: Final = ("CurrentDemandRes", "ChargingStatusRes")
+_BESIDE: Final = ("MeteringConfirmation", "MeteringReceipt", "ScheduleExchange")  # pairs that leave the power as it is
 LABELS: Final = {"charging": "charging", "discharging": "discharging"}
 
 
@@ -54,12 +58,12 @@ class Curves:
         """The lines of a message at `now` (epoch s)."""
         name = type(message).__name__
         said: Any = message
-        if name.endswith("_ChargeLoopReq"):
+        if name.endswith("_ChargeLoopReq") or name in _LOOPS_2:
             self._request, self._requested = said, now
             self.limits.car(_mode(said, "CLReqControlMode"))
             yield from self._soc(said, now)
             yield from self._limited(now)
-        elif name.endswith("_ChargeLoopRes"):
+        elif name.endswith("_ChargeLoopRes") or name in _ANSWERS_2:
             yield from self._loop(said, now)
         elif name.endswith("_ChargeParameterDiscoveryReq"):
             self.limits.car(_mode(said, "CPDReqEnergyTransferMode"))
@@ -71,9 +75,9 @@ class Curves:
             yield from self._offered(said, now)
         elif name == "PowerDeliveryReq":
             self._started = said.ChargeProgress.value == "Start"
-            if said.EVPowerProfile is not None:
-                yield from self._profile(said.EVPowerProfile, now)
-        if "_ChargeLoop" not in name:
+            if (profile := getattr(said, "EVPowerProfile", None)) is not None:
+                yield from self._profile(profile, now)
+        if "_ChargeLoop" not in name and name not in (*_LOOPS_2, *_ANSWERS_2):
             yield from self._other(name, now)
 
     def _loop(self, response: Any, now: float) -> Iterator[Line]:
@@ -113,8 +117,9 @@ class Curves:
 
     def _soc(self, request: Any, now: float) -> Iterator[Line]:
         display = getattr(request, "DisplayParameters", None)
-        if display is not None and display.PresentSOC is not None:
-            yield from self._point("soc", "State of charge", "%", "soc", now, display.PresentSOC)
+        held = display.PresentSOC if display is not None else getattr(getattr(request, "DC_EVStatus", None), "EVRESSSOC", None)
+        if held is not None:
+            yield from self._point("soc", "State of charge", "%", "soc", now, held)
 
     def _limited(self, now: float) -> Iterator[Line]:
         for name, label, value in self.limits.stated():
@@ -268,6 +273,8 @@ def _phases(mode: Any, name: str) -> float | None:
 
 
 def _power(request: Any, response: Any) -> float | None:
+    if isinstance(response, CurrentDemandRes):
+        return physical.number(response.EVSEPresentCurrent) * physical.number(response.EVSEPresentVoltage)
     if hasattr(response, "EVSEPresentCurrent"):
         return float(number(response.EVSEPresentCurrent) * number(response.EVSEPresentVoltage))
     if hasattr(response, "EVPCPowerRequest"):  # what a station of WPT gives
