@@ -196,9 +196,9 @@ print(supervisor.pace)
 
 def test_a_socket_for_firmware_is_refused_in_words_there(tmp_path: Path) -> None:
     script = """
-from v2gkit.station.firmware.unix import _bound
+from v2gkit.station.firmware.unix import bound
 try:
-    _bound(pathlib.Path("outlet.sock"), 0o600)
+    bound(pathlib.Path("outlet.sock"), 0o600)
 except OSError as error:
     print(error)
 """

@@ -57,7 +57,8 @@ def told(p: Played) -> list[str]:
 
 
 def alarms(p: Played) -> list[str]:
-    return [each["type"] for each in p.calls("SecurityEventNotification")]
+    """The events of security that a CSMS heard, without that of the start."""
+    return [each["type"] for each in p.calls("SecurityEventNotification") if each["type"] != "StartupOfTheDevice"]
 
 
 def fetched(p: Played, digest: str = DIGEST, why: str = "") -> Update:

@@ -199,7 +199,8 @@ PATHS = [(parser, action) for parser in every(whole()) for action in parser._act
 @pytest.mark.parametrize(("parser", "action"), PATHS, ids=[f"{parser.prog} {action.dest}" for parser, action in PATHS])
 def test_a_path_of_nothing_is_refused(parser: Parser, action: argparse.Action, capfd: pytest.CaptureFixture[str]) -> None:
     """A shell makes an empty argument of a variable that is not set; Python takes it for the folder where it stands."""
-    named = [f"{action.option_strings[-1]}="] if action.option_strings else [""]
+    before = [each for each in parser._actions[: parser._actions.index(action)] if not each.option_strings]
+    named = [f"{action.option_strings[-1]}="] if action.option_strings else [*("x" for _ in before), ""]
     with pytest.raises(SystemExit) as left:
         parser.parse_args(named)
     assert left.value.code == 2

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tomllib
 from importlib import import_module
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,10 @@ from v2gkit.testing.programs import station
 ROOT = Path(__file__).parents[3]
 
 
+# an installation that is older than the plugin has no entry point for it
+NAMED = [] if "v2gkit" in entry_points(group="pytest11").names else ["-p", "v2gkit.testing.plugin"]
+
+
 def example() -> str:
     """The example of the page."""
     (found,) = re.findall(r"^```python\n(# test_mine\.py\n.*?)^```$", (ROOT / "docs" / "testing.md").read_text(), re.DOTALL | re.MULTILINE)
@@ -27,18 +32,7 @@ def example() -> str:
 def run(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     """A pytest of its own, in a folder that knows nothing of ours but what is installed."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-p",
-        "v2gkit.testing.plugin",
-        "-p",
-        "no:cacheprovider",
-        "--rootdir",
-        str(folder),
-        *arguments,
-    ]
+    command = [sys.executable, "-m", "pytest", *NAMED, "-p", "no:cacheprovider", "--rootdir", str(folder), *arguments]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, env=environment, check=False)
 
 
