@@ -94,16 +94,8 @@ def run(options: argparse.Namespace) -> int:
         else:
             put(legible(line), flush=True)
 
-    if plan.generation == "2" and (plan.install or plan.control == "Dynamic" or not charging((plan.service,))):
-        complain(
-            "v2g demo: generation 2 has AC and DC, Scheduled, and contracts that were there before; leave out the rest or --generation 2"
-        )
-        return 2
-    if plan.install and plan.authorization != "PnC":
-        complain("v2g demo: --install brings a contract, which --auth eim does not use; leave out one of them")
-        return 2
-    if lacking := missing(("energy", "ocpp") if plan.ocpp else ("energy",)):
-        complain(f"v2g demo: {lacking}{', or leave the CSMS out with --no-ocpp' if plan.ocpp else ''}")
+    if why := _objection(plan):
+        complain(f"v2g demo: {why}")
         return 2
     try:
         with live.viewing(options) as feed:
@@ -125,6 +117,16 @@ def run(options: argparse.Namespace) -> int:
         complain(f"v2g demo: {error}")
         return 2
     return code
+
+
+def _objection(plan: "Plan") -> str:
+    """Why the demo cannot be played; empty: it can."""
+    if plan.generation == "2" and (plan.install or plan.control == "Dynamic" or not charging((plan.service,))):
+        return "generation 2 has AC and DC, Scheduled, and contracts that were there before; leave out the rest or --generation 2"
+    if plan.install and plan.authorization != "PnC":
+        return "--install brings a contract, which --auth eim does not use; leave out one of them"
+    lacking = missing(("energy", "ocpp") if plan.ocpp else ("energy",))
+    return f"{lacking}{', or leave the CSMS out with --no-ocpp' if plan.ocpp else ''}" if lacking else ""
 
 
 def _shown(feed: "Feed | None", plan: "Plan", wall: Callable[[float], float]) -> list[Any]:
