@@ -1,191 +1,51 @@
 """Our station with one fault that was seeded on purpose: `python -m tests.v2gkit.conform.faulty_station FAULT secc ...`.
 
-A fault has the id of the case that finds it. Each changes what the station says, what it takes, or one decision; the product knows of none.
+A fault has the id of the case that finds it.
 """
 
-import os
 import sys
-import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
-import msgspec
-
 import secc.iso20.setup as setup
+import secc.pause as pause
 import v2g.session.v2gtp as v2gtp
 from secc.engine import SeccSession
-from secc.iso20.answers import ANSWERS
-from v2g.iso20.generation import ISO20
+from tests.v2gkit.conform.faulty_trust import TRUST
+from tests.v2gkit.conform.seeding import (
+    FOR_EVER,
+    Change,
+    Code,
+    Seed,
+    all_of,
+    answers,
+    dies,
+    dies_of,
+    dies_of_header,
+    failing,
+    fed,
+    framed_as,
+    grants,
+    late,
+    mute,
+    of_iso20,
+    put,
+    puts,
+    refuses,
+    says,
+    sequence,
+    stays,
+    wrong_code,
+)
 from v2g.iso20.rational import number, rational
 from v2g.messages import app_protocol, dc
 from v2g.messages import common_messages as cm
-from v2g.messages.common_types import processingType, responseCodeType
+from v2g.messages.common_types import processingType
 from v2g.session.v2gtp import FrameReader, PayloadType
 from v2gkit.cli.main import main
 
-Change = Callable[[Any], Any]
-Seed = Callable[[], None]
-Code, Negotiated = responseCodeType, app_protocol.responseCodeType
-FOR_EVER = 600.0  # s
-put = msgspec.structs.replace
-
-
-# --- kinds of faults ---
-
-
-def says(kind: type, change: Change) -> Seed:
-    """A response of one kind is changed before it is written."""
-
-    def seed() -> None:
-        write = ISO20.write
-        changed: Any = lambda message, *more, **named: write(change(message) if type(message) is kind else message, *more, **named)  # noqa: E731
-        object.__setattr__(ISO20, "write", changed)
-
-    return seed
-
-
-def wrong_code(kind: type, code: responseCodeType, other: responseCodeType = Code.FAILED) -> Seed:
-    """One code of a response is another one."""
-    return says(kind, lambda response: put(response, ResponseCode=other) if response.ResponseCode is code else response)
-
-
-def grants(kind: type) -> Seed:
-    """What is refused is told as granted; the session ends all the same."""
-    return says(kind, lambda response: response if response.ResponseCode.value.startswith("OK") else put(response, ResponseCode=Code.OK))
-
-
-def late(kind: type, seconds: float) -> Seed:
-    """A response of one kind comes late."""
-
-    def slept(response: Any) -> Any:
-        time.sleep(seconds)
-        return response
-
-    return says(kind, slept)
-
-
-def framed_as(kind: type, payload_type: PayloadType) -> Seed:
-    """A response of one kind goes out under another payload type."""
-
-    def seed() -> None:
-        write = ISO20.write
-
-        def changed(message: Any, *more: Any, **named: Any) -> Any:
-            written = write(message, *more, **named)
-            return written._replace(payload_type=payload_type) if type(message) is kind else written
-
-        object.__setattr__(ISO20, "write", changed)
-
-    return seed
-
-
-def answers(kind: type, change: Callable[[Any, Any, Any], Any]) -> Seed:
-    """The response to a request of one kind is changed, by the request and what the session knows."""
-
-    def seed() -> None:
-        answer = ANSWERS[kind]
-
-        def changed(request: Any, known: Any) -> Any:
-            reply: Any = answer(request, known)
-            response = getattr(reply, "response", None)
-            return reply if response is None else replace(reply, response=change(request, known, response))
-
-        ANSWERS[kind] = changed
-
-    return seed
-
-
-def refuses(kind: type, refuse: Callable[[Any, Any], None]) -> Seed:
-    """A refusal of a request of one kind is something else: `refuse(session, end)`, where `end()` is the whole of it."""
-
-    def seed() -> None:
-        refused = SeccSession._refuse
-
-        def changed(self: Any, request: type, *more: Any) -> None:
-            if request is kind:
-                refuse(self, lambda: refused(self, request, *more))
-            else:
-                refused(self, request, *more)
-
-        SeccSession._refuse = changed  # type: ignore[method-assign, assignment]
-
-    return seed
-
-
-def stays(session: Any, refusal: Any) -> None:
-    """The refusal goes out, and the session does not end."""
-    end = session._end
-    session._end = lambda *_: None
-    try:
-        refusal()
-    finally:
-        session._end = end
-
-
-def mute(*_: Any) -> None:
-    """No answer, and no end."""
-
-
-def sequence(request: type, seconds: float) -> Seed:
-    """What follows the response to a request is waited for that long."""
-
-    def seed() -> None:
-        timing = ISO20.timing
-        changed: Any = lambda each: replace(timing(each), sequence_timeout=seconds) if each is request else timing(each)  # noqa: E731
-        object.__setattr__(ISO20, "timing", changed)
-
-    return seed
-
-
-def of_iso20(name: str, value: Any) -> Seed:
-    """A value of the generation is another one."""
-    return lambda: object.__setattr__(ISO20, name, value)
-
-
-def puts(module: Any, name: str, value: Any) -> Seed:
-    """Something else stands under a name of a module or class."""
-    return lambda: setattr(module, name, value)
-
-
-def dies(*_: object, **__: object) -> Any:
-    """The program ends as by a fault of memory."""
-    os.abort()
-
-
-def dies_of(kind: type, fits: Change) -> Seed:
-    """The program dies of requests of one kind."""
-    return answers(kind, lambda request, known, response: dies() if fits(request) else response)
-
-
-def dies_of_header(fits: Callable[[int, int, int], bool]) -> Seed:
-    """The program dies of a header of V2GTP: (its first two octets, payload type, length)."""
-
-    def seed() -> None:
-        judge = v2gtp._header
-
-        def changed(octets: Any, *more: Any) -> Any:
-            if fits(*(int.from_bytes(octets[begin:end], "big") for begin, end in ((0, 2), (2, 4), (4, 8)))):
-                dies()
-            return judge(octets, *more)
-
-        v2gtp._header = changed
-
-    return seed
-
-
-def fed(change: Callable[[Any, bytes], bytes]) -> Seed:
-    """A reader of frames is fed with something else."""
-
-    def seed() -> None:
-        feed = FrameReader.feed
-        changed: Any = lambda self, octets: feed(self, change(self, octets))  # noqa: E731
-        FrameReader.feed = changed  # type: ignore[method-assign]
-
-    return seed
-
-
-# --- single ones ---
+Negotiated = app_protocol.responseCodeType
+FINISHED = processingType.Finished
 
 
 def any_length() -> None:
@@ -258,10 +118,6 @@ def every(count: int, change: Change) -> Change:
     return lambda response: change(response) if next(counter) % count == 0 else response
 
 
-def failing(response: Any) -> Any:
-    return put(response, ResponseCode=Code.FAILED)
-
-
 def more_than_stated(response: Any) -> Any:
     mode = response.CLResControlMode
     most = getattr(mode, "EVSEMaximumVoltage", None)
@@ -303,13 +159,59 @@ def other_installation(response: Any) -> Any:
     return put(response, CertificateInstallationService=not response.CertificateInstallationService)
 
 
-def busy(response: Any) -> Any:
-    return put(response, EVSEProcessing=processingType.Ongoing)
-
-
 def unwilling(response: Any) -> Any:
-    finished = response.EVSEProcessing is processingType.Finished
-    return put(response, ResponseCode=Code.WARNING_EIMAuthorizationFailure) if finished else response
+    return put(response, ResponseCode=Code.WARNING_EIMAuthorizationFailure) if response.EVSEProcessing is FINISHED else response
+
+
+def least_beyond_most(response: Any) -> Any:
+    mode = response.DC_CPDResEnergyTransferMode
+    return put(response, DC_CPDResEnergyTransferMode=put(mode, EVSEMinimumVoltage=rational(2 * number(mode.EVSEMaximumVoltage))))
+
+
+def whatever_is_asked(request: Any, known: Any, response: Any) -> Any:
+    return put(response, EVSEPresentVoltage=request.EVTargetVoltage) if number(request.EVTargetVoltage) > 2000 else response
+
+
+def all_the_current(request: Any, known: Any, response: Any) -> Any:
+    wanted = request.CLReqControlMode.EVTargetCurrent
+    return put(response, EVSEPresentCurrent=wanted) if number(wanted) > 500 else response
+
+
+def with_tuples(change: Change) -> Change:
+    """The schedule tuples of a response are changed, where it has any."""
+
+    def changed(response: Any) -> Any:
+        mode = response.Scheduled_SEResControlMode
+        return response if mode is None else put(response, Scheduled_SEResControlMode=put(mode, ScheduleTuple=change(mode.ScheduleTuple)))
+
+    return changed
+
+
+def many_steps(tuples: Any) -> Any:
+    one = tuples[0]
+    power = one.ChargingSchedule.PowerSchedule
+    entries = put(power.PowerScheduleEntries, PowerScheduleEntry=power.PowerScheduleEntries.PowerScheduleEntry[:1] * 20)
+    return (put(one, ChargingSchedule=put(one.ChargingSchedule, PowerSchedule=put(power, PowerScheduleEntries=entries))),)
+
+
+def needs_by_the_station(response: Any) -> Any:
+    listed = response.ServiceParameterList
+    first = listed.ParameterSet[0]
+    left = tuple(put(one, intValue=2) if one.Name == "MobilityNeedsMode" else one for one in first.Parameter)
+    sets = (*listed.ParameterSet, put(first, ParameterSetID=9, Parameter=left))
+    return put(response, ServiceParameterList=put(listed, ParameterSet=sets))
+
+
+def not_while_busy(request: Any, known: Any, response: Any) -> Any:
+    return response if request.EVProcessing is FINISHED else failing(response)
+
+
+def dynamic_fails(request: Any, known: Any, response: Any) -> Any:
+    return failing(response) if request.Dynamic_SEReqControlMode is not None else response
+
+
+def confirmed(response: Any) -> Any:
+    return put(response, ResponseCode=Code.OK_PowerToleranceConfirmed) if response.ResponseCode is Code.OK else response
 
 
 Sap, Setup, Detail, Loop = app_protocol.supportedAppProtocolRes, cm.SessionSetupRes, cm.ServiceDetailRes, dc.DC_ChargeLoopRes
@@ -381,7 +283,38 @@ FAULTS: dict[str, Seed] = {
     "S-GEN-03": sequence(cm.SessionSetupReq, 5.0),
     "S-GEN-04": late(Detail, 3.0),
     "S-GEN-05": refuses(dc.DC_ChargeParameterDiscoveryReq, stays),
-    "S-GEN-06": puts(setup, "fresh_id", lambda *_: bytes(range(8))),
+    "S-GEN-06": all_of(puts(setup, "fresh_id", lambda *_: bytes(range(8))), puts(setup, "demand_free", lambda known: None)),
+    "S-SAP-10": of_iso20("station_setup", 4.0),
+    "S-CPD-02": says(dc.DC_ChargeParameterDiscoveryRes, least_beyond_most),
+    "S-CPD-03": grants(dc.DC_ChargeParameterDiscoveryRes),
+    "S-CPD-04": dies_of(
+        dc.DC_ChargeParameterDiscoveryReq, lambda request: request.DC_CPDReqEnergyTransferMode.EVMaximumChargePower.Exponent == 127
+    ),
+    "S-SCH-01": says(cm.ScheduleExchangeRes, with_tuples(lambda tuples: tuples[:1] * 2)),
+    "S-SCH-02": answers(cm.ScheduleExchangeReq, dynamic_fails),
+    "S-SCH-03": grants(cm.ScheduleExchangeRes),
+    "S-SCH-04": says(cm.ScheduleExchangeRes, with_tuples(many_steps)),
+    "S-SCH-05": puts(SeccSession, "_undecodable", dies),
+    "S-SCH-06": dies_of(cm.ScheduleExchangeReq, lambda request: getattr(request.Scheduled_SEReqControlMode, "EVEnergyOffer", None)),
+    "S-SCH-07": dies_of(cm.ScheduleExchangeReq, lambda request: getattr(request.Dynamic_SEReqControlMode, "MinimumSOC", None) == 90),
+    "S-SCH-08": wrong_code(cm.ScheduleExchangeRes, Code.OK, Code.WARNING_StandbyNotAllowed),
+    "S-DCS-01": says(dc.DC_CableCheckRes, failing),
+    "S-DCS-04": says(dc.DC_PreChargeRes, failing),
+    "S-DCS-05": answers(dc.DC_PreChargeReq, whatever_is_asked),
+    "S-DCS-06": sequence(dc.DC_CableCheckReq, 5.0),
+    "S-EXI-01": puts(SeccSession, "_undecodable", dies),
+    "S-EXI-02": grants(Setup),
+    "S-EXI-03": puts(SeccSession, "_undecodable", dies),
+    "S-EXI-04": puts(SeccSession, "_undecodable", dies),
+    "S-EXI-05": puts(SeccSession, "_undecodable", dies),
+    "S-PWD-07": says(cm.PowerDeliveryRes, confirmed),
+    "S-PWD-08": answers(cm.PowerDeliveryReq, not_while_busy),
+    "S-STP-08": all_of(puts(setup, "binding", lambda *_: bytes(64)), puts(pause, "binding", lambda *_: bytes(64))),
+    "S-SVT-04": says(Detail, needs_by_the_station),
+    "S-LOP-06": answers(dc.DC_ChargeLoopReq, all_the_current),
+    "S-LOP-08": dies_of(dc.DC_ChargeLoopReq, lambda request: request.CLReqControlMode.EVTargetCurrent.Exponent == 127),
+    "S-LOP-11": dies_of(dc.DC_ChargeLoopReq, lambda request: getattr(request.DisplayParameters, "ChargingComplete", None)),
+    "S-LOP-13": refuses(Loop, dies),
     "S-CPD-07": wrong_code(dc.DC_ChargeParameterDiscoveryRes, Code.FAILED_UnknownSession),
     "S-DCS-03": wrong_code(dc.DC_CableCheckRes, Code.FAILED_UnknownSession),
     "S-LOP-02": late(Loop, 1.35),
@@ -392,6 +325,7 @@ FAULTS: dict[str, Seed] = {
     "S-LOP-09": says(Loop, lambda response: put(response, MeterInfo=None)),
     "S-LOP-10": says(Loop, lambda response: put(response, MeterInfo=None)),
     "S-LOP-12": says(Loop, lambda response: put(response, EVSEPresentCurrent=rational(-50))),
+    **TRUST,
 }
 
 if __name__ == "__main__":
