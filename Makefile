@@ -38,7 +38,7 @@ interop: $(READY) ## foreign car and foreign station against ours (needs a Java 
 	$(VENV)/bin/python -m v2gkit.peers.caller .interop
 	$(V2G) interop --readme README.md
 
-conform: $(CERTS) ## every case of the conformance suite, against our car and our station (about 10 minutes)
+conform: $(CERTS) ## every case of the conformance suite, against our car and our station (about 8 minutes)
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(V2G) conform car --listen [::1]:0 --iface lo --pki certs --pics tests/v2gkit/conform/ev.toml --out build/conform-car
 	$(VENV)/bin/python -m tests.v2gkit.conform.own_station certs build/conform-station
 

@@ -1,5 +1,7 @@
 """The cases that judge a station, against our own in a process of its own: nothing fails, and nothing is left open."""
 
+import asyncio
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +17,7 @@ from tests.v2gkit.conform.faulty_station import FAULTS
 from tests.v2gkit.conform.station_mutants import NARROW, NOT_YET, judged, without
 from tests.v2gkit.conform.stations import CLAIMS, Own, bad, station
 from v2gkit.conform.case import Case, Kind
+from v2gkit.conform.cases import loop
 from v2gkit.conform.catalogue import catalogue
 from v2gkit.conform.verdict import Verdict
 
@@ -68,6 +71,32 @@ def test_a_fault_fails_its_case(certs: Path, tmp_path: Path, fault: str) -> None
     (found,) = judged(certs, tmp_path, fault, neighbours=False).values()
     heed(found.seen)
     assert (found.id, found.verdict) == (fault, Verdict.FAIL), found.seen
+
+
+class Stalling:
+    """`asyncio` for a script, whose first sleeps let nobody else run and last too long."""
+
+    def __init__(self, times: int):
+        self.left, self.count = times, 0
+
+    async def sleep(self, seconds: float) -> None:
+        self.count += 1
+        if self.left:
+            self.left -= 1
+            time.sleep(0.9)  # noqa: ASYNC251 - as a machine without a processor to spare does
+        else:
+            await asyncio.sleep(seconds)
+
+
+@again
+def test_a_bench_that_stalls_under_power_blames_nobody(own: Own, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The station leaves a car that is silent for 0.5 s, rightly: the case is made again, and passes."""
+    stalling = Stalling(1)
+    monkeypatch.setattr(loop, "asyncio", stalling)
+    found = own.judged([catalogue()["S-LOP-12"]])["S-LOP-12"]
+    heed(found.seen)
+    assert (stalling.left, found.verdict) == (0, Verdict.PASS), found.seen
+    assert stalling.count > 8  # the sleeps of one whole run, and the one before it
 
 
 def test_each_case_has_a_fault_or_a_reason() -> None:
