@@ -5,6 +5,7 @@ A fault has the id of the case that finds it.
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import secc.iso20.setup as setup
@@ -41,6 +42,7 @@ from v2g.iso20.rational import number, rational
 from v2g.messages import app_protocol, dc
 from v2g.messages import common_messages as cm
 from v2g.messages.common_types import processingType
+from v2g.session.transport.pump import Pump
 from v2g.session.v2gtp import FrameReader, PayloadType
 from v2gkit.cli.main import main
 
@@ -210,6 +212,25 @@ def dynamic_fails(request: Any, known: Any, response: Any) -> Any:
     return failing(response) if request.Dynamic_SEReqControlMode is not None else response
 
 
+def long_serial(listed: Any) -> bool:
+    return bool(listed.X509SerialNumber >> 1000)
+
+
+def no_discharge(request: Any) -> bool:
+    most = getattr(request.DC_CPDReqEnergyTransferMode, "EVMaximumDischargePower", None)
+    return most is not None and number(most) == 0
+
+
+def patient() -> None:
+    begin = Pump.__init__
+
+    def changed(self: Any, *more: Any, **named: Any) -> None:
+        begin(self, *more, **named)
+        self._limits = replace(self._limits, handshake=FOR_EVER)
+
+    Pump.__init__ = changed  # type: ignore[method-assign]
+
+
 def confirmed(response: Any) -> Any:
     return put(response, ResponseCode=Code.OK_PowerToleranceConfirmed) if response.ResponseCode is Code.OK else response
 
@@ -307,6 +328,14 @@ FAULTS: dict[str, Seed] = {
     "S-EXI-03": puts(SeccSession, "_undecodable", dies),
     "S-EXI-04": puts(SeccSession, "_undecodable", dies),
     "S-EXI-05": puts(SeccSession, "_undecodable", dies),
+    "S-EXI-06": all_of(
+        dies_of(cm.CertificateInstallationReq, lambda request: any(map(long_serial, request.ListOfRootCertificateIDs.RootCertificateID))),
+        puts(SeccSession, "_undecodable", dies),
+    ),
+    "S-EXI-07": says(cm.AuthorizationSetupRes, every(2, failing)),
+    "S-EXI-08": puts(SeccSession, "_undecodable", mute),
+    "S-CPD-05": dies_of(dc.DC_ChargeParameterDiscoveryReq, no_discharge),
+    "S-TP-13": patient,
     "S-PWD-07": says(cm.PowerDeliveryRes, confirmed),
     "S-PWD-08": answers(cm.PowerDeliveryReq, not_while_busy),
     "S-STP-08": all_of(puts(setup, "binding", lambda *_: bytes(64)), puts(pause, "binding", lambda *_: bytes(64))),

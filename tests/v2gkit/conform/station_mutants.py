@@ -60,6 +60,9 @@ NARROW = {  # case -> a part that its fault fails, where there are many
     "S-EXI-03": ("SessionID 2^31",),
     "S-EXI-04": ("100 octets",),
     "S-EXI-05": ("17 services",),
+    "S-EXI-07": ("an octet behind it",),
+    "S-EXI-08": ("ServiceSelection",),
+    "S-CPD-05": ("most below least",),
     "S-PWD-07": ("confirmed",),
     "S-TLS-04": ("x448",),
     "S-TLS-05": ("x25519",),
@@ -107,7 +110,7 @@ def narrowed(case: Case) -> Case:
 
 def _played(certs: Path, scratch: Path, fault: str, cases: Iterable[Case], outlets: int) -> dict[str, Result]:
     with station(scratch, certs, fault=fault, outlets=outlets) as addresses:
-        return Own(addresses, certs, pixit=replace(QUICK, recovery=3.0)).judged(cases)
+        return Own(addresses, certs, pixit=replace(QUICK, recovery=3.0, mutants=30)).judged(cases)
 
 
 def judged(certs: Path, scratch: Path, fault: str, neighbours: bool = True) -> dict[str, Result]:
