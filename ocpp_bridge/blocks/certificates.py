@@ -20,8 +20,9 @@ def installation_wanted(charger: Charger, evse: Evse, want: CertificateInstallat
     if evse.session is not None:
         evse.session.installation = want
     text = base64.b64encode(want.exi).decode()
-    payload: Payload = {"iso15118SchemaVersion": want.namespace, "action": "Install", "exiRequest": text}
-    payload["maximumContractCertificateChains"] = want.maximum_chains
+    payload: Payload = {"iso15118SchemaVersion": want.namespace, "action": "Update" if want.update else "Install", "exiRequest": text}
+    if want.maximum_chains is not None:
+        payload["maximumContractCertificateChains"] = want.maximum_chains
     if want.prioritized_emaids:
         payload["prioritizedEMAIDs"] = [emaid[:255] for emaid in want.prioritized_emaids[:8]]
     why = _no_installation(charger, text)

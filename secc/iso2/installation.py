@@ -26,9 +26,10 @@ def certificate_installation(request: CertificateInstallationReq | CertificateUp
     installation = known.service.installation
     if installation.asked is None:
         known = known.with_session(installations=known.session.installations.another())
+        update = isinstance(request, CertificateUpdateReq)
         number = known.session.installations.asked
         asked = known.with_service(installation=Installation(asked=known.now, number=number))
-        wanted = CertificateInstallationWanted(known.now, known.moment.exi, PROTOCOL.namespace, 1, (), number)
+        wanted = CertificateInstallationWanted(known.now, known.moment.exi, PROTOCOL.namespace, None, (), number, update)
         return Pending(asked, until, (wanted,))
     match installation.outcome:
         case CertificateReady(exi):

@@ -238,9 +238,10 @@ class CertificateInstallationWanted(Want):
 
     exi: bytes
     namespace: str  # of the schema that the request is a message of
-    maximum_chains: int
+    maximum_chains: int | None  # None: the request asks for one, and cannot ask for more
     prioritized_emaids: tuple[str, ...] = ()
     number: int | None = None  # of the question: the answer returns it as `about`
+    update: bool = False  # of a contract that the car has, and signs with
 
 
 @dataclass(frozen=True, slots=True)

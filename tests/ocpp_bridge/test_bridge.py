@@ -1192,6 +1192,17 @@ def test_availability_cost_status_cache_and_triggers():
 SCHEMA = "urn:of:a:schema"
 
 
+def test_a_car_of_minus_2_that_renews_its_contract_asks_for_an_update_and_for_one_alone():
+    p = Played().boot()
+    p.want(SessionStarted(0.0, bytes(8), EVCCID))
+    p.answers["Get15118EVCertificate"] = {"status": "Accepted", "exiResponse": "ZXhp"}
+    p.want(CertificateInstallationWanted(0.0, b"request", SCHEMA, None, update=True))
+    assert p.facts(CertificateReady) == [CertificateReady(b"exi", 0)]
+    [sent] = p.calls("Get15118EVCertificate")
+    assert sent["action"] == "Update"
+    assert "maximumContractCertificateChains" not in sent
+
+
 def test_a_contract_is_fetched_for_the_car():
     p = Played().boot()
     p.want(SessionStarted(0.0, bytes(8), EVCCID))

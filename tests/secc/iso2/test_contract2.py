@@ -9,7 +9,7 @@ from pki.certificate import facts
 from pki.chains import chain2
 from pki.profiles import ISO2 as RULES
 from pki.profiles import Role
-from pki.provisioning2 import ask_installation, deliver
+from pki.provisioning2 import ask_installation, ask_update, deliver
 from secc import station as words
 from secc.claims import Trust
 from secc.trust import Verifiers
@@ -162,6 +162,7 @@ def test_a_request_for_a_contract_waits_for_the_backend_and_carries_its_signatur
     request, car.signature = ask_installation(Hand(Role.PROVISIONING), [hierarchy(CURVE)[Role.V2G_ROOT].certificate])  # type: ignore[arg-type]
     assert car.send(request) == []
     (wanted,) = car.wants(words.CertificateInstallationWanted)
+    assert (wanted.update, wanted.maximum_chains) == (False, None)
     assert wanted.namespace == "urn:iso:15118:2:2013:MsgDef"
     assert ISO2.read(0x8001, wanted.exi).reading.message == request
     asker = hierarchy(CURVE)[Role.PROVISIONING].chain[0]
@@ -178,6 +179,27 @@ def test_a_request_for_a_contract_waits_for_the_backend_and_carries_its_signatur
     assert car.heard.signature == signature
     assert car.heard.session_id == car.id
     assert details(car).ResponseCode is Code.OK
+
+
+def test_a_contract_is_renewed_as_an_update() -> None:
+    car = contract_car()
+    held = Hand(Role.CONTRACT)
+    request, car.signature = ask_update(held, facts(held.chain[0]).common_name, [hierarchy(CURVE)[Role.V2G_ROOT].certificate])  # type: ignore[arg-type]
+    assert car.send(request) == []
+    (wanted,) = car.wants(words.CertificateInstallationWanted)
+    assert (wanted.update, wanted.maximum_chains) == (True, None)
+    asker = hierarchy(CURVE)[Role.CONTRACT].chain[0]
+    body, signature = deliver(
+        b.CertificateUpdateRes,
+        asker,
+        held,
+        Hand(Role.CPS),
+        entropy=lambda n: bytes(range(n)),  # type: ignore[arg-type]
+    )
+    car.tell(words.CertificateReady(ISO2.write(body, bytes(8), "main", signature).exi))
+    (answer,) = car.answers()
+    assert answer == body
+    assert car.heard.signature == signature
 
 
 def test_a_contract_that_does_not_come_is_refused_before_the_car_gives_up() -> None:
