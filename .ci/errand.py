@@ -15,7 +15,13 @@ from pathlib import Path
 from typing import Any
 
 # of 0.5 s: a machine may have no processor to spare for so long; the last is the demo's word, at its scale
-TIMERS = ("V2G_EVCC_Msg_Timeout", "V2G_SECC_Sequence_Timeout", "the firmware said nothing for", "this side was late", "the machine stood still")
+TIMERS = (
+    "V2G_EVCC_Msg_Timeout",
+    "V2G_SECC_Sequence_Timeout",
+    "the firmware said nothing for",
+    "this side was late",
+    "the machine stood still",
+)
 ATTEMPTS = 6
 HELLO = "8000dbab9371d3234b71d1b981899189d191818991d26b9b3a232b30020000040040"
 WANTS = {  # extra -> a command that wants it
