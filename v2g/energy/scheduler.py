@@ -11,10 +11,15 @@ interval and counts money that no meter would pay. One binary variable in exactl
 at once costs money, so the optimum does not contain it. Minimum powers and the V2X range need binaries too, but seldom bind: they are added
 where a solution breaks them, and the program is solved again until none is broken. A solution of a relaxed problem that is feasible in the
 whole problem is its optimum.
+
+**Least energy missing.** A minimum power makes a Wh that is missing save a whole interval's energy, so no price of a Wh is high enough.
+Where a plan with minimum powers misses energy, the least that can be missing is found first, then the cheapest way to that.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from v2g.energy.needs import Needs
 from v2g.energy.plan import Plan, plan_of
@@ -45,12 +50,24 @@ def cheapest(stay: Stay) -> Plan:
     if not stay.intervals:
         return plan_of(stay, (), "cheapest")
     exclusive = {place for place, interval in enumerate(stay.intervals) if _tempting(stay, interval)}
+    model, solution = _unbroken(stay, exclusive)
+    found = plan_of(stay, model.powers(solution), "cheapest", solution.gap)
+    if found.unmet <= TOLERANCE or max(stay.charge_minimum, stay.discharge_minimum) <= 0:
+        return found
+    model, solution = _unbroken(stay, exclusive, money=False)
+    least = solution.values[model.lacking]
+    model, solution = _unbroken(stay, exclusive, missing=least + TOLERANCE / KILO)
+    return plan_of(stay, model.powers(solution), "cheapest", solution.gap)
+
+
+def _unbroken(stay: Stay, exclusive: set[int], **how: Any) -> tuple["_Model", Solution]:
+    """The program of a stay and a solution that breaks nothing; `exclusive` grows by the intervals that need binaries."""
     while True:
-        model = _Model(stay, exclusive)
+        model = _Model(stay, exclusive, **how)
         solution = model.program.solved()
         broken = set(model.broken(solution)) - exclusive
         if not broken:
-            return plan_of(stay, model.powers(solution), "cheapest", solution.gap)
+            return model, solution
         exclusive |= broken
 
 
@@ -80,11 +97,14 @@ class _Model:
 
     stay: Stay
     exclusive: set[int]
+    money: bool = True  # False: energy counts, and money does not
+    missing: float = math.inf  # kWh that may be missing at departure
     program: Program = field(default_factory=Program)
     charge: list[int] = field(default_factory=list)  # kW metered in
     discharge: list[int] = field(default_factory=list)  # kW metered out
     energy: list[int] = field(default_factory=list)  # kWh stored at the start and after each interval
     scale: float = 1.0  # the dearest price, currency/kWh
+    lacking: int = 0  # kWh that are missing at departure
 
     def __post_init__(self) -> None:
         stay, program = self.stay, self.program
@@ -97,14 +117,16 @@ class _Model:
             self._interval(interval, calm=place / len(stay.intervals), low=lows[place + 1] / KILO, ceiling=ceiling)
             if place in self.exclusive:
                 self._either_or(place, interval)
-        missing = program.variable(cost=UNSERVED * self.scale)
-        program.row(min(stay.target, fastest[-1]) / KILO, float("inf"), (self.energy[-1], 1.0), (missing, 1.0))
+        self.lacking = program.variable(cost=UNSERVED * self.scale, upper=self.missing)
+        program.row(min(stay.target, fastest[-1]) / KILO, float("inf"), (self.energy[-1], 1.0), (self.lacking, 1.0))
 
     def _interval(self, interval: Interval, calm: float, low: float, ceiling: float) -> None:
         """Power, energy, their balance, reserve and setpoint; `calm` runs from 0 to 1 over the stay."""
         stay, program, hours = self.stay, self.program, interval.hours
         charging = (interval.import_price + CALM * self.scale * (1.0 + calm)) * hours
         giving = (stay.wear_cost - interval.export_price + CALM * self.scale * (2.0 - calm)) * hours
+        if not self.money:
+            charging = giving = 0.0
         self.charge.append(program.variable(charging, upper=interval.charge_cap / KILO))
         self.discharge.append(program.variable(giving, upper=interval.discharge_cap / KILO))
         self.energy.append(program.variable(lower=min(low, 0.0), upper=ceiling))

@@ -5,7 +5,7 @@ import math
 from dataclasses import dataclass, replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from v2g.energy.needs import EnergyOffer, Needs
@@ -270,6 +270,8 @@ def test_claimed_cash_is_metered_cash_and_never_better_than_the_plain_program(pr
     st.sampled_from([1.0, 0.9]),
     st.integers(-2, 3),
 )
+# a Wh that is missing would save a whole interval at its minimum power
+@example([(-0.1, -0.1), (-0.1, -0.1), (0.1, -0.1), (0.1, -0.1), (0.05, 0.1)], 0.7, 0.9, 3)
 def test_the_plan_is_the_best_of_all_patterns(prices: list[tuple[float, float]], minimum: float, efficiency: float, target: int) -> None:
     """Every way to charge, rest or discharge in five intervals is tried, each by a linear program: 243 of them."""
     import itertools
