@@ -19,9 +19,9 @@ class Ac(Mode):
     """The AC side of a session."""
 
     def __init__(self, car: Car):
-        row = car.known.service
-        inlet = car.ev.inlet(row.row.plug)
-        self.phases = min(inlet.phases, row.phases)
+        service = car.known.service
+        inlet = car.ev.inlet(service.row.plug)
+        self.phases = min(inlet.phases, service.phases)
         super().__init__(car, used(inlet, self.phases))
         self.volts = inlet.voltage  # V, of a phase: the station says its own
 

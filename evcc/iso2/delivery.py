@@ -14,7 +14,6 @@ from v2g.messages.iso2.msg_body import MeteringReceiptReq, PowerDeliveryReq
 from v2g.messages.iso2.msg_data_types import DC_EVSEStatusCodeType, EVSENotificationType
 from v2g.messages.iso2.msg_data_types import chargeProgressType as Progress
 from v2g.messages.iso2.msg_data_types import chargingSessionType as Session
-from v2g.session.errors import PeerIncompatible
 
 RENEGOTIATE: Final = "renegotiate the schedule"
 Leave = Session | Literal["renegotiate the schedule"] | None  # end the session so, or renegotiate, or go on
@@ -101,11 +100,7 @@ def renegotiation(car: Car, mode: Mode) -> Part[Leave]:
     car.open()
     yield from mode.discovery()
     yield from mode.preparation()
-    try:
-        return (yield from start(car, mode))
-    except PeerIncompatible as error:  # an offer without a future
-        car.note("no new schedule", why=str(error))
-        raise
+    return (yield from start(car, mode))  # PeerIncompatible for an offer without a future: the car leaves in order, power is off
 
 
 def loop(car: Car, mode: Mode, leave: Callable[[Car], Leave]) -> Part[Leave]:
