@@ -57,6 +57,9 @@ async def _contract(one: Bus, other: Bus) -> None:
     await one.serve("double", doubled)
     answers = await asyncio.gather(*(other.request("double", {"number": n}, HANG) for n in range(20)))
     assert [answer["twice"] for answer in answers] == [2 * n for n in range(20)]
+    for n in range(100):  # whoever serves can be asked at once
+        await one.serve(f"double.{n}", doubled)
+        assert await other.request(f"double.{n}", {"number": n}, HANG) == {"twice": 2 * n}
     with pytest.raises(BusFault, match="did not answer within"):
         await other.request("double", {"number": 1, "wait": HANG}, 0.2)
     heard: list[dict] = []

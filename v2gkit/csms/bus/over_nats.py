@@ -65,7 +65,7 @@ class NatsBus:
 
         with _faults(subject):
             await self._client.subscribe(subject, cb=took)
-            await self._client.flush()
+            await self._settled()
 
     async def request(self, subject: str, said: Said, within: float) -> Said:
         """The answer of whoever serves a subject."""
@@ -91,7 +91,7 @@ class NatsBus:
 
         with _faults(subject):
             await self._client.subscribe(subject, cb=heard)
-            await self._client.flush()
+            await self._settled()
 
     async def renew(self, owner: str) -> None:
         """Note that an owner lives."""
@@ -135,6 +135,17 @@ class NatsBus:
         """Leave the server and its subjects."""
         with contextlib.suppress(Error, TimeoutError):
             await self._client.close()
+
+    async def _settled(self) -> None:
+        """Wait until the server knows of every subscription made so far: a word to ourselves, which the server reads after them.
+
+        The client's own flush does not do: its PING goes straight to the socket, past subscriptions that still wait to be written.
+        """
+        inbox = self._client.new_inbox()
+        echo = await self._client.subscribe(inbox, max_msgs=1)
+        await self._client.publish(inbox, b"")
+        await echo.next_msg(timeout=PATIENCE)
+        await echo.unsubscribe()
 
     async def _alive(self, owner: str) -> bool:
         try:
