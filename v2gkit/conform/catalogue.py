@@ -2,7 +2,7 @@
 
 import importlib
 import pkgutil
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import cache
 from itertools import chain
 
@@ -29,9 +29,12 @@ def catalogue() -> dict[str, Case]:
     return dict(sorted(found.items()))
 
 
-def chosen(role: Role, ids: Iterable[str] = ()) -> tuple[Case, ...]:
-    """The cases of a role; with `ids` those alone, where `S-TLS` stands for its family. Raises ValueError for an unknown id."""
-    known = {case.id: case for case in catalogue().values() if case.role == role}
+def chosen(role: Role, ids: Iterable[str] = (), generations: Collection[str] = ()) -> tuple[Case, ...]:
+    """The cases of a role, of these generations (none: of all); with `ids` those alone, where `S-TLS` stands for its family.
+
+    Raises ValueError for an unknown id.
+    """
+    known = {case.id: case for case in catalogue().values() if case.role == role and (not generations or case.generation in generations)}
     wanted = [each.upper() for each in ids]
     for each in wanted:
         if each not in known and not any(name.startswith(f"{each}-") for name in known):

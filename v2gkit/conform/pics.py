@@ -9,8 +9,8 @@ outlets = ["[::1]:15119"]
 recovery = 10.0
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from v2g.settings import strict, suggestion
@@ -39,8 +39,8 @@ WORDS: dict[str, str] = {
     "two_roots": "a certificate below each of two roots",
     "staples": "OCSP responses in the handshake",
     "revocation": "knowledge of revoked certificates",
-    "generation_2": "ISO 15118-2 beside -20",
-    "din": "DIN SPEC 70121 beside -20",
+    "generation_2": "ISO 15118-2",
+    "din": "DIN SPEC 70121",
     "der": "an AC service with DER functions",
     "wpt": "wireless power transfer",
     "acdp": "an automatic connection device",
@@ -137,6 +137,12 @@ class Pics:
     device: str = ""
     claims: Claims = field(default_factory=Claims)
     test: Pixit = field(default_factory=Pixit)
+
+    def speaking(self, generations: Collection[str]) -> "Pics":
+        """This peer, claimed to speak these generations ("2", "DIN") beside what it claims."""
+        claims = self.claims
+        spoken = {"generation_2": claims.generation_2 or "2" in generations, "din": claims.din or "DIN" in generations}
+        return replace(self, claims=replace(claims, **spoken))
 
     def lacking(self, condition: Sequence[str]) -> str:
         """Why a case of this condition does not apply, in words; empty where it does."""

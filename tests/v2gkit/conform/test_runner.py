@@ -58,6 +58,20 @@ def test_a_condition_that_is_no_claim_is_refused_with_its_cure() -> None:
         checked(("puase",))
 
 
+@pytest.mark.parametrize(("id_", "generation"), [("E-SAP-01", "20"), ("S2-SAP-01", "2"), ("E2-SAP-01", "2"), ("SD-SAP-01", "DIN")])
+def test_an_id_says_the_generation_that_is_judged(id_: str, generation: str) -> None:
+    assert replace(CASE, id=id_).generation == generation
+    assert replace(CASE, id=id_).family == "SAP"
+
+
+def test_a_peer_that_is_judged_in_a_generation_counts_as_speaking_it() -> None:
+    assert Pics().lacking(("generation_2",)) == "not claimed: ISO 15118-2"
+    for generations, lacking in (((), ""), (("2",), ""), (("20", "DIN"), "not claimed: ISO 15118-2")):
+        claimed = Pics(claims=Claims(generation_2=not generations)).speaking(generations)
+        assert claimed.lacking(("generation_2",)) == lacking
+    assert not Pics().speaking(("DIN",)).lacking(("din",))
+
+
 def test_pics_are_strict() -> None:
     assert read("[claims]\npause = true\n[test]\nrecovery = 3").claims.pause
     with pytest.raises(ValueError, match=r"claims.puase.*pause"):

@@ -9,6 +9,7 @@ from pki.errors import StoreError
 from pki.store import Store
 from v2g.session.link import address_text
 from v2g.settings.strict import ConfigError, text_of
+from v2gkit.cli.conform import among
 from v2gkit.cli.conform.telling import Teller
 from v2gkit.cli.parser import whole
 from v2gkit.conform.catalogue import chosen
@@ -41,6 +42,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-tls", action="store_true", help="plain TCP, for a car on a bench")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the results go")
     parser.add_argument("--case", action="append", default=[], metavar="ID", help="only this case, or family as E-TLS; again for more")
+    among.options(parser)
     parser.add_argument("--pics", type=Path, metavar="FILE", help="what the car claims, and how it is made to come, TOML")
     parser.add_argument("--repeat", type=whole(1, 1000), default=1, metavar="N", help="play each case N times, to tell flaky from failing")
 
@@ -58,7 +60,8 @@ def run(options: argparse.Namespace) -> int:
     host, port = options.listen
     try:
         pics = read(text_of(options.pics), options.pics) if options.pics else Pics()
-        cases = chosen("car", options.case)
+        pics = pics.speaking(options.generation)
+        cases = chosen("car", options.case, options.generation)
         if not options.pki and not options.no_tls:
             raise ConfigError("a station speaks TLS: give --pki DIR (v2g pki create DIR makes one), or --no-tls on a bench")
         if not pics.test.command and (not port or pics.test.cars > 1):

@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
     rows = {
         "judges": f"a {case.role}, {case.domain}",
         "applies": ", ".join(case.condition) or "always",
-        "requirement": ", ".join(case.requirement) or "none is cited",
+        "requirement": ", ".join(case.requirement) or case.basis or "none is cited",
         "precondition": case.precondition or "a connection",
         "stimulus": case.stimulus,
         "expected": "; or ".join(case.expected),

@@ -8,6 +8,7 @@ from pki.errors import StoreError
 from pki.store import Store
 from v2g.session.link import address_text
 from v2g.settings.strict import ConfigError, text_of
+from v2gkit.cli.conform import among
 from v2gkit.cli.conform.telling import Teller
 from v2gkit.cli.parser import whole
 from v2gkit.conform.at_station import Address, benches
@@ -36,6 +37,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pki", type=Path, required=True, metavar="DIR", help="certificates of cars, with the keys of their authorities")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the results go")
     parser.add_argument("--case", action="append", default=[], metavar="ID", help="only this case, or family as S-TLS; again for more")
+    among.options(parser)
     parser.add_argument("--pics", type=Path, metavar="FILE", help="what the station claims, TOML")
     parser.add_argument("--repeat", type=whole(1, 1000), default=1, metavar="N", help="play each case N times, to tell flaky from failing")
 
@@ -52,7 +54,8 @@ def run(options: argparse.Namespace) -> int:
     """Play the cases; the exit code."""
     try:
         pics = read(text_of(options.pics), options.pics) if options.pics else Pics()
-        cases = chosen("station", options.case)
+        pics = pics.speaking(options.generation)
+        cases = chosen("station", options.case, options.generation)
         wallet = Wallet(Store(options.pki))
         more = [address(each) for each in pics.test.outlets]
     except (ConfigError, StoreError, ValueError, argparse.ArgumentTypeError) as error:
