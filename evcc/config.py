@@ -5,6 +5,7 @@ departure_in = 28800      # s after arrival; absent: the car leaves when it is f
 time_scale = 1            # wall seconds per second, for simulations
 connect = "[::1]:15118"   # or: iface = "eth0", to ask by SDP
 tls = true
+tls_versions = ["1.3", "1.2"]  # absent: 1.3 for generation 20, 1.2 for generation 2
 pki = "certs"
 revocation = "known"      # of the station: or "leaf", "strict", which demand OCSP responses
 name_roots = false        # in the ClientHello, with the TLS library of the system
@@ -41,6 +42,7 @@ from evcc.ev import AC_INLET, ACDP_INLET, MCS_INLET, WPT_INLET, Battery, Ev, Inl
 from evcc.generations import CONDUCTS, Name
 from evcc.goal import Goal
 from evcc.inverter import Rating
+from evcc.trust import TlsVersion
 from pki.status_book import Revocation
 from v2g.energy.der import Grid
 from v2g.session.clock import Clock
@@ -88,6 +90,7 @@ class Config:
     slac: str | None = None  # interface of the power line modem, to match on first
     wireless: Wireless | None = None  # None: it comes by cable
     tls: bool = True
+    tls_versions: tuple[TlsVersion, ...] = ()  # that are offered; none named: what the generations are spoken on
     pki: str | None = None
     revocation: Revocation = "known"
     name_roots: bool = False

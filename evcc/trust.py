@@ -1,9 +1,10 @@
 """Makes what a car needs from a folder of certificates: TLS, the judge of station chains, contracts, and the way to new contracts."""
 
+import hashlib
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal, cast
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -11,20 +12,23 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from evcc.car import Car
 from evcc.credentials import Contract, PriceTrust, Provisioning
 from pki import signature as xmldsig
-from pki.certificate import loadable
+from pki.certificate import facts, loadable
 from pki.chains import der
 from pki.errors import CertificateError, Kind, StoreError
 from pki.keys import key_name
-from pki.profiles import INTEROP, ISO20, Role, Rules
+from pki.profiles import INTEROP, ISO2, ISO20, Anchor, Role, Rules
 from pki.provisioning import Installed
 from pki.status_book import DEMANDED, Revocation, Silence, Told, by_records, check_staples
 from pki.store import Credential, Store
 from pki.verify import Anchors, Status, VerifiedChain, verify
-from v2g.session.tls import PROFILES, TlsFacts
+from v2g.session.tls import CONFORMANCE, PROFILES, TlsFacts
+from v2g.session.tls import ISO2 as TLS12
 from v2g.session.tls import Credential as TlsCredential
 from v2g.session.transport import ClientTls
 
 RULES = {"conformance": ISO20, "interop": INTEROP}
+RULES2 = {"conformance": ISO2, "interop": replace(INTEROP, algorithms=ISO2.algorithms)}
+TlsVersion = Literal["1.3", "1.2"]
 SUITES = {"conformance": xmldsig.ISO20, "interop": xmldsig.INTEROP}
 
 
@@ -36,15 +40,21 @@ def vehicle_tls(
     name_roots: bool = False,
     wall: Callable[[], float] | None = None,
     vehicle: Credential | None = None,
+    versions: tuple[TlsVersion, ...] = ("1.3",),
 ) -> ClientTls:
     """TLS with the vehicle certificate of a store, trusting its V2G roots, its private ones too [V2G20-2339] [V2G20-1006].
 
     The station is always asked for OCSP responses [V2G20-2372]; see `StationJudge` for `revocation`. `name_roots` names the trusted roots
     in the ClientHello, for which the system's TLS library is used; Misuse where that cannot do it. The station is judged at the time of
-    `wall` (epoch s), None: the machine's. `vehicle` is the credential to use, where the store has several.
+    `wall` (epoch s), None: the machine's. `vehicle` is the credential to use, where the store has several. `versions` are those of TLS that
+    are offered: 1.2 is of ISO 15118-2, where the station alone proves itself, below one of the roots on P-256 that the hello names
+    [V2G2-651]; StoreError where there is none.
     """
-    proven = by_records(_Known(store), Silence.REFUSES)
-    judge = StationJudge(store.anchors, RULES[profile], revocation, by_records(store, Silence.PASSES), proven)
+    given: dict[str, Any] = {"wall": wall, "trusted_ca_keys": _named2(store) if "1.2" in versions else ()}
+    minus2 = _judge(store, RULES2[profile], revocation, None)
+    if "1.3" not in versions:
+        return ClientTls(None, minus2, check_staples=minus2.staples, profile=TLS12, system=name_roots, **given)
+    judge = _judge(store, RULES[profile], revocation, "V2G20-2411")
     roots = tuple(loadable((*store.anchors.v2g, *store.anchors.private))) if name_roots else ()
     return ClientTls(
         tls_credential(vehicle or store.vehicle),
@@ -53,8 +63,31 @@ def vehicle_tls(
         profile=PROFILES[profile],
         authorities=roots,
         system=name_roots,
-        wall=wall,
+        older=(minus2, minus2.staples) if "1.2" in versions else None,
+        **given,
     )
+
+
+def _judge(store: Store, rules: Rules, revocation: Revocation, demands: str | None) -> "StationJudge":
+    proven = by_records(_Known(store), Silence.REFUSES)
+    return StationJudge(store.anchors, rules, revocation, by_records(store, Silence.PASSES), proven, demands)
+
+
+def roots_of_2(store: Store) -> tuple[x509.Certificate, ...]:
+    """The roots of a store below which a station of ISO 15118-2 can stand: those with a key on P-256."""
+    held = (*store.anchors.v2g, *store.anchors.private)
+    return tuple(root for root in held if key_name(cast(Any, facts(root).public_key)) in ISO2.algorithms)
+
+
+def _named2(store: Store) -> tuple[bytes, ...]:
+    """What trusted_ca_keys says of a store's roots: the SHA-1 of each, as RFC 6066 has it. Raises StoreError where there is none."""
+    named = tuple(hashlib.sha1(root.public_bytes(Encoding.DER)).digest() for root in roots_of_2(store))  # noqa: S324
+    if not named:
+        raise StoreError(
+            f"{store.root_path(Anchor.V2G)}: no root on P-256, and below no other a station of ISO 15118-2 proves itself in TLS 1.2; "
+            "v2g pki create DIR --curve secp521r1 --curve secp256r1 makes both"
+        )
+    return named
 
 
 class _Known:
@@ -95,6 +128,7 @@ class StationJudge:
     revocation: Revocation = "known"
     status: Status | None = None
     proven: Status | None = None
+    demands: str | None = "V2G20-2411"  # the requirement by which an absent response is refused
     _last: tuple[tuple[bytes, ...], VerifiedChain] | None = field(default=None, repr=False)
 
     def __call__(self, chain: tuple[bytes, ...], at: float) -> VerifiedChain:
@@ -119,13 +153,14 @@ class StationJudge:
             self.proven(certificate, issuer, now)
         except CertificateError as error:
             reason = f"the station stapled no OCSP response, and {error.reason}"
-            raise CertificateError(error.kind, reason, depth=depth, requirement="V2G20-2411") from None
+            raise CertificateError(error.kind, reason, depth=depth, requirement=self.demands) from None
 
 
-def staple_facts(facts: TlsFacts) -> dict[str, Any]:
+def staple_facts(shown: TlsFacts) -> dict[str, Any]:
     """Facts for the trace about revocation: which certificates came with an OCSP response, and which without."""
-    places = [staple is not None for staple in facts.staples] or [False] * len(facts.peer_chain)
-    missing = {"missing": f"{places.count(False)} of {len(places)} OCSP responses", "requirement": "V2G20-2388"}
+    places = [staple is not None for staple in shown.staples] or [False] * len(shown.peer_chain)
+    requirement = "V2G20-2388" if shown.version == CONFORMANCE.version else None  # -2 asks for that of the leaf, here
+    missing = {"missing": f"{places.count(False)} of {len(places)} OCSP responses", "requirement": requirement}
     return {"stapled": places, **(missing if False in places else {})}
 
 

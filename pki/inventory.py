@@ -69,15 +69,20 @@ TRUSTED: dict[Side, tuple[tuple[tuple[Anchor, ...], str], ...]] = {  # families 
 SHOWN_IN_TLS = (Role.SECC, Role.VEHICLE)
 
 
-def lacking(path: str | Path, side: Side, rules: Rules, now: datetime, *, tls: bool = True, contracts: bool = True) -> tuple[Lack, ...]:
-    """Everything that is missing or wrong, the worst first. Without `tls` or `contracts`, what only they need is left out."""
+def lacking(
+    path: str | Path, side: Side, rules: Rules, now: datetime, *, tls: bool = True, contracts: bool = True, proves: bool = True
+) -> tuple[Lack, ...]:
+    """Everything that is missing or wrong, the worst first. Without `tls` or `contracts`, what only they need is left out.
+
+    `proves`: this end shows a certificate in TLS; a car does not in TLS 1.2.
+    """
     try:
         store = Store(path)
     except StoreError as error:
         return (Lack.of(error),)
     found = [*_roots(store, side, now, tls, contracts), *_lists(store)]
     for purpose in PURPOSES[side]:
-        if (tls or purpose.role not in SHOWN_IN_TLS) and (contracts or purpose.role is not Role.CONTRACT):
+        if ((tls and proves) or purpose.role not in SHOWN_IN_TLS) and (contracts or purpose.role is not Role.CONTRACT):
             found += _role(store, purpose, rules, now)
     return tuple(sorted(found, key=lambda lack: not lack.bad))
 

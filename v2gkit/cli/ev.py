@@ -30,11 +30,13 @@ from v2gkit.output import complain, put
 from v2gkit.wall import wall_of
 
 WELL, NEGATIVE, USAGE = 0, 1, 2
+TLS_VERSIONS = {"1.3": ("1.3",), "1.2": ("1.2",), "both": ("1.3", "1.2")}
 SCRIPTS = ("charge", "read-soc", "schedule-renegotiation", "service-renegotiation", "standby")
 EPILOG = """examples:
   v2g ev --connect [::1]:15118 --pki certs                               DC_BPT, Scheduled, Plug & Charge, until the goal
   v2g ev --connect [::1]:15118 --pki certs --service AC --control dynamic --auth eim --loops 20
   v2g ev --iface eth0 --pki certs                                        find the station by SDP
+  v2g ev --connect [::1]:15118 --pki certs --generation 20 --generation 2 --service DC     one hello for both kinds of stations
   v2g ev --connect 127.0.0.1:15118 --no-tls --service DC --loops 10 --json     a bench without TLS
   v2g ev --connect [::1]:15118 --pki certs --soc 40 --departure-in 36000 --time-scale 3600   a night in ten seconds
   v2g ev --connect [::1]:15118 --pki car --install                       get a contract first, keep it in car/contract, charge with it
@@ -89,7 +91,14 @@ def _place(parser: argparse.ArgumentParser) -> None:
         "--wireless", metavar="COUPLING", help="ask over WLAN, with --iface: CROSS_RAIL, WPT, ... (the rest under [wireless], docs/evcc.md)"
     )
     where.add_argument("--slac", metavar="NAME", help="match first (ISO 15118-3): the interface of the power line modem")
-    where.add_argument("--tls", action=argparse.BooleanOptionalAction, default=None, help="TLS 1.3 (default); --no-tls is for benches only")
+    where.add_argument(
+        "--tls",
+        nargs="?",
+        const=True,
+        choices=tuple(TLS_VERSIONS),
+        help="default: 1.3 for generation 20, 1.2 for generation 2, both in one hello for a car of both",
+    )
+    where.add_argument("--no-tls", dest="tls", action="store_const", const=False, help="for benches; -2 is spoken so in the field, too")
     where.add_argument("--pki", type=Path, metavar="DIR", help="certificates, as `v2g pki create` writes them")
     where.add_argument(
         "--revocation",
@@ -188,11 +197,13 @@ def stocktaken(config: Config, options: argparse.Namespace) -> frozenset[str]:
     """Say on standard error what the certificates lack for this car; returns the lines."""
     at = wall_of(clock_of(options, config.time_scale))()
     needs = {"tls": config.tls, "contracts": "PnC" in config.wish.authorizations and not config.wish.install}
-    return said_at_start("v2g ev", str(config.pki), "car", config.wish.profile, at, **needs)
+    needs["proves"] = "20" in config.generations or "1.3" in config.tls_versions
+    minus2 = "20" not in config.generations and config.wish.profile == "conformance" and not needs["proves"]
+    return said_at_start("v2g ev", str(config.pki), "car", "iso2" if minus2 else config.wish.profile, at, **needs)
 
 
 FLAGS = {  # flag -> place in the configuration
-    "iface": (), "slac": (), "tls": (), "revocation": (), "name_roots": (), "soc": (), "departure_in": (), "time_scale": (),
+    "iface": (), "slac": (), "revocation": (), "name_roots": (), "soc": (), "departure_in": (), "time_scale": (),
     "resume_within": (), "grace": (),
     "loops": ("wish",), "pause_after": ("wish",), "install": ("wish",), "profile": ("wish",),
     "target_soc": ("goal",), "minimum_soc": ("goal",), "maximum_soc": ("goal",),
@@ -208,6 +219,8 @@ def configured(options: argparse.Namespace) -> Config:
             given["".join(place)][flag] = value
     if options.connect:
         given[""]["connect"] = options.connect[-1]
+    if options.tls is not None:
+        given[""].update(tls=options.tls is not False, tls_versions=TLS_VERSIONS.get(options.tls, config.tls_versions))
     if options.generation:
         given[""]["generations"] = tuple(options.generation)
     if options.pki:

@@ -77,7 +77,7 @@ class _Ear(Channel):
 class _Context(openssl.Context):
     """TLS of a client that takes any server: what the server shows is for cases to judge."""
 
-    def channel(self, verify: Verify | None, check_staples: Any = None, wall: Wall = time.time) -> _Ear:
+    def channel(self, verify: Verify | None, check_staples: Any = None, wall: Wall = time.time, older: Any = None) -> _Ear:
         return _Ear(Terms(self.profile, False, verify, check_staples, wall=wall), self)
 
 

@@ -23,7 +23,7 @@ from evcc.client import Visit
 from evcc.config import Config
 from evcc.generations import conducts_named
 from evcc.goal import Goal
-from evcc.trust import equip, vehicle_tls
+from evcc.trust import TlsVersion, equip, vehicle_tls
 from pki import signature as xmldsig
 from pki.profiles import Role
 from pki.store import Store
@@ -109,6 +109,11 @@ class Plan:
     def curves(self) -> tuple[str, ...]:
         """The curves that certificates are made on: a contract of ISO 15118-2 has another than the keys of TLS 1.3."""
         return (BEST, *(xmldsig.ISO2 if self.generation == "2" else ()))
+
+    @property
+    def tls(self) -> tuple[TlsVersion, ...]:
+        """The version of TLS that its car speaks."""
+        return ("1.2",) if self.generation == "2" else ("1.3",)
 
     @property
     def bidirectional(self) -> bool:
@@ -272,7 +277,10 @@ async def _drive(
         daybreak = Daybreak(clock, plan.stay)
         own = (lambda *_: daybreak, lambda *_: Narrator(clock, told[0]), *told[1](clock.wall))
         visit = Visit(
-            car, tls=vehicle_tls(store, wall=wall_of(clock)), observe=[*watch(), *own], conducts=conducts_named([plan.generation])
+            car,
+            tls=vehicle_tls(store, wall=wall_of(clock), versions=plan.tls),
+            observe=[*watch(), *own],
+            conducts=conducts_named([plan.generation]),
         )
         under_way = asyncio.create_task(visit.at(*address))
         try:
@@ -294,7 +302,7 @@ def _judge(plan: Plan, outcome: Outcome) -> None:
     outcome.expect(car["service"] == plan.service, f"service {plan.service} was wanted, {car['service']} was selected")
     outcome.expect(car["control"] == plan.control.lower(), f"{plan.control} control was wanted, {car['control']} was selected")
     outcome.expect(car["auth"] == plan.authorization.lower(), f"{plan.authorization} was wanted, {car['auth']} was used")
-    outcome.expect(car["tls"] == "TLSv1.3", f"TLS 1.3 was wanted, it was {car['tls']}")
+    outcome.expect(car["tls"] == f"TLSv{plan.tls[0]}", f"TLS {plan.tls[0]} was wanted, it was {car['tls']}")
     outcome.expect(car["energy_charged"] > 1000, f"more than 1 kWh should have been charged, it was {car['energy_charged']} Wh")
     if plan.install:
         outcome.expect(

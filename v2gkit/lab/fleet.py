@@ -22,7 +22,7 @@ from v2g.session.link import Observe, Observer
 from v2g.session.transport import ClientTls
 from v2g.settings.strict import ConfigError
 from v2gkit.insight.progress import Progress
-from v2gkit.lab.visit import leave_on_signal, visit_of
+from v2gkit.lab.visit import leave_on_signal, tls_versions, visit_of
 from v2gkit.wall import wall_of
 
 MOST = 5_000  # cars: each is a socket of a process, and more of them are more processes
@@ -205,7 +205,10 @@ def own(config: Config, dice: random.Random) -> Config:
 
 def identities(config: Config, clock: Clock, store: Store) -> tuple[tuple[str, ClientTls], ...]:
     """EVCCID and TLS for every vehicle certificate in a store. Raises StoreError where there is none."""
-    given: dict[str, Any] = {"revocation": config.revocation, "name_roots": config.name_roots, "wall": wall_of(clock)}
+    versions = tls_versions(config, store)
+    given: dict[str, Any] = {"revocation": config.revocation, "name_roots": config.name_roots, "wall": wall_of(clock), "versions": versions}
+    if "1.3" not in versions:  # no vehicle certificate is shown
+        return ((config.wish.evccid, vehicle_tls(store, config.wish.profile, **given)),)
     vehicles = store.credentials(Role.VEHICLE) or (store.vehicle,)
     return tuple((one.common_name, vehicle_tls(store, config.wish.profile, vehicle=one, **given)) for one in vehicles)
 

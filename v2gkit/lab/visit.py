@@ -18,7 +18,7 @@ from evcc.iso20.read_soc import read_soc
 from evcc.iso20.renegotiation import schedule_renegotiation, service_renegotiation
 from evcc.iso20.standby import standby
 from evcc.script import Script
-from evcc.trust import equip, vehicle_tls
+from evcc.trust import TlsVersion, equip, roots_of_2, vehicle_tls
 from pki import signature as xmldsig
 from pki.store import Store
 from v2g.address import host_and_port
@@ -51,8 +51,10 @@ def visit_of(config: Config, clock: Clock, script: str | Play, store: Store | No
     store = store or (Store(config.pki) if config.pki else None)
     wish = config.wish
     if store and config.tls and identity is None:
+        versions = tls_versions(config, store)
         given: dict[str, Any] = {"revocation": config.revocation, "name_roots": config.name_roots, "wall": wall_of(clock)}
-        identity = store.vehicle.common_name, vehicle_tls(store, wish.profile, **given)
+        name = store.vehicle.common_name if "1.3" in versions else wish.evccid  # TLS 1.2 shows no vehicle certificate
+        identity = name, vehicle_tls(store, wish.profile, versions=versions, **given)
     if identity is not None:
         wish = replace(wish, evccid=identity[0])  # [V2G20-2598]
     car = replace(config, wish=wish).car(clock, clock.started)
@@ -69,6 +71,18 @@ def visit_of(config: Config, clock: Clock, script: str | Play, store: Store | No
     elif script != "charge":  # which is usual, in whatever generation the station selects
         driving.script = quirky(script_of(script, wish.services))
     return driving
+
+
+def tls_versions(config: Config, store: Store) -> tuple[TlsVersion, ...]:
+    """The versions of TLS that a car offers. Where its configuration does not say: 1.3 for ISO 15118-20, 1.2 for ISO 15118-2.
+
+    A car of both that has no root on P-256, below which alone a station can prove itself in TLS 1.2, offers TLS 1.3.
+    """
+    if config.tls_versions:
+        return config.tls_versions
+    if config.generations and "20" not in config.generations:
+        return ("1.2",)
+    return ("1.3", "1.2") if "2" in config.generations and roots_of_2(store) and not config.name_roots else ("1.3",)
 
 
 def matching(driving: Visit, config: Config, tell: Callable[[str], None]) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from pki.inventory import Lack, Side, lacking
-from pki.profiles import INTEROP, ISO20, Role
+from pki.profiles import INTEROP, ISO2, ISO20, Role
 
-RULES = {"conformance": ISO20, "interop": INTEROP}
+RULES = {"conformance": ISO20, "interop": INTEROP, "iso2": ISO2}
 ENDS: dict[Side, Role] = {"station": Role.SECC, "car": Role.VEHICLE}
 
 
@@ -26,5 +26,5 @@ def lacks(path: Path, profile: str, at: float) -> Iterator[tuple[Side, Lack]]:
 
 
 def missed(path: str, side: Side, profile: str, at: float, **needs: Any) -> tuple[Lack, ...]:
-    """What a folder lacks for a station or a car that uses it, at a time (epoch s)."""
+    """What a folder lacks for a station or a car that uses it, at a time (epoch s). Profile "iso2": a car of it alone."""
     return lacking(path, side, RULES[profile], datetime.fromtimestamp(at, UTC), **needs)

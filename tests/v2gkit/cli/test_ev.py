@@ -1,5 +1,6 @@
 """`v2g ev` as people and scripts use it."""
 
+import argparse
 import json
 import re
 import shutil
@@ -13,6 +14,7 @@ import pytest
 
 from tests.starved import ATTEMPTS, again, heed
 from tests.v2gkit.cli.test_secc import station, wait_for
+from v2gkit.cli import ev
 from v2gkit.cli.main import main
 
 ROOT = Path(__file__).parents[3]
@@ -37,6 +39,23 @@ def test_wrong_usage_is_one_clear_line_and_code_2(arguments: list[str], said: st
     told = capsys.readouterr().err
     assert said in told
     assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "tls", "versions"),
+    [
+        ([], True, ()),
+        (["--tls"], True, ()),
+        (["--tls", "1.2"], True, ("1.2",)),
+        (["--tls", "both"], True, ("1.3", "1.2")),
+        (["--no-tls"], False, ()),
+    ],
+)
+def test_the_version_of_tls_is_said_or_follows_the_generations(said: list[str], tls: bool, versions: tuple[str, ...]) -> None:
+    parser = argparse.ArgumentParser()
+    ev.options(parser)
+    config = ev.configured(parser.parse_args([*said, "--generation", "2"]))
+    assert (config.tls, config.tls_versions, config.wish.bench_plain) == (tls, versions, not tls)
 
 
 def test_help_has_examples_and_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:

@@ -74,7 +74,10 @@ class Engine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What one side demands of a TLS connection and brings to it. `limits` says what the standard asks and the library cannot do."""
+    """What one side demands of a TLS connection and brings to it. `limits` says what the standard asks and the library cannot do.
+
+    `older` holds instead where TLS 1.2 is agreed upon: a car that speaks both generations offers both versions in one hello.
+    """
 
     profile: Profile
     server: bool
@@ -83,6 +86,7 @@ class Terms:
     staple: Callable[[float], bytes | None] | None = None
     limits: tuple[str, ...] = ()
     wall: Wall = time.time
+    older: "Terms | None" = None
 
 
 class Channel:
@@ -162,10 +166,11 @@ class Channel:
         """The TLS alert by which the peer's chain is refused; None: it is accepted. The verifier is asked once per connection."""
         if self._verdict is None and self._refusal is None:
             try:
-                if self.terms.verify is None:
+                verify = self.agreed.verify
+                if verify is None:
                     raise Misuse("a TLS connection that authenticates its peer needs `verify`")
                 self._judged = self.terms.wall()
-                self._verdict = self.terms.verify(self._transcript.chain(sent=False), self._judged)
+                self._verdict = verify(self._transcript.chain(sent=False), self._judged)
                 if self._verdict is None:
                     raise Misuse("`verify` must return the proof that it verified, not None")
             except Exception as error:
@@ -178,8 +183,8 @@ class Channel:
         if leaf_response and transcript.version == handshake.TLS12:
             transcript.staple_of_leaf(leaf_response)
         try:
-            if self.terms.check_staples is not None:
-                self.terms.check_staples(transcript.chain(sent=False), transcript.staples(sent=False), self.terms.wall())
+            if self.agreed.check_staples is not None:
+                self.agreed.check_staples(transcript.chain(sent=False), transcript.staples(sent=False), self.terms.wall())
         except Exception as error:
             self._refusal = bare(error)
             return False
@@ -193,6 +198,12 @@ class Channel:
             log.exception("no OCSP response to staple: its provider failed")
             return b""
 
+    @property
+    def agreed(self) -> Terms:
+        """The terms of the version that the station chose; before it did, those of the newest."""
+        older = self.terms.older
+        return older if older is not None and self._transcript.version == handshake.TLS12 else self.terms
+
     # --- inside ---
 
     def _shake_hands(self) -> None:
@@ -201,9 +212,18 @@ class Channel:
                 return
         except LibraryError as error:
             raise self._failure(error) from error
-        if self._verdict is None and (self.terms.profile.mutual or not self.terms.server):
+        if self._verdict is None and (self.agreed.profile.mutual or not self.terms.server):
             raise TlsError("the handshake is complete and nobody judged the peer: this must not happen", "us")
-        self.facts = self._summed_up()
+        facts = self._summed_up()
+        self._demand_pinned(facts)
+        self.facts = facts
+
+    def _demand_pinned(self, facts: TlsFacts) -> None:
+        """Refuse a group that was in the hello for TLS 1.2 alone, and was chosen for TLS 1.3: the lists of a hello are those of both."""
+        newest = self.terms.profile
+        if self.terms.older is not None and facts.version == newest.version and facts.group not in newest.groups:
+            said = f"the station chose the group {facts.group} for TLS 1.3, where {newest.name} takes {', '.join(newest.groups)}"
+            raise TlsError(said, "us", None, "V2G20-2460")
 
     def _failure(self, error: LibraryError) -> TlsError:
         by, alert = self._alert or ("us", None)
@@ -218,13 +238,13 @@ class Channel:
 
     def _summed_up(self) -> TlsFacts:
         facts = self._transcript.facts(
-            self.terms.profile,
+            self.agreed.profile,
             self._verdict,
             resumed=self._engine.resumed(),
             duration=time.monotonic() - self._began,
             octets_received=self._received,
             octets_sent=self._sent,
-            limits=self.terms.limits,
+            limits=self.agreed.limits,
             judged_at=self._judged,
         )
         return replace(facts, relaxations=relaxations(facts))

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from v2g.session.endpoint import Ended, Event
-from v2g.session.errors import ConnectionLost, SessionError
+from v2g.session.errors import ConnectionLost, Misuse, SessionError
 from v2g.session.handshake import ClientHello
 from v2g.session.link import Disconnected, HandshakeFailed, Observe, Observer, Unreachable, address_text
-from v2g.session.tls import CONFORMANCE, Credential, Profile, TlsError
+from v2g.session.tls import CONFORMANCE, ISO2, Credential, Profile, TlsError
 from v2g.session.transport import openssl
 from v2g.session.transport.channel import Channel, CheckStaples, Verify, Wall
 from v2g.session.transport.connection import Attend, Limits
@@ -27,7 +27,8 @@ class ClientTls:
     `check_staples` is asked in every handshake, also when nothing was stapled (None in each place): what an absent response means is its
     policy [V2G20-1240] [V2G20-2411]. Without it no response is asked for. `authorities` are the roots (DER certificates) to be named in the
     ClientHello [V2G20-1006]; only the TLS library of the system can do that, which `system` asks for. `trusted_ca_keys` (SHA-1 of root
-    certificates) is how a -2 car names its roots. `wall` gives the time (epoch s) at which the station is judged, None: the machine's.
+    certificates) is how a -2 car names its roots. `older` offers TLS 1.2 in the same hello, and says who judges a station that chooses it;
+    the library of the system has no such hello. `wall` gives the time (epoch s) at which the station is judged, None: the machine's.
     """
 
     def __init__(
@@ -40,16 +41,24 @@ class ClientTls:
         authorities: Sequence[bytes] = (),
         system: bool = False,
         trusted_ca_keys: Sequence[bytes] = (),
+        older: tuple[Verify, CheckStaples | None] | None = None,
         wall: Wall | None = None,
     ):
         self.profile, self._verify, self._check_staples, self._wall = profile, verify, check_staples, wall or time.time
+        self._older = older
+        if system and (older is not None or profile is ISO2):
+            raise Misuse("the TLS library of the system serves TLS 1.3 alone: leave out name_roots, or TLS 1.2")
         if system:
             self._context: openssl.Context | libssl.Context = _by_system(profile, credential, tuple(authorities))
         else:
-            self._context = openssl.Context(profile, server=False, credential=credential, trusted_ca_keys=tuple(trusted_ca_keys))
+            self._context = openssl.Context(
+                profile, server=False, credential=credential, trusted_ca_keys=tuple(trusted_ca_keys), older=ISO2 if older else None
+            )
 
     def channel(self, hello: ClientHello | None = None) -> Channel:
         """TLS for one connection, at its beginning."""
+        if isinstance(self._context, openssl.Context):
+            return self._context.channel(self._verify, self._check_staples, self._wall, self._older)
         return self._context.channel(self._verify, self._check_staples, self._wall)
 
 

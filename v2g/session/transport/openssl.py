@@ -8,6 +8,7 @@ peer's chain, its staples and the signature schemes are read as they were sent. 
 import contextlib
 import time
 import weakref
+from dataclasses import replace
 from typing import Any, Final
 
 from cryptography import x509
@@ -34,10 +35,18 @@ _X509_ERRORS: Final = {
 }
 STATION_LIMITS: Final = ("OCSP staples for the sub-CA certificates [V2G20-2388]: this TLS library staples to the leaf only",)
 CAR_LIMITS: Final = ("certificate_authorities in ClientHello [V2G20-1006]: this TLS library cannot send it, that of the system may",)
+CAR2_LIMITS: Final = (
+    "TLS_ECDH_ECDSA_WITH_AES_128_CBC_SHA256, whose static keys no current TLS library has",
+    "status_request_v2: OCSP responses for the sub-CA certificates cannot be asked for in TLS 1.2",
+)
 
 
 class Context:
-    """One set of TLS parameters and at most one credential, for one side. Immutable once a connection was made of it."""
+    """One set of TLS parameters and at most one credential, for one side. Immutable once a connection was made of it.
+
+    `older` is the profile of TLS 1.2 that a car offers in the same hello. The credential is then shown in TLS 1.3 alone: TLS 1.2 would
+    send it in clear, and no station of ISO 15118-2 asks for it.
+    """
 
     def __init__(
         self,
@@ -47,13 +56,15 @@ class Context:
         credential: Credential | None = None,
         authorities: tuple[bytes, ...] = (),
         trusted_ca_keys: tuple[bytes, ...] = (),
+        older: Profile | None = None,
     ):
         """`authorities` are the roots (DER certificates) that a station names in its CertificateRequest; `trusted_ca_keys` the SHA-1 hashes
         of the roots that a -2 car names. Raises Misuse for a credential that cannot be used.
         """
-        self.profile, self.server, self.credential = profile, server, credential
+        self.profile, self.server, self.credential, self.older = profile, server, credential, older
         self.authorities = tuple(x509.load_der_x509_certificate(der) for der in authorities)
         self._channels: weakref.WeakValueDictionary[int, Channel] = weakref.WeakValueDictionary()
+        self._connections: weakref.WeakValueDictionary[int, SSL.Connection] = weakref.WeakValueDictionary()
         self._kept: list[Any] = []  # callbacks and octets that OpenSSL points to
         self.raw = SSL.Context(SSL.TLS_METHOD)
         self._pin()
@@ -67,18 +78,20 @@ class Context:
             self._name_trusted_ca_keys(trusted_ca_keys)
 
     def _pin(self) -> None:
-        """The three lists of the profile; full handshakes only: no resumption, no early data, no renegotiation."""
-        profile, ctx = self.profile, self.raw
-        version = _VERSIONS[profile.version]
-        ctx.set_min_proto_version(version)
-        ctx.set_max_proto_version(version)
-        suites = ":".join(profile.suites).encode()
-        if version == SSL.TLS1_3_VERSION:
-            ctx.set_tls13_ciphersuites(suites)
-        else:
-            ctx.set_cipher_list(suites)
-        self._pinned(_lib.SSL_CTX_set1_curves_list, profile.groups, "groups")
-        self._pinned(_lib.SSL_CTX_set1_sigalgs_list, profile.signature_schemes, "signature schemes")
+        """The three lists of the profiles; full handshakes only: no resumption, no early data, no renegotiation."""
+        profiles, ctx = (self.profile, self.older) if self.older else (self.profile,), self.raw
+        ctx.set_min_proto_version(_VERSIONS[profiles[-1].version])
+        ctx.set_max_proto_version(_VERSIONS[profiles[0].version])
+        for profile in profiles:
+            suites = ":".join(profile.suites).encode()
+            if _VERSIONS[profile.version] == SSL.TLS1_3_VERSION:
+                ctx.set_tls13_ciphersuites(suites)
+            else:
+                ctx.set_cipher_list(suites)
+        groups = tuple(dict.fromkeys(name for profile in profiles for name in profile.groups))
+        schemes = tuple(dict.fromkeys(name for profile in profiles for name in profile.signature_schemes))
+        self._pinned(_lib.SSL_CTX_set1_curves_list, groups, "groups")
+        self._pinned(_lib.SSL_CTX_set1_sigalgs_list, schemes, "signature schemes")
         ctx.set_options(SSL.OP_NO_TICKET | SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION | SSL.OP_CIPHER_SERVER_PREFERENCE)
         ctx.set_session_cache_mode(SSL.SESS_CACHE_OFF)
         ctx.set_mode(SSL.MODE_RELEASE_BUFFERS)  # a connection that waits for its peer keeps no records' buffers, 34 KB
@@ -121,15 +134,33 @@ class Context:
     def _own(self, credential: Credential) -> None:
         try:
             chain = [x509.load_der_x509_certificate(der) for der in credential.chain]
-            self.raw.use_certificate(chain[0])
+            key: Any = load_pem_private_key(credential.key, None)
             for certificate in chain[1:]:
                 self.raw.add_extra_chain_cert(certificate)
-            self.raw.use_privatekey(load_pem_private_key(credential.key, None))  # type: ignore[arg-type]
+            if self.older is not None and key.public_key() == chain[0].public_key():
+                self._shown_in_tls13(chain[0], key)
+                return
+            self.raw.use_certificate(chain[0])
+            self.raw.use_privatekey(key)
             self.raw.check_privatekey()
         except (ValueError, TypeError, IndexError, SSL.Error) as error:
             raise Misuse(
                 f"the TLS credential cannot be used: {_reason(error) or error}; does the key belong to the certificate?"
             ) from error
+
+    def _shown_in_tls13(self, leaf: x509.Certificate, key: Any) -> None:
+        """Let each connection take the credential when a station asks for it, by what version was agreed upon until then."""
+
+        @_ffi.callback("int(SSL *, void *)")  # type: ignore[untyped-decorator]
+        def wanted(ssl: Any, _: Any) -> int:
+            channel, connection = self._of(ssl), self._connections[int(_ffi.cast("uintptr_t", ssl))]
+            if channel.agreed is channel.terms:
+                connection.use_certificate(leaf)
+                connection.use_privatekey(key)
+            return 1
+
+        self._kept.append(wanted)
+        _lib.SSL_CTX_set_cert_cb(self.raw._context, wanted, _ffi.NULL)
 
     def _name_trusted_ca_keys(self, hashes: tuple[bytes, ...]) -> None:
         """Send extension 3 in the ClientHello [V2G2-651]."""
@@ -154,15 +185,31 @@ class Context:
         if _lib.SSL_CTX_add_client_custom_ext(self.raw._context, code, add, free, null, parse, null) != 1:
             raise Misuse("this TLS library refuses to send trusted_ca_keys")
 
-    def channel(self, verify: Verify | None, check_staples: CheckStaples | None = None, wall: Wall = time.time) -> Channel:
-        """A fresh TLS channel for one connection; `verify` judges the peer's chain."""
-        limits = () if self.profile.version != "TLSv1.3" else STATION_LIMITS if self.server else CAR_LIMITS
+    def channel(
+        self,
+        verify: Verify | None,
+        check_staples: CheckStaples | None = None,
+        wall: Wall = time.time,
+        older: tuple[Verify, CheckStaples | None] | None = None,
+    ) -> Channel:
+        """A fresh TLS channel for one connection; `verify` judges the peer's chain, `older` one that comes by TLS 1.2 instead."""
         staple = self.credential.staple if self.credential else None
-        return Channel(Terms(self.profile, self.server, verify, check_staples, staple, limits, wall), self._engine)
+        terms = Terms(self.profile, self.server, verify, check_staples, staple, self._limits(self.profile), wall)
+        if older is not None and self.older is not None:
+            terms = replace(
+                terms, older=replace(terms, profile=self.older, verify=older[0], check_staples=older[1], limits=self._limits(self.older))
+            )
+        return Channel(terms, self._engine)
+
+    def _limits(self, profile: Profile) -> tuple[str, ...]:
+        if profile.version == "TLSv1.3":
+            return STATION_LIMITS if self.server else CAR_LIMITS
+        return () if self.server else CAR2_LIMITS
 
     def _engine(self, channel: Channel) -> "_Engine":
         engine = _Engine(self.raw, server=self.server, staples=channel.terms.check_staples is not None)
-        self._channels[int(_ffi.cast("uintptr_t", engine.connection._ssl))] = channel
+        place = int(_ffi.cast("uintptr_t", engine.connection._ssl))
+        self._channels[place], self._connections[place] = channel, engine.connection
         return engine
 
 
