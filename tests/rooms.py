@@ -63,11 +63,16 @@ ROOMS: Mapping[str, Room] = {
         (*EXI, "v2g.session", "v2g.reasons"),
         ("tests/v2g/iso2",),
     ),
+    "v2g.din": Room(
+        "sequence, timing, limits, services, refusals of DIN SPEC 70121: one `Generation`",
+        (*EXI, "v2g.session", "v2g.reasons"),
+        ("tests/v2g/din",),
+    ),
     "v2g.services": Room(
         "the services of all generations, by name", ("v2g.iso20.services", "v2g.session.service"), ("tests/test_service_rows.py",)
     ),
     "v2g.generations": Room(
-        "the generations that are spoken here", ("v2g.iso20", "v2g.iso2", "v2g.session"), ("tests/v2g/test_generations.py",)
+        "the generations that are spoken here", ("v2g.iso20", "v2g.iso2", "v2g.din", "v2g.session"), ("tests/v2g/test_generations.py",)
     ),
     "pki": Room(
         "certificate profiles, issuing, verification, signatures, status",
@@ -81,6 +86,7 @@ ROOMS: Mapping[str, Room] = {
             "v2g.session",
             "v2g.iso20",
             "v2g.iso2",
+            "v2g.din",
             "v2g.generations",
             "v2g.energy",
             "v2g.reasons",
@@ -100,6 +106,7 @@ ROOMS: Mapping[str, Room] = {
             "v2g.session",
             "v2g.iso20",
             "v2g.iso2",
+            "v2g.din",
             "v2g.generations",
             "v2g.energy",
             "v2g.services",

@@ -156,7 +156,7 @@ UNREQUIRED: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     FRAMES: (
         ("v2g/iso20/frames.py", "payload type 0x{} carries no message of a session"),
-        ("v2g/iso2/frames.py", "payload type 0x{} came"),
+        ("v2g/session/envelope.py", "payload type 0x{} came"),
         ("v2g/session/sdp.py", "*"),
         ("v2g/session/v2gtp.py", "*"),
     ),

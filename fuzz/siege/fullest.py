@@ -1,6 +1,6 @@
 """The largest messages that the schema admits: every list full, every number and string at its longest."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from v2g.exi import values
@@ -14,17 +14,23 @@ from v2g.messages import schema_set, xmldsig
 UNBOUNDED: Final = 100  # characters or octets of a value that the schema does not limit
 
 
-def fullest(cls: type[Type], name: str, signature: Any) -> Any:
-    """The largest instance that we can think of: lists full, numbers and strings at their longest, the larger of alternatives."""
+NO_LISTS: Final[Mapping[tuple[type[Type], str], int]] = {}
+
+
+def fullest(cls: type[Type], name: str, signature: Any, lists: Mapping[tuple[type[Type], str], int] = NO_LISTS) -> Any:
+    """The largest instance that we can think of: lists full, numbers and strings at their longest, the larger of alternatives.
+
+    `lists` says how many entries a list has that the schema does not bound.
+    """
     held: dict[str, Any] = {}
     for field in fields(cls):
         if field.name == "Signature":
             held[field.name] = signature
             continue
-        options = [_widest(content, name, signature) for content in _contents(field, name)]
+        options = [_widest(content, name, signature, lists) for content in _contents(field, name)]
         widest = max(options, key=_weight)
         most = BOUNDS.of(cls, field.name)
-        many = field.maximum if most is None else most
+        many = lists.get((cls, field.name), field.maximum) if most is None else most
         held[field.name] = (widest,) * (many or 1) if field.repeated else widest
     for left_out in _left_out(model(cls), held):
         held[left_out] = () if isinstance(held[left_out], tuple) else None
@@ -40,9 +46,9 @@ def _contents(field: Field, name: str) -> list[Any]:
     return [content]
 
 
-def _widest(content: Any, name: str, signature: Any) -> Any:
+def _widest(content: Any, name: str, signature: Any, lists: Mapping[tuple[type[Type], str], int]) -> Any:
     if values.is_complex(content):
-        return fullest(content, name, signature)
+        return fullest(content, name, signature, lists)
     shape = values.representation(content)
     match shape.kind:
         case "boolean" | "enumeration":
