@@ -58,6 +58,11 @@ class Surroundings:
     let_pass: tuple[Deviation, ...] = ()  # what another layer has let pass of the car's certificates; empty: it is found in `tls`
     chain: tuple[bytes, ...] = ()  # of the car (`Vehicle.chain`), where another layer has verified it; empty: it is found in `tls`
 
+    @property
+    def version(self) -> str:
+        """The version of TLS; empty for a connection without."""
+        return "" if self.tls is None else self.tls.version
+
 
 class Pauses(Protocol):
     """The store of paused sessions, for all connections of a station."""
@@ -137,7 +142,7 @@ class Conduct:
     agreement: type[Any]  # the class of what survives a pause: `PausedSession.agreement`
     verifier: Callable[[Trust], Verifier]  # of what a car signs
     contract_chain: Callable[[Type], tuple[bytes, ...]]  # the contract certificates (DER, leaf first) that a request to authorize shows
-    signature: Callable[[Type], Any]  # under the prices of a response; None where there is none
+    signatures: Callable[[Incoming], tuple[Any, ...]]  # under the prices of a response: one, None if there was no key; empty: not wanted
     fault_answer: float  # s after a fault in which a car may still ask and be told why its power went
     silent: str  # id of the requirement by which the session of a silent car ends
 

@@ -32,6 +32,7 @@ class SessionGiven(Event):
     prices_signed: bool = False
     identity: str = ""  # whom the car's certificate names
     let_pass: tuple[str, ...] = ()  # names of the deviations that TLS let pass of the car's certificates
+    tls: str | None = None  # version of TLS, empty without; None in older traces: by what may be negotiated
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,8 +170,9 @@ class _Player:
     def _begun(self) -> SeccSession:
         given = self._given
         secure = bool(given.negotiable) and not given.insecure
+        version = ("TLSv1.3" if secure else "none" if given.certificate else "") if given.tls is None else given.tls
         tls = TlsFacts(
-            "conformance", "TLSv1.3" if secure else "none", "", "", None, None, (), (b"",) if given.certificate else (), object(),
+            "conformance", version, "", "", None, None, (), (b"",) if given.certificate else (), object() if secure else None,
             certificate_requested=True,
         )  # fmt: skip
         return SeccSession(
@@ -179,7 +180,7 @@ class _Player:
             self._clock,
             given.at,
             entropy=self._draw,
-            tls=tls if secure or given.certificate else None,
+            tls=tls if version else None,
             verifier=_Verdicts(self._verdicts) if given.verifier else None,
             prices=self._sign if given.prices_signed else None,
             paused=_Remembering(self._remembered),
@@ -196,9 +197,9 @@ class _Player:
         if self._signatures is None:
             assert self._session is not None
             self._signatures = _signatures(self._records, conduct_named(self._session.generation.name))
-        if (signature := next(self._signatures, None)) is None:
-            raise Misuse("the trace has no signature for these prices")
-        return signature
+        for signature in self._signatures:
+            return signature
+        raise Misuse("the trace has no signature for these prices")
 
     def _feed(self, session: SeccSession, record: Record) -> None:
         at = record["at"]
@@ -255,8 +256,7 @@ def _signatures(records: list[Record], conduct: Conduct) -> Iterator[Any]:
         if record["type"] == "frame" and record["direction"] == "sent":
             octets, request = bytes.fromhex(record["exi"]), asked.get(record["name"])
             sent = conduct.generation.read(int(record["payload_type"], 16), octets, by_car=True, asked=request)
-            if (signature := conduct.signature(sent.reading.message)) is not None:
-                yield signature
+            yield from conduct.signatures(sent)
 
 
 class _Remembering(PausedSessions):

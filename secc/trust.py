@@ -17,7 +17,7 @@ from pki.provisioning import ProvisioningService
 from pki.status import Good, check
 from pki.status_book import Silence, by_records
 from pki.store import Credential, Store
-from pki.tariff import sign_prices
+from pki.tariff import delegable, sign_prices, suites_of
 from pki.verify import Anchors, Status, VerifiedChain, verify
 from secc.claims import Claim, Signed, Trust, Verifier
 from secc.conduct import Conduct
@@ -106,17 +106,22 @@ class PriceSigning:
     tariffs: tuple[Credential, ...]
 
     def __call__(self, response: Any, contract: bytes) -> Any:
-        """The signature over all prices of a response, by the issuer of `contract` (DER), else by the first tariff signer."""
-        issuer = read(contract).issuer if contract else None
-        return sign_prices(response, next((one for one in self.issuers if one.leaf.subject == issuer), self.tariffs[0]).key)
+        """The signature over all prices of a response, by the issuer of `contract` (DER), else by a tariff signer where one may.
+
+        None where no key is held by which these prices may be signed.
+        """
+        issuer, suites = read(contract).issuer if contract else None, suites_of(response)
+        own = [one for one in self.issuers if one.leaf.subject == issuer]
+        fitting = [one for one in (*own, *(self.tariffs if delegable(response) else ())) if one.curve in suites]
+        return sign_prices(response, fitting[0].key) if fitting else None
 
 
 def price_signing(store: Store, profile: Profile = "conformance") -> PriceSigning | None:
     """The signer of prices with the keys of a store; None where it has none, or the profile is of peers that cannot read signed prices."""
-    held = {role: tuple(c for c in store.credentials(role) if c.curve in ISO20.algorithms) for role in (Role.MO_SUB2, Role.TARIFF)}
-    if profile != "conformance" or not held[Role.TARIFF]:
+    issuers, signers = (store.credentials(role) for role in (Role.MO_SUB2, Role.TARIFF))
+    if profile != "conformance" or not (issuers or signers):
         return None
-    return PriceSigning(held[Role.MO_SUB2], held[Role.TARIFF])
+    return PriceSigning(tuple(issuers), tuple(signers))
 
 
 def provisioning_service(store: Store, profile: Profile, entropy: Callable[[int], bytes]) -> ProvisioningService | None:

@@ -238,7 +238,7 @@ def tuple_of(id_: int, composite: Composite, schedule: Payload | None, needs: Ne
     periods = [(start, period.bounded(bound)) for start, period in composite.periods]
     charge = [(start, period.limit if (p := period.clamped()) is None else max(p, 0.0)) for start, period in periods]
     discharge = [(start, -period.discharge if (p := period.clamped()) is None else min(p, 0.0)) for start, period in periods]
-    stated = prices_of(schedule or {})
+    stated = prices_of(schedule or {}, composite.start)
     absolute = stated if isinstance(stated, PriceSchedule) else None
     imports, exports = (None if absolute is None else absolute.series(way, composite.start, composite.until) for way in WAYS)
     giving = in_fewer_steps(Series.from_pairs(discharge, composite.until), needs.max_points)

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from ocpp_bridge.smart.feeds import BALANCING, LIVE, doubled
 from ocpp_bridge.smart.periods import FOLLOWED, MODES, PHASES, Outlet, beyond
-from ocpp_bridge.smart.prices import SIGNED
+from ocpp_bridge.smart.prices import PRICES, SIGNED
 from ocpp_bridge.smart.profiles import DEFAULT, EXTERNAL, GENERATION, PRIORITY, RECURRENCE, STATION, TX, Profiles, Rejected
 from ocpp_bridge.wire.schemas import Payload
 from ocpp_bridge.wire.times import epoch
@@ -23,13 +23,11 @@ CAPS: Final = {  # modes of what caps or adds, and does not steer
     PRIORITY: ("ChargingOnly",),
     GENERATION: ("ChargingOnly", "ExternalLimits"),
 }
-UNSUPPORTED: Final = ("salesTariff", *SIGNED)
 OF_LEADERS: Final = ("randomizedDelay", "limitAtSoC", "minChargingRate")  # a limit that comes late, or not below a power, is none
 POWERS: Final = ("dischargeLimit", "setpoint")  # and those of single phases: more than charging within a limit
 V2X: Final = ("v2xBaseline", "v2xFreqWattCurve", "v2xSignalWattCurve")
 OWN_IDS: Final = -1_000_000_000  # SmartChargingCtrlr.MaxExternalConstraintsId: from there downwards ids are the station's own
 DELAY_MAXIMUM: Final = 86_400  # s; a later change would meet another day's
-PRICES: Final = ("absolutePriceSchedule", "priceLevelSchedule")
 UNSUPPORTED_IN_PERIODS: Final = ("evseSleep", "preconditioningRequest", "setpointReactive_L")
 PERIODS_MAXIMUM: Final = 1024  # of a schedule, SmartChargingCtrlr.PeriodsPerSchedule
 PROFILES_MAXIMUM: Final = 100  # SmartChargingCtrlr.Entries: bounds what a CSMS can make us hold
@@ -272,8 +270,8 @@ CHECKS: Final[tuple[tuple[str, str, Callable[[Case], bool]], ...]] = (
     ("InvalidProfile", "dynUpdateInterval and dynUpdateTime belong to Dynamic", _updated),
     (
         "InvalidSchedule",
-        "not supported: " + ", ".join(UNSUPPORTED),
-        lambda c: any(s.get(name) for s in c.schedules for name in UNSUPPORTED),
+        "not supported: " + ", ".join(SIGNED),
+        lambda c: any(s.get(name) for s in c.schedules for name in SIGNED),
     ),
     (
         "InvalidSchedule",

@@ -18,8 +18,9 @@ from ocpp_bridge.model.mapping import Wish, needs_of, offer_of, tuple_of
 from ocpp_bridge.smart import steering
 from ocpp_bridge.smart.acceptance import judge
 from ocpp_bridge.smart.planning import composite, end_of, locally, theirs
-from ocpp_bridge.smart.prices import Unsayable, prices_of, told
+from ocpp_bridge.smart.prices import prices_of, told
 from ocpp_bridge.smart.profiles import EXTERNAL, PRIORITY, TX, Rejected
+from ocpp_bridge.smart.sales import Unsayable
 from ocpp_bridge.wire.outbox import Call
 from ocpp_bridge.wire.schemas import Payload
 from ocpp_bridge.wire.times import timestamp

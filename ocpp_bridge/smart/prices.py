@@ -1,4 +1,4 @@
-"""absolutePriceSchedule and priceLevelSchedule of a chargingSchedule as the neutral words that a car is told, whole or not at all.
+"""Prices of a chargingSchedule as the neutral words that a car is told, whole or not at all.
 
 `Unsayable` names the field that no message to a car can carry, and why: it is refused when the profile comes.
 """
@@ -7,50 +7,56 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Any, Final
 
+from ocpp_bridge.smart.sales import WHOLE_MAXIMUM, Unsayable, demand_whole, relative_of
 from ocpp_bridge.wire.schemas import Payload
 from ocpp_bridge.wire.times import epoch
 from v2g.energy.price_schedule import PriceLevels, PriceRule, PriceSchedule, PriceStep, TaxRule
+from v2g.energy.relative_prices import RelativePrices
 from v2g.energy.tariff import MOST_FEE, Extra, Overstay
 
 SIGNIFICANT: Final = 32_767  # what a rational number to a car counts up to, before its power of ten
 EXPONENTS: Final = range(-128, 128)
-WHOLE_MAXIMUM: Final = 2**32 - 1
 POWER_MAXIMUM: Final = 1e9  # W; no range of power begins higher
+PRICES: Final = ("absolutePriceSchedule", "priceLevelSchedule", "salesTariff")
 SIGNED: Final = ("signatureId", "digestValue")  # of a schedule: the station makes its messages anew, a signature over another is void
 
 
-class Unsayable(ValueError):
-    """A price that cannot be said to a car, with the name of its field."""
+def prices_of(schedule: Payload, begins: float = 0.0) -> PriceSchedule | PriceLevels | RelativePrices | None:
+    """The prices of a chargingSchedule, None where it has none. Raises `Unsayable`, or ValueError for a time that is none.
 
-
-def prices_of(schedule: Payload) -> PriceSchedule | PriceLevels | None:
-    """The prices of a chargingSchedule, None where it has none. Raises `Unsayable`, or ValueError for a time that is none."""
-    absolute, levels = schedule.get("absolutePriceSchedule"), schedule.get("priceLevelSchedule")
-    if absolute is not None and levels is not None:
-        raise Unsayable("absolutePriceSchedule and priceLevelSchedule exclude each other: a car is told one of them")
-    if absolute is not None:
-        return _absolute(absolute)
-    return None if levels is None else _levels(levels)
+    A salesTariff counts its times from the start of its schedule, or from `begins` (epoch s) where that names none.
+    """
+    if len(said := [name for name in PRICES if schedule.get(name) is not None]) > 1:
+        raise Unsayable(f"{' and '.join(said)} exclude each other: a car is told one of them")
+    match said:
+        case ["absolutePriceSchedule"]:
+            return _absolute(schedule["absolutePriceSchedule"])
+        case ["priceLevelSchedule"]:
+            return _levels(schedule["priceLevelSchedule"])
+        case ["salesTariff"]:
+            start = schedule.get("startSchedule")
+            return relative_of(schedule["salesTariff"], begins if start is None else epoch(start))
+    return None
 
 
 def told(schedules: Iterable[Payload]) -> list[Any]:
     """The prices of schedules as they stand, to be compared."""
-    return [(each.get("absolutePriceSchedule"), each.get("priceLevelSchedule")) for each in schedules]
+    return [tuple(each.get(name) for name in PRICES) for each in schedules]
 
 
 # --- levels ---
 
 
 def _levels(said: Payload) -> PriceLevels:
-    name, count = "priceLevelSchedule", _whole(said["numberOfPriceLevels"], "priceLevelSchedule.numberOfPriceLevels", 1, 255)
+    name, count = "priceLevelSchedule", demand_whole(said["numberOfPriceLevels"], "priceLevelSchedule.numberOfPriceLevels", 1, 255)
     entries = [
         (
-            _whole(each["duration"], f"{name}.priceLevelScheduleEntries[{place}].duration", 1),
-            _whole(each["priceLevel"], f"{name}.priceLevelScheduleEntries[{place}].priceLevel", 0, count),
+            demand_whole(each["duration"], f"{name}.priceLevelScheduleEntries[{place}].duration", 1),
+            demand_whole(each["priceLevel"], f"{name}.priceLevelScheduleEntries[{place}].priceLevel", 0, count),
         )
         for place, each in enumerate(said["priceLevelScheduleEntries"])
     ]
-    id_ = _whole(said["priceScheduleId"], f"{name}.priceScheduleId", 1)
+    id_ = demand_whole(said["priceScheduleId"], f"{name}.priceScheduleId", 1)
     return PriceLevels(id_, _anchor(said, name), count, tuple(entries), said.get("priceScheduleDescription", ""))
 
 
@@ -61,7 +67,7 @@ def _absolute(said: Payload) -> PriceSchedule:
     name = "absolutePriceSchedule"
     over = said.get("overstayRuleList", {})
     made = PriceSchedule(
-        id=_whole(said["priceScheduleID"], f"{name}.priceScheduleID", 1),
+        id=demand_whole(said["priceScheduleID"], f"{name}.priceScheduleID", 1),
         anchor=_anchor(said, name),
         steps=tuple(_steps(said["priceRuleStacks"], f"{name}.priceRuleStacks")),
         currency=said["currency"],
@@ -94,7 +100,7 @@ def _steps(stacks: list[Payload], name: str) -> Iterator[PriceStep]:
         rules = sorted((_rule(rule, f"{where}.priceRule[{n}]") for n, rule in enumerate(stack["priceRule"])), key=lambda r: r.power_from)
         if any(one.power_from == next_.power_from for one, next_ in pairwise(rules)):
             raise Unsayable(f"{where}.priceRule: two have one powerRangeStart")
-        yield PriceStep(_whole(stack["duration"], f"{where}.duration", 1), tuple(rules))
+        yield PriceStep(demand_whole(stack["duration"], f"{where}.duration", 1), tuple(rules))
 
 
 def _rule(said: Payload, name: str) -> PriceRule:
@@ -114,7 +120,7 @@ def _rule(said: Payload, name: str) -> PriceRule:
 
 def _tax(said: Payload, name: str) -> TaxRule:
     return TaxRule(
-        id=_whole(said["taxRuleID"], f"{name}.taxRuleID", 1),
+        id=demand_whole(said["taxRuleID"], f"{name}.taxRuleID", 1),
         rate=_rational(said["taxRate"], f"{name}.taxRate", 1_000.0),
         name=_text(said.get("taxRuleName", ""), f"{name}.taxRuleName", 80),
         included=said.get("taxIncludedInPrice"),
@@ -130,8 +136,8 @@ def _overstay(over: Payload) -> Iterator[Overstay]:
         name = f"absolutePriceSchedule.overstayRuleList.overstayRule[{place}]"
         yield Overstay(
             fee=_money(said["overstayFee"], f"{name}.overstayFee"),
-            period=float(_whole(said["overstayFeePeriod"], f"{name}.overstayFeePeriod", 1)),
-            start=float(_whole(said["startTime"], f"{name}.startTime", 0)),
+            period=float(demand_whole(said["overstayFeePeriod"], f"{name}.overstayFeePeriod", 1)),
+            start=float(demand_whole(said["startTime"], f"{name}.startTime", 0)),
             description=said.get("overstayRuleDescription", ""),
         )
 
@@ -163,14 +169,8 @@ def _text(text: str, name: str, most: int) -> str:
     return text
 
 
-def _whole(value: int, name: str, least: int, most: int = WHOLE_MAXIMUM) -> int:
-    if not least <= value <= most:
-        raise Unsayable(f"{name} is {value}, a car takes {least} to {most}")
-    return value
-
-
 def _optional_whole(said: Payload, field: str, name: str, least: int, most: int = WHOLE_MAXIMUM) -> int | None:
-    return _whole(said[field], f"{name}.{field}", least, most) if field in said else None
+    return demand_whole(said[field], f"{name}.{field}", least, most) if field in said else None
 
 
 def _optional(said: Payload, field: str, name: str) -> float | None:

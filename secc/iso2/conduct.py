@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from pki.tariff import sales_tariffs
 from secc.conduct import Conduct, Ending, Replied, Say, Surroundings
 from secc.iso2.answers import ANSWERS
 from secc.iso2.notices import ac_status, dc_status
@@ -37,6 +38,7 @@ from v2g.messages.iso2.msg_data_types import EVSEStatusType, chargeProgressType
 from v2g.reasons import Reason
 from v2g.session.endpoint import Event
 from v2g.session.errors import PeerIncompatible, PeerMisbehaved, Refused, StationFailed
+from v2g.session.generation import Incoming
 from v2g.session.sap import Protocol, offered
 
 GENERATION = "2"  # by which an outlet names it
@@ -57,7 +59,7 @@ def beginning(around: Surroundings, say: Say, now: float) -> tuple[Context, Even
         phases=PHASES,
     )
     signs = (around.verifier is not None, around.prices is not None)
-    record = SessionGiven(now, around.outlet, given.negotiable, False, False, *signs)
+    record = SessionGiven(now, around.outlet, given.negotiable, False, False, *signs, tls=around.version)
     return Context(given, StationReport(limits=around.outlet.limits), step=Step(state=State.SUPPORTED_APP_PROTOCOL)), record
 
 
@@ -161,6 +163,12 @@ def same(before: Context, after: Context) -> bool:
     return replace(before, moment=after.moment) == after
 
 
+def signatures(heard: Incoming) -> tuple[Any, ...]:
+    """The signature under the tariffs of a response, None where there was no key; empty where they were not to be signed."""
+    wanted = any(each.Id is not None for each in sales_tariffs(heard.reading.message))
+    return (heard.signature,) if wanted else ()
+
+
 def _next_look(known: Context) -> float | None:
     bound = due(known)
     return None if bound is None else bound[0]
@@ -196,7 +204,7 @@ CONDUCT = Conduct(
     agreement=Agreement,
     verifier=PkiVerifier,
     contract_chain=contract_chain,
-    signature=lambda response: None,
+    signatures=signatures,
     fault_answer=FAULT_ANSWER,
     silent="V2G2-443",
 )

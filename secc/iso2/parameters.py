@@ -5,6 +5,7 @@ from typing import Any
 from secc.iso2.notices import ac_status, dc_status
 from secc.iso2.schedule import schedules, shown_offer
 from secc.iso2.selection import modes
+from secc.iso2.tariff import signature
 from secc.neutral.context import Context, Exchange, Reply
 from secc.neutral.exchange import equal_needs, overdue, waiting_offer
 from secc.station import Limits, NeedsChanged, ServiceSelected
@@ -155,7 +156,7 @@ def _answered(known: Context, mode: Mode, processing: EVSEProcessingType, then: 
     if not finished:
         return Reply(response, then, known, wants)
     fresh = known.with_service(isolation=None, isolation_asked=None) if mode.dc else known
-    return Reply(response, then, fresh, wants)
+    return Reply(response, then, fresh, wants, signature=signature(response, known))
 
 
 def _ac(known: Context, mode: Mode) -> EVSEChargeParameterType:

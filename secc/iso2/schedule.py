@@ -4,8 +4,9 @@ import math
 from dataclasses import replace
 from itertools import pairwise
 
+from secc.iso2.tariff import LATEST, LONGEST, holdable, sales_tariff
 from secc.neutral.context import Context
-from secc.neutral.entries import fitted_steps, whole
+from secc.neutral.entries import fitted_steps, priced_steps, whole
 from secc.neutral.profile import CLOCK_SLACK, demand_held
 from v2g.energy.offer import Offer, Tuple
 from v2g.energy.series import Series, Step
@@ -22,8 +23,6 @@ from v2g.reasons import Reason
 from v2g.session.errors import Refused, StationFailed
 
 MOST = 3  # tuples in a list
-LATEST = 16_777_214  # s from now at which an entry may begin
-LONGEST = 86_400  # s that the last entry may last
 
 
 def shown_offer(offer: Offer, known: Context) -> Offer:
@@ -45,7 +44,8 @@ def _shown(offered: Tuple, points: int, known: Context) -> Tuple:
     """A tuple that charges alone, as this generation has it, from now until the car departs."""
     charging = offered.charging or Series.constant(known.wall, 1.0, 0.0)
     fitted = fitted_steps(_covering(charging, known), points)
-    return replace(offered, charging=fitted, discharging=None, export_prices=None, tolerance=None)
+    prices, stated = priced_steps(offered.import_prices, fitted, points), holdable(offered.stated, points)
+    return replace(offered, charging=fitted, discharging=None, import_prices=prices, export_prices=None, stated=stated, tolerance=None)
 
 
 def _covering(power: Series, known: Context) -> Series:
@@ -56,7 +56,7 @@ def _covering(power: Series, known: Context) -> Series:
 
 
 def schedules(known: Context) -> SAScheduleListType:
-    """The list of SAScheduleTuples for the offer of this exchange."""
+    """The list of SAScheduleTuples for the offer of this exchange, with a SalesTariff where it has prices."""
     offer = known.service.exchange.offer
     assert offer is not None
     return SAScheduleListType(SAScheduleTuple=tuple(_tuple(each, known) for each in offer.tuples))
@@ -76,7 +76,10 @@ def _tuple(offered: Tuple, known: Context) -> SAScheduleTupleType:
         )
         for (start, until, power), last in zip(spans, (*[False] * (len(spans) - 1), True), strict=True)
     ]
-    return SAScheduleTupleType(SAScheduleTupleID=offered.id, PMaxSchedule=PMaxScheduleType(PMaxScheduleEntry=tuple(entries)))
+    powers = PMaxScheduleType(PMaxScheduleEntry=tuple(entries))
+    return SAScheduleTupleType(
+        SAScheduleTupleID=offered.id, PMaxSchedule=powers, SalesTariff=sales_tariff(offered, offered.charging.until, known)
+    )
 
 
 def announced(tuple_id: int, sent: ChargingProfileType | None, known: Context) -> tuple[Series, Tuple]:

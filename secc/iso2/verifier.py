@@ -8,11 +8,11 @@ from pki import signature as xmldsig
 from pki.authorization import refused_chain
 from pki.certificate import facts, read
 from pki.chains import octets_of
-from pki.errors import CertificateError, SignatureError
+from pki.errors import CertificateError, Kind, SignatureError
 from pki.identifiers import normalised
 from pki.keys import PublicKey
 from pki.profiles import ISO2, Role
-from pki.verify import verify
+from pki.verify import fault_below_root, verify
 from secc.claims import Claim, Signed, Trust
 from secc.station import Objection
 from v2g.exi.schema import Type
@@ -34,18 +34,34 @@ class PkiVerifier:
         """The claim of a car that shows its contract; it signs nothing yet, so `challenge` is not looked at."""
         trust, chain = self.trust, octets_of(request.ContractSignatureCertChain)
         try:
-            proof = verify(chain, Role.CONTRACT, trust.anchors, datetime.fromtimestamp(wall, UTC), rules=ISO2, status=trust.status)
+            account, soon = self._account(chain, datetime.fromtimestamp(wall, UTC))
         except CertificateError as error:
             found = refused_chain(error)
             return Claim("PnC", chain=chain, warning=Objection(found.kind, found.reason, found.requirement))
-        emaid = normalised(proof.common_name)
+        emaid = normalised(account)
         if normalised(request.eMAID) != emaid:
             why = f"eMAID {request.eMAID} is not that of the contract, {emaid}"
             return Claim("PnC", chain=chain, warning=Objection(Reason.WRONG_CERTIFICATE, why, None))
         if trust.providers is not None and emaid[:PROVIDER] not in {normalised(each) for each in trust.providers}:
             why = f"provider {emaid[:PROVIDER]} is none that is known here"
             return Claim("PnC", chain=chain, warning=Objection(Reason.UNKNOWN_PROVIDER, why, None))
-        return Claim("PnC", emaid=emaid, chain=chain, expires_soon=proof.expires_soon)
+        return Claim("PnC", emaid=emaid, chain=chain, expires_soon=soon)
+
+    def _account(self, chain: tuple[bytes, ...], now: datetime) -> tuple[str, bool]:
+        """The name in a contract that is sound, and whether it expires soon; of a root that is not here where a backend judges it.
+
+        Raises CertificateError.
+        """
+        trust = self.trust
+        try:
+            proof = verify(chain, Role.CONTRACT, trust.anchors, now, rules=ISO2, status=trust.status)
+        except CertificateError as error:
+            if not trust.central or error.kind is not Kind.UNTRUSTED_ROOT:
+                raise
+            if (fault := fault_below_root(chain, Role.CONTRACT, now, rules=ISO2)) is not None:
+                raise fault from None
+            return facts(read(chain[0], ISO2.max_octets)).common_name, False
+        return proof.common_name, proof.expires_soon
 
     def provisioning(self, request: Type, wall: float) -> Objection | None:
         """Nothing: a request for a contract is judged by the provisioning service, which has the manufacturer's sub-CAs."""

@@ -7,6 +7,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from pki.certificate import facts
 from pki.profiles import Role
+from pki.tariff import price_schedules
 from pki.verify import VerifiedChain
 from secc.conduct import Conduct, Ending, Replied, Say, Surroundings
 from secc.iso20.answers import ANSWERS
@@ -42,10 +43,10 @@ from v2g.messages.common_messages import (
     chargeProgressType,
 )
 from v2g.messages.common_types import EVSEStatusType, evseNotificationType
-from v2g.messages.xmldsig import SignatureType
 from v2g.reasons import Reason
 from v2g.session.endpoint import Event
 from v2g.session.errors import PeerIncompatible, PeerMisbehaved, Refused, StationFailed, UnknownSession
+from v2g.session.generation import Incoming
 from v2g.session.profiles import LOOSE_CERTIFICATES, PROVISIONING_AS_VEHICLE, WITHOUT_TLS, Deviation
 from v2g.session.sap import Protocol, offered
 
@@ -80,7 +81,7 @@ def beginning(around: Surroundings, say: Say, now: float) -> tuple[Context, Even
     bench = not secure and around.insecure
     signs = (around.verifier is not None, around.prices is not None)
     passed = tuple(deviation.name for deviation in given.let_pass)
-    record = SessionGiven(now, around.outlet, sets, bench, certificate, *signs, proved, passed)
+    record = SessionGiven(now, around.outlet, sets, bench, certificate, *signs, proved, passed, around.version)
     return Context(given, StationReport(limits=around.outlet.limits), step=Step(state=State.SUPPORTED_APP_PROTOCOL)), record
 
 
@@ -225,9 +226,12 @@ def same(before: Context, after: Context) -> bool:
     return replace(before, moment=after.moment) == after
 
 
-def signature(response: Type) -> SignatureType | None:
-    """The signature under the prices of a schedule; None where there is none."""
-    return response.Header.Signature if isinstance(response, ScheduleExchangeRes) else None
+def signatures(heard: Incoming) -> tuple[Any, ...]:
+    """The signature under the prices of a schedule, None where there was no key; empty where they were not to be signed."""
+    response = heard.reading.message
+    if not isinstance(response, ScheduleExchangeRes) or all(each.Id is None for each in price_schedules(response)):
+        return ()
+    return (response.Header.Signature,)
 
 
 def _next_look(known: Context) -> float | None:
@@ -265,7 +269,7 @@ CONDUCT = Conduct(
     agreement=Agreement,
     verifier=PkiVerifier,
     contract_chain=contract_chain,
-    signature=signature,
+    signatures=signatures,
     fault_answer=FAULT_ANSWER,
     silent="V2G20-443",
 )

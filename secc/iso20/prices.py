@@ -7,12 +7,12 @@ import math
 from dataclasses import dataclass, replace
 
 from secc.neutral.context import Context
-from secc.neutral.entries import whole
+from secc.neutral.entries import priced_steps
 from secc.station import Cost, CostTold
 from v2g.energy.ledger import MICRO
 from v2g.energy.offer import Offer, Tuple
-from v2g.energy.price_schedule import PriceSchedule
-from v2g.energy.series import Series, Step
+from v2g.energy.price_schedule import PriceSchedule, ranked
+from v2g.energy.series import Series
 from v2g.energy.tab import Tab
 from v2g.energy.tariff import Overstay, Tariff
 from v2g.iso20.pricing import POWER_ALGORITHM
@@ -40,23 +40,8 @@ STACKS = 64  # price steps that the smallest decoder among the public stacks hol
 
 def prices_as_shown(prices: Series | None, power: Series | None, points: int) -> Series | None:
     """The prices over the span of a schedule as the message will state them, in at most `points` steps; None where there are none."""
-    if prices is None or not prices.steps or power is None:
-        return None
-    covered = prices.clip(power.start, power.until)
-    covered = covered if covered.steps else Series.constant(power.start, power.duration, prices.steps[-1].value)
-    most = max(1, min(STACKS, points))
-    if len(covered.steps) > most:
-        covered = covered.resample(math.ceil(covered.duration / most))
-    return whole(_until(covered, power.until)).map(lambda price: number(rational(price)))
-
-
-def _until(prices: Series, until: float) -> Series:
-    """The last known price holds on to the end of the schedule."""
-    missing = until - prices.until
-    if missing < 1.0:
-        return prices
-    last = prices.steps[-1]
-    return Series(prices.start, (*prices.steps[:-1], Step(last.duration + missing, last.value)))
+    covered = priced_steps(prices, power, min(STACKS, points))
+    return None if covered is None else covered.map(lambda price: number(rational(price)))
 
 
 # --- absolute ---
@@ -201,14 +186,6 @@ def level(prices: Series | None, power: Series, offered: Tuple, number_: int, kn
             )
         ),
     )
-
-
-def ranked(price: float, scale: list[float], count: int) -> int:
-    """The level of a price among `count` of equal width between the lowest and the highest of a scale: 1 the cheapest, and all below it."""
-    low, high = min(scale, default=0.0), max(scale, default=0.0)
-    if high <= low:
-        return 1
-    return max(1, min(count, 1 + int((price - low) / (high - low) * count)))
 
 
 # --- receipts ---

@@ -20,6 +20,7 @@ from secc.station import Limits, MobilityNeedsSet, NeedsChanged
 from v2g.energy.needs import Needs
 from v2g.energy.offer import Offer, Tuple
 from v2g.energy.price_schedule import PriceLevels, PriceSchedule, Way
+from v2g.energy.relative_prices import RelativePrices
 from v2g.energy.series import Series, Step
 from v2g.exi.derive import least
 from v2g.iso20.rational import optional, rational
@@ -265,6 +266,8 @@ def _stated(
             return stated_absolute(prices, way, attribute), None
         case PriceLevels() as prices:
             return None, stated_levels(prices, attribute)
+        case RelativePrices() as prices:
+            return None, stated_levels(prices.levelled(), attribute)
     return None, None
 
 

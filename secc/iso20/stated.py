@@ -1,6 +1,7 @@
 """Prices that somebody else states, whole in a message: nothing is left out, rounded or numbered anew."""
 
 from v2g.energy.price_schedule import PriceLevels, PriceRule, PriceSchedule, Way
+from v2g.energy.relative_prices import RelativePrices
 from v2g.iso20.rational import rational
 from v2g.messages.common_messages import (
     AbsolutePriceScheduleType,
@@ -56,7 +57,10 @@ def stated_levels(prices: PriceLevels, attribute: str | None = None) -> PriceLev
     )
 
 
-def holdable(prices: PriceSchedule | PriceLevels | None, points: int) -> PriceSchedule | PriceLevels | None:
+Stated = PriceSchedule | PriceLevels | RelativePrices
+
+
+def holdable(prices: Stated | None, points: int) -> Stated | None:
     """The prices, if a car can hold that many steps; None otherwise."""
     return prices if prices is not None and len(prices.steps) <= points else None
 

@@ -1,5 +1,7 @@
 """Series made fit for messages: whole seconds, and no more entries than the car can hold."""
 
+import math
+
 from v2g.energy.series import Series, Step
 
 
@@ -19,3 +21,24 @@ def fitted_steps(power: Series, points: int) -> Series:
     blocks = [exact.steps[first : first + each] for first in range(0, len(exact.steps), each)]
     joined = (Step(sum(step.duration for step in block), min((step.value for step in block), key=abs)) for block in blocks)
     return Series(exact.start, tuple(joined)).merged()
+
+
+def priced_steps(prices: Series | None, power: Series | None, points: int) -> Series | None:
+    """Prices over the span of a schedule, on whole seconds in at most `points` steps (joined: their mean); None where there are none."""
+    if prices is None or not prices.steps or power is None:
+        return None
+    covered = prices.clip(power.start, power.until)
+    covered = covered if covered.steps else Series.constant(power.start, power.duration, prices.steps[-1].value)
+    most = max(1, points)
+    if len(covered.steps) > most:
+        covered = covered.resample(math.ceil(covered.duration / most))
+    return whole(_until(covered, power.until))
+
+
+def _until(prices: Series, until: float) -> Series:
+    """The last known price holds on to the end of the schedule."""
+    missing = until - prices.until
+    if missing < 1.0:
+        return prices
+    last = prices.steps[-1]
+    return Series(prices.start, (*prices.steps[:-1], Step(last.duration + missing, last.value)))

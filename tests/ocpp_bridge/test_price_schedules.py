@@ -5,15 +5,20 @@ from typing import Any
 
 import pytest
 
-from ocpp_bridge.smart.prices import Unsayable, prices_of
+from ocpp_bridge.smart.prices import prices_of
+from ocpp_bridge.smart.sales import Unsayable
 from ocpp_bridge.wire.times import epoch, timestamp
+from tests.evcc.iso2.test_pair2 import SCRIPT
+from tests.evcc.iso2.test_pair2 import car as car2
 from tests.evcc.test_pair import EPOCH
 from tests.ocpp_bridge.test_bridge import Played
 from tests.ocpp_bridge.test_profiles import profile
-from tests.ocpp_bridge.whole_chain import run
+from tests.ocpp_bridge.whole_chain import Chain, run
+from v2g.iso2.physical import number as number2
 from v2g.iso20.rational import number
 from v2g.messages.common_messages import ScheduleExchangeRes
 from v2g.messages.dc import DC_ChargeLoopRes
+from v2g.messages.iso2.msg_body import ChargeParameterDiscoveryRes
 
 ANCHOR = timestamp(EPOCH - 1800)
 
@@ -76,6 +81,28 @@ LEVELS: dict[str, Any] = {
         {"duration": 3600, "priceLevel": 2},
         {"duration": 60, "priceLevel": 3},
         {"duration": 60, "priceLevel": 0},
+    ],
+}
+SALES: dict[str, Any] = {
+    "id": 80,
+    "salesTariffDescription": "day and night",
+    "numEPriceLevels": 3,
+    "salesTariffEntry": [
+        {
+            "relativeTimeInterval": {"start": 0},
+            "ePriceLevel": 3,
+            "consumptionCost": [
+                {
+                    "startValue": 0.0,
+                    "cost": [
+                        {"costKind": "RelativePricePercentage", "amount": 70},
+                        {"costKind": "CarbonDioxideEmission", "amount": 311, "amountMultiplier": 0},
+                    ],
+                },
+                {"startValue": 10_000.0, "cost": [{"costKind": "RelativePricePercentage", "amount": 1, "amountMultiplier": 2}]},
+            ],
+        },
+        {"relativeTimeInterval": {"start": 10_800, "duration": 5_400}, "ePriceLevel": 2},
     ],
 }
 MODE = {"startPeriod": 0, "operationMode": "ExternalLimits", "limit": 9_000.0, "dischargeLimit": -4_000.0}
@@ -175,7 +202,11 @@ def test_a_receipt_is_given_only_by_prices_that_one_can_bill_by():
 
 
 def changed(path: str, value: Any) -> dict[str, Any]:
-    made = copy.deepcopy(FULL)
+    return altered(FULL, path, value)
+
+
+def altered(one: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    made = copy.deepcopy(one)
     *way, last = path.split(".")
     place: Any = made
     for name in way:
@@ -237,7 +268,8 @@ def test_more_steps_than_the_car_holds_are_refused():
         {"absolutePriceSchedule": FULL, "priceLevelSchedule": LEVELS},
         {"absolutePriceSchedule": FULL, "signatureId": 1},
         {"absolutePriceSchedule": FULL, "digestValue": "x"},
-        {"salesTariff": {"id": 1, "salesTariffEntry": [{"relativeTimeInterval": {"start": 0}}]}},
+        {"salesTariff": {"id": 1, "salesTariffEntry": [{"relativeTimeInterval": {"start": 0}}]}},  # it has no price
+        {"absolutePriceSchedule": FULL, "salesTariff": SALES},
     ],
 )
 def test_prices_that_would_be_lost_are_refused(more):
@@ -256,3 +288,65 @@ def test_other_prices_alone_are_told_a_led_car_by_a_renegotiation():
     last = chain.frames(ScheduleExchangeRes)[-1].Dynamic_SEResControlMode.AbsolutePriceSchedule
     assert number(last.PriceRuleStacks.PriceRuleStack[0].PriceRule[2].EnergyFee) == pytest.approx(0.9)
     assert last.TimeAnchor < EPOCH
+
+
+# --- salesTariff ---
+
+
+def test_a_sales_tariff_reaches_a_car_of_the_generation_that_has_it_whole():
+    chain = Chain(car2("DC"), script=SCRIPT, service="DC", profile=priced({"salesTariff": SALES}))
+    assert chain.received[0] == {"status": "Accepted"}
+    assert chain.evcc.ended.well, chain.evcc.ended
+    response = next(each for each in reversed(chain.frames(ChargeParameterDiscoveryRes)) if each.SASchedules is not None)
+    (offered,) = response.SASchedules.SAScheduleTuple
+    tariff = offered.SalesTariff
+    assert (tariff.SalesTariffID, tariff.NumEPriceLevels, tariff.SalesTariffDescription) == (80, 3, "day and night")
+    first, last = tariff.SalesTariffEntry
+    assert [(number2(each.startValue), [(c.costKind.value, c.amount, c.amountMultiplier) for c in each.Cost])
+            for each in first.ConsumptionCost] == [
+        (0.0, [("relativePricePercentage", 70, 0), ("CarbonDioxideEmission", 311, 0)]),
+        (10_000.0, [("relativePricePercentage", 1, 2)]),
+    ]  # fmt: skip
+    assert (first.EPriceLevel, last.EPriceLevel) == (3, 2)
+    assert last.TimeInterval.start == pytest.approx(10_800, abs=30)  # it counts from the start of its schedule
+    assert last.TimeInterval.duration == 5_400
+
+
+def test_a_car_of_the_other_generation_is_told_its_levels():
+    (offered,) = sent("Scheduled", {"salesTariff": SALES}).Scheduled_SEResControlMode.ScheduleTuple
+    told = offered.ChargingSchedule.PriceLevelSchedule
+    assert (told.PriceScheduleID, told.NumberOfPriceLevels, told.PriceScheduleDescription) == (80, 3, "day and night")
+    entries = told.PriceLevelScheduleEntries.PriceLevelScheduleEntry
+    assert [(each.Duration, each.PriceLevel) for each in entries] == [(10_800, 3), (5_400, 2)]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "named"),
+    [
+        ("id", 256, "salesTariff.id"),
+        ("numEPriceLevels", 256, "numEPriceLevels"),
+        ("numEPriceLevels", 2, "salesTariffEntry[0].ePriceLevel"),
+        ("salesTariffEntry.1.relativeTimeInterval.start", 0, "begin at 0, 0 s"),
+        ("salesTariffEntry.1.relativeTimeInterval.start", 16_777_215, "salesTariffEntry[1].start"),
+        ("salesTariffEntry.1.relativeTimeInterval.duration", 0, "duration"),
+        ("salesTariffEntry.0.consumptionCost.1.startValue", 0.0, "consumptionCost"),
+        ("salesTariffEntry.0.consumptionCost.0.startValue", -1.0, "startValue"),
+        ("salesTariffEntry.0.consumptionCost.0.cost.0.amount", -1, "amount"),
+        ("salesTariffEntry.0.consumptionCost.0.cost.0.amountMultiplier", 4, "amountMultiplier"),
+        ("salesTariffEntry.0.consumptionCost.0.cost.1.costKind", "RelativePricePercentage", "costKind"),
+    ],
+)
+def test_a_sales_tariff_that_no_car_can_be_told_names_its_field(path, value, named):
+    with pytest.raises(Unsayable) as refused:
+        prices_of({"salesTariff": altered(SALES, path, value)})
+    assert named in str(refused.value)
+    without = altered(SALES, "numEPriceLevels", None)
+    with pytest.raises(Unsayable, match="numEPriceLevels"):
+        prices_of({"salesTariff": {name: each for name, each in without.items() if each is not None}})
+
+
+def test_relative_prices_without_levels_are_ranked():
+    bare = [{"relativeTimeInterval": {"start": s}, "consumptionCost": [{"startValue": 0.0, "cost": [
+        {"costKind": "RelativePricePercentage", "amount": amount}]}]} for s, amount in ((600, 10), (1200, 100), (1800, 55))]  # fmt: skip
+    made = prices_of({"salesTariff": {"id": 1, "salesTariffEntry": bare}}, 1000.0)
+    assert made.levelled().steps == ((600, 0), (600, 1), (600, 3), (86_400, 2))

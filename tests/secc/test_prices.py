@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from secc import station as words
-from secc.iso20.prices import ranked
 from secc.pause import PausedSessions
 from tests.secc.scripted import EPOCH, Scripted, outlet
 from tests.secc.test_metering import asked, confirmation
 from tests.secc.test_metering import charging as contracted
 from v2g.energy.ledger import MICRO
 from v2g.energy.offer import Offer, Tuple
+from v2g.energy.price_schedule import ranked
 from v2g.energy.series import Series
 from v2g.energy.tariff import Extra, Overstay, Tariff, Tax
 from v2g.iso20.rational import number

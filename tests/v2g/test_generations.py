@@ -219,7 +219,7 @@ CONDUCT = Conduct(
     agreement=Knows,
     verifier=Trusting,
     contract_chain=lambda request: (),
-    signature=lambda response: None,
+    signatures=lambda heard: (),
     fault_answer=2.0,
     silent="TOY-2",
 )

@@ -7,6 +7,7 @@ from v2g.energy.compression import compressed, floor_to_digits
 from v2g.energy.needs import Needs
 from v2g.energy.plan import Plan
 from v2g.energy.price_schedule import PriceLevels, PriceSchedule
+from v2g.energy.relative_prices import RelativePrices
 from v2g.energy.scheduler import cheapest, immediate
 from v2g.energy.series import Series, Step
 from v2g.energy.site import Site
@@ -31,7 +32,7 @@ class Tuple:
     export_prices: Series | None = None  # currency/kWh
     name: str = ""  # for people: "cheapest", "charge only", "at once"
     tolerance: float | None = None  # W that the profile may be off, None: not stated
-    stated: PriceSchedule | PriceLevels | None = None  # prices that are passed on whole, in place of the series
+    stated: PriceSchedule | PriceLevels | RelativePrices | None = None  # prices that are passed on whole, in place of the series
     tariff: Tariff | None = None  # the conditions of its own prices; None: those of the offer
     plan: Plan | None = None  # a car that draws exactly this: its cash, energies, what is unmet, what bound each interval
 

@@ -3,6 +3,7 @@
 A power range is counted like power: it begins at its `power_from` and reaches up to the next one; below 0 W lies what the car gives.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -144,3 +145,11 @@ class PriceLevels:
     def shift(self, seconds: float) -> "PriceLevels":
         """The levels by another clock."""
         return replace(self, anchor=self.anchor + seconds)
+
+
+def ranked(price: float, scale: Sequence[float], count: int) -> int:
+    """The level of a price among `count` of equal width between the lowest and the highest of a scale: 1 the cheapest, and all below it."""
+    low, high = min(scale, default=0.0), max(scale, default=0.0)
+    if high <= low:
+        return 1
+    return max(1, min(count, 1 + int((price - low) / (high - low) * count)))

@@ -36,9 +36,9 @@ class Hand:
         self.chain, self.key = one.chain, one.key
 
 
-def contract_car(years: float = 0.0, **changes: Any) -> Scripted2:
-    """A car on TLS 1.2 that has selected Contract, at a station that knows its roots."""
-    verifier = Verifiers(Trust(anchors(CURVE), rules=RULES, suites=xmldsig.ISO2))
+def contract_car(years: float = 0.0, trust: Trust | None = None, **changes: Any) -> Scripted2:
+    """A car on TLS 1.2 that has selected Contract, at a station that knows its roots, or trusts as `trust` says."""
+    verifier = Verifiers(trust or Trust(anchors(CURVE), rules=RULES, suites=xmldsig.ISO2))
     place = outlet(authorizations=("EIM", "PnC"), certificate_installation=True, **changes)
     car = Scripted2(place, now=EARLIER + years * 365 * 86_400.0, given={"tls": tls12(), "verifier": verifier})
     car.setup()
@@ -102,6 +102,21 @@ def test_a_wrong_contract_challenge_or_signature_is_refused_by_its_code() -> Non
     assert answer.ResponseCode is Code.FAILED_SignatureError
     old = contract_car(years=50.0)
     assert details(old).ResponseCode is Code.FAILED_CertificateExpired
+
+
+@pytest.mark.parametrize(("central", "code"), [(False, Code.FAILED_CertChainError), (True, Code.OK)])
+def test_a_contract_of_another_root_is_for_the_backend_that_says_it_judges_those(central: bool, code: Code) -> None:
+    stranger = Trust(anchors("secp521r1"), rules=RULES, suites=xmldsig.ISO2, central=central)
+    car = contract_car(trust=stranger)
+    answer = details(car)
+    assert answer.ResponseCode is code
+    if central:
+        authorize(car, answer.GenChallenge)
+        (wanted,) = car.wants(words.AuthorizationWanted)
+        assert wanted.emaid == emaid().replace("-", "")
+        assert len(wanted.chain) == len(hierarchy(CURVE)[Role.CONTRACT].chain)
+    old = contract_car(years=50.0, trust=stranger)
+    assert details(old).ResponseCode is (Code.FAILED_CertificateExpired if central else code)  # what can be judged here is
 
 
 @pytest.mark.parametrize(
