@@ -1,6 +1,6 @@
 """The requests of a car that does everything right, made from what the station answered so far (pure)."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from cryptography import x509
@@ -62,19 +62,6 @@ def both_ways(service: str) -> str:
     return next(
         name for name, each in SERVICES.items() if each.bidirectional and (each.schema_set, each.plug) == (row.schema_set, row.plug)
     )
-
-
-@dataclass
-class Heard:
-    """What a car knows of its session: the responses that it got, the last of each class, and what it selected."""
-
-    session_id: bytes = NEW_SESSION
-    responses: dict[str, Any] = field(default_factory=dict)
-    parameter_set: int = 0
-
-    def of(self, name: str) -> Any:
-        """The last response of that name. Raises KeyError where none came."""
-        return self.responses[name]
 
 
 def signed(message: Type, signature: SignatureType | None) -> Any:

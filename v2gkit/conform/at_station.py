@@ -3,26 +3,37 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from pki.certificate import facts
 from pki.profiles import Role
+from v2g.iso2.generation import ISO2
+from v2g.iso20.generation import ISO20
 from v2g.iso20.services import AC, DC
+from v2g.messages.iso2.msg_data_types import EnergyTransferModeType as Transfer
+from v2g.session.generation import Generation
 from v2g.session.link import address_text
+from v2g.session.tls import ISO2 as TLS12
 from v2g.session.tls import TlsError
-from v2gkit.conform import asked
+from v2gkit.conform import asked, asked2
 from v2gkit.conform.asked import Control, Ways
+from v2gkit.conform.asked2 import Ways2
+from v2gkit.conform.guest import Guest
 from v2gkit.conform.pics import Pics
 from v2gkit.conform.runner import Place, Run
 from v2gkit.conform.running import Bench, Benches, Blocked, Broken, Unreached
 from v2gkit.conform.verdict import Evidence
 from v2gkit.conform.visit import Visit
+from v2gkit.conform.visit2 import Visit2
 from v2gkit.conform.wallet import Wallet
 from v2gkit.conform.wire import Log, Offer, Reply, Wire
 
 Address = tuple[str, int]
+SPOKEN: Mapping[str, Generation] = {"20": ISO20, "2": ISO2}
+CURVE2 = "secp256r1"  # of every certificate of -2
+EVCCID2 = bytes.fromhex("0201020304A5")  # of the good car of -2: an address that nobody has registered
 SILENCE = 2.0  # s without an answer that count as none
 _LOCKS: dict[str, asyncio.Lock] = {}  # of outlets that are there for single cases
 
@@ -36,6 +47,7 @@ class AtStation:
     wallet: Wallet
     outlet: Address
     iface: str = ""
+    generation: str = "20"
     log: Log = field(default_factory=Log)
     wires: list[Wire] = field(default_factory=list)
 
@@ -47,14 +59,21 @@ class AtStation:
     # --- connections ---
 
     @property
+    def speaks(self) -> Generation:
+        """The tables of the generation of this run."""
+        return SPOKEN[self.generation]
+
+    @property
     def sound(self) -> Offer | None:
         """What a good car brings to TLS; None for a station without TLS on a bench."""
+        if self.generation != "20":
+            return Offer(None, TLS12) if self.pics.claims.tls12 else None
         return Offer(self.wallet.tls(Role.VEHICLE)) if self.pics.claims.tls else None
 
     async def wire(self, offer: Offer | Literal["sound"] | None = "sound") -> Wire:
         """A connection with TLS as offered. Raises Unreached where there is none."""
         try:
-            wire = await Wire.opened(self.log, *self.outlet, self.sound if offer == "sound" else offer)
+            wire = await Wire.opened(self.log, *self.outlet, self.sound if offer == "sound" else offer, self.speaks)
         except (OSError, TlsError) as error:
             raise Unreached(f"no connection to {address_text(self.outlet)}: {error or type(error).__name__}") from None
         self.wires.append(wire)
@@ -63,7 +82,7 @@ class AtStation:
     async def tcp(self) -> Wire:
         """A connection by TCP alone. Raises Unreached where there is none."""
         try:
-            wire = await Wire.connected(self.log, *self.outlet)
+            wire = await Wire.connected(self.log, *self.outlet, self.speaks)
         except OSError as error:
             raise Unreached(f"no connection to {address_text(self.outlet)}: {error or type(error).__name__}") from None
         self.wires.append(wire)
@@ -120,6 +139,32 @@ class AtStation:
         """A car at a station that waits for that step. Raises Unreached where it does not get so far."""
         return await (await self.visit("sound", **ways)).upto(step)
 
+    def ways2(self, **given: object) -> Ways2:
+        """How the good car of -2 wants its session to be: DC where the peer claims it, by a card where it claims that."""
+        claims, test = self.pics.claims, self.pics.test
+        usual = {"mode": Transfer.DC_extended if claims.dc else self.three_or_one, "authorization": "EIM" if claims.eim else "PnC"}
+        return Ways2(**{**usual, "voltage": test.voltage, "power": test.power, **given})  # type: ignore[arg-type]
+
+    @property
+    def three_or_one(self) -> Transfer:
+        """The mode in which a car charges at an AC outlet."""
+        return Transfer.AC_three_phase_core if self.pics.claims.three_phases else Transfer.AC_single_phase_core
+
+    async def visit2(self, offer: Offer | Literal["usual"] | None = "usual", **ways: object) -> Visit2:
+        """A car of -2 that is connected and has sent nothing: without TLS where the station serves it so, and with it for a contract.
+
+        Raises Unreached where it gets no connection.
+        """
+        wanted = self.ways2(**ways)
+        if offer == "usual":
+            plain = self.pics.claims.plain_tcp and wanted.authorization == "EIM"
+            offer = None if plain else self.sound
+        return Visit2(await self.wire(offer), wanted, Wallet(self.wallet.store, CURVE2), self.pics.test.slack, EVCCID2)
+
+    async def at2(self, step: str, **ways: object) -> Visit2:
+        """A car of -2 at a station that waits for that step. Raises Unreached where it does not get so far."""
+        return await (await self.visit2("usual", **ways)).upto(step)
+
     @property
     def evccid(self) -> str:
         """What the good car calls itself: the name in its certificate."""
@@ -142,15 +187,19 @@ class AtStation:
             wire.abandon()
         while time.monotonic() - began < self.pics.test.recovery:
             try:
-                visit = await self.at("AuthorizationSetup")
-                with contextlib.suppress(Unreached):
-                    await visit.granted(asked.stop())
-                await visit.wire.close()
+                await self._good_car()
                 return ""
             except Unreached as error:
                 wrong = str(error)
                 await asyncio.sleep(0.2)
         return f"no good car is served within {self.pics.test.recovery:g} s: {wrong}"
+
+    async def _good_car(self) -> None:
+        """A car that comes, gets a session and leaves. Raises Unreached where it gets none."""
+        guest: Guest = await (self.at("AuthorizationSetup") if self.generation == "20" else self.at2("ServiceDiscovery"))
+        with contextlib.suppress(Unreached):
+            await guest.granted(asked.stop() if self.generation == "20" else asked2.stop())
+        await guest.wire.close()
 
     async def alive(self) -> None:
         """Raises Broken where no good car gets a session within the time of recovery."""
@@ -163,7 +212,7 @@ def benches(pics: Pics, wallet: Wallet, outlets: Sequence[Address], iface: str =
 
     @contextlib.asynccontextmanager
     async def made(run: Run, place: Place) -> AsyncIterator[Bench]:
-        bench = AtStation(run.part, pics, wallet, outlets[place.outlet], iface)
+        bench = AtStation(run.part, pics, wallet, outlets[place.outlet], iface, run.case.generation)
         try:
             yield bench
         finally:

@@ -5,13 +5,12 @@ from collections.abc import Collection
 from typing import Any
 
 from v2g.exi.schema import Type
-from v2g.iso20.sequence import response_to
-from v2g.messages.common_types import processingType
 from v2gkit.conform import asked
 from v2gkit.conform.at_station import AtStation
+from v2gkit.conform.guest import PACE, Guest, busy, kind_of
 from v2gkit.conform.running import Broken
 from v2gkit.conform.verdict import Outcome, failed, judged, passed
-from v2gkit.conform.visit import PACE, Visit
+from v2gkit.conform.visit import Visit
 from v2gkit.conform.wire import Reply
 
 SEQUENCE, UNKNOWN = "FAILED_SequenceError", "FAILED_UnknownSession"
@@ -27,16 +26,16 @@ def granted(reply: Reply, name: str = "", *codes: str) -> Outcome:
     return judged(well, str(reply))
 
 
-async def fatal(bench: AtStation, visit: Visit, reply: Reply, *codes: str, of: type[Type] | None = None) -> Outcome:
+async def fatal(bench: AtStation, visit: Guest, reply: Reply, *codes: str, of: type[Type] | None = None) -> Outcome:
     """Pass where the answer has one of these codes (none: any FAILED), is the response to `of`, and the connection then ends in time."""
-    named = of is None or reply.name == response_to(of).__name__
+    named = of is None or reply.name == visit.generation.responses[of].__name__
     if not named or (reply.code not in codes if codes else not reply.fatal):
         return failed(str(reply))
     wrong = await bench.ends(visit.wire, reply)
     return judged(not wrong, wrong or f"{reply}, then the end of the connection")
 
 
-async def refused(bench: AtStation, visit: Visit, reply: Reply) -> Outcome:
+async def refused(bench: AtStation, visit: Guest, reply: Reply) -> Outcome:
     """Pass where the session is over: a FAILED answer after which the connection ends in time, or the end of the connection alone."""
     if reply.kind == "closed":
         return passed(str(reply))
@@ -48,31 +47,30 @@ def nothing(reply: Reply) -> Outcome:
     return judged(not reply.ok and reply.kind != "garbage", str(reply))
 
 
-async def out_of_turn(bench: AtStation, visit: Visit, message: Any, **given: Any) -> Outcome:
+async def out_of_turn(bench: AtStation, visit: Guest, message: Any, **given: Any) -> Outcome:
     """Send a request out of turn: pass where the paired response says so and the connection ends."""
-    return await fatal(bench, visit, await visit.ask(message, **given), SEQUENCE, of=type(message))
+    return await fatal(bench, visit, await visit.ask(message, **given), SEQUENCE, of=kind_of(message))
 
 
-async def foreign(bench: AtStation, visit: Visit, session_id: bytes | None = None) -> Outcome:
+async def foreign(bench: AtStation, visit: Guest, session_id: bytes | None = None) -> Outcome:
     """Send what is due under another SessionID: pass where it is unknown and the connection ends."""
     return await foreign_of(bench, visit, visit.due(), session_id)
 
 
-async def foreign_of(bench: AtStation, visit: Visit, message: Any, session_id: bytes | None = None) -> Outcome:
+async def foreign_of(bench: AtStation, visit: Guest, message: Any, session_id: bytes | None = None) -> Outcome:
     """Send a request under another SessionID: pass where it is unknown and the connection ends."""
     other = session_id if session_id is not None else bytes(octet ^ 0xA5 for octet in visit.heard.session_id)
-    return await fatal(bench, visit, await visit.ask(message, session_id=other), UNKNOWN, of=type(message))
+    return await fatal(bench, visit, await visit.ask(message, session_id=other), UNKNOWN, of=kind_of(message))
 
 
-async def polled(visit: Visit, message: Any, limit: int = 600) -> Reply:
+async def polled(visit: Guest, message: Any, limit: int = 600) -> Reply:
     """Send a request again while the station says that it is busy; the first reply that does not."""
     for _ in range(limit):
         reply = await visit.ask(message)
-        processing = getattr(reply.message, "EVSEProcessing", processingType.Finished)
-        if reply.kind != "answer" or not reply.ok or processing is processingType.Finished:
+        if reply.kind != "answer" or not reply.ok or not busy(reply.message):
             return reply
         await asyncio.sleep(PACE)
-    raise Broken(f"{type(message).__name__} is answered Ongoing for ever")
+    raise Broken(f"{kind_of(message).__name__} is answered Ongoing for ever")
 
 
 async def not_authorized(bench: AtStation, visit: Visit, message: Any, codes: Collection[str] = ()) -> Outcome:

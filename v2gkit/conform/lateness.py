@@ -6,7 +6,7 @@ shows says nothing about the peer.
 
 from dataclasses import dataclass, field, replace
 
-from v2g.iso20.generation import ISO20
+from v2g.generations import GENERATIONS
 from v2g.iso20.timing import SECC_PERFORMANCE_LOOP
 from v2g.session.endpoint import FrameReceived, FrameSent
 from v2gkit.conform.verdict import Evidence, Outcome, Verdict
@@ -51,7 +51,7 @@ def late_request(evidence: Evidence, stalls: Stalls) -> str:
             if name and event.at - at > limit:
                 return f"this side was late: a request {event.at - at:.2f} s after {name}, the station waits {limit:g} s"
         elif isinstance(event, FrameReceived) and event.message is not None:
-            found = ISO20.times(type(event.message))
+            found = next((times for each in GENERATIONS if (times := each.times(type(event.message)))), None)
             if found is not None:
                 unheard = sum(stalls.between(asked.get(connection, event.at), event.at))
                 heard[connection] = (event.at - unheard, found[1].sequence_timeout, type(event.message).__name__)

@@ -40,6 +40,13 @@ WORDS: dict[str, str] = {
     "staples": "OCSP responses in the handshake",
     "revocation": "knowledge of revoked certificates",
     "generation_2": "ISO 15118-2",
+    "tls12": "TLS 1.2 for ISO 15118-2",
+    "plain_tcp": "ISO 15118-2 without TLS",
+    "static_ecdh": "the suite of TLS 1.2 with a fixed key",
+    "trusted_ca_keys": "a chain by the roots that a car of ISO 15118-2 names",
+    "three_phases": "AC on three phases",
+    "internet": "access to the Internet as a service",
+    "receipts": "receipts that a car of ISO 15118-2 signs",
     "din": "DIN SPEC 70121",
     "der": "an AC service with DER functions",
     "wpt": "wireless power transfer",
@@ -78,6 +85,13 @@ class Claims:
     staples: bool = False
     revocation: bool = False
     generation_2: bool = False
+    tls12: bool = True
+    plain_tcp: bool = True
+    static_ecdh: bool = False
+    trusted_ca_keys: bool = False
+    three_phases: bool = True
+    internet: bool = False
+    receipts: bool = False
     din: bool = False
     der: bool = False
     wpt: bool = False

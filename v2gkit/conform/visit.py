@@ -1,29 +1,22 @@
-"""A car at a foreign station: it does everything right up to where a script wants to be, and from there what the script says. A shell.
-
-visit = await bench.visit()                       # connected, nothing sent
-await visit.upto("Authorization")                 # the station now waits for AuthorizationReq
-reply = await visit.ask(asked.discovery())        # whatever one likes
-reply = await visit.ask(visit.due())              # what the station waits for, as the car would send it
-"""
+"""A car of ISO 15118-20 at a foreign station: it does everything right up to where a script wants to be. A shell."""
 
 import asyncio
 import time
 from typing import Any
 
 from pki.profiles import Role
-from v2g.exi.schema import Type
-from v2g.iso20 import frames
+from v2g.iso20.generation import ISO20
 from v2g.iso20.rational import number
 from v2g.iso20.services import SERVICES
-from v2g.iso20.timing import EVCC_ONGOING_TIMEOUT, timing
 from v2g.messages import common_messages as cm
 from v2g.messages.app_protocol import supportedAppProtocolReq
-from v2g.messages.common_types import processingType
 from v2gkit.conform import asked
-from v2gkit.conform.asked import Heard, Ways
+from v2gkit.conform.asked import Ways
+from v2gkit.conform.guest import PACE, Guest
 from v2gkit.conform.running import Unreached
+from v2gkit.conform.speech import framed
 from v2gkit.conform.wallet import Wallet
-from v2gkit.conform.wire import Reply, Wire
+from v2gkit.conform.wire import Wire
 
 HEAD = (
     "SupportedAppProtocol", "SessionSetup", "AuthorizationSetup", "Authorization", "ServiceDiscovery", "ServiceDetail", "ServiceSelection",
@@ -33,19 +26,19 @@ STEPS = {  # by whether the station converts: what it waits for, in order
     True: (*HEAD, "CableCheck", "PreCharge", "PowerDelivery", "ChargeLoop", "PowerDeliveryStop", "WeldingDetection", "SessionStop"),
     False: (*HEAD, "PowerDelivery", "ChargeLoop", "PowerDeliveryStop", "SessionStop"),
 }
-PACE = 0.1  # s between two polls
 TOLERANCE = 20.0  # V between outlet and battery at which pre-charge is over
-POLLS = ("Authorization", "ScheduleExchange", "CableCheck")
 Progress = cm.chargeProgressType
 
 
-class Visit:
+class Visit(Guest):
     """One session of a car, which a script leads."""
 
+    generation = ISO20
+    polls = ("Authorization", "ScheduleExchange", "CableCheck")
+
     def __init__(self, wire: Wire, ways: Ways, wallet: Wallet, slack: float, evccid: str):
-        self.wire, self.ways, self.wallet, self.slack, self.evccid = wire, ways, wallet, slack, evccid
-        self.heard = Heard()
-        self.at = 0  # the place of the step that the station waits for
+        super().__init__(wire, wallet, slack)
+        self.ways, self.evccid = ways, evccid
         self.present = 0.0  # V at the outlet, as it said last
 
     @property
@@ -53,28 +46,9 @@ class Visit:
         """What a station waits for in a session of this kind, in order."""
         return STEPS[self.ways.dc]
 
-    # --- whatever a script likes ---
-
-    async def ask(self, message: Any, within: float | None = None, *, session_id: bytes | None = None, stream: str = "main") -> Reply:
-        """Send a request, stamped as the session has it, and hear what follows within the time of the standard and the slack (s)."""
-        await self.tell(message, session_id=session_id, stream=stream)
-        return await self.reply(type(message), within)
-
-    async def tell(self, message: Any, *, session_id: bytes | None = None, stream: str = "main") -> None:
-        """Send a request, stamped as the session has it."""
-        await self.wire.send(self.octets(message, session_id=session_id, stream=stream))
-
-    async def reply(self, kind: type[Type], within: float | None = None) -> Reply:
-        """What follows within the time that a car waits for the response to a request of that class, and the slack (s)."""
-        limit = within if within is not None else timing(kind).msg_timeout + self.slack
-        reply = await self.wire.reply(limit)
-        if reply.message is not None:
-            self.heard.responses[reply.name] = reply.message
-        return reply
-
     def octets(self, message: Any, *, session_id: bytes | None = None, stream: str = "main") -> bytes:
         """A request as the frame that the car would send."""
-        return frames.framed(self.stamped(message, session_id), stream)
+        return framed(self.generation, self.stamped(message, session_id), stream=stream)
 
     def stamped(self, message: Any, session_id: bytes | None = None) -> Any:
         """A request with the SessionID of this session, or another, and the time of now; the negotiation has neither."""
@@ -82,58 +56,14 @@ class Visit:
             return message
         return asked.stamped(message, self.heard.session_id if session_id is None else session_id, time.time())
 
-    async def granted(self, message: Any) -> Any:
-        """Send a request that must be granted; the response. Raises Unreached where it is not."""
-        reply = await self.ask(message)
-        if not reply.ok:
-            raise Unreached(f"{type(message).__name__} was answered by {reply}")
-        return reply.message
-
-    # --- what a car does that does everything right ---
-
-    async def upto(self, step: str) -> "Visit":
-        """Do everything right until the station waits for that step. Raises Unreached where it does not get so far."""
-        end = self.steps.index(step)
-        while self.at < end:
-            await self.step()
-        return self
-
-    async def through(self, step: str) -> "Visit":
-        """Do everything right until the station has answered that step."""
-        await self.upto(step)
-        await self.step()
-        return self
-
-    async def step(self) -> Any:
-        """Do the step that the station waits for, polls included; the last response. Raises Unreached."""
-        name = self.steps[self.at]
-        response: Any = None
+    async def longer(self, name: str) -> Any:
+        """Pre-charge and welding detection, which are more than a request."""
         if name == "PreCharge":
-            response = await self._pre_charge()
-        elif name == "WeldingDetection":
+            return await self._pre_charge()
+        if name == "WeldingDetection":
             await self.granted(asked.welding())
-            response = await self.granted(asked.welding(finished=True))
-        else:
-            response = await self.granted(self.due())
-            if name in POLLS:
-                response = await self.finished(response)
-        self._learn(name, response)
-        self.at += 1
-        return response
-
-    async def finished(self, response: Any, limit: float = EVCC_ONGOING_TIMEOUT) -> Any:
-        """Ask again while the station is busy, for at most `limit` s; the response that says Finished. Raises Unreached."""
-        until = time.monotonic() + limit
-        while response.EVSEProcessing is not processingType.Finished:
-            if time.monotonic() > until:
-                raise Unreached(f"{type(response).__name__} says {response.EVSEProcessing.value} after {limit:g} s")
-            await asyncio.sleep(PACE)
-            response = await self.granted(self.due())
-        return response
-
-    def due(self) -> Any:
-        """The request that the station waits for, as the car would send it now."""
-        return self.usual(self.steps[self.at])
+            return await self.granted(asked.welding(finished=True))
+        return None
 
     def usual(self, step: str) -> Any:
         """The request of a step, as the car would send it with what it knows. Raises Unreached where it knows too little."""
@@ -200,18 +130,18 @@ class Visit:
                 raise Unreached(f"the outlet has {self.present:g} V after 10 s of pre-charge, asked was {self.ways.voltage:g} V")
             await asyncio.sleep(PACE)
 
-    def _learn(self, name: str, response: Any) -> None:
-        """What a response teaches. Raises Unreached where the session cannot go on as wanted."""
-        if name == "SupportedAppProtocol" and not response.ResponseCode.value.startswith("OK"):
+    def learn(self, name: str, reply: Any) -> None:
+        """Keep what a response teaches. Raises Unreached where the session cannot go on as wanted."""
+        if name == "SupportedAppProtocol" and not reply.ResponseCode.value.startswith("OK"):
             raise Unreached(f"the station does not speak {self.ways.service}")
         if name == "SessionSetup":
-            self.heard.session_id = response.Header.SessionID
+            self.heard.session_id = reply.Header.SessionID
         if name == "ServiceDiscovery":
-            offered = [each.ServiceID for each in response.EnergyTransferServiceList.Service]
+            offered = [each.ServiceID for each in reply.EnergyTransferServiceList.Service]
             if SERVICES[self.ways.service].id not in offered:
                 raise Unreached(f"{self.ways.service} is not offered, but services {offered}")
         if name == "ServiceDetail":
-            found = asked.fitting(response, self.ways.control)
+            found = asked.fitting(reply, self.ways.control)
             if found is None:
                 raise Unreached(f"{self.ways.service} is not offered in {self.ways.control} control")
             self.heard.parameter_set = found

@@ -18,13 +18,23 @@ from v2gkit.conform.running import Blocked
 
 
 class Wallet:
-    """The certificates of a folder made with `v2g pki create`, its authorities' keys among them where they are there."""
+    """The certificates of a folder made with `v2g pki create`, its authorities' keys among them where they are there.
 
-    def __init__(self, store: Store):
-        self.store = store
+    With a `curve` they are those on that curve alone, which is secp256r1 in -2.
+    """
+
+    def __init__(self, store: Store, curve: str = ""):
+        self.store, self.curve = store, curve
 
     def credential(self, role: Role) -> Credential:
         """The first credential of a role. Raises Blocked where the folder has none."""
+        if self.curve:
+            held = next(iter(self.credentials(role)), None)
+            if held is None:
+                raise Blocked(
+                    f"the folder has no {role.value} certificate on {self.curve}; v2g pki create DIR --curve {self.curve} makes one"
+                )
+            return held
         try:
             return self.store.credential(role)
         except StoreError as error:
@@ -32,7 +42,7 @@ class Wallet:
 
     def credentials(self, role: Role) -> tuple[Credential, ...]:
         """Every credential of a role, on curves that -20 allows first."""
-        return self.store.credentials(role)
+        return tuple(each for each in self.store.credentials(role) if self.curve in ("", each.curve))
 
     def tls(self, role: Role, chain: Sequence[bytes] | None = None, key: Any = None) -> TlsCredential:
         """A credential for TLS: that of a role, or another chain (DER, leaf first) and key in its place."""

@@ -17,14 +17,16 @@ from typing import Any, Literal
 
 from v2g.exi.errors import DecodeError
 from v2g.exi.schema import Type
-from v2g.iso20 import frames
+from v2g.iso20.generation import ISO20
 from v2g.session.endpoint import Event, FrameReceived, FrameSent
 from v2g.session.errors import FramingError
+from v2g.session.generation import Generation
 from v2g.session.link import Connected, Disconnected, HandshakeFailed, Secured, Unprotected
 from v2g.session.tls import CONFORMANCE, Credential, Profile, TlsError, TlsFacts
 from v2g.session.transport import openssl
 from v2g.session.transport.channel import Channel, Terms, Verify, Wall
-from v2g.session.v2gtp import CAR_RECEIVES, Frame, FrameReader, frames_of
+from v2g.session.v2gtp import CAR_RECEIVES, PAYLOADS, Frame, FrameReader, frames_of
+from v2gkit.conform.speech import framed, understood
 from v2gkit.conform.verdict import Evidence
 
 CONNECT = 5.0  # s for TCP
@@ -92,13 +94,17 @@ def _context(offer: Offer) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What followed: an answer, octets that are none, silence, or the end of the connection; `seconds` after what was sent."""
+    """What followed: an answer, octets that are none, silence, or the end of the connection; `seconds` after what was sent.
+
+    `session_id` came with the answer; None: an answer that carries none.
+    """
 
     kind: Literal["answer", "garbage", "silence", "closed"]
     seconds: float
     message: Type | None = None
     frame: Frame | None = None
     how: str = ""  # the connection ended: in order, by an alert, by a reset; or why the octets are no message
+    session_id: bytes | None = None
 
     @property
     def code(self) -> str:
@@ -137,7 +143,7 @@ class Reply:
 
 @dataclass
 class Wire:
-    """One connection, from TCP to its end."""
+    """One connection, from TCP to its end, on which messages of one generation are spoken."""
 
     log: Log
     number: int
@@ -147,13 +153,14 @@ class Wire:
     frames: FrameReader = field(default_factory=lambda: FrameReader(CAR_RECEIVES, types=None))
     ended: str = ""  # how the connection ended, empty while it stands
     said: float = 0.0  # when this side spoke last, monotonic s
+    generation: Generation = ISO20
 
     # --- begin ---
 
     @classmethod
-    async def opened(cls, log: Log, host: str, port: int, offer: Offer | None) -> "Wire":
+    async def opened(cls, log: Log, host: str, port: int, offer: Offer | None, generation: Generation = ISO20) -> "Wire":
         """Connect, and shake hands where there is an offer. Raises OSError or TimeoutError without a connection, TlsError without TLS."""
-        wire = await cls.connected(log, host, port)
+        wire = await cls.connected(log, host, port, generation)
         try:
             if offer is None:
                 wire._event(Unprotected(time.monotonic()))
@@ -165,13 +172,13 @@ class Wire:
         return wire
 
     @classmethod
-    async def connected(cls, log: Log, host: str, port: int) -> "Wire":
+    async def connected(cls, log: Log, host: str, port: int, generation: Generation = ISO20) -> "Wire":
         """Connect by TCP alone. Raises OSError or TimeoutError."""
         async with asyncio.timeout(CONNECT):
             reader, writer = await asyncio.open_connection(host, port, limit=1 << 20)
         sock = writer.get_extra_info("socket")
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        wire = cls(log, log.connection(), reader, writer, said=time.monotonic())
+        wire = cls(log, log.connection(), reader, writer, said=time.monotonic(), generation=generation)
         local, peer = sock.getsockname()[:2], sock.getpeername()[:2]
         wire._event(Connected(wire.said, tuple(local), tuple(peer)))
         return wire
@@ -228,7 +235,7 @@ class Wire:
         """Write octets; in TLS they are one or more records. A connection that the peer closed takes them silently."""
         self.said = time.monotonic()
         for piece in frames_of(octets):
-            self._event(_sent(self.said, piece))
+            self._event(_sent(self.generation, self.said, piece))
         await self.raw(octets)
 
     async def raw(self, octets: bytes) -> None:
@@ -259,7 +266,7 @@ class Wire:
 
     async def tell(self, message: Type, stream: str = "main") -> None:
         """Send a message in its frame."""
-        await self.send(frames.framed(message, stream))
+        await self.send(framed(self.generation, message, stream=stream))
 
     # --- hear ---
 
@@ -313,14 +320,15 @@ class Wire:
             self.frames.feed(octets)
 
     def _heard(self, found: Frame, after: float) -> Reply:
-        now, expected = time.monotonic(), _set_of(found)
+        now = time.monotonic()
         try:
-            message: Type | None = frames.message(found.payload_type, found.payload, expected)
+            heard = understood(self.generation, found.payload_type, found.payload)
         except (DecodeError, FramingError) as error:
-            self._event(FrameReceived(now, found.payload_type, expected, found.payload, None, after))
+            self._event(FrameReceived(now, found.payload_type, _set_of(found.payload_type), found.payload, None, after))
             return Reply("garbage", after, frame=found, how=str(error))
-        self._event(FrameReceived(now, found.payload_type, expected, found.payload, message, after))
-        return Reply("answer", after, message, found)
+        message = heard.reading.message
+        self._event(FrameReceived(now, found.payload_type, heard.schema_set, found.payload, message, after))
+        return Reply("answer", after, message, found, session_id=heard.session_id)
 
     async def closed(self, within: float) -> Reply:
         """Whether the peer ends the connection within so many seconds; frames that it still sends come first in the evidence."""
@@ -369,18 +377,17 @@ class Wire:
         self.log.events.append((self.number, event))
 
 
-def _set_of(found: Frame) -> str:
-    """The schema set by which a frame is read."""
-    with contextlib.suppress(FramingError):
-        return frames.schema_set_of(found.payload_type)
-    return ""
+def _set_of(payload_type: int) -> str:
+    """The schema set by which octets that are no message are to be looked at; empty where there is none."""
+    row = next((row for each, row in PAYLOADS.items() if each == payload_type), None)
+    return row.schema_sets[0] if row is not None and row.schema_sets else ""
 
 
-def _sent(now: float, octets: bytes) -> Event:
+def _sent(generation: Generation, now: float, octets: bytes) -> Event:
     """The record of octets that leave, decoded as far as they can be."""
     payload_type, payload = int.from_bytes(octets[2:4], "big"), octets[8:]
-    message: Any = None
-    name = _set_of(Frame(payload_type, payload))
+    name, message = _set_of(payload_type), None
     with contextlib.suppress(DecodeError, FramingError):
-        message = frames.message(payload_type, payload, name)
-    return FrameSent(now, payload_type, name, payload, message)
+        heard = understood(generation, payload_type, payload)
+        name, message = heard.schema_set, heard.reading.message
+    return FrameSent(now, payload_type, name, payload, message)  # type: ignore[arg-type]

@@ -98,7 +98,7 @@ UNSEEDED = "no fault is seeded yet"
 
 def without() -> dict[str, str]:
     """The cases of a station that no fault is seeded for, each with the reason."""
-    cases = [case for case in catalogue().values() if case.role == "station" and case.id not in FAULTS]
+    cases = [case for case in catalogue().values() if case.role == "station" and case.generation == "20" and case.id not in FAULTS]
     unplayed = {each.id for each in divided(cases, Pics(claims=CLAIMS))[1]}
     return {case.id: NOT_YET.get(case.id, UNPLAYED if case.id in unplayed else UNSEEDED) for case in cases}
 

@@ -22,6 +22,7 @@ USAGE = 2
 EPILOG = """examples:
   v2g conform station [::1]:15118 --pki certs --out results
   v2g conform station [::1]:15118 --pki certs --out results --case S-TLS --case S-SSU-01
+  v2g conform station [::1]:15118 --pki certs --out results --generation 2       the cases of ISO 15118-2
   v2g conform station [::1]:15118 [::1]:15119 --pki certs --pics station.toml --out results     two outlets, twice as fast
 
 Results are lines of JSON in results.jsonl, and the trace of each case below evidence/, which `v2g report` shows.

@@ -12,10 +12,11 @@ from v2g.messages.common_types import processingType
 from v2gkit.conform import asked
 from v2gkit.conform.at_station import AtStation
 from v2gkit.conform.case import Case, Kind
+from v2gkit.conform.guest import PACE
 from v2gkit.conform.judging import FOREIGN, OUT_OF_TURN, foreign, out_of_turn
 from v2gkit.conform.silence import silent
 from v2gkit.conform.verdict import Outcome, blocked, failed, judged, passed
-from v2gkit.conform.visit import PACE, TOLERANCE
+from v2gkit.conform.visit import TOLERANCE
 
 case = partial(Case, role="station", domain=DC.name, condition=("dc",))
 
