@@ -21,6 +21,7 @@ from ocpp_bridge.model.connected_ev import tell_power
 from ocpp_bridge.model.errand import Errand
 from ocpp_bridge.model.measurands import Sample
 from ocpp_bridge.neighbourhood import Neighbourhood
+from ocpp_bridge.payment_terminal import PaymentTerminal
 from ocpp_bridge.smart import charging, steering
 from ocpp_bridge.wants import WANTS, stop_power
 from ocpp_bridge.wire.outbox import Batch, Call
@@ -41,7 +42,7 @@ MAY_SAY: Final[dict[str, Callable[[Call], bool]]] = {  # by what the CSMS said t
 }
 
 
-class Bridge(Neighbourhood):
+class Bridge(Neighbourhood, PaymentTerminal):
     """The bridge of one station. The shell calls its methods one at a time; `now` is monotonic s."""
 
     def __init__(self, charger: Charger) -> None:

@@ -27,6 +27,7 @@ from ocpp_bridge.keeping import Keeping
 from ocpp_bridge.model.device_model import DeviceModel, refused
 from ocpp_bridge.neighbourhood import Teller
 from ocpp_bridge.outlet import OutletBackend
+from ocpp_bridge.payment_terminal import Cashier
 from ocpp_bridge.smart import local
 from ocpp_bridge.upload import Uploads
 from ocpp_bridge.wire import dialects
@@ -50,7 +51,7 @@ HUNG: Final = 3  # calls in a row without answer: behind such a socket nobody li
 Scheduler = Callable[[PlanWanted], tuple[Offer, Plan | None]]
 
 
-class ChargePoint(Teller):
+class ChargePoint(Teller, Cashier):
     """Runs the bridge of a station: connects, reconnects, sends calls, answers calls.
 
     `scheduler` makes local schedules, in a thread of its own. `store` is a file that keeps transactions, undelivered events, profiles and

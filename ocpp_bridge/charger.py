@@ -23,6 +23,7 @@ from ocpp_bridge.model.log_upload import Logs
 from ocpp_bridge.model.mapping import transfers
 from ocpp_bridge.model.measurands import ByClock, Metering, Sample
 from ocpp_bridge.model.monitors import Monitors
+from ocpp_bridge.model.payments import Payments
 from ocpp_bridge.model.reservations import Reservations
 from ocpp_bridge.model.safe import Safe
 from ocpp_bridge.model.streams import Stream
@@ -274,6 +275,7 @@ class Charger:
     firmware: Firmware = field(default_factory=Firmware)
     tariffs: dict[int, list[Payload]] = field(default_factory=dict)  # TariffType by EVSE
     reservations: Reservations = field(default_factory=Reservations)
+    payments: Payments = field(default_factory=Payments)
     facts: list[tuple[int, Fact]] = field(default_factory=list)
     plans: list[PlanWanted] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -297,11 +299,9 @@ class Charger:
         self.variables = DeviceModel(tuple(self.evses))
         for evse in self.evses.values():
             modes = ",".join(transfers(evse.services, evse.limits.phases))
-            for name, value in (
-                ("V2XChargingCtrlr.SupportedEnergyTransferModes", modes),
-                ("V2XChargingCtrlr.SupportedOperationModes", ",".join(mode for mode in MODES if mode not in LIVE)),
-            ):
-                self.variables[DeviceModel.key(name, evse.id)] = value
+            led = ",".join(mode for mode in MODES if mode not in LIVE)
+            for name, value in (("SupportedEnergyTransferModes", modes), ("SupportedOperationModes", led)):
+                self.variables["V2XChargingCtrlr", name, "", evse.id] = value
         if all(evse.in_watts for evse in self.evses.values()):
             self.variables["SmartChargingCtrlr.RateUnit"] = "W"  # amperes at a DC outlet say nothing without its voltage
         self.configure()

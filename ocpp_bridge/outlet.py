@@ -1,7 +1,7 @@
 """The `secc.station.Backend` of one EVSE, which decides by the bridge to the CSMS."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from ocpp_bridge.bridge import Bridge
 from ocpp_bridge.wire.schemas import Payload
@@ -20,6 +20,8 @@ from secc.station import (
     Tell,
     Want,
 )
+
+HELD: Final = "Somebody is paying for this outlet on a web page."
 
 
 class Outcome(Protocol):
@@ -109,8 +111,13 @@ class OutletBackend:
 
     @property
     def display(self) -> tuple[str, ...]:
-        """The texts of the CSMS that are to be shown to people here now, in turn; empty: none. A change is a line in the log."""
-        return tuple(each["message"]["content"] for each in self._bridge.charger.evses[self.evse].shown)
+        """The texts that are to be shown to people here now, in turn: the CSMS's, and that the EVSE is held for a payment; empty: none.
+
+        A change is a line in the log.
+        """
+        charger = self._bridge.charger
+        texts = tuple(each["message"]["content"] for each in charger.evses[self.evse].shown)
+        return (*texts, HELD) if self.evse in charger.payments.held else texts
 
     def presented(self, token: str, kind: str = "ISO14443") -> None:
         """Take a token that someone showed (a card) or entered (a code); `kind` is OCPP's idToken type."""

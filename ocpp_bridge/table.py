@@ -14,6 +14,7 @@ from ocpp_bridge.blocks import (
     der,
     diagnostics,
     display,
+    elsewhere,
     extension,
     firmware,
     installed,
@@ -22,6 +23,7 @@ from ocpp_bridge.blocks import (
     metering,
     monitoring,
     networks,
+    payments,
     provisioning,
     remote,
     reservation,
@@ -41,6 +43,7 @@ BLOCKS: Final[tuple[Block, ...]] = (
     provisioning.BLOCK,  # B
     resets.BLOCK,  # B
     authorization.BLOCK,  # C
+    payments.BLOCK,  # C18 to C25
     local_authorization.CACHE,  # C10 to C12
     local_authorization.BLOCK,  # D
     transactions.BLOCK,  # E
@@ -67,6 +70,7 @@ BLOCKS: Final[tuple[Block, ...]] = (
     streams.BLOCK,  # N
     extension.BLOCK,  # P
     der.BLOCK,  # R
+    elsewhere.BLOCK,  # L03, L04, S
 )
 
 

@@ -11,7 +11,7 @@ from ocpp_bridge.blocks.reservation import objection as reserved
 from ocpp_bridge.blocks.reservation import redeem
 from ocpp_bridge.charger import Charger, Evse
 from ocpp_bridge.model.contract import proof, rooted, token
-from ocpp_bridge.model.known_tokens import group_of, name_of, of_csms
+from ocpp_bridge.model.known_tokens import group_of, name_of, of_csms, paid
 from ocpp_bridge.model.mapping import objection, services, verdict
 from ocpp_bridge.model.variables import Key
 from ocpp_bridge.smart import steering
@@ -81,6 +81,9 @@ def ask(charger: Charger, evse: Evse, shown: Payload, now: float) -> None:
     want = evse.session.authorization if evse.session else None
     payload: Payload = {"idToken": shown}
     contract = want is not None and want.authorization == "PnC"
+    if want is not None and paid(shown) and charger.payments.taken.get(evse.id, ("",))[0] == shown["idToken"]:
+        _decide(charger, evse, shown, {"idTokenInfo": {"status": "Accepted"}}, now)  # by the terminal: nobody else is asked [C18]
+        return
     if want is not None and not contract and charger.accepted and (said := said_before(charger, shown, now)) is not None:
         _decide(charger, evse, shown, said, now)
         return

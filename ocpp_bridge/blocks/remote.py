@@ -4,9 +4,9 @@ from functools import partial
 from typing import Final
 
 from ocpp_bridge.block import Block, no
-from ocpp_bridge.blocks import authorization, diagnostics, metering, reservation, transactions
+from ocpp_bridge.blocks import authorization, diagnostics, metering, payments, reservation, transactions
 from ocpp_bridge.blocks.availability import CONNECTOR
-from ocpp_bridge.blocks.reservation import objection as reserved
+from ocpp_bridge.blocks.reservation import objection, reserved_for_another
 from ocpp_bridge.charger import Charger, Evse
 from ocpp_bridge.model.errand import Errand
 from ocpp_bridge.model.known_tokens import group_of
@@ -21,6 +21,7 @@ def request_start(charger: Charger, payload: Payload, now: float) -> Payload:
     if (why := _not_now(charger)) is not None:
         return why
     free = [evse for evse in charger.evses.values() if _takes(evse)]
+    reserved = reserved_for_another if "evseId" in payload else objection  # one that is named is what was paid for [C25]
     held = {evse.id: reserved(charger, evse, payload["idToken"], group_of(payload)) for evse in free}
     waiting = sorted(free, key=lambda evse: evse.session is None or evse.session.authorization is None)
     fitting = [evse for evse in waiting if payload.get("evseId") in (None, evse.id)]
@@ -36,6 +37,7 @@ def request_start(charger: Charger, payload: Payload, now: float) -> Payload:
         return no(rejected.reason, str(rejected))
     evse.remote, evse.remote_due = payload, now + charger.variables.number("TxCtrlr.EVConnectionTimeOut")
     evse.brought = profile
+    payments.let_go(charger, evse.id)
     charging.bring(charger, evse, now)
     authorization.proceed(charger, evse, now)
     return {"status": "Accepted"} | present({"transactionId": evse.transaction.id if evse.transaction else None})

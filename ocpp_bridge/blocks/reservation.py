@@ -14,6 +14,13 @@ from ocpp_bridge.wire.schemas import Payload
 
 def objection(charger: Charger, evse: Evse, shown: Payload, group: str) -> str:
     """Why a token must not use an EVSE now, because it is held for another; empty where it may."""
+    if evse.id in charger.payments.held:
+        return f"EVSE {evse.id} is held for who pays for it by a web page"
+    return reserved_for_another(charger, evse, shown, group)
+
+
+def reserved_for_another(charger: Charger, evse: Evse, shown: Payload, group: str) -> str:
+    """Why a token must not use an EVSE now, because it is reserved; empty where it may."""
     if not charger.reservations.held or evse.id not in charger.reservations.reserved(_serving(charger)):
         return ""
     if charger.reservations.for_token(evse.id, evse.connector_type, name_of(shown), group) is not None:

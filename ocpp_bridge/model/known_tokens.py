@@ -17,7 +17,8 @@ ITEMS_MAXIMUM: Final = 250  # tokens in one SendLocalList: 0.5 MB, half of a fra
 BYTES_MAXIMUM: Final = 1 << 20  # octets of that message: what the link takes (`wire.link`), else it closes the connection
 KEPT: Final = ("idTokenInfo", "allowedEnergyTransfer", "tariff")  # of an AuthorizeResponse
 
-UNASKED: Final = ("central", "noauthorization")
+PAID: Final = "directpayment"  # the reference of a payment that its provider has let through: nobody else can judge it [C18, C24, C25]
+UNASKED: Final = ("central", "noauthorization", PAID)
 EMAID: Final = "emaid"
 BODY: Final = 14  # characters of an eMAID before its check digit
 
@@ -38,8 +39,13 @@ def group_of(info: Payload) -> str:
 
 
 def of_csms(token: Payload) -> bool:
-    """Whether a token is one that its CSMS made itself, or none at all: it is not asked about, and not kept [C02, C03, C05]."""
+    """Whether a token is one that its CSMS or a payment made, or none at all: it is not asked about, and not kept [C02, C03, C05, C18]."""
     return token["type"].lower() in UNASKED or not token["idToken"]
+
+
+def paid(token: Payload) -> bool:
+    """Whether a token is the reference of a payment, which the payment terminal or the CSMS has let through."""
+    return str(token["type"]).lower() == PAID
 
 
 def holds(info: Payload, wall: float) -> bool:

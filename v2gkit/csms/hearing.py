@@ -5,7 +5,7 @@ import contextlib
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 REPORTS: Final = (  # what is answered with an empty message
     "ClearedChargingLimit", "ClosePeriodicEventStream", "FirmwareStatusNotification", "LogStatusNotification", "NotifyChargingLimit",
     "NotifyCustomerInformation", "NotifyDERAlarm", "NotifyDERStartStop", "NotifyDisplayMessages", "NotifyMonitoringReport",
-    "NotifyPriorityCharging", "NotifyReport", "NotifySettlement", "PublishFirmwareStatusNotification", "ReportChargingProfiles",
-    "ReportDERControl", "ReservationStatusUpdate",
+    "NotifyPriorityCharging", "NotifyReport", "PublishFirmwareStatusNotification", "ReportChargingProfiles", "ReportDERControl",
+    "ReservationStatusUpdate",
 )  # fmt: skip
 TRANSFERS = list(dict.fromkeys(name for row in SERVICES.values() for name in row.ocpp["ocpp2.1"]))
 
@@ -41,6 +41,7 @@ class Hearing(ABC):
 
     `say` hears every entry of the story, `frames` every frame: of which station, "in" or "out", its text. `boot` answers BootNotification.
     `process` names this CSMS among those that share an `archive`; `viewer` gives the address of a transaction's session, by station and id.
+    `companies` are those whose VAT numbers it knows: AddressType by number.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Hearing(ABC):
         archive: Archive | None = None,
         process: str = "",
         viewer: Callable[[str, str], str | None] | None = None,
+        companies: Mapping[str, Payload] | None = None,
     ) -> None:
         self.strategy = strategy or Strategy()
         self.stations: dict[str, Station] = {}
@@ -71,6 +73,7 @@ class Hearing(ABC):
         self._frames = frames
         self.archive, self.process = archive, process
         self._viewer = viewer or (lambda station, transaction: None)
+        self._companies = {vat_number(number): company for number, company in (companies or {}).items()}
         self._recollection = Recollection()
         self.tasks = Tasks("v2g.csms")
 
@@ -255,6 +258,33 @@ class Hearing(ABC):
             self._note(station, "report", f"{action}: {_short(payload)}", payload)
         return {}
 
+    def _settles(self, station: Station, payload: Payload) -> Payload:
+        """Take what became of a payment at a station. Receipts are the terminal's: none is made here."""
+        self._remember(station.reports, payload)
+        of = f" of transaction {payload['transactionId']}" if "transactionId" in payload else ", of no transaction"
+        text = f"payment {payload['pspRef']}{of}: {payload['status']}, {payload['settlementAmount']:g}"
+        self._note(station, "payment", text, payload)
+        return {}
+
+    def _validates(self, station: Station, payload: Payload) -> Payload:
+        """Say whose VAT number that is, as far as this CSMS was told."""
+        company = self._companies.get(vat_number(payload["vatNumber"]))
+        answer: Payload = {name: payload[name] for name in ("vatNumber", "evseId") if name in payload}
+        answer["status"] = "Rejected" if company is None else "Accepted"
+        if company is None:
+            answer["statusInfo"] = {"reasonCode": "InvalidValue", "additionalInfo": "no company of that VAT number is known here"}
+        else:
+            answer["company"] = company
+        self._note(station, "payment", f"VAT number {payload['vatNumber']}: {answer['status']}", payload | {"answer": answer})
+        return answer
+
+    def _swaps(self, station: Station, payload: Payload) -> Payload:
+        """Take what a station that swaps batteries tells of them."""
+        self._remember(station.reports, payload)
+        those = ", ".join(f"{each['serialNumber']} in slot {each['evseId']} at {each['soC']:g} %" for each in payload["batteryData"])
+        self._note(station, "battery", f"{payload['eventType']} by {payload['idToken']['idToken']}: {those}", payload)
+        return {}
+
     def _signs(self, station: Station, payload: Payload) -> Payload:
         """Take a request for a certificate; what is signed follows as CertificateSigned."""
         if self._pki is None:
@@ -315,6 +345,11 @@ def _short(payload: Payload) -> str:
     return ", ".join(plain)[:200] or "no particulars"
 
 
+def vat_number(text: str) -> str:
+    """A VAT number as it is compared: in capitals, without blanks, points and dashes."""
+    return "".join(character for character in text.upper() if character.isalnum())
+
+
 def signed_payload(asked: Payload, chain: str, kind: str, version: str) -> Payload:
     """The payload of CertificateSigned for a chain of PEM; `requestId` goes back to who speaks 2.1."""
     payload: Payload = {"certificateChain": chain, "certificateType": kind}
@@ -339,6 +374,9 @@ HANDLERS: dict[str, Handler] = {
     "MeterValues": lambda hearing, station, payload: {},
     "DataTransfer": Hearing._transfers_data,
     "SignCertificate": Hearing._signs,
+    "NotifySettlement": Hearing._settles,
+    "VatNumberValidation": Hearing._validates,
+    "BatterySwap": Hearing._swaps,
     "OpenPeriodicEventStream": lambda hearing, station, payload: {"status": "Accepted"},
     **{action: partial(_heard, action) for action in REPORTS},
 }
