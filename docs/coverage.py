@@ -56,7 +56,8 @@ CASES: Final[Mapping[str, str]] = {
     "A": "CertificateSigned (A02, A03) SecurityEventNotification (A04) SignCertificate (A02, A03)",
     "B": "BootNotification (B01 to B03) GetBaseReport (B07) GetReport (B08) GetVariables (B06) NotifyReport (B07, B08) "
     "Reset (B11 to B13) SetNetworkProfile (B09) SetVariables (B05)",
-    "C": "Authorize (C01 to C09) ClearCache (C11) NotifySettlement (C19 to C22) NotifyWebPaymentStarted (C25) VatNumberValidation (C18, C24)",
+    "C": "Authorize (C01 to C09) ClearCache (C11) NotifySettlement (C19 to C22) NotifyWebPaymentStarted (C25) "
+    "VatNumberValidation (C18, C24)",
     "D": "GetLocalListVersion (D02) SendLocalList (D01)",
     "E": "GetTransactionStatus (E14) TransactionEvent (E01 to E17)",
     "F": "RequestStartTransaction (F01, F02, F07) RequestStopTransaction (F03, F04) TriggerMessage (F06) UnlockConnector (F05)",

@@ -19,6 +19,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import InvalidStatus
 
 from ocpp_bridge.bridge import SUPPORTED, Bridge
+from ocpp_bridge.cashier import Cashier
 from ocpp_bridge.charger import PlanWanted
 from ocpp_bridge.dialing import Dialing
 from ocpp_bridge.errands import run
@@ -27,7 +28,6 @@ from ocpp_bridge.keeping import Keeping
 from ocpp_bridge.model.device_model import DeviceModel, refused
 from ocpp_bridge.neighbourhood import Teller
 from ocpp_bridge.outlet import OutletBackend
-from ocpp_bridge.payment_terminal import Cashier
 from ocpp_bridge.smart import local
 from ocpp_bridge.upload import Uploads
 from ocpp_bridge.wire import dialects

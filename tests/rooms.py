@@ -196,6 +196,7 @@ SHELLS = (  # files and folders that may touch clock, network and system
     "secc/memory.py",
     "evcc/client.py",
     "ocpp_bridge/charge_point.py",
+    "ocpp_bridge/cashier.py",
     "ocpp_bridge/upload.py",
     "ocpp_bridge/transfer.py",
     "ocpp_bridge/installing.py",

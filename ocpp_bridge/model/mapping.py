@@ -84,6 +84,9 @@ V2X: Final[tuple[tuple[str, Callable[[Needs, Limits], float | None]], ...]] = ( 
 )
 
 
+CONTROLLED: Final = "urn:iso:std:iso:15118:-20"  # protocols with modes of control and discharging, to which v2xChargingParameters belong
+
+
 @dataclass(frozen=True, slots=True)
 class Wish:
     """What NotifyEVChargingNeeds is made from: the car's needs, its selected service and limits, the outlet's limits and services."""
@@ -95,6 +98,12 @@ class Wish:
     car: Limits | None = None  # by its own word
     phases: PhasePowers = field(default_factory=PhasePowers)  # likewise
     inverter: InverterRating | None = None  # likewise
+    protocol: str = ""  # that was agreed, by its namespace; empty: nobody has said it
+
+    @property
+    def alone(self) -> bool:
+        """Whether the car's protocol knows charging by a schedule alone: OCPP has other parameters for that [K15]."""
+        return bool(self.protocol) and not self.protocol.startswith(CONTROLLED)
 
     @property
     def both(self) -> Limits:
@@ -103,13 +112,29 @@ class Wish:
 
 
 def needs_of(evse: int, wish: Wish) -> Payload:
-    """The payload of NotifyEVChargingNeeds, with the parameters of V2X and those of charging alone: each dialect tells its own."""
+    """The payload of NotifyEVChargingNeeds, with the parameters of V2X and those of charging alone: each dialect tells its own.
+
+    Of a car whose protocol knows no control modes (K15) there are the latter alone.
+    """
+    needs, limits, row = wish.needs, wish.limits, SERVICES[wish.selected.service]
+    charging: Payload = {
+        "requestedEnergyTransfer": row.transfer(limits.phases, NEUTRAL),
+        "availableEnergyTransfer": transfers(wish.available, limits.phases),
+    }
+    if not wish.alone:
+        charging |= _controlled(wish)
+    if needs.departure is not None:
+        charging["departureTime"] = timestamp(needs.departure)
+    charging |= _charging_alone(wish)
+    return {"evseId": evse, "maxScheduleTuples": needs.max_points, "chargingNeeds": charging}
+
+
+def _controlled(wish: Wish) -> Payload:
+    """What a car says whose protocol has modes of control [K18, K19]."""
     needs, limits, row = wish.needs, wish.limits, SERVICES[wish.selected.service]
     powers = row.wireless or row.mains  # currents and voltages are those of direct current: neither a field's, nor of the mains
     said = {name: value(needs, wish.both) for name, value in V2X if not (powers and name.endswith(("Current", "Voltage")))}
     charging: Payload = {
-        "requestedEnergyTransfer": row.transfer(limits.phases, NEUTRAL),
-        "availableEnergyTransfer": transfers(wish.available, limits.phases),
         "controlMode": CONTROLS[wish.selected.control],
         "mobilityNeedsMode": NEEDS_MODES[wish.selected.mobility_needs],
         "v2xChargingParameters": {
@@ -118,12 +143,9 @@ def needs_of(evse: int, wish: Wish) -> Payload:
     }
     if wish.inverter is not None and (der := der_parameters(wish.inverter, limits)):
         charging["derChargingParameters"] = der
-    if needs.departure is not None:
-        charging["departureTime"] = timestamp(needs.departure)
     if needs.energy_offer is not None:
         charging["evEnergyOffer"] = energy_offer_of(needs.energy_offer)
-    charging |= _charging_alone(wish)
-    return {"evseId": evse, "maxScheduleTuples": needs.max_points, "chargingNeeds": charging}
+    return charging
 
 
 def _charging_alone(wish: Wish) -> Payload:

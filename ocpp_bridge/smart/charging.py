@@ -112,7 +112,7 @@ def _tell_needs(charger: Charger, evse: Evse, now: float, since: float | None = 
     assert session.needs is not None
     assert session.selected is not None
     assert session.stated is not None
-    own = session.stated.phases, session.stated.inverter
+    own = session.stated.phases, session.stated.inverter, charger.variables["ConnectedEV", "ProtocolAgreed", "", evse.id]
     wish = Wish(theirs(charger, session.needs), session.selected, evse.limits, evse.services, session.car, *own)
     payload = needs_of(evse.id, wish)
     if since is not None:

@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 
 from secc.station import LimitsChanged, SetpointChanged
+from tests.evcc.iso2.test_pair2 import SCRIPT as SCRIPT2
+from tests.evcc.iso2.test_pair2 import car as car2
 from tests.ocpp_bridge.test_bridge import ANSWERS, Played
 from tests.ocpp_bridge.test_profiles import SETPOINT, profile
-from tests.ocpp_bridge.whole_chain import run
+from tests.ocpp_bridge.whole_chain import Chain, run
 from v2g.iso20.rational import number
 from v2g.messages.common_messages import ScheduleExchangeRes
+from v2g.messages.iso2.msg_body import ChargeParameterDiscoveryRes
 
 HERE = Path(__file__).parent
 USE_CASES: dict[str, tuple[str, ...]] = {  # number: module::test, without test_
@@ -108,6 +111,25 @@ def test_a_schedule_of_the_csms_is_what_a_scheduled_car_draws():
     (told,) = chain.calls("NotifyEVChargingSchedule")
     assert told["selectedChargingScheduleId"] == 1
     assert max(period.get("limit", 0.0) for period in told["chargingSchedule"]["chargingSchedulePeriod"]) <= 6_000.0
+
+
+@pytest.mark.parametrize("service", ["DC", "AC"])
+def test_k15_a_car_of_minus_2_tells_what_it_needs_and_charges_by_the_schedule_of_the_csms(service, monkeypatch):
+    """Its needs are those parameters of OCPP that are of ISO 15118-2, the schedule is a SAScheduleTuple."""
+    steps = [{"startPeriod": 0, "limit": 6_000.0}, {"startPeriod": 3_600, "limit": 2_000.0}]
+    monkeypatch.setitem(ANSWERS, "Authorize", {"idTokenInfo": {"status": "Accepted"}})
+    visitor = car2(service, loops=10)
+    chain = Chain(visitor, script=SCRIPT2, service=service, profile=profile(*steps, schedule={"duration": 7_200}))
+    assert chain.station.ended.how == "Terminate"
+    needs = chain.calls("NotifyEVChargingNeeds")[0]["chargingNeeds"]
+    ours, other = ("dcChargingParameters", "acChargingParameters") if service == "DC" else ("acChargingParameters", "dcChargingParameters")
+    assert ours in needs
+    assert not {other, "v2xChargingParameters", "controlMode", "mobilityNeedsMode"} & needs.keys()
+    offered = chain.frames(ChargeParameterDiscoveryRes)[-1].SASchedules.SAScheduleTuple[0].PMaxSchedule.PMaxScheduleEntry
+    assert [entry.PMax.Value * 10**entry.PMax.Multiplier for entry in offered][:2] == [6_000, 2_000]
+    assert chain.calls("NotifyEVChargingSchedule")
+    if service == "DC":
+        assert max(chain.settled(3, 9)) <= 6_000
 
 
 def test_a_car_that_comes_while_the_csms_is_away_keeps_to_its_default():

@@ -63,6 +63,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     steer.add_argument("--export-limit", type=number(0), metavar="W", default=22_000.0, help="of the site, out of the car (default: 22000)")
     steer.add_argument("--setpoint", type=number(), metavar="W", default=0.0, help="for the strategy setpoint, + into the car")
     steer.add_argument("--block", action="append", default=[], metavar="TOKEN", help="refuse this token or eMAID; again for more")
+    parser.add_argument("--companies", type=Path, metavar="FILE", help="TOML: whose VAT number is good for a receipt (default: nobody's)")
     parser.add_argument(
         "--cps",
         type=Path,
@@ -194,6 +195,7 @@ async def _served(options: argparse.Namespace, say: Say, begun: Begun, feed: Fee
         blocked=frozenset(options.block),
         sample_interval=options.sample_interval,
         pki=setup.pki_of(options.cps, now),
+        companies=setup.companies_of(options.companies),
         frames=desk.frame if desk is not None else None,
         archive=store,
         process=running.process_name(),

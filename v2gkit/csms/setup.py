@@ -7,8 +7,12 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
+import msgspec
+
+from ocpp_bridge.model.payments import Company
+from ocpp_bridge.wire.schemas import Payload
 from pki.errors import StoreError
 from pki.store import Store
 from v2g.energy.prices import parse_prices
@@ -79,6 +83,26 @@ def pki_of(directory: Path | None, time_of: Callable[[], float]) -> LabPki | Non
         return LabPki.of(Store(directory), time_of)
     except StoreError as error:
         raise ValueError(f"--cps: {error}") from None
+
+
+class _Company(msgspec.Struct, forbid_unknown_fields=True):
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=50)]
+    address1: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+    city: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+    country: Annotated[str, msgspec.Meta(min_length=1, max_length=50)]
+    address2: Annotated[str, msgspec.Meta(max_length=100)] = ""
+    postal_code: Annotated[str, msgspec.Meta(max_length=20)] = ""
+
+
+def companies_of(path: Path | None) -> dict[str, Payload]:
+    """The companies of a TOML file by their VAT numbers, as AddressType of OCPP; none without a file. ValueError names what is wrong."""
+    if path is None:
+        return {}
+    try:
+        known = msgspec.toml.decode(octets_of(path, TABLE_LIMIT), type=dict[str, _Company])
+    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
+        raise ValueError(f"--companies {path}: {error}") from None
+    return {number: Company(**msgspec.structs.asdict(company)).payload for number, company in known.items()}
 
 
 def demand_extras(folder: Path | None, url: str | None, api: int | None, nats: str | None) -> None:
