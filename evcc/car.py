@@ -13,6 +13,7 @@ from evcc.goal import Goal
 from evcc.parking import Parking
 from evcc.script import Limit
 from v2g.energy.tariff import MOST_FEE
+from v2g.messages.xmldsig import SignatureType
 from v2g.services import SERVICES, WANTED
 from v2g.session import sap
 from v2g.session.clock import Clock
@@ -129,9 +130,11 @@ class Car(Generic[K]):
     provisioning: Provisioning | None = None
     spare: tuple[Contract, ...] = ()  # contracts to try after `contract`
     prices: PriceTrust | None = None  # None: prices are the station's word, signed or not
+    also: tuple[Provisioning, ...] = ()  # ways to contracts of other generations than that of `provisioning`
     # --- what this session has learnt ---
     now: float = 0.0
     session_id: bytes = bytes(8)
+    envelope: SignatureType | None = None  # the signature of the last response, where a generation has it outside of the message
     known: K = NOTHING  # made by the engine when the session begins
     protocol: sap.Protocol | None = None
     authorization: Authorization | None = None
@@ -241,6 +244,11 @@ class Car(Generic[K]):
         """All contracts of the car, in the order in which they are tried."""
         return () if self.contract is None else (self.contract, *self.spare)
 
+    @property
+    def provisionings(self) -> tuple[Provisioning, ...]:
+        """Every way of the car to new contracts."""
+        return (*(() if self.provisioning is None else (self.provisioning,)), *self.also)
+
     def receive(self, new: tuple[Contract, ...]) -> None:
         """Put new contracts before those of the car, in place of any with the same eMAID."""
         named = {one.emaid: one for one in new}
@@ -268,6 +276,7 @@ class Car(Generic[K]):
             self.provisioning,
             self.spare,
             self.prices,
+            self.also,
             loops=self.loops,
             installed=self.installed,
         )

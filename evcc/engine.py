@@ -269,7 +269,7 @@ class EvccSession:
         since = None if expects is None else now - expects.sent
         asked = None if expects is None or expects.request is None else type(expects.request)
         try:
-            name, reading, told, _ = self._order.read(heard.payload_type, heard.payload, by_car=True, asked=asked)
+            name, reading, told, signature = self._order.read(heard.payload_type, heard.payload, by_car=True, asked=asked)
         except (DecodeError, FramingError) as error:
             self._events.append(FrameReceived(now, heard.payload_type, "", heard.payload, None, since))
             undecodable = PeerMisbehaved(f"a frame of type 0x{heard.payload_type:04X} is no message: {error}", None)
@@ -287,7 +287,7 @@ class EvccSession:
             self._throw(error)
             return
         if expects.stream == MAIN:
-            self._heard_at = now
+            self._heard_at, self.car.envelope = now, signature
             self._resume(self._send(response))
         elif expects.heard is not None:
             expects.heard(response)

@@ -1,7 +1,7 @@
 """Makes what a car needs from a folder of certificates: TLS, the judge of station chains, contracts, and the way to new contracts."""
 
 import hashlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, cast
@@ -187,15 +187,29 @@ def equip(car: Car[Any], store: Store, also: Collection[str] = ()) -> None:
     rules = RULES[car.wish.profile]
     allowed = [one for one in store.contracts if one.curve in rules.algorithms]
     held = [*allowed, *(one for one in store.contracts if one.curve in also and one not in allowed)] or store.contracts
-    car.prefer(*map(_contract, held))
+    car.prefer(*map(_contract, latest(held)))
     car.provisioning = provisioning_of(store, car.wish.profile)
+    minus2 = provisioning_of(store, car.wish.profile, ISO2, RULES2) if ISO2.algorithms & set(also) else None
+    car.also = () if minus2 is None else (minus2,)
     tariffs = tuple(der(one.chain) for one in store.credentials(Role.TARIFF))
     car.prices = PriceTrust(store.anchors, tariffs, rules, SUITES[car.wish.profile])
 
 
-def provisioning_of(store: Store, profile: str = "conformance") -> Provisioning | None:
-    """The provisioning credential of a store; contracts got with it are kept there. None where its key cannot be used for key agreement."""
-    found = next((one for one in store.credentials(Role.PROVISIONING) if one.curve in ISO20.algorithms), None)
+def latest(held: Sequence[Credential]) -> tuple[Credential, ...]:
+    """Of several contracts for one account on one curve the one that ends last, in its place: what was updated is not shown any more."""
+    ends: dict[tuple[str, str], Credential] = {}
+    for one in held:
+        other = ends.setdefault((one.common_name, one.curve), one)
+        if facts(one.leaf).not_after > facts(other.leaf).not_after:
+            ends[one.common_name, one.curve] = one
+    return tuple(ends.values())
+
+
+def provisioning_of(
+    store: Store, profile: str = "conformance", generation: Rules = ISO20, rules: Mapping[str, Rules] = RULES
+) -> Provisioning | None:
+    """The provisioning credential of a store whose key a generation has; contracts got with it are kept there. None where there is none."""
+    found = next((one for one in store.credentials(Role.PROVISIONING) if one.curve in generation.algorithms), None)
     if found is None or not store.anchors.v2g:
         return None
 
@@ -206,4 +220,4 @@ def provisioning_of(store: Store, profile: str = "conformance") -> Provisioning 
             raise StoreError(f"{error.filename}: {error.strerror}") from error
 
     known = by_records(store, Silence.PASSES)
-    return Provisioning(found.chain, found.key, store.anchors, keep, RULES[profile], SUITES[profile], known)
+    return Provisioning(found.chain, found.key, store.anchors, keep, rules[profile], SUITES[profile], known)

@@ -22,10 +22,10 @@ from pki.certificate import facts, read
 from pki.chains import chain2, octets_of
 from pki.envelope import Entropy, seal2, unseal2
 from pki.errors import CertificateError, EnvelopeError, Kind, SignatureError
-from pki.profiles import ISO2, Role
+from pki.profiles import ISO2, Role, Rules
 from pki.provisioning import Held, Installed
 from pki.signature import Element, Named
-from pki.verify import Anchors, VerifiedChain, verify
+from pki.verify import Anchors, Status, VerifiedChain, verify
 from v2g.messages import schema_set
 from v2g.messages.iso2.msg_body import (
     CertificateInstallationReq,
@@ -127,18 +127,36 @@ def signed_parts(body: CertificateInstallationRes | CertificateUpdateRes) -> tup
     )
 
 
+def identifier(emaid: str) -> str:
+    """An eMAID as it is compared: without the hyphens that may separate its parts, in upper case."""
+    return emaid.replace("-", "").upper()
+
+
 # --- the car takes ---
 
 
 def accept(
-    body: CertificateInstallationRes | CertificateUpdateRes, signature: SignatureType | None, asker: Held, anchors: Anchors, now: datetime
+    body: CertificateInstallationRes | CertificateUpdateRes,
+    signature: SignatureType | None,
+    asker: Held,
+    anchors: Anchors,
+    now: datetime,
+    *,
+    rules: Rules = ISO2,
+    status: Status | None = None,
 ) -> Installed:
-    """The contract in a response, verified: service, signature, key. Raises CertificateError, SignatureError or EnvelopeError."""
-    service = verify(octets_of(body.SAProvisioningCertificateChain), Role.CPS, anchors, now, rules=ISO2)
+    """The contract in a response, verified: service, signature, name, key. Raises CertificateError, SignatureError or EnvelopeError.
+
+    `status` refuses what is revoked.
+    """
+    service = verify(octets_of(body.SAProvisioningCertificateChain), Role.CPS, anchors, now, rules=rules, status=status)
     key = cast(Any, service.leaf.public_key())
     xmldsig.verify(signature, signed_parts(body), key, schema_set("iso2"), suites=xmldsig.ISO2)
-    chain = tuple(read(one, ISO2.max_octets) for one in octets_of(body.ContractSignatureCertChain))
-    contract = verify(chain, Role.CONTRACT, anchors, now, rules=ISO2) if anchors.mo else None
+    chain = tuple(read(one, rules.max_octets) for one in octets_of(body.ContractSignatureCertChain))
+    contract = verify(chain, Role.CONTRACT, anchors, now, rules=rules, status=status) if anchors.mo else None
+    if identifier(body.eMAID.value) != identifier(facts(chain[0]).common_name):
+        named = facts(chain[0]).common_name
+        raise CertificateError(Kind.WRONG_PROFILE, f"the response names the account {body.eMAID.value}, its contract certificate {named}")
     if not isinstance(asker.key, ec.EllipticCurvePrivateKey):
         raise EnvelopeError("keys of -2 are on secp256r1")
     opened = unseal2(body.DHpublickey.value, body.ContractSignatureEncryptedPrivateKey.value, asker.key, chain[0])

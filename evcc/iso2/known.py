@@ -6,7 +6,7 @@ from evcc import car as any_car
 from evcc.car import Outcome
 from evcc.choice import Choice
 from evcc.offers import Offered
-from v2g.iso2.services import Mode
+from v2g.iso2.services import Installing, Mode
 from v2g.messages.iso2.msg_data_types import MeterInfoType
 from v2g.services import Selection
 from v2g.session.errors import Misuse
@@ -18,6 +18,8 @@ class Known:
 
     mode: Mode | None = None  # the energy transfer mode that was chosen
     selected: Selection | None = None  # the service that it stands for
+    asking: Installing | None = None  # for a contract, with the next message
+    internet: str | None = None  # protocol of the value-added service that was selected
     offers: tuple[Offered, ...] = ()
     choice: Choice | None = None
     meter: MeterInfoType | None = None
@@ -43,7 +45,7 @@ class Known:
         """What the session came to, for the result of a visit."""
         if self.selected is None:
             return Outcome()
-        return Outcome(self.selected.service, "Scheduled", schedule=self.choice.tuple_id if self.choice else None)
+        return Outcome(self.selected.service, "Scheduled", self.internet, schedule=self.choice.tuple_id if self.choice else None)
 
 
 Car = any_car.Car[Known]

@@ -4,8 +4,11 @@ from typing import Any
 
 from evcc.car import Authorization
 from evcc.credentials import Contract
+from evcc.iso2.added import added_services
+from evcc.iso2.installation import installation
 from evcc.iso2.known import Car
 from evcc.iso2.setup import charging
+from evcc.iso2.wallet import contract_of, secured
 from evcc.script import Limit, Part, Signed, repeat
 from pki import signature as xmldsig
 from v2g.iso2.services import MODES, Mode
@@ -36,7 +39,6 @@ PREFERRED = {
     "ac": (Transfer.AC_three_phase_core, Transfer.AC_single_phase_core),
     "dc": (Transfer.DC_extended, Transfer.DC_combo_core, Transfer.DC_core, Transfer.DC_unique),
 }
-LARGEST = 800  # octets of a certificate in a message of -2
 
 
 def finished(response: Any) -> bool:
@@ -49,11 +51,15 @@ def selection(car: Car) -> Part[None]:
     found: Any = yield ServiceDiscoveryReq()
     offered = found.ChargeService.SupportedEnergyTransferMode.EnergyTransferMode
     car.known.selected, car.known.mode = fitting(car, offered)
+    added = yield from added_services(car, found)
     way = way_to_pay(car, found.PaymentOptionList.PaymentOption)
-    chosen = SelectedServiceListType(SelectedService=(SelectedServiceType(ServiceID=found.ChargeService.ServiceID),))
+    chosen = SelectedServiceListType(SelectedService=(SelectedServiceType(ServiceID=found.ChargeService.ServiceID), *added))
     yield PaymentServiceSelectionReq(SelectedPaymentOption=WAYS[way], SelectedServiceList=chosen)
-    contract = contract_of(car)
-    if way == "PnC" and contract is not None:
+    if way == "PnC":
+        if car.known.asking is not None:
+            yield from installation(car, car.known.asking)
+        if (contract := contract_of(car)) is None:
+            raise PeerIncompatible("the station brought no contract that can be trusted, and the car has no other", None)
         yield from proof(car, contract)
     else:
         yield from repeat(car, AuthorizationReq(), ONGOING, finished)
@@ -72,22 +78,14 @@ def fitting(car: Car, offered: tuple[Transfer, ...]) -> tuple[Selection, Mode]:
     raise PeerIncompatible(f"no {' or '.join(car.wish.services)} among the offered energy transfer modes {names}", None)
 
 
-def contract_of(car: Car) -> Contract | None:
-    """The first contract whose key and certificates fit -2; None where the car has none, or no TLS to show it on."""
-    if car.link is None or car.link.tls is None:
-        return None
-    fits = (one for one in car.contracts if one.curve in xmldsig.ISO2 and all(len(der) <= LARGEST for der in one.chain))
-    return next(fits, None)
-
-
 def way_to_pay(car: Car, offered: tuple[Option, ...]) -> Authorization:
     """The first way to pay of the car that the station offers. Raises PeerIncompatible where there is none."""
     passed = list[str]()
     for way in car.wish.authorizations:
         if WAYS[way] not in offered:
             continue
-        if way == "PnC" and contract_of(car) is None:
-            why = "no TLS" if car.link is None or car.link.tls is None else "no contract with a key of -2 (P-256)"
+        if way == "PnC" and contract_of(car) is None and car.known.asking is None:
+            why = "no contract with a key of -2 (P-256)" if secured(car) else "no TLS"
             car.note("authorization passed over", way=way, why=why)
             passed.append(f"; {way} was passed over: {why}")
             continue
