@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from secc.evse import EVSE_ID
+from secc.own_services import MOST, OwnService
 from secc.station import Authorization, Control, Limits, Service
 from v2g.energy.der import FUNCTIONS
 from v2g.generations import GENERATIONS
@@ -45,6 +46,7 @@ class Outlet:
     grid_functions: tuple[str, ...] = FUNCTIONS  # what a grid may ask of a car that feeds it (AC_DER_IEC)
     negative_discharge: bool = False  # discharge limits are sent below zero, for cars that want them so; either sign is read
     internet: tuple[InternetProtocol, ...] = ()  # of the value-added service Internet (65); empty: it is not offered
+    value_added: tuple[OwnService, ...] = ()  # beside those of the standard, for cars of ISO 15118-2
     parking: tuple[Intended, ...] = ()  # by the value-added service ParkingStatus (66); empty: it is not offered
     parking_type: ParkingType = "ManualInternal"
     ground_device: GroundDevice = field(default_factory=GroundDevice)  # of WPT
@@ -73,6 +75,9 @@ class Outlet:
         suggestion.demand("parking", self.parking, get_args(Intended))
         if len(set(self.parking)) != len(self.parking):
             raise ValueError(f"parking is {self.parking}; name none twice")
+        own = [service.id for service in self.value_added]
+        if len(own) > MOST or len(set(own)) < len(own):
+            raise ValueError(f"value_added has the ids {', '.join(map(str, own))}; give at most {MOST} services, each an id of its own")
         if self.check_in_required and "VehicleCheckIn" not in self.parking:
             raise ValueError(f"check_in_required is true, and parking is {self.parking}; name VehicleCheckIn there")
         suggestion.demand("grid_functions", self.grid_functions, FUNCTIONS)

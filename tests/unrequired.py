@@ -26,6 +26,7 @@ STANDBY = "what standby asks of a car is in no public text"
 ACDP = "no public text gives the requirements of ACDP their numbers"
 WPT = "of WPT public texts number its timers and the resumption alone, none of its refusals"
 PARKING = "no public text gives the requirements of VehicleCheckIn and VehicleCheckOut their numbers"
+AILING = "a car may say that something is wrong with it: the standard names the codes, and not what a station does then"
 PASSED = "what was said where it arose is passed on, with its requirement where it has one"
 
 UNREQUIRED: dict[str, tuple[tuple[str, str], ...]] = {
@@ -105,6 +106,7 @@ UNREQUIRED: dict[str, tuple[tuple[str, str], ...]] = {
         ("secc/neutral/readiness.py", "the contactor opened for the standby"),
         ("secc/iso20/standby.py", "<why>"),
     ),
+    AILING: (("secc/iso2/ev_status.py", "<why>"),),
     FITS: (
         ("secc/iso20/power.py", "the car does not confirm the power tolerance of {} W"),
         ("evcc/iso20/authorization.py", "<'authorization ' + "),

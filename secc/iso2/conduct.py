@@ -6,6 +6,7 @@ from typing import Any
 from pki.tariff import sales_tariffs
 from secc.conduct import Conduct, Ending, Replied, Say, Surroundings
 from secc.iso2.answers import ANSWERS
+from secc.iso2.ev_status import heard, telling
 from secc.iso2.notices import ac_status, dc_status
 from secc.iso2.phases import PHASES
 from secc.iso2.requests import admit, decode
@@ -90,9 +91,10 @@ def answer(request: Type, known: Context) -> Reply | Pending:
     stops = isinstance(request, SessionStopReq) or getattr(request, "ChargeProgress", None) is chargeProgressType.Stop
     if known.session.fault is not None and not (known.session.fault.may_stop and stops):
         raise known.session.fault.error
+    known, told = heard(request, known)
     if known.stopping and type(request) in BEFORE_POWER and not known.delivering:
         raise Refused(Reason.OTHER, known.stopping, None)
-    return ANSWERS[type(request)](request, known)
+    return telling(told, ANSWERS[type(request)](request, known))
 
 
 def resumption(request: Type, known: Context) -> tuple[bytes, bytes] | None:
@@ -163,10 +165,10 @@ def same(before: Context, after: Context) -> bool:
     return replace(before, moment=after.moment) == after
 
 
-def signatures(heard: Incoming) -> tuple[Any, ...]:
+def signatures(sent: Incoming) -> tuple[Any, ...]:
     """The signature under the tariffs of a response, None where there was no key; empty where they were not to be signed."""
-    wanted = any(each.Id is not None for each in sales_tariffs(heard.reading.message))
-    return (heard.signature,) if wanted else ()
+    wanted = any(each.Id is not None for each in sales_tariffs(sent.reading.message))
+    return (sent.signature,) if wanted else ()
 
 
 def _next_look(known: Context) -> float | None:

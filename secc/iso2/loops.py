@@ -66,7 +66,7 @@ def current_demand(request: CurrentDemandReq, known: Context) -> Reply:
     known, objected = _kept(measured.watts, type(request).__name__, known)
     allowed = bounds(known)
     present = max(measured.voltage, LEAST_VOLTAGE)
-    wished = max(number(request.EVTargetCurrent), 0.0)
+    wished = 0.0 if known.service.impaired else max(number(request.EVTargetCurrent), 0.0)
     wanted, reached = output(named, wished, allowed, known, present)
     tell = differs(known.service.output_wanted, wanted)
     known = known.with_service(output_wanted=wanted if tell else known.service.output_wanted)

@@ -78,7 +78,9 @@ def _selected(request: ChargeParameterDiscoveryReq, known: Context) -> tuple[Con
         raise Refused(Reason.WRONG_MODE, f"{asked.value} was asked for, {before.service} was chosen in this session", "V2G2-476")
     if before == selection:
         return known, ()
-    return known.with_agreement(selection=selection), (ServiceSelected(known.now, selection.service, "Scheduled"),)
+    return known.with_agreement(selection=selection), (
+        ServiceSelected(known.now, selection.service, "Scheduled", added=known.service.added),
+    )
 
 
 def car_limits(said: EVChargeParameterType, mode: Mode) -> Limits:

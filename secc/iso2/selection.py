@@ -1,8 +1,10 @@
 """ServiceDiscovery, ServiceDetail and PaymentServiceSelection: what is offered, and how the car pays."""
 
+from collections.abc import Iterable
+
 from secc.iso2.ways import ways
 from secc.neutral.context import Context, Reply
-from secc.station import Authorization
+from secc.station import Added, Authorization
 from v2g.iso2.sequence import State
 from v2g.iso2.services import CERTIFICATE, CERTIFICATE_SETS, CHARGING, INTERNET, INTERNET_SETS, offered
 from v2g.messages.iso2.msg_body import (
@@ -19,6 +21,7 @@ from v2g.messages.iso2.msg_data_types import (
     ParameterSetType,
     ParameterType,
     PaymentOptionListType,
+    SelectedServiceType,
     ServiceListType,
     ServiceParameterListType,
     ServiceType,
@@ -31,6 +34,7 @@ from v2g.reasons import Reason
 from v2g.services import SERVICES
 from v2g.session.errors import Refused
 
+NAMES = {CERTIFICATE: "Certificate", INTERNET: "InternetAccess"}
 OPTIONS: dict[Authorization, paymentOptionType] = {"EIM": paymentOptionType.ExternalPayment, "PnC": paymentOptionType.Contract}
 
 
@@ -63,16 +67,26 @@ def service_discovery(request: ServiceDiscoveryReq, known: Context) -> Reply:
 
 
 def _added(known: Context) -> tuple[ServiceType, ...]:
-    """The value-added services of the outlet: contracts for cars that may pay by one, the Internet."""
+    """The value-added services of the outlet: contracts for cars that may pay by one, the Internet, those of its owner."""
     contracts = known.outlet.certificate_installation and "PnC" in ways(known)
     rows = (
-        (contracts, CERTIFICATE, "Certificate", serviceCategoryType.ContractCertificate),
-        (bool(known.outlet.internet), INTERNET, "InternetAccess", serviceCategoryType.Internet),
+        (contracts, CERTIFICATE, NAMES[CERTIFICATE], serviceCategoryType.ContractCertificate),
+        (bool(known.outlet.internet), INTERNET, NAMES[INTERNET], serviceCategoryType.Internet),
     )
-    return tuple(
+    listed = tuple(
         ServiceType(ServiceID=number, ServiceName=name, ServiceCategory=category, FreeService=True)
         for there, number, name, category in rows
         if there
+    )
+    return listed + tuple(
+        ServiceType(
+            ServiceID=own.id,
+            ServiceName=own.name,
+            ServiceCategory=serviceCategoryType.OtherCustom,
+            ServiceScope=own.scope or None,
+            FreeService=own.free,
+        )
+        for own in known.outlet.value_added
     )
 
 
@@ -103,7 +117,29 @@ def parameter_sets(service: int, known: Context) -> tuple[ParameterSetType, ...]
             for number, (protocol, port) in INTERNET_SETS.items()
             if protocol in known.outlet.internet
         )
-    return ()
+    sets = (one for own in known.outlet.value_added if own.id == service for one in own.sets)
+    return tuple(ParameterSetType(ParameterSetID=one.id, Parameter=tuple(map(_parameter, one.parameters.items()))) for one in sets)
+
+
+def _parameter(said: tuple[str, bool | int | str]) -> ParameterType:
+    """A parameter in the kind that its value has; a whole number in 32 bits."""
+    name, value = said
+    if isinstance(value, bool):
+        return ParameterType(Name=name, boolValue=value)
+    return ParameterType(Name=name, intValue=value) if isinstance(value, int) else ParameterType(Name=name, stringValue=value)
+
+
+def _taken(chosen: Iterable[SelectedServiceType], known: Context) -> tuple[Added, ...]:
+    """The value-added services among those that a car has selected, by name."""
+    names = NAMES | {own.id: own.name for own in known.outlet.value_added}
+    found = []
+    for each in chosen:
+        if each.ServiceID == CHARGING:
+            continue
+        protocol, port = INTERNET_SETS.get(each.ParameterSetID or 0, ("", None)) if each.ServiceID == INTERNET else ("", None)
+        own = each.ParameterSetID if each.ServiceID not in NAMES else None
+        found.append(Added(names[each.ServiceID], protocol, port, parameter_set=own))
+    return tuple(found)
 
 
 def payment_service_selection(request: PaymentServiceSelectionReq, known: Context) -> Reply:
@@ -125,4 +161,5 @@ def payment_service_selection(request: PaymentServiceSelectionReq, known: Contex
     if not any(each.ServiceID == CHARGING for each in chosen):
         raise Refused(Reason.NO_ENERGY_SERVICE, "the charging service is not among those selected", "V2G2-804")
     then = State.CONTRACT if way == "PnC" else State.AUTHORIZATION
-    return Reply(PaymentServiceSelectionRes(ResponseCode=Code.OK), then, known.with_agreement(authorization=way))
+    learnt = known.with_agreement(authorization=way).with_service(added=_taken(chosen, known))
+    return Reply(PaymentServiceSelectionRes(ResponseCode=Code.OK), then, learnt)

@@ -32,6 +32,7 @@ from secc.outlet import Outlet
 from secc.pause import PausedSession
 from secc.reserve import Reserve
 from secc.station import (
+    Added,
     Arrival,
     Authorization,
     AuthorizationRefused,
@@ -84,9 +85,6 @@ class Agreement:
         """The selected service and parameter set, for states in which the sequence guarantees that there is one."""
         assert self.selection is not None
         return self.selection
-
-
-# --- the parts ---
 
 
 class Before(Enum):
@@ -197,6 +195,7 @@ class ServiceSession:
 
     # services
     offered: tuple[int, ...] = ()
+    added: tuple[Added, ...] = ()  # what the car has taken besides charging
     sets: frozenset[tuple[int, int]] = frozenset()  # (service, parameter set) that the car has seen
 
     # parameters
@@ -237,6 +236,7 @@ class ServiceSession:
 
     # power
     delivering: bool = False
+    impaired: str = ""  # what the car says is wrong with itself, of which it need not be saved at once (DC)
     looped: float | None = None  # when the last loop was answered, or power began
     violating: tuple[tuple[str, float], ...] = ()  # bounds that the power is beyond, and since when
     metered: bool = False  # the car has been shown the meter
@@ -245,9 +245,6 @@ class ServiceSession:
     reserve: Reserve = field(default_factory=Reserve)
     setpoint_wanted: float | None = None  # W, what SetPower said last
     feeding: Feeding = field(default_factory=Feeding)  # of a service under grid codes
-
-
-# --- the whole ---
 
 
 def _changing(kind: Callable[P, object], *path: str) -> Callable[Concatenate["Context", P], "Context"]:

@@ -228,12 +228,14 @@ class Objection:
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """A value-added service that the car has taken: its name in the standard.
+    """A value-added service that the car has taken: its name in the standard, or the one that its owner gave it.
 
-    Of Internet the protocol and port it will use, of ParkingStatus what it will do by it: VehicleCheckIn or VehicleCheckOut.
+    Of Internet the protocol and port it will use, of ParkingStatus what it will do by it: VehicleCheckIn or VehicleCheckOut; of a service
+    of the owner's own the parameter set that was chosen, where one was.
     """
 
     service: str
     protocol: str = ""
     port: int | None = None
     intended: str = ""
+    parameter_set: int | None = None

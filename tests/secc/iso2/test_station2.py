@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 
 from secc import station as words
+from secc.config import parse
 from secc.neutral.profile import CLOCK_SLACK, demand_held
+from secc.own_services import OwnService, ParameterSet
 from secc.pause import PausedSessions
-from tests.secc.iso2.scripted2 import EVCCID, Scripted2, outlet
+from tests.secc.iso2.scripted2 import EVCCID, Scripted2, outlet, tls12
 from v2g.energy.offer import Tuple
 from v2g.energy.series import Series, Step
 from v2g.exi.derive import least
@@ -329,3 +331,93 @@ def test_a_profile_may_count_its_times_from_the_offer() -> None:
     greedy = Series(0.0, (Step(3000.0, 0.0), Step(3600.0, 10_000.0)))
     with pytest.raises(Refused):
         demand_held(greedy, offered, "ChargingProfile", "V2G2-478", CLOCK_SLACK + 75.0)
+
+
+# --- services beside charging ---
+
+WASH = OwnService(60_000, "Wash", "depot", False, (ParameterSet(1, {"programme": "short", "minutes": 20, "wax": False}),))
+
+
+def offering() -> Scripted2:
+    verifier: Any = object()
+    own = (WASH, OwnService(4, "Fleet"))
+    place = outlet(value_added=own, internet=("https",), authorizations=("EIM", "PnC"), certificate_installation=True)
+    car = Scripted2(place, given={"tls": tls12(), "verifier": verifier})
+    car.setup()
+    return car
+
+
+@pytest.mark.parametrize(
+    ("category", "ids"),
+    [(None, [2, 3, 60_000, 4]), ("ContractCertificate", [2]), ("Internet", [3]), ("OtherCustom", [60_000, 4]), ("EVCharging", [])],
+)
+def test_services_are_listed_by_the_category_that_a_car_asks_for(category: str | None, ids: list[int]) -> None:
+    asked = None if category is None else t.serviceCategoryType(category)
+    car = offering()
+    answer = car.ask(b.ServiceDiscoveryReq, ServiceCategory=asked)
+    listed = () if answer.ServiceList is None else answer.ServiceList.Service
+    assert [each.ServiceID for each in listed] == ids
+    assert answer.ChargeService.ServiceID == 1  # it is there whatever is asked for
+    for each in ids:
+        assert car.ask(b.ServiceDetailReq, ServiceID=each).ResponseCode is Code.OK
+    if 3 not in ids:  # what was not listed was not offered
+        assert car.ask(b.ServiceDetailReq, ServiceID=3).ResponseCode is Code.FAILED_ServiceIDInvalid
+
+
+def test_the_parameters_of_an_own_service_reach_the_car_and_its_choice_the_backend() -> None:
+    car = offering()
+    answer = car.ask(b.ServiceDiscoveryReq)
+    wash = next(each for each in answer.ServiceList.Service if each.ServiceID == 60_000)
+    assert (wash.ServiceName, wash.ServiceScope, wash.FreeService, wash.ServiceCategory.value) == ("Wash", "depot", False, "OtherCustom")
+    (told,) = car.ask(b.ServiceDetailReq, ServiceID=60_000).ServiceParameterList.ParameterSet
+    values = {each.Name: (each.stringValue, each.intValue, each.boolValue) for each in told.Parameter}
+    assert values == {"programme": ("short", None, None), "minutes": (None, 20, None), "wax": (None, None, False)}
+    assert car.ask(b.ServiceDetailReq, ServiceID=4).ServiceParameterList is None
+    chosen = ((1, None), (60_000, 1), (3, 4), (4, None))
+    listed = t.SelectedServiceListType(
+        SelectedService=tuple(t.SelectedServiceType(ServiceID=service, ParameterSetID=number) for service, number in chosen)
+    )
+    car.ask(b.PaymentServiceSelectionReq, SelectedPaymentOption=t.paymentOptionType.ExternalPayment, SelectedServiceList=listed)
+    car.ask(b.AuthorizationReq)
+    car.ask(b.AuthorizationReq)
+    car.scheduled()
+    (selected,) = car.wants(words.ServiceSelected)
+    wash_taken, internet, fleet = selected.added
+    assert (wash_taken.service, wash_taken.parameter_set) == ("Wash", 1)
+    assert (internet.service, internet.protocol, internet.port, internet.parameter_set) == ("InternetAccess", "https", 443, None)
+    assert (fleet.service, fleet.parameter_set) == ("Fleet", None)
+
+
+def test_a_parameter_set_that_a_service_has_not_is_refused() -> None:
+    car = offering()
+    car.ask(b.ServiceDiscoveryReq)
+    chosen = (t.SelectedServiceType(ServiceID=1), t.SelectedServiceType(ServiceID=60_000, ParameterSetID=2))
+    listed = t.SelectedServiceListType(SelectedService=chosen)
+    answer = car.ask(b.PaymentServiceSelectionReq, SelectedPaymentOption=t.paymentOptionType.ExternalPayment, SelectedServiceList=listed)
+    assert answer.ResponseCode is Code.FAILED_ServiceSelectionInvalid
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: OwnService(5, "x"),
+        lambda: OwnService(60_000, "x" * 33),
+        lambda: OwnService(60_000, "x", "y" * 65),
+        lambda: OwnService(60_000, "x", sets=(ParameterSet(1, {"a": 1}), ParameterSet(1, {"a": 2}))),
+        lambda: ParameterSet(1, {}),
+        lambda: ParameterSet(40_000, {"a": 1}),
+        lambda: ParameterSet(1, {"a": 2**31}),
+        lambda: ParameterSet(1, {"a": "x" * 101}),
+        lambda: outlet(value_added=(WASH, WASH)),
+        lambda: outlet(value_added=tuple(OwnService(60_000 + n, "x") for n in range(7))),
+    ],
+)
+def test_a_service_that_no_message_can_carry_is_refused_where_it_is_configured(wrong: Any) -> None:
+    with pytest.raises(ValueError, match="give"):
+        wrong()
+
+
+def test_a_file_names_own_services() -> None:
+    text = "tls = false\n[[offer.value_added]]\nid = 60000\nname = \"Wash\"\nfree = false\nscope = \"depot\"\n" \
+        "sets = [{ id = 1, parameters = { programme = \"short\", minutes = 20, wax = false } }]\n"  # fmt: skip
+    assert parse(text).offer.value_added == (WASH,)
