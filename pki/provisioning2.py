@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from pki import signature as xmldsig
-from pki.certificate import facts, read
+from pki.certificate import directly_issued, facts, read
 from pki.chains import chain2, octets_of
 from pki.envelope import Entropy, seal2, unseal2
 from pki.errors import CertificateError, EnvelopeError, Kind, SignatureError
@@ -85,17 +85,39 @@ def ask_update(contract: Held, emaid: str, roots: Iterable[x509.Certificate]) ->
 
 
 def judge_request(
-    body: Request, signature: SignatureType | None, anchors: Anchors, now: datetime, *, subs: Sequence[x509.Certificate] = ()
+    body: Request,
+    signature: SignatureType | None,
+    anchors: Anchors,
+    now: datetime,
+    *,
+    subs: Sequence[x509.Certificate] = (),
+    status: Status | None = None,
 ) -> VerifiedChain:
-    """The verified chain of the car that asks. Raises SignatureError or CertificateError; `code_of` gives the response code."""
+    """The verified chain of the car that asks; `subs` are sub-CAs of manufacturers, in any order.
+
+    Raises SignatureError or CertificateError; `code_of` gives the response code.
+    """
     if isinstance(body, CertificateInstallationReq):
         role = Role.PROVISIONING
-        octets: tuple[bytes, ...] = (body.OEMProvisioningCert,)
+        leaf = read(body.OEMProvisioningCert, ISO2.max_octets)
+        chain: tuple[Any, ...] = (leaf, *above(leaf, subs))
     else:
-        role, octets = Role.CONTRACT, octets_of(body.ContractSignatureCertChain)
-    leaf = read(octets[0], ISO2.max_octets)
+        role, chain = Role.CONTRACT, octets_of(body.ContractSignatureCertChain)
+        leaf = read(chain[0], ISO2.max_octets)
     xmldsig.verify(signature, [body], cast(Any, facts(leaf).public_key), schema_set("iso2"), suites=xmldsig.ISO2)
-    return verify((*octets, *subs), role, anchors, now, rules=ISO2)
+    return verify(chain, role, anchors, now, rules=ISO2, status=status)
+
+
+def above(leaf: x509.Certificate, known: Sequence[x509.Certificate]) -> tuple[x509.Certificate, ...]:
+    """The sub-CAs above a certificate, issuer after issuer, as far as they are among those that are known."""
+    found: list[x509.Certificate] = []
+    while len(found) < ISO2.max_subs:
+        child = found[-1] if found else leaf
+        issuer = next((one for one in known if one not in found and directly_issued(child, one)), None)
+        if issuer is None:
+            break
+        found.append(issuer)
+    return tuple(found)
 
 
 def deliver(

@@ -13,7 +13,7 @@ from pki.certificate import loadable, read
 from pki.errors import CertificateError, StoreError
 from pki.profiles import INTEROP, ISO20, Role, Rules
 from pki.profiles import ISO2 as RULES2
-from pki.provisioning import ProvisioningService
+from pki.provisioners import Provisioners, provisioners
 from pki.status import Good, check
 from pki.status_book import Silence, by_records
 from pki.store import Credential, Store
@@ -124,16 +124,12 @@ def price_signing(store: Store, profile: Profile = "conformance") -> PriceSignin
     return PriceSigning(tuple(issuers), tuple(signers))
 
 
-def provisioning_service(store: Store, profile: Profile, entropy: Callable[[int], bytes]) -> ProvisioningService | None:
-    """A laboratory's provisioning service: a car that proves its provisioning certificate gets the contracts of the store.
+def provisioning_service(store: Store, profile: Profile, entropy: Callable[[int], bytes]) -> Provisioners | None:
+    """A laboratory's provisioning services: a car that proves its provisioning certificate gets the contracts of the store.
 
-    None where the store has no credential of a provisioning service, or no contract.
+    None where the store has no credential of a provisioning service, or no contract, that fits any generation.
     """
-    if not store.credentials(Role.CPS) or not store.contracts:
-        return None
-    rules, suites = RULES[profile], SUITES[profile]
-    status = station_status(store)
-    return ProvisioningService(store.cps, store.anchors, lambda pcid: store.contracts, entropy, status, rules, suites)
+    return provisioners(store, entropy, status=station_status(store), rules=RULES[profile], suites=SUITES[profile])
 
 
 def _credential(credential: Credential, store: Store) -> TlsCredential:

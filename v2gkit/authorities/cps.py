@@ -1,15 +1,15 @@
-"""A certificate provisioning service for a laboratory: takes a CertificateInstallationReq (EXI), returns the response (EXI).
+"""A certificate provisioning service for a laboratory: takes a car's request for a contract (EXI), returns the response (EXI).
 
 This is what a station's backend does with `exiRequest` of OCPP's Get15118EVCertificate; here it is one POST.
 """
 
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 from pki import signature as xmldsig
-from pki.profiles import ISO20, Role, Rules
-from pki.provisioning import Held, ProvisioningService
+from pki.profiles import ISO20, Rules
+from pki.provisioners import Provisioners, demand, provisioners
 from pki.store import Store
 from v2g.exi.errors import DecodeError
 from v2gkit.authorities.asking import ask
@@ -20,18 +20,23 @@ EXI = "application/exi"
 MAX_RESPONSE = 65_536  # octets; a response with two chains of the longest certificates has about 14000
 
 
-def service(
-    store: Store, pcids: Collection[str] = (), rules: Rules = ISO20, suites: Collection[str] = xmldsig.ISO20
-) -> ProvisioningService:
-    """The provisioning service of a store: it gives its contracts to the cars `pcids`, or to every car whose certificate it trusts."""
+def service(store: Store, pcids: Collection[str] = (), rules: Rules = ISO20, suites: Collection[str] = xmldsig.ISO20) -> Provisioners:
+    """The provisioning services of a store: they give its contracts to the cars `pcids`, or to every car whose certificate it trusts.
 
-    def contracts(pcid: str) -> Sequence[Held]:
-        return store.credentials(Role.CONTRACT) if not pcids or pcid in pcids else ()
+    Raises StoreError where it has none for any generation.
+    """
+    found = provisioners(
+        store,
+        secrets.token_bytes,
+        admitted=lambda pcid: not pcids or pcid in pcids,
+        status=Office(store).status,
+        rules=rules,
+        suites=suites,
+    )
+    return demand(found, store)
 
-    return ProvisioningService(store.cps, store.anchors, contracts, secrets.token_bytes, Office(store).status, rules, suites)
 
-
-def routes(serving: ProvisioningService) -> list[Route]:
+def routes(serving: Provisioners) -> list[Route]:
     """The service as a route of a server: POST /installation."""
 
     def installation(asked: Asked) -> Answer:

@@ -18,7 +18,7 @@ from pki.certificate import facts, read_pem
 from pki.errors import CertificateError, Kind, StoreError
 from pki.lapses import Lapse
 from pki.profiles import ISO20, Role
-from pki.provisioning import ProvisioningService
+from pki.provisioners import Provisioners, is_older
 from pki.store import Store, read_chain
 from pki.verify import verify
 from v2g.exi.codec import decode
@@ -39,7 +39,7 @@ ALGORITHMS: dict[str, hashes.HashAlgorithm] = {"SHA256": hashes.SHA256(), "SHA38
 class LabPki:
     """The provisioning service and the OCSP responders of one certificate store, as a CSMS uses them."""
 
-    provisioning: ProvisioningService
+    provisioning: Provisioners
     office: Office
     wall: Callable[[], float] = time.time  # epoch s
 
@@ -59,7 +59,7 @@ class LabPki:
             reason = f"{len(text)} characters of exiResponse, and {version} carries {EXI_MAXIMUM[version]}"
             return _failed("TooLong", reason)
         answered: Payload = {"status": "Accepted", "exiResponse": text}
-        if version == "ocpp2.1":
+        if version == "ocpp2.1" and not is_older(exi):  # -2 gives one contract, and says nothing of others
             response: Any = decode(exi, schema_set("common"))
             answered["remainingContracts"] = response.RemainingContractCertificateChains
         return answered

@@ -9,7 +9,8 @@ from pki.certificate import facts
 from pki.chains import chain2
 from pki.profiles import ISO2 as RULES
 from pki.profiles import Role
-from pki.provisioning2 import ask_installation, ask_update, deliver
+from pki.provisioning2 import accept, ask_installation, ask_update, deliver
+from pki.provisioning_service2 import ProvisioningService2
 from secc import station as words
 from secc.claims import Trust
 from secc.trust import Verifiers
@@ -226,3 +227,23 @@ def test_a_contract_that_does_not_come_is_refused_before_the_car_gives_up() -> N
     (answer,) = car.answers()
     assert answer.ResponseCode is Code.FAILED_NoCertificateAvailable
     assert car.now - began < 4.5
+
+
+@pytest.mark.parametrize("update", [False, True])
+def test_a_provisioning_service_of_our_own_answers_a_car_through_the_station(update: bool) -> None:
+    held: Any = [Hand(Role.CONTRACT)]
+    given: dict[str, Any] = {"cps": Hand(Role.CPS), "anchors": anchors(CURVE), "subs": Hand(Role.PROVISIONING).chain[1:]}
+    service = ProvisioningService2(contracts=lambda _: held, renewed=lambda _: held, entropy=lambda n: bytes(range(n)), **given)
+    car = contract_car()
+    roots = [hierarchy(CURVE)[Role.V2G_ROOT].certificate]
+    hand: Any = Hand(Role.CONTRACT if update else Role.PROVISIONING)
+    request: Any
+    request, car.signature = ask_update(hand, emaid(), roots) if update else ask_installation(hand, roots)
+    car.send(request)
+    (wanted,) = car.wants(words.CertificateInstallationWanted)
+    car.tell(words.CertificateReady(service.answer_exi(wanted.exi, NOW)))
+    (answer,) = car.answers()
+    taken = accept(answer, car.heard.signature, hand, anchors(CURVE), NOW)
+    assert taken.emaid == emaid()
+    assert car.heard.session_id == car.id
+    assert details(car).ResponseCode is Code.OK

@@ -17,9 +17,11 @@ from ocpp_bridge.model.contract import hash_data
 from pki.errors import CertificateError, Kind, StoreError
 from pki.issue import build
 from pki.plan import Names, Plan
+from pki.profiles import Role
 from pki.provisioning import ask
+from pki.provisioning2 import ask_installation
 from pki.status import check
-from pki.store import Store, create
+from pki.store import Credential, Store, create
 from secc.station import Limits
 from v2g.energy.site import Site
 from v2g.exi.codec import decode, encode
@@ -27,6 +29,9 @@ from v2g.exi.derive import least
 from v2g.messages import schema_set
 from v2g.messages.common_messages import CertificateInstallationReq
 from v2g.messages.common_types import MessageHeaderType
+from v2g.messages.iso2.msg_body import BodyType
+from v2g.messages.iso2.msg_def import V2G_Message
+from v2g.messages.iso2.msg_header import MessageHeaderType as Header2
 from v2g.session.clock import Clock
 from v2gkit.authorities.office import Office
 from v2gkit.csms import certificates as csms_pki
@@ -35,7 +40,7 @@ from v2gkit.csms.server import Csms
 from v2gkit.csms.steering import Strategy
 from v2gkit.station.staples import certificates, collect, inquire, kept_by_csms
 
-COMMON = schema_set("common")
+COMMON, ISO2 = schema_set("common"), schema_set("iso2")
 
 
 @pytest.fixture
@@ -45,7 +50,11 @@ def store(tmp_path: Path) -> Store:
 
 
 def request(store: Store) -> str:
-    chain, signature = ask(store.provisioning)
+    return request_of(store.provisioning)
+
+
+def request_of(held: Credential) -> str:
+    chain, signature = ask(held)
     header = MessageHeaderType(SessionID=b"SESSION1", TimeStamp=1, Signature=signature)
     asked = least(CertificateInstallationReq, Header=header, OEMProvisioningCertificateChain=chain, MaximumContractCertificateChains=3)
     return base64.b64encode(encode(asked, COMMON)).decode()
@@ -57,6 +66,19 @@ def test_a_contract_in_base64(store: Store) -> None:
     response: Any = decode(base64.b64decode(answered["exiResponse"]), COMMON)
     assert response.ResponseCode.value == "OK"
     assert "remainingContracts" not in LabPki.of(store).contract({"exiRequest": request(store)}, "ocpp2.0.1")
+
+
+@pytest.mark.parametrize("version", ["ocpp2.1", "ocpp2.0.1"])
+def test_a_car_of_the_generation_before_gets_its_contract_by_the_same_call(tmp_path: Path, version: Any) -> None:
+    both = create(tmp_path / "both", [build(Plan(), curve, datetime.now(UTC)) for curve in ("secp256r1", "secp521r1")])
+    body, signature = ask_installation(both.credential(Role.PROVISIONING, "secp256r1"), both.anchors.v2g)
+    exi = encode(V2G_Message(Header=Header2(SessionID=b"SESSION1", Signature=signature), Body=BodyType(BodyElement=body)), ISO2)
+    answered = LabPki.of(both).contract({"exiRequest": base64.b64encode(exi).decode(), "action": "Install"}, version)
+    assert set(answered) == {"status", "exiResponse"}
+    response: Any = decode(base64.b64decode(answered["exiResponse"]), ISO2)
+    assert response.Body.BodyElement.ResponseCode.value == "OK"
+    newer: Any = LabPki.of(both).contract({"exiRequest": request_of(both.credential(Role.PROVISIONING, "secp521r1"))}, version)
+    assert decode(base64.b64decode(newer["exiResponse"]), COMMON).ResponseCode.value == "OK"  # type: ignore[attr-defined]
 
 
 def test_a_car_whose_provisioning_certificate_was_revoked_gets_no_contract(store: Store) -> None:
