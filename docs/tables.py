@@ -7,17 +7,17 @@ To add a table, add a function to `TABLES`. `python -m docs.tables NAME` prints 
 import argparse
 import ast
 import contextlib
-import inspect
 import io
 import re
 import sys
 import tomllib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 from docs import coverage
+from docs.generation_tables import code, code_table, mode_table, pair_table, sequence_table, table, timing_table
 from evcc.iso20.quirks import QUIRKS
 from ocpp_bridge.model.variables import STATION
 from ocpp_bridge.table import BLOCKS
@@ -25,10 +25,7 @@ from ocpp_bridge.wire.dialects import CUT, ITEMS, REPLACED, SPARED, shape
 from ocpp_bridge.wire.schemas import actions
 from tests import rooms
 from tests.conformance.requirements import PROVEN
-from v2g.exi.schema import Type
-from v2g.iso20 import sequence, timing
 from v2g.iso20.services import SERVICES
-from v2g.session.generation import MAIN
 from v2g.session.profiles import EVERYWHERE, PROFILES
 from v2g.session.v2gtp import PAYLOADS
 from v2gkit.cli.main import main as v2g
@@ -43,17 +40,6 @@ ROOT = Path(__file__).parents[1]
 PLACE = re.compile(r"(<!-- table: ([\w-]+) -->\n)(.*?)(<!-- end of table -->)", re.DOTALL)
 PACKAGES = ("v2g", "secc", "evcc", "pki", "ocpp_bridge", "v2gkit")
 REQUIREMENT = re.compile(r"\b(?:V2G20|V2G2|V2G3|V2G-DC)-[A-Z]?\d+(?:-\d+)?\b")
-
-
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "".join("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in line) + " |\n" for line in lines)
-
-
-def code(text: str) -> str:
-    """Text as code, nothing for nothing."""
-    return f"`{text}`" if text else ""
 
 
 # --- OCPP ---
@@ -106,18 +92,6 @@ def coverage_table() -> str:
 # --- the session ---
 
 
-def sequence_table() -> str:
-    """Which request the station accepts in which state, and where its answer may lead. What every open state accepts alike is one row."""
-    stops = [row for row in sequence.SEQUENCE if row.request.__name__ == "SessionStopReq"]
-    everywhere = {row.state for row in stops} == set(sequence.OPEN_STATES) and len({row.then for row in stops}) == 1
-    rows = [row for row in sequence.SEQUENCE if not (everywhere and row in stops)]
-    streams = {row.stream: f"0x{each:04X}, {row.stream}" for each, row in PAYLOADS.items()} | {MAIN: MAIN}
-    lines = [(row.state.value, code(row.request.__name__), streams[row.stream], ", ".join(s.value for s in row.then)) for row in rows]
-    if everywhere:
-        lines.append(("every state after SessionSetup", code("SessionStopReq"), MAIN, ", ".join(s.value for s in stops[0].then)))
-    return table(("while the station waits for", "it accepts", "on the stream", "and then waits for"), lines)
-
-
 def quirks_table() -> str:
     """What cars were seen to do, on what evidence, and the requirement that it breaks."""
     rows = [(code(name), quirk.what, quirk.car, quirk.evidence, quirk.requirement or "none") for name, quirk in QUIRKS.items()]
@@ -129,31 +103,6 @@ def shipped_table() -> str:
     cars = [(code(f"--personality {name}"), car.about) for name, car in personalities().items()]
     visits = [(code(f"--scenario {name}"), scenario(name).about) for name in scenarios()]
     return table(("", "what it is"), [*cars, *visits])
-
-
-def timing_table() -> str:
-    """Each time of the standard, with what the code says of it."""
-    lines, heading = [], ""
-    for line in inspect.getsource(timing).splitlines():
-        if title := re.fullmatch(r"# --- (.*) ---", line):
-            heading = title[1]
-        elif found := re.fullmatch(r"([A-Z_]+)\s*(?::.*)?= ([\d.]+)(?:\s+# (.*))?", line):
-            unit = "" if found[1].endswith("ATTEMPTS") else " s"
-            lines.append((code(found[1]), f"{float(found[2]):g}{unit}", heading, found[3] or ""))
-    return table(("time", "value", "what it is", "where it holds"), lines)
-
-
-def pair_table() -> str:
-    """The four times of each request, those that differ from the rest by name."""
-    named = {cls.__name__: times for cls, times in timing.EXCEPTIONS.items()}
-    lines = [
-        (name, *(f"{seconds:g} s" for seconds in (t.msg_timeout, t.secc_performance, t.sequence_timeout, t.evcc_performance)))
-        for name, t in [("every other request", timing.timing(Type)), *((code(name), named[name]) for name in sorted(named))]
-    ]
-    return table(
-        ("request", "car waits for the response", "station answers within", "station waits for the next request", "car sends it within"),
-        lines,
-    )
 
 
 def deviation_table() -> str:
@@ -319,6 +268,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "sequence": sequence_table,
     "timing": timing_table,
     "timing-of-requests": pair_table,
+    "codes": code_table,
+    "modes": mode_table,
     "deviations": deviation_table,
     "services": service_table,
     "payload-types": payload_table,

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from docs import tables
-from v2g.iso20.sequence import SEQUENCE
+from v2g.generations import GENERATIONS
 from v2g.iso20.services import SERVICES
+from v2g.messages.iso2.msg_data_types import EnergyTransferModeType
+from v2g.reasons import Reason
 from v2g.session.profiles import EVERYWHERE, PROFILES
 from v2g.session.v2gtp import PayloadType
 
@@ -39,7 +41,16 @@ def test_every_page_is_in_the_navigation() -> None:
 
 def test_the_tables_hold_every_row() -> None:
     sequence = tables.sequence_table()
-    assert {row.request.__name__ for row in SEQUENCE} == {name for name in sequence.split("`") if name.endswith("Req")}
+    for generation in GENERATIONS:
+        (part,) = (part for part in sequence.split("### ") if part.startswith(f"{generation.name}\n"))
+        requests = {row.request.__name__ for row in generation.rows.values()}
+        assert requests == {name for name in part.split("`") if name.endswith("Req")}
+        for row in generation.rows.values():
+            assert row.state.value in part
+    assert all(reason.value in tables.code_table() for reason in Reason)
+    assert all(f"`{mode.value}`" in tables.mode_table() for mode in EnergyTransferModeType)
+    assert len(re.findall("every other request", tables.pair_table())) == len(GENERATIONS)
+    assert "| `SECC_ONGOING_TIMEOUT` | 55 s |" in tables.timing_table()
     deviations = tables.deviation_table()
     assert all(row.name in deviations and row.requirement in deviations for rows in PROFILES.values() for row in rows)
     assert all(row.name in deviations and row.requirement in deviations for row in EVERYWHERE)
