@@ -25,10 +25,11 @@ class SolverMissing(ImportError):
 
 @dataclass(frozen=True, slots=True)
 class Solution:
-    """A value for every variable, and how far (relative) the objective may be from the optimum: 0 for a program without binaries."""
+    """A value for every variable, how far (relative) the objective may be from the optimum (0 without binaries), and what it is."""
 
     values: Sequence[float]
     gap: float
+    objective: float = 0.0
 
 
 @dataclass(slots=True)
@@ -67,16 +68,18 @@ class Program:
 
     def solved(self) -> Solution:
         """The cheapest solution. SolverMissing without HiGHS; ArithmeticError for a program that has none."""
+        return self.opened().solved()
+
+    def opened(self, seconds: float = math.inf) -> "Opened":
+        """The program in a solver, which may be solved again with other bounds. `seconds` is all that solving may take. SolverMissing
+        without HiGHS.
+        """
         highs = _highs()
         solver = highs.Highs()
         for option, value in OPTIONS.items():
             solver.setOptionValue(option, value)
         solver.passModel(self._model(highs))
-        solver.run()
-        status, info = solver.getModelStatus(), solver.getInfo()
-        if info.primal_solution_status != highs.kSolutionStatusFeasible:
-            raise ArithmeticError(f"HiGHS ended with {solver.modelStatusToString(status)}; a plan has slack everywhere, please report this")
-        return Solution(solver.getSolution().col_value, max(info.mip_gap, 0.0) if self.binaries else 0.0)
+        return Opened(solver, highs, bool(self.binaries), seconds)
 
     def _model(self, highs: Any) -> Any:
         model = highs.HighsLp()
@@ -91,6 +94,34 @@ class Program:
             kinds = (highs.HighsVarType.kContinuous, highs.HighsVarType.kInteger)
             model.integrality_ = [kinds[place in whole] for place in range(len(self.costs))]
         return model
+
+
+@dataclass(slots=True)
+class Opened:
+    """A program in a solver: solved from where the last solution lay, so that a change costs little."""
+
+    solver: Any
+    highs: Any
+    whole: bool  # has binaries
+    seconds: float  # all that solving may take
+
+    def bound(self, column: int, lower: float, upper: float) -> None:
+        """Other bounds for a variable."""
+        self.solver.changeColBounds(column, lower, upper)
+
+    def solved(self) -> Solution:
+        """The cheapest solution, or the best found when time is up. ArithmeticError where there is none, or none was found."""
+        if math.isfinite(self.seconds):
+            self.solver.setOptionValue("time_limit", self.seconds)  # the solver counts all its runs
+        self.solver.run()
+        status, info = self.solver.getModelStatus(), self.solver.getInfo()
+        if info.primal_solution_status != self.highs.kSolutionStatusFeasible:
+            raise ArithmeticError(
+                f"HiGHS ended with {self.solver.modelStatusToString(status)}; a plan has slack everywhere, please report this"
+            )
+        gap = max(info.mip_gap, 0.0) if self.whole else 0.0
+        timed = status == self.highs.HighsModelStatus.kTimeLimit
+        return Solution(self.solver.getSolution().col_value, math.inf if timed and not self.whole else gap, info.objective_function_value)
 
 
 def _highs() -> Any:

@@ -231,7 +231,7 @@ def _intervals(
     if needs.energy_offer is not None:
         asked = needs.energy_offer.asked(site.currency, starts, ends)
         discharge = [_given(cap, gain, *ask) for cap, gain, ask in zip(discharge, gains, asked, strict=True)]
-    flows = (_steered(needs, *each) for each in zip(charge, discharge, _setpoints(signals, starts), strict=True))
+    flows = (_steered(needs, *each) for each in zip(charge, discharge, setpoints(signals, starts), strict=True))
     return tuple(
         Interval(start, end - start, *into, *out, cost, gain, *wish)
         for (start, end), (into, out, wish), cost, gain in zip(pairwise(edges), flows, costs, gains, strict=True)
@@ -300,7 +300,7 @@ def _held(limit: Series, starts: Sequence[float], ends: Sequence[float]) -> list
     return _lower(limit.sample(inside[0]), limit.sample(inside[1]))
 
 
-def _setpoints(signals: Sequence[Signal], starts: Sequence[float]) -> list[Wish]:
+def setpoints(signals: Sequence[Signal], starts: Sequence[float]) -> list[Wish]:
     """The setpoint of each interval and whose it is: of those that speak, the first in rank."""
     wishes: list[Wish] = [(None, "")] * len(starts)
     for signal in sorted((s for s in reversed(signals) if s.kind is Kind.SETPOINT), key=lambda s: s.rank, reverse=True):

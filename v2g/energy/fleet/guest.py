@@ -1,0 +1,59 @@
+"""A car, or a battery that stays, at a connection: what it wants and how it stands to the others."""
+
+import math
+from dataclasses import dataclass, replace
+
+from v2g.energy.fleet.connection import PHASES
+from v2g.energy.needs import Needs
+from v2g.energy.signal import Signal
+from v2g.energy.site import Site
+from v2g.energy.stay import Stay, stay_of
+
+ALL_PHASES = tuple(range(1, PHASES + 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """A car at a connection. Of two guests for whom there is not energy enough the one with the smaller `rank` is served first.
+
+    A car that is still expected has an `arrival` in the future. ValueError for a phase that does not exist.
+    """
+
+    name: str
+    needs: Needs
+    at: str  # the name of its connection
+    phases: tuple[int, ...] = ALL_PHASES  # on which it draws, the same on each
+    rank: int = 0
+    tenant: str = ""
+    arrival: float = -math.inf  # epoch s
+    signals: tuple[Signal, ...] = ()  # for this car alone
+    import_cap: float = math.inf  # W, of its outlet and cable
+    export_cap: float = math.inf  # W
+
+    def __post_init__(self) -> None:
+        if not self.phases or set(self.phases) - set(ALL_PHASES):
+            raise ValueError(f"{self.name} is on the phases {self.phases}; give some of {ALL_PHASES}")
+
+    def stay(self, site: Site, now: float) -> Stay:
+        """The stay of this car by itself, from `now` (epoch s) or its arrival on, at the prices of the site, without what it shares."""
+        own = replace(site, import_limit=self.import_cap, export_limit=self.export_cap)
+        return stay_of(self.needs, own, max(now, self.arrival), self.signals)
+
+
+def battery(name: str, at: str, power: float, stored: float, capacity: float, reserve: float = 0.0, until: float | None = None) -> Guest:
+    """A stationary battery as a guest that never leaves: it may give what is above its reserve and ends as full as it began.
+
+    `power` in W both ways, `stored`, `capacity` and `reserve` in Wh. ValueError where it is fuller than full.
+    """
+    if not 0 <= reserve <= capacity or not 0 <= stored <= capacity:
+        raise ValueError(f"the battery {name} holds {stored} Wh and keeps {reserve} Wh of {capacity} Wh; give 0 <= both <= capacity")
+    needs = Needs(
+        departure=until,
+        energy_target=0.0,
+        energy_maximum=capacity - stored,
+        energy_minimum=min(reserve - stored, 0.0),
+        charge_maximum=power,
+        discharge_maximum=power,
+        bidirectional=True,
+    )
+    return Guest(name, needs, at)

@@ -1,0 +1,110 @@
+"""Guests on one axis, and what they share: for each slot, the limits of every connection and phase on those who are there."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from v2g.energy.fleet.axis import Slot, axis_of, on_axis
+from v2g.energy.fleet.connection import PHASES, Connection, cap_over, load_over
+from v2g.energy.fleet.ground import Ground
+from v2g.energy.fleet.guest import Guest
+from v2g.energy.stay import POWER_BOUND, Stay
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A guest with its stay on the axis: `slots` says in which slot each interval lies, one slot holds one at most."""
+
+    guest: Guest
+    stay: Stay
+    slots: tuple[int, ...]
+
+    @property
+    def wanted(self) -> float:
+        """Wh in the battery that are wanted at departure and could be reached by this guest alone."""
+        return max(min(self.stay.target, self.stay.fastest()[-1]), 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """A limit that guests share: one connection, or one phase of it. `up` and `down` are the W left to guests in each slot, both ways.
+
+    Negative where load alone, or generation alone, is already above the cap.
+    """
+
+    name: str
+    within: tuple[str, ...]  # the names of the connections whose flow is in it
+    phase: bool
+    shares: dict[int, float]  # by the number of the seat, the part of its power that flows here
+    up: tuple[float, ...]
+    down: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """All who are planned together: the axis, the seats, and the limits that they share, that of the meter first."""
+
+    ground: Ground
+    slots: tuple[Slot, ...]
+    seats: tuple[Seat, ...]
+    shared: tuple[Shared, ...]
+
+    def here(self) -> list[list[tuple[int, int]]]:
+        """For each slot those who are there, as (number of the seat, number of its interval)."""
+        found: list[list[tuple[int, int]]] = [[] for _ in self.slots]
+        for number, seat in enumerate(self.seats):
+            for place, slot in enumerate(seat.slots):
+                found[slot].append((number, place))
+        return found
+
+
+def table_of(ground: Ground, guests: Sequence[Guest], now: float) -> Table:
+    """The guests from `now` (epoch s) on. ValueError for two guests of one name, or one at a connection that is not there."""
+    ways = ground.connection.ways()
+    names = [guest.name for guest in guests]
+    for guest in guests:
+        if guest.at not in ways:
+            raise ValueError(f"{guest.name} is at {guest.at!r}; the connections are {', '.join(ways)}")
+        if names.count(guest.name) > 1:
+            raise ValueError(f"two guests are named {guest.name!r}; a plan names each")
+    stays = [guest.stay(ground.site, now) for guest in guests]
+    slots = axis_of(ground, stays)
+    seats = tuple(Seat(guest, *on_axis(stay, slots)) for guest, stay in zip(guests, stays, strict=True)) if slots else ()
+    seats = tuple(seat for seat in seats if seat.slots)
+    return Table(ground, slots, seats, tuple(_limits(ground, slots, seats, ways)))
+
+
+def _limits(ground: Ground, slots: Sequence[Slot], seats: Sequence[Seat], ways: dict[str, tuple[str, ...]]) -> Iterator[Shared]:
+    top = ground.connection
+    for one in top.all():
+        members = {number: seat for number, seat in enumerate(seats) if one.name in ways[seat.guest.at]}
+        loads = [sum(load_over(each.load, slot.start, slot.end) for each in one.all()) for slot in slots]
+        if one is top:
+            caps = [(slot.import_cap, slot.export_cap) for slot in slots]
+        else:
+            caps = [(cap_over(one.import_cap, s.start, s.end), cap_over(one.export_cap, s.start, s.end)) for s in slots]
+        if one is top or any(cap < math.inf for pair in caps for cap in pair):
+            yield _room(one, 0, dict.fromkeys(members, 1.0), caps, loads)
+        yield from _phases(one, members, slots, loads)
+
+
+def _phases(one: Connection, members: dict[int, Seat], slots: Sequence[Slot], loads: Sequence[float]) -> Iterator[Shared]:
+    if one.phase_import_cap is None and one.phase_export_cap is None:
+        return
+    caps = [(cap_over(one.phase_import_cap, s.start, s.end), cap_over(one.phase_export_cap, s.start, s.end)) for s in slots]
+    for phase in range(1, PHASES + 1):
+        shares = {number: 1.0 / len(seat.guest.phases) for number, seat in members.items() if phase in seat.guest.phases}
+        if shares:  # generation that a phase does not take is curtailed by its connection
+            yield _room(one, phase, shares, caps, [load / PHASES for load in loads])
+
+
+def _room(one: Connection, phase: int, shares: dict[int, float], caps: Sequence[tuple[float, float]], loads: Sequence[float]) -> Shared:
+    pairs = list(zip(caps, loads, strict=True))
+    return Shared(
+        name=f"{one.name} L{phase}" if phase else one.name,
+        within=tuple(each.name for each in one.all()),
+        phase=phase > 0,
+        shares=shares,
+        up=tuple(min(up, POWER_BOUND) - load for (up, _), load in pairs),
+        down=tuple(min(down, POWER_BOUND) + load for (_, down), load in pairs),
+    )
