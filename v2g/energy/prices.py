@@ -110,14 +110,15 @@ def expected_prices(prices: Series, times: Iterable[float]) -> list[float]:
     if not prices.steps:
         return [0.0] * len(instants)
     mean = prices.mean(prices.start, prices.until)
-    known = prices.sample([_nearest(t, prices) for t in instants])
+    start, until = prices.start, prices.until
+    known = prices.sample([_nearest(t, start, until) for t in instants])
     return [mean if price is None else price for price in known]
 
 
-def _nearest(t: float, prices: Series) -> float:
-    """`t` moved by whole days into the span of the prices, as little as possible; where they span less than a day it may stay outside."""
-    if t < prices.start:
-        return t + DAY * -((t - prices.start) // DAY)
-    if t >= prices.until:
-        return t - DAY * ((t - prices.until) // DAY + 1)
+def _nearest(t: float, start: float, until: float) -> float:
+    """`t` moved by whole days into [start, until), as little as possible; where that is less than a day it may stay outside."""
+    if t < start:
+        return t + DAY * -((t - start) // DAY)
+    if t >= until:
+        return t - DAY * ((t - until) // DAY + 1)
     return t

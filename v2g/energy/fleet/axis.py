@@ -93,6 +93,7 @@ def on_axis(stay: Stay, slots: Sequence[Slot]) -> tuple[Stay, tuple[int, ...]]:
         for begin, until in pairwise([first, *inside, end]):
             place = bisect_right(edges, begin) - 1
             if place < len(slots):
-                intervals.append(replace(interval, start=begin, duration=until - begin))
+                bought, sold = slots[place].import_price - slots[place].carbon, slots[place].export_price
+                intervals.append(replace(interval, start=begin, duration=until - begin, import_price=bought, export_price=sold))
                 places.append(place)
     return replace(stay, intervals=tuple(intervals)), tuple(places)

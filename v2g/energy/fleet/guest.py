@@ -35,8 +35,13 @@ class Guest:
             raise ValueError(f"{self.name} is on the phases {self.phases}; give some of {ALL_PHASES}")
 
     def stay(self, site: Site, now: float) -> Stay:
-        """The stay of this car by itself, from `now` (epoch s) or its arrival on, at the prices of the site, without what it shares."""
+        """The stay of this car by itself, from `now` (epoch s) or its arrival on, without what it shares.
+
+        Prices are those of the meter, so they come with the axis; here they count only where they decide how long it is, or what it offers.
+        """
         own = replace(site, import_limit=self.import_cap, export_limit=self.export_cap)
+        if self.needs.departure is not None and self.needs.energy_offer is None:
+            own = replace(own, import_prices=None, export_prices=None)
         return stay_of(self.needs, own, max(now, self.arrival), self.signals)
 
 

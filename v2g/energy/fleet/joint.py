@@ -47,8 +47,7 @@ def joint(ground: Ground, guests: Sequence[Guest], now: float, seconds: float = 
             raise
         return in_order(table)
     found = fleet_plan(table, _powers(model, solution), "joint", _gap(solution, first), _spilt(model, solution))
-    plain = in_order(table)
-    if sum(found.unmet.values()) <= sum(plain.unmet.values()) + TOLERANCE:
+    if not found.unmet or sum(found.unmet.values()) <= sum((plain := in_order(table)).unmet.values()) + TOLERANCE:
         return found
     return _as(plain, model, first, seconds)
 

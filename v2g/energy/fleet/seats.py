@@ -18,11 +18,7 @@ class Seat:
     guest: Guest
     stay: Stay
     slots: tuple[int, ...]
-
-    @property
-    def wanted(self) -> float:
-        """Wh in the battery that are wanted at departure and could be reached by this guest alone."""
-        return max(min(self.stay.target, self.stay.fastest()[-1]), 0.0)
+    wanted: float  # Wh in the battery that are wanted at departure and could be reached by this guest alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +65,14 @@ def table_of(ground: Ground, guests: Sequence[Guest], now: float) -> Table:
             raise ValueError(f"two guests are named {guest.name!r}; a plan names each")
     stays = [guest.stay(ground.site, now) for guest in guests]
     slots = axis_of(ground, stays)
-    seats = tuple(Seat(guest, *on_axis(stay, slots)) for guest, stay in zip(guests, stays, strict=True)) if slots else ()
+    seats = tuple(_seat(guest, stay, slots) for guest, stay in zip(guests, stays, strict=True) if stay.intervals and slots)
     seats = tuple(seat for seat in seats if seat.slots)
     return Table(ground, slots, seats, tuple(_limits(ground, slots, seats, ways)))
+
+
+def _seat(guest: Guest, stay: Stay, slots: Sequence[Slot]) -> Seat:
+    cut, places = on_axis(stay, slots)
+    return Seat(guest, cut, places, max(min(cut.target, cut.fastest()[-1]), 0.0))
 
 
 def _limits(ground: Ground, slots: Sequence[Slot], seats: Sequence[Seat], ways: dict[str, tuple[str, ...]]) -> Iterator[Shared]:
