@@ -30,7 +30,7 @@ class Slot:
 
     @property
     def hours(self) -> float:
-        """Length in h."""
+        """Length of the slot in h."""
         return (self.end - self.start) / SECONDS_PER_HOUR
 
 
