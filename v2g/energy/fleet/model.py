@@ -9,7 +9,6 @@ import math
 from dataclasses import dataclass, field
 from typing import Final
 
-from v2g.energy.fleet.connection import PHASES
 from v2g.energy.fleet.seats import Seat, Shared, Table
 from v2g.energy.program import Program
 from v2g.energy.scheduler import CALM, DISOBEYED, KILO, UNRESERVED, UNSERVED
@@ -186,14 +185,14 @@ class Model:
         """The sum of what flows through a connection, in each slot in which it could be too much."""
         for number, (up, down) in enumerate(zip(limit.up, limit.down, strict=True)):
             into, out, most, least = self.flows(limit, number)
-            part = 1.0 / PHASES if limit.phase else 1.0  # generation is on all phases alike
-            spilt = [(column, part) for name, column in self.spills[number] if name in limit.within]
-            if into and most + sum(self.program.uppers[column] for column, _ in spilt) * KILO > up:
+            spilt = [column for name, column in self.spills[number] if name in limit.within and not limit.phase]
+            below = [column for name, column in self.spills[number] if name in limit.within[1:] and not limit.phase]
+            if into and most + sum(self.program.uppers[column] for column in below) * KILO > up:
                 over = [(self.program.variable(UNRESERVED * STRICTER * self.scale), -1.0)] if up < 0 else []
-                self.program.row(-math.inf, up / KILO, *into, *spilt, *over)
+                self.program.row(-math.inf, up / KILO, *into, *((column, 1.0) for column in below), *over)
             if (out or spilt) and least > down:
                 room = max(down, 0.0) if limit.phase else down
-                self.program.row(-math.inf, room / KILO, *out, *((column, -part) for column, part in spilt))
+                self.program.row(-math.inf, room / KILO, *out, *((column, -1.0) for column in spilt))
 
     def flows(self, limit: Shared, number: int) -> tuple[Terms, Terms, float, float]:
         """The terms of what flows in, and out, through a limit in a slot, and the most that could, both ways.

@@ -3,7 +3,7 @@
 import math
 
 from v2g.energy.fleet.plan import FleetPlan, fleet_plan
-from v2g.energy.fleet.seats import Seat, Table
+from v2g.energy.fleet.seats import Seat, Shared, Table
 from v2g.energy.stay import TOLERANCE
 
 
@@ -15,7 +15,7 @@ def in_order(table: Table) -> FleetPlan:
     stored = [0.0] * len(table.seats)
     powers = {seat.guest.name: [0.0] * len(seat.slots) for seat in table.seats}
     for slot, there in enumerate(table.here()):
-        left = [limit.up[slot] for limit in table.shared]
+        left = [limit.up[slot] - _uncertain(table, limit, slot) for limit in table.shared]
         order = sorted(there, key=lambda each: _urgency(table.seats[each[0]], stored[each[0]]))
         for number, place in order:
             seat = table.seats[number]
@@ -40,6 +40,13 @@ def _spilt(table: Table, powers: dict[str, list[float]]) -> list[float]:
                 spills[limit.within[0]] = max(-limit.down[slot] - drawn - below, 0.0)
         lost.append(sum(spills.values()))
     return lost
+
+
+def _uncertain(table: Table, limit: Shared, slot: int) -> float:
+    """W of generation below a limit that caps there may keep from it: nobody draws on those."""
+    if limit.phase:
+        return 0.0
+    return sum(max(-other.down[slot], 0.0) for other in table.shared if not other.phase and other.within[0] in limit.within[1:])
 
 
 def _urgency(seat: Seat, stored: float) -> tuple[bool, int, float]:

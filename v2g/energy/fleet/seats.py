@@ -85,7 +85,7 @@ def _limits(ground: Ground, slots: Sequence[Slot], seats: Sequence[Seat], ways: 
         else:
             caps = [(cap_over(one.import_cap, s.start, s.end), cap_over(one.export_cap, s.start, s.end)) for s in slots]
         if one is top or any(cap < math.inf for pair in caps for cap in pair):
-            yield _room(one, 0, dict.fromkeys(members, 1.0), caps, loads)
+            yield _room(one, 0, dict.fromkeys(members, 1.0), caps, [(load, load) for load in loads])
         yield from _phases(one, members, slots, loads)
 
 
@@ -95,17 +95,19 @@ def _phases(one: Connection, members: dict[int, Seat], slots: Sequence[Slot], lo
     caps = [(cap_over(one.phase_import_cap, s.start, s.end), cap_over(one.phase_export_cap, s.start, s.end)) for s in slots]
     for phase in range(1, PHASES + 1):
         shares = {number: 1.0 / len(seat.guest.phases) for number, seat in members.items() if phase in seat.guest.phases}
-        if shares:  # generation that a phase does not take is curtailed by its connection
-            yield _room(one, phase, shares, caps, [load / PHASES for load in loads])
+        if shares:  # no phase rests on generation, which may be curtailed, or on a load
+            yield _room(one, phase, shares, caps, [(max(load, 0.0) / PHASES, min(load, 0.0) / PHASES) for load in loads])
 
 
-def _room(one: Connection, phase: int, shares: dict[int, float], caps: Sequence[tuple[float, float]], loads: Sequence[float]) -> Shared:
+def _room(
+    one: Connection, phase: int, shares: dict[int, float], caps: Sequence[tuple[float, float]], loads: Sequence[tuple[float, float]]
+) -> Shared:
     pairs = list(zip(caps, loads, strict=True))
     return Shared(
         name=f"{one.name} L{phase}" if phase else one.name,
         within=tuple(each.name for each in one.all()),
         phase=phase > 0,
         shares=shares,
-        up=tuple(min(up, POWER_BOUND) - load for (up, _), load in pairs),
-        down=tuple(min(down, POWER_BOUND) + load for (_, down), load in pairs),
+        up=tuple(min(up, POWER_BOUND) - drawn for (up, _), (drawn, _) in pairs),
+        down=tuple(min(down, POWER_BOUND) + given for (_, down), (_, given) in pairs),
     )
