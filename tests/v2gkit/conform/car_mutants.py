@@ -1,6 +1,6 @@
 """Each case that judges a car against our car with its fault, as a table: `python -m tests.v2gkit.conform.car_mutants [ID]...`
 
-A mutant must fail its own case; the neighbours, a case of each other family, must not fail.
+A mutant must fail its own case; the neighbours, cases of other families, must not fail.
 """
 
 import sys
@@ -14,10 +14,13 @@ from pki.plan import Plan
 from pki.store import create
 from tests.v2gkit.conform.cars import Own
 from tests.v2gkit.conform.faulty_car import FAULTS
+from tests.v2gkit.conform.faulty_car2 import FAULTS as FAULTS2
 from v2gkit.conform.case import Case
 from v2gkit.conform.catalogue import catalogue
 from v2gkit.conform.verdict import Verdict
 
+CURVES = ("secp521r1", "secp256r1")  # the second is that of ISO 15118-2
+NEIGHBOURS2 = ("E2-SAP-02", "E2-SES-04", "E2-DCS-10", "E2-END-01")
 NEIGHBOURS = ("E-SAP-02", "E-SES-01", "E-TLS-06", "E-AUT-02", "E-SVC-01", "E-CHG-06", "E-LOP-03", "E-END-01", "E-EXI-02")
 NARROW = {  # case -> a part that its fault fails, where there are many
     "E-SES-04": ("Authorization",),
@@ -30,6 +33,14 @@ NARROW = {  # case -> a part that its fault fails, where there are many
     "E-EXI-02": ("wrong version",),
     "E-EXI-03": ("turned 1", "turned 2", "turned 3"),
     "E-EXI-04": ("ANSI sequences",),
+    "E2-SES-07": ("CableCheck",),
+    "E2-AUT-04": ("Ongoing",),
+    "E2-END-03": ("Authorization",),
+    "E2-END-04": ("early ServiceDiscovery",),
+    "E2-EXI-01": ("ServiceDiscovery",),
+    "E2-EXI-02": ("wrong version",),
+    "E2-EXI-03": ("turned 1", "turned 2", "turned 3"),
+    "E2-EXI-04": ("ANSI sequences",),
 }
 
 
@@ -46,8 +57,10 @@ def first_part(case: Case) -> Case:
 def judged(certs: Path, scratch: Path, fault: str, neighbours: bool = True) -> dict[str, Verdict]:
     """The verdicts on our car with a fault: of its own case, and of the neighbours."""
     known = catalogue()
-    others = [first_part(known[each]) for each in NEIGHBOURS if each != fault] if neighbours else []
-    results = Own(certs, scratch, fault, "lo").judged([narrowed(known[fault]), *others])
+    generation = known[fault].generation
+    beside = NEIGHBOURS if generation == "20" else NEIGHBOURS2
+    others = [first_part(known[each]) for each in beside if each != fault] if neighbours else []
+    results = Own(certs, scratch, fault, "lo", generation).judged([narrowed(known[fault]), *others])
     return {id_: each.verdict for id_, each in results.items()}
 
 
@@ -56,8 +69,8 @@ def main(wanted: list[str]) -> int:
     bad = 0
     with tempfile.TemporaryDirectory() as folder:
         certs = Path(folder) / "certs"
-        create(certs, [build(Plan(), "secp521r1", datetime.now(UTC))])
-        for fault in FAULTS:
+        create(certs, [build(Plan(curves=CURVES), curve, datetime.now(UTC)) for curve in CURVES])
+        for fault in (*FAULTS, *FAULTS2):
             if wanted and not any(fault.startswith(each) for each in wanted):
                 continue
             found = judged(certs, Path(folder), fault)

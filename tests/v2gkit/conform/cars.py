@@ -16,13 +16,15 @@ from v2gkit.conform.scripted.trust import Certificates
 from v2gkit.conform.verdict import Result, Verdict
 
 ROOT = Path(__file__).parents[3]
-PICS = Path(__file__).parent / "ev.toml"
+CLAIMED = {"20": ("ev.toml", "faulty_car"), "2": ("ev2.toml", "faulty_car2")}  # generation -> what is claimed, and the test double
 
 
-def pics(fault: str = "") -> Pics:
-    """What `ev.toml` claims of our car; with a seeded `fault` it is the test double that comes."""
-    program = f"-m tests.v2gkit.conform.faulty_car {fault}" if fault else "-m v2gkit"
-    words = read(PICS.read_text(), PICS)
+def pics(fault: str = "", generation: str = "20") -> Pics:
+    """What is claimed of our car of a generation; with a seeded `fault` it is the test double that comes."""
+    file, double = CLAIMED[generation]
+    path = Path(__file__).parent / file
+    program = f"-m tests.v2gkit.conform.{double} {fault}" if fault else "-m v2gkit"
+    words = read(path.read_text(), path)
 
     def called(command: str) -> str:
         return command.replace("exec v2g ", f"cd {ROOT} && exec {sys.executable} {program} ")
@@ -40,10 +42,11 @@ class Own:
     scratch: Path
     fault: str = ""
     interface: str = ""
+    generation: str = "20"
 
     def judged(self, cases: Iterable[Case]) -> Mapping[str, Result]:
         """The results of cases, by their ids."""
-        claimed = pics(self.fault)
+        claimed = pics(self.fault, self.generation)
         site = Site("::1", 0, Certificates(Store(self.certs)), claimed, self.interface, self.scratch)
         results = asyncio.run(run(cases, claimed, site.bench, lambda *_: None, outlets=claimed.test.cars))
         return {each.id: each for each in results}

@@ -39,6 +39,7 @@ from v2g.messages import common_messages as cm
 from v2g.messages.common_types import responseCodeType
 from v2g.session import sdp
 from v2g.session.errors import ConnectionLost, FramingError, PeerIncompatible
+from v2g.session.generation import Generation
 from v2g.session.tls import PROFILES, TlsError
 from v2g.session.transport.client import ClientTls
 from v2gkit.cli.main import main
@@ -51,27 +52,27 @@ put = msgspec.structs.replace
 # --- what the car says, what it hears, how long it waits ---
 
 
-def says(kind: type, change: Change) -> Callable[[], None]:
+def says(kind: type, change: Change, *, of: Generation = ISO20) -> Callable[[], None]:
     """A request of one kind is changed before it is written."""
 
     def seed() -> None:
-        write = ISO20.write
+        write = of.write
         changed: Any = lambda message, *more, **named: write(change(message) if type(message) is kind else message, *more, **named)  # noqa: E731
-        object.__setattr__(ISO20, "write", changed)
+        object.__setattr__(of, "write", changed)
 
     return seed
 
 
-def hears(kind: type, change: Change) -> Callable[[], None]:
+def hears(kind: type, change: Change, *, of: Generation = ISO20) -> Callable[[], None]:
     """A response of one kind is changed after it was read."""
-    return heard(lambda message, asked: change(message) if type(message) is kind else message)
+    return heard(lambda message, asked: change(message) if type(message) is kind else message, of=of)
 
 
-def heard(change: Callable[[Any, Any], Any]) -> Callable[[], None]:
+def heard(change: Callable[[Any, Any], Any], *, of: Generation = ISO20) -> Callable[[], None]:
     """Responses are changed after they were read, by what was asked."""
 
     def seed() -> None:
-        read = ISO20.read
+        read = of.read
 
         def reads(payload_type: int, exi: bytes, **named: Any) -> Any:
             found = read(payload_type, exi, **named)
@@ -79,18 +80,18 @@ def heard(change: Callable[[Any, Any], Any]) -> Callable[[], None]:
             own = getattr(getattr(message, "Header", None), "SessionID", found.session_id)
             return found._replace(reading=put(found.reading, message=message), session_id=own)
 
-        object.__setattr__(ISO20, "read", reads)
+        object.__setattr__(of, "read", reads)
 
     return seed
 
 
-def waits(kind: type, seconds: float = FOR_EVER) -> Callable[[], None]:
+def waits(kind: type, seconds: float = FOR_EVER, *, of: Generation = ISO20) -> Callable[[], None]:
     """The answer to a request of one kind is waited for longer."""
 
     def seed() -> None:
-        timing = ISO20.timing
+        timing = of.timing
         changed: Any = lambda request: replace(timing(request), msg_timeout=seconds) if request is kind else timing(request)  # noqa: E731
-        object.__setattr__(ISO20, "timing", changed)
+        object.__setattr__(of, "timing", changed)
 
     return seed
 
@@ -307,9 +308,9 @@ def takes_anything(message: Any, asked: Any) -> Any:
 # --- octets ---
 
 
-def dies_of_octets(fits: Callable[[bytes], bool]) -> Callable[[], None]:
+def dies_of_octets(fits: Callable[[bytes], bool], *, of: Generation = ISO20) -> Callable[[], None]:
     def seed() -> None:
-        read = ISO20.read
+        read = of.read
 
         def reads(payload_type: int, exi: bytes, **named: Any) -> Any:
             try:
@@ -319,7 +320,7 @@ def dies_of_octets(fits: Callable[[bytes], bool]) -> Callable[[], None]:
                     dies()
                 raise
 
-        object.__setattr__(ISO20, "read", reads)
+        object.__setattr__(of, "read", reads)
 
     return seed
 

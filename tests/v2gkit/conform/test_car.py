@@ -22,7 +22,7 @@ from v2gkit.conform.case import Case
 from v2gkit.conform.catalogue import catalogue
 from v2gkit.conform.verdict import Verdict
 
-CARS = [case for case in catalogue().values() if case.role == "car"]
+CARS = [case for case in catalogue().values() if case.role == "car" and case.generation == "20"]
 CHOSEN = {  # case -> the parts that are played here; empty: all of them
     "E-SAP-02": (),
     "E-SES-02": (),

@@ -7,7 +7,6 @@ import pytest
 from v2g.exi.codec import decode
 from v2g.exi.derive import least
 from v2g.exi.errors import DecodeError
-from v2g.iso20.frames import payload_type_for
 from v2g.iso20.sequence import REQUESTS, response_to
 from v2g.messages import common_messages as cm
 from v2g.messages import schema_set
@@ -18,11 +17,12 @@ from v2gkit.conform.cases.car_loop import gaps
 from v2gkit.conform.cases.car_tls import order_of
 from v2gkit.conform.running import Unreached
 from v2gkit.conform.scripted import faults, raw
-from v2gkit.conform.scripted.desk import Desk, framed
+from v2gkit.conform.scripted.desk import Desk
 from v2gkit.conform.scripted.encounter import Closed, Encounter, Heard, leaving
 from v2gkit.conform.scripted.good import good, power_schedule
 from v2gkit.conform.scripted.judging import ended, refused_tls, went_on
 from v2gkit.conform.scripted.play import Fault, Play
+from v2gkit.conform.scripted.speeches import SPEECHES
 from v2gkit.conform.verdict import Verdict
 
 HEADER = MessageHeaderType(SessionID=bytes(8), TimeStamp=0)
@@ -31,7 +31,7 @@ Progress = cm.chargeProgressType
 
 
 def desk(play: Play | None = None) -> Desk:
-    return Desk(play or Play(), bytes(range(8)), set(), lambda: 1000.0)
+    return Desk(play or Play(), bytes(range(8)), set(), lambda: 1000.0, SPEECHES[(play or Play()).generation])
 
 
 def request(kind: type, **fields: Any) -> Any:
@@ -131,7 +131,8 @@ def test_an_offer_lacks_what_is_pinned_or_has_it_in_another_order() -> None:
 
 # --- octets ---
 
-FRAME = framed(good(request(cm.AuthorizationSetupReq), desk(Play(ways=("PnC",)))), 0x8002)
+ASKED = desk(Play(ways=("PnC",)))
+FRAME = ASKED.framed(ASKED.good(request(cm.AuthorizationSetupReq)))
 
 
 def document(frame: bytes) -> bytes:
@@ -174,22 +175,22 @@ def test_spoiled_octets_are_repeatable_and_differ() -> None:
 def test_the_wrong_type_is_never_the_right_one(kind: type) -> None:
     wrong = faults.wrong_type(request(kind), desk())
     assert type(wrong) is not response_to(kind)
-    assert framed(wrong, payload_type_for(wrong))
+    assert desk().framed(wrong)
 
 
 def test_a_fault_is_played_once_or_from_then_on() -> None:
     asked = request(cm.ServiceDetailReq)
     for always, wanted in ((False, [False, True, False, False]), (True, [False, True, True, True])):
         own = desk(Play(fault=Fault("ServiceDetailReq", faults.silence, nth=2, always=always)))
-        assert [own.chosen(asked, good)[1] for _ in wanted] == wanted
-        assert not own.chosen(request(cm.AuthorizationSetupReq), good)[1]
+        assert [own.chosen(asked)[1] for _ in wanted] == wanted
+        assert not own.chosen(request(cm.AuthorizationSetupReq))[1]
 
 
 def test_a_paused_session_is_joined_where_the_play_lets_it() -> None:
     old = b"paused!!"
     back = request(cm.SessionSetupReq, EVCCID="X", Header=MessageHeaderType(SessionID=old, TimeStamp=0))
     for joins, code in ((True, "OK_OldSessionJoined"), (False, "OK_NewSessionEstablished")):
-        own = Desk(Play(joins=joins), bytes(range(8)), {old}, lambda: 1.0)
+        own = Desk(Play(joins=joins), bytes(range(8)), {old}, lambda: 1.0, SPEECHES["20"])
         answer = good(back, own)
         assert answer.ResponseCode.value == code
         assert (answer.Header.SessionID == old) == joins

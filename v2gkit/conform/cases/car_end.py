@@ -2,18 +2,21 @@
 
 from functools import partial
 
-from v2g.iso20.timing import SECC_TCP_CLOSE
 from v2gkit.conform.case import Case, Kind
 from v2gkit.conform.cases.car_negotiation import EARLY, ENDS
 from v2gkit.conform.running import Unreached
 from v2gkit.conform.scripted import faults
 from v2gkit.conform.scripted.bench import CarBench
+from v2gkit.conform.scripted.encounter import is_loop
 from v2gkit.conform.scripted.faults import STATES, timeout_of
 from v2gkit.conform.scripted.judging import ended, reached, went_on
 from v2gkit.conform.scripted.play import Fault, Play
+from v2gkit.conform.scripted.speeches import SPEECHES
 from v2gkit.conform.verdict import Outcome, failed, passed
 
 GOOD = "E-END-01"
+ENDING = ("PowerDelivery", "DC_WeldingDetection", "DC_ChargeLoop", "WeldingDetection", "CurrentDemand")  # SessionStop may follow
+WELDING = {"DC_WeldingDetection", "WeldingDetection"}
 SHARE = 0.1  # of a timeout, by which an answer comes before or after it
 car = partial(Case, role="car", domain="CMN", within=60.0)
 WITHHELD = ("supportedAppProtocol", "SessionSetup", "DC_ChargeLoop", "SessionStop")  # answers that do not come are cases of their own
@@ -22,18 +25,26 @@ DELAYED = (*(f"early {name}" for name in STATES), *(f"late {name}" for name in S
 
 async def user_stop(bench: CarBench) -> Outcome:
     """The driver stops a car under power, or it stops by itself where nobody can."""
-    by_driver = bool(bench.site.pics.test.stop)
-    seen = await bench.visit(Play(), trigger="long", stop_after=5) if by_driver else await bench.visit(Play())
+    return await left_in_order(bench, Play())
+
+
+async def left_in_order(bench: CarBench, play: Play, trigger: str = "") -> Outcome:
+    """Whether a car leaves a good station by PowerDelivery, in DC welding detection, SessionStop, and closes in time.
+
+    With a `trigger` it stops by itself, or as the play wants it; else its driver stops it, where the PIXIT says how.
+    """
+    by_driver = bool(bench.site.pics.test.stop) and not trigger
+    seen = await (bench.visit(play, trigger="long", stop_after=5) if by_driver else bench.visit(play, trigger=trigger))
     if not seen.charged:
         raise Unreached(f"the car did not come to the charge loop: {seen.story}")
-    last = max(number for number, name in enumerate(seen.names) if name.endswith("_ChargeLoop"))
+    last = max(number for number, each in enumerate(seen.heard) if is_loop(each.request))
     leaving = list(dict.fromkeys(seen.names[last + 1 :]))
-    if leaving != ["PowerDelivery", "DC_WeldingDetection", "SessionStop"] and leaving != ["PowerDelivery", "SessionStop"]:
+    if not (leaving[:1] == ["PowerDelivery"] and leaving[-1] == "SessionStop" and set(leaving[1:-1]) <= WELDING):
         return failed(f"it left by {' > '.join(leaving) or 'nothing'}; {seen.story}")
     if seen.closed is None:
         return failed("TCP was not closed")
     took = seen.closed.at - seen.heard[-1].at
-    bound = SECC_TCP_CLOSE + bench.site.pics.test.slack
+    bound = SPEECHES[play.generation].generation.close + bench.site.pics.test.slack
     told = f"{' > '.join(leaving)}, TCP closed by {seen.closed.by} after {took:.2f} s"
     return passed(told) if took <= bound else failed(told)
 
@@ -46,28 +57,29 @@ async def stop_unanswered(bench: CarBench) -> Outcome:
     return ended(seen, limit + bench.close, limit - EARLY if bench.part == "withheld" else 0.0)
 
 
-async def left_alone(bench: CarBench) -> Outcome:
+async def left_alone(bench: CarBench, generation: str = "20") -> Outcome:
     """The station closes TCP in one state; the car may not crash, and comes again."""
-    seen = await bench.visit(Play(fault=Fault(f"{bench.part}Req", faults.closes)))
+    seen = await bench.visit(Play(generation=generation, fault=Fault(f"{bench.part}Req", faults.closes)))
     reached(seen)
     crash = bench.crashed(seen)
     return failed(crash) if crash else passed(f"closed at {bench.part}; the car stopped")
 
 
-async def delayed(bench: CarBench) -> Outcome:
+async def delayed(bench: CarBench, generation: str = "20") -> Outcome:
     """An answer a tenth of the timeout before it is over, or a tenth after."""
     way, _, name = bench.part.partition(" ")
-    limit = timeout_of(name)
+    limit = SPEECHES[generation].timeout(name)
     if way == "late":
-        play = Play(fault=Fault(f"{name}Req", faults.late(limit * (1 + SHARE))))
+        play = Play(generation=generation, fault=Fault(f"{name}Req", faults.late(limit * (1 + SHARE))))
         seen = await bench.visit(play, patience=limit + bench.close)
         return ended(seen, limit + bench.close, limit - EARLY)
-    seen = await bench.visit(Play(fault=Fault(f"{name}Req", faults.late(limit * (1 - SHARE)))), patience=limit + 4.0)
+    play = Play(generation=generation, fault=Fault(f"{name}Req", faults.late(limit * (1 - SHARE))))
+    seen = await bench.visit(play, patience=limit + 4.0)
     reached(seen)
     if name == "SessionStop":
         over = bool(seen.closed and seen.closed.by == "car" and seen.said and seen.said[-1][0] <= seen.closed.at)
         return passed("it waited for the answer") if over else failed(f"it did not wait for SessionStopRes: {seen.story}")
-    if name in ("PowerDelivery", "DC_WeldingDetection", "DC_ChargeLoop") and "SessionStop" in seen.names:
+    if name in ENDING and "SessionStop" in seen.names:
         return passed("the answer was accepted, the session ended in order")
     return went_on(seen)
 

@@ -4,14 +4,15 @@ from functools import partial
 from typing import Any
 
 from v2gkit.conform.case import Case, Kind
+from v2gkit.conform.cases.car_negotiation import OFFERED
 from v2gkit.conform.scripted.bench import CarBench
 from v2gkit.conform.scripted.desk import Desk
 from v2gkit.conform.scripted.encounter import Encounter
-from v2gkit.conform.scripted.faults import SESSION, octets_of, timeout_of
-from v2gkit.conform.scripted.good import good
+from v2gkit.conform.scripted.faults import octets_of
 from v2gkit.conform.scripted.judging import ended, reached
 from v2gkit.conform.scripted.play import Answers, Fault, Play
 from v2gkit.conform.scripted.raw import Spoil, filled, flipped, headed, shortened
+from v2gkit.conform.scripted.speeches import SPEECHES
 from v2gkit.conform.verdict import Outcome, failed, passed
 
 GOOD = "E-END-01"
@@ -49,13 +50,18 @@ def survived(bench: CarBench, seen: Encounter, patience: float) -> Outcome:
     return passed("the session was ended" if not seen.after else f"it went on with {seen.after[0].name}")
 
 
-async def bombed(bench: CarBench) -> Outcome:
+def spoiling(generation: str, name: str, spoil: Spoil) -> Play:
+    """A good station of a generation, but for the octets of one answer."""
+    return Play(generation=generation, services=OFFERED[generation], fault=Fault(f"{name}Req", spoiled(spoil)))
+
+
+async def bombed(bench: CarBench, generation: str = "20") -> Outcome:
     """A response of one kind that claims to go on without end."""
-    patience = timeout_of(bench.part) + bench.close
+    patience = SPEECHES[generation].timeout(bench.part) + bench.close
     told = []
     for share, octet in BOMBS:
-        fault = Fault(f"{bench.part}Req", spoiled(partial(filled, share=share, octet=octet, count=BOMB)))
-        outcome = survived(bench, await bench.visit(Play(fault=fault), patience=patience), patience)
+        play = spoiling(generation, bench.part, partial(filled, share=share, octet=octet, count=BOMB))
+        outcome = survived(bench, await bench.visit(play, patience=patience), patience)
         if outcome.verdict != "pass":
             return failed(f"cut at {share:.0%}, then {BOMB} x 0x{octet:02X}: {outcome.seen}")
         told.append(outcome.seen)
@@ -75,24 +81,25 @@ HEADERS: dict[str, Spoil] = {
 }
 
 
-async def bad_header(bench: CarBench) -> Outcome:
+async def bad_header(bench: CarBench, generation: str = "20") -> Outcome:
     """A V2GTP header that is none."""
-    patience = timeout_of("ServiceDiscovery") + bench.close
-    seen = await bench.visit(Play(fault=Fault("ServiceDiscoveryReq", spoiled(HEADERS[bench.part]))), patience=patience)
+    patience = SPEECHES[generation].timeout("ServiceDiscovery") + bench.close
+    seen = await bench.visit(spoiling(generation, "ServiceDiscovery", HEADERS[bench.part]), patience=patience)
     return ended(seen, patience)
 
 
-async def mutilated(bench: CarBench) -> Outcome:
+async def mutilated(bench: CarBench, generation: str = "20") -> Outcome:
     """Documents cut short, or with some bits turned; which ones follows from the part and a count, the same in each run."""
     way, _, part = bench.part.partition(" ")
     each = max(1, bench.site.pics.test.mutants // (2 * SHARES))
     told: list[str] = []
+    session = SPEECHES[generation].session
     for count in range(each):
         seed = int(part) * 1000 + count
-        name = SESSION[seed % len(SESSION)]
+        name = session[seed % len(session)]
         spoil: Spoil = partial(shortened if way == "cut" else flipped, seed=seed)
-        patience = timeout_of(name) + bench.close
-        seen = await bench.visit(Play(fault=Fault(f"{name}Req", spoiled(spoil))), patience=patience)
+        patience = SPEECHES[generation].timeout(name) + bench.close
+        seen = await bench.visit(spoiling(generation, name, spoil), patience=patience)
         outcome = survived(bench, seen, patience)
         if outcome.verdict != "pass":
             return failed(f"{name}Res {way}, seed {seed}: {outcome.seen}")
@@ -100,10 +107,12 @@ async def mutilated(bench: CarBench) -> Outcome:
     return passed(", ".join(f"{told.count(one)} x {one}" for one in dict.fromkeys(told)))
 
 
-async def odd_text(bench: CarBench) -> Outcome:
+async def odd_text(bench: CarBench, generation: str = "20") -> Outcome:
     """A text in EVSEID that a terminal, a log or a database might take for more than text."""
     text = TEXTS[bench.part]
-    seen = await bench.visit(Play(evse_id=text, fault=Fault("SessionSetupReq", good)), patience=15.0)
+    fault = Fault("SessionSetupReq", SPEECHES[generation].good)
+    play = Play(generation=generation, services=OFFERED[generation], evse_id=text, fault=fault)
+    seen = await bench.visit(play, patience=15.0)
     reached(seen)
     if crash := bench.crashed(seen):
         return failed(crash)

@@ -1,7 +1,9 @@
 """E-SAP and E-SES: what a car offers, what it makes of answers to it, and how it begins, resumes and drops a session."""
 
+from dataclasses import replace
 from functools import partial
 
+from v2g.iso20.services import AC, DC
 from v2g.messages import app_protocol as sap
 from v2g.messages import common_messages as cm
 from v2g.services import SERVICES
@@ -11,25 +13,28 @@ from v2gkit.conform.scripted import faults
 from v2gkit.conform.scripted.bench import CarBench
 from v2gkit.conform.scripted.desk import Desk
 from v2gkit.conform.scripted.encounter import Encounter
-from v2gkit.conform.scripted.faults import SESSION, timeout_of
+from v2gkit.conform.scripted.faults import SESSION
 from v2gkit.conform.scripted.good import good
 from v2gkit.conform.scripted.judging import ended, reached
 from v2gkit.conform.scripted.play import Answers, Fault, Play
+from v2gkit.conform.scripted.speeches import SPEECHES
 from v2gkit.conform.scripted.trust import Certificates
 from v2gkit.conform.verdict import Outcome, failed, judged, passed
 
 GOOD = "E-END-01"
 ENDS = ("the session is ended and TCP closed",)
+OFFERED = {"20": (DC.name,), "2": (DC.name, AC.name), "DIN": (DC.name,)}  # what a good station of a generation charges by
 EARLY = 0.2  # s that a timer may seem short: its start is seen later than it was
 ISO20 = tuple(sorted({row.protocol.namespace for row in SERVICES.values()}))
 car = partial(Case, role="car", domain="CMN", control=GOOD, within=60.0)
 
 
-def faulty(request: str, answer: Answers, **given: int) -> Script:
+def faulty(request: str, answer: Answers, generation: str = "20", **given: int) -> Script:
     """A script that plays one fault and wants the session ended."""
 
     async def script(bench: CarBench) -> Outcome:
-        return ended(await bench.visit(Play(fault=Fault(f"{request}Req", answer, **given))), bench.close)  # type: ignore[arg-type]
+        play = Play(generation=generation, services=OFFERED[generation], fault=Fault(f"{request}Req", answer, **given))  # type: ignore[arg-type]
+        return ended(await bench.visit(play), bench.close)
 
     return script
 
@@ -44,12 +49,13 @@ def by_part(answers: dict[str, tuple[str, Answers]]) -> Script:
     return script
 
 
-def withheld(request: str) -> Script:
+def withheld(request: str, generation: str = "20") -> Script:
     """A script that withholds the answer to a request, and wants the session ended once the car's time is over, and not before."""
 
     async def script(bench: CarBench) -> Outcome:
-        limit = timeout_of(request)
-        seen = await bench.visit(Play(fault=Fault(f"{request}Req", faults.silence, always=True)), patience=limit + bench.close)
+        limit = SPEECHES[generation].timeout(request)
+        play = Play(generation=generation, services=OFFERED[generation], fault=Fault(f"{request}Req", faults.silence, always=True))
+        seen = await bench.visit(play, patience=limit + bench.close)
         return ended(seen, limit + bench.close, limit - EARLY)
 
     return script
@@ -58,9 +64,9 @@ def withheld(request: str) -> Script:
 # --- SAP ---
 
 
-async def offer(bench: CarBench) -> Outcome:
+async def offer(bench: CarBench, play: Play = Play()) -> Outcome:  # noqa: B008 - a play is frozen
     """The offer of a car, entry by entry."""
-    seen = await bench.visit(Play())
+    seen = await bench.visit(play)
     requests = seen.of(sap.supportedAppProtocolReq)
     if not requests:
         raise Unreached(f"no supportedAppProtocolReq came: {seen.story}")
@@ -140,7 +146,7 @@ async def other_id(bench: CarBench) -> Outcome:
 async def paused_and_back(bench: CarBench, play: Play, certificates: Certificates | None = None) -> tuple[Encounter, Encounter]:
     """A car that pauses, and comes back to `play`. Raises Unreached where it does not pause."""
     tls = (bench.good_tls(), certificates.tls(certificates.another())) if certificates is not None else ()
-    first, second, *_ = await bench.visits((Play(), play), trigger="pause", tls=tls)
+    first, second, *_ = await bench.visits((replace(play, fault=None, joins=True), play), trigger="pause", tls=tls)
     if not first.paused:
         raise Unreached(f"the car did not pause: {first.story}")
     return first, second
@@ -148,8 +154,8 @@ async def paused_and_back(bench: CarBench, play: Play, certificates: Certificate
 
 def came_back(first: Encounter, second: Encounter) -> None:
     """Raises Unreached where the car did not ask for its old session."""
-    setups = second.of(cm.SessionSetupReq)
-    if not setups or setups[0].Header.SessionID != first.session_id:
+    setups = [each for each in second.heard if each.name == "SessionSetup"]
+    if not setups or setups[0].session_id != first.session_id:
         raise Unreached(f"the car did not ask for the session that it paused: {second.story}")
 
 

@@ -26,4 +26,13 @@ class HangUp:
     reset: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Enveloped:
+    """An answer whose envelope says something else than usual, in a generation that has one: another SessionID, a signature."""
+
+    what: Any
+    session_id: bytes | None = None
+    signature: Any = None
+
+
 SILENCE = None  # no answer, and the connection stays open

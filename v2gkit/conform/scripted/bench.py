@@ -76,6 +76,12 @@ class CarBench:
         """TLS that is in order; plain TCP where the site has no certificates."""
         return self.site.certificates.tls() if self.site.certificates is not None else Tls()
 
+    def link(self, play: Play) -> Tls:
+        """The link on which a play's generation is spoken: good TLS, and without it for all but -20."""
+        if play.generation == "20" or self.site.certificates is None:
+            return self.good_tls()
+        return self.site.certificates.any_link()
+
     def command(self, trigger: str) -> str:
         """The command that makes the car come for this, empty: it comes by itself. Raises Blocked where there is none for `trigger`."""
         test = self.site.pics.test
@@ -104,7 +110,7 @@ class CarBench:
         where there is none. `stop_after`: so many charge loops, then its driver is asked to leave. Raises Unreached where no car comes.
         """
         waited = self.close if patience is None else patience
-        door = Door(self.site.host, self.port, tuple(plays), tuple(tls) or (self.good_tls(),))
+        door = Door(self.site.host, self.port, tuple(plays), tuple(tls) or tuple(map(self.link, plays)))
         try:
             async with door, called(self.command(trigger), self._words(door), door.moved.set) as car:
                 for number in range(len(plays)):
@@ -134,7 +140,7 @@ class CarBench:
         car.connected()
         seen = door.met[number]
         if stop_after:
-            await door.until(lambda: sum(n.endswith("ChargeLoop") for n in seen.names) >= stop_after or seen.closed is not None, reach)
+            await door.until(lambda: seen.loops >= stop_after or seen.closed is not None, reach)
             car.stop()
         await door.until(lambda: seen.closed is not None or seen.stimulus is not None, reach)
         if seen.stimulus is not None:

@@ -5,26 +5,31 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from v2g.exi.codec import encode
-from v2g.iso20.frames import SETS, payload_type_for
-from v2g.iso20.generation import ISO20
-from v2g.messages import schema_set
 from v2g.messages.common_types import MessageHeaderType
+from v2g.session.generation import MAIN, Outgoing
 from v2g.session.v2gtp import frame
+from v2gkit.conform.scripted.acts import Enveloped
 from v2gkit.conform.scripted.play import ANY, Answers, Play
+from v2gkit.conform.scripted.speech import Speech
 
 
 @dataclass
 class Desk:
-    """What a station knows in a session. `paused` are the sessions that may be resumed; `wall` gives the time (epoch s)."""
+    """What a station knows in a session, and how it speaks. `paused` are the sessions that may be resumed; `wall` gives the time (epoch s).
+
+    `told` is the SessionID in the envelope of the request that is answered, `dc` whether direct current is asked for.
+    """
 
     play: Play
     session_id: bytes
     paused: set[bytes]
     wall: Callable[[], float]
+    speech: Speech
     loops: int = 0
     voltage: float = 0.0  # V
     current: float = 0.0  # A
+    told: bytes | None = None
+    dc: bool = True
     asked: Counter[str] = field(default_factory=Counter)
 
     def now(self) -> int:
@@ -32,7 +37,7 @@ class Desk:
         return int(self.wall())
 
     def header(self) -> MessageHeaderType:
-        """What every response begins with."""
+        """What every response of -20 begins with."""
         return MessageHeaderType(SessionID=self.session_id, TimeStamp=self.now())
 
     def joins(self, session_id: bytes) -> bool:
@@ -43,7 +48,11 @@ class Desk:
         """The EVSEStatus of the charge loop that is answered; None for none."""
         return self.play.notify.get(self.loops)
 
-    def chosen(self, request: Any, good: Answers) -> tuple[Answers, bool]:
+    def good(self, request: Any) -> Any:
+        """The good answer to a request."""
+        return self.speech.good(request, self)
+
+    def chosen(self, request: Any) -> tuple[Answers, bool]:
         """The answer to a request, which is counted, and whether it is the fault."""
         name = type(request).__name__
         self.asked[name] += 1
@@ -53,10 +62,15 @@ class Desk:
             count = self.asked[fault.request]
             if count == fault.nth or (fault.always and count > fault.nth):
                 return fault.answer, True
-        return self.play.answers.get(name, good), False
+        return self.play.answers.get(name, self.speech.good), False
 
+    def written(self, response: Any, stream: str = MAIN) -> Outgoing:
+        """A response, encoded for a stream, with the SessionID of this session unless its envelope says another. Raises EncodeError."""
+        told = response if isinstance(response, Enveloped) else Enveloped(response)
+        session_id = self.session_id if told.session_id is None else told.session_id
+        return self.speech.generation.write(told.what, session_id, stream, told.signature)
 
-def framed(response: Any, payload_type: int) -> bytes:
-    """A response as a whole frame, on the stream of the request that came with `payload_type`. Raises EncodeError."""
-    kind = payload_type_for(response, ISO20.stream(payload_type))
-    return frame(kind, encode(response, schema_set(SETS[kind])))
+    def framed(self, response: Any, stream: str = MAIN) -> bytes:
+        """A response as a whole frame of a stream. Raises EncodeError."""
+        made = self.written(response, stream)
+        return frame(made.payload_type, made.exi)

@@ -9,31 +9,35 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from v2g.exi.errors import DecodeError, EncodeError
-from v2g.iso20.frames import SETS, read_bounded
-from v2g.messages.common_messages import SessionStopReq, chargingSessionType
+from v2g.iso20.frames import SETS
 from v2g.session.endpoint import Event, FrameReceived, FrameSent
 from v2g.session.errors import FramingError
-from v2g.session.handshake import HelloReader
+from v2g.session.handshake import TLS13, HelloReader
 from v2g.session.link import Connected, Disconnected, HandshakeFailed, Secured, Unprotected, address_text
 from v2g.session.tls import TlsError
 from v2g.session.transport.channel import Channel
-from v2g.session.v2gtp import FrameReader, PayloadType
-from v2gkit.conform.scripted.acts import HangUp, Late, Several
-from v2gkit.conform.scripted.desk import Desk, framed
+from v2g.session.v2gtp import FrameReader, PayloadType, frame
+from v2gkit.conform.scripted.acts import Enveloped, HangUp, Late, Several
+from v2gkit.conform.scripted.desk import Desk
 from v2gkit.conform.scripted.encounter import Closed, Encounter, Heard
-from v2gkit.conform.scripted.good import good
 from v2gkit.conform.scripted.play import Play
+from v2gkit.conform.scripted.speeches import SPEECHES
+
+TLS_RECORD = b"\x16"  # with which every ClientHello begins
 
 
 @dataclass(frozen=True, slots=True)
 class Tls:
     """How a station shakes hands. `channel` makes TLS for one connection, None: it speaks plain TCP.
 
-    `instead` is what it sends in place of its first flight, then it closes; empty octets: it only closes.
+    `instead` is what it sends in place of its first flight, then it closes; empty octets: it only closes. `older` makes TLS for a car that
+    offers no TLS 1.3; `plain`: a car that begins without TLS is served, too.
     """
 
     channel: Callable[[], Channel] | None = None
     instead: bytes | None = None
+    older: Callable[[], Channel] | None = None
+    plain: bool = False
 
 
 @dataclass
@@ -77,7 +81,7 @@ class Door:
         self.met.append(seen)
         self._open.add(transport)
         play = self.plays[min(number, len(self.plays) - 1)]
-        desk = Desk(play, os.urandom(8), self.paused, time.time)
+        desk = Desk(play, os.urandom(8), self.paused, time.time, SPEECHES[play.generation])
         task = asyncio.get_running_loop().create_task(connection.converse())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -116,8 +120,12 @@ class Connection(asyncio.Protocol):
         local, peer = (self.transport.get_extra_info(name)[:2] for name in ("sockname", "peername"))
         self._note(Connected(self.now, local, peer))
         if self.tls.channel is None and self.tls.instead is None:
-            self.greeted = True
-            self._note(Unprotected(self.now))
+            self._unprotect()
+
+    def _unprotect(self) -> None:
+        """Speak without TLS from now on."""
+        self.greeted = True
+        self._note(Unprotected(self.now))
 
     @property
     def now(self) -> float:
@@ -126,10 +134,12 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         try:
+            if self.tls.plain and not self.greeted and not self.hello.octets and data[:1] != TLS_RECORD:
+                self._unprotect()
             octets = data if self.greeted and self.channel is None else self._unprotected(data)
             self.reader.feed(octets)
-            while (frame := self.reader.next()) is not None:
-                self._heard(frame.payload_type, frame.payload)
+            while (found := self.reader.next()) is not None:
+                self._heard(found.payload_type, found.payload)
         except TlsError as error:
             self._refused(error)
         except (FramingError, DecodeError) as error:
@@ -150,7 +160,8 @@ class Connection(asyncio.Protocol):
                 self.transport.write(self.tls.instead or b"")
                 self._close("us", clean=False, how="cut in the handshake")
                 return b""
-            self.channel = self.tls.channel()
+            older = self.tls.older if TLS13 not in self.seen.hello.versions else None
+            self.channel = (older or self.tls.channel)()
         if self.channel is None:
             return b""
         secured = self.channel.facts
@@ -166,12 +177,13 @@ class Connection(asyncio.Protocol):
     def _heard(self, payload_type: int, payload: bytes) -> None:
         schemas = SETS[PayloadType(payload_type)] if payload_type in SETS else ""
         try:
-            request = read_bounded(payload_type, payload).message
+            said = self.desk.speech.generation.read(payload_type, payload)
         except DecodeError:
             self._note(FrameReceived(self.now, payload_type, schemas, payload, None))
             raise
-        self._note(FrameReceived(self.now, payload_type, schemas, payload, request))
-        heard = Heard(self.now, request, payload_type)
+        request = said.reading.message
+        self._note(FrameReceived(self.now, payload_type, said.schema_set, payload, request))
+        heard = Heard(self.now, request, payload_type, said.session_id, said.signature)
         self.seen.heard.append(heard)
         self.inbox.put_nowait(heard)
 
@@ -213,7 +225,8 @@ class Connection(asyncio.Protocol):
     async def converse(self) -> None:
         """Answer request after request, until the connection is gone."""
         while (heard := await self.inbox.get()) is not None:
-            answer, fault = self.desk.chosen(heard.request, good)
+            self.desk.told = heard.session_id
+            answer, fault = self.desk.chosen(heard.request)
             if fault and self.seen.stimulus is None:
                 self.seen.stimulus, self.seen.before = self.now, self.seen.heard.index(heard) + 1
             await self.do(answer(heard.request, self.desk), heard)
@@ -221,7 +234,8 @@ class Connection(asyncio.Protocol):
 
     def _after(self, heard: Heard) -> None:
         self.seen.session_id = self.desk.session_id
-        if isinstance(heard.request, SessionStopReq) and heard.request.ChargingSession is chargingSessionType.Pause:
+        how = getattr(heard.request, "ChargingSession", None)
+        if how is not None and how.value == "Pause":
             self.seen.paused = True
             self.door.paused.add(self.desk.session_id)
         self.door.moved.set()
@@ -251,14 +265,14 @@ class Connection(asyncio.Protocol):
 
     def _say(self, response: Any, heard: Heard) -> None:
         try:
-            octets = framed(response, heard.payload_type)
+            made = self.desk.written(response, self.desk.speech.generation.stream(heard.payload_type))
         except EncodeError as error:
             self._trouble(f"the answer cannot be written: {error}")
             return
-        kind = int.from_bytes(octets[2:4], "big")
-        self._note(FrameSent(self.now, kind, SETS[PayloadType(kind)], octets[8:], response))
-        self.seen.answers.append(response)
-        self._write(octets, type(response).__name__)
+        what = response.what if isinstance(response, Enveloped) else response
+        self._note(FrameSent(self.now, made.payload_type, made.schema_set, made.exi, what))
+        self.seen.answers.append(what)
+        self._write(frame(made.payload_type, made.exi), type(what).__name__)
 
     def _write(self, octets: bytes, name: str) -> None:
         self.seen.said.append((self.now, name))

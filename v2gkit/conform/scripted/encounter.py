@@ -4,21 +4,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from v2g.messages import common_messages as cm
+from v2g.generations import GENERATIONS
 from v2g.session.endpoint import Event
 from v2g.session.handshake import ClientHello
 from v2g.session.tls import TlsFacts
 
 M = TypeVar("M")
+LOOPS = frozenset(loop.__name__ for generation in GENERATIONS for loop in generation.loops)
+LEAVING = ("SessionStopReq", "MeteringConfirmationReq", "MeteringReceiptReq", "DC_WeldingDetectionReq", "WeldingDetectionReq")
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A request of the car, decoded, with the time (monotonic s) at which it was whole."""
+    """A request of the car, decoded, with the time (monotonic s) at which it was whole.
+
+    `session_id` came with it, in its header or its envelope; `signature` in an envelope.
+    """
 
     at: float
     request: Any
     payload_type: int
+    session_id: bytes | None = None
+    signature: Any = None
 
     @property
     def name(self) -> str:
@@ -94,7 +101,12 @@ class Encounter:
     @property
     def charged(self) -> bool:
         """Whether the car came to the charge loop."""
-        return any(name.endswith("_ChargeLoop") for name in self.names)
+        return self.loops > 0
+
+    @property
+    def loops(self) -> int:
+        """How many requests of the charge loop came."""
+        return sum(is_loop(each.request) for each in self.heard)
 
     @property
     def story(self) -> str:
@@ -111,11 +123,14 @@ class Encounter:
         return ", ".join(part for part in told if part)
 
 
+def is_loop(request: Any) -> bool:
+    """Whether a request is of the charge loop, in any generation."""
+    return type(request).__name__ in LOOPS
+
+
 def leaving(request: Any) -> bool:
     """Whether a request is of those with which a car leaves in order: power off, welding detection, SessionStop; or metering beside."""
-    match request:
-        case cm.PowerDeliveryReq():
-            return request.ChargeProgress is cm.chargeProgressType.Stop
-        case cm.SessionStopReq() | cm.MeteringConfirmationReq():
-            return True
-    return type(request).__name__ == "DC_WeldingDetectionReq"
+    name = type(request).__name__
+    if name != "PowerDeliveryReq":
+        return name in LEAVING
+    return bool(request.ChargeProgress.value == "Stop")

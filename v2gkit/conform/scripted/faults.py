@@ -4,41 +4,18 @@ from typing import Any
 
 import msgspec
 
-from v2g.exi.derive import least
-from v2g.iso20.sequence import REQUESTS
-from v2g.iso20.timing import timing
-from v2g.messages import common_messages as cm
-from v2g.messages.common_types import responseCodeType
-from v2g.session.v2gtp import PayloadType
-from v2gkit.conform.scripted.acts import HangUp, Late
-from v2gkit.conform.scripted.desk import Desk, framed
-from v2gkit.conform.scripted.good import good
+from v2gkit.conform.scripted.acts import Enveloped, HangUp, Late
+from v2gkit.conform.scripted.desk import Desk
+from v2gkit.conform.scripted.good import ISO20
 from v2gkit.conform.scripted.play import Answers
 
-_REQUESTS = {each.__name__: each for each in REQUESTS}
-# every state of a DC session and what comes before it, by the request that the station answers in it
-SESSION = (
-    "SessionSetup",
-    "AuthorizationSetup",
-    "Authorization",
-    "ServiceDiscovery",
-    "ServiceDetail",
-    "ServiceSelection",
-    "DC_ChargeParameterDiscovery",
-    "ScheduleExchange",
-    "DC_CableCheck",
-    "DC_PreCharge",
-    "PowerDelivery",
-    "DC_ChargeLoop",
-    "DC_WeldingDetection",
-    "SessionStop",
-)
-STATES = ("supportedAppProtocol", *SESSION)
+SESSION = ISO20.session
+STATES = ISO20.states
 
 
 def timeout_of(name: str) -> float:
-    """How long a car waits for the answer to a request (s), by its name without Req."""
-    return timing(_REQUESTS[f"{name}Req"]).msg_timeout
+    """How long a car of -20 waits for the answer to a request (s), by its name without Req."""
+    return ISO20.timeout(name)
 
 
 def silence(request: Any, desk: Desk) -> None:
@@ -47,7 +24,7 @@ def silence(request: Any, desk: Desk) -> None:
 
 def late(seconds: float) -> Answers:
     """The good answer, so many seconds late."""
-    return lambda request, desk: Late(seconds, good(request, desk))
+    return lambda request, desk: Late(seconds, desk.good(request))
 
 
 def closes(request: Any, desk: Desk) -> HangUp:
@@ -57,35 +34,38 @@ def closes(request: Any, desk: Desk) -> HangUp:
 
 def failed(request: Any, desk: Desk) -> Any:
     """The good answer, but FAILED."""
-    return msgspec.structs.replace(good(request, desk), ResponseCode=responseCodeType.FAILED)
+    return with_code("FAILED")(request, desk)
+
+
+def with_code(name: str) -> Answers:
+    """The good answer with the response code of that name."""
+
+    def answer(request: Any, desk: Desk) -> Any:
+        made = desk.good(request)
+        return msgspec.structs.replace(made, ResponseCode=type(made.ResponseCode)[name])
+
+    return answer
 
 
 def foreign_session(request: Any, desk: Desk) -> Any:
     """The good answer with the SessionID of nobody."""
-    answer = good(request, desk)
+    answer = desk.good(request)
     other = bytes(octet ^ 0xA5 for octet in desk.session_id)
+    if not hasattr(answer, "Header"):
+        return Enveloped(answer, session_id=other)
     return msgspec.structs.replace(answer, Header=msgspec.structs.replace(answer.Header, SessionID=other))
 
 
 def wrong_type(request: Any, desk: Desk) -> Any:
     """An OK response that answers another request."""
-    kind = cm.ServiceSelectionRes if not isinstance(request, cm.ServiceSelectionReq) else cm.AuthorizationSetupRes
-    if kind is cm.ServiceSelectionRes:
-        return least(kind, Header=desk.header(), ResponseCode=responseCodeType.OK)
-    return least(
-        kind,
-        Header=desk.header(),
-        ResponseCode=responseCodeType.OK,
-        AuthorizationServices=(cm.authorizationType.EIM,),
-        EIM_ASResAuthorizationMode=cm.EIM_ASResAuthorizationModeType(),
-    )
+    return desk.speech.other(request, desk)
 
 
 def with_fields(**fields: Any) -> Answers:
     """The good answer with other fields."""
-    return lambda request, desk: msgspec.structs.replace(good(request, desk), **fields)
+    return lambda request, desk: msgspec.structs.replace(desk.good(request), **fields)
 
 
 def octets_of(request: Any, desk: Desk) -> bytes:
     """The good answer as a whole frame, on the main stream."""
-    return framed(good(request, desk), PayloadType.COMMON)
+    return desk.framed(desk.good(request))

@@ -12,14 +12,17 @@ from typing import Any
 import msgspec
 
 from v2g.exi.derive import least
+from v2g.iso20.generation import ISO20 as GENERATION
 from v2g.iso20.pricing import POWER_ALGORITHM
 from v2g.iso20.rational import number, rational
 from v2g.iso20.sequence import response_to
 from v2g.iso20.services import BY_ID, SERVICES
-from v2g.messages import ac, app_protocol, dc
+from v2g.messages import ac, dc
 from v2g.messages import common_messages as cm
 from v2g.messages.common_types import MeterInfoType, processingType, responseCodeType
 from v2gkit.conform.scripted.desk import Desk
+from v2gkit.conform.scripted.negotiated import negotiated
+from v2gkit.conform.scripted.speech import Speech
 
 Code, Processing = responseCodeType, processingType
 Answer = Callable[[Any, Desk], Any]
@@ -48,6 +51,19 @@ def ok(request: Any, desk: Desk, **fields: Any) -> Any:
     return least(response_to(type(request)), **{"Header": desk.header(), "ResponseCode": Code.OK, **fields})
 
 
+def other(request: Any, desk: Desk) -> Any:
+    """An OK response that answers another request."""
+    if not isinstance(request, cm.ServiceSelectionReq):
+        return least(cm.ServiceSelectionRes, Header=desk.header(), ResponseCode=Code.OK)
+    return least(
+        cm.AuthorizationSetupRes,
+        Header=desk.header(),
+        ResponseCode=Code.OK,
+        AuthorizationServices=(cm.authorizationType.EIM,),
+        EIM_ASResAuthorizationMode=cm.EIM_ASResAuthorizationModeType(),
+    )
+
+
 def code(which: responseCodeType, **fields: Any) -> Answer:
     """The good answer with this response code, and with other fields where given."""
 
@@ -58,8 +74,9 @@ def code(which: responseCodeType, **fields: Any) -> Answer:
 
 
 def ongoing(request: Any, desk: Desk) -> Any:
-    """The good answer, not finished yet."""
-    return msgspec.structs.replace(good(request, desk), EVSEProcessing=Processing.Ongoing)
+    """The good answer of any generation, not finished yet."""
+    answer = desk.good(request)
+    return msgspec.structs.replace(answer, EVSEProcessing=type(answer.EVSEProcessing).Ongoing)
 
 
 def finished(request: Any, desk: Desk) -> Any:
@@ -76,12 +93,7 @@ def good(request: Any, desk: Desk) -> Any:
 
 
 def _sap(request: Any, desk: Desk) -> Any:
-    wanted = {SERVICES[name].protocol.namespace for name in desk.play.services}
-    fitting = [entry for entry in request.AppProtocol if entry.ProtocolNamespace in wanted]
-    if not fitting:
-        return app_protocol.supportedAppProtocolRes(ResponseCode=app_protocol.responseCodeType.Failed_NoNegotiation)
-    best = min(fitting, key=lambda entry: entry.Priority)
-    return app_protocol.supportedAppProtocolRes(ResponseCode=app_protocol.responseCodeType.OK_SuccessfulNegotiation, SchemaID=best.SchemaID)
+    return negotiated(request, {SERVICES[name].protocol.namespace for name in desk.play.services})
 
 
 def _setup(request: Any, desk: Desk) -> Any:
@@ -257,3 +269,24 @@ GOOD: dict[str, Answer] = {
     "AC_ChargeLoopReq": _loop_ac,
     "PowerDeliveryReq": partial(ok),
 }
+ISO20 = Speech(
+    GENERATION,
+    good,
+    other,
+    (
+        "SessionSetup",
+        "AuthorizationSetup",
+        "Authorization",
+        "ServiceDiscovery",
+        "ServiceDetail",
+        "ServiceSelection",
+        "DC_ChargeParameterDiscovery",
+        "ScheduleExchange",
+        "DC_CableCheck",
+        "DC_PreCharge",
+        "PowerDelivery",
+        "DC_ChargeLoop",
+        "DC_WeldingDetection",
+        "SessionStop",
+    ),
+)

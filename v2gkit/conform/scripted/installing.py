@@ -15,10 +15,9 @@ from pki.provisioning import ProvisioningService
 from pki.signature import sign
 from v2g.messages import common_messages as cm
 from v2g.messages import schema_set
-from v2g.session.v2gtp import PayloadType
 from v2gkit.authorities.broken import VARIANTS
 from v2gkit.conform.running import Blocked
-from v2gkit.conform.scripted.desk import Desk, framed
+from v2gkit.conform.scripted.desk import Desk
 from v2gkit.conform.scripted.good import good
 from v2gkit.conform.scripted.play import Answers
 from v2gkit.conform.scripted.raw import stretched
@@ -158,6 +157,6 @@ def delivered(part: str, held: Certificates) -> Answers:
 def _of_length(length: int, held: Certificates) -> Answers:
     def answer(request: Any, desk: Desk) -> bytes:
         made = _data({KEY: lambda value: MARKED})(good(request, desk), held)
-        return stretched(framed(made, PayloadType.COMMON), MARKED, bytes(octet % 255 for octet in range(length)))
+        return stretched(desk.framed(made), MARKED, bytes(octet % 255 for octet in range(length)))
 
     return answer

@@ -34,6 +34,21 @@ def ended(seen: Encounter, within: float, not_before: float = 0.0) -> Outcome:
     return passed(f"{seen.closed.how} after {took:.2f} s{way}")
 
 
+def not_further(seen: Encounter, within: float) -> Outcome:
+    """A pass where the car did not go beyond a request that is refused as often as it comes: it left within so many s, or asked it again.
+
+    Raises Unreached where it was not refused.
+    """
+    since = reached(seen)
+    refused = seen.heard[seen.before - 1].name
+    stray = [each for each in seen.after if each.name != refused and not leaving(each.request)]
+    if stray:
+        return failed(f"it went on with {stray[0].name}: {seen.story}")
+    if not seen.after and (seen.closed is None or seen.closed.at - since > within):
+        return failed(f"it neither asked again nor left within {within:g} s: {seen.story}")
+    return passed(seen.story)
+
+
 def went_on(seen: Encounter, least: int = 1) -> Outcome:
     """A pass where the car went on after the stimulus with at least so many requests that are none of leaving."""
     reached(seen)

@@ -27,7 +27,7 @@ class Play:
 
     `answers` replace good answers by the name of the request and are no fault. `limits` replace fields of its charge parameters. `notify`
     has the EVSEStatus to send in a charge loop, by its number. `joins`: a session that was paused may be resumed. `installs` answers a
-    CertificateInstallationReq. `setpoint` is the Dynamic target in W.
+    CertificateInstallationReq. `setpoint` is the Dynamic target in W. `generation` is what it speaks, of `speeches.SPEECHES`.
     """
 
     services: tuple[str, ...] = (DC.name,)
@@ -42,3 +42,4 @@ class Play:
     challenge: bytes = bytes(range(1, 17))
     setpoint: float = 5_000.0
     evse_id: str = "DE*V2G*E1"
+    generation: str = "20"

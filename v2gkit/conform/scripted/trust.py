@@ -14,7 +14,7 @@ from pki.certificate import loadable
 from pki.errors import CertificateError
 from pki.issue import Hierarchy, Issued
 from pki.keys import ALGORITHMS
-from pki.profiles import INTEROP, ISO20, Role
+from pki.profiles import INTEROP, ISO2, ISO20, Role
 from pki.store import Store
 from pki.verify import verify
 from v2g.session.errors import Misuse
@@ -26,21 +26,30 @@ from v2gkit.authorities.broken_status import STATUS_VARIANTS
 from v2gkit.conform.running import Blocked
 from v2gkit.conform.scripted.door import Tls
 
+RULES = {
+    "conformance": (ISO20, xmldsig.ISO20),
+    "interop": (INTEROP, xmldsig.INTEROP),
+    "iso2": (ISO2, xmldsig.ISO2),
+}  # by the profile of TLS: the rules of chains, and the algorithms of signatures
 UNKEPT = "the folder of certificates has no key of {}; a folder of `v2g pki create` has all of them"
 
 
 class Certificates:
-    """What a station can show from a folder of certificates, under the rules of a profile."""
+    """What a station can show from a folder of certificates, under the rules of a profile: of -20, or "iso2" for TLS 1.2."""
 
     def __init__(self, store: Store, profile: str = "conformance"):
         self.store, self.profile = store, PROFILES[profile]
-        self.rules = INTEROP if profile == "interop" else ISO20
-        self.suites = xmldsig.INTEROP if profile == "interop" else xmldsig.ISO20
+        self.rules, self.suites = RULES[profile]
+
+    @cached_property
+    def older(self) -> "Certificates":
+        """The certificates of the folder that a car of ISO 15118-2 is shown in TLS 1.2."""
+        return Certificates(self.store, "iso2")
 
     @cached_property
     def hierarchy(self) -> Hierarchy:
         """All credentials of the folder, with their issuers where the folder has these."""
-        held = [(role, each) for role in Role for each in self.store.credentials(role)]
+        held = [(role, each) for role in Role for each in self.store.credentials(role) if each.curve in self.rules.algorithms]
         made: dict[bytes, Issued] = {}
         for _ in range(5):  # a chain is as long at the most
             for role, each in held:
@@ -80,6 +89,14 @@ class Certificates:
             return context.channel(self._judge, wall=time.time)
 
         return Tls(channel)
+
+    def any_link(self) -> Tls:
+        """What cars of ISO 15118-2 come by: TLS 1.3, TLS 1.2 where there is a station certificate on P-256, plain TCP. Raises Blocked."""
+        newer = self.tls()
+        try:
+            return replace(newer, older=self.older.tls().channel, plain=True)
+        except Blocked:
+            return replace(newer, plain=True)
 
     def own(self, staple: Callable[[float], bytes | None] | None = None) -> Credential:
         """The folder's station certificate, with a staple: a fresh good one unless given."""
