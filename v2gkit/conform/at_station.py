@@ -5,10 +5,11 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from pki.certificate import facts
 from pki.profiles import Role
+from v2g.din.generation import DIN
 from v2g.iso2.generation import ISO2
 from v2g.iso20.generation import ISO20
 from v2g.iso20.services import AC, DC
@@ -17,9 +18,10 @@ from v2g.session.generation import Generation
 from v2g.session.link import address_text
 from v2g.session.tls import ISO2 as TLS12
 from v2g.session.tls import TlsError
-from v2gkit.conform import asked, asked2
+from v2gkit.conform import asked, asked2, asked_din
 from v2gkit.conform.asked import Control, Ways
 from v2gkit.conform.asked2 import Ways2
+from v2gkit.conform.asked_din import WaysDin
 from v2gkit.conform.guest import Guest
 from v2gkit.conform.pics import Pics
 from v2gkit.conform.runner import Place, Run
@@ -27,11 +29,12 @@ from v2gkit.conform.running import Bench, Benches, Blocked, Broken, Unreached
 from v2gkit.conform.verdict import Evidence
 from v2gkit.conform.visit import Visit
 from v2gkit.conform.visit2 import Visit2
+from v2gkit.conform.visit_din import VisitDin
 from v2gkit.conform.wallet import Wallet
 from v2gkit.conform.wire import Log, Offer, Reply, Wire
 
 Address = tuple[str, int]
-SPOKEN: Mapping[str, Generation] = {"20": ISO20, "2": ISO2}
+SPOKEN: Mapping[str, Generation] = {"20": ISO20, "2": ISO2, "DIN": DIN}
 CURVE2 = "secp256r1"  # of every certificate of -2
 EVCCID2 = bytes.fromhex("0201020304A5")  # of the good car of -2: an address that nobody has registered
 SILENCE = 2.0  # s without an answer that count as none
@@ -165,6 +168,15 @@ class AtStation:
         """A car of -2 at a station that waits for that step. Raises Unreached where it does not get so far."""
         return await (await self.visit2("usual", **ways)).upto(step)
 
+    async def visit_din(self, offer: Offer | None = None) -> VisitDin:
+        """A car of DIN SPEC 70121 that is connected, without TLS as all of them, and has sent nothing. Raises Unreached where it is not."""
+        test = self.pics.test
+        return VisitDin(await self.wire(offer), WaysDin(test.voltage, test.power), self.wallet, test.slack, EVCCID2)
+
+    async def at_din(self, step: str) -> VisitDin:
+        """A car of DIN SPEC 70121 at a station that waits for that step. Raises Unreached where it does not get so far."""
+        return await (await self.visit_din()).upto(step)
+
     @property
     def evccid(self) -> str:
         """What the good car calls itself: the name in its certificate."""
@@ -196,10 +208,18 @@ class AtStation:
 
     async def _good_car(self) -> None:
         """A car that comes, gets a session and leaves. Raises Unreached where it gets none."""
-        guest: Guest = await (self.at("AuthorizationSetup") if self.generation == "20" else self.at2("ServiceDiscovery"))
+        guest, leaving = await self._guest()
         with contextlib.suppress(Unreached):
-            await guest.granted(asked.stop() if self.generation == "20" else asked2.stop())
+            await guest.granted(leaving)
         await guest.wire.close()
+
+    async def _guest(self) -> tuple[Guest, Any]:
+        """A car of the run's generation with a session, and the request by which it leaves. Raises Unreached where it gets none."""
+        if self.generation == "20":
+            return await self.at("AuthorizationSetup"), asked.stop()
+        if self.generation == "2":
+            return await self.at2("ServiceDiscovery"), asked2.stop()
+        return await self.at_din("ServiceDiscovery"), asked_din.stop()
 
     async def alive(self) -> None:
         """Raises Broken where no good car gets a session within the time of recovery."""

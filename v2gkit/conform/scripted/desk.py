@@ -10,7 +10,7 @@ from v2g.session.generation import MAIN, Outgoing
 from v2g.session.v2gtp import frame
 from v2gkit.conform.scripted.acts import Enveloped
 from v2gkit.conform.scripted.play import ANY, Answers, Play
-from v2gkit.conform.scripted.speech import Speech
+from v2gkit.conform.scripted.speech import Speech, name_of
 
 
 @dataclass
@@ -54,7 +54,7 @@ class Desk:
 
     def chosen(self, request: Any) -> tuple[Answers, bool]:
         """The answer to a request, which is counted, and whether it is the fault."""
-        name = type(request).__name__
+        name = name_of(type(request))
         self.asked[name] += 1
         self.asked[ANY] += 1
         fault = self.play.fault

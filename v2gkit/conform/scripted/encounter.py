@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from v2g.din.generation import DIN
 from v2g.generations import GENERATIONS
 from v2g.session.endpoint import Event
 from v2g.session.handshake import ClientHello
 from v2g.session.tls import TlsFacts
+from v2gkit.conform.scripted.speech import name_of
 
 M = TypeVar("M")
-LOOPS = frozenset(loop.__name__ for generation in GENERATIONS for loop in generation.loops)
+LOOPS = frozenset(loop.__name__ for generation in (*GENERATIONS, DIN) for loop in generation.loops)
 LEAVING = ("SessionStopReq", "MeteringConfirmationReq", "MeteringReceiptReq", "DC_WeldingDetectionReq", "WeldingDetectionReq")
 
 
@@ -30,7 +32,7 @@ class Heard:
     @property
     def name(self) -> str:
         """The name of the request, without its Req."""
-        return type(self.request).__name__.removesuffix("Req")
+        return name_of(type(self.request)).removesuffix("Req")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,8 @@ def is_loop(request: Any) -> bool:
 
 def leaving(request: Any) -> bool:
     """Whether a request is of those with which a car leaves in order: power off, welding detection, SessionStop; or metering beside."""
-    name = type(request).__name__
+    name = name_of(type(request))
     if name != "PowerDeliveryReq":
         return name in LEAVING
-    return bool(request.ChargeProgress.value == "Stop")
+    progress = getattr(request, "ChargeProgress", None)
+    return not request.ReadyToChargeState if progress is None else progress.value == "Stop"

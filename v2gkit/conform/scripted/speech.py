@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from v2g.exi.schema import Type, declared_elements
 from v2g.session.generation import Generation
 
 Answer = Callable[[Any, Any], Any]
@@ -29,7 +30,10 @@ class Speech:
 
     def timeout(self, name: str) -> float:
         """How long a car waits for the answer to a request (s), by its name without Req. Raises KeyError for a name that is none."""
-        request = self.generation.request_named(f"{name}Req")
-        if request is None:
-            raise KeyError(name)
-        return self.generation.timing(request).msg_timeout
+        requests = {name_of(each): each for each in self.generation.responses}
+        return self.generation.timing(requests[f"{name}Req"]).msg_timeout
+
+
+def name_of(kind: type[Type]) -> str:
+    """The name of a message, which is that of its element: the class of DIN SPEC 70121's SessionStopReq is called otherwise."""
+    return declared_elements(kind)[0].name

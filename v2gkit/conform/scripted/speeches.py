@@ -3,7 +3,8 @@
 from typing import Final
 
 from v2gkit.conform.scripted.good import ISO20
+from v2gkit.conform.scripted.good_din import DIN
 from v2gkit.conform.scripted.good_iso2 import ISO2
 from v2gkit.conform.scripted.speech import Speech
 
-SPEECHES: Final[dict[str, Speech]] = {"20": ISO20, "2": ISO2}
+SPEECHES: Final[dict[str, Speech]] = {"20": ISO20, "2": ISO2, "DIN": DIN}
