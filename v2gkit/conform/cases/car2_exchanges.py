@@ -30,7 +30,7 @@ ROWS = (
     Exchange("DCS", 4, "PreCharge", DC2),
     Exchange("PWD", 1, "PowerDelivery", called="Start"),
     Exchange("PWD", 4, "PowerDelivery", DC2, nth=2, called="Stop"),
-    Exchange("LOP", 1, "CurrentDemand", DC2, nth=3),
+    Exchange("LOP", 1, "CurrentDemand", DC2, "long", nth=3),
     Exchange("LOP", 4, "ChargingStatus", AC2, "ac", nth=3, services=(AC.name,)),
     Exchange(
         "MTR",

@@ -25,7 +25,7 @@ ROWS = (
     Exchange("DCS", 4, "PreCharge"),
     Exchange("PWD", 1, "PowerDelivery", called="on"),
     Exchange("PWD", 4, "PowerDelivery", nth=2, called="off"),
-    Exchange("LOP", 1, "CurrentDemand", nth=3),
+    Exchange("LOP", 1, "CurrentDemand", trigger="long", nth=3),
     Exchange("STP", 1, "WeldingDetection"),
     Exchange("STP", 4, "SessionStop"),
 )
