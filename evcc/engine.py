@@ -117,7 +117,7 @@ class EvccSession:
             else:
                 late = next(expects for expects in self._expects.values() if expects.due == due)
                 del self._expects[late.stream]
-                self._throw(TimedOut(MSG_TIMEOUT, late.within, f"no answer to {_name(late.request)}", "V2G20-436"))
+                self._throw(TimedOut(MSG_TIMEOUT, late.within, f"no answer to {_name(late.request)}", self._cites.late))
 
     def deadline(self) -> float | None:
         """The time (monotonic s) at which `tick` must be called at the latest; None: nothing waits for a time."""
@@ -161,7 +161,8 @@ class EvccSession:
 
     def _take(self, conduct: Conduct) -> None:
         """Obey a generation's tables and its time for the setup, which counts from the connection; begin what is known anew."""
-        self._order = generation = conduct.generation
+        generation = conduct.generation
+        self._order, self._cites = generation, conduct.cites
         self._setup = Timer(Limit(SETUP, generation.car_setup), self._began + generation.car_setup)
         self.car.timers.append(self._setup)
         self.car.known = conduct.beginning()
@@ -229,7 +230,7 @@ class EvccSession:
         if not any(row.stream == stream for row in rows):
             states = " or ".join(sorted(state.value for state in self._states))
             aside = "" if stream == MAIN else " on a side stream"
-            raise Misuse(f"the script sends {_name(request)}{aside} where the station waits for {states}", "V2G20-459")
+            raise Misuse(f"the script sends {_name(request)}{aside} where the station waits for {states}", self._cites.order)
         request = self.car.stamped(request)
         within = self._order.timing(type(request)).msg_timeout
         due = self.car.now + within
@@ -317,12 +318,12 @@ class EvccSession:
             raise PeerMisbehaved(f"the station answers {_name(request)} with {type(response).__name__} on 0x{payload_type:04X}", None)
         if type(request) is self._order.begins:
             if not any(told or b""):
-                raise UnknownSession("the station's new session has the SessionID 0", "V2G20-2621")
+                raise UnknownSession("the station's new session has the SessionID 0", self._cites.nameless)
             self.car.session_id = told or b""
             self.car.drop(self._setup)
         elif told is not None and told != self.car.session_id:
             own = self.car.session_id.hex()
-            raise UnknownSession(f"{type(response).__name__} is of session {told.hex()}, this one is {own}", "V2G20-460")
+            raise UnknownSession(f"{type(response).__name__} is of session {told.hex()}, this one is {own}", self._cites.session)
         if expects.stream == MAIN:  # no other moves the sequence on
             self._succeed(request, response)
 

@@ -34,7 +34,7 @@ class Guard:
     def voltage(self, volts: float) -> None:
         """Raise PeerUnsafe for a voltage (V) that is too high for the inlet."""
         if not -VOLTAGE_SHARE * self.own.voltage <= volts <= (1 + VOLTAGE_SHARE) * self.own.voltage:
-            raise PeerUnsafe(f"the station puts {volts:g} V on an inlet of {self.own.voltage:g} V", None)
+            raise PeerUnsafe(f"the station puts {volts:g} V on an inlet of {self.own.voltage:g} V", None, "voltage")
 
     def measured(self, volts: float, amperes: float, now: float, below_reserve: float) -> None:
         """Check a measurement at `now` (s). Raises PeerUnsafe where the station gives too much, or too long what the car did not ask for.
@@ -45,20 +45,20 @@ class Guard:
         self._within_own(volts, amperes)
         self._drained = self._drained + 1 if amperes < -CURRENT_ERROR and below_reserve > RESERVE_SHARE else 0
         if self._drained >= RESERVE_LOOPS:
-            raise PeerUnsafe(f"the station discharges with {-amperes:g} A a battery that is below its reserve", None)
+            raise PeerUnsafe(f"the station discharges with {-amperes:g} A a battery that is below its reserve", None, "current")
         self._as_asked(amperes, now)
 
     def _within_own(self, volts: float, amperes: float) -> None:
         own, back = self.own, amperes < 0
         if back and not self.bidirectional:
             if amperes < -CURRENT_ERROR:
-                raise PeerUnsafe(f"the station discharges with {-amperes:g} A in a service that only charges", None)
+                raise PeerUnsafe(f"the station discharges with {-amperes:g} A in a service that only charges", None, "current")
             return
         most, power = (own.discharge_current, own.discharge_power) if back else (own.charge_current, own.charge_power)
         if abs(amperes) > most + slack(most):
-            raise PeerUnsafe(f"{amperes:g} A flow through an inlet of {'-' if back else ''}{most:g} A", None)
+            raise PeerUnsafe(f"{amperes:g} A flow through an inlet of {'-' if back else ''}{most:g} A", None, "current")
         if abs(amperes) > CURRENT_ERROR and abs(volts * amperes) > power * (1 + POWER_SHARE) + CURRENT_ERROR * own.voltage:
-            raise PeerUnsafe(f"{volts * amperes:.0f} W flow through an inlet of {'-' if back else ''}{power:g} W", None)
+            raise PeerUnsafe(f"{volts * amperes:.0f} W flow through an inlet of {'-' if back else ''}{power:g} W", None, "current")
 
     def _as_asked(self, amperes: float, now: float) -> None:
         fallen = RAMP * (now - self._at) if self._at is not None else 0.0
@@ -71,7 +71,9 @@ class Guard:
         self._beyond = now if self._beyond is None else self._beyond
         if now - self._beyond >= REACTION:
             lowest, highest = self._asked
-            raise PeerUnsafe(f"{amperes:g} A flow, asked for were {lowest:g} to {highest:g} A, for {now - self._beyond:.1f} s", None)
+            raise PeerUnsafe(
+                f"{amperes:g} A flow, asked for were {lowest:g} to {highest:g} A, for {now - self._beyond:.1f} s", None, "current"
+            )
 
 
 def slack(amperes: float) -> float:

@@ -12,10 +12,10 @@ Goodbye = Callable[[str, str], Type]
 """Makes the request that ends a session, from a code and the reason in words, as far as the generation can say them."""
 
 
-def orderly(car: Car[Any], part: Part[str], off: Callable[[], Type], goodbye: Goodbye) -> Part[str]:
+def orderly(car: Car[Any], part: Part[str], off: Callable[[PeerUnsafe], Type], goodbye: Goodbye) -> Part[str]:
     """Run a part of a script; where both sides have nothing in common or the station is unsafe, end by the request that `goodbye` makes.
 
-    Before that an unsafe station's car opens its contactors, and where power flows it sends the request that `off` makes.
+    Before that an unsafe station's car opens its contactors, and where power flows it sends the request that `off` makes of the fault.
     """
     try:
         return (yield from part)
@@ -29,7 +29,7 @@ def orderly(car: Car[Any], part: Part[str], off: Callable[[], Type], goodbye: Go
         car.make_safe()
         try:
             if car.delivering:
-                yield off()
+                yield off(fault)
                 car.delivering = False
             yield goodbye("unsafe", str(fault))
         except SessionError as error:  # why the car leaves is the first fault, not that the station does not take it well

@@ -1,6 +1,7 @@
 """supportedAppProtocol as a car plays it, which all generations of the standard have in common."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from evcc.car import Car
@@ -19,6 +20,11 @@ def negotiation(car: Car[Any], protocols: tuple[Protocol, ...]) -> Part[None]:
     request = offer(protocols)
     response = yield request
     car.protocol = selected_protocol(response, request, protocols)
+
+
+def named(conducts: Sequence[Conduct], name: str) -> Script:
+    """The script that negotiates as `usual` does and then plays the session of that name. Raises KeyError for a generation without it."""
+    return usual([replace(conduct, script=conduct.scripts[name]) for conduct in conducts])
 
 
 def usual(conducts: Sequence[Conduct]) -> Script:

@@ -112,6 +112,7 @@ UNREQUIRED: dict[str, tuple[tuple[str, str], ...]] = {
         ("evcc/iso20/authorization.py", "<'authorization ' + "),
         ("evcc/iso2/selection.py", "no {} among the offered energy transfer modes {}"),
         ("evcc/iso2/selection.py", "authorization is offered by {} only{}"),
+        ("evcc/iso2/read_soc.py", "no message of AC says a state of charge in ISO 15118-2"),
         ("evcc/iso2/selection.py", "the station brought no contract that can be trusted, and the car has no other"),
         ("evcc/transfer.py", "{}: {}"),
         ("evcc/choice.py", "<said>"),

@@ -40,6 +40,7 @@ class Ac(Mode):
         )
         if not isinstance(said, AC_EVSEChargeParameterType):
             raise PeerMisbehaved(f"the station answers {type(said).__name__} to a car of AC", None)
+        self.heard(said)
         self.volts = number(said.EVSENominalVoltage)
         if not self.volts > 0:
             raise PeerMisbehaved(f"the station's nominal voltage is {self.volts:g} V", None)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from evcc import leaving
 from evcc.iso2.ac import Ac
-from evcc.iso2.dc import Dc
+from evcc.iso2.dc import Dc, state_of
 from evcc.iso2.delivery import Leave, delivery, due
 from evcc.iso2.known import Car, Memory
 from evcc.iso2.mode import Mode
@@ -14,8 +14,9 @@ from evcc.script import Part, Signed, Step
 from v2g.exi.schema import Type
 from v2g.messages.iso2 import msg_body
 from v2g.messages.iso2.msg_body import PowerDeliveryReq, SessionStopReq
-from v2g.messages.iso2.msg_data_types import chargeProgressType
+from v2g.messages.iso2.msg_data_types import DC_EVErrorCodeType, chargeProgressType
 from v2g.messages.iso2.msg_data_types import chargingSessionType as Session
+from v2g.session.errors import PeerUnsafe
 
 TOWARDS_POWER = (  # what a car no longer asks for once its driver wants to leave
     msg_body.ServiceDiscoveryReq, msg_body.ServiceDetailReq, msg_body.PaymentServiceSelectionReq, msg_body.PaymentDetailsReq,
@@ -24,12 +25,29 @@ TOWARDS_POWER = (  # what a car no longer asks for once its driver wants to leav
 )  # fmt: skip
 
 
+ERRORS = {  # what was measured beyond the car's limits -> EVErrorCode
+    "voltage": DC_EVErrorCodeType.FAILED_ChargingVoltageOutOfRange,
+    "current": DC_EVErrorCodeType.FAILED_ChargingCurrentdifferential,
+}
+
+
 def charge(car: Car, leave: Callable[[Car], Leave] = due) -> Part[str]:
     """A whole session; returns how it ended ("Terminate" or "Pause"). With `car.memory` it goes on with the paused session's id."""
     yield from opening(car)
-    off = lambda: PowerDeliveryReq(ChargeProgress=chargeProgressType.Stop, SAScheduleTupleID=car.known.tuple_id)  # noqa: E731
     part = leaving.heeding(car, visit(car, leave), towards_power, goodbye, Session.Terminate.value)
-    return (yield from leaving.orderly(car, part, off, goodbye))
+    return (yield from leaving.orderly(car, part, shut_off(car), goodbye))
+
+
+def shut_off(car: Car) -> Callable[[PeerUnsafe], Type]:
+    """Makes the PowerDeliveryReq by which a car leaves power for a fault; in DC it says by EVErrorCode what was beyond the car's limits."""
+
+    def off(fault: PeerUnsafe) -> Type:
+        code = ERRORS.get(fault.measured, DC_EVErrorCodeType.NO_ERROR)  # what the station says of itself is no error of the car
+        state = state_of(car, False, code) if car.known.service.row.dc else None
+        progress = chargeProgressType.Stop
+        return PowerDeliveryReq(ChargeProgress=progress, SAScheduleTupleID=car.known.tuple_id, EVPowerDeliveryParameter=state)
+
+    return off
 
 
 def visit(car: Car, leave: Callable[[Car], Leave]) -> Part[str]:

@@ -36,6 +36,16 @@ UNSAFE = (DC_EVSEStatusCodeType.EVSE_EmergencyShutdown, DC_EVSEStatusCodeType.EV
 UNSOUND = (isolationLevelType.Fault,)
 
 
+def status_of(car: Car, ready: bool, error: DC_EVErrorCodeType = DC_EVErrorCodeType.NO_ERROR) -> DC_EVStatusType:
+    """DC_EVStatus: whether the car is ready to charge, what fault it has, and its state of charge."""
+    return DC_EVStatusType(EVReady=ready, EVErrorCode=error, EVRESSSOC=round(car.ev.soc))
+
+
+def state_of(car: Car, charging: bool, error: DC_EVErrorCodeType = DC_EVErrorCodeType.NO_ERROR) -> DC_EVPowerDeliveryParameterType:
+    """DC_EVPowerDeliveryParameter with the state of the car, ready while `charging`."""
+    return DC_EVPowerDeliveryParameterType(DC_EVStatus=status_of(car, charging, error), ChargingComplete=car.goal.reached(car.ev))
+
+
 class Dc(Mode):
     """The DC side of a session."""
 
@@ -71,6 +81,7 @@ class Dc(Mode):
         )
         if not isinstance(said, DC_EVSEChargeParameterType):
             raise PeerMisbehaved(f"the station answers {type(said).__name__} to a car of DC", None)
+        self.heard(said)
         self._learn(said)
 
     def _learn(self, said: DC_EVSEChargeParameterType) -> None:
@@ -84,11 +95,11 @@ class Dc(Mode):
 
     def ready(self, ready: bool) -> DC_EVStatusType:
         """DC_EVStatus: whether the car is ready to charge, no fault, and its state of charge."""
-        return DC_EVStatusType(EVReady=ready, EVErrorCode=DC_EVErrorCodeType.NO_ERROR, EVRESSSOC=round(self.car.ev.soc))
+        return status_of(self.car, ready)
 
     def state(self, charging: bool) -> DC_EVPowerDeliveryParameterType:
         """DC_EVPowerDeliveryParameter with the state of the car, ready while `charging`."""
-        return DC_EVPowerDeliveryParameterType(DC_EVStatus=self.ready(charging), ChargingComplete=self.car.goal.reached(self.car.ev))
+        return state_of(self.car, charging)
 
     def preparation(self) -> Part[None]:
         """Ask for energy at the pilot, have the cable checked, bring the inlet to the battery's voltage, and close the contactors."""
@@ -102,7 +113,7 @@ class Dc(Mode):
         car.close()
 
     def _checked(self, response: Any) -> bool:
-        self.status(response)
+        self.heard(response)
         return finished(response)
 
     def _pre_charge(self) -> Type:
@@ -113,7 +124,7 @@ class Dc(Mode):
         )
 
     def _matched(self, response: Any) -> bool:
-        self.status(response)
+        self.heard(response)
         self.inlet_voltage = number(response.EVSEPresentVoltage)
         self.guard.voltage(self.inlet_voltage)
         return abs(self.inlet_voltage - self.car.ev.voltage()) <= PRE_CHARGE_TOLERANCE

@@ -4,20 +4,19 @@ from collections.abc import Callable
 from typing import Any, Final, Literal
 
 from evcc.iso2.known import Car
-from evcc.iso2.mode import Mode
+from evcc.iso2.mode import Mode, ends
 from evcc.iso2.schedule import choice, profile
 from evcc.script import Part, Signed, Wait
 from pki import signature as xmldsig
 from v2g.exi.schema import Type
 from v2g.messages import schema_set
 from v2g.messages.iso2.msg_body import MeteringReceiptReq, PowerDeliveryReq
-from v2g.messages.iso2.msg_data_types import DC_EVSEStatusCodeType, EVSENotificationType
+from v2g.messages.iso2.msg_data_types import EVSENotificationType
 from v2g.messages.iso2.msg_data_types import chargeProgressType as Progress
 from v2g.messages.iso2.msg_data_types import chargingSessionType as Session
 
 RENEGOTIATE: Final = "renegotiate the schedule"
 Leave = Session | Literal["renegotiate the schedule"] | None  # end the session so, or renegotiate, or go on
-SHUTDOWN: Final = (DC_EVSEStatusCodeType.EVSE_Shutdown, DC_EVSEStatusCodeType.EVSE_UtilityInterruptEvent)
 SOONEST = 60.0  # s of wall time between two renegotiations, whoever wants them: each costs a DC car its power and a cable check
 LATEST = 900.0  # s; a car without power asks after one minute, two, four, and every quarter of an hour
 
@@ -126,7 +125,7 @@ def notified(car: Car, mode: Mode, response: Any) -> Leave:
     status = mode.status(response)
     if status is None:
         return None
-    if status.EVSENotification is EVSENotificationType.StopCharging or getattr(status, "EVSEStatusCode", None) in SHUTDOWN:
+    if ends(status):
         return Session.Terminate
     if not (status.EVSENotification is EVSENotificationType.ReNegotiation or car.known.postponed):
         return None

@@ -8,6 +8,7 @@ from typing import Any
 from evcc.choice import Choice, choose
 from evcc.iso2.known import Car
 from evcc.iso2.selection import ONGOING, finished
+from evcc.iso2.tariff import credible
 from evcc.offers import Offered
 from evcc.script import Part, repeat
 from evcc.transfer import Mode
@@ -51,17 +52,30 @@ def discovery(car: Car, parameters: Callable[[], EVChargeParameterType]) -> Part
     response: Any = yield from repeat(car, request, ONGOING, finished)
     if response.SASchedules is None:
         raise PeerMisbehaved("ChargeParameterDiscoveryRes says Finished and has no SASchedules", None)
-    start = math.floor(car.wall)
-    car.known.offers = tuple(offered(each, start) for each in response.SASchedules.SAScheduleTuple)
+    start, tuples = math.floor(car.wall), response.SASchedules.SAScheduleTuple
+    believed = credible(car, response)
+    car.known.offers = tuple(offered(each, start, prices(car, each, start) if believed else None) for each in tuples)
     return response.EVSEChargeParameter
 
 
-def offered(said: SAScheduleTupleType, start: float) -> Offered:
+def offered(said: SAScheduleTupleType, start: float, paid: Series | None = None) -> Offered:
     """A schedule tuple as series from `start` (epoch s), to which its times are relative. Raises PeerMisbehaved for times out of order."""
-    tariff = said.SalesTariff
     entries = [(e.TimeInterval, max(number(e.PMax), 0.0)) for e in said.PMaxSchedule.PMaxScheduleEntry]
-    prices = None if tariff is None else _series(start, [(e.TimeInterval, _price(e)) for e in _priced(tariff)])
-    return Offered(tuple_id=said.SAScheduleTupleID, charge=_series(start, entries), buy=prices)
+    return Offered(tuple_id=said.SAScheduleTupleID, charge=_series(start, entries), buy=paid)
+
+
+def prices(car: Car, said: SAScheduleTupleType, start: float) -> Series | None:
+    """What a kWh of a tuple costs beside those of others, from `start` (epoch s); None without a tariff that says it.
+
+    A tariff that makes no sense counts as none, and is noted: what is unsafe is a power out of order, not a price.
+    """
+    if (tariff := said.SalesTariff) is None or not (entries := _priced(tariff)):
+        return None
+    try:
+        return _series(start, [(e.TimeInterval, _price(e)) for e in entries])
+    except PeerMisbehaved as error:
+        car.note("tariff not understood", why=str(error), tuple=said.SAScheduleTupleID)
+        return None
 
 
 def _priced(tariff: SalesTariffType) -> tuple[Any, ...]:

@@ -34,6 +34,7 @@ from v2g.messages.common_messages import (
 )
 from v2g.messages.common_messages import chargingSessionType as Session
 from v2g.messages.common_types import processingType
+from v2g.session.errors import PeerUnsafe
 
 TOWARDS_POWER = (  # what a car no longer asks for once its driver wants to leave
     AuthorizationSetupReq, AuthorizationReq, CertificateInstallationReq, ServiceDiscoveryReq, ServiceDetailReq, ServiceSelectionReq,
@@ -128,7 +129,7 @@ def towards_power(step: Step) -> bool:
     return isinstance(step, TOWARDS_POWER) and not (isinstance(step, PowerDeliveryReq) and not starts(step))
 
 
-def off() -> Type:
+def off(fault: PeerUnsafe) -> Type:
     """The PowerDeliveryReq that ends power."""
     return ask(PowerDeliveryReq, EVProcessing=processingType.Finished, ChargeProgress=chargeProgressType.Stop)
 

@@ -56,7 +56,14 @@ class UnknownSession(PeerMisbehaved):
 
 
 class PeerUnsafe(PeerMisbehaved):
-    """The station endangers the car's battery: the car opens its contactors first and sends messages afterwards."""
+    """The station endangers the car's battery: the car opens its contactors first and sends messages afterwards.
+
+    `measured` is what was beyond what the car takes: "voltage" or "current"; empty where the station itself says a fault.
+    """
+
+    def __init__(self, reason: str, requirement: str | None = None, measured: str = ""):
+        super().__init__(reason, requirement)
+        self.measured = measured
 
 
 class Refused(PeerMisbehaved):

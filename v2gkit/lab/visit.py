@@ -14,9 +14,9 @@ from evcc.config import Config
 from evcc.generations import conducts_named
 from evcc.iso20.play import Play
 from evcc.iso20.quirks import quirky
-from evcc.iso20.read_soc import read_soc
 from evcc.iso20.renegotiation import schedule_renegotiation, service_renegotiation
 from evcc.iso20.standby import standby
+from evcc.opening import named
 from evcc.script import Script
 from evcc.trust import TlsVersion, equip, roots_of_2, vehicle_tls
 from pki import signature as xmldsig
@@ -62,10 +62,12 @@ def visit_of(config: Config, clock: Clock, script: str | Play, store: Store | No
         equip(car, store, xmldsig.ISO2 if "2" in config.generations else ())
     tls = identity[1] if identity else None
     driving = Visit(car, tls=tls, resume_within=config.resume_within, grace=config.grace, conducts=conducts_named(config.generations))
+    if not isinstance(script, Play) and all(script in conduct.scripts for conduct in driving.conducts):
+        driving.script = named(driving.conducts, script)
+        return driving
     if script != "charge" and config.generations != ("20",):
-        raise ConfigError(
-            f"scripts and scenarios are of ISO 15118-20; generations is {', '.join(config.generations)}: leave out one of them"
-        )
+        names = ", ".join(config.generations)
+        raise ConfigError(f"scripts and scenarios are of ISO 15118-20, but for read-soc; generations is {names}: leave out one of them")
     if isinstance(script, Play):
         driving.script, driving.returning = quirky(script.script), script.returning
     elif script != "charge":  # which is usual, in whatever generation the station selects
@@ -119,7 +121,6 @@ def leave_on_signal(driving: Leaves) -> None:
 def script_of(name: str, services: tuple[str, ...]) -> Script:
     """The script of that name. Those that renegotiate or stand by do so after three loops; `services` is the order of the car's wishes."""
     scripts: dict[str, Script] = {
-        "read-soc": read_soc,
         "schedule-renegotiation": schedule_renegotiation(3),
         "standby": standby(3, 2.0),
         "service-renegotiation": service_renegotiation(3, tuple(reversed(services))),

@@ -12,7 +12,7 @@ import msgspec
 from evcc.car import Car, Wish
 from evcc.engine import EvccSession
 from evcc.ev import Ev
-from evcc.generations import conducts_named
+from evcc.generations import NAMED, conducts_named
 from evcc.goal import Goal
 from evcc.opening import usual
 from evcc.script import Script
@@ -52,6 +52,7 @@ class Station2:
     volts: float = 0.0
     loops: int = 0
     latency: float = 0.01  # s
+    session_id: bytes = SESSION
     requests: list[Any] = field(default_factory=list)
     envelope: Any = None  # the signature of the last request
     envelopes: dict[str, Any] = field(default_factory=dict)  # by the name of the request
@@ -71,7 +72,7 @@ class Station2:
             said = answer(request, self)
             response, signature = said if isinstance(said, tuple) else (said, None)
             if response is not None:
-                sent = ISO2.write(response, SESSION, "main", signature)
+                sent = ISO2.write(response, self.session_id, "main", signature)
                 out += frame(sent[0], sent[2])
         return out
 
@@ -246,7 +247,7 @@ class Met:
     seen: list[Event] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.session = EvccSession(self.script, self.car, self.now)
+        self.session = EvccSession(self.script, self.car, self.now, NAMED["2"])
         for _ in range(STEPS):
             if not self._moves():
                 self.seen += self.session.events()
