@@ -5,6 +5,7 @@ from typing import Any
 
 from secc import station as words
 from v2g.energy.ledger import MICRO
+from v2g.energy.needs import Needs
 from v2g.generations import GENERATIONS
 from v2g.session.endpoint import Ended, Event, FrameSent, Noted, Relaxed
 from v2g.session.link import Disconnected, HandshakeFailed, Observe, Observer, Secured
@@ -36,6 +37,10 @@ class Teller(Observer):
             case words.ServiceSelected(service=service, control=control):
                 self._sum |= {"service": service, "control": control}
                 self._say("selected", service=service, control=control)
+            case words.NeedsChanged(needs=Needs(soc=float(soc))) | words.EVReported(soc=float(soc)):
+                if "soc" not in self._sum:
+                    self._say("soc", soc=soc)
+                self._sum["soc"] = soc
             case words.ScheduleChosen(tuple_id=tuple_id):
                 self._say("schedule", tuple=tuple_id)
             case words.PowerStarted() | words.PowerStopped():
