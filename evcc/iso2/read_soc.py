@@ -7,17 +7,18 @@ from evcc.iso2.charge import goodbye, shut_off, towards_power
 from evcc.iso2.dc import Dc
 from evcc.iso2.known import Car
 from evcc.iso2.selection import selection
-from evcc.iso2.setup import opening
+from evcc.iso2.setup import charging, opening
 from evcc.script import Part
 from v2g.messages.iso2.msg_body import SessionStopReq
 from v2g.messages.iso2.msg_data_types import chargingSessionType as Session
+from v2g.services import SERVICES
 from v2g.session.errors import PeerIncompatible
 
 
 def read_soc(car: Car) -> Part[str]:
     """A session that ends after ChargeParameterDiscovery, before the cable is checked; returns "Terminate"."""
-    others = tuple(name for name in car.wish.services if name != "DC")
-    car.wish = replace(car.wish, services=("DC", *others))  # an outlet of AC that wants to know offers DC as well
+    by_dc = charging(tuple(name for name, row in SERVICES.items() if row.dc))
+    car.wish = replace(car.wish, services=(*by_dc, *car.wish.services))  # an outlet of AC that wants to know offers DC as well
     yield from opening(car)
     part = leaving.heeding(car, telling(car), towards_power, goodbye, Session.Terminate.value)
     return (yield from leaving.orderly(car, part, shut_off(car), goodbye))
