@@ -31,6 +31,7 @@ from secc.station import (
     SessionStarted,
     SetpointChanged,
     StoodBy,
+    StopAsked,
     Tell,
 )
 from v2g.energy.der import GridControl
@@ -39,6 +40,7 @@ from v2g.energy.offer import Offer, Tuple, offer
 from v2g.energy.plan import Plan
 from v2g.energy.program import SolverMissing
 from v2g.energy.scheduler import immediate, plan
+from v2g.energy.series import Series
 from v2g.energy.setpoint import setpoint
 from v2g.energy.signal import Signal
 from v2g.energy.site import Site
@@ -49,6 +51,7 @@ from v2g.session.endpoint import Ended, Event
 
 T = TypeVar("T")
 EIM = Literal["accept", "refuse", "wait"]
+DAY = 86_400.0  # s
 STEERING_PERIOD = 1.0  # real s between two looks at the setpoint, at most: where time runs fast, a plan changes more often
 STEERING_PAUSE = 0.02  # real s, at least
 
@@ -99,6 +102,7 @@ class LocalBackend:
     confirm_every: float = 0.0  # real s between two meter readings that a car with a contract is asked to sign; 0: never
     stay: Stay = field(default_factory=Stay)  # of cars that leave their mobility needs to the station
     grid: GridControl | None = None  # what the grid asks of cars that feed it; `ask_of_cars` changes it
+    read_soc: bool = False  # a car's state of charge is read, and nothing charged: its session ends once it is known
 
     def __post_init__(self) -> None:
         self._tell: Tell | None = None
@@ -136,6 +140,12 @@ class LocalBackend:
                 self._set_needs()
             case ServiceSelected(control=control):
                 self._dynamic = control == "Dynamic"
+            case NeedsChanged(needs=needs) if self.read_soc:
+                self._needs = needs
+                self._known(needs.soc)
+                self._say(ScheduleReady(without_power(self.around.wall())))
+            case EVReported(soc=soc) if self.read_soc:
+                self._known(soc)
             case NeedsChanged(needs=needs):
                 self._needs = needs
                 self._schedule(needs)
@@ -276,7 +286,7 @@ class LocalBackend:
         if self._needs is None:
             return
         wall = self.around.wall()
-        power = setpoint(self._plan, self._needs, self.site.at(wall), wall, self.signals)
+        power = 0.0 if self.read_soc else setpoint(self._plan, self._needs, self.site.at(wall), wall, self.signals)
         if power != self._said:
             self._said = power
             self._say(SetpointChanged(power))
@@ -291,6 +301,13 @@ class LocalBackend:
             self._say(ExitStandbyAsked())
             return
         self.around.later(self._next_look(), lambda: self._await_power(visit, idle or not wanted))
+
+    # --- the state of charge alone ---
+
+    def _known(self, soc: float | None) -> None:
+        """End the session of a car whose state of charge (%) is known; one that has not said it goes on without power."""
+        if soc is not None:
+            self._say(StopAsked(f"the state of charge was read, {soc:g} %, and nothing is charged here"))
 
     # --- speaking ---
 
@@ -309,6 +326,11 @@ class LocalBackend:
     def _say(self, fact: Fact) -> None:
         if self._tell is not None:
             self._tell(fact)
+
+
+def without_power(wall: float) -> Offer:
+    """An offer from `wall` (epoch s) on by which nothing flows."""
+    return Offer((Tuple(1, Series.constant(float(int(wall)), DAY, 0.0), name="nothing is charged"),))
 
 
 def within(needs: Needs, limits: Limits | None) -> Needs:

@@ -147,6 +147,7 @@ class Config:
     eim: Eim = field(default_factory=Eim)
     metering: Metering = field(default_factory=Metering)
     cps: Cps | None = None
+    read_soc: bool = False  # cars say their state of charge, and are not charged
     stay: Stay = field(default_factory=Stay)  # of cars that leave departure and SOC to the station
     der: GridControl | None = None  # what the grid asks of cars that feed it (AC_DER)
     outlet: tuple[OutletConfig, ...] = ()
@@ -181,6 +182,8 @@ class Config:
                 demand_address(url, *schemes)
             except ValueError as error:
                 raise ConfigError(f"{name}: {error}") from None
+        if self.read_soc and self.ocpp is not None:
+            raise ConfigError("read_soc and ocpp are both given; a CSMS decides what is charged: leave out one of them")
         if not self.tls and self.iface is None and "PnC" in self.offer.authorizations and self.pki is None:
             raise ConfigError("PnC needs trust anchors: give pki, a directory made with v2g pki create")
 

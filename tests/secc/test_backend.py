@@ -308,3 +308,26 @@ def test_a_plan_that_fails_is_not_the_last() -> None:
     desk.hear(words.NeedsChanged(0.0, NEEDS, first=True))
     desk.work()
     assert [type(fact) for fact in desk.told] == [words.ScheduleReady]
+
+
+# --- the state of charge alone ---
+
+
+def test_a_state_of_charge_that_is_read_ends_the_session_without_a_plan() -> None:
+    desk = Desk(given={"read_soc": True})
+    desk.hear(words.NeedsChanged(0.0, replace(NEEDS, soc=42.0), True))
+    assert desk.jobs == []
+    (stop,) = (fact for fact in desk.told if isinstance(fact, words.StopAsked))
+    assert stop.reason == "the state of charge was read, 42 %, and nothing is charged here"
+
+
+def test_a_car_that_says_it_in_its_loop_gets_no_power_until_then() -> None:
+    desk = Desk(given={"read_soc": True})
+    desk.hear(words.ServiceSelected(0.0, "DC", "Dynamic"), words.NeedsChanged(0.0, NEEDS, True), words.PowerStarted(0.0))
+    (offered,) = (fact.offer for fact in desk.told if isinstance(fact, words.ScheduleReady))
+    assert offered.tuples[0].charging is not None
+    assert set(offered.tuples[0].charging.values) == {0.0}
+    assert [fact.power for fact in desk.told if isinstance(fact, words.SetpointChanged)] == [0.0]
+    assert not any(isinstance(fact, words.StopAsked) for fact in desk.told)
+    desk.hear(words.EVReported(0.0, power=0.0, soc=42.0))
+    assert isinstance(desk.told[-1], words.StopAsked)

@@ -85,6 +85,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     )
     offer.add_argument("--installation", action="store_true", default=None, help="offer to install contracts of the --pki directory")
     offer.add_argument("--eim", choices=("accept", "refuse", "wait"), help="who may charge without contract (default accept)")
+    offer.add_argument("--read-soc", action="store_true", default=None, help="end sessions once the state of charge is known")
     offer.add_argument("--cps", metavar="URL", help="offer to install contracts; requests go to this provisioning service")
     site = parser.add_argument_group("site")
     site.add_argument("--prices", metavar="FILE", help="day-ahead prices, CSV or JSON")
@@ -159,7 +160,7 @@ def configured(options: argparse.Namespace) -> Config:
     """The configuration from the file, overruled by the flags. Raises ConfigError."""
     text = text_of(options.config) if options.config else ""
     named: tuple[str, ...] = ("host", "port", "iface", "slac", "tls", "pki", "responder", "profile")
-    named += ("time_scale", "grace", "state")
+    named += ("time_scale", "grace", "state", "read_soc")
     flags: dict[str, Any] = {name: getattr(options, name) for name in named}
     offer = {"services": options.services, "controls": options.control, "authorizations": options.auth}
     offer["certificate_installation"] = options.installation

@@ -40,7 +40,7 @@ async def backends_of(
     if config.ocpp is None:
         rules: dict[str, Any] = {"eim": config.eim.rule, "eim_delay": config.eim.delay}
         rules |= {"provisioning": provisioning(config, store), "confirm_every": config.metering.confirm_every}
-        rules |= {"grid": config.der, "stay": config.stay}
+        rules |= {"grid": config.der, "stay": config.stay, "read_soc": config.read_soc}
         yield [LocalBackend(around, _sited(site, each), **rules) for each in outlets]
         return
     from v2gkit.station.csms import csms_backends

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from secc import station as words
+from secc.backend import LocalBackend, Surroundings
 from tests.secc.iso2.scripted2 import Scripted2
 from v2g.iso2.physical import A, V, number, physical
 from v2g.messages.iso2 import msg_body as b
@@ -116,3 +117,21 @@ def test_an_error_with_the_parameters_may_pass() -> None:
     assert car.wants(words.SetOutput)[-1].current == pytest.approx(20.0)
     (told,) = car.wants(words.Objected)
     assert told.request == "ChargeParameterDiscoveryReq"
+
+
+def test_a_station_that_reads_the_state_of_charge_ends_the_session_before_the_outlet_is_live() -> None:
+    car = Scripted2(auto=False)
+    backend = LocalBackend(Surroundings(lambda: car.wall, lambda *_: lambda: None, lambda job, done: done(job())), read_soc=True)
+    backend.began(car.tell)
+    car.setup()
+    car.ask(b.ServiceDiscoveryReq)
+    car.pay()
+    car.tell(words.Authorized())
+    assert car.ask(b.AuthorizationReq).EVSEProcessing is t.EVSEProcessingType.Finished
+    car.parameters()
+    backend.heard(car.wants(words.NeedsChanged)[-1])
+    assert car.parameters().ResponseCode is Code.FAILED
+    assert car.session.ended is not None
+    assert "the state of charge was read, 40 %" in car.session.ended.reason
+    assert not car.wants(words.CloseContactor)
+    assert not car.wants(words.CheckIsolation)
