@@ -3,11 +3,12 @@
 from typing import Final
 
 from secc.conduct import Conduct
+from secc.din.conduct import CONDUCT as DIN
 from secc.iso2.conduct import CONDUCT as ISO2
 from secc.iso20.conduct import CONDUCT as ISO20
 from v2g.exi.schema import Type
 
-CONDUCTS: Final[tuple[Conduct, ...]] = (ISO20, ISO2)
+CONDUCTS: Final[tuple[Conduct, ...]] = (ISO20, ISO2, DIN)
 
 
 def conduct_named(name: str) -> Conduct:

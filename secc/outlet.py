@@ -15,8 +15,8 @@ from v2g.session.service import Intended, InternetProtocol, ParkingType
 from v2g.session.wireless import GroundDevice
 from v2g.settings import suggestion
 
-Spoken = Literal["20", "2"]  # generations, as people call them
-SPOKEN: tuple[Spoken, ...] = ("20", "2")  # by default: each demands the link that is safe for it
+Spoken = Literal["20", "2", "DIN"]  # generations, as people call them
+SPOKEN: tuple[Spoken, ...] = ("20", "2", "DIN")  # by default: each demands the link that is safe for it
 Pricing = Literal["none", "absolute", "levels"]
 
 Standby = Literal["none", "closed", "open"]  # not offered, or what the contactor does meanwhile
@@ -86,8 +86,8 @@ class Outlet:
 
     @property
     def plain(self) -> bool:
-        """Whether a car may come without TLS beside those that come with it: ISO 15118-2 lets it, for charging without a contract."""
-        return "2" in self.generations and "EIM" in self.authorizations
+        """Whether a car may come without TLS beside those that come with it, for charging without a contract: of -2 it may, of DIN it must."""
+        return bool({"2", "DIN"} & set(self.generations)) and "EIM" in self.authorizations
 
     @property
     def couplings(self) -> frozenset[int]:

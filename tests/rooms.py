@@ -176,6 +176,7 @@ NEUTRAL = ("v2g/session", "v2g/energy", "secc", "evcc", "ocpp_bridge")  # runs a
 OF_ONE = (
     "secc/iso20",
     "secc/iso2",
+    "secc/din",
     "evcc/iso20",
     "evcc/iso2",
     "secc/generations.py",

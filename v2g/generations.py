@@ -2,8 +2,9 @@
 
 from typing import Final
 
+from v2g.din.generation import DIN
 from v2g.iso2.generation import ISO2
 from v2g.iso20.generation import ISO20
 from v2g.session.generation import Generation
 
-GENERATIONS: Final[tuple[Generation, ...]] = (ISO20, ISO2)
+GENERATIONS: Final[tuple[Generation, ...]] = (ISO20, ISO2, DIN)

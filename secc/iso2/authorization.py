@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 from secc.claims import Claim, Signed
+from secc.enveloped.authorization import decided
 from secc.neutral.context import CHALLENGE_LENGTH, Attempt, Context, Reply
-from secc.station import AuthorizationRefused, AuthorizationWanted, Authorized, Objection
+from secc.station import Objection
 from v2g.iso2.sequence import State
 from v2g.messages.iso2.msg_body import AuthorizationReq, AuthorizationRes, PaymentDetailsReq, PaymentDetailsRes
 from v2g.messages.iso2.msg_data_types import EVSEProcessingType
@@ -41,26 +42,15 @@ def _refused(objection: Objection) -> Refused:
 
 def authorization(request: AuthorizationReq, known: Context) -> Reply:
     """Answer Ongoing while the backend decides. Raises Refused where it refuses, and for a challenge that is not signed by the contract."""
-    attempt = known.service.attempt
-    claim = attempt.claim or Claim("EIM")
+    claim = known.service.attempt.claim or Claim("EIM")
     if known.agreement.authorization == "PnC" and claim.presented is None:
         _demand_signed(request, claim, known)
         claim = replace(claim, presented=request.GenChallenge)
-    known = known.with_attempt(claim=claim)
-    match attempt.verdict:
-        case Authorized() as verdict:
-            return _granted(known, claim, verdict)
-        case AuthorizationRefused(kind, reason, requirement):
-            raise Refused(kind if claim.authorization == "PnC" else Reason.CARD_REFUSED, reason, requirement)
-    if attempt.asked is None:
-        known = known.with_session(claims=known.session.claims.another())
-        number = known.session.claims.asked
-        wanted = AuthorizationWanted(known.now, claim.authorization, known.agreement.evccid, claim.emaid, claim.chain, number)
-        return Reply(_ongoing(claim), State.AUTHORIZATION, known.with_attempt(asked=known.now, number=number), (wanted,))
-    if known.now - attempt.asked >= known.outlet.authorization_limit:
-        late = Reason.CONTRACT_REFUSED if claim.authorization == "PnC" else Reason.CARD_REFUSED
-        raise Refused(late, f"nobody decided within {known.outlet.authorization_limit:g} s", None)
-    return Reply(_ongoing(claim), State.AUTHORIZATION, known)
+    known, may_charge, wants = decided(claim, known)
+    if may_charge:
+        finished = AuthorizationRes(ResponseCode=Code.OK, EVSEProcessing=EVSEProcessingType.Finished)
+        return Reply(finished, State.PARAMETERS, known)
+    return Reply(_ongoing(claim), State.AUTHORIZATION, known, wants)
 
 
 def _demand_signed(request: AuthorizationReq, claim: Claim, known: Context) -> None:
@@ -75,14 +65,3 @@ def _ongoing(claim: Claim) -> AuthorizationRes:
     """Of EIM it says that somebody has to do something: the car's timer then waits for a card."""
     waits = EVSEProcessingType.Ongoing_WaitingForCustomerInteraction if claim.authorization == "EIM" else EVSEProcessingType.Ongoing
     return AuthorizationRes(ResponseCode=Code.OK, EVSEProcessing=waits)
-
-
-def _granted(known: Context, claim: Claim, verdict: Authorized) -> Reply:
-    granted = known.with_service(challenge=b"", attempt=Attempt()).with_agreement(
-        authorization=claim.authorization,
-        permitted=verdict.energy_transfer,
-        contract=claim.chain[0] if claim.chain else b"",
-        emaid=claim.emaid,
-    )
-    response = AuthorizationRes(ResponseCode=Code.OK, EVSEProcessing=EVSEProcessingType.Finished)
-    return Reply(response, State.PARAMETERS, granted)

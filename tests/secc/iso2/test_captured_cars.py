@@ -99,7 +99,7 @@ def test_a_captured_car_is_refused_nothing_that_its_station_granted(captured: di
 
     ways = ("PnC", "EIM") if pays_by_contract() else ("EIM",)
     given = {"tls": tls12(), "verifier": object()} if pays_by_contract() else {}
-    place = outlet(limits=WIDE, authorizations=ways, certificate_installation=pays_by_contract(), internet=("http",))
+    place = outlet(generations=("2",), limits=WIDE, authorizations=ways, certificate_installation=pays_by_contract(), internet=("http",))
     driven = Driven(place, given=given)
     wrong = driven.replay(captured)
     assert wrong == []
