@@ -86,7 +86,7 @@ class Outlet:
 
     @property
     def plain(self) -> bool:
-        """Whether a car may come without TLS beside those that come with it, for charging without a contract: of -2 it may, of DIN it must."""
+        """Whether a car may come without TLS beside those that come with it, to charge without a contract: in -2 it may, in DIN it must."""
         return bool({"2", "DIN"} & set(self.generations)) and "EIM" in self.authorizations
 
     @property

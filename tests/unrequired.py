@@ -32,7 +32,7 @@ PASSED = "what was said where it arose is passed on, with its requirement where 
 UNREQUIRED: dict[str, tuple[tuple[str, str], ...]] = {
     OURS: (
         ("secc/iso20/beside.py", "<why>"),
-        ("secc/iso2/parameters.py", "there is no schedule after {} s"),
+        ("secc/enveloped/parameters.py", "there is no schedule after {} s"),
         ("secc/iso2/schedule.py", "the schedules of an offer have the ids {}; each needs one of its own"),
         ("secc/iso2/selection.py", "the outlet has no service that this generation knows"),
         ("secc/iso2/setup.py", "<why>"),
@@ -73,7 +73,7 @@ UNREQUIRED: dict[str, tuple[tuple[str, str], ...]] = {
         ("secc/iso20/authorization.py", "<late>"),
         ("secc/iso20/authorization.py", "<why>"),
         ("secc/iso2/authorization.py", "provider {} is none of {}, whose contracts are taken here"),
-        ("secc/iso2/authorization.py", "nobody decided within {} s"),
+        ("secc/enveloped/authorization.py", "nobody decided within {} s"),
         ("secc/iso2/installation.py", "*"),
         ("secc/iso2/verifier.py", "<why>"),
         ("secc/iso20/profile.py", "the power tolerance of {} W is a condition here"),
@@ -84,7 +84,8 @@ UNREQUIRED: dict[str, tuple[tuple[str, str], ...]] = {
         ("ocpp_bridge/model/mapping.py", "<why>"),
     ),
     STOPPING: (
-        ("secc/iso2/conduct.py", "<known.stopping>"),
+        ("secc/enveloped/conduct.py", "<known.stopping>"),
+        ("secc/din/power.py", "<known.stopping>"),
         ("secc/iso2/power.py", "<known.stopping>"),
         ("secc/iso2/power.py", "the session is to end: {}"),
         ("secc/iso2/setup.py", "there will be nothing to come back to: {}"),
@@ -145,7 +146,7 @@ UNREQUIRED: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     CODE: (("evcc/engine.py", "the station refuses {} and ends the session"),),
     ANSWERS: (
-        ("secc/iso2/requests.py", "{} is no request that a station answers"),
+        ("secc/enveloped/requests.py", "{} is no request that a station answers"),
         ("secc/iso20/requests.py", "{} is no request that a station answers"),
         ("evcc/engine.py", "the station answers {} with {} on 0x{}"),
         ("evcc/iso2/schedule.py", "ChargeParameterDiscoveryRes says Finished and has no SASchedules"),
@@ -204,7 +205,7 @@ UNREQUIRED: dict[str, tuple[tuple[str, str], ...]] = {
     PASSED: (
         ("secc/engine.py", "<why>"),
         ("secc/engine.py", "<str(error)>"),
-        ("secc/iso2/conduct.py", "<reason>"),
+        ("secc/enveloped/conduct.py", "<reason>"),
         ("secc/iso20/conduct.py", "<reason>"),
     ),
 }

@@ -6,17 +6,19 @@ from secc.din.phases import PHASES
 from secc.din.selection import carries, service
 from secc.din.verifier import NothingSigned
 from secc.din.words import WORDS
-from secc.enveloped.conduct import conduct_of
+from secc.enveloped.conduct import Own, conduct_of
 
 CONDUCT = conduct_of(
     WORDS,
     ANSWERS,
     PHASES,
-    carries=carries,
-    offers=lambda known: service(known) is not None,
-    statuses=statuses,
-    resumption=lambda request, known: None,  # there is no pause
-    verifier=NothingSigned,
-    contract_chain=lambda request: (),
-    signatures=lambda heard: (),
+    Own(
+        carries=carries,
+        offers=lambda known: service(known) is not None,
+        statuses=statuses,
+        resumption=lambda request, known: None,  # there is no pause
+        verifier=NothingSigned,
+        contract_chain=lambda request: (),
+        signatures=lambda heard: (),
+    ),
 )

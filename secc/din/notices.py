@@ -30,5 +30,5 @@ def evse_id(known: Context) -> bytes:
 
 
 def statuses(known: Context, fields: tuple[str, ...]) -> dict[str, Any]:
-    """Those of a refusal's fields that say how the outlet is."""
+    """The fields of a refusal that say how the outlet is, by name."""
     return {name: dc_status(known, ready=False) for name in ("DC_EVSEStatus", "EVSEStatus") if name in fields}

@@ -16,12 +16,12 @@ class NothingSigned:
 
     def contract(self, request: Any, challenge: bytes, wall: float) -> NoReturn:
         """Raise Refused: there is no contract in this generation."""
-        raise Refused(Reason.WRONG_AUTHORIZATION, "there is no contract in DIN SPEC 70121", None)
+        raise Refused(Reason.WRONG_AUTHORIZATION, "there is no contract in DIN SPEC 70121", "V2G-DC-252")
 
     def provisioning(self, request: Any, wall: float) -> NoReturn:
         """Raise Refused: no certificate can be installed in this generation."""
-        raise Refused(Reason.WRONG_AUTHORIZATION, "there is no contract in DIN SPEC 70121", None)
+        raise Refused(Reason.WRONG_AUTHORIZATION, "there is no contract in DIN SPEC 70121", "V2G-DC-252")
 
     def metering(self, request: Any, contract: bytes) -> NoReturn:
         """Raise Refused: no meter reading is signed in this generation."""
-        raise Refused(Reason.METER_SIGNATURE, "no meter reading is signed in DIN SPEC 70121", None)
+        raise Refused(Reason.METER_SIGNATURE, "no meter reading is signed in DIN SPEC 70121", "V2G-DC-252")

@@ -1,7 +1,7 @@
 """The functions by which the station's engine speaks a generation whose messages come in an envelope, gathered in one `Conduct`."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -29,42 +29,40 @@ from v2g.session.generation import Incoming
 from v2g.session.sap import Protocol, offered
 
 Answers = Mapping[type[Type], Callable[..., Reply | Pending]]
+Statuses = Callable[[Context, tuple[str, ...]], dict[str, Any]]
 
 
-def conduct_of(
-    words: Words,
-    answers: Answers,
-    phases: Phases,
-    *,
-    carries: Callable[[Surroundings], bool],
-    offers: Callable[[Context], bool],
-    statuses: Callable[[Context, tuple[str, ...]], dict[str, Any]],
-    resumption: Callable[[Type, Context], tuple[bytes, bytes] | None],
-    verifier: Callable[[Trust], Verifier],
-    contract_chain: Callable[[Type], tuple[bytes, ...]],
-    signatures: Callable[[Incoming], tuple[Any, ...]],
-) -> Conduct:
-    """The conduct of the generation with these words and answers.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Own:
+    """What each of these generations does by itself: `statuses` gives those of a response's fields that say how the outlet is."""
 
-    `carries` says whether a connection may have it, `offers` whether the outlet has anything to offer by it; `statuses` gives those of a
-    response's fields that say how the outlet is.
-    """
+    carries: Callable[[Surroundings], bool]  # whether a connection may have it
+    offers: Callable[[Context], bool]  # whether the outlet has anything to offer by it
+    statuses: Statuses
+    resumption: Callable[[Type, Context], tuple[bytes, bytes] | None]
+    verifier: Callable[[Trust], Verifier]
+    contract_chain: Callable[[Type], tuple[bytes, ...]]
+    signatures: Callable[[Incoming], tuple[Any, ...]]
+
+
+def conduct_of(words: Words, answers: Answers, phases: Phases, own: Own) -> Conduct:
+    """The conduct of the generation with these words and answers, and what it does by itself."""
     return Conduct(
         generation=words.generation,
-        beginning=partial(_beginning, words, phases, carries),
-        protocols=lambda known: (words.protocol,) if known.given.negotiable and offers(known) else (),
+        beginning=partial(_beginning, words, phases, own.carries),
+        protocols=lambda known: (words.protocol,) if known.given.negotiable and own.offers(known) else (),
         settle=partial(_settle, words),
         welcome=partial(_welcome, words),
         decode=partial(decode, words),
         admit=partial(admit, words),
         at_moment=_at_moment,
-        resumption=resumption,
+        resumption=own.resumption,
         recall=_recall,
         answer=partial(_answer, words, answers),
         waits=_waits,
         ending=_ending,
         advance=partial(_advance, words),
-        refusal=partial(_refusal, words, statuses),
+        refusal=partial(_refusal, words, own.statuses),
         undecodable=partial(_undecodable, words),
         learn=learn,
         supervise=supervise,
@@ -77,9 +75,9 @@ def conduct_of(
         account=account,
         stop_reason=lambda known: known.stopping,
         agreement=Agreement,
-        verifier=verifier,
-        contract_chain=contract_chain,
-        signatures=signatures,
+        verifier=own.verifier,
+        contract_chain=own.contract_chain,
+        signatures=own.signatures,
         fault_answer=FAULT_ANSWER,
         silent=words.silent,
     )
@@ -165,7 +163,7 @@ def _advance(words: Words, known: Context, reply: Replied, request: type[Type], 
 
 def _refusal(
     words: Words,
-    statuses: Callable[[Context, tuple[str, ...]], dict[str, Any]],
+    statuses: Statuses,
     request: type[Type],
     refused: PeerMisbehaved | StationFailed,
     known: Context,

@@ -3,7 +3,7 @@
 from typing import Any
 
 from pki.tariff import sales_tariffs
-from secc.enveloped.conduct import conduct_of
+from secc.enveloped.conduct import Own, conduct_of
 from secc.iso2.answers import ANSWERS
 from secc.iso2.notices import statuses
 from secc.iso2.phases import PHASES
@@ -34,11 +34,13 @@ CONDUCT = conduct_of(
     WORDS,
     ANSWERS,
     PHASES,
-    carries=lambda around: True,  # any connection
-    offers=lambda known: bool(modes(known)),
-    statuses=statuses,
-    resumption=resumption,
-    verifier=PkiVerifier,
-    contract_chain=contract_chain,
-    signatures=signatures,
+    Own(
+        carries=lambda around: True,  # any connection
+        offers=lambda known: bool(modes(known)),
+        statuses=statuses,
+        resumption=resumption,
+        verifier=PkiVerifier,
+        contract_chain=contract_chain,
+        signatures=signatures,
+    ),
 )

@@ -34,6 +34,6 @@ def status(known: Context, ready: bool | None = None) -> EVSEStatusType:
 
 
 def statuses(known: Context, fields: tuple[str, ...]) -> dict[str, Any]:
-    """Those of a refusal's fields that say how the outlet is."""
+    """The fields of a refusal that say how the outlet is, by name."""
     made = {"AC_EVSEStatus": ac_status(known), "DC_EVSEStatus": dc_status(known, ready=False), "EVSEStatus": status(known, ready=False)}
     return {name: each for name, each in made.items() if name in fields}

@@ -53,7 +53,10 @@ from v2g.session.sap import Protocol
 from v2g.session.v2gtp import frame
 
 ID = b"TOY-0001"
-PROTOCOL = Protocol("urn:din:70121:2012:MsgDef", 2, 0, "din", secure=False)
+PROTOCOL = Protocol("urn:toy:2026:MsgDef", 2, 0, "din", secure=False)
+# the generations beside which the toy is played: all but the one whose messages it has borrowed
+STATIONS = tuple(each for each in CONDUCTS if din.SessionSetupReq not in each.generation.responses)
+CARS = tuple(each for each in CAR_CONDUCTS if din.SessionSetupReq not in each.generation.responses)
 MAIN_TYPE, BESIDE_TYPE = 0x8001, 0x8102
 
 
@@ -329,7 +332,7 @@ class Messages(Observer):
             self.seen.add(type(event.message))
 
 
-@pytest.mark.parametrize("conducts", [(CONDUCT,), (*CONDUCTS, CONDUCT)], ids=["alone", "beside -20"])
+@pytest.mark.parametrize("conducts", [(CONDUCT,), (*STATIONS, CONDUCT)], ids=["alone", "beside -20"])
 def test_a_session_of_another_generation_runs_in_both_shells_over_a_socket(conducts: tuple[Conduct, ...]) -> None:
     messages = Messages()
 
@@ -352,10 +355,10 @@ def test_a_session_of_another_generation_runs_in_both_shells_over_a_socket(condu
 @pytest.mark.parametrize(
     ("speaks", "offers", "spoken"),
     [
-        ((CONDUCT,), (*CAR_CONDUCTS, RIDE), "toy"),
-        (CONDUCTS, (RIDE, *CAR_CONDUCTS), "DC"),
-        ((*CONDUCTS, CONDUCT), (*CAR_CONDUCTS, RIDE), "DC"),
-        ((*CONDUCTS, CONDUCT), (RIDE, *CAR_CONDUCTS), "toy"),
+        ((CONDUCT,), (*CARS, RIDE), "toy"),
+        (STATIONS, (RIDE, *CARS), "DC"),
+        ((*STATIONS, CONDUCT), (*CARS, RIDE), "DC"),
+        ((*STATIONS, CONDUCT), (RIDE, *CARS), "toy"),
     ],
     ids=["a station of the other alone", "a station of -20 alone", "-20 preferred", "the other preferred"],
 )
@@ -397,7 +400,7 @@ def test_a_car_negotiates_anew_in_each_session() -> None:
 
 
 def test_the_time_for_the_setup_is_that_of_the_generation_that_was_chosen() -> None:
-    pair = Pair(usual((*CAR_CONDUCTS, RIDE)), first=CAR_CONDUCTS[0])
+    pair = Pair(usual((*CARS, RIDE)), first=CARS[0])
     assert pair.evcc.deadline() == pair.now + ISO20.timing(supportedAppProtocolReq).msg_timeout
     (began,) = [timer.due for timer in pair.car.timers]
     assert began == pair.now + ISO20.car_setup
@@ -408,7 +411,7 @@ def test_the_time_for_the_setup_is_that_of_the_generation_that_was_chosen() -> N
 
 
 def test_what_a_car_signs_is_verified_by_its_own_generation() -> None:
-    verifier = Verifiers(Trust(Anchors()), (*CONDUCTS, CONDUCT))
+    verifier = Verifiers(Trust(Anchors()), (*STATIONS, CONDUCT))
     assert verifier.contract(din.SessionSetupReq(EVCCID=b"E"), b"", 0.0) == Claim("PnC", emaid="SessionSetupReq")
     with pytest.raises(KeyError):  # of a generation that is not spoken
         Verifiers(Trust(Anchors()), (CONDUCT,)).contract(least(AuthorizationReq), b"", 0.0)
@@ -459,14 +462,14 @@ def test_out_of_turn_is_told_in_its_own_words() -> None:
 
 
 def test_the_reception_sends_each_car_to_its_own_generation() -> None:
-    pair = Pair(visit, conducts=(*CONDUCTS, CONDUCT))
+    pair = Pair(visit, conducts=(*STATIONS, CONDUCT))
     pair.run()
     assert pair.station.generation is TOY
     assert isinstance(pair.station.context, Knows)
 
 
 def test_what_was_told_before_a_choice_is_known_after_it() -> None:
-    pair = Pair(visit, conducts=(*CONDUCTS, CONDUCT))
+    pair = Pair(visit, conducts=(*STATIONS, CONDUCT))
     pair.station.tell(ContactorIs(False), pair.now)
     pair.run()
     assert pair.evcc.ended is not None

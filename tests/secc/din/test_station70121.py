@@ -61,7 +61,9 @@ def test_a_whole_charge(mode: str) -> None:
     car.pay()
     car.ask(b.ContractAuthenticationReq)
     car.ask(b.ContractAuthenticationReq)
-    assert car.parameters(mode).EVSEProcessing is t.EVSEProcessingType.Ongoing
+    ongoing = car.parameters(mode)
+    assert ongoing.EVSEProcessing is t.EVSEProcessingType.Ongoing
+    assert ongoing.SASchedules is not None  # the schema demands it, and a car ignores it [V2G-DC-493]
     (told,) = car.parameters(mode).SASchedules.SAScheduleTuple
     car.cable_check()
     car.cable_check()
