@@ -80,7 +80,7 @@ ROOMS: Mapping[str, Room] = {
         ("tests/pki",),
     ),
     "secc": Room(
-        "the station: its words, engine, hardware, server; `iso20/`, `iso2/` answer, `neutral/` is what they share",
+        "the station: its words, engine, hardware, server; `iso20/`, `iso2/`, `din/` answer, by what `neutral/` and `enveloped/` share",
         (
             *EXI,
             "v2g.session",

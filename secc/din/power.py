@@ -1,13 +1,11 @@
 """PowerDelivery and CurrentDemand: the contactor moves, power begins, flows and ends."""
 
-from dataclasses import replace
 from itertools import pairwise
 
 from secc.din.notices import dc_status
 from secc.din.parameters import DAY, SCHEDULE
 from secc.din.words import WORDS
 from secc.enveloped.demand import demanded
-from secc.enveloped.vehicle import told_error
 from secc.intent import Wish
 from secc.neutral.contactor import CONTACTOR_LIMIT, wait_for_contactor
 from secc.neutral.context import Context, Pending, Reply
@@ -16,7 +14,7 @@ from secc.station import PowerStarted, PowerStopped, ScheduleChosen, SetOutput
 from v2g.din.sequence import State
 from v2g.energy.series import Series, Step
 from v2g.messages.din.msg_body import CurrentDemandReq, CurrentDemandRes, PowerDeliveryReq, PowerDeliveryRes
-from v2g.messages.din.msg_data_types import ChargingProfileType, DC_EVPowerDeliveryParameterType
+from v2g.messages.din.msg_data_types import ChargingProfileType
 from v2g.messages.din.msg_data_types import responseCodeType as Code
 from v2g.reasons import Reason
 from v2g.session.endpoint import Event
@@ -25,18 +23,14 @@ from v2g.session.errors import Refused, SequenceError
 
 def power_delivery(request: PowerDeliveryReq, known: Context) -> Reply | Pending:
     """Answer PowerDeliveryReq: begin or end, by its ReadyToChargeState."""
-    said = request.EVPowerDeliveryParameter
-    told: tuple[Event, ...] = ()
-    if isinstance(said, DC_EVPowerDeliveryParameterType):
-        known, told = told_error(WORDS, said.DC_EVStatus, known)
-    return _start(request, known, told) if request.ReadyToChargeState else _stop(known, told)
+    return _start(request, known) if request.ReadyToChargeState else _stop(known)
 
 
 def _delivered(known: Context) -> PowerDeliveryRes:
     return PowerDeliveryRes(ResponseCode=Code.OK, EVSEStatus=dc_status(known))
 
 
-def _start(request: PowerDeliveryReq, known: Context, told: tuple[Event, ...]) -> Reply | Pending:
+def _start(request: PowerDeliveryReq, known: Context) -> Reply | Pending:
     if known.state is not State.DC_START:
         raise SequenceError("power is to start that flows", "V2G-DC-666")
     if known.stopping:
@@ -46,13 +40,12 @@ def _start(request: PowerDeliveryReq, known: Context, told: tuple[Event, ...]) -
     if (why := unready(known)) is not None:
         if known.now >= until:
             raise why
-        return Pending(known, until, told)
+        return Pending(known, until)
     if known.station.contactor is not True:
-        closing = wait_for_contactor(known, True)
-        return replace(closing, wants=(*told, *closing.wants))
+        return wait_for_contactor(known, True)
     started = known.with_service(profile=profile, delivering=True, setpoint_wanted=None)
     started = started.with_station(contactor_wanted=True)  # the isolation test may have closed it: from now on it is to stay so
-    wants = (*told, ScheduleChosen(known.now, profile, None), PowerStarted(known.now))
+    wants = (ScheduleChosen(known.now, profile, None), PowerStarted(known.now))
     return Reply(_delivered(started), State.DC_LOOP, started, wants)
 
 
@@ -77,12 +70,12 @@ def _profile(sent: ChargingProfileType | None, known: Context) -> Series:
     return Series(day.start, tuple(Step(float(end - start), float(power)) for start, end, power in zip(starts, ends, powers, strict=True)))
 
 
-def _stop(known: Context, told: tuple[Event, ...]) -> Reply:
+def _stop(known: Context) -> Reply:
     """Power off. The contactor is kept for the welding detection, without voltage."""
     stopped: tuple[Event, ...] = (SetOutput(known.now, 0.0, 0.0), *((PowerStopped(known.now),) if known.delivering else ()))
     followed = known.session.intent.without(Wish.PAUSE, Wish.SCHEDULE, Wish.METERING)
     known = known.with_service(output_wanted=None, delivering=False).with_session(intent=followed)
-    return Reply(_delivered(known), State.DC_WELDING, known, (*told, *stopped))
+    return Reply(_delivered(known), State.DC_WELDING, known, stopped)
 
 
 def current_demand(request: CurrentDemandReq, known: Context) -> Reply:

@@ -20,7 +20,6 @@ from v2g.messages.app_protocol import supportedAppProtocolReq
 from v2g.messages.din import msg_body as b
 from v2g.messages.din import msg_data_types as t
 from v2g.messages.din.msg_data_types import responseCodeType as Code
-from v2g.session.endpoint import Noted
 from v2g.session.errors import Refused, SequenceError, TimedOut, UnknownSession
 from v2g.session.v2gtp import frame
 
@@ -346,18 +345,24 @@ def test_an_outlet_speaks_what_it_is_told_to_speak_and_the_car_ranks() -> None:
     assert agreed(MINUS_2, NAMESPACE, given={"tls": tls12()}) == MINUS_2
 
 
-def test_what_a_car_says_is_wrong_with_it_is_kept_with_its_reason_and_ends_nothing() -> None:
+def test_a_car_that_says_what_is_wrong_with_it_gets_no_power_and_is_asked_to_stop_for_that_reason() -> None:
     car = Scripted()
     car.charging()
-    for error in ("NO_ERROR", "FAILED_EVRESSMalfunction", "FAILED_EVRESSMalfunction", "NO_ERROR"):
-        assert car.demand(error=error).ResponseCode is Code.OK
-    assert car.deliver(False, error="FAILED_ChargingCurrentdifferential").ResponseCode is Code.OK
-    told = [event.facts["why"] for event in car.wants(Noted) if event.topic == "vehicle"]
-    assert told == [
-        "the vehicle reports FAILED_EVRESSMalfunction",
-        "the vehicle reports no error any more",
-        "the vehicle reports FAILED_ChargingCurrentdifferential",
-    ]
+    assert car.demand().DC_EVSEStatus.EVSEStatusCode is Status.EVSE_Ready
+    for _ in range(2):
+        answer = car.demand(error="FAILED_EVRESSMalfunction")
+        assert (answer.ResponseCode, answer.DC_EVSEStatus.EVSEStatusCode) == (Code.OK, Status.EVSE_Shutdown)
+    (*_, wanted) = car.wants(words.SetOutput)
+    assert wanted.current == 0.0
+    (told,) = car.wants(words.Objected)
+    assert (told.request, told.objection.reason) == ("CurrentDemandReq", "the car says FAILED_EVRESSMalfunction")
+    assert car.deliver(False, error="FAILED_EVRESSMalfunction").ResponseCode is Code.OK
+    assert car.welding().ResponseCode is Code.OK
+    assert car.stop().ResponseCode is Code.OK
+    car.octets(b"")
+    assert car.session.ended is not None
+    assert car.session.ended.well
+    assert "FAILED_EVRESSMalfunction" in car.session.ended.asked
 
 
 def test_a_car_that_says_zero_where_it_says_nothing_is_charged() -> None:

@@ -8,13 +8,11 @@ from v2g.exi.dialect import DIALECTS
 from v2g.exi.errors import DecodeError
 from v2g.exi.schema import Type
 from v2g.generations import GENERATIONS
-from v2g.iso2.generation import ISO2
 from v2g.messages import schema_set
 from v2g.session.generation import Generation
 from v2gkit.insight.decode.meaning import type_of
 from v2gkit.insight.decode.telling import code_of
 
-TABLES: Final = (*(each for each in GENERATIONS if each is not ISO2), ISO2)  # what is judged has a table, whether it is played here or not
 STANDARDS: Final = {"iso2": "ISO 15118-2", "din": "DIN SPEC 70121"}  # schema set -> whose sessions have it from beginning to end
 
 
@@ -59,7 +57,7 @@ def said(record: Mapping[str, Any], frame: int, at: float, by_car: bool) -> Said
 
 def generation_of(body: Type) -> Generation | None:
     """The generation that has a message in its tables; None where none of ours has."""
-    return next((each for each in TABLES if type(body) in each.responses or each.times(type(body)) is not None), None)
+    return next((each for each in GENERATIONS if type(body) in each.responses or each.times(type(body)) is not None), None)
 
 
 def _message(exi: str, name: str) -> Type | None:

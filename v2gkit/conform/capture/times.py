@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
+from v2g.din import timing as din
 from v2g.exi.schema import Type
 from v2g.iso2 import timing as iso2
 from v2g.iso20.timing import EVCC_CABLE_CHECK_TIMEOUT, EVCC_ONGOING_TIMEOUT, EVCC_PRE_CHARGE_TIMEOUT
 from v2g.messages.dc import DC_CableCheckReq, DC_PreChargeReq
+from v2g.messages.din import msg_body as din_body
 from v2g.messages.iso2.msg_body import CableCheckReq, PreChargeReq
 from v2g.session.generation import Generation
 from v2gkit.conform.capture.reading import Said
@@ -17,6 +19,8 @@ PHASES: Final[dict[type[Type], float]] = {  # that the car bounds in another way
     DC_PreChargeReq: EVCC_PRE_CHARGE_TIMEOUT,
     CableCheckReq: iso2.EVCC_CABLE_CHECK_TIMEOUT,
     PreChargeReq: iso2.EVCC_PRE_CHARGE_TIMEOUT,
+    din_body.CableCheckReq: din.EVCC_CABLE_CHECK_TIMEOUT,
+    din_body.PreChargeReq: din.EVCC_PRE_CHARGE_TIMEOUT,
 }
 _PERSON: Final = "Ongoing_WaitingForCustomerInteraction"  # a person takes as long as a person takes
 

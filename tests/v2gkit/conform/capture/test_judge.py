@@ -205,7 +205,7 @@ def test_a_refusal_in_order_is_no_fault() -> None:
 # --- files ---
 
 
-def test_a_capture_of_din_is_judged_as_far_as_there_are_tables(tmp_path: Path) -> None:
+def test_a_capture_of_din_is_judged_by_its_tables(tmp_path: Path) -> None:
     judge = Judge()
     found = [breach for record in records(pcapng(tmp_path / "a.pcapng", frames(DIN_SAID))) for breach in judge.record(record)]
     assert found == []
@@ -213,9 +213,12 @@ def test_a_capture_of_din_is_judged_as_far_as_there_are_tables(tmp_path: Path) -
     assert seen.standard == "DIN SPEC 70121"
     assert not seen.lacks("C-PAIR-01")
     assert not seen.lacks("C-ID-02")
-    assert "no table of DIN SPEC 70121" in seen.lacks("C-ORDER-01")
-    said = "\n".join(lines(seen, found))
-    assert "no table of DIN SPEC 70121 here yet: C-ORDER-01, C-ORDER-02" in said
+    assert not seen.lacks("C-ORDER-01")
+    assert "no table of" not in "\n".join(lines(seen, found))
+    hasty = [*DIN_SAID[:4], DIN_SAID[2]]  # a session is set up twice
+    again = Judge()
+    found = [breach for record in records(pcapng(tmp_path / "b.pcapng", frames(hasty))) for breach in again.record(record)]
+    assert "C-ORDER-01" in {each.rule for each in found}
 
 
 def test_octets_that_are_no_frame(tmp_path: Path) -> None:
@@ -238,9 +241,10 @@ def test_real_sessions_are_judged_to_their_end(tmp_path: Path) -> None:
                 broken.setdefault(breach.rule, set()).add(one["id"])
         (seen,) = judge.sessions.values()
         assert seen.frames == len(one["frames"])
+    assert broken.pop("C-TIME-02") == {"7f484edf6c"}  # two requests in a row: its answers come a frame late from there on
     assert {rule for rule in broken if not rule.startswith("C-PAIR")} <= {"C-EXI-02", "C-ORDER-01", "C-ORDER-02", "C-ID-02", "C-ID-04"}
-    assert len(broken["C-ORDER-01"]) <= 4, "the order of -2 is that of nearly every session"
-    assert "3408a41913" in broken["C-ORDER-01"]  # a receipt that its station never asked for
+    assert len(broken["C-ORDER-01"]) <= 4, "the order of the tables is that of nearly every session"
+    assert {"3408a41913", "28f6b430a1"} < broken["C-ORDER-01"]  # a receipt that nobody asked for; DIN without ContractAuthentication
     assert broken["C-ID-04"] == {"067dd996c8"}  # its station answers with an older session, once
     assert broken["C-ID-02"] == {"824cc17b8a", "403553e3d6"}  # a simulator that never took over the id
 
