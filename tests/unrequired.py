@@ -107,7 +107,7 @@ UNREQUIRED: dict[str, tuple[tuple[str, str], ...]] = {
         ("secc/neutral/readiness.py", "the contactor opened for the standby"),
         ("secc/iso20/standby.py", "<why>"),
     ),
-    AILING: (("secc/iso2/ev_status.py", "<why>"),),
+    AILING: (("secc/enveloped/ev_status.py", "<why>"),),
     FITS: (
         ("secc/iso20/power.py", "the car does not confirm the power tolerance of {} W"),
         ("evcc/iso20/authorization.py", "<'authorization ' + "),
