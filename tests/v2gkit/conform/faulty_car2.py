@@ -17,6 +17,7 @@ import evcc.iso2.selection as selection
 import evcc.iso2.setup as setup
 import evcc.trust as trust
 import pki.signature as xmldsig
+from evcc.engine import EvccSession
 from evcc.script import Limit
 from pki.errors import Kind
 from pki.keys import ALGORITHMS
@@ -47,7 +48,7 @@ from v2g.iso20.generation import ISO20
 from v2g.messages import app_protocol as sap
 from v2g.messages.iso2 import msg_body as body
 from v2g.messages.iso2 import msg_data_types as types
-from v2g.session.errors import PeerIncompatible
+from v2g.session.errors import FramingError, PeerIncompatible
 from v2g.session.generation import Generation
 from v2g.session.tls import ISO2 as TLS12
 from v2gkit.cli.main import main
@@ -314,6 +315,15 @@ def another_reading(request: Any) -> Any:
     return put(request, MeterInfo=put(request.MeterInfo, MeterReading=(request.MeterInfo.MeterReading or 0) + 1))
 
 
+def dies_of_a_length() -> None:
+    end = EvccSession._end
+
+    def ends(self: Any, how: str, error: Any) -> None:
+        dies() if isinstance(error, FramingError) and "length" in str(error) else end(self, how, error)
+
+    EvccSession._end = ends  # type: ignore[method-assign]
+
+
 FAULTS: dict[str, Seed] = {
     **of_rows("E2", ISO2, ROWS),
     "E2-DCS-04": all_of(waits(body.PreChargeReq, of=ISO2), puts(dc_mode, "PRE_CHARGE", Limit("none", FOR_EVER))),
@@ -346,7 +356,7 @@ FAULTS: dict[str, Seed] = {
     "E2-AUT-05": puts(selection, "ONGOING", Limit("none", FOR_EVER)),
     "E2-PNC-04": another_key,
     "E2-PNC-05": any_challenge,
-    "E2-PNC-06": puts(selection, "way_to_pay", lambda car, offered: "PnC"),
+    "E2-PNC-06": puts(selection, "way_to_pay", lambda car, offered: "PnC" if types.paymentOptionType.Contract in offered else "EIM"),
     "E2-CPD-04": puts(schedule, "ONGOING", Limit("none", FOR_EVER)),
     "E2-CPD-05": says(body.CurrentDemandReq, at_least_25_ampere, of=ISO2),
     "E2-CPD-06": hears(body.ChargeParameterDiscoveryRes, dc_all_the_same, of=ISO2),
@@ -378,7 +388,7 @@ FAULTS: dict[str, Seed] = {
     "E2-END-02": puts(delivery, "stop", lambda car, mode: iter(())),
     "E2-END-03": dies_of_the_end,
     "E2-END-04": waits(body.ServiceDiscoveryReq, 0.5, of=ISO2),
-    "E2-EXI-01": dies_of_octets(lambda exi: len(exi) > 5000, of=ISO2),
+    "E2-EXI-01": dies_of_a_length,
     "E2-EXI-02": hangs_of_a_header,
     "E2-EXI-03": dies_of_octets(lambda exi: len(exi) < 5000, of=ISO2),
     "E2-EXI-04": hears(body.SessionSetupRes, prints, of=ISO2),

@@ -10,8 +10,8 @@ from v2g.session.handshake import SUITES, TLS12, ClientHello, name
 from v2g.session.tls import Credential
 from v2gkit.conform.case import Case, Kind
 from v2gkit.conform.cases.car2_exchanges import CLAIM2, play2
-from v2gkit.conform.cases.car_tls import ABORT, CHAINS, GARBAGE, NO_CONSTRAINTS, REACH, STAPLES, WILDCARD, judged_staple, stapled
-from v2gkit.conform.running import Unreached
+from v2gkit.conform.cases.car_tls import ABORT, CHAINS, GARBAGE, NO_CONSTRAINTS, REACH, STAPLES, WILDCARD, stapled
+from v2gkit.conform.running import Blocked, Unreached
 from v2gkit.conform.scripted.bench import CarBench
 from v2gkit.conform.scripted.door import Tls
 from v2gkit.conform.scripted.encounter import Encounter
@@ -85,7 +85,9 @@ async def staple_refused(bench: CarBench) -> Outcome:
     seen = await shown(bench, stapled(bench.certificates.older, STAPLES[bench.part]))
     if bench.part == "none":
         return passed(f"recorded: {refused_tls(seen).seen}")
-    return judged_staple(seen)
+    if seen.hello is not None and seen.hello.status_request is None:
+        raise Blocked("the car asked for no OCSP response, so that none is sent")
+    return refused_tls(seen)
 
 
 async def cut_handshake(bench: CarBench) -> Outcome:
