@@ -4,14 +4,15 @@ The car is billed exactly what it was shown: `shown` gives the prices with the d
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from secc.neutral.account import Terms, account_of
 from secc.neutral.context import Context
 from secc.neutral.entries import priced_steps
 from secc.station import Cost, CostTold
 from v2g.energy.ledger import MICRO
-from v2g.energy.offer import Offer, Tuple
-from v2g.energy.price_schedule import PriceSchedule, ranked
+from v2g.energy.offer import Tuple
+from v2g.energy.price_schedule import ranked
 from v2g.energy.series import Series
 from v2g.energy.tab import Tab
 from v2g.energy.tariff import Overstay, Tariff
@@ -45,21 +46,6 @@ def prices_as_shown(prices: Series | None, power: Series | None, points: int) ->
 
 
 # --- absolute ---
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """In which currency and under which conditions a schedule sells energy."""
-
-    currency: str
-    tariff: Tariff
-
-
-def terms_of(offered: Tuple, offer: Offer) -> Terms:
-    """The terms of a schedule: its own where it has some, else those of the offer."""
-    stated = offered.stated
-    currency = stated.currency if isinstance(stated, PriceSchedule) else offer.currency
-    return Terms(currency, offer.tariff if offered.tariff is None else offered.tariff)
 
 
 def absolute(prices: Series | None, terms: Terms, number_: int, known: Context, buys: bool = True) -> AbsolutePriceScheduleType | None:
@@ -192,23 +178,8 @@ def level(prices: Series | None, power: Series, offered: Tuple, number_: int, kn
 
 
 def account_from(known: Context, tuple_id: int | None) -> Tab | None:
-    """The account as the schedule `tuple_id` (None, in Dynamic control: the first) begins now; None where no prices were shown.
-
-    None also for prices by which nobody can bill here, such as those of several power ranges: a wrong receipt is worse than none.
-    """
-    offer, tab = known.service.exchange.offer, known.agreement.tab
-    if offer is None or known.outlet.pricing != "absolute":
-        return tab
-    chosen = offer.tuples[0] if tuple_id is None else offer.chosen(tuple_id)
-    if chosen is None or chosen.import_prices is None:
-        return tab
-    if isinstance(chosen.stated, PriceSchedule) and not chosen.stated.billable:
-        return None
-    terms = terms_of(chosen, offer)
-    if tab is None or tab.currency != terms.currency:  # what is owed in two currencies has no sum
-        tab = Tab(known.wall, terms.currency, last=None if tab is None else tab.last)
-    sells = chosen.export_prices if known.agreement.selected.bidirectional else None
-    return replace(tab, tariff=tariff_as_shown(terms.tariff)).priced(chosen.import_prices, sells, max(known.wall, tab.since))
+    """The account as the schedule `tuple_id` begins now, at the prices that the message shows."""
+    return account_of(known, tuple_id, tariff_as_shown)
 
 
 def receipt(tab: Tab | None, known: Context) -> ReceiptType | None:

@@ -10,8 +10,9 @@ from pki.tariff import price_schedules
 from secc.claims import PriceSigner
 from secc.iso20.ev_offer import energy_offer
 from secc.iso20.notices import header
-from secc.iso20.prices import absolute, level, prices_as_shown, terms_of
+from secc.iso20.prices import absolute, level, prices_as_shown
 from secc.iso20.stated import holdable, stated_absolute, stated_levels
+from secc.neutral.account import terms_of
 from secc.neutral.context import Context, Exchange, Reply
 from secc.neutral.entries import fitted_steps, whole
 from secc.neutral.exchange import equal_needs, overdue, waiting_offer

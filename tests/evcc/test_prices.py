@@ -14,7 +14,8 @@ from evcc.iso20.offered import offered
 from evcc.iso20.offered import prices as read_prices
 from evcc.iso20.profile import scheduled_choice as choose
 from secc import station as words
-from secc.iso20.prices import Terms, absolute, prices_as_shown, receipt
+from secc.iso20.prices import absolute, prices_as_shown, receipt
+from secc.neutral.account import Terms
 from tests.evcc.scripted_station import power_schedule, prices, schedule_tuple
 from tests.evcc.test_pair import car
 from tests.evcc.virtual_pair import Pair, outlet

@@ -11,6 +11,7 @@ from evcc.iso2.schedule import offered as as_the_car_reads_it
 from pki.profiles import Role
 from pki.store import Credential
 from pki.tariff import Standing, judge_tariffs, sales_tariffs, signers
+from secc import station as words
 from secc.claims import Trust
 from secc.replay import replay
 from secc.trust import PriceSigning, Verifiers
@@ -18,6 +19,7 @@ from tests.pki.sample_pki import anchors, hierarchy
 from tests.secc.iso2.scripted2 import Scripted2, outlet, tls12
 from tests.secc.iso2.test_contract2 import AC, CURVE, EARLIER, RULES, authorize, details
 from tests.secc.scripted import EPOCH
+from v2g.energy.ledger import MICRO
 from v2g.energy.offer import Offer, Tuple
 from v2g.energy.price_schedule import PriceLevels, PriceRule, PriceSchedule, PriceStep
 from v2g.energy.relative_prices import Block, Cost, RelativePrices, RelativeStep
@@ -226,3 +228,29 @@ def test_what_a_renegotiation_offers_is_priced_too() -> None:
     car.charging()
     car.deliver("Renegotiate")
     assert len(told(car)) == 2
+
+
+@pytest.mark.parametrize(("tuple_id", "price"), [(1, 0.1), (2, 0.5)])
+def test_a_session_is_billed_at_the_prices_of_the_schedule_that_the_car_chose(tuple_id: int, price: float) -> None:
+    car = Selling()
+    car.ready()
+    car.deliver(tuple_id=tuple_id)
+    for imported in (1_000.0, 11_000.0):
+        car.tell(words.MeterRead(words.MeterReading("M1", imported, 0.0, car.wall, imported_before=1_000.0)))
+        car.loop()
+        car.now += 30.0
+    car.deliver("Stop")
+    car.stop()
+    car.octets(b"")
+    (billed,) = car.wants(words.Billed)
+    assert (billed.currency, billed.imported) == ("EUR", 10_000.0)
+    assert billed.bill.energy / MICRO == pytest.approx(10.0 * price)
+
+
+def test_without_money_there_is_no_bill() -> None:
+    car = Selling(outlet(pricing="levels"))
+    car.charging()
+    car.deliver("Stop")
+    car.stop()
+    car.octets(b"")
+    assert car.wants(words.Billed) == []
