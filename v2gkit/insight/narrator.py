@@ -6,16 +6,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from v2g.exi.schema import Type
-from v2g.iso2 import physical
-from v2g.iso20.rational import number
-from v2g.messages import ac, common_messages, dc, wpt
-from v2g.messages.iso2.msg_body import ChargingStatusRes, CurrentDemandRes
+from v2g.messages import common_messages
 from v2g.session.clock import Clock
 from v2g.session.endpoint import Event, FrameReceived, FrameSent, Relaxed
 from v2g.session.link import Connected, Disconnected, HandshakeFailed, Observer, Secured, address_text
 from v2gkit.insight.progress import SMALL
+from v2gkit.insight.readings.table import RESPONSES, reading_of
 
-LOOPS = (dc.DC_ChargeLoopRes, ac.AC_ChargeLoopRes, wpt.WPT_ChargeLoopRes, CurrentDemandRes, ChargingStatusRes)
 EVERY = 2 * 3600.0  # wall s between two lines about the charge loop, where a night passes in seconds
 AT_LEAST = 15.0  # s after which somebody who watches is told that it goes on
 AT_MOST = 1.0  # s between two lines because the power turned: what hovers around zero turns with every loop
@@ -55,7 +52,7 @@ class Narrator(Observer):
                 )
 
     def _answered(self, response: Type, now: float) -> None:
-        if isinstance(response, LOOPS):
+        if isinstance(response, RESPONSES):
             self._looped(response, now)
             return
         self._told, self._way = None, ""
@@ -78,21 +75,12 @@ class Narrator(Observer):
 
 def _power(request: Type | None, response: Any) -> float:
     """The power (W) of a charge loop, + into the car."""
-    if isinstance(response, dc.DC_ChargeLoopRes):
-        return number(response.EVSEPresentVoltage) * number(response.EVSEPresentCurrent)
-    if isinstance(response, wpt.WPT_ChargeLoopRes):
-        return number(response.EVPCPowerRequest)
-    if isinstance(response, CurrentDemandRes):
-        return physical.number(response.EVSEPresentVoltage) * physical.number(response.EVSEPresentCurrent)
-    present = getattr(getattr(request, "CLReqControlMode", None), "EVPresentActivePower", None)
-    return number(present) if present is not None else 0.0
+    return reading_of(response).flow(request, response).power or 0.0
 
 
 def _loop(request: Type | None, wall: float, way: str, power: float) -> str:
     at = datetime.fromtimestamp(wall, UTC)
-    display: Any = getattr(request, "DisplayParameters", None)
-    status: Any = getattr(request, "DC_EVStatus", None)  # of -2
-    held = status.EVRESSSOC if status is not None else display.PresentSOC if display is not None else None
+    held = None if request is None else reading_of(request).soc(request)
     soc = f", battery {held} %" if held is not None else ""
     return f"{at:%H:%M}  {way}{f' with {abs(power) / 1000:.1f} kW' if way != 'rests' else ''}{soc}"
 

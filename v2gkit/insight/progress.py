@@ -1,23 +1,18 @@
 """The progress of a session: what it does, its stay, state of charge, power, energy both ways, and how it ended."""
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 from v2g.exi.schema import Type
-from v2g.iso2 import physical
 from v2g.iso20.rational import number
-from v2g.messages import ac, common_messages, dc, wpt
 from v2g.messages.common_types import MeterInfoType
-from v2g.messages.iso2 import msg_body
 from v2g.services import SERVICES
 from v2g.session.endpoint import Event, FrameReceived, FrameSent
 from v2g.session.link import Connected, Disconnected, HandshakeFailed, Observer
+from v2gkit.insight.readings.table import REQUESTS, RESPONSES, reading_of
 
-REQUESTS = (dc.DC_ChargeLoopReq, ac.AC_ChargeLoopReq, wpt.WPT_ChargeLoopReq, msg_body.CurrentDemandReq, msg_body.ChargingStatusReq)
-RESPONSES = (dc.DC_ChargeLoopRes, ac.AC_ChargeLoopRes, wpt.WPT_ChargeLoopRes, msg_body.CurrentDemandRes, msg_body.ChargingStatusRes)
 DONE = ("DC_WeldingDetection", "WeldingDetection", "SessionStop")  # phases in which no power flows any more
 SMALL = 50.0  # W below which a car rests
-NAMED: Final = {row.id: name for name, row in SERVICES.items()}
 
 
 class Progress(Observer):
@@ -75,14 +70,7 @@ class Progress(Observer):
 
     def _introduced(self, message: Any) -> None:
         """Keep who the peer says it is."""
-        if isinstance(message, common_messages.SessionSetupReq):
-            self.peer = message.EVCCID
-        elif isinstance(message, common_messages.SessionSetupRes):
-            self.peer = message.EVSEID
-        elif isinstance(message, msg_body.SessionSetupReq):
-            self.peer = message.EVCCID.hex().upper()
-        elif isinstance(message, msg_body.SessionSetupRes):
-            self.peer = message.EVSEID
+        self.peer = reading_of(message).peer(message) or self.peer
 
     def _follow(self, message: Any, wall: float) -> None:
         if isinstance(message, REQUESTS):
@@ -93,26 +81,20 @@ class Progress(Observer):
             self._agreed(message)
             mode = getattr(message, "Scheduled_SEReqControlMode", None) or getattr(message, "Dynamic_SEReqControlMode", None)
             self._leaves(mode, wall)
-            self.phase = type(message).__name__.removesuffix("Req").removesuffix("Res")
+            self.phase = type(message).__name__.removesuffix("Req").removesuffix("Res").removesuffix("Type")
             self._last = None
             if self.phase in DONE:
                 self.power = 0.0
 
     def _agreed(self, message: Any) -> None:
         """Keep what car and station agree upon before the charge loop."""
-        match message:
-            case common_messages.AuthorizationReq():
-                self.authorization = message.SelectedAuthorizationService.value
-            case common_messages.ServiceSelectionReq():
-                self.service = NAMED.get(message.SelectedEnergyTransferService.ServiceID, "")
-            case msg_body.PaymentServiceSelectionReq():
-                self.authorization = "PnC" if message.SelectedPaymentOption.value == "Contract" else "EIM"
-            case msg_body.ChargeParameterDiscoveryReq():
-                self.service, self.control = message.RequestedEnergyTransferMode.value[:2], "Scheduled"
-            case common_messages.ScheduleExchangeReq():
-                self.control = "Scheduled" if message.Scheduled_SEReqControlMode is not None else "Dynamic"
-            case _ if "ChargeParameterDiscovery" in (name := type(message).__name__):
-                self._most[name.endswith("Req")] = _limit(message)
+        chosen = reading_of(message).choices(message)
+        if chosen.service:
+            names = (chosen.service, chosen.service[:2])  # an energy transfer begins with the name of the service that it stands for
+            self.service = next((name for name in names if name in SERVICES), "")
+        self.control, self.authorization = chosen.control or self.control, chosen.authorization or self.authorization
+        if not chosen.service and "ChargeParameterDiscovery" in (name := type(message).__name__):
+            self._most[name.endswith("Req")] = _limit(message)
 
     def _leaves(self, mode: Any, wall: float) -> None:
         """Keep when the car wants to leave, where this says it: seconds from now on."""
@@ -120,10 +102,9 @@ class Progress(Observer):
             self._departs = wall + rest
 
     def _asked(self, request: Any, wall: float) -> None:
-        if (status := getattr(request, "DC_EVStatus", None)) is not None:  # of -2
-            self.soc = status.EVRESSSOC
+        if (held := reading_of(request).soc(request)) is not None:
+            self.soc = round(held)
         if (display := getattr(request, "DisplayParameters", None)) is not None:
-            self.soc = display.PresentSOC if display.PresentSOC is not None else self.soc
             self.target = display.TargetSOC if display.TargetSOC is not None else self.target
             self.left = display.RemainingTimeToTargetSOC
         mode = getattr(request, "CLReqControlMode", None)
@@ -136,17 +117,14 @@ class Progress(Observer):
 
     def _answered(self, response: Any, wall: float) -> None:
         """Energy is what flowed since the last answer, unless a meter tells it."""
-        if isinstance(response, dc.DC_ChargeLoopRes):
-            self.power = number(response.EVSEPresentVoltage) * number(response.EVSEPresentCurrent)
-        elif isinstance(response, msg_body.CurrentDemandRes):
-            self.power = physical.number(response.EVSEPresentVoltage) * physical.number(response.EVSEPresentCurrent)
-        flowed = self.power
-        if isinstance(response, wpt.WPT_ChargeLoopRes):
-            self.power = number(response.EVPCPowerRequest)  # from now on
+        power, since = reading_of(response).flow(None, response)
+        before = self.power
+        self.power = before if power is None else power  # what a car states was in its request
+        flowed = before if since == "given" else self.power
         moved = flowed * (wall - self._last) / 3600 if self._last is not None else 0.0
         self._last, self.looped, self._peak = wall, True, max(self._peak, abs(self.power))
         self.charged, self.discharged = self.charged + max(moved, 0.0), self.discharged + max(-moved, 0.0)
-        if isinstance(meter := response.MeterInfo, MeterInfoType):
+        if isinstance(meter := getattr(response, "MeterInfo", None), MeterInfoType):
             self.charged, self.discharged = meter.ChargedEnergyReadingWh, meter.BPT_DischargedEnergyReadingWh or 0.0
         self.phase = "rests" if abs(self.power) < SMALL else "charges" if self.power > 0 else "discharges"
 

@@ -31,7 +31,8 @@ from v2g.address import host_and_port
 from v2g.iso20.services import DC_BPT, SERVICES
 from v2g.session.endpoint import Event, FrameReceived
 from v2g.session.link import Observe, Observer
-from v2gkit.insight.narrator import LOOPS, Narrator
+from v2gkit.insight.narrator import Narrator
+from v2gkit.insight.readings.table import RESPONSES as LOOPS
 from v2gkit.insight.viewer.report import written
 from v2gkit.insight.witness import Left, witnesses
 from v2gkit.lab.party import LEAVING, Party, Tell, party

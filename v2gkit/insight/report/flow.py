@@ -2,18 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from v2g.exi.schema import Type
-from v2g.iso2 import physical
-from v2g.iso20.rational import number
-from v2g.iso20.sequence import response_to
-from v2g.messages import ac, common_messages, dc, wpt
-from v2g.messages.iso2 import msg_body
+from v2gkit.insight.readings.table import REQUESTS as LOOPS
+from v2gkit.insight.readings.table import reading_of, request_of
 from v2gkit.insight.report.story import Sample
-
-LOOPS = (dc.DC_ChargeLoopReq, ac.AC_ChargeLoopReq, wpt.WPT_ChargeLoopReq, msg_body.CurrentDemandReq, msg_body.ChargingStatusReq)
-MEASURED = (dc.DC_ChargeLoopRes, msg_body.CurrentDemandRes)  # whose power is what the station has measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +25,9 @@ def pairs_of(decoded: list[Frame]) -> list[tuple[Frame, Frame]]:
     found: dict[int, tuple[Frame, Frame]] = {}
     for place, frame in enumerate(decoded):
         kind = type(frame.message)
-        if kind.__name__.endswith("Req"):
-            open_ones[response_to(kind)] = place
-        elif (asked := open_ones.pop(kind, None)) is not None:
+        if (request := request_of(kind)) is None:
+            open_ones[kind] = place
+        elif (asked := open_ones.pop(request, None)) is not None:
             found[asked] = decoded[asked], frame
     return [found[place] for place in sorted(found)]
 
@@ -49,14 +42,13 @@ def samples_of(pairs: list[tuple[Frame, Frame]]) -> Iterator[Sample]:
     for before, (request, response), after in around:
         if not isinstance(request.message, LOOPS):
             continue
-        display: Any = getattr(request.message, "DisplayParameters", None)
-        status: Any = getattr(request.message, "DC_EVStatus", None)  # of -2
-        soc = display.PresentSOC if display else status.EVRESSSOC if status else None
-        power = _power(request.message, response.message)
-        if isinstance(response.message, wpt.WPT_ChargeLoopRes):
+        reading = reading_of(request.message)
+        power, since = reading.flow(request.message, response.message)
+        soc = reading.soc(request.message)
+        if since == "given":
             yield Sample(response.epoch, power, soc, after[1].epoch if after else None)
             continue
-        if not isinstance(response.message, MEASURED):
+        if since == "stated":
             yield Sample(request.epoch, power, soc, after[0].epoch if after else None)
             continue
         until = response if after is None or isinstance(after[0].message, LOOPS) else after[1]  # until the output is off
@@ -75,22 +67,8 @@ def _powered(pairs: list[tuple[Frame, Frame]]) -> list[tuple[Frame, Frame]]:
     for pair in pairs:
         said = pair[0].message
         looping = bool(kept) and isinstance(kept[-1][0].message, LOOPS)
-        taken_over = isinstance(said, common_messages.PowerDeliveryReq) and said.ChargeProgress is common_messages.chargeProgressType.Start
-        confirmed = common_messages.MeteringConfirmationReq | msg_body.MeteringReceiptReq
-        beside = isinstance(said, confirmed | common_messages.ScheduleExchangeReq) or taken_over
+        reading = reading_of(said)
+        beside = type(said).__name__ in reading.beside or reading.begins(said)
         if not (looping and beside):
             kept.append(pair)
     return kept
-
-
-def _power(request: Type, response: Type) -> float | None:
-    if isinstance(response, dc.DC_ChargeLoopRes):
-        return number(response.EVSEPresentCurrent) * number(response.EVSEPresentVoltage)
-    if isinstance(response, msg_body.CurrentDemandRes):
-        return physical.number(response.EVSEPresentCurrent) * physical.number(response.EVSEPresentVoltage)
-    if isinstance(response, wpt.WPT_ChargeLoopRes):
-        return number(response.EVPCPowerRequest)
-    mode: Any = getattr(request, "CLReqControlMode", None)
-    phases = [getattr(mode, name, None) for name in ("EVPresentActivePower", "EVPresentActivePower_L2", "EVPresentActivePower_L3")]
-    present = [number(p) for p in phases if p is not None]
-    return sum(present) if present else None

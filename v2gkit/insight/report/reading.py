@@ -11,19 +11,14 @@ from pki.errors import CertificateError
 from v2g.exi.errors import DecodeError
 from v2g.exi.schema import Type
 from v2g.generations import GENERATIONS
-from v2g.iso2.frames import SET
-from v2g.iso2.generation import ISO2
 from v2g.iso20 import frames
-from v2g.iso20.services import BY_ID
 from v2g.messages import common_messages
-from v2g.messages.common_types import processingType
-from v2g.messages.iso2.msg_body import ChargeParameterDiscoveryReq, PaymentServiceSelectionReq
-from v2g.messages.iso2.msg_data_types import paymentOptionType
 from v2g.session.errors import FramingError
 from v2g.session.trace import RECORDS, VERSION
+from v2gkit.insight.readings.reading import Choices
+from v2gkit.insight.readings.table import generation_of, reading_of
 from v2gkit.insight.report.flow import Frame, energies, pairs_of, samples_of
 from v2gkit.insight.report.grid import asked_of
-from v2gkit.insight.report.schedules import offer_of, profile_of
 from v2gkit.insight.report.story import Certificate, Chain, Exchange, Sample, Steps, Story, Tuple
 
 Record = dict[str, Any]
@@ -163,9 +158,9 @@ def _frames(records: Iterable[Record]) -> Iterator[Frame]:
 
 
 def _message(schema_set: object, payload_type: int, exi: bytes) -> Type:
-    """The message in a frame; the name of the set tells its generation, for -2 has every message under one payload type."""
-    if schema_set == SET:
-        return ISO2.read(payload_type, exi, by_car=True).reading.message
+    """The message in a frame; the name of the set tells its generation, for older ones have every message under one payload type."""
+    if (generation := generation_of(schema_set)) is not None:
+        return generation.read(payload_type, exi, by_car=True).reading.message
     return frames.message(payload_type, exi)
 
 
@@ -228,26 +223,15 @@ def _schedules(pairs: list[tuple[Frame, Frame]]) -> tuple[tuple[Tuple, ...], Ste
     followed: tuple[Tuple, ...] = ()
     profile: Steps = ()
     for request, response in pairs:
-        answer = response.message
-        if isinstance(answer, common_messages.ScheduleExchangeRes) and answer.EVSEProcessing is processingType.Finished:
-            offered = tuple(offer_of(answer)) or offered
-        if isinstance(request.message, common_messages.PowerDeliveryReq) and request.message.EVPowerProfile is not None:
-            given = request.message.EVPowerProfile
-            profile = profile_of(given)
-            mode = given.Scheduled_EVPPTControlMode
-            chosen = mode.SelectedScheduleTupleID if mode is not None else None
-            followed = offered = tuple(replace(t, chosen=t.number == chosen) for t in offered)
+        offered = reading_of(response.message).offers(response) or offered
+        if (given := reading_of(request.message).profile(request)) is not None:
+            profile = given.steps
+            followed = offered = tuple(replace(t, chosen=t.number == given.chosen) for t in offered)
     return followed or offered, profile
 
 
 def _currency(pairs: list[tuple[Frame, Frame]]) -> str:
-    for _, response in pairs:
-        if isinstance(response.message, common_messages.ScheduleExchangeRes):
-            scheduled, dynamic = response.message.Scheduled_SEResControlMode, response.message.Dynamic_SEResControlMode
-            holder = scheduled.ScheduleTuple[0].ChargingSchedule if scheduled is not None else dynamic
-            if holder is not None and holder.AbsolutePriceSchedule is not None:
-                return holder.AbsolutePriceSchedule.Currency
-    return ""
+    return next((said for _, response in pairs if (said := reading_of(response.message).currency(response.message))), "")
 
 
 def _money(samples: tuple[Sample, ...], offered: tuple[Tuple, ...], currency: str) -> Iterator[tuple[str, str]]:
@@ -277,22 +261,12 @@ def _at(steps: Steps, at: float) -> float:
     return next((v for a, b, v in steps if a <= at < b), 0.0)
 
 
-def _choices(pairs: list[tuple[Frame, Frame]]) -> tuple[str, str, str]:
-    service = control = authorization = ""
+def _choices(pairs: list[tuple[Frame, Frame]]) -> Choices:
+    found = Choices()
     for request, _ in pairs:
-        message = request.message
-        if isinstance(message, common_messages.AuthorizationReq):
-            authorization = message.SelectedAuthorizationService.value
-        elif isinstance(message, common_messages.ServiceSelectionReq):
-            selected = message.SelectedEnergyTransferService.ServiceID
-            service = BY_ID[selected].name if selected in BY_ID else f"service {selected}"
-        elif isinstance(message, PaymentServiceSelectionReq):
-            authorization = "PnC" if message.SelectedPaymentOption is paymentOptionType.Contract else "EIM"
-        elif isinstance(message, ChargeParameterDiscoveryReq):
-            service, control = message.RequestedEnergyTransferMode.value, "Scheduled"
-        elif isinstance(message, common_messages.ScheduleExchangeReq):
-            control = "Scheduled" if message.Scheduled_SEReqControlMode is not None else "Dynamic"
-    return service, control, authorization
+        said = reading_of(request.message).choices(request.message)
+        found = Choices(*(new or old for new, old in zip(said, found, strict=True)))
+    return found
 
 
 def _transport(records: list[Record]) -> Iterator[tuple[str, str]]:

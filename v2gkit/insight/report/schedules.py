@@ -24,6 +24,13 @@ def offer_of(response: common_messages.ScheduleExchangeRes) -> Iterator[Tuple]:
         )
 
 
+def currency_of(response: common_messages.ScheduleExchangeRes) -> str:
+    """The currency of the prices in an offer; empty where it has none."""
+    scheduled, dynamic = response.Scheduled_SEResControlMode, response.Dynamic_SEResControlMode
+    holder: Any = scheduled.ScheduleTuple[0].ChargingSchedule if scheduled is not None else dynamic
+    return str(holder.AbsolutePriceSchedule.Currency) if holder is not None and holder.AbsolutePriceSchedule is not None else ""
+
+
 def profile_of(profile: common_messages.EVPowerProfileType) -> Steps:
     """The power (W) that a car will take."""
     return _steps(profile.TimeAnchor, profile.EVPowerProfileEntries.EVPowerProfileEntry, lambda e: number(e.Power))

@@ -10,11 +10,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from v2g.exi.schema import Type
-from v2g.iso2 import physical
 from v2g.iso20.rational import number
-from v2g.messages.common_types import processingType
-from v2g.messages.iso2.msg_body import CurrentDemandRes
-from v2gkit.insight.report.schedules import offer_of, profile_of
+from v2gkit.insight.readings.reading import Now, Profile
+from v2gkit.insight.readings.table import REQUESTS, RESPONSES, reading_of, request_of
 from v2gkit.insight.report.story import Steps, Tuple
 from v2gkit.insight.viewer.limits import Limits
 
@@ -22,9 +20,6 @@ Line = dict[str, Any]
 Facts = Mapping[str, Any]
 EXCHANGES: Final = 60  # whose offers keep curves of their own; those of a session that exchanges more often replace the last ones
 POINTS: Final = 2048  # of one plan: twice as many as a schedule may have entries
-_LOOPS_2: Final = ("CurrentDemandReq", "ChargingStatusReq")  # of ISO 15118-2, where a car of AC does not say what it takes
-_ANSWERS_2: Final = ("CurrentDemandRes", "ChargingStatusRes")
-_BESIDE: Final = ("MeteringConfirmation", "MeteringReceipt", "ScheduleExchange")  # pairs that leave the power as it is
 LABELS: Final = {"charging": "charging", "discharging": "discharging"}
 
 
@@ -58,34 +53,39 @@ class Curves:
         """The lines of a message at `now` (epoch s)."""
         name = type(message).__name__
         said: Any = message
-        if name.endswith("_ChargeLoopReq") or name in _LOOPS_2:
+        if isinstance(message, REQUESTS):
             self._request, self._requested = said, now
             self.limits.car(_mode(said, "CLReqControlMode"))
             yield from self._soc(said, now)
             yield from self._limited(now)
-        elif name.endswith("_ChargeLoopRes") or name in _ANSWERS_2:
+        elif isinstance(message, RESPONSES):
             yield from self._loop(said, now)
-        elif name.endswith("_ChargeParameterDiscoveryReq"):
+        else:
+            yield from self._negotiated(said, name, now)
+
+    def _negotiated(self, said: Any, name: str, now: float) -> Iterator[Line]:
+        """Limits, offers and the profile, and what ends a loop."""
+        reading = reading_of(said)
+        if name.endswith("_ChargeParameterDiscoveryReq"):
             self.limits.car(_mode(said, "CPDReqEnergyTransferMode"))
             yield from self._limited(now)
         elif name.endswith("_ChargeParameterDiscoveryRes"):
             self.limits.station(_mode(said, "CPDResEnergyTransferMode"))
             yield from self._limited(now)
-        elif name == "ScheduleExchangeRes" and said.EVSEProcessing is processingType.Finished:
-            yield from self._offered(said, now)
+        elif offers := reading.offers(Now(said, now)):
+            yield from self._offered(offers, reading.currency(said), now)
         elif name == "PowerDeliveryReq":
-            self._started = said.ChargeProgress.value == "Start"
-            if (profile := getattr(said, "EVPowerProfile", None)) is not None:
+            self._started = reading.begins(said)
+            if (profile := reading.profile(Now(said, now))) is not None:
                 yield from self._profile(profile, now)
-        if "_ChargeLoop" not in name and name not in (*_LOOPS_2, *_ANSWERS_2):
-            yield from self._other(name, now)
+        yield from self._other(said, name, now)
 
     def _loop(self, response: Any, now: float) -> Iterator[Line]:
         """A sample as both ends count: what DC measured has flowed since the answer before, what an AC car states holds from then on."""
-        power = _power(self._request, response)
+        power, kind = reading_of(response).flow(self._request, response)
         if power is None:
             return
-        measured, given = hasattr(response, "EVSEPresentCurrent"), hasattr(response, "EVPCPowerRequest")
+        measured, given = kind == "measured", kind == "given"
         since = now if given or (measured and not self._answered) else self._answered if measured else self._requested
         self._flows(since, power)
         self._answered, self._looping, self._stated = now, True, not (measured or given)
@@ -98,15 +98,17 @@ class Curves:
         if (word := self.limits.word(power, now, self._request, response)) != self._last.get("limited-by"):
             yield from self._point("limited-by", "Limited by", "", "limited-by", since, word)
 
-    def _other(self, name: str, now: float) -> Iterator[Line]:
+    def _other(self, said: Any, name: str, now: float) -> Iterator[Line]:
         """A message outside the loop. Where it ends the loop power has flowed until now: what a car states of AC until its request."""
-        base, ends = name[:-3], name.endswith("Req") == self._stated
-        beside = base in _BESIDE or (base == "PowerDelivery" and self._started)
+        asked = request_of(type(said))  # None: it is a request itself
+        ends = (asked is None) == self._stated
+        base = name if asked is None else asked.__name__
+        beside = base in reading_of(said).beside or (base == "PowerDeliveryReq" and self._started)
         if self._looping and ends and not beside:
             self._looping = False
             self._flows(now, 0.0)
             yield from self._point("power", "Power", "W", "power", now, 0.0)
-        if not self._looping and name.endswith("Res"):
+        if not self._looping and asked is not None:
             self._answered = now
 
     def _flows(self, since: float, power: float) -> None:
@@ -116,8 +118,7 @@ class Curves:
         self._sample = (since, power)
 
     def _soc(self, request: Any, now: float) -> Iterator[Line]:
-        display = getattr(request, "DisplayParameters", None)
-        held = display.PresentSOC if display is not None else getattr(getattr(request, "DC_EVStatus", None), "EVRESSSOC", None)
+        held = reading_of(request).soc(request)
         if held is not None:
             yield from self._point("soc", "State of charge", "%", "soc", now, held)
 
@@ -134,13 +135,10 @@ class Curves:
 
     # --- plans ---
 
-    def _offered(self, response: Any, now: float) -> Iterator[Line]:
-        if response.Dynamic_SEResControlMode is None and response.Scheduled_SEResControlMode is None:
-            return
+    def _offered(self, offers: tuple[Tuple, ...], currency: str, now: float) -> Iterator[Line]:
         yield from self._superseded(now)
         self._exchanges += 1
-        offers, self._offers = tuple(offer_of(response)), []
-        self._currency = _currency(response) or self._currency
+        self._offers, self._currency = [], currency or self._currency
         exchange = "" if self._exchanges == 1 else f"{min(self._exchanges, EXCHANGES)}."
         for offer in offers:
             if offer.number is None:
@@ -175,13 +173,11 @@ class Curves:
             if steps:
                 yield _from(_plan(role, label, unit, role, steps), now)
 
-    def _profile(self, given: Any, now: float) -> Iterator[Line]:
-        steps = profile_of(given)
-        self.limits.plan = steps
-        yield _from(_plan("profile", "Profile of the car", "W", "profile", steps), now)
-        mode = given.Scheduled_EVPPTControlMode
+    def _profile(self, given: Profile, now: float) -> Iterator[Line]:
+        self.limits.plan = given.steps
+        yield _from(_plan("profile", "Profile of the car", "W", "profile", given.steps), now)
         for base, offer in self._offers:
-            if mode is not None and offer.number == mode.SelectedScheduleTupleID:
+            if given.chosen is not None and offer.number == given.chosen:
                 for way in LABELS:
                     if getattr(offer, way):
                         yield {"name": f"{base} {way}", "points": [], "role": "offer", "chosen": True}
@@ -272,16 +268,6 @@ def _phases(mode: Any, name: str) -> float | None:
     return sum(said) if said else None
 
 
-def _power(request: Any, response: Any) -> float | None:
-    if isinstance(response, CurrentDemandRes):
-        return physical.number(response.EVSEPresentCurrent) * physical.number(response.EVSEPresentVoltage)
-    if hasattr(response, "EVSEPresentCurrent"):
-        return float(number(response.EVSEPresentCurrent) * number(response.EVSEPresentVoltage))
-    if hasattr(response, "EVPCPowerRequest"):  # what a station of WPT gives
-        return float(number(response.EVPCPowerRequest))
-    return _phases(getattr(request, "CLReqControlMode", None), "EVPresentActivePower")
-
-
 def _signed(steps: Steps, way: str) -> Steps:
     """Steps of discharging are below zero, however they were stated."""
     return tuple((a, b, -abs(value)) for a, b, value in steps) if way == "discharging" else steps
@@ -340,9 +326,3 @@ def _watts(sampled: Mapping[str, Any]) -> float:
 
 def _epoch(text: Any) -> float | None:
     return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() if isinstance(text, str) else None
-
-
-def _currency(response: Any) -> str:
-    scheduled, dynamic = response.Scheduled_SEResControlMode, response.Dynamic_SEResControlMode
-    holder = scheduled.ScheduleTuple[0].ChargingSchedule if scheduled is not None else dynamic
-    return str(holder.AbsolutePriceSchedule.Currency) if holder is not None and holder.AbsolutePriceSchedule is not None else ""
