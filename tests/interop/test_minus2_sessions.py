@@ -1,4 +1,4 @@
-"""The foreign car of ISO 15118-2 at our station over a socket, where it is installed: AC and DC with EIM."""
+"""The foreign car of ISO 15118-2 and of DIN SPEC 70121 at our station over a socket, where it is installed, with EIM."""
 
 import asyncio
 import os
@@ -18,8 +18,11 @@ pytestmark = pytest.mark.skipif(MISSING, reason="the foreign peer is not install
 LOOPS = 5
 
 
-@pytest.mark.parametrize("mode", ["DC_extended", "AC_three_phase_core"])
-def test_a_foreign_car_of_minus_2_charges_at_our_station(mode: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("protocol", "mode"),
+    [("ISO_15118_2", "DC_extended"), ("ISO_15118_2", "AC_three_phase_core"), ("DIN_SPEC_70121", "DC_extended")],
+)
+def test_a_foreign_car_charges_at_our_station(protocol: str, mode: str, tmp_path: Path) -> None:
     equip(PEER)
     service = mode[:2]
     path = os.pathsep.join(filter(None, (str(SOURCE), os.environ.get("PYTHONPATH"))))
@@ -30,8 +33,9 @@ def test_a_foreign_car_of_minus_2_charges_at_our_station(mode: str, tmp_path: Pa
         station = Process("our station", ours, environment={**os.environ, "PYTHONPATH": path}, folder=tmp_path, log=tmp_path / "secc.log")
         async with station as serving:
             port = str((await serving.expect("address", START))["address"]).rpartition(":")[2]
-            command = (str(PEER.python), str(DRIVERS / "ecog_car2.py"), "--connect", f"::1,{port}", "--mode", mode, "--loops", str(LOOPS))
-            environment = PEER.environment(service, False, "EIM", contract=False) | {"PROTOCOLS": "ISO_15118_2"}
+            said = ("--connect", f"::1,{port}", "--mode", mode, "--loops", str(LOOPS), "--protocol", protocol)
+            command = (str(PEER.python), str(DRIVERS / "ecog_car2.py"), *said)
+            environment = PEER.environment(service, False, "EIM", contract=False) | {"PROTOCOLS": protocol}
             car = Process("foreign car", command, environment=environment, folder=tmp_path, log=tmp_path / "car.log")
             async with car as driving:
                 await driving.finish(START + SESSION)
@@ -39,7 +43,8 @@ def test_a_foreign_car_of_minus_2_charges_at_our_station(mode: str, tmp_path: Pa
                 return driving.last, serving.last
 
     theirs, ended = asyncio.run(story())
-    assert (theirs["ok"], theirs["protocol"], theirs["state"]) == (True, "ISO_15118_2", "SessionStop"), theirs
+    assert (theirs["ok"], theirs["protocol"], theirs["state"]) == (True, protocol, "SessionStop"), theirs
     assert (ended["ok"], ended["how"], ended["service"], ended["auth"]) == (True, "Terminate", service, "EIM"), ended
-    assert ended["loops"] == theirs["loops"]
+    assert protocol != "ISO_15118_2" or ended["loops"] == theirs["loops"]  # in DIN the package asks in other places whether to go on
+    assert ended["loops"] >= 1  # type: ignore[operator]
     assert ended["objected"] == []

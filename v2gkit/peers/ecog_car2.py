@@ -1,4 +1,4 @@
-"""The foreign car of ISO 15118-2: one session of the package's EVCC, headless, on plain TCP. Run by the peer's interpreter.
+"""The foreign car of ISO 15118-2 or DIN: one session of the package's EVCC, headless, on plain TCP. Run by the peer's interpreter.
 
 Prints one line of JSON; exits 0 when SessionStop was reached, 1 when the session failed, 2 when there was none.
 """
@@ -69,7 +69,7 @@ async def run(wish: argparse.Namespace) -> int:
     stretch_timers(wish.timeout_factor)
     EXI().set_exi_codec(ExificientEXICodec())
     config = EVCCConfig(
-        supportedProtocols=["ISO_15118_2"],
+        supportedProtocols=[wish.protocol],
         supportedEnergyServices=[wish.mode[:2]],
         energyTransferMode=wish.mode,
         useTls=False,
@@ -99,6 +99,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--connect", metavar="HOST,PORT", required=True, help="the station's address")
     parser.add_argument("--mode", default="DC_extended", choices=["DC_extended", "AC_three_phase_core", "AC_single_phase_core"])
+    parser.add_argument("--protocol", default="ISO_15118_2", choices=["ISO_15118_2", "DIN_SPEC_70121"])
     parser.add_argument("--loops", type=int, default=5, help="charge-loop requests to send")
     parser.add_argument("--timeout-factor", type=float, default=20.0, help="stretch the package's own timers")
     return parser.parse_args()
