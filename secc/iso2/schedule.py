@@ -10,7 +10,9 @@ from secc.neutral.entries import fitted_steps, priced_steps, whole
 from secc.neutral.profile import CLOCK_SLACK, demand_held
 from v2g.energy.offer import Offer, Tuple
 from v2g.energy.series import Series, Step
+from v2g.energy.stay import HORIZON
 from v2g.iso2.physical import W, number, physical
+from v2g.iso2.timing import SECC_ONGOING_TIMEOUT
 from v2g.messages.iso2.msg_data_types import (
     ChargingProfileType,
     PMaxScheduleEntryType,
@@ -49,9 +51,18 @@ def _shown(offered: Tuple, points: int, known: Context) -> Tuple:
 
 
 def _covering(power: Series, known: Context) -> Series:
-    """The schedule until the car departs: what lies beyond the plan is offered without power, to be negotiated anew."""
+    """The schedule until the car departs: what lies beyond the plan is offered without power, to be negotiated anew.
+
+    A car that does not say when is offered a day [V2G2-304]: the last step of a plan of a day holds for as long as planning took.
+    """
     needs = known.service.exchange.needs
-    rest = math.floor(needs.departure - power.until) if needs is not None and needs.departure is not None else 0
+    if needs is None or needs.departure is None:
+        late = known.wall + HORIZON - power.until
+        if not power.steps or not 0.0 < late <= SECC_ONGOING_TIMEOUT:
+            return power
+        last = power.steps[-1]
+        return Series(power.start, (*power.steps[:-1], Step(last.duration + math.ceil(late), last.value)))
+    rest = math.floor(needs.departure - power.until)
     return power if rest <= 0 else Series(power.start, (*power.steps, Step(float(rest), 0.0)))
 
 

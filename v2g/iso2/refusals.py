@@ -31,7 +31,7 @@ CODES: Final[dict[Reason, Code]] = {
 }
 # what has no code of its own here, and says the same as one that has
 ALIKE: Final[dict[Reason, Reason]] = {
-    Reason.CERTIFICATE_NOT_YET_VALID: Reason.WRONG_CERTIFICATE,
+    Reason.CERTIFICATE_NOT_YET_VALID: Reason.CERTIFICATE_EXPIRED,  # out of its time, either way [V2G2-824]
     Reason.NO_CONTRACT: Reason.NO_CERTIFICATE,
 }
 _REASONS: Final = {code: reason for reason, code in CODES.items()}

@@ -42,6 +42,12 @@ async def refused(bench: AtStation, visit: Guest, reply: Reply) -> Outcome:
     return await fatal(bench, visit, reply)
 
 
+def told(visit: Guest, reply: Reply, *codes: str, of: type[Type]) -> Outcome:
+    """Pass where the answer is the response to `of` with one of these codes (none: any FAILED), whatever becomes of the connection."""
+    named = reply.name == visit.generation.responses[of].__name__
+    return judged(named and (reply.code in codes if codes else reply.fatal), str(reply))
+
+
 def nothing(reply: Reply) -> Outcome:
     """Pass where nothing was granted: silence, a fatal or warning code, or the end of the connection."""
     return judged(not reply.ok and reply.kind != "garbage", str(reply))

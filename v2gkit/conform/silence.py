@@ -2,6 +2,7 @@
 
 from v2gkit.conform import asked
 from v2gkit.conform.at_station import AtStation
+from v2gkit.conform.guest import Guest
 from v2gkit.conform.verdict import Outcome, failed, judged
 
 
@@ -13,6 +14,11 @@ async def silent(bench: AtStation, step: str, least: float, most: float, *, firs
     visit = await bench.at(step)
     if first:
         await visit.granted(asked.loop(visit.ways))
+    return await deserted(bench, visit, least, most)
+
+
+async def deserted(bench: AtStation, visit: Guest, least: float, most: float) -> Outcome:
+    """Say nothing any more: pass where the connection ends after `least` s, at the latest after `most` s and the slack."""
     ended = await visit.wire.closed(most + bench.pics.test.slack)
     if ended.kind != "closed":
         return failed(f"the connection still stands after {ended.seconds:.1f} s of silence")

@@ -18,15 +18,15 @@ from typing import Any, Literal
 from v2g.exi.errors import DecodeError
 from v2g.exi.schema import Type
 from v2g.iso20.generation import ISO20
-from v2g.session.endpoint import Event, FrameReceived, FrameSent
+from v2g.session.endpoint import Event, FrameReceived
 from v2g.session.errors import FramingError
 from v2g.session.generation import Generation
 from v2g.session.link import Connected, Disconnected, HandshakeFailed, Secured, Unprotected
 from v2g.session.tls import CONFORMANCE, Credential, Profile, TlsError, TlsFacts
 from v2g.session.transport import openssl
 from v2g.session.transport.channel import Channel, Terms, Verify, Wall
-from v2g.session.v2gtp import CAR_RECEIVES, PAYLOADS, Frame, FrameReader, frames_of
-from v2gkit.conform.speech import framed, understood
+from v2g.session.v2gtp import CAR_RECEIVES, Frame, FrameReader, frames_of
+from v2gkit.conform.speech import framed, sent, set_of, understood
 from v2gkit.conform.verdict import Evidence
 
 CONNECT = 5.0  # s for TCP
@@ -235,7 +235,7 @@ class Wire:
         """Write octets; in TLS they are one or more records. A connection that the peer closed takes them silently."""
         self.said = time.monotonic()
         for piece in frames_of(octets):
-            self._event(_sent(self.generation, self.said, piece))
+            self._event(sent(self.generation, self.said, piece))
         await self.raw(octets)
 
     async def raw(self, octets: bytes) -> None:
@@ -285,6 +285,14 @@ class Wire:
             return Reply("garbage", after, how=found)
         return self._heard(found, after)
 
+    async def octets(self, within: float) -> bytes:
+        """What the peer sends next beneath TLS, within so many seconds; nothing where it sends nothing, or the connection ended."""
+        try:
+            async with asyncio.timeout(within):
+                return await self.reader.read(65536)
+        except (TimeoutError, OSError):
+            return b""
+
     async def _frame(self) -> Frame | str | None:
         while True:
             try:
@@ -324,7 +332,7 @@ class Wire:
         try:
             heard = understood(self.generation, found.payload_type, found.payload)
         except (DecodeError, FramingError) as error:
-            self._event(FrameReceived(now, found.payload_type, _set_of(found.payload_type), found.payload, None, after))
+            self._event(FrameReceived(now, found.payload_type, set_of(found.payload_type), found.payload, None, after))
             return Reply("garbage", after, frame=found, how=str(error))
         message = heard.reading.message
         self._event(FrameReceived(now, found.payload_type, heard.schema_set, found.payload, message, after))
@@ -375,19 +383,3 @@ class Wire:
 
     def _event(self, event: Event) -> None:
         self.log.events.append((self.number, event))
-
-
-def _set_of(payload_type: int) -> str:
-    """The schema set by which octets that are no message are to be looked at; empty where there is none."""
-    row = next((row for each, row in PAYLOADS.items() if each == payload_type), None)
-    return row.schema_sets[0] if row is not None and row.schema_sets else ""
-
-
-def _sent(generation: Generation, now: float, octets: bytes) -> Event:
-    """The record of octets that leave, decoded as far as they can be."""
-    payload_type, payload = int.from_bytes(octets[2:4], "big"), octets[8:]
-    name, message = _set_of(payload_type), None
-    with contextlib.suppress(DecodeError, FramingError):
-        heard = understood(generation, payload_type, payload)
-        name, message = heard.schema_set, heard.reading.message
-    return FrameSent(now, payload_type, name, payload, message)  # type: ignore[arg-type]

@@ -103,6 +103,8 @@ def test_a_wrong_contract_challenge_or_signature_is_refused_by_its_code() -> Non
     assert answer.ResponseCode is Code.FAILED_SignatureError
     old = contract_car(years=50.0)
     assert details(old).ResponseCode is Code.FAILED_CertificateExpired
+    early = contract_car(years=-5.0)  # [V2G2-824]
+    assert details(early).ResponseCode is Code.FAILED_CertificateExpired
 
 
 @pytest.mark.parametrize(("central", "code"), [(False, Code.FAILED_CertChainError), (True, Code.OK)])

@@ -10,7 +10,7 @@ from secc.neutral.profile import CLOCK_SLACK, demand_held
 from secc.own_services import OwnService, ParameterSet
 from secc.pause import PausedSessions
 from tests.secc.iso2.scripted2 import EVCCID, Scripted2, outlet, tls12
-from v2g.energy.offer import Tuple
+from v2g.energy.offer import Offer, Tuple
 from v2g.energy.series import Series, Step
 from v2g.exi.derive import least
 from v2g.exi.schema import Type
@@ -224,6 +224,20 @@ def test_a_profile_is_held_against_its_schedule(entries: tuple[tuple[int, float]
     made = tuple(t.ProfileEntryType(ChargingProfileEntryStart=start, ChargingProfileEntryMaxPower=physical(w, W)) for start, w in entries)
     assert car.deliver(profile=t.ChargingProfileType(ProfileEntry=made)).ResponseCode is code
     assert bool(car.wants(words.PowerStarted)) == (code is Code.OK)
+
+
+@pytest.mark.parametrize(("planned", "due"), [(86_400.0, 86_400), (3600.0, 3597)])
+def test_a_car_that_names_no_departure_is_offered_a_day_from_when_it_is_told(planned: float, due: int) -> None:
+    """[V2G2-304] holds when the offer is sent, some seconds after it was planned; a shorter plan stays what it is."""
+    car = Scripted2()
+    car.authorized()
+    car.auto, begun = False, float(int(car.wall))
+    car.parameters(DepartureTime=None)
+    car.wait(2.5)
+    car.tell(words.ScheduleReady(Offer((Tuple(1, Series.constant(begun, planned, 11_000.0)),))))
+    (entry,) = car.parameters(DepartureTime=None).SASchedules.SAScheduleTuple[0].PMaxSchedule.PMaxScheduleEntry
+    assert entry.TimeInterval.duration >= due
+    assert (entry.TimeInterval.duration >= 86_400) == (due == 86_400)
 
 
 def test_what_was_not_offered_is_refused_by_its_code() -> None:

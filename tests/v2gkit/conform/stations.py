@@ -26,8 +26,14 @@ services = ["DC", "DC_BPT"]
 authorizations = ["EIM", "PnC"]
 certificate_installation = true
 """
-PICS = Path(__file__).parent / "station.toml"
-CLAIMS = read(PICS.read_text(), PICS).claims
+OFFER2 = """
+services = ["DC", "AC"]
+authorizations = ["EIM", "PnC"]
+certificate_installation = true
+internet = ["https"]
+"""
+PICS, PICS2 = Path(__file__).parent / "station.toml", Path(__file__).parent / "station2.toml"
+CLAIMS, CLAIMS2 = read(PICS.read_text(), PICS).claims, read(PICS2.read_text(), PICS2).claims
 QUICK = Pixit(sessions=16, mutants=3, paced=3.0, connections=0)
 
 

@@ -1,0 +1,202 @@
+"""ISO 15118-2, V2GTP over TCP: frames that are cut, glued, slow, too long, or wrong in their header."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from functools import partial
+
+from v2g.session.v2gtp import PayloadType, frame
+from v2gkit.conform.at_station import AtStation
+from v2gkit.conform.case import Case, Kind
+from v2gkit.conform.judging import NOTHING_GRANTED, granted, nothing
+from v2gkit.conform.spoilt import document, header
+from v2gkit.conform.verdict import Outcome, failed, judged
+from v2gkit.conform.visit2 import Visit2
+
+QUIET = 2.0  # s without an answer that count as silence
+ALIVE = f"{NOTHING_GRANTED}; a good car is served afterwards"
+case = partial(
+    Case,
+    role="station",
+    domain="CMN",
+    condition=("generation_2",),
+    precondition="the protocol is agreed upon",
+    control="S2-TP-01",
+    within=60.0,
+)
+
+
+async def sound(bench: AtStation) -> Outcome:
+    """Every answer of a good session has the one payload type."""
+    visit = await bench.at2("SessionSetup")
+    types = set[int]()
+    for _ in range(3):
+        reply = await visit.ask(visit.due())
+        if reply.frame is None or not reply.ok:
+            return failed(str(reply))
+        types.add(reply.frame.payload_type)
+        visit.learn(visit.steps[visit.at], reply.message)
+        visit.at += 1
+    return judged(types == {PayloadType.EXI}, f"payload types {', '.join(f'0x{each:04X}' for each in sorted(types))}")
+
+
+async def _sent(bench: AtStation, octets: bytes, step: str = "SessionSetup") -> Outcome:
+    """Octets in the place of a request: nothing may be granted."""
+    visit = await bench.at2(step)
+    await visit.wire.send(octets)
+    return nothing(await visit.wire.reply(QUIET))
+
+
+async def empty(bench: AtStation) -> Outcome:
+    """A frame without a payload."""
+    return await _sent(bench, header(PayloadType.EXI, 0))
+
+
+TYPES = {"0x7001": 0x7001, "that of -20": 0x8002, "that of discovery": 0x9000, "a manufacturer's": 0xA001, "0xFFFF": 0xFFFF}
+
+
+def _due(visit: Visit2) -> bytes:
+    return document(visit.octets(visit.due()))
+
+
+async def other_type(bench: AtStation) -> Outcome:
+    """A sound message under a payload type that is not that of -2."""
+    visit = await bench.at2("ServiceDiscovery")
+    await visit.wire.send(frame(TYPES[bench.part], _due(visit)))
+    return nothing(await visit.wire.reply(QUIET))
+
+
+VERSIONS = {"version": (0xFF, 0xFE), "inverse": (0x01, 0xFF), "version 2": (0x02, 0xFD)}
+
+
+async def other_version(bench: AtStation) -> Outcome:
+    """Another version of V2GTP."""
+    visit = await bench.at2("SessionSetup")
+    exi, (version, inverse) = _due(visit), VERSIONS[bench.part]
+    await visit.wire.send(header(PayloadType.EXI, len(exi), version, inverse) + exi)
+    return nothing(await visit.wire.reply(QUIET))
+
+
+LENGTHS: Mapping[str, int] = {"0xFFFFFFFF": 0xFFFFFFFF, "0xFFFFFFF8": 0xFFFFFFF8, "0x80000000": 0x80000000}
+
+
+async def endless(bench: AtStation) -> Outcome:
+    """A length near the end of its range, and 4 KiB: before the protocol is agreed upon and after."""
+    octets = header(PayloadType.EXI, LENGTHS[bench.part]) + bytes(4096)
+    first = await _sent(bench, octets, "SupportedAppProtocol")
+    return first if first.verdict != "pass" else await _sent(bench, octets)
+
+
+async def trickled(bench: AtStation) -> Outcome:
+    """64 MiB are announced, and come slowly: the header says enough."""
+    visit = await bench.at2("SessionSetup")
+    await visit.wire.raw(header(PayloadType.EXI, 64 * 1024 * 1024))
+    began = time.monotonic()
+    while time.monotonic() - began < bench.pics.test.close + bench.pics.test.slack:
+        await visit.wire.raw(b"\x80")
+        reply = await visit.wire.reply(0.2)
+        if reply.kind != "silence":
+            return nothing(reply)
+    return failed(f"the connection still stands after {time.monotonic() - began:.1f} s")
+
+
+async def octet_by_octet(bench: AtStation) -> Outcome:
+    """One octet to a segment."""
+    visit = await bench.at2("SessionSetup")
+    for octet in visit.octets(visit.due()):
+        await visit.wire.raw(bytes((octet,)))
+        await asyncio.sleep(0.002)
+    return granted(await visit.wire.reply(QUIET + bench.pics.test.slack), "SessionSetupRes")
+
+
+async def after_header(bench: AtStation) -> Outcome:
+    """Cut behind the header, and within it."""
+    visit = await bench.at2("SessionSetup")
+    octets, at = visit.octets(visit.due()), int(bench.part)
+    await visit.wire.raw(octets[:at])
+    await asyncio.sleep(0.4)
+    await visit.wire.raw(octets[at:])
+    return granted(await visit.wire.reply(QUIET + bench.pics.test.slack), "SessionSetupRes")
+
+
+async def glued(bench: AtStation) -> Outcome:
+    """Two requests in one segment: the first is answered, the second is not lost."""
+    visit = await bench.at2("ServiceDiscovery")
+    octets = visit.octets(visit.due())
+    await visit.wire.send(octets + octets)
+    first = await visit.wire.reply(QUIET + bench.pics.test.slack)
+    second = await visit.wire.reply(QUIET + bench.pics.test.slack)
+    return judged(first.ok and second.kind != "silence", f"first: {first}; second: {second}")
+
+
+async def cut_off(bench: AtStation) -> Outcome:
+    """A frame that is cut, and the end of the connection."""
+    visit = await bench.at2("ServiceDiscovery")
+    await visit.wire.raw(visit.octets(visit.due())[: int(bench.part)])
+    visit.wire.abandon()
+    wrong = await bench.recovered()
+    return judged(not wrong, wrong or "the next car is served")
+
+
+async def filled(bench: AtStation) -> Outcome:
+    """A message with zeros behind it within its frame, as cars on the road send it."""
+    visit = await bench.at2("SessionSetup")
+    await visit.wire.send(frame(PayloadType.EXI, _due(visit) + bytes(int(bench.part))))
+    reply = await visit.wire.reply(QUIET + bench.pics.test.slack)
+    return judged(reply.ok or reply.refused or reply.kind == "silence", str(reply))
+
+
+CASES = (
+    case(
+        id="S2-TP-01", kind=Kind.POSITIVE, requirement=(), basis="7.8.3, table 10",
+        purpose="Every message has payload type 0x8001", control="",
+        stimulus="a good beginning", expected=("answers in payload type 0x8001",), script=sound,
+    ),
+    case(
+        id="S2-TP-02", kind=Kind.ROBUSTNESS, requirement=("V2G2-800",), purpose="A frame without a payload grants nothing",
+        stimulus="payload length 0", expected=(ALIVE,), script=empty,
+    ),
+    case(
+        id="S2-TP-03", kind=Kind.ROBUSTNESS, requirement=("V2G2-800",), purpose="Another payload type grants nothing",
+        precondition="the session is set up", stimulus="a sound request under other payload types", expected=(ALIVE,), script=other_type,
+        parts=tuple(TYPES),
+    ),
+    case(
+        id="S2-TP-04", kind=Kind.ROBUSTNESS, requirement=("V2G2-800",), purpose="Another version of V2GTP grants nothing",
+        stimulus="version, inverse version, version 2", expected=(ALIVE,), script=other_version, parts=tuple(VERSIONS),
+    ),
+    case(
+        id="S2-TP-05", kind=Kind.ROBUSTNESS, requirement=("V2G2-800",), purpose="A length that nobody has memory for costs nothing",
+        stimulus="lengths near the end of their range, 4 KiB behind them", expected=(ALIVE,), script=endless, parts=tuple(LENGTHS),
+        lasts=5.0,
+    ),
+    case(
+        id="S2-TP-06", kind=Kind.ROBUSTNESS, requirement=(), basis="7.8.3, payload length", purpose="64 MiB are not waited for",
+        stimulus="a length of 64 MiB, octet by octet", expected=("the connection ends within 5 s",), script=trickled, lasts=5.0,
+    ),
+    case(
+        id="S2-TP-07", kind=Kind.POSITIVE, requirement=(), basis="7.8.3", purpose="A message may come octet by octet",
+        stimulus="SessionSetupReq, one octet to a segment", expected=("OK",), script=octet_by_octet,
+    ),
+    case(
+        id="S2-TP-08", kind=Kind.POSITIVE, requirement=(), basis="7.8.3", purpose="A message may come in two pieces",
+        stimulus="SessionSetupReq, cut within its header, behind it and within its payload", expected=("OK",), script=after_header,
+        parts=("3", "8", "12"),
+    ),
+    case(
+        id="S2-TP-09", kind=Kind.POSITIVE, requirement=(), basis="7.8.3", purpose="Two messages in one segment are two",
+        precondition="the session is set up", stimulus="ServiceDiscoveryReq twice in one segment",
+        expected=("OK to the first; an answer to the second, or the end of the connection",), script=glued,
+    ),
+    case(
+        id="S2-TP-10", kind=Kind.ROBUSTNESS, requirement=(), basis="7.8.3", purpose="A frame that is cut off harms nobody",
+        precondition="the session is set up", stimulus="part of a frame, then the end of the connection",
+        expected=("a good car is served afterwards",), script=cut_off, parts=("1", "7", "8", "10"),
+    ),
+    case(
+        id="S2-TP-11", kind=Kind.ROBUSTNESS, requirement=(), basis="7.9.1", purpose="Zeros behind a message harm nobody",
+        stimulus="SessionSetupReq with 1, 500 and 60000 zeros behind it",
+        expected=("an answer, silence, or the end; a good car is served",),
+        script=filled, parts=("1", "500", "60000"),
+    ),
+)  # fmt: skip
