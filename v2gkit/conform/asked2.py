@@ -12,6 +12,7 @@ from pki.store import Credential
 from v2g.exi.schema import Type
 from v2g.iso2.physical import A, V, W, Wh, number, physical
 from v2g.iso2.services import CHARGING, MODES, PROTOCOL
+from v2g.iso20.services import AC, DC
 from v2g.messages import schema_set
 from v2g.messages.app_protocol import supportedAppProtocolReq
 from v2g.messages.iso2 import msg_body as mb
@@ -22,6 +23,7 @@ from v2g.messages.iso2.msg_data_types import paymentOptionType as Option
 from v2g.messages.xmldsig import SignatureType, X509IssuerSerialType
 from v2g.session.sap import offer
 
+OF_AC, OF_DC = AC.name, DC.name  # the kinds of charging, by the names that services have
 STAYS = 7200  # s that the car says to stay
 PRE_CHARGE = 2.0  # A that a car asks for before its contactors close
 MOST_ENTRIES = 24  # of a ChargingProfile

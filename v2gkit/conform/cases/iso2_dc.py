@@ -13,6 +13,7 @@ from v2g.messages.iso2.msg_data_types import DC_EVErrorCodeType as Fault
 from v2g.messages.iso2.msg_data_types import EnergyTransferModeType as Transfer
 from v2g.messages.iso2.msg_data_types import isolationLevelType as Level
 from v2gkit.conform import asked2
+from v2gkit.conform.asked2 import OF_DC
 from v2gkit.conform.at_station import AtStation
 from v2gkit.conform.case import Case, Kind
 from v2gkit.conform.guest import PACE, busy
@@ -21,7 +22,7 @@ from v2gkit.conform.visit2 import TOLERANCE, Visit2
 
 MODE = {"mode": Transfer.DC_extended}
 SAFE = 60.0  # V that are no danger any more
-case = partial(Case, role="station", domain="DC", condition=("generation_2", "dc"), within=90.0, control="S2-DCS-01")
+case = partial(Case, role="station", domain=OF_DC, condition=("generation_2", "dc"), within=90.0, control="S2-DCS-01")
 
 
 async def checked(bench: AtStation) -> Outcome:

@@ -12,6 +12,7 @@ from v2g.messages.iso2 import msg_data_types as mt
 from v2g.messages.iso2.msg_data_types import EnergyTransferModeType as Transfer
 from v2g.messages.iso2.msg_data_types import chargeProgressType as Progress
 from v2gkit.conform import asked2
+from v2gkit.conform.asked2 import OF_AC, OF_DC
 from v2gkit.conform.at_station import AtStation
 from v2gkit.conform.case import Case, Kind
 from v2gkit.conform.judging import OUT_OF_TURN, granted, out_of_turn, told
@@ -20,13 +21,13 @@ from v2gkit.conform.visit2 import Visit2
 
 STEP, LIMIT = "PowerDelivery", 10.0  # s in which a contactor closes
 TARIFF, PROFILE = "FAILED_TariffSelectionInvalid", "FAILED_ChargingProfileInvalid"
-KINDS = {"DC": ("generation_2", "dc"), "AC": ("generation_2", "ac")}
+KINDS = {OF_DC: ("generation_2", "dc"), OF_AC: ("generation_2", "ac")}
 case = partial(Case, role="station", within=60.0)
 put = msgspec.structs.replace
 
 
 def _mode(bench: AtStation, kind: str) -> Transfer:
-    return Transfer.DC_extended if kind == "DC" else bench.three_or_one
+    return Transfer.DC_extended if kind == OF_DC else bench.three_or_one
 
 
 async def ready(bench: AtStation, kind: str = "") -> Visit2:
@@ -63,7 +64,7 @@ async def unprofiled(bench: AtStation) -> Outcome:
 
 async def described(bench: AtStation) -> Outcome:
     """A DC car that says how its battery is."""
-    visit = await ready(bench, "DC")
+    visit = await ready(bench, OF_DC)
     said = mt.DC_EVPowerDeliveryParameterType(DC_EVStatus=asked2.ready(), BulkChargingComplete=False, ChargingComplete=False)
     return granted(await visit.ask(put(visit.due(), EVPowerDeliveryParameter=said), LIMIT), "PowerDeliveryRes")
 
@@ -163,7 +164,7 @@ async def renegotiated(bench: AtStation, kind: str) -> Outcome:
 
 async def unchecked(bench: AtStation) -> Outcome:
     """Power right after another schedule of DC."""
-    visit = await renegotiating(bench, "DC")
+    visit = await renegotiating(bench, OF_DC)
     return await out_of_turn(bench, visit, _start(visit, None))
 
 
@@ -176,7 +177,7 @@ async def loop_meanwhile(bench: AtStation) -> Outcome:
 
 async def otherwise(bench: AtStation) -> Outcome:
     """Another kind of charging in the middle of a session."""
-    visit = await charging(bench, "DC")
+    visit = await charging(bench, OF_DC)
     await visit.granted(asked2.delivery(Progress.Renegotiate, visit.tuple.SAScheduleTupleID))
     ways = asked2.Ways2(Transfer.AC_single_phase_core)
     return told(visit, await visit.ask(asked2.parameters(ways)), of=mb.ChargeParameterDiscoveryReq)
@@ -184,7 +185,7 @@ async def otherwise(bench: AtStation) -> Outcome:
 
 async def dead_meanwhile(bench: AtStation) -> Outcome:
     """The output of DC while another schedule is negotiated: what it says when the cable is checked anew."""
-    visit = await renegotiating(bench, "DC")
+    visit = await renegotiating(bench, OF_DC)
     await visit.upto("PreCharge")
     reply = await visit.ask(asked2.pre_charge(0.5 * visit.ways.voltage))
     present = number(visit.heard.of("PreChargeRes").EVSEPresentVoltage) if reply.ok else 0.0
@@ -202,7 +203,7 @@ CASES = (
             precondition="everything is ready for power", stimulus="PowerDeliveryReq (Start) with a sound profile",
             expected=("OK, and the charge loop is answered",), script=partial(started, kind=kind),
         )
-        for number_, kind in ((1, "DC"), (2, "AC"))
+        for number_, kind in ((1, OF_DC), (2, OF_AC))
     ),
     case(
         id="S2-PWD-03", domain="CMN", kind=Kind.POSITIVE, requirement=(), basis="8.4.3.9.1, ChargingProfile", condition=("generation_2",),
@@ -210,7 +211,7 @@ CASES = (
         expected=("OK",), script=unprofiled,
     ),
     _kind(
-        4, "PWD", "DC", kind=Kind.POSITIVE, requirement=(), basis="8.5.4.6, DC_EVPowerDeliveryParameter", control="S2-PWD-01",
+        4, "PWD", OF_DC, kind=Kind.POSITIVE, requirement=(), basis="8.5.4.6, DC_EVPowerDeliveryParameter", control="S2-PWD-01",
         purpose="A DC car may say how its battery is", precondition="everything is ready for power",
         stimulus="PowerDeliveryReq (Start) with DC_EVPowerDeliveryParameter", expected=("OK",), script=described,
     ),
@@ -237,7 +238,7 @@ CASES = (
             purpose=f"No schedule is renegotiated before there is power: {kind}", precondition="everything is ready for power",
             stimulus="PowerDeliveryReq (Renegotiate)", expected=("PowerDeliveryRes with a FAILED code",),
         )
-        for number_, kind, control in ((8, "DC", "S2-REN-01"), (9, "AC", "S2-REN-02"))
+        for number_, kind, control in ((8, OF_DC, "S2-REN-01"), (9, OF_AC, "S2-REN-02"))
     ),
     *(
         _kind(
@@ -245,7 +246,7 @@ CASES = (
             purpose=f"Power that flows does not begin: {kind}", precondition="the charge loop goes", stimulus="PowerDeliveryReq (Start)",
             expected=("PowerDeliveryRes with a FAILED code",),
         )
-        for number_, kind, control in ((10, "DC", "S2-PWD-01"), (11, "AC", "S2-PWD-02"))
+        for number_, kind, control in ((10, OF_DC, "S2-PWD-01"), (11, OF_AC, "S2-PWD-02"))
     ),
     *(
         _kind(
@@ -253,7 +254,7 @@ CASES = (
             purpose=f"Power ends: {kind}", precondition="the charge loop goes", stimulus="PowerDeliveryReq (Stop), then the loop",
             expected=("OK; the loop is not granted any more",),
         )
-        for number_, kind, control in ((12, "DC", "S2-PWD-01"), (13, "AC", "S2-PWD-02"))
+        for number_, kind, control in ((12, OF_DC, "S2-PWD-01"), (13, OF_AC, "S2-PWD-02"))
     ),
     *(
         _kind(
@@ -261,7 +262,7 @@ CASES = (
             purpose=f"A car may leave before power: {kind}", precondition="everything is ready for power", parts=(kind,),
             stimulus="PowerDeliveryReq (Stop), then SessionStopReq", expected=("OK twice", "FAILED_SequenceError"),
         )
-        for number_, kind, control in ((14, "DC", "S2-PWD-01"), (15, "AC", "S2-PWD-02"))
+        for number_, kind, control in ((14, OF_DC, "S2-PWD-01"), (15, OF_AC, "S2-PWD-02"))
     ),
     *(
         _kind(
@@ -270,10 +271,10 @@ CASES = (
             stimulus="PowerDeliveryReq (Renegotiate), ChargeParameterDiscovery, and on as before",
             expected=("OK to all, and the loop goes",),
         )
-        for number_, kind, control in ((1, "DC", "S2-PWD-01"), (2, "AC", "S2-PWD-02"))
+        for number_, kind, control in ((1, OF_DC, "S2-PWD-01"), (2, OF_AC, "S2-PWD-02"))
     ),
     _kind(
-        3, "REN", "DC", kind=Kind.NEGATIVE, requirement=("V2G2-565", "V2G2-582", "V2G2-813"), control="S2-REN-01", script=unchecked,
+        3, "REN", OF_DC, kind=Kind.NEGATIVE, requirement=("V2G2-565", "V2G2-582", "V2G2-813"), control="S2-REN-01", script=unchecked,
         purpose="In DC the cable is checked again before power", precondition="another schedule is negotiated", lasts=4.0,
         stimulus="PowerDeliveryReq (Start)", expected=(OUT_OF_TURN,),
     ),
@@ -283,15 +284,15 @@ CASES = (
             purpose=f"No loop goes while another schedule is due: {kind}", precondition="another schedule is asked for", parts=(kind,),
             stimulus="a request of the charge loop", expected=(OUT_OF_TURN,),
         )
-        for number_, kind, control in ((4, "DC", "S2-REN-01"), (5, "AC", "S2-REN-02"))
+        for number_, kind, control in ((4, OF_DC, "S2-REN-01"), (5, OF_AC, "S2-REN-02"))
     ),
     _kind(
-        6, "REN", "DC", kind=Kind.NEGATIVE, requirement=("V2G2-476",), control="S2-REN-01", script=otherwise,
+        6, "REN", OF_DC, kind=Kind.NEGATIVE, requirement=("V2G2-476",), control="S2-REN-01", script=otherwise,
         purpose="A session does not change between DC and AC", precondition="another schedule is asked for",
         stimulus="ChargeParameterDiscoveryReq with a mode of AC", expected=("ChargeParameterDiscoveryRes with a FAILED code",),
     ),
     _kind(
-        7, "REN", "DC", kind=Kind.POSITIVE, requirement=(), basis="8.4.5.3, PreChargeReq", control="S2-REN-01", script=dead_meanwhile,
+        7, "REN", OF_DC, kind=Kind.POSITIVE, requirement=(), basis="8.4.5.3, PreChargeReq", control="S2-REN-01", script=dead_meanwhile,
         purpose="The output of DC is down when the cable is checked again", precondition="another schedule is negotiated", lasts=5.0,
         stimulus="CableCheck, then PreChargeReq with half the voltage", expected=("OK, and less than the voltage of before",),
     ),

@@ -52,7 +52,13 @@ async def empty(bench: AtStation) -> Outcome:
     return await _sent(bench, header(PayloadType.EXI, 0))
 
 
-TYPES = {"0x7001": 0x7001, "that of -20": 0x8002, "that of discovery": 0x9000, "a manufacturer's": 0xA001, "0xFFFF": 0xFFFF}
+TYPES = {
+    "0x7001": 0x7001,
+    "that of -20": PayloadType.COMMON,
+    "that of discovery": PayloadType.SDP_REQUEST,
+    "a manufacturer's": 0xA001,
+    "0xFFFF": 0xFFFF,
+}
 
 
 def _due(visit: Visit2) -> bytes:
@@ -149,8 +155,8 @@ async def filled(bench: AtStation) -> Outcome:
 CASES = (
     case(
         id="S2-TP-01", kind=Kind.POSITIVE, requirement=(), basis="7.8.3, table 10",
-        purpose="Every message has payload type 0x8001", control="",
-        stimulus="a good beginning", expected=("answers in payload type 0x8001",), script=sound,
+        purpose="Every message has the one payload type", control="",
+        stimulus="a good beginning", expected=(f"answers in payload type 0x{PayloadType.EXI:04X}",), script=sound,
     ),
     case(
         id="S2-TP-02", kind=Kind.ROBUSTNESS, requirement=("V2G2-800",), purpose="A frame without a payload grants nothing",

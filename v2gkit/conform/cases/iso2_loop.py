@@ -17,6 +17,7 @@ from v2g.messages.iso2.msg_data_types import DC_EVErrorCodeType as Fault
 from v2g.messages.iso2.msg_data_types import EnergyTransferModeType as Transfer
 from v2g.messages.iso2.msg_data_types import chargeProgressType as Progress
 from v2gkit.conform import asked2
+from v2gkit.conform.asked2 import OF_AC, OF_DC
 from v2gkit.conform.at_station import AtStation
 from v2gkit.conform.case import Case, Kind
 from v2gkit.conform.judging import OUT_OF_TURN, granted, out_of_turn, told
@@ -35,7 +36,7 @@ put = msgspec.structs.replace
 
 async def charging(bench: AtStation, kind: str, **ways: object) -> Visit2:
     """A car in its charge loop."""
-    visit = await bench.visit2("usual", mode=Transfer.DC_extended if kind == "DC" else bench.three_or_one, **ways)
+    visit = await bench.visit2("usual", mode=Transfer.DC_extended if kind == OF_DC else bench.three_or_one, **ways)
     return await visit.upto(visit.loop)
 
 
@@ -107,7 +108,7 @@ async def _settled(visit: Visit2, **other: Any) -> Any:
 
 async def followed(bench: AtStation) -> Outcome:
     """The output follows the current that the car asks for."""
-    visit = await charging(bench, "DC")
+    visit = await charging(bench, OF_DC)
     seen = list[float]()
     for wanted in (10.0, 20.0):
         response = await _settled(visit, EVTargetCurrent=physical(wanted, A))
@@ -124,7 +125,7 @@ GREEDY: Mapping[str, dict[str, Any]] = {
 
 async def greedy(bench: AtStation) -> Outcome:
     """More than the outlet can give."""
-    visit = await charging(bench, "DC")
+    visit = await charging(bench, OF_DC)
     volts, amperes = _stated(visit)
     reply = await visit.ask(asked2.loop(visit.ways, **GREEDY[bench.part]))
     if not reply.ok:
@@ -139,7 +140,7 @@ async def greedy(bench: AtStation) -> Outcome:
 
 async def bounded(bench: AtStation) -> Outcome:
     """A car that asks for more than its own limit."""
-    visit = await charging(bench, "DC")
+    visit = await charging(bench, OF_DC)
     response = await _settled(visit, EVTargetCurrent=physical(20.0, A), EVMaximumCurrentLimit=physical(10.0, A))
     present = number(response.EVSEPresentCurrent)
     return judged(present <= 11.0, f"{present:g} A, the car's limit is 10 A")
@@ -163,7 +164,7 @@ HOSTILE: Mapping[str, dict[str, Any]] = {
 
 async def hostile(bench: AtStation) -> Outcome:
     """Numbers that contradict themselves."""
-    visit = await charging(bench, "DC")
+    visit = await charging(bench, OF_DC)
     await visit.granted(visit.due())
     reply = await visit.ask(asked2.loop(visit.ways, **HOSTILE[bench.part]))
     return judged(reply.name == "CurrentDemandRes" and (reply.ok or reply.fatal), str(reply))
@@ -180,7 +181,7 @@ async def gone(bench: AtStation) -> Outcome:
 
 async def allowed(bench: AtStation) -> Outcome:
     """The current that an AC station allows is within what it stated."""
-    visit = await charging(bench, "AC")
+    visit = await charging(bench, OF_AC)
     stated = number(visit.heard.of("ChargeParameterDiscoveryRes").EVSEChargeParameter.EVSEMaxCurrent)
     response = await visit.granted(visit.due())
     if response.EVSEMaxCurrent is None:
@@ -194,7 +195,7 @@ async def allowed(bench: AtStation) -> Outcome:
 
 async def asked_for(bench: AtStation) -> tuple[Visit2, Any]:
     """A session in whose loop the station asks for a receipt, and the response that does. Raises Unreached."""
-    visit = await charging(bench, "DC" if bench.pics.claims.dc else "AC", authorization="PnC")
+    visit = await charging(bench, OF_DC if bench.pics.claims.dc else OF_AC, authorization="PnC")
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
         response = await visit.granted(asked2.loop(visit.ways))
@@ -265,7 +266,7 @@ def _both(number_: int, **given: Any) -> tuple[Case, ...]:
             id=f"S2-LOP-{number_ + each:02}", domain=kind, condition=("generation_2", kind.lower(), *condition), **given,
             purpose=f"{purpose}: {kind}", script=partial(script, kind=kind), control="" if number_ == 1 else f"S2-LOP-{1 + each:02}",
         )
-        for each, kind in enumerate(("DC", "AC"))
+        for each, kind in enumerate((OF_DC, OF_AC))
     )  # fmt: skip
 
 
@@ -288,24 +289,24 @@ CASES = (
         stimulus="ten requests of the charge loop", expected=("MeterInfo each time, its reading never less than before",),
     ),
     case(
-        id="S2-LOP-09", domain="DC", kind=Kind.POSITIVE, requirement=(), basis="8.4.5.4, CurrentDemandReq", condition=DC, script=followed,
+        id="S2-LOP-09", domain=OF_DC, kind=Kind.POSITIVE, requirement=(), basis="8.4.5.4, CurrentDemandReq", condition=DC, script=followed,
         purpose="The output follows the car", stimulus="10 A, then 20 A, each for some seconds",
         expected=("within a tenth of what is asked",),
         lasts=9.0, control="S2-LOP-01",
     ),
     case(
-        id="S2-LOP-10", domain="DC", kind=Kind.NEGATIVE, requirement=(), basis="8.4.5.4, CurrentDemandRes", condition=DC, script=greedy,
+        id="S2-LOP-10", domain=OF_DC, kind=Kind.NEGATIVE, requirement=(), basis="8.4.5.4, CurrentDemandRes", condition=DC, script=greedy,
         purpose="No outlet gives more than it stated", stimulus="a current and a voltage far beyond its limits", parts=tuple(GREEDY),
         expected=("within its limits, and it says that one is reached", "FAILED"), lasts=6.0, control="S2-LOP-09",
     ),
     case(
-        id="S2-LOP-11", domain="DC", kind=Kind.NEGATIVE, requirement=(), basis="8.4.5.4, EVMaximumCurrentLimit", condition=DC,
+        id="S2-LOP-11", domain=OF_DC, kind=Kind.NEGATIVE, requirement=(), basis="8.4.5.4, EVMaximumCurrentLimit", condition=DC,
         script=bounded,
         purpose="A car's limit holds against its own wish", stimulus="20 A are asked for with a limit of 10 A",
         expected=("no more than 10 A",), lasts=6.0, control="S2-LOP-09",
     ),
     case(
-        id="S2-LOP-12", domain="DC", kind=Kind.ROBUSTNESS, requirement=(), basis="8.5.2.7, PhysicalValue", condition=DC, script=hostile,
+        id="S2-LOP-12", domain=OF_DC, kind=Kind.ROBUSTNESS, requirement=(), basis="8.5.2.7, PhysicalValue", condition=DC, script=hostile,
         purpose="Numbers that contradict themselves harm nobody", stimulus="negative values, units that do not fit, faults",
         expected=("OK or FAILED; a good car is served afterwards",), parts=tuple(HOSTILE), lasts=3.0, control="S2-LOP-01",
     ),
@@ -316,10 +317,10 @@ CASES = (
             purpose=f"A car that drops its connection under power is followed by the next: {kind}", stimulus="TCP RST in the loop",
             expected=("a good car is served within the time of recovery",), script=gone, parts=(kind,), lasts=4.0, control=control,
         )
-        for number_, kind, control in ((13, "DC", "S2-LOP-01"), (14, "AC", "S2-LOP-02"))
+        for number_, kind, control in ((13, OF_DC, "S2-LOP-01"), (14, OF_AC, "S2-LOP-02"))
     ),
     case(
-        id="S2-LOP-15", domain="AC", kind=Kind.POSITIVE, requirement=(), basis="8.4.4.2, ChargingStatusRes", condition=AC, script=allowed,
+        id="S2-LOP-15", domain=OF_AC, kind=Kind.POSITIVE, requirement=(), basis="8.4.4.2, ChargingStatusRes", condition=AC, script=allowed,
         purpose="An AC station allows no more than it stated", stimulus="ChargingStatusReq", control="S2-LOP-02",
         expected=("EVSEMaxCurrent within that of ChargeParameterDiscoveryRes, or none",),
     ),

@@ -14,6 +14,7 @@ from v2g.messages.iso2.msg_data_types import MeterInfoType
 from v2g.messages.iso2.msg_data_types import chargeProgressType as Progress
 from v2g.session.endpoint import FrameReceived
 from v2gkit.conform import asked2
+from v2gkit.conform.asked2 import OF_AC, OF_DC
 from v2gkit.conform.at_station import AtStation
 from v2gkit.conform.case import Case, Kind
 from v2gkit.conform.judging import FOREIGN, OUT_OF_TURN, foreign_of, out_of_turn
@@ -160,7 +161,7 @@ async def silence(bench: AtStation) -> Outcome:
 async def latency(bench: AtStation) -> Outcome:
     """How long answers take in whole sessions."""
     for _ in range(3):
-        visit = await bench.visit2(mode=Transfer.DC_extended if bench.part == "DC" else bench.three_or_one)
+        visit = await bench.visit2(mode=Transfer.DC_extended if bench.part == OF_DC else bench.three_or_one)
         await visit.upto(visit.loop)
         for _ in range(5):
             await visit.granted(asked2.loop(visit.ways))
@@ -258,7 +259,7 @@ CASES = (
             purpose=f"Answers come within their performance time: {kind}", stimulus="three whole sessions", parts=(kind,), script=latency,
             expected=("every answer within its performance time and the slack",), within=120.0, lasts=12.0, control="S2-SSU-05",
         )
-        for number, kind in ((43, "DC"), (44, "AC"))
+        for number, kind in ((43, OF_DC), (44, OF_AC))
     ),
     case(
         id="S2-GEN-45", kind=Kind.NEGATIVE, requirement=("V2G2-539", "V2G2-034"), condition=("generation_2",),

@@ -13,6 +13,7 @@ from v2g.messages.iso2.msg_data_types import DC_EVErrorCodeType as Fault
 from v2g.messages.iso2.msg_data_types import EnergyTransferModeType as Transfer
 from v2g.messages.iso2.msg_data_types import PhysicalValueType, unitSymbolType
 from v2gkit.conform import asked2
+from v2gkit.conform.asked2 import OF_AC, OF_DC
 from v2gkit.conform.at_station import AtStation
 from v2gkit.conform.case import Case, Kind
 from v2gkit.conform.guest import PACE, busy
@@ -210,12 +211,12 @@ async def few(bench: AtStation) -> Outcome:
 OFFER = "SASchedules once EVSEProcessing is Finished"
 CASES = (
     case(
-        id="S2-CPD-01", domain="DC", kind=Kind.POSITIVE, requirement=(), basis="8.4.5.1.3, DC_EVSEChargeParameter", condition=DC,
+        id="S2-CPD-01", domain=OF_DC, kind=Kind.POSITIVE, requirement=(), basis="8.4.5.1.3, DC_EVSEChargeParameter", condition=DC,
         purpose="The limits of a DC station fit each other", stimulus="ChargeParameterDiscoveryReq of a sound car",
         expected=("OK; least below most, power above nothing",), script=limits_of_dc,
     ),
     case(
-        id="S2-CPD-02", domain="AC", kind=Kind.POSITIVE, requirement=(), basis="8.4.4.1, AC_EVSEChargeParameter", condition=AC,
+        id="S2-CPD-02", domain=OF_AC, kind=Kind.POSITIVE, requirement=(), basis="8.4.4.1, AC_EVSEChargeParameter", condition=AC,
         purpose="An AC station has a voltage and a current", stimulus="ChargeParameterDiscoveryReq of a sound car",
         expected=("OK; a nominal voltage, a current above nothing",), script=limits_of_ac,
     ),
@@ -239,9 +240,9 @@ CASES = (
             id=f"S2-CPD-{number_:02}", domain=domain, kind=Kind.NEGATIVE, requirement=("V2G2-477",), condition=condition, script=unmet,
             purpose=f"What cannot be met is refused: {domain}", stimulus="limits without current, voltage or a range in common",
             expected=(f"ChargeParameterDiscoveryRes with {WRONG}",), control=control,
-            parts=tuple(name for name, (dc, _) in NOTHING.items() if dc is (domain == "DC")),
+            parts=tuple(name for name, (dc, _) in NOTHING.items() if dc is (domain == OF_DC)),
         )
-        for number_, domain, condition, control in ((6, "DC", DC, "S2-CPD-01"), (7, "AC", AC, "S2-CPD-02"))
+        for number_, domain, condition, control in ((6, OF_DC, DC, "S2-CPD-01"), (7, OF_AC, AC, "S2-CPD-02"))
     ),
     *(
         case(
@@ -249,9 +250,9 @@ CASES = (
             condition=condition, purpose=f"Numbers at the ends of their ranges harm nobody: {domain}",
             stimulus="the most and the least of each type, units that do not fit, faults", script=hostile, control=control,
             expected=("OK or FAILED; a good car is served afterwards",),
-            parts=tuple(name for name, (dc, _) in HOSTILE.items() if dc is (domain == "DC")),
+            parts=tuple(name for name, (dc, _) in HOSTILE.items() if dc is (domain == OF_DC)),
         )
-        for number_, domain, condition, control in ((8, "DC", DC, "S2-CPD-01"), (9, "AC", AC, "S2-CPD-02"))
+        for number_, domain, condition, control in ((8, OF_DC, DC, "S2-CPD-01"), (9, OF_AC, AC, "S2-CPD-02"))
     ),
     case(
         id="S2-SCH-01", domain="CMN", kind=Kind.TIMING, requirement=("V2G2-713",), condition=("generation_2",), control="",
@@ -263,13 +264,13 @@ CASES = (
             id=f"S2-SCH-{number_:02}", domain=domain, kind=Kind.POSITIVE, requirement=(id_,), condition=condition, control="S2-SCH-01",
             purpose=f"A schedule lasts as long as the car stays: {told_}", stimulus=f"a car that {told_}",
             expected=(f"{OFFER}, {due} s long",),
-            script=partial(covered, stay=stay, least_of=due, dc=domain == "DC"),
+            script=partial(covered, stay=stay, least_of=due, dc=domain == OF_DC),
         )
         for number_, domain, condition, id_, told_, stay, due in (
-            (2, "DC", DC, "V2G2-303", "stays two hours", 7200, 7140),
-            (3, "AC", AC, "V2G2-303", "stays two hours, in AC", 7200, 7140),
-            (4, "DC", DC, "V2G2-304", "does not say how long it stays", None, DAY),
-            (5, "AC", AC, "V2G2-304", "does not say how long it stays, in AC", None, DAY),
+            (2, OF_DC, DC, "V2G2-303", "stays two hours", 7200, 7140),
+            (3, OF_AC, AC, "V2G2-303", "stays two hours, in AC", 7200, 7140),
+            (4, OF_DC, DC, "V2G2-304", "does not say how long it stays", None, DAY),
+            (5, OF_AC, AC, "V2G2-304", "does not say how long it stays, in AC", None, DAY),
         )
     ),
     case(

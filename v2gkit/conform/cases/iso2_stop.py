@@ -7,6 +7,7 @@ from v2g.messages.iso2 import msg_body as mb
 from v2g.messages.iso2.msg_data_types import EnergyTransferModeType as Transfer
 from v2g.messages.iso2.msg_data_types import chargingSessionType as Way
 from v2gkit.conform import asked2
+from v2gkit.conform.asked2 import OF_AC, OF_DC
 from v2gkit.conform.at_station import AtStation
 from v2gkit.conform.case import Case, Kind
 from v2gkit.conform.judging import OUT_OF_TURN, out_of_turn
@@ -14,12 +15,12 @@ from v2gkit.conform.verdict import Outcome, failed, judged
 from v2gkit.conform.visit2 import Visit2
 
 NEW, OLD = "OK_NewSessionEstablished", "OK_OldSessionJoined"
-KINDS = {"DC": ("generation_2", "dc"), "AC": ("generation_2", "ac")}
+KINDS = {OF_DC: ("generation_2", "dc"), OF_AC: ("generation_2", "ac")}
 case = partial(Case, role="station", within=60.0, lasts=4.0)
 
 
 def _mode(bench: AtStation, kind: str) -> Transfer:
-    return Transfer.DC_extended if kind == "DC" else bench.three_or_one
+    return Transfer.DC_extended if kind == OF_DC else bench.three_or_one
 
 
 async def over(bench: AtStation, kind: str) -> Outcome:
@@ -104,7 +105,7 @@ async def resumed(bench: AtStation, kind: str) -> Outcome:
 
 async def same_schedule(bench: AtStation) -> Outcome:
     """The schedule that was agreed upon keeps its number."""
-    former = await paused(bench, "DC" if bench.pics.claims.dc else "AC")
+    former = await paused(bench, OF_DC if bench.pics.claims.dc else OF_AC)
     before = former.tuple.SAScheduleTupleID
     visit, reply = await back(bench, former)
     if reply.code != OLD:
@@ -116,7 +117,7 @@ async def same_schedule(bench: AtStation) -> Outcome:
 
 async def same_payment(bench: AtStation) -> Outcome:
     """The way to pay that was chosen is still offered."""
-    former = await paused(bench, "DC" if bench.pics.claims.dc else "AC")
+    former = await paused(bench, OF_DC if bench.pics.claims.dc else OF_AC)
     visit, reply = await back(bench, former)
     if reply.code != OLD:
         return failed(str(reply))
@@ -127,7 +128,7 @@ async def same_payment(bench: AtStation) -> Outcome:
 
 async def stranger(bench: AtStation) -> Outcome:
     """Another id than that of the paused session."""
-    former = await paused(bench, "DC" if bench.pics.claims.dc else "AC")
+    former = await paused(bench, OF_DC if bench.pics.claims.dc else OF_AC)
     other = former.heard.session_id[:-1] + bytes((former.heard.session_id[-1] ^ 1,))
     _, reply = await back(bench, former, other)
     well = reply.code == NEW and reply.session_id not in (other, former.heard.session_id)

@@ -12,6 +12,7 @@ from pki.verify import verify
 from v2g.session import handshake
 from v2g.session.errors import Misuse
 from v2g.session.tls import ISO2, TlsError
+from v2g.session.v2gtp import PayloadType
 from v2gkit.conform import asked2
 from v2gkit.conform.at_station import AtStation
 from v2gkit.conform.case import Case, Kind
@@ -177,7 +178,7 @@ async def staples(bench: AtStation) -> Outcome:
 
 
 OCTETS = {
-    "a frame without TLS": header(0x8001, 4) + b"\x80\x00\x00\x00",
+    "a frame without TLS": header(PayloadType.EXI, 4) + b"\x80\x00\x00\x00",
     "half a hello": client_hello(ECDHE)[:40],
     "random octets": bytes(range(255, 0, -1)),
     "a record of 16 MiB": b"\x16\x03\x01\xff\xff" + bytes(64),
