@@ -13,7 +13,10 @@ import msgspec
 
 import v2g.session.v2gtp as v2gtp
 from secc.engine import SeccSession
-from secc.iso20.answers import ANSWERS
+from secc.iso2.answers import ANSWERS as ANSWERS2
+from secc.iso20.answers import ANSWERS as ANSWERS20
+from v2g.generations import GENERATIONS
+from v2g.iso2.generation import ISO2
 from v2g.iso20.generation import ISO20
 from v2g.messages.common_types import responseCodeType
 from v2g.session.v2gtp import FrameReader, PayloadType
@@ -25,25 +28,52 @@ FOR_EVER = 600.0  # s
 put = msgspec.structs.replace
 
 
+def patched(name: str, change: Callable[[Any], Any]) -> None:
+    """A function of every generation becomes `change` of it."""
+    for generation in GENERATIONS:
+        object.__setattr__(generation, name, change(getattr(generation, name)))
+
+
+def answers_to(kind: type) -> dict[type, Any]:
+    """The table of answers that has a request."""
+    return next(table for table in (ANSWERS20, ANSWERS2) if kind in table)  # type: ignore[return-value]
+
+
 def says(kind: type, change: Change) -> Seed:
     """A response of one kind is changed before it is written."""
-
-    def seed() -> None:
-        write = ISO20.write
-        changed: Any = lambda message, *more, **named: write(change(message) if type(message) is kind else message, *more, **named)  # noqa: E731
-        object.__setattr__(ISO20, "write", changed)
-
-    return seed
+    return lambda: patched(
+        "write", lambda write: lambda message, *more, **named: write(change(message) if type(message) is kind else message, *more, **named)
+    )
 
 
-def wrong_code(kind: type, code: responseCodeType, other: responseCodeType = Code.FAILED) -> Seed:
-    """One code of a response is another one."""
-    return says(kind, lambda response: put(response, ResponseCode=other) if response.ResponseCode is code else response)
+def says_everywhere(change: Change) -> Seed:
+    """Every response that has a code is changed before it is written."""
+
+    def changed(message: Any) -> Any:
+        return change(message) if hasattr(message, "ResponseCode") else message
+
+    return lambda: patched("write", lambda write: lambda message, *more, **named: write(changed(message), *more, **named))
+
+
+def wrong_code(kind: type, code: Any, other: Any = None) -> Seed:
+    """One code of a response is another one: FAILED where none is named."""
+    said = other or type(code).FAILED
+    return says(kind, lambda response: put(response, ResponseCode=said) if response.ResponseCode is code else response)
+
+
+def wrong_code_everywhere(code: Any) -> Seed:
+    """One code is FAILED in every response."""
+    return says_everywhere(lambda response: put(response, ResponseCode=type(code).FAILED) if response.ResponseCode is code else response)
 
 
 def grants(kind: type) -> Seed:
     """What is refused is told as granted; the session ends all the same."""
-    return says(kind, lambda response: response if response.ResponseCode.value.startswith("OK") else put(response, ResponseCode=Code.OK))
+
+    def granted(response: Any) -> Any:
+        code = response.ResponseCode
+        return response if code.value.startswith("OK") else put(response, ResponseCode=type(code).OK)
+
+    return says(kind, granted)
 
 
 def late(kind: type, seconds: float) -> Seed:
@@ -59,30 +89,29 @@ def late(kind: type, seconds: float) -> Seed:
 def framed_as(kind: type, payload_type: PayloadType) -> Seed:
     """A response of one kind goes out under another payload type."""
 
-    def seed() -> None:
-        write = ISO20.write
+    def changed(write: Any) -> Any:
+        def written(message: Any, *more: Any, **named: Any) -> Any:
+            found = write(message, *more, **named)
+            return found._replace(payload_type=payload_type) if type(message) is kind else found
 
-        def changed(message: Any, *more: Any, **named: Any) -> Any:
-            written = write(message, *more, **named)
-            return written._replace(payload_type=payload_type) if type(message) is kind else written
+        return written
 
-        object.__setattr__(ISO20, "write", changed)
-
-    return seed
+    return lambda: patched("write", changed)
 
 
 def answers(kind: type, change: Callable[[Any, Any, Any], Any]) -> Seed:
     """The response to a request of one kind is changed, by the request and what the session knows."""
 
     def seed() -> None:
-        answer = ANSWERS[kind]
+        table = answers_to(kind)
+        answer = table[kind]
 
         def changed(request: Any, known: Any) -> Any:
             reply: Any = answer(request, known)
             response = getattr(reply, "response", None)
             return reply if response is None else replace(reply, response=change(request, known, response))
 
-        ANSWERS[kind] = changed
+        table[kind] = changed
 
     return seed
 
@@ -118,20 +147,23 @@ def mute(*_: Any) -> None:
     """No answer, and no end."""
 
 
-def sequence(request: type, seconds: float) -> Seed:
-    """What follows the response to a request is waited for that long."""
+def sequence(request: type | None, seconds: float) -> Seed:
+    """What follows the response to a request (None: to any) is waited for that long."""
 
-    def seed() -> None:
-        timing = ISO20.timing
-        changed: Any = lambda each: replace(timing(each), sequence_timeout=seconds) if each is request else timing(each)  # noqa: E731
-        object.__setattr__(ISO20, "timing", changed)
+    def changed(timing: Any) -> Any:
+        return lambda each: replace(timing(each), sequence_timeout=seconds) if request in (None, each) else timing(each)
 
-    return seed
+    return lambda: patched("timing", changed)
 
 
 def of_iso20(name: str, value: Any) -> Seed:
     """A value of the generation is another one."""
     return lambda: object.__setattr__(ISO20, name, value)
+
+
+def of_iso2(name: str, value: Any) -> Seed:
+    """A value of the generation -2 is another one."""
+    return lambda: object.__setattr__(ISO2, name, value)
 
 
 def puts(module: Any, name: str, value: Any) -> Seed:
@@ -148,8 +180,9 @@ def dies_of(kind: type, fits: Change) -> Seed:
     """The program dies of requests of one kind."""
 
     def seed() -> None:
-        answer = ANSWERS[kind]
-        ANSWERS[kind] = lambda request, known: dies() if fits(request) else answer(request, known)
+        table = answers_to(kind)
+        answer = table[kind]
+        table[kind] = lambda request, known: dies() if fits(request) else answer(request, known)
 
     return seed
 
@@ -183,7 +216,7 @@ def fed(change: Callable[[Any, bytes], bytes]) -> Seed:
 
 def failing(response: Any) -> Any:
     """The response with FAILED."""
-    return put(response, ResponseCode=Code.FAILED)
+    return put(response, ResponseCode=type(response.ResponseCode).FAILED)
 
 
 def all_of(*seeds: Seed) -> Seed:

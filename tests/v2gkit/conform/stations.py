@@ -65,16 +65,17 @@ def bad(results: Mapping[str, Result]) -> dict[str, str]:
 
 @contextlib.contextmanager
 def station(
-    folder: Path, certs: Path, offer: str = OFFER, outlets: int = 4, more: str = "", fault: str = ""
+    folder: Path, certs: Path, offer: str = OFFER, outlets: int = 4, more: str = "", fault: str = "", faulty: str = "faulty_station"
 ) -> Iterator[tuple[Address, ...]]:
-    """A station with so many outlets in a process of its own, perhaps with a seeded fault; the addresses of its outlets."""
+    """A station with so many outlets in a process of its own, perhaps with a fault that a module seeds; the addresses of its outlets."""
     text = f'host = "::1"\nport = 0\npki = "{certs}"\n{more}\n[offer]\n{offer}\n'
     text += "".join(f'[[outlet]]\nevse_id = "DEV2GE00000{number}"\n' for number in range(1, outlets + 1))
-    config = folder / f"station{fault}.toml"
+    named = fault.replace(" ", "-")
+    config = folder / f"station{named}.toml"
     config.write_text(text)
-    program = ["-m", "tests.v2gkit.conform.faulty_station", fault] if fault else ["-m", "v2gkit"]
+    program = ["-m", f"tests.v2gkit.conform.{faulty}", fault] if fault else ["-m", "v2gkit"]
     command = [sys.executable, *program, "secc", "--config", str(config), "--json"]
-    with (folder / f"station{fault}.log").open("w") as log:
+    with (folder / f"station{named}.log").open("w") as log:
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True, env=ENVIRONMENT)
         try:
             assert process.stdout is not None

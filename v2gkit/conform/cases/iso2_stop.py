@@ -88,8 +88,9 @@ async def back(bench: AtStation, former: Visit2, session_id: bytes | None = None
 
 async def pauses(bench: AtStation, kind: str) -> Outcome:
     """A pause is granted."""
-    await paused(bench, kind)
-    return judged(True, "SessionStopRes grants the pause")
+    visit = await bench.at2("SessionStop", mode=_mode(bench, kind))
+    reply = await visit.ask(asked2.stop(Way.Pause))
+    return judged(reply.ok and reply.name == "SessionStopRes", str(reply))
 
 
 async def resumed(bench: AtStation, kind: str) -> Outcome:

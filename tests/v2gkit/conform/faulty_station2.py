@@ -1,0 +1,277 @@
+"""What a station of ISO 15118-2 is made to do wrong; which case must find which fault stands in `faults2`."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import v2g.session.transport.server as server
+import v2g.session.v2gtp as v2gtp
+from secc.claims import Claim
+from secc.engine import SeccSession
+from secc.iso2.verifier import PkiVerifier, contract_chain
+from tests.v2gkit.conform.seeding import (
+    Change,
+    Seed,
+    all_of,
+    answers,
+    dies,
+    failing,
+    patched,
+    put,
+    puts,
+    says,
+)
+from v2g.iso2.physical import number
+from v2g.messages import app_protocol
+from v2g.messages.iso2 import msg_body as mb
+from v2g.messages.iso2 import msg_data_types as mt
+from v2g.messages.iso2.msg_data_types import chargeProgressType as Progress
+from v2g.messages.iso2.msg_data_types import responseCodeType as Code
+from v2g.session.v2gtp import FrameReader
+
+Negotiated, Sap = app_protocol.responseCodeType, app_protocol.supportedAppProtocolRes
+Parameters = mb.ChargeParameterDiscoveryRes
+
+
+class Fault(NamedTuple):
+    """A seed, and the ids of the cases of -2 that find it."""
+
+    seed: Seed
+    cases: tuple[str, ...]
+
+
+def ids(family: str, *numbers: int) -> tuple[str, ...]:
+    """The ids of a family by their numbers."""
+    return tuple(f"S2-{family}-{number_:02}" for number_ in numbers)
+
+
+def schema_id(wrong: int, other: int) -> Change:
+    return lambda response: put(response, SchemaID=other) if response.SchemaID == wrong else response
+
+
+def never_refused(response: Any) -> Any:
+    if response.ResponseCode is not Negotiated.Failed_NoNegotiation:
+        return response
+    return put(response, ResponseCode=Negotiated.OK_SuccessfulNegotiation, SchemaID=1)
+
+
+def moody() -> Change:
+    counter = iter(range(10_000))
+    return lambda response: put(response, SchemaID=254 + next(counter) % 2) if response.SchemaID in (0, 255) else response
+
+
+def joins_anybody(request: Any, known: Any, response: Any) -> Any:
+    asked = any(known.step.told) and response.ResponseCode is Code.OK_NewSessionEstablished
+    return put(response, ResponseCode=Code.OK_OldSessionJoined) if asked else response
+
+
+def counted() -> Callable[..., bytes]:
+    numbers = iter(range(1, 10_000))
+    return lambda *_: next(numbers).to_bytes(8, "big")
+
+
+def every(count: int, change: Change) -> Change:
+    """Each `count`-th response is changed."""
+    counter = iter(range(1, 1_000_000))
+    return lambda response: change(response) if next(counter) % count == 0 else response
+
+
+def with_fields(kind: type, **fields: Any) -> Seed:
+    """A response of one kind has other fields."""
+    return says(kind, lambda response: put(response, **fields))
+
+
+def under_another_id() -> None:
+    """What is offered is told under another SessionID."""
+
+    def changed(write: Any) -> Any:
+        def written(message: Any, session_id: bytes = b"", *more: Any, **named: Any) -> Any:
+            return write(message, bytes(range(1, 9)) if type(message) is mb.ServiceDiscoveryRes else session_id, *more, **named)
+
+        return written
+
+    patched("write", changed)
+
+
+def by(way: Any, kind: type, change: Change) -> Seed:
+    """The response to a PowerDeliveryReq or SessionStopReq of one way is changed."""
+
+    def changed(request: Any, known: Any, response: Any) -> Any:
+        return (
+            change(response) if way in (getattr(request, "ChargeProgress", None), getattr(request, "ChargingSession", None)) else response
+        )
+
+    return answers(kind, changed)
+
+
+def only_ac(response: Any) -> Any:
+    modes = mt.SupportedEnergyTransferModeType(EnergyTransferMode=(mt.EnergyTransferModeType.AC_three_phase_core,))
+    return put(response, ChargeService=put(response.ChargeService, SupportedEnergyTransferMode=modes))
+
+
+def paid_by(*options: mt.paymentOptionType) -> Seed:
+    return with_fields(mb.ServiceDiscoveryRes, PaymentOptionList=mt.PaymentOptionListType(PaymentOption=options))
+
+
+def a_game(response: Any) -> Any:
+    """A service that nobody claimed, of the category of the Internet."""
+    game = mt.ServiceType(ServiceID=3, ServiceName="Game", ServiceCategory=mt.serviceCategoryType.Internet, FreeService=True)
+    return put(response, ServiceList=mt.ServiceListType(Service=(game,)))
+
+
+def other_sets(response: Any) -> Any:
+    listed = response.ServiceParameterList
+    if listed is None:
+        return response
+    sets = tuple(put(one, Parameter=tuple(put(each, stringValue="Other") for each in one.Parameter)) for one in listed.ParameterSet)
+    return put(response, ServiceParameterList=put(listed, ParameterSet=sets))
+
+
+# --- contracts ---
+
+
+def believes_any_contract() -> None:
+    """Whatever contract is shown is believed."""
+    judge = PkiVerifier.contract
+
+    def changed(self: Any, request: Any, challenge: bytes, wall: float) -> Claim:
+        found = judge(self, request, challenge, wall)
+        return found if found.warning is None else Claim("PnC", emaid="DEV2GC00000001", chain=contract_chain(request))
+
+    PkiVerifier.contract = changed  # type: ignore[method-assign]
+
+
+def dies_of_octets() -> None:
+    judge = PkiVerifier.contract
+    changed: Any = lambda self, request, *more: dies() if b"garbage" in contract_chain(request)[0] else judge(self, request, *more)  # noqa: E731
+    PkiVerifier.contract = changed  # type: ignore[method-assign]
+
+
+def dies_of_a_short_value() -> None:
+    judge = PkiVerifier.metering
+
+    def changed(self: Any, request: Any, contract: bytes) -> None:
+        if request.signature is not None and len(request.signature.SignatureValue.value) == 63:
+            dies()
+        judge(self, request, contract)
+
+    PkiVerifier.metering = changed  # type: ignore[method-assign]
+
+
+# --- energy ---
+
+
+def parameter(**fields: Any) -> Seed:
+    """The parameters of the station are other ones, where it has fields of these names."""
+
+    def changed(response: Any) -> Any:
+        said = response.EVSEChargeParameter
+        return put(response, EVSEChargeParameter=put(said, **{name: each for name, each in fields.items() if hasattr(said, name)}))
+
+    return says(Parameters, changed)
+
+
+def with_tuples(change: Change) -> Seed:
+    """The schedules are others, where there are any."""
+
+    def changed(response: Any) -> Any:
+        listed = response.SASchedules
+        return response if listed is None else put(response, SASchedules=put(listed, SAScheduleTuple=change(listed.SAScheduleTuple)))
+
+    return says(Parameters, changed)
+
+
+def with_entries(change: Change) -> Seed:
+    """The entries of the first schedule are others."""
+
+    def changed(tuples: Any) -> Any:
+        plan = tuples[0].PMaxSchedule
+        return (put(tuples[0], PMaxSchedule=put(plan, PMaxScheduleEntry=change(plan.PMaxScheduleEntry))),)
+
+    return with_tuples(changed)
+
+
+def ends_soon(entries: Any) -> Any:
+    last = entries[0]
+    return (put(last, TimeInterval=put(last.TimeInterval, duration=60)),)
+
+
+def many(entries: Any) -> Any:
+    first = entries[0]
+    return tuple(put(first, TimeInterval=put(first.TimeInterval, start=each, duration=None)) for each in range(20))
+
+
+def backwards(entries: Any) -> Any:
+    first = entries[0]
+    return (
+        put(first, TimeInterval=put(first.TimeInterval, start=50, duration=None)),
+        put(first, TimeInterval=put(first.TimeInterval, start=5)),
+    )
+
+
+def all_that_is_asked(request: Any, known: Any, response: Any) -> Any:
+    return put(response, EVSEPresentVoltage=request.EVTargetVoltage)
+
+
+def all_the_current(request: Any, known: Any, response: Any) -> Any:
+    return put(response, EVSEPresentCurrent=request.EVTargetCurrent)
+
+
+def after_a_renegotiation() -> None:
+    """The loop fails in a session that had another schedule."""
+    seen = set[bytes]()
+
+    def noted(request: Any, known: Any, response: Any) -> Any:
+        if request.ChargeProgress is Progress.Renegotiate:
+            seen.add(known.session.id)
+        return response
+
+    def loop(request: Any, known: Any, response: Any) -> Any:
+        return failing(response) if known.session.id in seen else response
+
+    all_of(answers(mb.PowerDeliveryReq, noted), answers(mb.CurrentDemandReq, loop), answers(mb.ChargingStatusReq, loop))()
+
+
+def any_length() -> None:
+    judge = v2gtp._header
+    v2gtp._header = lambda octets, types, limit: judge(octets, types, 1 << 31)
+
+
+def dies_of_a_cut() -> None:
+    for name in ("lost", "receive"):
+        step = getattr(SeccSession, name)
+
+        def changed(self: Any, what: Any, now: float, step: Any = step) -> None:
+            if self._reader.pending and not (isinstance(what, bytes) and what):
+                dies()
+            step(self, what, now)
+
+        setattr(SeccSession, name, changed)
+
+
+def one_at_a_time() -> None:
+    following = FrameReader.next
+
+    def changed(self: Any) -> Any:
+        found = following(self)
+        if found is not None:
+            self._buffer.clear()
+        return found
+
+    FrameReader.next = changed  # type: ignore[method-assign]
+
+
+def lists(**fields: Any) -> Seed:
+    """TLS 1.2 has other lists."""
+    return puts(server, "ISO2", replace(server.ISO2, **fields))
+
+
+def of_number(name: str, least: float) -> Callable[[Any], bool]:
+    """Whether a field of the car's parameters is as much as that."""
+    return lambda request: hasattr(request.EVChargeParameter, name) and number(getattr(request.EVChargeParameter, name)) >= least
+
+
+DIES_OF_GARBAGE = puts(SeccSession, "_undecodable", dies)
+GCM = "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"
+DC_LOOP, AC_LOOP = mb.CurrentDemandRes, mb.ChargingStatusRes
+LOOPS = (DC_LOOP, AC_LOOP)
