@@ -18,6 +18,7 @@ from unittest import mock
 
 from docs import coverage
 from docs.generation_tables import code, code_table, mode_table, pair_table, sequence_table, table, timing_table
+from docs.use_cases import use_cases
 from evcc.iso20.quirks import QUIRKS
 from ocpp_bridge.model.variables import STATION
 from ocpp_bridge.table import BLOCKS
@@ -87,6 +88,15 @@ def coverage_table() -> str:
     """Every action of OCPP, what becomes of it here, and the test that proves it."""
     heads = ("action", "version", "from the", "block or use cases", "the station", "`v2g csms`", "test")
     return table(heads, [(code(one[0]), *one[1:6], code(one[6].removeprefix("tests/"))) for one in coverage.rows()])
+
+
+def use_case_table() -> str:
+    """Every use case of OCPP 2.1, and the tests that hold it."""
+    rows = [
+        (one.number, one.title, ", ".join(code(test.removeprefix("tests/ocpp_bridge/").removeprefix("tests/")) for test in one.tests))
+        for one in use_cases()
+    ]
+    return table(("use case", "what it is", "tests"), rows)
 
 
 # --- the session ---
@@ -282,8 +292,9 @@ TABLES: dict[str, Callable[[], str]] = {
     "requirements": requirement_table,
     "dialects": dialect_table,
     "actions": coverage_table,
+    "use-cases": use_case_table,
 }
-AT_BUILD = {"requirements", "variables", "actions"}
+AT_BUILD = {"requirements", "variables", "actions", "use-cases"}
 """Tables that every second commit changes: they are printed when the site is built, so that no document is stale in between."""
 
 

@@ -1,7 +1,9 @@
 """What is told beside the cars: by meters of grid and house, by an energy management or a grid operator, by people at the station."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
+from ocpp_bridge.blocks import extension
+from ocpp_bridge.blocks.extension import Heard
 from ocpp_bridge.charger import Charger
 from ocpp_bridge.smart import external
 from ocpp_bridge.smart.feeds import Limit
@@ -35,6 +37,10 @@ class Neighbourhood:
     def take_priority(self, evse: int, activated: bool, now: float) -> bool:
         """Note that somebody at the station asks for priority, or no more; False where no profile of the CSMS gives any."""
         return external.ask_priority(self.charger, self.charger.evses[evse], activated, now)
+
+    def transfer(self, vendor: str, message: str, data: Any, heard: Heard) -> None:
+        """Send data of a vendor to the CSMS; `heard` is told status and data of its answer. ValueError for what cannot be sent."""
+        extension.transfer(self.charger, vendor, message, data, heard)
 
 
 class Shell(Protocol):
@@ -84,3 +90,8 @@ class Teller:
         taken = self.bridge.take_priority(evse, activated, self.now())
         self.wake()
         return taken
+
+    def transfer(self: Shell, vendor: str, message: str, data: Any, heard: Heard) -> None:
+        """Send data of a vendor to the CSMS; `heard` is told status and data of its answer. ValueError for what cannot be sent."""
+        self.bridge.transfer(vendor, message, data, heard)
+        self.wake()

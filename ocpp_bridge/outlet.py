@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Final, Protocol
 
+from ocpp_bridge.blocks import fares
 from ocpp_bridge.bridge import Bridge
 from ocpp_bridge.wire.schemas import Payload
 from secc.station import (
@@ -111,12 +112,11 @@ class OutletBackend:
 
     @property
     def display(self) -> tuple[str, ...]:
-        """The texts that are to be shown to people here now, in turn: the CSMS's, and that the EVSE is held for a payment; empty: none.
-
-        A change is a line in the log.
+        """The texts that are to be shown to people here now, in turn: the CSMS's, what the driver's charge costs, whether the EVSE is held
+        for a payment; empty: none. A change is a line in the log.
         """
-        charger = self._bridge.charger
-        texts = tuple(each["message"]["content"] for each in charger.evses[self.evse].shown)
+        charger, place = self._bridge.charger, self._bridge.charger.evses[self.evse]
+        texts = (*(each["message"]["content"] for each in place.shown), *fares.texts(charger, place))
         return (*texts, HELD) if self.evse in charger.payments.held else texts
 
     def presented(self, token: str, kind: str = "ISO14443") -> None:

@@ -16,6 +16,7 @@ from ocpp_bridge.blocks import (
     display,
     elsewhere,
     extension,
+    fares,
     firmware,
     installed,
     limits,
@@ -54,6 +55,7 @@ BLOCKS: Final[tuple[Block, ...]] = (
     reservation.BLOCK,  # H
     cost.BLOCK,  # I
     cost.ACCOUNTS,
+    fares.BLOCK,  # I01 to I06
     limits.BLOCK,  # E16
     metering.BLOCK,  # J
     smart_charging.BLOCK,  # K

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from ocpp_bridge.block import Block, answer_at, failure_at, no
-from ocpp_bridge.blocks import billing, transactions
+from ocpp_bridge.blocks import billing, fares, transactions
 from ocpp_bridge.blocks.availability import refusal
 from ocpp_bridge.blocks.local_authorization import known, master, remember, said_before
 from ocpp_bridge.blocks.reservation import objection as reserved
@@ -144,7 +144,7 @@ def _decide(charger: Charger, evse: Evse, shown: Payload, response: Payload, now
         transactions.update(charger, evse, "TariffNotAccepted", now)
     if isinstance(fact, Authorized):
         session.group = group_of(info)
-        grant(charger, evse, shown, Authorized(fact.expires_soon, _leave(charger, evse, response)), now)
+        grant(charger, evse, shown, Authorized(fact.expires_soon, _leave(charger, evse, response)), now, info)
     else:
         session.authorization = None
         said = f"{objection(info, evse.id) or info['status']} {response.get('certificateStatus', '')}".rstrip()
@@ -215,9 +215,11 @@ def go_without_verdict(charger: Charger, evse: Evse, call: Call, code: str, now:
         _alone(charger, evse, call.payload["idToken"], now)
 
 
-def grant(charger: Charger, evse: Evse, shown: Payload, fact: Authorized, now: float) -> None:
-    """Let the car charge (`fact`), and put the token `shown` on the transaction. Where all that is here would discharge, and it may not,
-    it is refused."""
+def grant(charger: Charger, evse: Evse, shown: Payload, fact: Authorized, now: float, info: Payload | None = None) -> None:
+    """Let the car charge (`fact`), tell its driver what `info` (idTokenInfo) has for him, and put the token `shown` on the transaction.
+
+    Where all that is here would discharge, and it may not, it is refused.
+    """
     assert evse.session is not None
     if not fact.energy_transfer:
         _refuse(charger, evse, "nothing that this EVSE has may be chosen without leave to discharge, and there is none")
@@ -225,6 +227,7 @@ def grant(charger: Charger, evse: Evse, shown: Payload, fact: Authorized, now: f
     want, evse.session.authorization, evse.session.token = evse.session.authorization, None, shown
     evse.allowed = tuple(service for service in fact.energy_transfer if service in evse.services)
     charger.tell(evse, fact if want is None else replace(fact, about=want.number))
+    fares.greet(charger, evse, info or {})
     trigger = "RemoteStart" if evse.session.remote is not None else "Authorized"
     held = redeem(charger, evse, shown, evse.session.group)
     evse.session.reserved = None if held is None else charger.wall(now) - held.since
@@ -306,7 +309,7 @@ def _alone(charger: Charger, evse: Evse, shown: Payload, now: float) -> None:
         why = billing.take_drivers(charger, evse, before or {})
     if may and not why:
         session.group = group
-        grant(charger, evse, shown, Authorized(energy_transfer=_leave(charger, evse, before or {})), now)
+        grant(charger, evse, shown, Authorized(energy_transfer=_leave(charger, evse, before or {})), now, (before or {}).get("idTokenInfo"))
     else:
         _refuse(charger, evse, why or "the CSMS is not there, and nothing that it said before lets this token charge")
 

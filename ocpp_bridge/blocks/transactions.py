@@ -8,7 +8,7 @@ import base64
 from typing import Any, Final
 
 from ocpp_bridge.block import Block
-from ocpp_bridge.blocks import billing
+from ocpp_bridge.blocks import billing, fares
 from ocpp_bridge.blocks.local_authorization import remember
 from ocpp_bridge.charger import Charger, ChargingState, Evse, Transaction
 from ocpp_bridge.model import readings
@@ -175,15 +175,16 @@ def event(
         ),
         "evse": {"id": evse.id, "connectorId": 1},
     }
-    payload |= present({"offline": True if not charger.online else None, "meterValue": values or None, "idToken": token})
-    payload |= present({"reservationId": reservation})
-    billing.add_cost(charger, evse, payload, now)
+    more = {"offline": not charger.online or None, "meterValue": values or None, "idToken": token, "reservationId": reservation}
+    billing.add_cost(charger, evse, payload := payload | present(more), now)
     tx.seq += 1
     charger.call("TransactionEvent", payload, evse=evse.id, kept=True, about=tx.id)
+    fares.bill(charger, evse, payload, now)
 
 
 def take_answer(charger: Charger, call: Call, response: Payload, now: float) -> None:
     """Take a TransactionEventResponse: a cost, or that the token is no longer accepted."""
+    fares.take(charger, call, response, now)
     evse = charger.evses.get(call.evse)  # a former run may have had more
     tx = evse.transaction if evse is not None else None
     if evse is None or tx is None or tx.id != call.about:

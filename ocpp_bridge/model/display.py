@@ -14,10 +14,20 @@ FORMATS: Final = ("ASCII", "UTF8")  # text; what runs or leads elsewhere (HTML, 
 
 
 @dataclass(slots=True)
+class Fare:
+    """What the driver at an EVSE reads of tariff and cost; empty: nothing."""
+
+    tariff: str = ""
+    total: str = ""  # of the transaction that has ended
+    until: float | None = None  # monotonic s; None: it has not ended
+
+
+@dataclass(slots=True)
 class Messages:
-    """The messages that the CSMS has set, by id, in the order in which they came."""
+    """The messages that the CSMS has set, by id, in the order in which they came; beside them what drivers read of tariff and cost."""
 
     held: dict[int, Payload] = field(default_factory=dict)  # MessageInfoType
+    fares: dict[int, Fare] = field(default_factory=dict)  # by EVSE
     seen: float = 0.0  # epoch s, up to when beginnings and ends have been seen to
 
     def put(self, message: Payload) -> None:

@@ -1,97 +1,66 @@
-"""The use cases of OCPP's blocks K and Q and the tests that hold them, in frames and where a car matters through the whole chain."""
+"""Every use case of OCPP 2.1 has its tests (`docs/use_cases.py`), and here are those that have no better place."""
 
 import ast
+import asyncio
+import re
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-from secc.station import LimitsChanged, SetpointChanged
+from docs.coverage import CASES
+from docs.use_cases import use_cases, wanted
+from secc.station import (
+    AuthorizationWanted,
+    ConnectorLock,
+    LimitsChanged,
+    LockConnector,
+    PowerStarted,
+    SessionStarted,
+    SetpointChanged,
+)
 from tests.evcc.iso2.test_pair2 import SCRIPT as SCRIPT2
 from tests.evcc.iso2.test_pair2 import car as car2
-from tests.ocpp_bridge.test_bridge import ANSWERS, Played
+from tests.evcc.test_pair import car as iso20_car
+from tests.ocpp_bridge.ocpp_stand import stand
+from tests.ocpp_bridge.test_bridge import ANSWERS, EVCCID, Played
+from tests.ocpp_bridge.test_local_authorization import setting, show
 from tests.ocpp_bridge.test_profiles import SETPOINT, profile
 from tests.ocpp_bridge.whole_chain import Chain, run
 from v2g.iso20.rational import number
 from v2g.messages.common_messages import ScheduleExchangeRes
 from v2g.messages.iso2.msg_body import ChargeParameterDiscoveryRes
+from v2gkit.csms.server import Csms
 
-HERE = Path(__file__).parent
-USE_CASES: dict[str, tuple[str, ...]] = {  # number: module::test, without test_
-    "K01": (
-        "profiles::a_profile_is_accepted_or_rejected_with_the_reason_code_of_the_specification",
-        "profiles::the_evse_must_exist_and_a_tx_profile_names_one",
-    ),
-    "K02": ("modes::what_the_csms_says_is_what_flows", "use_cases::a_schedule_of_the_csms_is_what_a_scheduled_car_draws"),
-    "K03": ("bridge::the_local_plan_keeps_the_profiles_of_the_station", "story::a_station_limit_lowers_what_the_evse_offers"),
-    "K04": ("profiles::a_limit_of_the_station_is_shared_by_those_who_draw",),
-    "K05": (
-        "bridge::a_profile_that_comes_with_a_remote_start_is_the_cars",
-        "bridge::a_profile_may_come_before_its_car",
-        "use_cases::a_remote_start_with_a_profile_that_cannot_lead_is_refused",
-    ),
-    "K06": ("bridge::a_lost_csms_does_not_freeze_a_discharge_for_ever", "profiles::a_profile_ends_with_its_time_offline"),
-    "K07": ("use_cases::a_car_that_comes_while_the_csms_is_away_keeps_to_its_default",),
-    "K08": ("bridge::the_composite_is_told_within_what_the_evse_can_do", "modes::the_composite_is_told_with_its_mode_and_curves"),
-    "K09": ("bridge::many_profiles_are_reported_in_parts", "modes::of_limits_from_elsewhere_each_holds"),
-    "K10": ("profiles::only_what_is_not_of_the_csms_is_kept_from_being_cleared", "use_cases::a_profile_that_is_cleared_leads_no_more"),
-    "K11": ("modes::a_limit_from_elsewhere_holds_is_told_and_is_not_the_csms_s_to_clear",),
-    "K12": ("modes::limits_that_move_quickly_are_told_once_a_second_as_they_stand_then",),
-    "K13": ("modes::a_limit_from_elsewhere_holds_is_told_and_is_not_the_csms_s_to_clear",),
-    "K14": ("modes::of_limits_from_elsewhere_each_holds",),
-    "K16": (
-        "live::a_csms_that_changes_its_mind_reaches_the_car_in_its_charge_loop",
-        "story::a_new_schedule_in_scheduled_control_asks_the_car_to_renegotiate",
-    ),
-    "K17": ("bridge::a_car_that_asks_anew_is_asked_for_anew_if_it_wants_something_else",),
-    "K18": (
-        "use_cases::a_schedule_of_the_csms_is_what_a_scheduled_car_draws",
-        "bridge::three_schedules_are_three_tuples_and_the_chosen_one_is_told",
-    ),
-    "K19": ("modes::what_the_csms_says_is_what_flows", "bridge::the_schedule_that_is_told_names_the_setpoint_it_follows"),
-    "K20": ("bridge::needs_that_change_in_the_loop_are_told_again_but_not_often",),
-    "K21": ("modes::priority_replaces_what_leads_while_it_is_active",),
-    "K22": ("modes::priority_needs_its_profile_and_its_transaction",),
-    "K28": ("profiles::a_dynamic_profile_takes_updates_and_expires_without", "bridge::a_dynamic_profile_is_pulled_at_its_interval"),
-    "K29": ("modes::limits_that_move_quickly_are_told_once_a_second_as_they_stand_then",),
-    "Q01": ("bridge::discharging_needs_the_leave_of_the_csms", "bridge::an_energy_transfer_that_is_refused_ends_the_session"),
-    "Q02": ("leave::leave_that_is_granted_brings_the_car_to_the_bidirectional_service", "bridge::leave_to_discharge_may_come_later"),
-    "Q03": (
-        "use_cases::a_schedule_of_the_csms_is_what_a_scheduled_car_draws",
-        "story::a_bidirectional_session_by_prices_from_boot_to_goodbye",
-    ),
-    "Q04": ("modes::what_the_csms_says_is_what_flows", "story::a_setpoint_of_the_csms_reaches_a_car_in_dynamic_control_at_once"),
-    "Q05": ("modes::an_energy_management_sets_the_power_within_the_limits_of_the_csms",),
-    "Q06": ("modes::an_energy_management_sets_the_power_within_the_limits_of_the_csms",),
-    "Q07": ("modes::what_the_csms_says_is_what_flows",),
-    "Q08": (
-        "modes::a_car_follows_the_frequency_by_the_curve_of_the_csms",
-        "modes::a_signal_of_the_csms_moves_the_cars_that_have_a_curve_for_it",
-    ),
-    "Q09": ("modes::a_car_balances_the_load_at_the_upstream_meter", "modes::a_band_is_kept_and_gone_back_into"),
-    "Q10": ("modes::what_the_csms_says_is_what_flows",),
-    "Q11": ("use_cases::a_discharge_ends_with_its_time_offline_and_resumes_unless_it_is_invalid",),
-    "Q12": ("use_cases::a_discharge_ends_with_its_time_offline_and_resumes_unless_it_is_invalid",),
-}
-NOT_HERE = {"K15"}  # of ISO 15118-2
+ROOT = Path(__file__).parents[2]
+ROWS = list(use_cases())
 
 
 @cache
-def written_in(module: str) -> frozenset[str]:
-    tree = ast.parse((HERE / f"test_{module}.py").read_text())
+def written_in(path: str) -> frozenset[str]:
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
     return frozenset(node.name for node in tree.body if isinstance(node, ast.FunctionDef))
 
 
-@pytest.mark.parametrize("number", USE_CASES)
-def test_every_use_case_has_its_tests(number):
-    for named in USE_CASES[number]:
-        module, _, name = named.partition("::")
-        assert f"test_{name}" in written_in(module), named
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.number)
+def test_every_use_case_has_its_tests(row):
+    assert row.title
+    assert row.tests, f"{row.number} has no test"
+    for named in row.tests:
+        path, _, name = named.partition("::")
+        assert name in written_in(path), named
 
 
-def test_no_use_case_is_forgotten():
-    wanted = {f"K{n:02}" for n in (*range(1, 23), 28, 29)} | {f"Q{n:02}" for n in range(1, 13)}
-    assert USE_CASES.keys() | NOT_HERE == wanted
+def test_no_use_case_is_forgotten_or_twice_there():
+    numbers = [row.number for row in ROWS]
+    assert sorted(numbers) == sorted(wanted())
+    assert numbers == sorted(numbers)
+
+
+def test_use_cases_that_an_action_names_are_in_the_table():
+    listed = re.findall(r"[A-S][0-9]{2}(?: to [A-S]?[0-9]{2})?", " ".join(CASES.values()))
+    assert listed
+    assert {number for each in listed for number in re.findall(r"[A-S][0-9]{2}", each)} <= wanted()
 
 
 # --- those that have no better place ---
@@ -206,3 +175,77 @@ def test_a_mode_that_follows_the_moment_promises_no_discharge_to_a_car_with_a_sc
     p.arrive("Scheduled")
     (wanted,) = p.planned
     assert {signal.kind.value: max(signal.power.values) for signal in wanted.signals} == {"import cap": 4_000.0, "export cap": 0.0}
+
+
+def test_e02_e03_the_cable_or_the_token_may_come_first():
+    p = Played().boot()
+    p.bridge.plug_in(1, p.now)
+    show(p)
+    p.want(SessionStarted(0.0, bytes(8), EVCCID), AuthorizationWanted(0.0, "EIM", EVCCID))
+    assert [(event["eventType"], event["triggerReason"]) for event in p.events[:1]] == [("Started", "CablePluggedIn")]
+    assert [event["triggerReason"] for event in p.events if "idToken" in event] == ["Authorized"]
+    p = Played().boot()
+    setting(p, "TxCtrlr.TxStartPoint", "Authorized")
+    show(p)
+    assert not p.events
+    p.bridge.plug_in(1, p.now)
+    p.run()
+    assert not p.events
+    p.want(SessionStarted(0.0, bytes(8), EVCCID), AuthorizationWanted(0.0, "EIM", EVCCID))
+    assert [(event["eventType"], event["triggerReason"], "idToken" in event) for event in p.events[:1]] == [("Started", "Authorized", True)]
+
+
+@pytest.mark.parametrize(("stop_point", "ends"), [("EVConnected", True), ("ParkingBayOccupancy", False)])
+def test_e09_e10_a_cable_that_is_out_ends_a_transaction_or_suspends_it(stop_point, ends):
+    p = Played().boot()
+    assert setting(p, "TxCtrlr.TxStopPoint", stop_point) == "Accepted"
+    p.bridge.plug_in(1, p.now)
+    p.arrive()
+    transaction = p.tx
+    p.want(PowerStarted(0.0))
+    p.bridge.unplug(1, p.now)
+    p.run()
+    last = p.events[-1]
+    assert (last["eventType"], last["triggerReason"]) == ("Ended" if ends else "Updated", "EVDeparted")
+    assert last["transactionInfo"]["chargingState"] == "Idle"
+    assert last["transactionInfo"].get("stoppedReason") == ("EVDisconnected" if ends else None)
+    assert p.charger.runs(transaction) is not ends
+
+
+class Unlocked(Chain):
+    """A chain whose connector does not lock."""
+
+    def _serve(self, event):
+        if isinstance(event, LockConnector):
+            self._after(ConnectorLock(False))
+        super()._serve(event)
+
+
+def test_g05_a_connector_that_does_not_lock_gives_no_power_and_the_csms_hears_of_it():
+    chain = Unlocked(iso20_car("DC_BPT", "Dynamic"), service="DC_BPT")
+    ended = chain.station.ended
+    assert ended.how != "Terminate"
+    assert not chain.powers
+    assert "Charging" not in [event["transactionInfo"].get("chargingState") for event in chain.calls("TransactionEvent")]
+    chain.bridge.end_session(1, chain.now, how=ended.how, well=False, reason=ended.reason, requirement=ended.requirement)
+    chain._bridge()
+    [told] = [event for call in chain.calls("NotifyEvent") for event in call["eventData"] if event["variable"]["name"] == "Problem"]
+    assert "lock" in told["techInfo"]
+    assert chain.calls("TransactionEvent")[-1]["eventType"] == "Ended"
+
+
+def test_p02_a_csms_that_knows_no_vendor_says_so():
+    async def scene() -> None:
+        heard: list[tuple[str, object]] = []
+        async with stand(Csms()) as s:
+            s.point.transfer("org.example", "Lights", {"on": True}, lambda *said: heard.append(said))
+            assert heard == [("", None)]  # it was not there yet
+            await s.until(lambda: s.point.bridge.charger.accepted)
+            s.point.transfer("org.example", "Lights", {"on": True}, lambda *said: heard.append(said))
+            await s.until(lambda: len(heard) == 2)
+            assert s.frames.calls("DataTransfer") == [{"vendorId": "org.example", "messageId": "Lights", "data": {"on": True}}]
+            with pytest.raises(ValueError, match="DataTransfer"):
+                s.point.transfer("x" * 256, "", None, lambda *said: None)
+        assert heard[1] == ("UnknownVendorId", None)
+
+    asyncio.run(asyncio.wait_for(scene(), 300))

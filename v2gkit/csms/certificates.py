@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -16,8 +16,9 @@ from cryptography.x509 import ocsp
 from ocpp_bridge.wire.schemas import Payload, Version
 from pki.certificate import facts, read_pem
 from pki.errors import CertificateError, Kind, StoreError
+from pki.keys import key_name
 from pki.lapses import Lapse
-from pki.profiles import ISO20, Role
+from pki.profiles import ISO2, ISO20, Role
 from pki.provisioners import Provisioners, is_older
 from pki.store import Store, read_chain
 from pki.verify import verify
@@ -67,11 +68,12 @@ class LabPki:
     def sign(self, request: str, kind: str) -> str:
         """The chain (PEM, leaf first) for a station's certificate request. Raises ValueError for one that cannot be granted.
 
-        `kind` is OCPP's certificateType. Every kind is issued by the operator's authority with the profile of a station's certificate.
+        `kind` is OCPP's certificateType. Every kind is issued by the operator's authority on the curve of its key, with the profile of a
+        station's certificate.
         """
         try:
             asked = x509.load_pem_x509_csr(request.encode())
-            authority = self.office.store.credential(Role.CPO_SUB2)
+            authority = self.office.store.credential(Role.CPO_SUB2, key_name(cast(Any, asked.public_key())))
             chain = self.office.sign(asked, Role.SECC, authority, self._now())
         except (CertificateError, StoreError, ValueError) as error:
             raise ValueError(f"{kind}: {error}") from None
@@ -103,7 +105,8 @@ class LabPki:
         if "certificate" in asked:
             try:
                 chain = read_pem(asked["certificate"].encode(), ISO20.max_octets)
-                verify(chain, Role.CONTRACT, self.office.store.anchors, self._now(), rules=RULES, status=self.office.status)
+                rules = ISO2 if facts(chain[0]).key in ISO2.algorithms else RULES
+                verify(chain, Role.CONTRACT, self.office.store.anchors, self._now(), rules=rules, status=self.office.status)
             except CertificateError as error:
                 return FAULTS.get(error.kind, "CertChainError")
             return "Accepted"

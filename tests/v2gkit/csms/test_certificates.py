@@ -9,23 +9,29 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from ocpp_bridge.bridge import Bridge
 from ocpp_bridge.charge_point import ChargePoint, Endpoint
 from ocpp_bridge.charger import Charger, Evse
 from ocpp_bridge.model.contract import hash_data
+from pki.certificate import read_pem
 from pki.errors import CertificateError, Kind, StoreError
 from pki.issue import build
+from pki.keys import ALGORITHMS, belongs, key_name
 from pki.plan import Names, Plan
-from pki.profiles import Role
+from pki.profiles import PROFILES, Role
 from pki.provisioning import ask
-from pki.provisioning2 import ask_installation
+from pki.provisioning2 import accept, ask_installation, ask_update
+from pki.request import request as signing_request
 from pki.status import check
 from pki.store import Credential, Store, create
-from secc.station import Limits
+from secc.station import CertificateInstallationWanted, CertificateReady, Limits, SessionStarted
+from tests.ocpp_bridge.ocpp_stand import stand
 from v2g.energy.site import Site
 from v2g.exi.codec import decode, encode
 from v2g.exi.derive import least
+from v2g.iso2 import frames
 from v2g.messages import schema_set
 from v2g.messages.common_messages import CertificateInstallationReq
 from v2g.messages.common_types import MessageHeaderType
@@ -33,6 +39,7 @@ from v2g.messages.iso2.msg_body import BodyType
 from v2g.messages.iso2.msg_def import V2G_Message
 from v2g.messages.iso2.msg_header import MessageHeaderType as Header2
 from v2g.session.clock import Clock
+from v2g.session.v2gtp import PayloadType
 from v2gkit.authorities.office import Office
 from v2gkit.csms import certificates as csms_pki
 from v2gkit.csms.certificates import LabPki
@@ -153,3 +160,83 @@ def test_a_revocation_comes_this_way_too(store: Store) -> None:
         check(base64.b64decode(answered["ocspResult"]), store.secc.leaf, store.secc.chain[1], datetime.now(UTC))
     assert refused.value.kind is Kind.REVOKED
     assert LabPki.of(store).status({"ocspRequestData": data | {"serialNumber": "xyz"}})["status"] == "Failed"
+
+
+# --- ISO 15118-2 ---
+
+MINUS_2 = "urn:iso:15118:2:2013:MsgDef"
+
+
+def asked2(kind: str, store2: Store) -> tuple[bytes, Any]:
+    """What a car of -2 asks with, as EXI in its envelope, and the credential with which it opens the answer."""
+    asker = store2.provisioning if kind == "Install" else store2.contract
+    body, signature = (
+        ask_installation(asker, store2.anchors.v2g) if kind == "Install" else ask_update(asker, asker.common_name, store2.anchors.v2g)
+    )
+    return frames.write(body, b"SESSION1", signature=signature).exi, asker
+
+
+@pytest.fixture(scope="module")
+def store2(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """Certificates of both generations, in one folder."""
+    now = datetime.now(UTC)
+    return create(tmp_path_factory.mktemp("both"), [build(Plan(), curve, now) for curve in ("secp521r1", "secp256r1")])
+
+
+@pytest.fixture(scope="module")
+def alone2(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """Those of ISO 15118-2 alone."""
+    return create(tmp_path_factory.mktemp("alone"), [build(Plan(), "secp256r1", datetime.now(UTC))])
+
+
+def opened(exi: bytes) -> tuple[Any, Any]:
+    came = frames.read(PayloadType.EXI, exi, by_car=True)
+    assert came.session_id == b"SESSION1"
+    return came.reading.message, came.signature
+
+
+@pytest.mark.parametrize("kind", ["Install", "Update"])
+def test_a_car_of_minus_2_gets_and_renews_its_contract_by_frames(kind: str, alone2: Store) -> None:
+    """By a socket: the station's bridge asks our CSMS, and what comes back is what the car accepts."""
+
+    async def scene() -> Any:
+        exi, asker = asked2(kind, alone2)
+        csms = Csms(Strategy("none"), pki=LabPki.of(alone2))
+        async with stand(csms) as s:
+            await s.until(lambda: s.point.bridge.charger.accepted)
+            s.backend.began(s.facts.append)
+            s.hear(SessionStarted(0.0, bytes(8), "DEABCC1A2B3C4D"))
+            s.hear(CertificateInstallationWanted(0.0, exi, MINUS_2, None, (), 7, kind == "Update"))
+            ready = await s.fact(CertificateReady)
+            [call] = s.frames.calls("Get15118EVCertificate")
+            assert (call["iso15118SchemaVersion"], call["action"]) == (MINUS_2, kind)
+            assert "maximumContractCertificateChains" not in call
+            assert ready.about == 7
+            return opened(ready.exi), asker
+
+    (body, signature), asker = asyncio.run(asyncio.wait_for(scene(), 300))
+    assert type(body).__name__ == {"Install": "CertificateInstallationRes", "Update": "CertificateUpdateRes"}[kind]
+    installed = accept(body, signature, asker, alone2.anchors, datetime.now(UTC))
+    assert installed.emaid == alone2.contract.common_name
+    assert belongs(installed.key, alone2.contract.leaf.public_key())
+
+
+def test_a_contract_of_minus_2_is_judged_by_the_rules_of_minus_2(store2: Store) -> None:
+    chain = store2.credential(Role.CONTRACT, "secp256r1").chain
+    text = "".join(one.public_bytes(Encoding.PEM).decode() for one in chain)
+    assert LabPki.of(store2).judged({"certificate": text}) == "Accepted"
+
+
+@pytest.mark.parametrize("curve", ["secp256r1", "secp521r1"])
+def test_a_station_gets_its_certificate_from_the_authority_on_the_curve_of_its_key(curve: str, store2: Store) -> None:
+    """V2GCertificate is of ISO 15118-2 and V2G20Certificate of -20: one CSMS signs both."""
+    kind = "V2GCertificate" if curve == "secp256r1" else "V2G20Certificate"
+    asked = signing_request(PROFILES[Role.SECC], Names(), ALGORITHMS[curve].generate())
+    chain = read_pem(LabPki.of(store2).sign(asked.public_bytes(Encoding.PEM).decode(), kind).encode(), 4_000)
+    assert {key_name(one.public_key()) for one in chain} == {curve}
+
+
+def test_a_key_on_a_curve_that_no_authority_has_is_refused(alone2: Store) -> None:
+    asked = signing_request(PROFILES[Role.SECC], Names(), ALGORITHMS["secp521r1"].generate())
+    with pytest.raises(ValueError, match="V2G20Certificate"):
+        LabPki.of(alone2).sign(asked.public_bytes(Encoding.PEM).decode(), "V2G20Certificate")
