@@ -2,15 +2,21 @@
 
 import asyncio
 import json
+import shutil
 import sys
 from collections.abc import Coroutine
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.starved import again, hear, heed
+from pki.issue import build
+from pki.plan import Names, Plan
+from pki.store import Store, create
+from tests.starved import HANG, again, hear, heed
 from tests.v2gkit.cli.test_secc import ENVIRONMENT, ROOT
+from v2gkit.authorities.office import Office
 
 
 class Process:
@@ -123,6 +129,45 @@ def test_an_evse_that_the_csms_takes_out_of_service_lets_no_car_charge_and_both_
         assert not told
 
     asyncio.run(asyncio.wait_for(scene(), 300))
+
+
+@again
+def test_a_vehicle_that_was_revoked_is_refused_by_the_word_of_the_csms_and_then_at_the_handshake(tmp_path: Path):
+    """Its vehicle certificate, not a contract: the CSMS alone knows, and what it said lies in the station's store for the next car."""
+    now, here, there = datetime.now(UTC), tmp_path / "station", tmp_path / "csms"
+    store = create(here, [build(Plan(names=Names(ocsp_url="http://[::1]:1/ocsp")), "secp521r1", now)])  # a responder that is not there
+    shutil.copytree(here, there)
+    Office(Store(there)).revoke(store.vehicle.leaf, now)
+
+    async def scene() -> None:
+        csms = await Process.start("csms", "--port", "0", "--json", "--strategy", "none", "--cps", str(there))
+        port = (await csms.says(lambda line: line.get("topic") == "listening"))["port"]
+        where = ("--host", "127.0.0.1", "--port", "0", "--ocpp", f"ws://127.0.0.1:{port}/ocpp", "--ocpp-vehicle-status", "demanded")
+        station = await Process.start("secc", "--json", "--services", "DC", "--auth", "EIM", "--pki", str(here), *where)
+        address = (await station.says(lambda line: line["event"] == "listening"))["address"]
+        await csms.says(lambda line: line.get("topic") == "status")
+        results = []
+        try:
+            for told in ("ended", "handshake-failed"):
+                car = await Process.start(*("ev", "--json", "--connect", address, "--pki", str(here), "--service", "DC", "--loops", "3"))
+                results.append((await car.rest())[-1])
+                heed(results[-1])
+                ended = await station.says(lambda line, told=told: line["event"] == told)
+                assert "revoked" in ended["reason"], ended
+                while not list(here.glob("responses/*.told.json")):  # noqa: ASYNC110 - it comes as a file
+                    await asyncio.sleep(0.05)
+            await csms.says(lambda line: line.get("topic") == "event" and "handshake failed" in line["text"])
+        finally:
+            for process in (csms, station):
+                process.kill()
+                await process.process.communicate()
+        asked = [line["text"] for line in csms.said if "GetCertificateChainStatus" in line.get("text", "")]
+        assert len(asked) == 1, asked
+        assert f"{store.vehicle.leaf.serial_number:x} Revoked" in asked[0].lower().replace("revoked", "Revoked")
+        assert [(result["ok"], result["loops"], result["energy_charged"]) for result in results] == [(False, 0, 0.0)] * 2
+        assert "certificate_revoked" in results[1]["reason"]
+
+    asyncio.run(asyncio.wait_for(scene(), HANG))
 
 
 def read(trace: Path) -> list[dict]:
