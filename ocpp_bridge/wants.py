@@ -14,6 +14,7 @@ from ocpp_bridge.model.mapping import present
 from ocpp_bridge.model.readings import present as present_sample
 from ocpp_bridge.smart import charging, chosen, steering
 from ocpp_bridge.smart.periods import RanOut
+from ocpp_bridge.wire.dialects import NEUTRAL
 from ocpp_bridge.wire.times import timestamp
 from secc.station import (
     AuthorizationWanted,
@@ -60,6 +61,8 @@ def _service_selected(charger: Charger, evse: Evse, want: ServiceSelected, now: 
         session.selected, session.asked, session.planning, session.patience = want, False, 0, None
         session.offer, session.told_needs, session.renegotiating = None, None, False  # a new service is a new negotiation
         session.reselect = not evse.may_give  # it chose from what it was offered before
+        transfer = SERVICES[want.service].transfer(evse.limits.phases, NEUTRAL)
+        charger.variables["ISO15118Ctrlr", "RequestedEnergyTransferMode", "", evse.id] = transfer
 
 
 def _tell_needs(charger: Charger, evse: Evse, needs: Needs, car: Limits | None) -> None:

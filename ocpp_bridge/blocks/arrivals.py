@@ -43,6 +43,7 @@ def note_departure(charger: Charger, evse: Evse, now: float) -> None:
     transactions.end(charger, evse, EVERYTHING, "EVDeparted", "EVDisconnected", now, "Idle")
     tell_status(charger, evse, evse.resting, now)
     charger.variables.empty("ConnectedEV", evse.id)
+    charger.variables["ISO15118Ctrlr", "RequestedEnergyTransferMode", "", evse.id] = ""
 
 
 def _welcome(charger: Charger) -> list[Evse]:

@@ -17,6 +17,7 @@ BOOLEAN: Final = r"true|false"
 WHOLE: Final = r"[0-9]{1,9}"
 DECIMAL: Final = r"-?[0-9]{1,9}(\.[0-9]{1,6})?"
 POINTS: Final = ("ParkingBayOccupancy", "EVConnected", "Authorized", "DataSigned", "PowerPathClosed", "EnergyTransfer")
+SUPPORTED: Final = (*PROTOCOLS, *[""] * (8 - len(PROTOCOLS)))  # by who says nothing; the places that are left are for older generations
 
 
 def list_of(words: Iterable[str]) -> str:
@@ -85,7 +86,8 @@ STATION: Final[tuple[Row, ...]] = (
     Row("ISO15118Ctrlr", "Problem", "false", FLAG),
     Row("ISO15118Ctrlr", "MaxScheduleEntries", "1024", NUMBER),
     Row("ISO15118Ctrlr", "ServiceRenegotiationSupport", "true", FLAG),
-    *(Row("ISO15118Ctrlr", "ProtocolSupported", each, instance=str(number)) for number, each in enumerate(PROTOCOLS, 1)),
+    Row("ISO15118Ctrlr", "RequestedEnergyTransferMode", "", each=True),
+    *(Row("ISO15118Ctrlr", "ProtocolSupported", each, instance=str(number)) for number, each in enumerate(SUPPORTED, 1)),
     Row("V2XChargingCtrlr", "Available", "true", FLAG, each=True),
     Row("V2XChargingCtrlr", "Enabled", "true", FLAG, BOOLEAN, each=True, required="Q01"),
     Row("V2XChargingCtrlr", "SupportedEnergyTransferModes", "", LIST, each=True),

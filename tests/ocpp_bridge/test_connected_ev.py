@@ -3,7 +3,7 @@
 from cryptography import x509
 
 from pki.profiles import Role
-from secc.station import Display, EVReported, PowerStarted, SessionStarted, Vehicle
+from secc.station import Display, EVReported, PowerStarted, ServiceSelected, SessionStarted, Vehicle
 from tests.ocpp_bridge.ocpp_certificates import HIERARCHIES, der
 from tests.ocpp_bridge.test_bridge import EVCCID, Played
 
@@ -67,3 +67,20 @@ def test_nothing_of_a_car_outlives_it():
     assert certificates(p) == {}
     assert read(p, "ProtocolSupportedByEV", "1") == read(p, "VehicleId") == ""
     assert read(p, "Available") == "false"
+
+
+def test_the_transfer_that_a_car_asks_for_is_told_until_it_has_gone():
+    def told() -> str:
+        named = {"component": {"name": "ISO15118Ctrlr", "evse": {"id": 1}}, "variable": {"name": "RequestedEnergyTransferMode"}}
+        (result,) = p.ask("GetVariables", {"getVariableData": [named]})["getVariableResult"]
+        return result["attributeValue"]
+
+    p = Played().boot()
+    assert told() == ""
+    p.arrive("Dynamic", "DC_BPT")
+    assert told() == "DC_BPT"
+    p.want(ServiceSelected(0.0, "DC", "Dynamic"))
+    assert told() == "DC"
+    p.bridge.end_session(1, p.now)
+    p.bridge.unplug(1, p.now)
+    assert told() == ""

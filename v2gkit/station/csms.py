@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import secrets
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,17 @@ from ocpp_bridge.bridge import Bridge
 from ocpp_bridge.cabinet import FileCabinet
 from ocpp_bridge.charge_point import ChargePoint, Endpoint
 from ocpp_bridge.charger import Charger, Evse
+from ocpp_bridge.model.variables import SUPPORTED
 from pki.errors import StoreError
 from pki.pem import read_chain
 from secc.config import Config, OutletConfig, limits_of
 from secc.csms import Ocpp
 from secc.feed import Feed
+from secc.outlet import Outlet
 from secc.station import Backend
 from v2g.energy.site import Site
+from v2g.iso2.services import MODES, PROTOCOL
+from v2g.services import SERVICES
 from v2g.session.clock import Clock
 from v2g.settings.strict import ConfigError
 from v2g.tasks import Account, Fallen, Tasks
@@ -67,7 +72,7 @@ async def csms_backends(
     assert config.ocpp is not None
     endpoint = endpoint_of(config.ocpp, outlets[0].evse_id)
     charger = Charger(clock, secrets.token_bytes, evses, site=site, roots=roots, owner=owner, fallback=config.ocpp.fallback, unlock=unlock)
-    _configure(charger, config, config.ocpp, endpoint)
+    _configure(charger, config, config.ocpp, endpoint, protocols_of(each.offer or config.offer for each in outlets))
     for each in evses.values():
         each.inverter.functions = (functions or {}).get(each.evse_id, ())
     if clock.scale != 1:
@@ -93,8 +98,18 @@ async def csms_backends(
             await said(charge_point)
 
 
-def _configure(charger: Charger, config: Config, ocpp: Ocpp, endpoint: Endpoint) -> None:
+def protocols_of(offers: Iterable[Outlet]) -> tuple[str, ...]:
+    """The protocols by which cars may come to any of these outlets, as OCPP spells them."""
+    rows = [(SERVICES[name], offer) for offer in offers for name in offer.services]
+    newer = [row.protocol.spelt for row, offer in rows if "20" in offer.generations]
+    older = [PROTOCOL.spelt for row, offer in rows if "2" in offer.generations and any(mode.fits(row) for mode in MODES.values())]
+    return tuple(dict.fromkeys(newer + older))
+
+
+def _configure(charger: Charger, config: Config, ocpp: Ocpp, endpoint: Endpoint, protocols: tuple[str, ...]) -> None:
     """Give a charger what the station's file says besides."""
+    for number, protocol in zip_longest(range(1, len(SUPPORTED) + 1), protocols, fillvalue=""):
+        charger.variables["ISO15118Ctrlr", "ProtocolSupported", str(number), 0] = protocol
     pki, state = (Path(each) if each else None for each in (config.pki, config.state))
     charger.safe.cabinet = FileCabinet(pki, state, endpoint.trust, tls=True)
     charger.firmware = firmware_of(ocpp.firmware, state)

@@ -8,9 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ocpp_bridge.model.variables import SUPPORTED
+from secc.outlet import Outlet
 from secc.replay import replay
 from tests.starved import again, heed
 from tests.v2gkit.cli.test_secc import ENVIRONMENT, ROOT, station
+from v2g.services import SERVICES
+from v2gkit.station.csms import protocols_of
 
 
 def read(trace: Path) -> list[dict[str, Any]]:
@@ -80,3 +84,12 @@ def test_a_session_under_a_csms(tmp_path: Path) -> None:
     assert records[-1]["type"] == "end"  # what a transaction ends with comes later, and is not in the trace
     (played,) = replay(records)
     assert not played.differences
+
+
+def test_the_csms_is_told_the_protocols_that_the_outlets_speak() -> None:
+    newer, older = Outlet(services=("DC", "DC_BPT"), generations=("20",)), Outlet(services=("AC",), generations=("2",))
+    assert protocols_of([newer]) == ("urn:iso:std:iso:15118:-20:DC,1,0",)
+    assert protocols_of([older, older]) == ("urn:iso:15118:2:2013:MsgDef,2,0",)
+    assert protocols_of([older, newer]) == (*protocols_of([newer]), *protocols_of([older]))
+    assert protocols_of([Outlet(services=("WPT",), generations=("2", "20"))]) == ("urn:iso:std:iso:15118:-20:WPT,1,0",)  # -2 has none
+    assert len(protocols_of([Outlet(services=tuple(SERVICES))])) < len(SUPPORTED)
