@@ -17,7 +17,7 @@ from ocpp_bridge.blocks import arrivals, authorization, availability, certificat
 from ocpp_bridge.blocks.availability import tell_status
 from ocpp_bridge.charger import Charger, Evse, PlanWanted
 from ocpp_bridge.model import reasons
-from ocpp_bridge.model.connected_ev import tell_power
+from ocpp_bridge.model.connected_ev import tell_power, tell_session
 from ocpp_bridge.model.errand import Errand
 from ocpp_bridge.model.measurands import Sample
 from ocpp_bridge.neighbourhood import Neighbourhood
@@ -74,7 +74,7 @@ class Bridge(Neighbourhood, PaymentTerminal):
     ) -> None:
         """Note how the session at an EVSE ended. After a pause the transaction goes on, else its authorization ends with it."""
         place = self._evse(evse)
-        self.charger.variables["ISO15118Ctrlr", "Active", "", evse] = "false"
+        tell_session(self.charger.variables, evse, active=False, complete=well and how != "Pause", tripped=not well and how != "Pause")
         if place.session is None:  # the cable was out before: the transaction is over, its reason is still to be said
             if not well:
                 reasons.problem(self.charger, place, how, reason or how, requirement, now)

@@ -9,7 +9,7 @@ from ocpp_bridge.blocks.arrivals import note_car
 from ocpp_bridge.blocks.availability import refusal
 from ocpp_bridge.charger import Charger, Evse, Session
 from ocpp_bridge.model import reasons
-from ocpp_bridge.model.connected_ev import tell_needs, tell_shown, tell_vehicle
+from ocpp_bridge.model.connected_ev import tell_needs, tell_session, tell_shown, tell_vehicle
 from ocpp_bridge.model.mapping import present
 from ocpp_bridge.model.readings import present as present_sample
 from ocpp_bridge.smart import charging, chosen, steering
@@ -50,7 +50,7 @@ def _session_started(charger: Charger, evse: Evse, want: SessionStarted, now: fl
         charger.tell(evse, StopAsked(why))
     evse.sample = replace(evse.sample, report=None, setpoint=None)
     der.begin(charger, evse, now)
-    charger.variables["ISO15118Ctrlr", "Active", "", evse.id] = "true"
+    tell_session(charger.variables, evse.id, active=True)
     tell_vehicle(charger.variables, evse.id, want.evccid, want.vehicle)
     vehicles.vet(charger, evse, want.vehicle, now)
 

@@ -6,8 +6,8 @@ from typing import Any, Final
 from ocpp_bridge.block import Block, no
 from ocpp_bridge.charger import Charger, Evse
 from ocpp_bridge.model.der import BODIES, DEFAULT_ONLY, MOST, CarInverter, Control, Refused, Turn, judged, of_kept, read
-from ocpp_bridge.model.der_grid import ALARMED, MODES, asked, modes_of, tried
-from ocpp_bridge.model.variables import FLAG, LIST, Row
+from ocpp_bridge.model.der_grid import ALARMED, MODES, asked, modes_of, ratings_of, tried
+from ocpp_bridge.model.variables import FLAG, LIST, REAL, Row
 from ocpp_bridge.smart import steering
 from ocpp_bridge.wire.schemas import Payload
 from ocpp_bridge.wire.times import timestamp
@@ -16,16 +16,23 @@ from v2g.energy.der import Alarm
 from v2g.services import SERVICES
 
 ITEMS: Final = {"gradient": "gradient", "enterService": "enterService", "fixedPFAbsorb": "fixedPF", "fixedPFInject": "fixedPF"}
+RATED: Final = (  # of DCDERCtrlr, with their units; what nobody says is empty
+    ("MaxW", "W"), ("MaxChargeRateW", "W"), ("MaxVar", "var"), ("MaxVarNeg", "var"), ("MaxVA", "VA"), ("MaxChargeRateVA", "VA"),
+    ("OverExcitedW", "W"), ("OverExcitedPF", ""), ("UnderExcitedW", "W"), ("UnderExcitedPF", ""), ("ReactiveSusceptance", "S"),
+)  # fmt: skip
+MADE: Final = ("InverterManufacturer", "InverterModel", "InverterSerialNumber", "InverterSwVersion", "InverterHwVersion")
 FLOWS: Final = 50.0  # W; below it a power has no direction, and what is asked does not change with it
 
 
 def declare(charger: Charger) -> None:
-    """Write into the device model which controls have an effect at each EVSE."""
+    """Write into the device model which controls have an effect at each EVSE, and how its own inverter is rated as far as it says."""
     for evse in charger.evses.values():
         for component, modes in modes_of(evse.services, evse.inverter.functions).items():
             there = "true" if modes else "false"
             for name, value in (("ModesSupported", ",".join(modes)), ("Available", there), ("Enabled", there)):
                 charger.variables[component, name, "", evse.id] = value
+        for name, rated in ratings_of(evse.services, evse.limits, evse.inverter.functions).items():
+            charger.variables["DCDERCtrlr", name, "", evse.id] = f"{rated:.0f}"
 
 
 def _modes(charger: Charger) -> set[str]:
@@ -224,7 +231,9 @@ BLOCK: Final = Block(
             Row(component, "Enabled", "false", FLAG, each=True),
             Row(component, "ModesSupported", "", LIST, each=True, values=tuple(BODIES)),
         )
-    ),
+    )
+    + tuple(Row("DCDERCtrlr", name, "", REAL, unit=unit, each=True) for name, unit in RATED)
+    + tuple(Row("DCDERCtrlr", name, "", each=True) for name in MADE),
     begin=declare,
     restore=restore,
 )

@@ -32,10 +32,10 @@ def tick(charger: Charger, now: float) -> None:
     """Send what the clock wants at `now`, keep what is for the end of transactions, sample anew where the operation mode has changed."""
     wall = charger.wall(now)
     _show_keys(charger)
-    for name in ("Interval", "TxEndedInterval"):
+    for name, do in (("Interval", _send), ("TxEndedInterval", _keep_aligned), ("UpstreamInterval", _send_upstream)):
         edge = charger.by_clock.due.get(name)
         if edge is not None and wall >= edge:
-            (_send if name == "Interval" else _keep_aligned)(charger, now)
+            do(charger, now)
         if edge is None or wall >= edge:
             charger.by_clock.due[name] = readings.next_clock(charger, name, wall)
     for evse in charger.evses.values():
@@ -77,16 +77,27 @@ def _keep_aligned(charger: Charger, now: float) -> None:
 
 
 def _send(charger: Charger, now: float) -> None:
-    """Clock-aligned values: of a transaction in its event, of an idle EVSE and the main meter in MeterValues."""
-    busy = [evse for evse in charger.evses.values() if evse.transaction is not None]
-    if busy and charger.variables.yes("AlignedDataCtrlr.SendDuringIdle"):
-        return  # they are wanted only while the whole station is idle
+    """Clock-aligned values: of a transaction in its event, of an idle EVSE in MeterValues, as is a main meter without its own interval."""
+    if _unwanted(charger):
+        return
     for evse in charger.evses.values():
         if evse.transaction is not None:
             transactions.event(charger, evse, "Updated", "MeterValueClock", now, context=CLOCK)
         else:
             _meter_values(charger, evse, CLOCK, now)
-    _main(charger, CLOCK, now)
+    if not charger.variables["AlignedDataCtrlr.UpstreamInterval"]:
+        _main(charger, CLOCK, now)
+
+
+def _send_upstream(charger: Charger, now: float) -> None:
+    if not _unwanted(charger):
+        _main(charger, CLOCK, now)
+
+
+def _unwanted(charger: Charger) -> bool:
+    """Whether the CSMS wants clock-aligned values only while the whole station is idle, and it is not."""
+    busy = any(evse.transaction is not None for evse in charger.evses.values())
+    return busy and charger.variables.yes("AlignedDataCtrlr.SendDuringIdle")
 
 
 def _meter_values(charger: Charger, evse: Evse, context: str, now: float) -> None:
@@ -97,7 +108,8 @@ def _meter_values(charger: Charger, evse: Evse, context: str, now: float) -> Non
 def _main(charger: Charger, context: str, now: float) -> None:
     if charger.by_clock.main is None:
         return
-    names = readings.measurands(charger, next(iter(charger.evses.values())), CLOCK)
+    variables = charger.variables
+    names = variables.words("AlignedDataCtrlr.UpstreamMeasurands") or variables.words("AlignedDataCtrlr.Measurands")
     values = [value | {"location": "Upstream"} for value in sampled(charger.by_clock.main, names, context, {})]
     if values:
         charger.call("MeterValues", {"evseId": MAIN, "meterValue": meter_value(values, charger.wall(now))}, solicited=context == "Trigger")
@@ -152,6 +164,8 @@ BLOCK: Final = Block(
         _list("AlignedDataCtrlr", "TxEndedMeasurands", METERED, required="J01"),
         Row("AlignedDataCtrlr", "TxEndedInterval", "0", NUMBER, WHOLE, unit="s", required="J01"),
         Row("AlignedDataCtrlr", "SendDuringIdle", "false", FLAG, BOOLEAN),
+        _list("AlignedDataCtrlr", "UpstreamMeasurands", ""),
+        Row("AlignedDataCtrlr", "UpstreamInterval", "", NUMBER, r"[0-9]{0,9}", unit="s"),
         *(_list("V2XChargingCtrlr", name, "", instance=mode, each=True) for mode in MODES for name in MEASURED),
         *(
             Row("V2XChargingCtrlr", name, "", NUMBER, r"[0-9]{0,9}", unit="s", instance=mode, each=True)

@@ -33,6 +33,12 @@ ROWS = (
 )
 
 
+def tell_session(model: DeviceModel, evse: int, *, active: bool, complete: bool = False, tripped: bool = False) -> None:
+    """Write down (ISO15118Ctrlr) whether a session runs at an EVSE, and how the last one ended: as it should, or not; paused is neither."""
+    for name, said in (("Active", active), ("Complete", complete), ("Tripped", tripped)):
+        model["ISO15118Ctrlr", name, "", evse] = "true" if said else "false"
+
+
 def tell_vehicle(model: DeviceModel, evse: int, evccid: str, vehicle: Vehicle) -> None:
     """Write down who the car at an EVSE is: its EVCCID, certificates (PEM), and the protocols that it offered, the best liked first."""
     said = {("Available", ""): "true", ("VehicleId", ""): evccid, ("ProtocolAgreed", ""): vehicle.agreed}

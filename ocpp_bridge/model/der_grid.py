@@ -14,6 +14,7 @@ from typing import Any, Final
 from ocpp_bridge.model.der import Control, Refused
 from ocpp_bridge.model.phases import FOLLOWED
 from ocpp_bridge.wire.schemas import Payload
+from secc.station import Limits
 from v2g.energy.der import Alarm, Curve, EnterService, FrequencyWatt, GridControl, Points, PowerFactor, Shares, Trips, VoltWatt
 from v2g.services import SERVICES
 
@@ -56,6 +57,17 @@ def modes_of(services: Iterable[str], functions: Iterable[str] = ()) -> dict[str
     sets = [set(MODES[row.der]) for row in rows if row.der in MODES]
     ours = {mains: LIMITED if any(row.bidirectional and row.mains is mains for row in rows) else () for mains in (True, False)}
     return {"ACDERCtrlr": tuple(sorted(set.intersection(*sets))) if sets else ours[True], "DCDERCtrlr": _at_dc(ours[False], functions)}
+
+
+def ratings_of(services: Iterable[str], limits: Limits, functions: Iterable[str] = ()) -> dict[str, float]:
+    """What DCDERCtrlr says of the inverter in an EVSE, W and var: as much as its limits and `functions` tell; empty where it has none.
+
+    Shares of reactive power are of the greatest discharging power; of an inverter that follows none it is 0.
+    """
+    if not any(SERVICES[service].bidirectional and not SERVICES[service].mains for service in services):
+        return {}
+    reactive = limits.discharge_power if any(set(FOLLOWED.get(name, ())) & set(REACTIVE) for name in functions) else 0.0
+    return {"MaxW": limits.discharge_power, "MaxChargeRateW": limits.charge_power, "MaxVar": reactive, "MaxVarNeg": reactive}
 
 
 def _at_dc(ours: tuple[str, ...], functions: Iterable[str]) -> tuple[str, ...]:

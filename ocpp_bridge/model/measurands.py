@@ -172,7 +172,8 @@ class ByClock:
     """What the clock wants of a station, and the main meter of its site."""
 
     main: Sample | None = None  # what the main meter shows (power in W, + from the grid), as the embedder tells; None: there is none
-    due: dict[str, float | None] = field(default_factory=lambda: {"Interval": None, "TxEndedInterval": None})  # epoch s, by variable
+    due: dict[str, float | None] = field(default_factory=lambda: dict.fromkeys(("Interval", "TxEndedInterval", "UpstreamInterval")))
+    """By variable of AlignedDataCtrlr: when it next wants values, epoch s."""
 
 
 @dataclass(slots=True)

@@ -111,7 +111,7 @@ def sign(charger: Charger, evse: Evse, values: list[Payload]) -> None:
 
 def next_clock(charger: Charger, name: str, wall: float) -> float | None:
     """The next multiple (epoch s, by the CSMS's clock) of an interval of AlignedDataCtrlr after `wall`, from midnight UTC; None: none."""
-    seconds = charger.variables.number(f"AlignedDataCtrlr.{name}")
+    seconds = float(charger.variables[f"AlignedDataCtrlr.{name}"] or 0)
     if seconds <= 0:
         return None
     midnight = math.floor(wall / 86_400.0) * 86_400.0

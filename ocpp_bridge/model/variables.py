@@ -79,12 +79,17 @@ SETPOINT, MOST = ("Actual", "MaxSet", "Target"), ("Actual", "MaxSet")
 STATION: Final[tuple[Row, ...]] = (
     Row("ISO15118Ctrlr", "Enabled", "true", FLAG),
     Row("ISO15118Ctrlr", "Active", "false", FLAG, each=True),
+    Row("ISO15118Ctrlr", "Complete", "false", FLAG, each=True),  # the last session ended as it should
+    Row("ISO15118Ctrlr", "Tripped", "false", FLAG, each=True),  # it did not
     Row("ISO15118Ctrlr", "PnCEnabled", "true", FLAG, BOOLEAN, required="C07"),
     Row("ISO15118Ctrlr", "CentralContractValidationAllowed", "true", FLAG, BOOLEAN),
     Row("ISO15118Ctrlr", "ContractValidationOffline", "true", FLAG, BOOLEAN, required="C07"),
     Row("ISO15118Ctrlr", "ContractCertificateInstallationEnabled", "true", FLAG, BOOLEAN),
     Row("ISO15118Ctrlr", "Problem", "false", FLAG),
     Row("ISO15118Ctrlr", "MaxScheduleEntries", "1024", NUMBER),
+    Row("ISO15118Ctrlr", "MaxPriceElements", "1024", NUMBER),  # what a price schedule to a car has room for
+    *(Row("ISO15118Ctrlr", name, "60", NUMBER, unit="s") for name in ("NotificationMaxDelay", "NotificationDelay")),  # sources differ
+    Row("ISO15118Ctrlr", "SupportedProviders", ""),
     Row("ISO15118Ctrlr", "ServiceRenegotiationSupport", "true", FLAG),
     Row("ISO15118Ctrlr", "RequestedEnergyTransferMode", "", each=True),
     *(Row("ISO15118Ctrlr", "ProtocolSupported", each, instance=str(number)) for number, each in enumerate(SUPPORTED, 1)),
@@ -98,6 +103,9 @@ STATION: Final[tuple[Row, ...]] = (
     Row("SmartChargingCtrlr", "PeriodsPerSchedule", "1024", NUMBER, required="K01"),
     Row("SmartChargingCtrlr", "ProfileStackLevel", "100", NUMBER, required="K01"),
     Row("SmartChargingCtrlr", "RateUnit", "W,A", LIST, values=("W", "A"), required="K01"),
+    Row("SmartChargingCtrlr", "Phases3to1", "false", FLAG),
+    Row("SmartChargingCtrlr", "ACPhaseSwitchingSupported", "false", FLAG),
+    Row("SmartChargingCtrlr", "SetpointPriority", "CSMS", OPTION, values=("CSMS",)),  # an energy management leads where a profile lets it
     Row("SmartChargingCtrlr", "SupportsFeature", "true", FLAG, instance="DynamicProfiles"),
     Row("SmartChargingCtrlr", "SupportsFeature", "true", FLAG, instance="MaxOfflineDuration"),
     Row("SmartChargingCtrlr", "SupportsFeature", "true", FLAG, instance="UseLocalTime"),

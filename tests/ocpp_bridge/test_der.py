@@ -10,7 +10,7 @@ from ocpp_bridge.model.der import FARTHEST, MOST
 from ocpp_bridge.wire.schemas import check
 from ocpp_bridge.wire.times import timestamp
 from secc.station import EVReported, GridControlChanged, GridReported, Limits, LimitsChanged, MeterReading, PowerStarted, SessionStarted
-from tests.ocpp_bridge.ocpp_stand import WALL
+from tests.ocpp_bridge.ocpp_stand import LIMITS, WALL
 from tests.ocpp_bridge.test_bridge import EVCCID, Played
 from v2g.energy.der import NO_SHARES, GridControl, Shares
 
@@ -412,3 +412,18 @@ def test_a_charger_that_only_charges_has_no_inverter_whatever_it_says():
     p = Played(services=("DC",))
     p.charger.evses[1].inverter.functions = ("volt_var",)
     assert Bridge(p.charger).charger.variables["DCDERCtrlr", "ModesSupported", "", 1] == ""
+
+
+def test_the_inverter_in_the_charger_is_rated_by_its_outlet_and_what_nobody_says_is_empty():
+    def rated(p: Played) -> dict[str, str]:
+        names = ("MaxW", "MaxChargeRateW", "MaxVar", "MaxVarNeg", "MaxVA", "OverExcitedPF", "ReactiveSusceptance", "InverterModel")
+        asked = [{"component": {"name": "DCDERCtrlr", "evse": {"id": 1}}, "variable": {"name": name}} for name in names]
+        results = p.ask("GetVariables", {"getVariableData": asked})["getVariableResult"]
+        return {each["variable"]["name"]: each["attributeValue"] for each in results if each["attributeValue"]}
+
+    powers = {"MaxW": f"{LIMITS.discharge_power:.0f}", "MaxChargeRateW": f"{LIMITS.charge_power:.0f}"}
+    assert rated(dc().boot()) == powers | {"MaxVar": "0", "MaxVarNeg": "0"}
+    assert rated(dc("over_frequency", "under_frequency").boot()) == powers | {"MaxVar": "0", "MaxVarNeg": "0"}
+    assert rated(dc("var").boot()) == powers | {"MaxVar": powers["MaxW"], "MaxVarNeg": powers["MaxW"]}
+    assert rated(station("AC_BPT", "AC_DER_IEC").boot()) == {}
+    assert rated(station("DC").boot()) == {}

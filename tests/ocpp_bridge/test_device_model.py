@@ -1,5 +1,6 @@
 """The device model: what is declared, read, set, kept and reported."""
 
+import contextlib
 import re
 from pathlib import Path
 
@@ -7,10 +8,15 @@ import pytest
 
 from ocpp_bridge.bridge import Bridge
 from ocpp_bridge.model.variables import Row
+from ocpp_bridge.smart.prices import prices_of
 from ocpp_bridge.wire.rpc import Refusal
-from secc.station import AuthorizationRefused, Authorized, EVReported, ServicesAllowed, StopAsked
+from ocpp_bridge.wire.schemas import PayloadFault, check
+from secc.neutral.facts import GENTLE_DELAY
+from secc.station import AuthorizationRefused, Authorized, EVReported, PowerStarted, ServicesAllowed, StopAsked
 from tests.ocpp_bridge.ocpp_stand import charger
 from tests.ocpp_bridge.test_bridge import Played
+from tests.ocpp_bridge.test_profiles import profile
+from v2g.messages.common_messages import PriceLevelScheduleEntryListType, PriceRuleStackListType
 
 ROOM = Path(__file__).parents[2] / "ocpp_bridge"
 
@@ -254,3 +260,74 @@ def test_plug_and_charge_can_be_switched_off():
     write(p, "false", "ISO15118Ctrlr", "PnCEnabled")
     p.arrive()
     assert "PnCEnabled" in p.facts(AuthorizationRefused)[0].reason
+
+
+def test_a_session_is_active_then_complete_or_tripped_and_a_paused_one_is_neither():
+    p = Played().boot()
+
+    def flags() -> str:
+        said = (read(p, "ISO15118Ctrlr", name, "", {"id": 1})["attributeValue"] for name in ("Active", "Complete", "Tripped"))
+        return " ".join(said)
+
+    assert flags() == "false false false"
+    for how, well, expected in (
+        ("Terminate", True, "false true false"),
+        ("timed out", False, "false false true"),
+        ("Pause", True, "false false false"),
+    ):
+        p.arrive()
+        assert flags() == "true false false"
+        p.bridge.end_session(1, p.now, how=how, well=well)
+        assert flags() == expected
+        p.bridge.unplug(1, p.now)
+        assert flags() == expected  # of the last session, until another begins
+    p.arrive()
+    p.bridge.unplug(1, p.now)  # the cable goes first
+    p.bridge.end_session(1, p.now, how="lost", well=False)
+    assert flags() == "false false true"
+
+
+def test_what_the_station_cannot_do_is_said_and_cannot_be_set():
+    p = Played().boot()
+    for component, name, value in (
+        ("SmartChargingCtrlr", "Phases3to1", "false"),
+        ("SmartChargingCtrlr", "ACPhaseSwitchingSupported", "false"),
+        ("SmartChargingCtrlr", "SetpointPriority", "CSMS"),
+        ("ISO15118Ctrlr", "NotificationMaxDelay", str(GENTLE_DELAY)),
+        ("ISO15118Ctrlr", "NotificationDelay", str(GENTLE_DELAY)),
+        ("ISO15118Ctrlr", "SupportedProviders", ""),
+    ):
+        assert read(p, component, name)["attributeValue"] == value, name
+        assert write(p, value or "DE8AA", component, name)["attributeStatusInfo"]["reasonCode"] == "ReadOnly"
+
+
+def test_MaxPriceElements_is_what_messages_to_cars_and_of_the_csms_have_room_for():
+    most = int(read(Played().boot(), "ISO15118Ctrlr", "MaxPriceElements")["attributeValue"])
+    for place in (
+        PriceRuleStackListType.__annotations__["PriceRuleStack"],
+        PriceLevelScheduleEntryListType.__annotations__["PriceLevelScheduleEntry"],
+    ):
+        assert place.__metadata__[0].maximum == most
+    stack = {"duration": 60, "priceRule": [{"energyFee": {"exponent": -4, "value": 3000}, "powerRangeStart": {"exponent": 0, "value": 0}}]}
+    for count in (most, most + 1):
+        made = profile({"startPeriod": 0, "limit": 5_000.0})
+        made["chargingSchedule"][0]["absolutePriceSchedule"] = {
+            "timeAnchor": "2026-11-22T18:00:00Z", "priceScheduleID": 1, "currency": "EUR", "language": "en",
+            "priceAlgorithm": "urn:iso:std:iso:15118:-20:PriceAlgorithm:1-Power", "priceRuleStacks": [stack] * count,
+        }  # fmt: skip
+        with contextlib.nullcontext() if count == most else pytest.raises(PayloadFault):
+            check("ocpp2.1", "SetChargingProfile", "Request", {"evseId": 1, "chargingProfile": made})
+        assert count > most or len(prices_of(made["chargingSchedule"][0]).steps) == most
+
+
+def test_SetpointPriority_is_as_setpoints_rank():
+    p = Played().boot().arrive("Dynamic")
+    session = p.charger.evses[1].session
+    p.install({"startPeriod": 0, "operationMode": "CentralSetpoint", "setpoint": 5_000.0})
+    p.want(PowerStarted(0.0))
+    p.bridge.take_setpoint(1, 3_000.0, p.now, 600.0)
+    p.run(1.0)
+    assert session.steered[0] == 5_000.0  # the CSMS's own leads
+    p.install({"startPeriod": 0, "operationMode": "ExternalSetpoint"})
+    p.run(1.0)
+    assert session.steered[0] == 3_000.0  # where its profile says so, the energy management does

@@ -260,6 +260,33 @@ def test_the_main_meter_is_evse_0_upstream_where_there_is_one():
     assert len(p.calls("MeterValues")) == 1
 
 
+def test_the_main_meter_has_measurands_and_an_interval_of_its_own_where_the_csms_sets_them():
+    p = charging()
+    p.charger.by_clock.main = Sample(MeterReading("MAIN", 5_000.0, 0.0, WALL), 12_000.0)
+    write(p, "AlignedDataCtrlr", "Interval", "600")
+
+    def told(seconds: float) -> list[set[str]]:
+        before = len(p.calls("MeterValues"))
+        said = [call for call in p.run(seconds).calls("MeterValues")[before:] if call["evseId"] == 0]
+        return [{each["measurand"] for each in call["meterValue"][0]["sampledValue"]} for call in said]
+
+    (usual,) = told(600.0)
+    assert len(usual) > 1
+    assert write(p, "AlignedDataCtrlr", "UpstreamMeasurands", "Power.Active.Import") == "Accepted"
+    assert told(600.0) == [{"Power.Active.Import"}]  # with those of the EVSEs still
+    assert write(p, "AlignedDataCtrlr", "UpstreamInterval", "200") == "Accepted"
+    assert told(600.0) == [{"Power.Active.Import"}] * 3
+    write(p, "AlignedDataCtrlr", "SendDuringIdle", "true")
+    assert told(600.0) == []  # a car is there
+    write(p, "AlignedDataCtrlr", "SendDuringIdle", "false")
+    assert write(p, "AlignedDataCtrlr", "UpstreamInterval", "0") == "Accepted"
+    assert told(600.0) == []
+    assert write(p, "AlignedDataCtrlr", "UpstreamInterval", "") == "Accepted"
+    assert write(p, "AlignedDataCtrlr", "UpstreamMeasurands", "") == "Accepted"
+    assert told(600.0) == [usual]
+    assert write(p, "AlignedDataCtrlr", "UpstreamMeasurands", "Whim") == "Rejected"
+
+
 def test_MeterValues_are_sent_when_they_are_asked_for():
     p = charging()
     assert p.ask("TriggerMessage", {"requestedMessage": "MeterValues", "evse": {"id": 1}}) == {"status": "Accepted"}

@@ -80,6 +80,7 @@ async def csms_backends(
     heard = frames({number: each.evse_id for number, each in enumerate(outlets, 1)}) if frames is not None else None
     passwords, kept = (Path(config.state) / name if config.state else None for name in (PASSWORDS, STORE))
     bridge = Bridge(charger)
+    charger.variables["ISO15118Ctrlr.SupportedProviders"] = ",".join(providers_of(each.offer or config.offer for each in outlets))
     charger.variables["SecurityCtrlr.AllowSecurityProfileDowngrade"] = str(config.ocpp.allow_downgrade).lower()
     charger.variables["SecurityCtrlr.AdditionalRootCertificateCheck"] = str(config.ocpp.additional_root_check).lower()
     charge_point = ChargePoint(endpoint, bridge, say=fell, trace=heard, passwords=passwords, store=kept)
@@ -104,6 +105,12 @@ def protocols_of(offers: Iterable[Outlet]) -> tuple[str, ...]:
     newer = [row.protocol.spelt for row, offer in rows if "20" in offer.generations]
     older = [PROTOCOL.spelt for row, offer in rows if "2" in offer.generations and any(mode.fits(row) for mode in MODES.values())]
     return tuple(dict.fromkeys(newer + older))
+
+
+def providers_of(offers: Iterable[Outlet]) -> tuple[str, ...]:
+    """The eMSPs whose contracts any of these outlets takes; empty: one of them says nothing of that."""
+    each = [offer.providers for offer in offers]
+    return tuple(dict.fromkeys(name for names in each for name in names)) if all(each) else ()
 
 
 def _configure(charger: Charger, config: Config, ocpp: Ocpp, endpoint: Endpoint, protocols: tuple[str, ...]) -> None:

@@ -14,7 +14,7 @@ from secc.replay import replay
 from tests.starved import again, heed
 from tests.v2gkit.cli.test_secc import ENVIRONMENT, ROOT, station
 from v2g.services import SERVICES
-from v2gkit.station.csms import protocols_of
+from v2gkit.station.csms import protocols_of, providers_of
 
 
 def read(trace: Path) -> list[dict[str, Any]]:
@@ -93,3 +93,9 @@ def test_the_csms_is_told_the_protocols_that_the_outlets_speak() -> None:
     assert protocols_of([older, newer]) == (*protocols_of([newer]), *protocols_of([older]))
     assert protocols_of([Outlet(services=("WPT",), generations=("2", "20"))]) == ("urn:iso:std:iso:15118:-20:WPT,1,0",)  # -2 has none
     assert len(protocols_of([Outlet(services=tuple(SERVICES))])) < len(SUPPORTED)
+
+
+def test_the_csms_is_told_the_providers_whose_contracts_are_taken_unless_an_outlet_takes_any() -> None:
+    some, others, anyone = (Outlet(providers=names) for names in (("DE8AA", "NLABC"), ("NLABC", "FRXYZ"), ()))
+    assert providers_of([some, others]) == ("DE8AA", "NLABC", "FRXYZ")
+    assert providers_of([some, anyone]) == providers_of([anyone]) == ()
