@@ -72,7 +72,7 @@ async def csms_backends(
     assert config.ocpp is not None
     endpoint = endpoint_of(config.ocpp, outlets[0].evse_id)
     charger = Charger(clock, secrets.token_bytes, evses, site=site, roots=roots, owner=owner, fallback=config.ocpp.fallback, unlock=unlock)
-    _configure(charger, config, config.ocpp, endpoint, protocols_of(each.offer or config.offer for each in outlets))
+    _configure(charger, config, config.ocpp, endpoint, [each.offer or config.offer for each in outlets])
     for each in evses.values():
         each.inverter.functions = (functions or {}).get(each.evse_id, ())
     if clock.scale != 1:
@@ -80,7 +80,6 @@ async def csms_backends(
     heard = frames({number: each.evse_id for number, each in enumerate(outlets, 1)}) if frames is not None else None
     passwords, kept = (Path(config.state) / name if config.state else None for name in (PASSWORDS, STORE))
     bridge = Bridge(charger)
-    charger.variables["ISO15118Ctrlr.SupportedProviders"] = ",".join(providers_of(each.offer or config.offer for each in outlets))
     charger.variables["SecurityCtrlr.AllowSecurityProfileDowngrade"] = str(config.ocpp.allow_downgrade).lower()
     charger.variables["SecurityCtrlr.AdditionalRootCertificateCheck"] = str(config.ocpp.additional_root_check).lower()
     charge_point = ChargePoint(endpoint, bridge, say=fell, trace=heard, passwords=passwords, store=kept)
@@ -113,10 +112,11 @@ def providers_of(offers: Iterable[Outlet]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for names in each for name in names)) if all(each) else ()
 
 
-def _configure(charger: Charger, config: Config, ocpp: Ocpp, endpoint: Endpoint, protocols: tuple[str, ...]) -> None:
+def _configure(charger: Charger, config: Config, ocpp: Ocpp, endpoint: Endpoint, offers: Sequence[Outlet]) -> None:
     """Give a charger what the station's file says besides."""
-    for number, protocol in zip_longest(range(1, len(SUPPORTED) + 1), protocols, fillvalue=""):
+    for number, protocol in zip_longest(range(1, len(SUPPORTED) + 1), protocols_of(offers), fillvalue=""):
         charger.variables["ISO15118Ctrlr", "ProtocolSupported", str(number), 0] = protocol
+    charger.variables["ISO15118Ctrlr.SupportedProviders"] = ",".join(providers_of(offers))
     pki, state = (Path(each) if each else None for each in (config.pki, config.state))
     charger.safe.cabinet = FileCabinet(pki, state, endpoint.trust, tls=True)
     charger.firmware = firmware_of(ocpp.firmware, state)
