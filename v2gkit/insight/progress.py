@@ -90,8 +90,8 @@ class Progress(Observer):
         """Keep what car and station agree upon before the charge loop."""
         chosen = reading_of(message).choices(message)
         if chosen.service:
-            names = (chosen.service, chosen.service[:2])  # an energy transfer begins with the name of the service that it stands for
-            self.service = next((name for name in names if name in SERVICES), "")
+            begun = (name for name in SERVICES if f"{chosen.service}_".startswith(f"{name}_"))  # an energy transfer of an older generation
+            self.service = max(begun, key=len, default="")  # begins with the name of the service that it stands for
         self.control, self.authorization = chosen.control or self.control, chosen.authorization or self.authorization
         if not chosen.service and "ChargeParameterDiscovery" in (name := type(message).__name__):
             self._most[name.endswith("Req")] = _limit(message)
