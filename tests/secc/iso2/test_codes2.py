@@ -179,7 +179,12 @@ def welding(pilot: Any) -> Any:
     car.charging()
     car.deliver("Stop")
     car.tell(words.PilotIs(pilot))
-    return car.ask(b.WeldingDetectionReq, DC_EVStatus=car.ev())
+    given = car.send(b.WeldingDetectionReq(DC_EVStatus=car.ev()))
+    if not given:  # a pilot may follow late
+        car.wait(1.45)
+        given = car.answers()
+    (answer,) = given
+    return answer
 
 
 def receipting(genuine: bool) -> Any:
@@ -198,7 +203,7 @@ EMERGENCY = (words.EmergencyStop("button"),)
 REFUSED = {  # what a backend, or the provisioning service behind it, says of a request for a contract
     Reason.SIGNATURE: Code.FAILED_SignatureError,
     Reason.CERTIFICATE_EXPIRED: Code.FAILED_CertificateExpired,
-    Reason.CERTIFICATE_NOT_YET_VALID: Code.FAILED_CertChainError,
+    Reason.CERTIFICATE_NOT_YET_VALID: Code.FAILED_CertificateExpired,
     Reason.CERTIFICATE_REVOKED: Code.FAILED_CertificateRevoked,
     Reason.WRONG_CERTIFICATE: Code.FAILED_CertChainError,
     Reason.NO_CERTIFICATE: Code.FAILED_NoCertificateAvailable,
