@@ -93,10 +93,11 @@ def renegotiation(car: Car, mode: Mode) -> Part[Leave]:
     """Negotiate a new schedule: power stops, parameters are exchanged anew, in DC the cable is checked again."""
     car.known.renegotiated, car.known.postponed = car.wall, False
     mode.cease()
-    yield delivering(car, mode, Progress.Renegotiate)
+    response = yield delivering(car, mode, Progress.Renegotiate)
     car.delivering = False
     mode.settle()
     car.open()
+    mode.status(response)  # a danger ends it; a stop that it asks for is said again with the answer to Start
     yield from mode.discovery()
     yield from mode.preparation()
     return (yield from start(car, mode))  # PeerIncompatible for an offer without a future: the car leaves in order, power is off
@@ -110,8 +111,9 @@ def loop(car: Car, mode: Mode, leave: Callable[[Car], Leave]) -> Part[Leave]:
         mode.loop_response(response)
         car.loops += 1
         car.known.meter = response.MeterInfo or car.known.meter
-        if response.ReceiptRequired and not (yield from receipt(car, response)):
-            return Session.Terminate
+        if response.ReceiptRequired:
+            heard = yield from receipt(car, mode, response)
+            asked = heard if isinstance(heard, Session) else asked or heard
         if car.stop_asked:  # the driver first, whatever the station asks for
             return Session.Terminate
         why = asked if isinstance(asked, Session) else leave(car) or asked
@@ -138,15 +140,19 @@ def notified(car: Car, mode: Mode, response: Any) -> Leave:
     return RENEGOTIATE
 
 
-def receipt(car: Car, response: Any) -> Part[bool]:
-    """Confirm the meter reading of a response, signed with the contract where the car pays by one; False: it cannot."""
+def receipt(car: Car, mode: Mode, response: Any) -> Part[Leave]:
+    """Confirm the meter reading of a response, signed with the contract where the car pays by one; returns what the station wants then.
+
+    A car that has nothing to confirm ends the session.
+    """
     if response.MeterInfo is None:
         car.note("meter reading not confirmed", why="no MeterInfo in the response")
-        return False
+        return Session.Terminate
     request = MeteringReceiptReq(Id="id1", SessionID=car.session_id, SAScheduleTupleID=car.known.tuple_id, MeterInfo=response.MeterInfo)
     if car.authorization == "PnC" and car.contract is not None:
-        yield Signed(request, xmldsig.sign([request], car.contract.key, schema_set("iso2"), grammar=car.contract.grammar))
+        signature = xmldsig.sign([request], car.contract.key, schema_set("iso2"), grammar=car.contract.grammar)
+        answer = yield Signed(request, signature)
     else:
-        yield request
+        answer = yield request
     car.note("meter reading confirmed", wh=response.MeterInfo.MeterReading)
-    return True
+    return notified(car, mode, answer)

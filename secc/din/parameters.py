@@ -8,7 +8,7 @@ from typing import Final
 
 from secc.din.selection import service
 from secc.din.words import WORDS
-from secc.enveloped.parameters import dc_limits, dc_needs, dc_parameters, demand_common, exchanged, tested_anew
+from secc.enveloped.parameters import dc_limits, dc_needs, dc_parameters, demand_common, exchanged, power_unsaid, tested_anew
 from secc.neutral.context import Context, Reply
 from secc.station import ServiceSelected
 from v2g.din.physical import MOST_POWER
@@ -41,6 +41,7 @@ def charge_parameter_discovery(request: ChargeParameterDiscoveryReq, known: Cont
     assert isinstance(said, DC_EVChargeParameterType)
     car = dc_limits(said)
     demand_common(WORDS, car, known.outlet.limits, dc=True)
+    known = known.with_service(power_unsaid=power_unsaid(said))
     known, offer, asking = exchanged(WORDS, dc_needs(said, car, known), car, known)
     response = ChargeParameterDiscoveryRes(
         ResponseCode=Code.OK,

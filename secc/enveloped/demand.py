@@ -57,10 +57,9 @@ def within_bounds(words: Words, power: float, request: str, known: Context) -> t
 def _limits(request: Any, known: Context) -> Limits:
     """The limits of the car now: those that this request states, else those it stated before; below zero is nothing."""
     before = known.service.car or Limits()
-    unsaid = before.charge_power >= before.voltage * before.charge_current  # a car that said 0 W goes on saying it
     power = optional(request.EVMaximumPowerLimit)
     said = {
-        "charge_power": None if unsaid and power == 0 else power,
+        "charge_power": None if known.service.power_unsaid and power == 0 else power,
         "charge_current": optional(request.EVMaximumCurrentLimit),
         "voltage": optional(request.EVMaximumVoltageLimit),
     }

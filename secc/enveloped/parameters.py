@@ -30,6 +30,11 @@ def dc_limits(said: Any) -> Limits:
     )
 
 
+def power_unsaid(said: Any) -> bool:
+    """Whether a ChargeParameter of a car is one of DC that states no limit of its power, or 0 W, as some do that say nothing."""
+    return hasattr(said, "EVMaximumPowerLimit") and not optional(said.EVMaximumPowerLimit)
+
+
 def dc_needs(said: Any, car: Limits, known: Context) -> Needs:
     """What a car needs in DC, by the word of its DC_EVChargeParameter, its powers cut to the outlet's."""
     soc, ours = float(said.DC_EVStatus.EVRESSSOC), known.outlet.limits

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from secc.enveloped.parameters import dc_limits, dc_needs, dc_parameters, demand_common, exchanged, tested_anew
+from secc.enveloped.parameters import dc_limits, dc_needs, dc_parameters, demand_common, exchanged, power_unsaid, tested_anew
 from secc.iso2.notices import ac_status
 from secc.iso2.schedule import schedules, shown_offer
 from secc.iso2.selection import modes
@@ -38,6 +38,7 @@ def charge_parameter_discovery(request: ChargeParameterDiscoveryReq, known: Cont
     mode = MODES[request.RequestedEnergyTransferMode]
     car, ours = car_limits(request.EVChargeParameter, mode), known.outlet.limits
     demand_common(WORDS, car, ours, mode.dc)
+    known = known.with_service(power_unsaid=power_unsaid(request.EVChargeParameter))
     known, offer, asking = exchanged(WORDS, needs_of(request, car, known), car, known)
     if offer is None:
         return _answered(known, mode, EVSEProcessingType.Ongoing, State.PARAMETERS, (*chosen, *asking))

@@ -201,6 +201,7 @@ class ServiceSession:
     # parameters
     announced: Limits | None = None  # what ChargeParameterDiscoveryRes said, or the loop after it: never exceeded [V2G20-2654]
     car: Limits | None = None
+    power_unsaid: bool = False  # it began with a power of 0 W: a car that says 0 W where it says nothing goes on with it
     phases: PhasePowers = field(default_factory=PhasePowers)  # what the car said phase by phase
 
     # schedule

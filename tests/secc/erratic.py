@@ -1,4 +1,5 @@
-"""The cars of the station's machine, what each does next that means well, and the hardware that they meet: slow, or broken in one way."""
+"""The cars of the station's machine (`Erratic` in any generation, `Car` of ISO 15118-20), what each does next that means well, and the
+hardware that they meet: slow, or broken in one way."""
 
 import heapq
 from collections.abc import Callable
@@ -7,7 +8,7 @@ from typing import Any
 
 from secc import station as words
 from tests.secc.scripted import Scripted, polled
-from tests.secc.witness import Told
+from tests.secc.watch import Told
 from v2g.energy.offer import Offer
 from v2g.exi.schema import Type
 from v2g.iso20.sequence import CHARGE_LOOPS, ROWS, State
@@ -23,8 +24,9 @@ class NoAnswer(Exception):
     """The session owes none: it is over, or waits for a fact."""
 
 
-class Car(Scripted):
-    """A scripted car that is not surprised when nothing is answered, at an outlet whose hardware has its own pace and its own faults."""
+class Erratic:
+    """What makes a scripted car of any generation one of a machine: it is not surprised when nothing is answered, and the hardware of its
+    outlet has its own pace and its own faults."""
 
     strict = False
     broken = True  # what a session caught is judged by the machine
@@ -42,22 +44,13 @@ class Car(Scripted):
             self.happened.append(Told(now, fact))
             tell(fact, now)
 
-        self.session.tell = told  # type: ignore[method-assign]
-
-    def _explained(self, response: Any) -> None:
-        """The machine does that."""
+        self.session.tell = told
 
     def answers(self) -> list[Any]:
         found = super().answers()
         if self.strict and len(found) != 1:
             raise NoAnswer
         return found
-
-    def ask(self, cls: type[Type], on: int | None = None, **fields: Any) -> Any:
-        return self.strictly(lambda: Scripted.ask(self, cls, on, **fields))
-
-    def deliver(self, progress: str, **fields: Any) -> Any:
-        return self.strictly(lambda: Scripted.deliver(self, progress, **fields))
 
     def strictly(self, ask: Callable[[], Any]) -> Any:
         self.strict = True
@@ -98,6 +91,27 @@ class Car(Scripted):
                 return None
         return fact
 
+    def wait(self, seconds: float) -> None:
+        end = self.now + seconds
+        while self.later and self.later[0][0] <= end:
+            due, _, fact = heapq.heappop(self.later)
+            super().wait(max(due - self.now, 0.0))
+            self.tell(fact)
+        super().wait(max(end - self.now, 0.0))
+
+
+class Car(Erratic, Scripted):
+    """A car of ISO 15118-20."""
+
+    def _explained(self, response: Any) -> None:
+        """The machine does that."""
+
+    def ask(self, cls: type[Type], on: int | None = None, **fields: Any) -> Any:
+        return self.strictly(lambda: Scripted.ask(self, cls, on, **fields))
+
+    def deliver(self, progress: str, **fields: Any) -> Any:
+        return self.strictly(lambda: Scripted.deliver(self, progress, **fields))
+
     def tries(self, service: str, control: str, authorized: bool) -> None:
         """Go all the way to power, although this car was refused, or has not even asked."""
         self.setup(service)
@@ -115,14 +129,6 @@ class Car(Scripted):
         if SERVICES[service].wireless:
             self.aligned()
         self.start(control)
-
-    def wait(self, seconds: float) -> None:
-        end = self.now + seconds
-        while self.later and self.later[0][0] <= end:
-            due, _, fact = heapq.heappop(self.later)
-            super().wait(max(due - self.now, 0.0))
-            self.tell(fact)
-        super().wait(max(end - self.now, 0.0))
 
 
 Due = Callable[["Car", str, str], Any]

@@ -94,6 +94,7 @@ FIELDS: dict[str, tuple[Any, str]] = {  # a value that is not the default, and w
     "service.sets": (frozenset({(2, 1)}), SCHEDULE),
     "service.announced": (LIMITS, SCHEDULE),
     "service.car": (LIMITS, SCHEDULE),
+    "service.power_unsaid": (True, SCHEDULE),
     "service.phases": (words.PhasePowers((1.0, 2.0)), SCHEDULE),
     "service.exchange.needs": (NEEDS, NOTHING),
     "service.exchange.asked": (2.0, NOTHING),

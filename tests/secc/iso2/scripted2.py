@@ -46,11 +46,13 @@ class Scripted2:
     now: float = 1000.0
     tuple_id: int = 1  # of the schedule that the backend offers
     given: dict[str, Any] = field(default_factory=dict)
+    epoch: float = EPOCH  # wall time is this and `now`
+    broken: bool = False  # what a session caught is expected
 
     def __post_init__(self) -> None:
         self.drawn = 0
         options: dict[str, Any] = {"entropy": self.entropy, **self.given}
-        self.session = SeccSession(self.outlet, Clock(EPOCH, 0.0), self.now, **options)
+        self.session = SeccSession(self.outlet, Clock(self.epoch, 0.0), self.now, **options)
         self.reader = FrameReader()
         self.id = bytes(8)
         self.happened: list[Event] = []
@@ -63,7 +65,12 @@ class Scripted2:
 
     @property
     def wall(self) -> float:
-        return EPOCH + self.now
+        return self.epoch + self.now
+
+    def jump(self, seconds: float) -> None:
+        """Let the wall clock run ahead of the protocol's."""
+        self.epoch += seconds
+        self.session._clock = Clock(self.epoch, 0.0)
 
     # --- the wire ---
 
@@ -113,7 +120,7 @@ class Scripted2:
 
     def settle(self) -> None:
         error = self.session.ended.error if self.session.ended is not None else None
-        if isinstance(error, StationFailed) and error.__cause__ is not None:
+        if isinstance(error, StationFailed) and error.__cause__ is not None and not self.broken:
             raise error.__cause__
         while fresh := self.session.events():
             self.happened += fresh

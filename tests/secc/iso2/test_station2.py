@@ -15,7 +15,7 @@ from v2g.energy.series import Series, Step
 from v2g.exi.derive import least
 from v2g.exi.schema import Type
 from v2g.iso2.generation import ISO2
-from v2g.iso2.physical import W, number, physical
+from v2g.iso2.physical import A, W, number, physical
 from v2g.iso2.sequence import REQUESTS, State, response_to, row
 from v2g.messages.app_protocol import supportedAppProtocolReq
 from v2g.messages.iso2 import msg_body as b
@@ -449,3 +449,21 @@ def test_a_file_names_own_services() -> None:
     text = "tls = false\n[[offer.value_added]]\nid = 60000\nname = \"Wash\"\nfree = false\nscope = \"depot\"\n" \
         "sets = [{ id = 1, parameters = { programme = \"short\", minutes = 20, wax = false } }]\n"  # fmt: skip
     assert parse(text).offer.value_added == (WASH,)
+
+
+def test_a_car_that_takes_no_power_any_more_is_given_none() -> None:
+    car = Scripted2()
+    car.charging()
+    car.loop(EVMaximumCurrentLimit=physical(5, A))
+    car.loop(EVMaximumPowerLimit=physical(0, W))
+    assert car.wants(words.SetOutput)[-1].power == 0.0
+
+
+def test_a_car_that_began_with_0_W_goes_on_with_it() -> None:
+    car = Scripted2()
+    car.authorized()
+    car.scheduled(EVMaximumPowerLimit=physical(0, W))
+    car.checked()
+    car.deliver()
+    car.loop(EVMaximumPowerLimit=physical(0, W))
+    assert car.wants(words.SetOutput)[-1].power > 0.0
