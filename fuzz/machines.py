@@ -28,10 +28,11 @@ MACHINES: Final = {
     "secc": ("tests.secc.machine", "Sessions"),
     "evcc": ("tests.evcc.machine", "Visits"),
     "secc2": ("tests.secc.iso2.machine2", "Sessions2"),
+    "evcc2": ("tests.evcc.iso2.machine2", "Visits2"),
 }
 GENERATIONS: Final = {  # whose machines take their turns in this order; a car's takes fewer: it has one peer and no backend
     "20": ("secc", "secc", "secc", "evcc"),
-    "2": ("secc2", "secc2", "secc2", "secc2"),
+    "2": ("secc2", "secc2", "secc2", "evcc2"),
 }
 Tally = Counter[tuple[str, str, str]]  # (machine, what, which)
 

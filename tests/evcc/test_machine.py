@@ -18,6 +18,7 @@ from evcc.iso20.ac import Ac
 from evcc.iso20.conduct import CONDUCT
 from evcc.iso20.dc import Dc
 from evcc.transfer import Mode
+from tests.evcc import machine
 from tests.evcc.machine import ARRIVALS, RESERVE, Visits
 from tests.evcc.scripted_station import STANDARD, Station, finished, ongoing
 from tests.machines import INVARIANTS, Fault, among, drive, found_out
@@ -27,7 +28,7 @@ from v2g.messages import wpt
 from v2g.session.errors import SessionError
 from v2g.session.v2gtp import PayloadType, frame
 
-STEPS = 12_000  # of the 50,000 that the tests take of both machines
+STEPS = 10_000  # of the 50,000 that the tests take of all machines
 PARTS = 4
 BOUND = 12_000  # steps within which each fault is found
 
@@ -90,7 +91,7 @@ def _timeless(patch: Patch) -> None:
 
 def _patient(patch: Patch) -> None:
     patient = replace(ISO20, timing=lambda request: replace(timing(request), msg_timeout=500.0))
-    patch.setattr(EvccSession.__init__, "__defaults__", (0.0, replace(CONDUCT, generation=patient)))
+    patch.setattr(machine, "CONDUCT", replace(CONDUCT, generation=patient))
 
 
 def _raising(self: Mode, name: str, stated: float | None, since: float) -> float | None:

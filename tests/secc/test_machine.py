@@ -25,7 +25,7 @@ from v2g.messages.common_messages import AuthorizationReq, AuthorizationSetupReq
 from v2g.messages.common_types import processingType
 from v2g.session.errors import SessionError
 
-STEPS = 38_000  # of the 50,000 that the tests take of both machines
+STEPS = 36_000  # of the 50,000 that the tests take of all machines
 PARTS = 4
 BOUND = 12_000  # steps within which each fault is found
 

@@ -29,7 +29,7 @@ from v2g.exi.schema import Type
 from v2g.iso2.sequence import State
 from v2g.messages.iso2 import msg_body as b
 
-STEPS = 2_000  # beside the 50,000 that the tests take of the machines of -20
+STEPS = 2_000  # of the 50,000 that the tests take of all machines
 BOUND = 12_000  # steps within which each fault is found
 
 
