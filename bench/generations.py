@@ -6,6 +6,7 @@ gives up after 250 ms: how often that would have happened is counted. The proces
 """
 
 import asyncio
+import logging
 import statistics
 import sys
 import time
@@ -23,6 +24,7 @@ from v2g.iso2.generation import ISO2
 from v2g.iso2.physical import A, V, W, physical
 from v2g.iso2.services import PROTOCOL
 from v2g.iso2.timing import timing
+from v2g.iso20.services import DC
 from v2g.messages.app_protocol import AppProtocolType, supportedAppProtocolReq
 from v2g.messages.iso2 import msg_body as b
 from v2g.messages.iso2 import msg_data_types as t
@@ -131,12 +133,13 @@ class Counted(Observer):
 
 async def serve(outlets: int) -> None:
     """A station with so many outlets: it prints their ports, and when its input ends the processor time (s) and number of its answers."""
+    logging.disable(logging.WARNING)
     clock, loop = wall_clock(), asyncio.get_running_loop()
     counted = Counted()
 
     def place() -> Place:
         evse = SimulatedEVSE(loop.time, lambda: clock.wall(loop.time()), asyncio.sleep)
-        outlet = Outlet(services=("DC",), limits=replace(DC_LIMITS))
+        outlet = Outlet(services=(DC.name,), limits=replace(DC_LIMITS))
         return Place(evse, outlet, LocalBackend(surroundings(clock)), observe=(lambda *_: counted,))
 
     async with Station([place() for _ in range(outlets)], None, clock=clock) as station:
