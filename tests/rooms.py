@@ -100,7 +100,7 @@ ROOMS: Mapping[str, Room] = {
         ("tests/secc", "tests/conformance"),
     ),
     "evcc": Room(
-        "the car: battery, goal, plan, engine, client; `iso20/`, `iso2/` scripts",
+        "the car: battery, goal, plan, engine, client; `iso20/`, `iso2/` scripts, `early/` what -2 shares with DIN",
         (
             *EXI,
             "v2g.session",

@@ -2,14 +2,14 @@
 
 from typing import Any
 
+from evcc.early.mode import Mode
 from evcc.ev import Inlet
 from evcc.iso2.known import Car
-from evcc.iso2.mode import Mode
-from evcc.iso2.schedule import departure, discovery
+from evcc.iso2.words import WORDS
 from evcc.script import Part
 from evcc.transfer import demand_common, used
 from v2g.exi.schema import Type
-from v2g.iso2.physical import A, V, Wh, number, optional, physical
+from v2g.iso2.physical import number, optional
 from v2g.messages.iso2.msg_body import ChargingStatusReq
 from v2g.messages.iso2.msg_data_types import AC_EVChargeParameterType, AC_EVSEChargeParameterType
 from v2g.session.errors import PeerMisbehaved, PeerUnsafe
@@ -22,25 +22,24 @@ class Ac(Mode):
         service = car.known.service
         inlet = car.ev.inlet(service.row.plug)
         self.phases = min(inlet.phases, service.phases)
-        super().__init__(car, used(inlet, self.phases))
+        super().__init__(car, used(inlet, self.phases), WORDS)
         self.volts = inlet.voltage  # V, of a phase: the station says its own
+
+    def needs(self) -> AC_EVChargeParameterType:
+        """AC_EVChargeParameter: limits, the energy that is wanted, and when the car means to leave."""
+        car, own, physical = self.car, self.own, self.words.physical
+        return AC_EVChargeParameterType(
+            **self.words.departing(car),
+            EAmount=physical(max(car.goal.still(car.ev, car.goal.target_soc), 0.0), "Wh"),
+            EVMaxVoltage=physical(own.voltage, "V", "down"),
+            EVMaxCurrent=physical(own.charge_current, "A", "down"),
+            EVMinCurrent=physical(self._amperes(own.charge_power_minimum), "A", "up"),
+        )
 
     def discovery(self) -> Part[None]:
         """Exchange the limits of car and station."""
-        car, own = self.car, self.own
-        said = yield from discovery(
-            car,
-            lambda: AC_EVChargeParameterType(
-                DepartureTime=departure(car),
-                EAmount=physical(max(car.goal.still(car.ev, car.goal.target_soc), 0.0), Wh),
-                EVMaxVoltage=physical(own.voltage, V, "down"),
-                EVMaxCurrent=physical(own.charge_current, A, "down"),
-                EVMinCurrent=physical(self._amperes(own.charge_power_minimum), A, "up"),
-            ),
-        )
-        if not isinstance(said, AC_EVSEChargeParameterType):
-            raise PeerMisbehaved(f"the station answers {type(said).__name__} to a car of AC", None)
-        self.heard(said)
+        own = self.own
+        said = yield from self.exchange(AC_EVSEChargeParameterType)
         self.volts = number(said.EVSENominalVoltage)
         if not self.volts > 0:
             raise PeerMisbehaved(f"the station's nominal voltage is {self.volts:g} V", None)

@@ -4,48 +4,21 @@ from dataclasses import dataclass
 
 from evcc import car as any_car
 from evcc.car import Outcome
-from evcc.choice import Choice
-from evcc.offers import Offered
+from evcc.early import known
 from v2g.iso2.services import Installing, Mode
-from v2g.messages.iso2.msg_data_types import MeterInfoType
-from v2g.services import Selection
-from v2g.session.errors import Misuse
 
 
 @dataclass(slots=True)
-class Known:
+class Known(known.Known):
     """What the session has learnt from its station: the way of charging, schedules, meter."""
 
     mode: Mode | None = None  # the energy transfer mode that was chosen
-    selected: Selection | None = None  # the service that it stands for
     asking: Installing | None = None  # for a contract, with the next message
     internet: str | None = None  # protocol of the value-added service that was selected
-    offers: tuple[Offered, ...] = ()
-    choice: Choice | None = None
-    meter: MeterInfoType | None = None
-    renegotiated: float | None = None  # wall time of the last renegotiation
-    postponed: bool = False  # the station asked for a renegotiation too soon after the last
-    fruitless: int = 0  # schedules in a row that brought no power
-
-    @property
-    def service(self) -> Selection:
-        """The service that stands for the chosen mode. Raises Misuse before one is chosen."""
-        if self.selected is None:
-            raise Misuse("the script speaks of its service before it has chosen one")
-        return self.selected
-
-    @property
-    def tuple_id(self) -> int:
-        """The id of the SAScheduleTuple that is followed. Raises Misuse before there is a choice."""
-        if self.choice is None or self.choice.tuple_id is None:
-            raise Misuse("the script speaks of its schedule before it has chosen one")
-        return self.choice.tuple_id
 
     def outcome(self) -> Outcome:
         """What the session came to, for the result of a visit."""
-        if self.selected is None:
-            return Outcome()
-        return Outcome(self.selected.service, "Scheduled", self.internet, schedule=self.choice.tuple_id if self.choice else None)
+        return known.Known.outcome(self)._replace(internet=self.internet if self.selected else None)
 
 
 Car = any_car.Car[Known]

@@ -4,15 +4,16 @@ from typing import Any
 
 from evcc.car import Authorization
 from evcc.credentials import Contract
+from evcc.early.setup import charging
+from evcc.early.words import finished
 from evcc.iso2.added import added_services
 from evcc.iso2.installation import installation
 from evcc.iso2.known import Car
-from evcc.iso2.setup import charging
 from evcc.iso2.wallet import contract_of, secured
-from evcc.script import Limit, Part, Signed, repeat
+from evcc.iso2.words import WORDS
+from evcc.script import Part, Signed, repeat
 from pki import signature as xmldsig
 from v2g.iso2.services import MODES, Mode
-from v2g.iso2.timing import EVCC_ONGOING_TIMEOUT
 from v2g.messages import schema_set
 from v2g.messages.iso2.msg_body import (
     AuthorizationReq,
@@ -22,7 +23,6 @@ from v2g.messages.iso2.msg_body import (
 )
 from v2g.messages.iso2.msg_data_types import (
     CertificateChainType,
-    EVSEProcessingType,
     SelectedServiceListType,
     SelectedServiceType,
     SubCertificatesType,
@@ -32,18 +32,12 @@ from v2g.messages.iso2.msg_data_types import paymentOptionType as Option
 from v2g.services import SERVICES, Selection
 from v2g.session.errors import PeerIncompatible
 
-ONGOING = Limit("V2G_EVCC_Ongoing_Timeout", EVCC_ONGOING_TIMEOUT)
 WAYS: dict[Authorization, Option] = {"PnC": Option.Contract, "EIM": Option.ExternalPayment}
 # by plug, the best first: of DC what a combined inlet has
 PREFERRED = {
     "ac": (Transfer.AC_three_phase_core, Transfer.AC_single_phase_core),
     "dc": (Transfer.DC_extended, Transfer.DC_combo_core, Transfer.DC_core, Transfer.DC_unique),
 }
-
-
-def finished(response: Any) -> bool:
-    """Whether a response says that the station has finished (EVSEProcessing)."""
-    return bool(response.EVSEProcessing is EVSEProcessingType.Finished)
 
 
 def selection(car: Car) -> Part[None]:
@@ -62,7 +56,7 @@ def selection(car: Car) -> Part[None]:
             raise PeerIncompatible("the station brought no contract that can be trusted, and the car has no other", None)
         yield from proof(car, contract)
     else:
-        yield from repeat(car, AuthorizationReq(), ONGOING, finished)
+        yield from repeat(car, AuthorizationReq(), WORDS.ongoing, finished)
     car.authorization = way
 
 
@@ -100,5 +94,5 @@ def proof(car: Car, contract: Contract) -> Part[None]:
     details: Any = yield PaymentDetailsReq(eMAID=contract.emaid, ContractSignatureCertChain=chain)
     request = AuthorizationReq(Id="id1", GenChallenge=details.GenChallenge)
     signature = xmldsig.sign([request], contract.key, schema_set("iso2"), grammar=contract.grammar)
-    yield from repeat(car, Signed(request, signature), ONGOING, finished)
+    yield from repeat(car, Signed(request, signature), WORDS.ongoing, finished)
     car.prefer(contract, *(other for other in car.contracts if other is not contract))

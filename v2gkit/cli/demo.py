@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evcc.early.setup import charging
 from evcc.generations import NAMED
-from evcc.iso2.setup import charging
 from v2g.iso20.services import DC, DC_BPT, SERVICES
 from v2g.legible import legible
 from v2gkit.cli import live, log

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from evcc.car import Car, Wish
+from evcc.early.setup import evcc_id
 from evcc.ev import AC_INLET, Ev
 from evcc.generations import conducts_named
 from evcc.goal import Goal
-from evcc.iso2.setup import evcc_id
 from evcc.opening import usual
 from secc import station as words
 from secc.claims import Trust

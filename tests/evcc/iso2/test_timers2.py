@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from evcc.car import Car
+from evcc.early.dc import WELDING_DETECTION
 from evcc.engine import EvccSession
 from evcc.generations import NAMED
-from evcc.iso2.dc import WELDING_DETECTION
 from evcc.script import Part, Wait
 from tests.evcc.iso2.scripted_station2 import STANDARD, Code, Met, Processing, Station2, car2, changed, code, ok, silence
 from v2g.iso2 import timing as limits

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace as changed
 
-from evcc.iso2.schedule import prices as as_the_car_reads_them
+from evcc.early.schedule import prices as as_the_car_reads_them
 from pki.profiles import Role
 from pki.store import Credential
 from pki.tariff import Standing, judge_tariffs, sales_tariffs, signers

@@ -10,14 +10,15 @@ from dataclasses import replace
 from typing import Any
 
 import evcc.client
-import evcc.iso2.dc as dc_mode
-import evcc.iso2.delivery as delivery
-import evcc.iso2.schedule as schedule
+import evcc.early.dc as dc_mode
+import evcc.early.delivery as delivery
+import evcc.early.mode as mode
 import evcc.iso2.selection as selection
 import evcc.iso2.setup as setup
 import evcc.trust as trust
 import pki.signature as xmldsig
 from evcc.engine import EvccSession
+from evcc.iso2.words import Iso2
 from evcc.script import Limit
 from pki.errors import Kind
 from pki.keys import ALGORITHMS
@@ -298,8 +299,8 @@ def deaf_to_limits(response: Any) -> Any:
 
 
 def unafraid() -> None:
-    dc_mode.UNSAFE = dc_mode.UNSOUND = ()  # type: ignore[assignment]
-    delivery.SHUTDOWN = ()  # type: ignore[misc, assignment]
+    dc_mode.UNSAFE, dc_mode.UNSOUND, dc_mode.UNTESTED = (), "", ""
+    mode.SHUTDOWN = ()  # type: ignore[misc, assignment]
 
 
 def no_residual_current(response: Any) -> Any:
@@ -326,7 +327,7 @@ def dies_of_a_length() -> None:
 
 FAULTS: dict[str, Seed] = {
     **of_rows("E2", ISO2, ROWS),
-    "E2-DCS-04": all_of(waits(body.PreChargeReq, of=ISO2), puts(dc_mode, "PRE_CHARGE", Limit("none", FOR_EVER))),
+    "E2-DCS-04": all_of(waits(body.PreChargeReq, of=ISO2), puts(Iso2, "pre_charge", Limit("none", FOR_EVER))),
     "E2-SAP-01": both(lambda of: says(sap.supportedAppProtocolReq, of_entries(Priority=2), of=of)),
     "E2-SAP-02": both(lambda of: hears(sap.supportedAppProtocolRes, always_first, of=of)),
     "E2-SAP-03": both(lambda of: hears(sap.supportedAppProtocolRes, never_refused, of=of)),
@@ -352,20 +353,20 @@ FAULTS: dict[str, Seed] = {
     "E2-PSS-04": says(body.PaymentServiceSelectionReq, one_more, of=ISO2),
     "E2-PSS-05": puts(selection, "way_to_pay", first_way_only),
     "E2-PSS-06": puts(selection, "way_to_pay", lambda car, offered: "EIM"),
-    "E2-AUT-04": puts(selection, "ONGOING", Limit("less", 20.0)),
-    "E2-AUT-05": puts(selection, "ONGOING", Limit("none", FOR_EVER)),
+    "E2-AUT-04": puts(Iso2, "ongoing", Limit("less", 20.0)),
+    "E2-AUT-05": puts(Iso2, "ongoing", Limit("none", FOR_EVER)),
     "E2-PNC-04": another_key,
     "E2-PNC-05": any_challenge,
     "E2-PNC-06": puts(selection, "way_to_pay", lambda car, offered: "PnC" if types.paymentOptionType.Contract in offered else "EIM"),
-    "E2-CPD-04": puts(schedule, "ONGOING", Limit("none", FOR_EVER)),
+    "E2-CPD-04": puts(Iso2, "ongoing", Limit("none", FOR_EVER)),
     "E2-CPD-05": says(body.CurrentDemandReq, at_least_25_ampere, of=ISO2),
     "E2-CPD-06": hears(body.ChargeParameterDiscoveryRes, dc_all_the_same, of=ISO2),
     "E2-CPD-07": hears(body.ChargeParameterDiscoveryRes, a_schedule_of_its_own, of=ISO2),
     "E2-CPD-08": hears(body.ChargeParameterDiscoveryRes, dies_of_a_long_schedule, of=ISO2),
     "E2-CPD-09": says(body.PowerDeliveryReq, doubled, of=ISO2),
     "E2-CPD-10": says(body.PowerDeliveryReq, lambda request: put(request, SAScheduleTupleID=9), of=ISO2),
-    "E2-DCS-07": puts(dc_mode, "CABLE_CHECK", Limit("none", FOR_EVER)),
-    "E2-DCS-08": puts(dc_mode, "PRE_CHARGE", Limit("none", FOR_EVER)),
+    "E2-DCS-07": puts(Iso2, "cable_check", Limit("none", FOR_EVER)),
+    "E2-DCS-08": puts(Iso2, "pre_charge", Limit("none", FOR_EVER)),
     "E2-DCS-09": unafraid,
     "E2-DCS-10": puts(dc_mode, "PRE_CHARGE_CURRENT", 10.0),
     "E2-PWD-07": hears(body.PowerDeliveryRes, deaf(Notification.StopCharging, "EVSEStatus"), of=ISO2),
