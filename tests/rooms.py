@@ -100,7 +100,7 @@ ROOMS: Mapping[str, Room] = {
         ("tests/secc", "tests/conformance"),
     ),
     "evcc": Room(
-        "the car: battery, goal, plan, engine, client; `iso20/`, `iso2/` scripts, `early/` what -2 shares with DIN",
+        "the car: battery, goal, plan, engine, client; `iso20/`, `iso2/`, `din/` scripts, `early/` what -2 and DIN share",
         (
             *EXI,
             "v2g.session",
@@ -179,6 +179,7 @@ OF_ONE = (
     "secc/din",
     "evcc/iso20",
     "evcc/iso2",
+    "evcc/din",
     "secc/generations.py",
     "evcc/generations.py",
 )  # but these: a generation, and the tables that name it

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from evcc.conduct import Conduct
+from evcc.din.conduct import CONDUCT as DIN
+from evcc.early.dc import UNSAFE
 from evcc.iso2.conduct import CONDUCT as ISO2
 from evcc.iso2.known import Memory
 from evcc.opening import usual
@@ -18,7 +20,7 @@ OPTIONAL = (
     "MeteringReceiptReq",
     "WeldingDetectionReq",
 )  # what ours need not ask
-CONDUCTS = {"-2": ISO2}  # by what the captures call them
+CONDUCTS = {"-2": ISO2, "DIN": DIN}  # by what the captures call them
 CASES = [(conduct, each) for name, conduct in CONDUCTS.items() for each in sessions(name)]
 
 
@@ -50,7 +52,7 @@ def excused(error: SessionError | None, last: str, captured: Captured, station: 
         case PeerIncompatible():
             return not captured.requests("PowerDeliveryReq")  # offered was a contract alone: the captured car left as well
         case PeerUnsafe():
-            return bool({"EVSE_EmergencyShutdown", "EVSE_Malfunction"} & captured.states())
+            return any(status in UNSAFE for status in captured.states())
         case PeerMisbehaved():
             return last in captured.unread
     return False

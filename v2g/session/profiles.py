@@ -106,6 +106,12 @@ PROFILE_MISSING: Final = Deviation(
     "V2G20-1864",
 )
 
+PMAX_TOO_SMALL: Final = Deviation(
+    "a PMax of DIN SPEC 70121 that is below the station's EVSEMaximumPowerLimit, set aside",
+    "stations of 10 kW in logs of EVerest and pyPLC (versions not stated)",
+    "nine of 42 captured stations say a PMax of 50 or 200 W, and gave their cars up to 9.7 kW",
+    "PMaxScheduleEntry",
+)
 INSTALLATION_FRAMED_AS_2: Final = Deviation(
     "CertificateInstallationReq under the payload type of ISO 15118-2",
     ECOG,
@@ -134,6 +140,7 @@ PROFILES: Final[dict[Profile, tuple[Deviation, ...]]] = {
         EVCCID_UNSEEN,
         PROFILE_ANCHOR_ZERO,
         PROFILE_MISSING,
+        PMAX_TOO_SMALL,
     ),
 }
 
