@@ -39,7 +39,7 @@ from typing import Any
 from evcc.car import Car, Wish
 from evcc.credentials import Contract
 from evcc.ev import AC_INLET, ACDP_INLET, MCS_INLET, WPT_INLET, Battery, Ev, Inlet
-from evcc.generations import CONDUCTS, Name
+from evcc.generations import CONDUCTS, NAMED, Name
 from evcc.goal import Goal
 from evcc.inverter import Rating
 from evcc.trust import TlsVersion
@@ -114,7 +114,7 @@ class Config:
         if not self.time_scale > 0:
             raise ConfigError(f"time_scale is {self.time_scale}; give the wall seconds that one second stands for, above 0")
         if not self.generations:
-            raise ConfigError("generations is empty; name at least one of 20 and 2")
+            raise ConfigError(f"generations is empty; name at least one of {', '.join(NAMED)}")
         suggestion.demand("quirks", self.wish.quirks, [quirk for conduct in CONDUCTS for quirk in conduct.quirks])
         if self.wireless is not None and self.slac is not None:
             raise ConfigError("[wireless] and slac are both given; a car over WLAN has no power line to match on: leave out slac")

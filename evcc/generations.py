@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from typing import Final, Literal, get_args
 
 from evcc.conduct import Conduct
+from evcc.din.conduct import CONDUCT as DIN
 from evcc.iso2.conduct import CONDUCT as ISO2
 from evcc.iso20.conduct import CONDUCT as ISO20
 
-CONDUCTS: Final[tuple[Conduct, ...]] = (ISO20, ISO2)
-Name = Literal["20", "2"]  # as people say it, in the order of CONDUCTS
+CONDUCTS: Final[tuple[Conduct, ...]] = (ISO20, ISO2, DIN)
+Name = Literal["20", "2", "DIN"]  # as people say it, in the order of CONDUCTS
 NAMED: Final[dict[str, Conduct]] = dict(zip(get_args(Name), CONDUCTS, strict=True))
 USUAL: Final[tuple[Conduct, ...]] = (ISO20,)  # what is offered by a car that was told nothing
 

@@ -1,4 +1,4 @@
-"""The foreign car of ISO 15118-2 and of DIN SPEC 70121 at our station over a socket, where it is installed, with EIM."""
+"""The foreign car of ISO 15118-2 and of DIN SPEC 70121 at our station, and our car at the foreign station, over a socket, with EIM."""
 
 import asyncio
 import os
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.starved import again, heed
 from v2gkit.peers.bench import DRIVERS, SESSION, SOURCE, START
 from v2gkit.peers.ecog_setup import Peer, equip
 from v2gkit.peers.process import Process
@@ -48,3 +49,30 @@ def test_a_foreign_car_charges_at_our_station(protocol: str, mode: str, tmp_path
     assert protocol != "ISO_15118_2" or ended["loops"] == theirs["loops"]  # in DIN the package asks in other places whether to go on
     assert ended["loops"] >= 1  # type: ignore[operator]
     assert ended["objected"] == []
+
+
+@again
+def test_our_car_charges_at_the_foreign_station(tmp_path: Path) -> None:
+    """By AC: in DC its codec takes longer than the 0.25 s of CurrentDemand where a machine is busy."""
+    equip(PEER)
+    path = os.pathsep.join(filter(None, (str(SOURCE), os.environ.get("PYTHONPATH"))))
+    environment = PEER.environment("AC", False, "EIM", contract=False) | {"PROTOCOLS": "ISO_15118_2"}
+    command = (str(PEER.python), str(DRIVERS / "ecog_station.py"), "--listen", "::1,0", "--current", "AC", "--timeout-factor", "20")
+    wish = ("--generation", "2", "--service", "AC", "--loops", str(LOOPS), "--auth", "eim", "--profile", "interop", "--no-tls", "--json")
+
+    async def story() -> tuple[dict[str, object], dict[str, object]]:
+        station = Process("foreign station", command, environment=environment, folder=tmp_path, log=tmp_path / "secc.log")
+        async with station as serving:
+            port = (await serving.expect("port", START))["port"]
+            ours = (sys.executable, "-m", "v2gkit", "ev", "--connect", f"[::1]:{port}", *wish)
+            car = Process("our car", ours, environment={**os.environ, "PYTHONPATH": path}, folder=tmp_path, log=tmp_path / "ev.log")
+            async with car as driving:
+                await driving.finish(START + SESSION)
+                await serving.finish(SESSION)
+                return serving.last, driving.last
+
+    theirs, ours = asyncio.run(story())
+    heed(ours["reason"])
+    assert (ours["ok"], ours["service"], ours["auth"], ours["loops"]) == (True, "AC", "eim", LOOPS), ours
+    assert (theirs["ok"], theirs["protocol"], theirs["state"]) == (True, "ISO_15118_2", "SessionStop"), theirs
+    assert float(str(ours["energy_charged"])) > 0

@@ -26,6 +26,7 @@ EPILOG = """examples:
   v2g demo                                             DC_BPT, Scheduled, Plug & Charge
   v2g demo --service AC_BPT --control dynamic --auth eim
   v2g demo --generation 2 --service AC                 ISO 15118-2
+  v2g demo --generation DIN                            DIN SPEC 70121
   v2g demo --install                                   CertificateInstallation first: by the CSMS, or with --no-ocpp by a CPS
   v2g demo --ui                                        watch it in a browser
   v2g demo --pki certs --output /tmp/session --json
@@ -44,10 +45,10 @@ exit codes: 0 everything went as it should, 1 something did not (it is said what
 
 def options(parser: argparse.ArgumentParser) -> None:
     """The options of `v2g demo`."""
-    parser.add_argument("--generation", choices=tuple(NAMED), default="20", help="of ISO 15118 (default: 20)")
-    parser.add_argument("--service", choices=tuple(SERVICES), help="default: DC_BPT, in generation 2 DC")
+    parser.add_argument("--generation", choices=tuple(NAMED), default="20", help="ISO 15118-20 (default), -2 or DIN SPEC 70121")
+    parser.add_argument("--service", choices=tuple(SERVICES), help="default: DC_BPT, in the older generations DC")
     parser.add_argument("--control", choices=("scheduled", "dynamic"), default="scheduled")
-    parser.add_argument("--auth", choices=("pnc", "eim"), default="pnc")
+    parser.add_argument("--auth", choices=("pnc", "eim"), help="default: pnc, in generation DIN eim")
     parser.add_argument("--pki", type=Path, metavar="DIR", help="certificates (default: made in the output folder)")
     parser.add_argument(
         "--output", type=Path, metavar="DIR", default=Path("demo-output"), help="where to leave everything (default: demo-output)"
@@ -78,9 +79,9 @@ def run(options: argparse.Namespace) -> int:
 
     plan = Plan(
         generation=options.generation,
-        service=options.service or (DC if options.generation == "2" else DC_BPT).name,
+        service=options.service or (DC_BPT if options.generation == "20" else DC).name,
         control=options.control.capitalize(),
-        authorization={"pnc": "PnC", "eim": "EIM"}[options.auth],
+        authorization={"pnc": "PnC", "eim": "EIM"}[options.auth or ("eim" if options.generation == "DIN" else "pnc")],
         output=options.output,
         pki=options.pki,
         ocpp=options.ocpp,
@@ -123,6 +124,8 @@ def _objection(plan: "Plan") -> str:
     """Why the demo cannot be played; empty: it can."""
     if plan.generation == "2" and (plan.install or plan.control == "Dynamic" or not charging((plan.service,))):
         return "generation 2 has AC and DC, Scheduled, and contracts that were there before; leave out the rest or --generation 2"
+    if plan.generation == "DIN" and (plan.authorization != "EIM" or plan.control == "Dynamic" or not charging((plan.service,), ("dc",))):
+        return "generation DIN has DC, Scheduled, paid outside of the session (--auth eim); leave out the rest or --generation DIN"
     if plan.install and plan.authorization != "PnC":
         return "--install brings a contract, which --auth eim does not use; leave out one of them"
     lacking = missing(("energy", "ocpp") if plan.ocpp else ("energy",))

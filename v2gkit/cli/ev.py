@@ -37,6 +37,7 @@ EPILOG = """examples:
   v2g ev --connect [::1]:15118 --pki certs --service AC --control dynamic --auth eim --loops 20
   v2g ev --iface eth0 --pki certs                                        find the station by SDP
   v2g ev --connect [::1]:15118 --pki certs --generation 20 --generation 2 --service DC     one hello for both kinds of stations
+  v2g ev --connect [::1]:15118 --generation DIN                         DIN SPEC 70121: DC, paid outside, without TLS
   v2g ev --connect 127.0.0.1:15118 --no-tls --service DC --loops 10 --json     a bench without TLS
   v2g ev --connect [::1]:15118 --pki certs --soc 40 --departure-in 36000 --time-scale 3600   a night in ten seconds
   v2g ev --connect [::1]:15118 --pki car --install                       get a contract first, keep it in car/contract, charge with it
@@ -98,7 +99,9 @@ def _place(parser: argparse.ArgumentParser) -> None:
         choices=tuple(TLS_VERSIONS),
         help="default: 1.3 for generation 20, 1.2 for generation 2, both in one hello for a car of both",
     )
-    where.add_argument("--no-tls", dest="tls", action="store_const", const=False, help="for benches; -2 is spoken so in the field, too")
+    where.add_argument(
+        "--no-tls", dest="tls", action="store_const", const=False, help="for benches; -2 is spoken so in the field, too, and DIN always"
+    )
     where.add_argument("--pki", type=Path, metavar="DIR", help="certificates, as `v2g pki create` writes them")
     where.add_argument(
         "--revocation",
@@ -118,7 +121,12 @@ def _wish(parser: argparse.ArgumentParser) -> None:
     wish = parser.add_argument_group("what the car wants")
     first = ", then ".join(Wish().services)
     wish.add_argument("--service", action="append", choices=tuple(SERVICES), help=f"again for a second choice (default: {first})")
-    wish.add_argument("--generation", action="append", choices=tuple(NAMED), help="of ISO 15118; again for a second choice (default: 20)")
+    wish.add_argument(
+        "--generation",
+        action="append",
+        choices=tuple(NAMED),
+        help="ISO 15118-20, -2, DIN SPEC 70121; again for more (default: 20)",
+    )
     wish.add_argument("--control", choices=("scheduled", "dynamic"), help="default: scheduled")
     wish.add_argument("--auth", choices=("pnc", "eim"), help="only this way (default: pnc if there is a contract, else eim)")
     wish.add_argument(
@@ -240,6 +248,10 @@ def configured(options: argparse.Namespace) -> Config:
         changed = replace(config, wish=wish, goal=replace(config.goal, **given["goal"]), **given[""])
     except ValueError as error:
         raise ConfigError(str(error)) from None
+    if changed.generations == ("DIN",):
+        if options.tls:
+            raise ConfigError("DIN SPEC 70121 is spoken without TLS; leave out --tls, or offer another --generation as well")
+        changed = replace(changed, tls=False)
     return changed if changed.tls else replace(changed, wish=replace(changed.wish, bench_plain=True))
 
 

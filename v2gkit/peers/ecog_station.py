@@ -79,6 +79,20 @@ class Station(SimEVSEController):
         )
         return dc.BPTDCChargeParameterDiscoveryResParams(**limits, **back)
 
+    async def get_dc_charge_parameters(self) -> Any:
+        """The DC limits in -2 and DIN, where the package's are those of 40 A at 40 V."""
+        parameters = await super().get_dc_charge_parameters()
+        limits = {
+            "evse_maximum_power_limit": (1, POWER / 10),
+            "evse_maximum_current_limit": (0, CURRENT),
+            "evse_maximum_voltage_limit": (0, VOLTAGE[1]),
+            "evse_minimum_current_limit": (0, 0),
+            "evse_minimum_voltage_limit": (0, VOLTAGE[0]),
+        }
+        for name, (multiplier, value) in limits.items():
+            setattr(parameters, name, getattr(parameters, name).copy(update={"multiplier": multiplier, "value": round(value)}))
+        return parameters
+
     async def send_charging_command(
         self, ev_target_voltage: float | None, ev_target_current: float | None, *flags: bool, **named: bool
     ) -> None:

@@ -15,6 +15,7 @@ from evcc.ev import Ev
 from evcc.goal import Goal
 from evcc.iso2.conduct import CONDUCT as ISO2
 from evcc.opening import usual
+from evcc.script import Script
 from v2g.exi.derive import least
 from v2g.messages import app_protocol
 from v2g.messages.din import msg_body as body_din
@@ -161,11 +162,11 @@ def car(**wish: Any) -> Car[Any]:
     return Car(Ev(energy=30_000), Goal(target_soc=80, minimum_soc=20), wishes, Clock(EPOCH, 0.0))
 
 
-def run(visitor: Car[Any], station: Station) -> EvccSession:
-    """A session in virtual time: octets arrive after `LATENCY`, timers fire when they are due."""
+def run(visitor: Car[Any], station: Station, script: Script | None = None) -> EvccSession:
+    """A session in virtual time, of the usual script or another: octets arrive after `LATENCY`, timers fire when they are due."""
     conduct: Conduct = station.conduct
     now = 0.0
-    session = EvccSession(usual([conduct]), visitor, now)
+    session = EvccSession(script or usual([conduct]), visitor, now)
     for _ in range(50_000):
         if session.ended is not None:
             return session

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from evcc.engine import EvccSession
 from evcc.guard import REACTION
+from evcc.opening import named
 from tests.evcc.early.scripted_early import BOTH, Answer, Station, car, run
 from tests.evcc.test_guard import told
 from v2g.session.errors import PeerUnsafe, TimedOut
@@ -125,3 +126,48 @@ def test_a_driver_who_leaves_before_power_is_obeyed(name: str) -> None:
     assert session.ended.well
     assert station.names()[-1] == STOP[name]
     assert "CableCheck" not in station.names()
+
+
+@both
+@pytest.mark.parametrize("word", [{"asks": "StopCharging"}, {"code": "EVSE_Shutdown"}, {"code": "EVSE_UtilityInterruptEvent"}])
+@pytest.mark.parametrize(("request_", "next_"), [("CableCheckReq", "PreCharge"), ("PreChargeReq", "PowerDelivery")])
+def test_a_station_that_asks_for_the_end_before_power_is_left_before_the_next_step(
+    name: str, word: dict[str, str], request_: str, next_: str
+) -> None:
+    """Where the last answer of a step says it: there is no other poll in which the car could hear it."""
+
+    def last(q: Any, s: Station) -> Any:
+        return replace(getattr(s, f"on_{request_}", s.ok)(q), DC_EVSEStatus=s.status(**word))
+
+    station, visitor = Station(name, {request_: last}), car()
+    session = run(visitor, station)
+    assert session.ended is not None
+    assert session.ended.well
+    assert station.names()[-2:] == [request_.removesuffix("Req"), STOP[name]]
+    assert next_ not in station.names()
+    assert (visitor.closed, visitor.pilot, visitor.loops) == (False, "B", 0)
+
+
+@both
+def test_a_car_tells_its_state_of_charge_and_leaves(name: str) -> None:
+    station, visitor = Station(name), car()
+    session = run(visitor, station, named([BOTH[name][0]], "read-soc"))
+    assert session.ended is not None
+    assert session.ended.well
+    assert station.names()[-2:] == ["ChargeParameterDiscovery", STOP[name]]
+    (asked,) = station.of("ChargeParameterDiscoveryReq")
+    assert round(visitor.ev.soc) == asked.EVChargeParameter.DC_EVStatus.EVRESSSOC
+    assert (visitor.closed, visitor.pilot) == (False, "B")
+
+
+@both
+@pytest.mark.parametrize(
+    ("volts", "amperes", "code"),
+    [(900.0, 10.0, "FAILED_ChargingVoltageOutOfRange"), (400.0, 1000.0, "FAILED_ChargingCurrentdifferential")],
+)
+def test_what_was_measured_beyond_its_limits_a_car_says_with_its_last_request_of_power(
+    name: str, volts: float, amperes: float, code: str
+) -> None:
+    station = Station(name, {"CurrentDemandReq": after(3, gives(volts, amperes))})
+    run(car(loops=100), station)
+    assert station.of("PowerDeliveryReq")[-1].EVPowerDeliveryParameter.DC_EVStatus.EVErrorCode.value == code

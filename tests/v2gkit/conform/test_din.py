@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
+from tests.v2gkit.conform.pure import gravest, pure
 from v2g.din.generation import DIN as GENERATION
 from v2g.din.sequence import POWERED, REQUESTS, UNUSED, State, requests_in
 from v2g.messages.din import msg_body as body
 from v2gkit.conform.asked_din import WaysDin
-from v2gkit.conform.case import Kind
+from v2gkit.conform.case import Case, Kind
 from v2gkit.conform.cases.card_exchanges import ROWS
 from v2gkit.conform.cases.din_order import OCTETS, TURNS, illegal, request
 from v2gkit.conform.catalogue import catalogue
@@ -18,9 +19,11 @@ from v2gkit.conform.scripted.encounter import is_loop, leaving
 from v2gkit.conform.scripted.play import Fault, Play
 from v2gkit.conform.scripted.speech import name_of
 from v2gkit.conform.scripted.speeches import SPEECHES
+from v2gkit.conform.verdict import Verdict
 from v2gkit.conform.visit_din import STEPS, VisitDin
 
 CASES = [case for case in catalogue().values() if case.generation == "DIN"]
+CARS = [case for case in CASES if case.role == "car"]
 SESSION = bytes(range(1, 9))
 
 
@@ -84,6 +87,14 @@ def test_a_fault_of_the_end_is_found_by_the_name_of_its_element() -> None:
     assert not leaving(car().usual("PowerDelivery"))
     assert is_loop(car().usual("CurrentDemand"))
     assert SPEECHES["DIN"].timeout("SessionStop") == 2.0
+
+
+@pytest.mark.parametrize("case", CARS, ids=lambda case: case.id)
+def test_our_own_car_passes_in_virtual_time(case: Case) -> None:
+    """Every case of a car: none of them needs TLS, or the program of a car."""
+    assert pure(case)
+    outcome = gravest(case, "DIN")
+    assert outcome.verdict is Verdict.PASS, outcome.seen
 
 
 def test_odd_octets_are_odd() -> None:
