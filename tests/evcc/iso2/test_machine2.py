@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 
 from evcc.car import Car
+from evcc.early import dc
+from evcc.early.dc import Dc
 from evcc.guard import Guard
-from evcc.iso2 import charge, dc, delivery, selection
+from evcc.iso2 import charge, selection
 from evcc.iso2.ac import Ac
 from evcc.iso2.conduct import CONDUCT
-from evcc.iso2.dc import Dc
 from evcc.transfer import Mode
 from tests.evcc.iso2 import machine2
 from tests.evcc.iso2.machine2 import ARRIVALS, Visits2
@@ -45,12 +46,12 @@ def _unlooked(self: Any, response: Any) -> Any:
 
 def _deaf(patch: Patch) -> None:
     """What comes with the answer to a receipt is not heard."""
-    meant = delivery.receipt
+    meant = charge.receipt
 
     def receipt(car: Any, mode: Any, response: Any) -> Any:
         yield from meant(car, mode, response)
 
-    patch.setattr(delivery, "receipt", receipt)
+    patch.setattr(charge, "receipt", receipt)
 
 
 def _raising(self: Any, response: Any) -> None:
