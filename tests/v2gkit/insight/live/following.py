@@ -4,7 +4,8 @@ import contextlib
 import http.client
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -81,6 +82,14 @@ def viewers_of(pid: int) -> list[int]:
             if parent == pid and b"v2gkit.insight.live" in (each / "cmdline").read_bytes():
                 found.append(int(each.name))
     return found
+
+
+def viewer_of(pid: int, besides: Collection[int] = ()) -> int:
+    """The one viewer that a process has started besides those; it is waited for, since its command is not there before its program is."""
+    while not (found := set(viewers_of(pid)) - set(besides)):
+        time.sleep(0.01)
+    (one,) = found
+    return one
 
 
 def lives(pid: int) -> bool:

@@ -16,7 +16,7 @@ import pytest
 
 from tests.starved import again, heed
 from tests.v2gkit.cli.test_secc import ENVIRONMENT, ROOT, station, wait_for
-from tests.v2gkit.insight.live.following import Told, asked, is_verdict, lives, stream, until, viewers_of
+from tests.v2gkit.insight.live.following import Told, asked, is_verdict, lives, stream, until, viewer_of
 from v2gkit.cli.main import main
 
 OUTLETS = """
@@ -98,7 +98,7 @@ def test_the_viewer_is_killed_and_the_car_charges_to_its_end() -> None:
         with driving(first["address"], "--service", "DC") as visitor:
             with stream(url) as told:
                 until(told, is_loop)
-                (viewer,) = viewers_of(secc.pid)
+                viewer = viewer_of(secc.pid)
                 os.kill(viewer, signal.SIGKILL)
             assert secc.stderr is not None
             err = [secc.stderr.readline()]
@@ -120,7 +120,7 @@ def test_the_station_is_killed_and_its_viewer_ends() -> None:
     with station("--ui") as (secc, _):
         url = wait_for(secc, "viewer")["url"]
         assert asked(url, "/healthz").status == 200
-        (viewer,) = viewers_of(secc.pid)
+        viewer = viewer_of(secc.pid)
         with stream(url) as told:
             secc.kill()
             assert [each.event for each in told] == [""]  # the stream ends: a browser looks for the next one

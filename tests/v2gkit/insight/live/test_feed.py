@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.v2gkit.insight.live.following import OURS, Told, asked, lives, stream, until, viewers_of
+from tests.v2gkit.insight.live.following import OURS, Told, asked, lives, stream, until, viewer_of, viewers_of
 from v2gkit.insight.live.feed import Feed, Where, viewed
 
 
@@ -40,8 +40,7 @@ def feeding(address: str = "127.0.0.1") -> Iterator[tuple[Feed, list[str], int]]
     said: list[str] = []
     before = set(viewers_of(OURS))
     with viewed(Where(0, address), "test", said.append) as feed:
-        (pid,) = set(viewers_of(OURS)) - before
-        yield feed, said, pid
+        yield feed, said, viewer_of(OURS, before)
 
 
 @pytest.fixture(scope="module")
