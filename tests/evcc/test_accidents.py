@@ -17,7 +17,7 @@ from evcc.iso20.standby import standby
 from secc import station as words
 from tests.evcc.test_pair import car
 from tests.evcc.virtual_pair import Pair, outlet
-from tests.evcc.witness import Did, Watched
+from tests.evcc.watch import Did, Watched
 from v2g.iso20.sequence import SEQUENCE, State
 from v2g.iso20.services import SERVICES
 from v2g.iso20.timing import timing

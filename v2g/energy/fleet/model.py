@@ -188,7 +188,8 @@ class Model:
             spilt = [column for name, column in self.spills[number] if name in limit.within and not limit.phase]
             below = [column for name, column in self.spills[number] if name in limit.within[1:] and not limit.phase]
             if into and most + sum(self.program.uppers[column] for column in below) * KILO > up:
-                over = [(self.program.variable(UNRESERVED * STRICTER * self.scale), -1.0)] if up < 0 else []
+                short = up / KILO < sum(self.program.uppers[column] for column in below)  # the load alone may be above the cap
+                over = [(self.program.variable(UNRESERVED * STRICTER * self.scale), -1.0)] if short or up < 0 else []
                 self.program.row(-math.inf, up / KILO, *into, *((column, 1.0) for column in below), *over)
             if (out or spilt) and least > down:
                 room = max(down, 0.0) if limit.phase else down

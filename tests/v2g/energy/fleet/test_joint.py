@@ -263,6 +263,16 @@ def test_generation_that_no_cap_lets_through_is_stored_before_it_is_lost() -> No
     hold(ground, [Guest("car", car(6.0, 14_000.0), "grid")], with_need)
 
 
+@pytest.mark.parametrize("spread", [0.08, -0.05])
+def test_a_load_above_the_cap_whose_generation_is_curtailed_is_planned_around(spread: float) -> None:
+    sun, works = Series.constant(NOON, 6 * HOUR, -12_000.0), Series.constant(NOON, 6 * HOUR, 20_000.0)
+    feeder = Connection("F2", export_cap=0.0, load=sun)
+    ground = Ground(Connection("grid", 16_000.0, load=works, below=(feeder,)), site(spread))
+    plan = joint(ground, [Guest("car", car(3.0, 15_000.0), "grid")], NOON)
+    assert plan.unmet == {"car": pytest.approx(15_000.0)}
+    assert plan.over == pytest.approx(3 * 4_000.0)
+
+
 def test_without_time_the_plan_is_in_order_of_departure() -> None:
     guests = [Guest(f"car {k}", car(5.0, 9_000.0, back=11_000.0), "grid") for k in range(3)]
     plan = joint(Ground(Connection("grid", 17_000.0), site()), guests, NOON, seconds=0.0)
