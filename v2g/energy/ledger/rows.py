@@ -1,4 +1,4 @@
-"""What was really metered, and what it is worth: rows that are only ever added."""
+"""What was really metered, and what it is worth at its price: rows that are only ever added."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
