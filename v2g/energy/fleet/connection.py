@@ -25,10 +25,12 @@ class Connection:
     phase_import_cap: Series | float | None = None  # W
     phase_export_cap: Series | float | None = None  # W
     load: Series | None = None  # W
+    metered: bool = False  # what flows here is measured while plans run
+    blind: float = 0.0  # W that cars below may draw, or give, while the meter is silent
     below: tuple["Connection", ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("import_cap", "export_cap", "phase_import_cap", "phase_export_cap"):
+        for name in ("import_cap", "export_cap", "phase_import_cap", "phase_export_cap", "blind"):
             cap = getattr(self, name)
             lowest = min(cap.values, default=0.0) if isinstance(cap, Series) else cap
             if lowest is not None and not lowest >= 0:

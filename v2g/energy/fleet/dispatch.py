@@ -1,0 +1,410 @@
+"""The watts between two plans: what every outlet may draw until the next look, so that each cap holds by what is measured.
+
+    commands, memory = dispatch(ground, demands, meters, memory, now)
+
+A plan promises means over a quarter of an hour; a fuse knows none. So a loop reads what flows, and gives room only where it is there: a car
+counts with what it is told or with what it draws, whichever is worse for the cap, until it has followed. Nobody draws on what another only
+promised to give. Who draws more than it was told is a load like any other, and the others make room for it.
+
+Where not all can have their minimum power they have it in turns. A meter that goes silent is believed for `PATIENCE`; then its connection
+has the room that was set down for that (`Connection.blind`), and an outlet that goes silent counts with the most that it was told.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from v2g.energy.fleet.connection import PHASES, Connection, cap_over
+from v2g.energy.fleet.ground import Ground
+from v2g.energy.fleet.guest import ALL_PHASES
+from v2g.energy.signal import Kind
+from v2g.energy.stay import POWER_BOUND, TOLERANCE, setpoints
+
+PATIENCE: Final = (
+    10.0  # s that a reading is believed: two periods of the slowest meters in use (5 s), and a fuse of twice its current lasts longer
+)
+SETTLE: Final = 5.0  # s that a car has to follow: EVs ramp within 1 to 5 s. Who draws more after that is counted as a load
+TURN: Final = 300.0  # s that a turn lasts: shorter ones wear out contactors, and cars take some 10 s to begin
+PROBE: Final = 60.0  # s until somebody who took less than it was told is offered the whole again, where others would take it
+SOON: Final = 1e-3  # s; caps are those that hold at this moment
+SMALL: Final = 50.0  # W that a car may draw beside what it was told, however little that is: fans and meters
+RISE: Final = 1.2  # times what it draws that a car may claim which has not taken what it was told
+STRAY: Final = 0.02  # of what it was told, that a car may draw beside it: what meters and converters err
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A power that was measured: W, + is drawn, at a time (epoch s)."""
+
+    power: float  # W
+    at: float  # epoch s
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.power) and math.isfinite(self.at)):
+            raise ValueError(f"a reading of {self.power} W at {self.at}; give finite numbers, or no reading at all")
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What an outlet would draw now, and what it and its car can. Powers into the car are +; caps and minimums are magnitudes in W."""
+
+    name: str
+    at: str  # the name of its connection
+    wanted: float  # W, signed: of the plan, or of what is due without one
+    most: float  # W into the car
+    give: float = 0.0  # W out of the car
+    least: float = 0.0  # W; it charges with this or not at all
+    least_give: float = 0.0  # W; likewise out of the car
+    phases: tuple[int, ...] = ALL_PHASES
+    rank: int = 0  # of two who cannot both draw, the smaller first
+    measured: Reading | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What one look leaves to the next: what was told, when it was told less, and whose turn it is."""
+
+    told: Mapping[str, float] = field(default_factory=dict)  # W, signed
+    since: Mapping[str, float] = field(default_factory=dict)  # epoch s since which an outlet draws other than it is told
+    turns: Mapping[str, float] = field(default_factory=dict)  # epoch s at which an outlet began to have its minimum
+    queue: tuple[str, ...] = ()  # who wants power, those first who wait for it
+    left: Mapping[str, float] = field(default_factory=dict)  # epoch s at which an outlet was last seen to take less than it was told
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """W for each outlet, signed; the limits that held some of them back; those whose room is not known; W that no command can take back."""
+
+    commands: Mapping[str, float]
+    bound: Mapping[str, tuple[str, ...]]  # by outlet, the names of connections and phases
+    silent: tuple[str, ...]  # connections and outlets whose readings are missing or too old
+    over: Mapping[str, float]  # by connection or phase, W above its cap that loads draw and no car could relieve
+
+
+@dataclass(slots=True)
+class _Limit:
+    """A cap on one connection or one phase, with what loads leave of it. W."""
+
+    name: str
+    shares: dict[str, float]
+    up: float
+    down: float
+
+
+@dataclass(slots=True)
+class _Room:
+    """What the loads of this moment leave: every cap, the load at the top where it is known, the connections that are silent."""
+
+    limits: list[_Limit]
+    load: float | None  # W
+    silent: tuple[str, ...]
+
+
+def dispatch(
+    ground: Ground, demands: Sequence[Demand], meters: Mapping[str, Reading], memory: Memory, now: float
+) -> tuple[Dispatch, Memory]:
+    """The commands for `now` (epoch s) and what to remember. `meters` are the readings at connections, by their names, cars included.
+
+    A connection without a meter is taken to have the load that it foresees. Caps hold by what the cars were told, and no car is given more
+    before another has taken less. ValueError for an outlet at no connection.
+    """
+    ways = ground.connection.ways()
+    for demand in demands:
+        if demand.at not in ways:
+            raise ValueError(f"{demand.name} is at {demand.at!r}; the connections are {', '.join(ways)}")
+    states = {demand.name: _state(demand, memory, now) for demand in demands}
+    room = _room(ground, demands, states, meters, ways, now)
+    goals, turns, full = _goals(ground, demands, states, room, memory, now)
+    commands = _stepped(demands, states, room.limits, goals, memory)
+    short = (d for d in demands if abs(commands[d.name]) < abs(d.wanted) - TOLERANCE)
+    bound = {d.name: tuple(limit.name for limit in room.limits if limit.name in full and d.name in limit.shares) for d in short}
+    over = {limit.name: -limit.up for limit in room.limits if limit.up < -TOLERANCE}
+    silent = (*room.silent, *(name for name, state in states.items() if state.drawn is None))
+    return Dispatch(commands, bound, silent, over), _remembered(demands, states, commands, turns, memory, now)
+
+
+# --- what is known of an outlet ---
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What an outlet draws at most and at least (W, signed) while it has heard nothing new; what it draws now, None where it is silent.
+
+    `stray`: it draws more than it was told, though it had the time to follow.
+    """
+
+    high: float
+    low: float
+    drawn: float | None
+    stray: bool = False
+    left: float | None = None  # epoch s at which it was last seen to take less than it was told, though it had the time
+
+
+def _state(demand: Demand, memory: Memory, now: float) -> _State:
+    told = memory.told.get(demand.name, 0.0)
+    reading = demand.measured
+    if reading is None or now - reading.at > PATIENCE:
+        last = reading.power if reading is not None else 0.0
+        return _State(max(told, last, 0.0), min(told, last, 0.0), None)
+    drawn = reading.power
+    late = now - memory.since.get(demand.name, now) >= SETTLE
+    left = now if late and _below(drawn, told) else memory.left.get(demand.name, -math.inf)
+    return _State(drawn, drawn, drawn, late and _beyond(drawn, told), left if now - left < PROBE else None)
+
+
+def _beyond(drawn: float, told: float) -> bool:
+    return drawn > max(told, 0.0) + _err(told) or drawn < min(told, 0.0) - _err(told)
+
+
+def _below(drawn: float, told: float) -> bool:
+    return drawn < told - _err(told) if told > 0 else drawn > told + _err(told) and told < 0
+
+
+def _err(power: float) -> float:
+    return max(abs(power) * STRAY, SMALL)
+
+
+# --- what caps leave ---
+
+
+def _room(
+    ground: Ground,
+    demands: Sequence[Demand],
+    states: Mapping[str, _State],
+    meters: Mapping[str, Reading],
+    ways: Mapping[str, tuple[str, ...]],
+    now: float,
+) -> _Room:
+    """Every cap with what loads leave of it. Who strays is a load: it takes room, and gives none."""
+    room, top = _Room([], None, ()), ground.connection
+    for one in top.all():
+        below = [demand for demand in demands if one.name in ways[demand.at]]
+        load = _load(one, below, meters, now)
+        if load is None:
+            room.silent += (one.name,)
+        if one is top:
+            room.load = load
+        room.limits += [*_total(ground, one, below, load, now), *_phases(one, below, load, now)]
+    for limit in room.limits:
+        for name, share in limit.shares.items():
+            if states[name].stray:
+                drawn = (states[name].drawn or 0.0) * share
+                limit.up -= max(drawn, 0.0)
+                limit.down -= max(-drawn, 0.0)
+    return room
+
+
+def _load(one: Connection, below: Iterable[Demand], meters: Mapping[str, Reading], now: float) -> float | None:
+    """W that flow at a connection besides the outlets, None where its meter is silent. The cars' part is what each measures itself."""
+    if not one.metered:
+        parts = [each.load.at(now) for each in one.all() if each.load is not None]
+        return sum(part for part in parts if part is not None)
+    reading = meters.get(one.name)
+    if reading is None or now - reading.at > PATIENCE:
+        return None
+    return reading.power - sum(demand.measured.power for demand in below if demand.measured is not None)
+
+
+def _total(ground: Ground, one: Connection, below: Sequence[Demand], load: float | None, now: float) -> Iterator[_Limit]:
+    up, down, shares = cap_over(one.import_cap, now, now + SOON), cap_over(one.export_cap, now, now + SOON), {d.name: 1.0 for d in below}
+    if one is ground.connection:
+        up, down = _signalled(ground, Kind.IMPORT_CAP, up, now), _signalled(ground, Kind.EXPORT_CAP, down, now)
+        down = 0.0 if one.export_cap is None else down
+    if load is None:
+        yield _Limit(one.name, shares, min(one.blind, up), min(one.blind, down))
+    elif min(up, down) < math.inf:
+        yield _Limit(one.name, shares, min(up, POWER_BOUND) - load, min(down, POWER_BOUND) + load)
+
+
+def _signalled(ground: Ground, kind: Kind, cap: float, now: float) -> float:
+    told = (signal.power.at(now) for signal in ground.signals if signal.kind is kind)
+    return min(cap, *(power for power in told if power is not None), math.inf)
+
+
+def _phases(one: Connection, below: Sequence[Demand], load: float | None, now: float) -> Iterator[_Limit]:
+    if one.phase_import_cap is None and one.phase_export_cap is None:
+        return
+    up, down = (min(cap_over(cap, now, now + SOON), POWER_BOUND) for cap in (one.phase_import_cap, one.phase_export_cap))
+    if load is None:
+        up, down = min(up, one.blind / PHASES), min(down, one.blind / PHASES)
+    else:
+        up, down = up - max(load, 0.0) / PHASES, down + min(load, 0.0) / PHASES
+    for phase in range(1, PHASES + 1):
+        if shares := {demand.name: 1.0 / len(demand.phases) for demand in below if phase in demand.phases}:
+            yield _Limit(f"{one.name} L{phase}", shares, up, down)
+
+
+# --- what everybody shall have once all have followed ---
+
+
+def _goals(
+    ground: Ground, demands: Sequence[Demand], states: Mapping[str, _State], room: _Room, memory: Memory, now: float
+) -> tuple[dict[str, float], set[str], set[str]]:
+    """W that each outlet shall have, within every cap; those who have their minimum in turns; the limits that are reached."""
+    wishes = _steered(ground, demands, room, now)
+    goals = dict.fromkeys(wishes, 0.0)
+    turns: set[str] = set()
+    full: set[str] = set()
+    for sign in (-1.0, 1.0):
+        left = [(limit.up if sign > 0 else limit.down) + (_relief(limit, states, goals) if sign > 0 else 0.0) for limit in room.limits]
+        those = [d for d in demands if not states[d.name].stray and sign * wishes[d.name] > TOLERANCE]
+        for rank in sorted({demand.rank for demand in those}):
+            group = _admitted([d for d in those if d.rank == rank], wishes, room.limits, left, memory, now, sign)
+            turns |= {demand.name for demand in group if _minimum(demand, sign) > 0}
+            given = {demand.name: _minimum(demand, sign) for demand in group}
+            _take(room.limits, left, given)
+            claims = {d.name: _claim(d, states[d.name], abs(wishes[d.name]), sign) for d in group}
+            _fill(given, claims, room.limits, left)
+            _fill(given, {name: abs(wishes[name]) for name in given}, room.limits, left)
+            goals |= {name: sign * power for name, power in given.items()}
+        full |= {limit.name for limit, each in zip(room.limits, left, strict=True) if each <= TOLERANCE}
+        full |= {limit.name for d in those if not goals[d.name] for limit in room.limits if d.name in limit.shares}
+    return goals, turns, full
+
+
+def _minimum(demand: Demand, sign: float) -> float:
+    return demand.least if sign > 0 else demand.least_give
+
+
+def _claim(demand: Demand, state: _State, wish: float, sign: float) -> float:
+    """W that somebody is given before those who use what they have got are served: a car that does not take it all gets little more."""
+    if state.left is None or state.drawn is None:
+        return wish
+    return min(wish, max(sign * state.drawn * RISE, SMALL, _minimum(demand, sign)))
+
+
+def _relief(limit: _Limit, states: Mapping[str, _State], goals: Mapping[str, float]) -> float:
+    """W by which those who give relieve a cap on imports: what they give and shall go on giving, not what they promise."""
+    kept = ((share, states[name], goals[name]) for name, share in limit.shares.items())
+    return sum(share * max(min(-state.high, -goal), 0.0) for share, state, goal in kept if state.drawn is not None and not state.stray)
+
+
+def _steered(ground: Ground, demands: Sequence[Demand], room: _Room, now: float) -> dict[str, float]:
+    """What everybody wants within what it can; with a setpoint at the meter, moved by all alike until the sum is that."""
+    wishes = {demand.name: min(max(demand.wanted, -demand.give), demand.most) for demand in demands}
+    wish, _ = setpoints(ground.signals, (now,))[0]
+    if wish is None or room.load is None:
+        return wishes
+    lacking = wish - room.load - sum(wishes.values())
+    spans = {d.name: (d.most - wishes[d.name]) if lacking > 0 else (wishes[d.name] + d.give) for d in demands}
+    part = min(abs(lacking) / total, 1.0) if (total := sum(spans.values())) > 0 else 0.0
+    return {name: power + math.copysign(part * spans[name], lacking) for name, power in wishes.items()}
+
+
+def _admitted(
+    group: Sequence[Demand],
+    wishes: Mapping[str, float],
+    limits: Sequence[_Limit],
+    rooms: Sequence[float],
+    memory: Memory,
+    now: float,
+    sign: float,
+) -> list[Demand]:
+    """Those of one rank for whose minimum there is room: who has a turn that is not over, then who waits longest."""
+    left, found = list(rooms), []
+
+    places = {name: place for place, name in enumerate(memory.queue)}
+
+    def place(demand: Demand) -> tuple[bool, int]:
+        return now - memory.turns.get(demand.name, -math.inf) >= TURN, places.get(demand.name, len(places))
+
+    for demand in sorted(group, key=place):
+        least = _minimum(demand, sign)
+        if least > abs(wishes[demand.name]) + TOLERANCE:
+            continue
+        touched = [(k, limit.shares[demand.name]) for k, limit in enumerate(limits) if demand.name in limit.shares]
+        if all(least * share <= max(left[k], 0.0) + TOLERANCE for k, share in touched):
+            found.append(demand)
+            for k, share in touched:
+                left[k] -= least * share
+    return found
+
+
+def _take(limits: Sequence[_Limit], rooms: list[float], given: Mapping[str, float]) -> None:
+    for k, limit in enumerate(limits):
+        rooms[k] -= sum(share * given[name] for name, share in limit.shares.items() if name in given)
+
+
+def _fill(given: dict[str, float], wishes: Mapping[str, float], limits: Sequence[_Limit], rooms: list[float]) -> None:
+    """Give all alike the same part of what they still want, until a cap is reached: who is below it stops there. `rooms` shrinks by it."""
+    wants = {name: max(wishes[name] - power, 0.0) for name, power in given.items()}
+    sums = [sum(share * wants[name] for name, share in limit.shares.items() if name in wants) for limit in limits]
+    part, free = 0.0, {name for name, want in wants.items() if want > 0}
+    while free and part < 1.0:
+        steps = [max(room, 0.0) / total if total > TOLERANCE else math.inf for room, total in zip(rooms, sums, strict=True)]
+        step = min([1.0 - part, *steps])
+        part += step
+        for name in free:
+            given[name] += step * wants[name]
+        stopped: set[str] = set()
+        for k, limit in enumerate(limits):
+            rooms[k] -= step * sums[k]
+            if steps[k] <= step:
+                stopped |= free & limit.shares.keys()
+        if not stopped:
+            return
+        free -= stopped
+        for k, limit in enumerate(limits):
+            sums[k] = sum(limit.shares[name] * wants[name] for name in free & limit.shares.keys())
+
+
+# --- what they are told now ---
+
+
+def _stepped(
+    demands: Sequence[Demand], states: Mapping[str, _State], limits: Sequence[_Limit], goals: Mapping[str, float], memory: Memory
+) -> dict[str, float]:
+    """The goals, as far as what flows now leaves room: less at once, more when others have taken less."""
+    ups, downs = [], []
+    for limit in limits:
+        kept = [(share, states[name]) for name, share in limit.shares.items() if not states[name].stray]
+        ups.append(limit.up + _relief(limit, states, goals) - sum(share * max(state.high, 0.0) for share, state in kept))
+        downs.append(limit.down - sum(share * max(-state.low, 0.0) for share, state in kept))
+    commands = {}
+    for demand in sorted(demands, key=lambda each: (each.rank, not memory.told.get(each.name))):  # who has begun goes on
+        state, goal = states[demand.name], goals[demand.name]
+        if state.stray or state.drawn is None:
+            goal = _kept(memory.told.get(demand.name, 0.0), demand.wanted if state.stray else goal)
+        commands[demand.name] = _step(demand, goal, state, limits, ups if goal > 0 else downs)
+    return commands
+
+
+def _kept(told: float, goal: float) -> float:
+    """What was told, or less of it; nothing that was not told before."""
+    return min(told, max(goal, 0.0)) if told > 0 else max(told, min(goal, 0.0))
+
+
+def _step(demand: Demand, goal: float, state: _State, limits: Sequence[_Limit], rooms: list[float]) -> float:
+    """The goal, or as much of it as there is room for beside what flows; at least the minimum, or nothing."""
+    sign = 1.0 if goal > 0 else -1.0
+    has = max(state.high if sign > 0 else -state.low, 0.0)
+    touched = [(k, limit.shares[demand.name]) for k, limit in enumerate(limits) if demand.name in limit.shares]
+    room = min((rooms[k] / share for k, share in touched), default=math.inf)
+    power = min(abs(goal), max(has + min(room, 0.0), 0.0) if state.stray else has + max(room, 0.0))
+    if power < _minimum(demand, sign) - TOLERANCE or power <= TOLERANCE:
+        return 0.0
+    for k, share in touched:
+        rooms[k] -= max(power - has, 0.0) * share
+    return sign * power
+
+
+def _remembered(
+    demands: Sequence[Demand],
+    states: Mapping[str, _State],
+    commands: Mapping[str, float],
+    turns: set[str],
+    memory: Memory,
+    now: float,
+) -> Memory:
+    since, left = {}, {}
+    for demand in demands:
+        name, told, drawn = demand.name, commands[demand.name], states[demand.name].drawn
+        if drawn is not None and (_beyond(drawn, told) or _below(drawn, told)):
+            since[name] = memory.since.get(name, now)
+        if (seen := states[name].left) is not None:
+            left[name] = seen
+    want = [demand.name for demand in demands if abs(demand.wanted) > TOLERANCE]
+    order = [*(name for name in memory.queue if name in want), *(name for name in want if name not in memory.queue)]
+    queue = (*(name for name in order if name not in turns), *(name for name in order if name in turns))
+    return Memory(dict(commands), since, {name: memory.turns.get(name, now) for name in turns}, queue, left)
