@@ -11,65 +11,16 @@ has the room that was set down for that (`Connection.blind`), and an outlet that
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
-from v2g.energy.fleet.connection import PHASES, Connection, cap_over
 from v2g.energy.fleet.ground import Ground
-from v2g.energy.fleet.guest import ALL_PHASES
-from v2g.energy.signal import Kind
-from v2g.energy.stay import POWER_BOUND, TOLERANCE, setpoints
+from v2g.energy.fleet.room import SMALL, Demand, Limit, Memory, Reading, Room, State, below, beyond, room_of, state_of
+from v2g.energy.stay import TOLERANCE, setpoints
 
-PATIENCE: Final = (
-    10.0  # s that a reading is believed: two periods of the slowest meters in use (5 s), and a fuse of twice its current lasts longer
-)
-SETTLE: Final = 5.0  # s that a car has to follow: EVs ramp within 1 to 5 s. Who draws more after that is counted as a load
 TURN: Final = 300.0  # s that a turn lasts: shorter ones wear out contactors, and cars take some 10 s to begin
-PROBE: Final = 60.0  # s until somebody who took less than it was told is offered the whole again, where others would take it
-SOON: Final = 1e-3  # s; caps are those that hold at this moment
-SMALL: Final = 50.0  # W that a car may draw beside what it was told, however little that is: fans and meters
 RISE: Final = 1.2  # times what it draws that a car may claim which has not taken what it was told
-STRAY: Final = 0.02  # of what it was told, that a car may draw beside it: what meters and converters err
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A power that was measured: W, + is drawn, at a time (epoch s)."""
-
-    power: float  # W
-    at: float  # epoch s
-
-    def __post_init__(self) -> None:
-        if not (math.isfinite(self.power) and math.isfinite(self.at)):
-            raise ValueError(f"a reading of {self.power} W at {self.at}; give finite numbers, or no reading at all")
-
-
-@dataclass(frozen=True, slots=True)
-class Demand:
-    """What an outlet would draw now, and what it and its car can. Powers into the car are +; caps and minimums are magnitudes in W."""
-
-    name: str
-    at: str  # the name of its connection
-    wanted: float  # W, signed: of the plan, or of what is due without one
-    most: float  # W into the car
-    give: float = 0.0  # W out of the car
-    least: float = 0.0  # W; it charges with this or not at all
-    least_give: float = 0.0  # W; likewise out of the car
-    phases: tuple[int, ...] = ALL_PHASES
-    rank: int = 0  # of two who cannot both draw, the smaller first
-    measured: Reading | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """What one look leaves to the next: what was told, when it was told less, and whose turn it is."""
-
-    told: Mapping[str, float] = field(default_factory=dict)  # W, signed
-    since: Mapping[str, float] = field(default_factory=dict)  # epoch s since which an outlet draws other than it is told
-    turns: Mapping[str, float] = field(default_factory=dict)  # epoch s at which an outlet began to have its minimum
-    queue: tuple[str, ...] = ()  # who wants power, those first who wait for it
-    left: Mapping[str, float] = field(default_factory=dict)  # epoch s at which an outlet was last seen to take less than it was told
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,25 +31,6 @@ class Dispatch:
     bound: Mapping[str, tuple[str, ...]]  # by outlet, the names of connections and phases
     silent: tuple[str, ...]  # connections and outlets whose readings are missing or too old
     over: Mapping[str, float]  # by connection or phase, W above its cap that loads draw and no car could relieve
-
-
-@dataclass(slots=True)
-class _Limit:
-    """A cap on one connection or one phase, with what loads leave of it. W."""
-
-    name: str
-    shares: dict[str, float]
-    up: float
-    down: float
-
-
-@dataclass(slots=True)
-class _Room:
-    """What the loads of this moment leave: every cap, the load at the top where it is known, the connections that are silent."""
-
-    limits: list[_Limit]
-    load: float | None  # W
-    silent: tuple[str, ...]
 
 
 def dispatch(
@@ -113,8 +45,8 @@ def dispatch(
     for demand in demands:
         if demand.at not in ways:
             raise ValueError(f"{demand.name} is at {demand.at!r}; the connections are {', '.join(ways)}")
-    states = {demand.name: _state(demand, memory, now) for demand in demands}
-    room = _room(ground, demands, states, meters, ways, now)
+    states = {demand.name: state_of(demand, memory, now) for demand in demands}
+    room = room_of(ground, demands, states, meters, ways, now)
     goals, turns, full = _goals(ground, demands, states, room, memory, now)
     commands = _stepped(demands, states, room.limits, goals, memory)
     short = (d for d in demands if abs(commands[d.name]) < abs(d.wanted) - TOLERANCE)
@@ -124,122 +56,11 @@ def dispatch(
     return Dispatch(commands, bound, silent, over), _remembered(demands, states, commands, turns, memory, now)
 
 
-# --- what is known of an outlet ---
-
-
-@dataclass(frozen=True, slots=True)
-class _State:
-    """What an outlet draws at most and at least (W, signed) while it has heard nothing new; what it draws now, None where it is silent.
-
-    `stray`: it draws more than it was told, though it had the time to follow.
-    """
-
-    high: float
-    low: float
-    drawn: float | None
-    stray: bool = False
-    left: float | None = None  # epoch s at which it was last seen to take less than it was told, though it had the time
-
-
-def _state(demand: Demand, memory: Memory, now: float) -> _State:
-    told = memory.told.get(demand.name, 0.0)
-    reading = demand.measured
-    if reading is None or now - reading.at > PATIENCE:
-        last = reading.power if reading is not None else 0.0
-        return _State(max(told, last, 0.0), min(told, last, 0.0), None)
-    drawn = reading.power
-    late = now - memory.since.get(demand.name, now) >= SETTLE
-    left = now if late and _below(drawn, told) else memory.left.get(demand.name, -math.inf)
-    return _State(drawn, drawn, drawn, late and _beyond(drawn, told), left if now - left < PROBE else None)
-
-
-def _beyond(drawn: float, told: float) -> bool:
-    return drawn > max(told, 0.0) + _err(told) or drawn < min(told, 0.0) - _err(told)
-
-
-def _below(drawn: float, told: float) -> bool:
-    return drawn < told - _err(told) if told > 0 else drawn > told + _err(told) and told < 0
-
-
-def _err(power: float) -> float:
-    return max(abs(power) * STRAY, SMALL)
-
-
-# --- what caps leave ---
-
-
-def _room(
-    ground: Ground,
-    demands: Sequence[Demand],
-    states: Mapping[str, _State],
-    meters: Mapping[str, Reading],
-    ways: Mapping[str, tuple[str, ...]],
-    now: float,
-) -> _Room:
-    """Every cap with what loads leave of it. Who strays is a load: it takes room, and gives none."""
-    room, top = _Room([], None, ()), ground.connection
-    for one in top.all():
-        below = [demand for demand in demands if one.name in ways[demand.at]]
-        load = _load(one, below, meters, now)
-        if load is None:
-            room.silent += (one.name,)
-        if one is top:
-            room.load = load
-        room.limits += [*_total(ground, one, below, load, now), *_phases(one, below, load, now)]
-    for limit in room.limits:
-        for name, share in limit.shares.items():
-            if states[name].stray:
-                drawn = (states[name].drawn or 0.0) * share
-                limit.up -= max(drawn, 0.0)
-                limit.down -= max(-drawn, 0.0)
-    return room
-
-
-def _load(one: Connection, below: Iterable[Demand], meters: Mapping[str, Reading], now: float) -> float | None:
-    """W that flow at a connection besides the outlets, None where its meter is silent. The cars' part is what each measures itself."""
-    if not one.metered:
-        parts = [each.load.at(now) for each in one.all() if each.load is not None]
-        return sum(part for part in parts if part is not None)
-    reading = meters.get(one.name)
-    if reading is None or now - reading.at > PATIENCE:
-        return None
-    return reading.power - sum(demand.measured.power for demand in below if demand.measured is not None)
-
-
-def _total(ground: Ground, one: Connection, below: Sequence[Demand], load: float | None, now: float) -> Iterator[_Limit]:
-    up, down, shares = cap_over(one.import_cap, now, now + SOON), cap_over(one.export_cap, now, now + SOON), {d.name: 1.0 for d in below}
-    if one is ground.connection:
-        up, down = _signalled(ground, Kind.IMPORT_CAP, up, now), _signalled(ground, Kind.EXPORT_CAP, down, now)
-        down = 0.0 if one.export_cap is None else down
-    if load is None:
-        yield _Limit(one.name, shares, min(one.blind, up), min(one.blind, down))
-    elif min(up, down) < math.inf:
-        yield _Limit(one.name, shares, min(up, POWER_BOUND) - load, min(down, POWER_BOUND) + load)
-
-
-def _signalled(ground: Ground, kind: Kind, cap: float, now: float) -> float:
-    told = (signal.power.at(now) for signal in ground.signals if signal.kind is kind)
-    return min(cap, *(power for power in told if power is not None), math.inf)
-
-
-def _phases(one: Connection, below: Sequence[Demand], load: float | None, now: float) -> Iterator[_Limit]:
-    if one.phase_import_cap is None and one.phase_export_cap is None:
-        return
-    up, down = (min(cap_over(cap, now, now + SOON), POWER_BOUND) for cap in (one.phase_import_cap, one.phase_export_cap))
-    if load is None:
-        up, down = min(up, one.blind / PHASES), min(down, one.blind / PHASES)
-    else:
-        up, down = up - max(load, 0.0) / PHASES, down + min(load, 0.0) / PHASES
-    for phase in range(1, PHASES + 1):
-        if shares := {demand.name: 1.0 / len(demand.phases) for demand in below if phase in demand.phases}:
-            yield _Limit(f"{one.name} L{phase}", shares, up, down)
-
-
 # --- what everybody shall have once all have followed ---
 
 
 def _goals(
-    ground: Ground, demands: Sequence[Demand], states: Mapping[str, _State], room: _Room, memory: Memory, now: float
+    ground: Ground, demands: Sequence[Demand], states: Mapping[str, State], room: Room, memory: Memory, now: float
 ) -> tuple[dict[str, float], set[str], set[str]]:
     """W that each outlet shall have, within every cap; those who have their minimum in turns; the limits that are reached."""
     wishes = _steered(ground, demands, room, now)
@@ -267,20 +88,20 @@ def _minimum(demand: Demand, sign: float) -> float:
     return demand.least if sign > 0 else demand.least_give
 
 
-def _claim(demand: Demand, state: _State, wish: float, sign: float) -> float:
+def _claim(demand: Demand, state: State, wish: float, sign: float) -> float:
     """W that somebody is given before those who use what they have got are served: a car that does not take it all gets little more."""
     if state.left is None or state.drawn is None:
         return wish
     return min(wish, max(sign * state.drawn * RISE, SMALL, _minimum(demand, sign)))
 
 
-def _relief(limit: _Limit, states: Mapping[str, _State], goals: Mapping[str, float]) -> float:
+def _relief(limit: Limit, states: Mapping[str, State], goals: Mapping[str, float]) -> float:
     """W by which those who give relieve a cap on imports: what they give and shall go on giving, not what they promise."""
     kept = ((share, states[name], goals[name]) for name, share in limit.shares.items())
     return sum(share * max(min(-state.high, -goal), 0.0) for share, state, goal in kept if state.drawn is not None and not state.stray)
 
 
-def _steered(ground: Ground, demands: Sequence[Demand], room: _Room, now: float) -> dict[str, float]:
+def _steered(ground: Ground, demands: Sequence[Demand], room: Room, now: float) -> dict[str, float]:
     """What everybody wants within what it can; with a setpoint at the meter, moved by all alike until the sum is that."""
     wishes = {demand.name: min(max(demand.wanted, -demand.give), demand.most) for demand in demands}
     wish, _ = setpoints(ground.signals, (now,))[0]
@@ -295,7 +116,7 @@ def _steered(ground: Ground, demands: Sequence[Demand], room: _Room, now: float)
 def _admitted(
     group: Sequence[Demand],
     wishes: Mapping[str, float],
-    limits: Sequence[_Limit],
+    limits: Sequence[Limit],
     rooms: Sequence[float],
     memory: Memory,
     now: float,
@@ -321,12 +142,12 @@ def _admitted(
     return found
 
 
-def _take(limits: Sequence[_Limit], rooms: list[float], given: Mapping[str, float]) -> None:
+def _take(limits: Sequence[Limit], rooms: list[float], given: Mapping[str, float]) -> None:
     for k, limit in enumerate(limits):
         rooms[k] -= sum(share * given[name] for name, share in limit.shares.items() if name in given)
 
 
-def _fill(given: dict[str, float], wishes: Mapping[str, float], limits: Sequence[_Limit], rooms: list[float]) -> None:
+def _fill(given: dict[str, float], wishes: Mapping[str, float], limits: Sequence[Limit], rooms: list[float]) -> None:
     """Give all alike the same part of what they still want, until a cap is reached: who is below it stops there. `rooms` shrinks by it."""
     wants = {name: max(wishes[name] - power, 0.0) for name, power in given.items()}
     sums = [sum(share * wants[name] for name, share in limit.shares.items() if name in wants) for limit in limits]
@@ -353,7 +174,7 @@ def _fill(given: dict[str, float], wishes: Mapping[str, float], limits: Sequence
 
 
 def _stepped(
-    demands: Sequence[Demand], states: Mapping[str, _State], limits: Sequence[_Limit], goals: Mapping[str, float], memory: Memory
+    demands: Sequence[Demand], states: Mapping[str, State], limits: Sequence[Limit], goals: Mapping[str, float], memory: Memory
 ) -> dict[str, float]:
     """The goals, as far as what flows now leaves room: less at once, more when others have taken less."""
     ups, downs = [], []
@@ -375,7 +196,7 @@ def _kept(told: float, goal: float) -> float:
     return min(told, max(goal, 0.0)) if told > 0 else max(told, min(goal, 0.0))
 
 
-def _step(demand: Demand, goal: float, state: _State, limits: Sequence[_Limit], rooms: list[float]) -> float:
+def _step(demand: Demand, goal: float, state: State, limits: Sequence[Limit], rooms: list[float]) -> float:
     """The goal, or as much of it as there is room for beside what flows; at least the minimum, or nothing."""
     sign = 1.0 if goal > 0 else -1.0
     has = max(state.high if sign > 0 else -state.low, 0.0)
@@ -391,7 +212,7 @@ def _step(demand: Demand, goal: float, state: _State, limits: Sequence[_Limit], 
 
 def _remembered(
     demands: Sequence[Demand],
-    states: Mapping[str, _State],
+    states: Mapping[str, State],
     commands: Mapping[str, float],
     turns: set[str],
     memory: Memory,
@@ -400,7 +221,7 @@ def _remembered(
     since, left = {}, {}
     for demand in demands:
         name, told, drawn = demand.name, commands[demand.name], states[demand.name].drawn
-        if drawn is not None and (_beyond(drawn, told) or _below(drawn, told)):
+        if drawn is not None and (beyond(drawn, told) or below(drawn, told)):
             since[name] = memory.since.get(name, now)
         if (seen := states[name].left) is not None:
             left[name] = seen

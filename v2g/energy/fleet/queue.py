@@ -15,7 +15,7 @@ def in_order(table: Table) -> FleetPlan:
     stored = [0.0] * len(table.seats)
     powers = {seat.guest.name: [0.0] * len(seat.slots) for seat in table.seats}
     for slot, there in enumerate(table.here()):
-        left = [limit.up[slot] - _uncertain(table, limit, slot) for limit in table.shared]
+        left = [limit.up[slot] - uncertain(table, limit, slot) for limit in table.shared]
         order = sorted(there, key=lambda each: _urgency(table.seats[each[0]], stored[each[0]]))
         for number, place in order:
             seat = table.seats[number]
@@ -42,7 +42,7 @@ def _spilt(table: Table, powers: dict[str, list[float]]) -> list[float]:
     return lost
 
 
-def _uncertain(table: Table, limit: Shared, slot: int) -> float:
+def uncertain(table: Table, limit: Shared, slot: int) -> float:
     """W of generation below a limit that caps there may keep from it: nobody draws on those."""
     if limit.phase:
         return 0.0

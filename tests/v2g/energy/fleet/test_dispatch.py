@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from v2g.energy.fleet.connection import Connection
-from v2g.energy.fleet.dispatch import PATIENCE, SETTLE, TURN, Demand, Dispatch, Memory, Reading, dispatch
+from v2g.energy.fleet.dispatch import TURN, Dispatch, dispatch
 from v2g.energy.fleet.ground import Ground
+from v2g.energy.fleet.room import PATIENCE, SETTLE, Demand, Memory, Reading
 from v2g.energy.series import Series
 from v2g.energy.signal import Kind, Rank, Signal
 
