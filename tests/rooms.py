@@ -144,6 +144,11 @@ ROOMS: Mapping[str, Room] = {
         ("v2g.*", "pki", *COMMAND),
         ("tests/v2gkit/insight",),
     ),
+    "v2gkit.revenue": Room(
+        "what a session earned, and for whom: signed values, metered intervals, tariff to books and a page",
+        ("v2g.*", *COMMAND, "v2gkit.insight.report"),
+        ("tests/v2gkit/revenue",),
+    ),
     "v2gkit.testing": Room(
         "for tests of others: a pair in virtual time, a plugin of pytest with fixtures",
         ("v2g.*", "pki", "secc", "evcc"),

@@ -19,6 +19,7 @@ EXTRAS = {
     "sqlalchemy": "csms",
     "psycopg": "csms",
     "nats": "csms",
+    "pyocmf": "ocmf",
 }
 
 ALSO = {"ui": "web"}  # extra -> the one that installs the same libraries, under the name of what they are for
