@@ -40,22 +40,24 @@ from ocpp_bridge.wire.outbox import UNSAYABLE, Call
 from ocpp_bridge.wire.passwords import Passwords
 from ocpp_bridge.wire.schemas import SENDS, Payload, PayloadFault, Version
 from v2g.energy.offer import Offer
+from v2g.energy.patience import Patience
 from v2g.energy.plan import Plan
 from v2g.legible import logger
 from v2g.tasks import Fallen, Tasks
+from v2g.workers import Dropped, Workers
 
 LOG = logger("v2g.ocpp")
 PASSWORD: Final = DeviceModel.key("SecurityCtrlr.BasicAuthPassword")
 HUNG: Final = 3  # calls in a row without answer: behind such a socket nobody listens, and a new one may find somebody
 
-Scheduler = Callable[[PlanWanted], tuple[Offer, Plan | None]]
+Scheduler = Callable[[PlanWanted, Patience], tuple[Offer, Plan | None]]
 
 
 class ChargePoint(Teller, Cashier):
     """Runs the bridge of a station: connects, reconnects, sends calls, answers calls.
 
-    `scheduler` makes local schedules, in a thread of its own. `store` is a file that keeps transactions, undelivered events, profiles and
-    what else must outlive the process; without it nothing does.
+    `scheduler` makes local schedules, on one of few threads, within the time it is given. `store` is a file that keeps transactions,
+    undelivered events, profiles and what else must outlive the process; without it nothing does.
     `passwords` is a file for the password that the CSMS sets; without it none is taken. `say` is called when a background task failed; it
     begins again by itself.
     """
@@ -74,6 +76,7 @@ class ChargePoint(Teller, Cashier):
         self.bridge = bridge
         self.link: Link | None = None
         self._scheduler, self._trace = scheduler, trace
+        self._plans = Workers("plans")
         self._changed = asyncio.Event()
         self._keeping = Keeping(bridge, store, endpoint.station_id, self.now, self.wake)
         self.tasks = Tasks("v2g.ocpp", say)
@@ -127,6 +130,7 @@ class ChargePoint(Teller, Cashier):
         try:
             await asyncio.get_running_loop().create_future()  # until cancelled
         finally:
+            self._plans.close()
             await self.tasks.close()
             await self._keeping.close()
 
@@ -283,7 +287,7 @@ class ChargePoint(Teller, Cashier):
         self._uploads.carry(self.wake)
         self._installing.carry(self.wake)
         for wanted in self.bridge.plans():
-            self.tasks.start(f"schedule of EVSE {wanted.evse}", self._plan(wanted))
+            self._plans.submit(wanted.evse, partial(self._scheduler, wanted), partial(self._planned, wanted))
         for evse, fact in self.bridge.facts():
             self._outlets[evse].tell(fact)
         for call in self.bridge.calls(self.now()):
@@ -323,11 +327,11 @@ class ChargePoint(Teller, Cashier):
             self.bridge.take_result(call, dialects.heard(version, call.action, "Response", result.result()), self.now())
         self.wake()
 
-    async def _plan(self, wanted: PlanWanted) -> None:
-        try:
-            made = await asyncio.to_thread(self._scheduler, wanted)
-        except (ValueError, ArithmeticError) as error:
-            LOG.error("EVSE %d: no schedule can be made: %s", wanted.evse, error)
+    def _planned(self, wanted: PlanWanted, made: Any) -> None:
+        if isinstance(made, Exception):
+            if not isinstance(made, Dropped):
+                LOG.error("EVSE %d: no schedule can be made: %s", wanted.evse, made, exc_info=made)
             return
-        self.bridge.take_plan(wanted, *made, self.now())
+        offer, plan = made
+        self.bridge.take_plan(wanted, offer, plan, self.now())
         self.wake()

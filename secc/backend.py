@@ -1,6 +1,6 @@
 """The built-in backend, for a station without CSMS: it decides by its settings, the site's prices and what the session has verified."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from math import inf
@@ -36,19 +36,19 @@ from secc.station import (
 )
 from v2g.energy.der import GridControl
 from v2g.energy.needs import Needs
-from v2g.energy.offer import Offer, Tuple, offer
+from v2g.energy.offer import Offer, Tuple, at_once, offered
+from v2g.energy.patience import Patience
 from v2g.energy.plan import Plan
-from v2g.energy.program import SolverMissing
-from v2g.energy.scheduler import immediate, plan
 from v2g.energy.series import Series
 from v2g.energy.setpoint import setpoint
 from v2g.energy.signal import Signal
 from v2g.energy.site import Site
-from v2g.energy.stay import stay_of
 from v2g.exi.errors import DecodeError
+from v2g.legible import logger
 from v2g.reasons import Reason
 from v2g.session.endpoint import Ended, Event
 
+log = logger("v2g.secc")
 T = TypeVar("T")
 EIM = Literal["accept", "refuse", "wait"]
 DAY = 86_400.0  # s
@@ -58,16 +58,18 @@ STEERING_PAUSE = 0.02  # real s, at least
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a backend needs of its shell: the time, a later call, and a place for work that takes long."""
+    """What a backend needs of its shell: the time, a later call, and places for work that takes long."""
 
     wall: Callable[[], float]  # epoch s
     later: Callable[[float, Callable[[], None]], Callable[[], None]]  # (real s, call) -> cancel
-    work: "Work"
+    work: "Work"  # what waits for somebody else
+    plan: "Work"  # what computes
     until: Callable[[float], float] = lambda wall: inf  # real s until the wall clock shows that (epoch s)
 
 
-Work = Callable[[Callable[[], object], Callable[[object], None]], None]
-"""(job, done): run the job off the event loop, then call `done` with its result on it."""
+Work = Callable[[Hashable, Callable[[Patience], Any], Callable[[Any], None]], None]
+"""(owner, job, done): run the job off the event loop, with the time it may take, then call `done` on it with the result, or the exception
+that it raised. Of the jobs of one owner that have not begun the newest takes the place of those before."""
 Provisioning = Callable[[bytes, datetime], bytes]
 """(request, now) -> response, both EXI: a provisioning service. May wait; raises OSError where nobody answers."""
 
@@ -109,7 +111,8 @@ class LocalBackend:
         self._needs: Needs | None = None
         self._plan: Plan | None = None
         self._dynamic = self._delivering = self._powered = self._standing = False
-        self._planning = False  # a plan is being made, for this visit or the last
+        self._desk = object()  # owns what is being worked at for this outlet
+        self._planning = False  # a plan is being made for this visit
         self._next: Needs | None = None  # for the plan after it
         self._visit = 0  # answers that come after their session are thrown away
         self._said: float | None = None
@@ -121,11 +124,12 @@ class LocalBackend:
     def began(self, tell: Tell) -> None:
         self._tell = tell
         self._needs = self._plan = self._said = self._limits = self._next = None
-        self._dynamic = self._delivering = self._powered = self._standing = False
+        self._dynamic = self._delivering = self._powered = self._standing = self._planning = False
         self._visit += 1
 
     def ended(self, ended: Ended) -> None:
         self._tell = self._next = None
+        self._planning = False  # what is still made for this visit holds up no other
         self._stopped()
         self._visit += 1
 
@@ -221,27 +225,28 @@ class LocalBackend:
     # --- schedules ---
 
     def _schedule(self, needs: Needs) -> None:
-        """Plan for these needs. One plan is made at a time, whatever a car asks meanwhile: of the needs that wait only the newest count."""
+        """Plan for these needs. One plan is made at a time for a visit, whatever the car asks meanwhile: of the needs that wait only the
+        newest count.
+        """
         if self._planning:
             self._next = needs
             return
         self._planning = True
-        wall, signals = self.around.wall(), tuple(self.signals)
+        visit, wall, signals = self._visit, self.around.wall(), tuple(self.signals)
         needs, site = within(needs, self._limits), self.site.at(wall)
 
-        visit = self._visit
-
-        def done(result: object) -> None:
+        def done(result: Any) -> None:
+            if visit != self._visit:
+                return
             self._planning, newest, self._next = False, self._next, None
             if newest is not None:
                 self._schedule(newest)
             if isinstance(result, Exception):
                 raise result
-            if visit == self._visit:
-                self._plan, shown = cast("tuple[Plan, Offer]", result)
-                self._say(ScheduleReady(shown))
+            self._plan, shown = cast("tuple[Plan, Offer]", result)
+            self._say(ScheduleReady(shown))
 
-        self.around.work(lambda: _tried(lambda: offered(needs, site, wall, signals)), done)
+        self.around.plan(self._desk, lambda patience: planned(needs, site, wall, signals, patience), done)
 
     def follow(self, signals: Sequence[Signal]) -> None:
         """Plan and steer by these signals from now on, in place of those before.
@@ -314,7 +319,15 @@ class LocalBackend:
     def _work(self, job: Callable[[], T], done: Callable[[T], None]) -> None:
         """A job whose result is for this session alone."""
         visit = self._visit
-        self.around.work(job, lambda result: done(cast(T, result)) if visit == self._visit else None)
+
+        def ended(result: Any) -> None:
+            if visit != self._visit:
+                return
+            if isinstance(result, Exception):
+                raise result
+            done(result)
+
+        self.around.work(self._desk, lambda _: job(), ended)
 
     def _later(self, delay: float, call: Callable[[], None]) -> None:
         visit = self._visit
@@ -368,22 +381,10 @@ def _provisioned(service: Provisioning, exi: bytes, now: datetime) -> Certificat
         return CertificateRefused(Reason.NO_CERTIFICATE, f"no contract comes from the provisioning service: {error}")
 
 
-def _tried(job: Callable[[], object]) -> object:
-    """The result of a job, or the exception that it raised: whoever waits for it must hear of either."""
+def planned(needs: Needs, site: Site, wall: float, signals: Sequence[Signal], patience: Patience) -> tuple[Plan, Offer]:
+    """The cheapest plan from `wall` (epoch s) on and its offer, as far as `patience` lasts; where that fails, charging at once."""
     try:
-        return job()
-    except Exception as error:
-        return error
-
-
-def offered(needs: Needs, site: Site, wall: float, signals: Sequence[Signal] = ()) -> tuple[Plan, Offer]:
-    """The cheapest plan from `wall` (epoch s) on, and the offer made of it; where no solver is installed, charging at once."""
-    try:
-        best = plan(needs, site, wall, signals)
-        return best, offer(best, needs, site)
-    except SolverMissing:
-        stay = stay_of(needs, site, wall, signals)
-        soon = immediate(stay)
-        return soon, Offer(
-            (Tuple(1, soon.power.merged(), name="at once", plan=soon),), site.currency, stay.until, stay.priced_until, site.tariff
-        )
+        return offered(needs, site, wall, signals, patience)
+    except Exception:  # whatever numbers a car comes up with, it is owed an answer
+        log.exception("no plan can be made for %s; the car may charge at once", needs)
+        return at_once(needs, site, wall, signals)

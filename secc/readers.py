@@ -6,10 +6,7 @@ system answers it, some five times for each message.
 """
 
 import asyncio
-import contextlib
-import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
@@ -17,9 +14,9 @@ from secc.driver import Driver
 from secc.pending import Unread
 from v2g.exi import engine
 from v2g.session.endpoint import Event
+from v2g.workers import short_turns
 
 ASIDE: Final = 4 * 1024  # octets: 3 ms in Python; a thread costs half a millisecond
-TURN: Final = 0.0005  # s for which a reading thread keeps the loop waiting at the most
 
 
 def aside() -> int | None:
@@ -65,28 +62,3 @@ class ReadingDriver(Driver):
 def _read(unread: Unread) -> None:
     with short_turns():
         unread.read()
-
-
-class _Turns:
-    """How many threads work beside the loop, and what the interpreter's switch interval is without them."""
-
-    lock = threading.Lock()
-    working = 0
-    usual = 0.005  # s
-
-
-@contextlib.contextmanager
-def short_turns() -> Iterator[None]:
-    """While this thread works, the loop waits for its turn `TURN` at the most."""
-    with _Turns.lock:
-        _Turns.working += 1
-        if _Turns.working == 1:
-            _Turns.usual = sys.getswitchinterval()
-            sys.setswitchinterval(min(_Turns.usual, TURN))
-    try:
-        yield
-    finally:
-        with _Turns.lock:
-            _Turns.working -= 1
-            if not _Turns.working:
-                sys.setswitchinterval(_Turns.usual)

@@ -23,7 +23,7 @@ from secc.generations import CONDUCTS
 from secc.lobby import Lobby
 from secc.memory import Memory
 from secc.pause import PausedSessions
-from secc.readers import Readers, short_turns
+from secc.readers import Readers
 from secc.responder import Responder
 from secc.watches import LIMITS_PERIOD
 from v2g.legible import logger
@@ -37,8 +37,10 @@ from v2g.session.transport.handshakes import Handshakes
 from v2g.session.transport.listener import Listener
 from v2g.session.transport.server import silent_room
 from v2g.tasks import Fallen, Tasks
+from v2g.workers import Workers
 
 log = logger("v2g.secc")
+ERRANDS = 4  # threads for what waits for others, a provisioning service among them
 
 
 class Station:
@@ -201,29 +203,11 @@ def wall_clock(scale: float = 1.0, epoch: float | None = None) -> Clock:
 
 
 def surroundings(clock: Clock) -> Surroundings:
-    """The `Surroundings` of a backend on the running event loop; its jobs run on a thread."""
+    """The `Surroundings` of the backends of a station, on the running event loop: plans on threads of their own, errands on others."""
     loop = asyncio.get_running_loop()
+    plans, errands = Workers("plans"), Workers("errands", threads=ERRANDS)
 
     def later(delay: float, call: Callable[[], None]) -> Callable[[], None]:
         return loop.call_later(delay, call).cancel
 
-    def work(job: Callable[[], object], done: Callable[[object], None]) -> None:
-        task = loop.create_task(asyncio.to_thread(_turned, job))
-        task.add_done_callback(lambda finished: _delivered(finished, done))
-
-    return Surroundings(lambda: clock.wall(loop.time()), later, work, lambda wall: clock.now(wall) - loop.time())
-
-
-def _turned(job: Callable[[], object]) -> object:
-    """A plan is Python, too: while it is made the loop has its turns."""
-    with short_turns():
-        return job()
-
-
-def _delivered(finished: "asyncio.Task[object]", done: Callable[[object], None]) -> None:
-    if finished.cancelled():
-        return
-    if (error := finished.exception()) is not None:
-        log.error("a job of the backend failed", exc_info=error)
-        return
-    done(finished.result())
+    return Surroundings(lambda: clock.wall(loop.time()), later, errands.submit, plans.submit, lambda wall: clock.now(wall) - loop.time())

@@ -36,6 +36,7 @@ ROOMS: Mapping[str, Room] = {
     "v2g.legible": Room("text of strangers made fit for people", (), ("tests/v2gkit/test_hostile_text.py",)),
     "v2g.address": Room("addresses of hosts and services", ("v2g.legible",), ("tests/v2g/test_address.py",)),
     "v2g.tasks": Room("background work that is watched", ("v2g.legible",), ("tests/v2g/session/test_tasks.py",)),
+    "v2g.workers": Room("work that takes long, on few threads", ("v2g.energy.patience",), ("tests/v2g/test_workers.py",)),
     "v2g.reasons": Room("why a station refuses, in words that every generation has", (), ("tests/secc/test_refusals.py",)),
     "v2g.settings": Room("strict TOML", (), ("tests/secc/test_config.py", "tests/evcc/test_config.py")),
     "v2g.exi": Room("EXI 1.0 from declared classes; knows no V2G", (), ("tests/v2g/exi",)),
@@ -95,6 +96,7 @@ ROOMS: Mapping[str, Room] = {
             "v2g.legible",
             "v2g.address",
             "v2g.tasks",
+            "v2g.workers",
             "pki",
         ),
         ("tests/secc", "tests/conformance"),
@@ -120,7 +122,7 @@ ROOMS: Mapping[str, Room] = {
     ),
     "ocpp_bridge": Room(
         "the station's words, as OCPP 2.x",
-        ("secc.station", "v2g.energy", "v2g.reasons", "v2g.services", "v2g.legible", "v2g.address", "v2g.tasks", "pki"),
+        ("secc.station", "v2g.energy", "v2g.reasons", "v2g.services", "v2g.legible", "v2g.address", "v2g.tasks", "v2g.workers", "pki"),
         ("tests/ocpp_bridge",),
     ),
     "v2gkit": Room(
@@ -191,6 +193,7 @@ OF_ONE = (
 DOORS = ("v2g.services", "v2g.generations", "evcc.generations", "secc.generations", "pki")  # by which one asks for what is of a generation
 SHELLS = (  # files and folders that may touch clock, network and system
     "v2g/tasks.py",
+    "v2g/workers.py",
     "v2g/session/transport",
     "v2g/slac/wire.py",
     "secc/bay.py",

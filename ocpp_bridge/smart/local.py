@@ -1,24 +1,22 @@
 """Makes a schedule at the station, where the CSMS sends none."""
 
 from ocpp_bridge.charger import PlanWanted
-from ocpp_bridge.model.mapping import in_fewer_steps
-from v2g.energy.offer import Offer, Tuple, offer
+from v2g.energy.offer import Offer, at_once, offered
+from v2g.energy.patience import ENDLESS, Patience
 from v2g.energy.plan import Plan
-from v2g.energy.program import SolverMissing
-from v2g.energy.scheduler import cheapest, immediate
-from v2g.energy.stay import stay_of
+from v2g.legible import logger
+
+LOG = logger("v2g.ocpp")
 
 
-def schedule(wanted: PlanWanted) -> tuple[Offer, Plan]:
-    """The cheapest schedule within what the profiles allow; charging at once where no solver is installed.
+def schedule(wanted: PlanWanted, patience: Patience = ENDLESS) -> tuple[Offer, Plan]:
+    """The cheapest schedule within what the profiles allow that is found in time; charging at once where no solver is installed.
 
-    It takes milliseconds to tenths of a second of computing: call it off the thread that serves sessions.
+    It takes milliseconds to seconds of computing: call it off the thread that serves sessions.
     """
-    stay, site = stay_of(wanted.needs, wanted.site, wanted.wall, wanted.signals), wanted.site
     try:
-        plan = cheapest(stay)
-        return offer(plan, wanted.needs, site), plan
-    except SolverMissing:
-        plan = immediate(stay)
-        only = Tuple(1, in_fewer_steps(plan.power, wanted.needs.max_points), name="at once", plan=plan)
-        return Offer((only,), site.currency, stay.until, stay.priced_until, site.tariff), plan
+        plan, offer = offered(wanted.needs, wanted.site, wanted.wall, wanted.signals, patience)
+    except Exception:  # whatever numbers a car or a CSMS comes up with, the car is owed an answer
+        LOG.exception("EVSE %d: no plan can be made for %s; the car may charge at once", wanted.evse, wanted.needs)
+        plan, offer = at_once(wanted.needs, wanted.site, wanted.wall, wanted.signals)
+    return offer, plan

@@ -1,5 +1,6 @@
 """The built-in backend: rules for EIM, plans for schedules, setpoints from the plan."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -8,12 +9,16 @@ import pytest
 
 from secc import station as words
 from secc.backend import LocalBackend, Stay, Surroundings
+from v2g.energy import program
 from v2g.energy.der import GridControl
 from v2g.energy.needs import Needs
+from v2g.energy.patience import ENDLESS, Patience
+from v2g.energy.program import SolverMissing
 from v2g.energy.series import Series
 from v2g.energy.site import Site
 from v2g.reasons import Reason
 from v2g.session.endpoint import Ended
+from v2g.workers import Workers
 
 START = 1_790_000_000.0
 HOUR = 3600.0
@@ -34,7 +39,7 @@ class Desk:
 
     def __post_init__(self) -> None:
         self.wall, self.jobs, self.calls, self.told = START, [], [], []  # type: ignore[var-annotated]
-        around = Surroundings(lambda: self.wall, self.later, lambda job, done: self.jobs.append((job, done)))
+        around = Surroundings(lambda: self.wall, self.later, self.put, self.put)
         self.backend = LocalBackend(around, self.site, **self.given)
         self.backend.began(self.told.append)
 
@@ -42,10 +47,14 @@ class Desk:
         self.calls.append((delay, call))
         return lambda: None
 
-    def work(self) -> None:
+    def put(self, owner: Any, job: Callable[[Patience], Any], done: Callable[[Any], None]) -> None:
+        assert owner is self.backend._desk
+        self.jobs.append((job, done))
+
+    def work(self, patience: Patience = ENDLESS) -> None:
         jobs, self.jobs = self.jobs, []
         for job, done in jobs:
-            done(job())
+            done(job(patience))
 
     def pass_time(self, seconds: float = 1.0) -> None:
         self.wall += seconds
@@ -221,18 +230,20 @@ def test_scheduled_control_is_not_steered() -> None:
     assert _steered(desk) == []
 
 
-def test_without_a_solver_there_is_still_an_offer(monkeypatch: pytest.MonkeyPatch) -> None:
-    from secc import backend
-    from v2g.energy.program import SolverMissing
+@pytest.mark.parametrize("error", [SolverMissing, ArithmeticError, RecursionError])
+def test_without_a_solver_or_with_one_that_fails_there_is_still_an_offer(error: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails() -> Any:
+        raise error
 
-    def missing(*_: Any) -> Any:
-        raise SolverMissing
-
-    monkeypatch.setattr(backend, "plan", missing)
-    plan, offered = backend.offered(NEEDS, SITE, START)
-    (at_once,) = offered.tuples
+    monkeypatch.setattr(program, "_highs", fails)
+    desk = Desk()
+    desk.hear(words.NeedsChanged(0.0, NEEDS, True))
+    desk.work()
+    (ready,) = desk.told
+    (at_once,) = ready.offer.tuples
     assert at_once.power.at(START) == pytest.approx(11e3)
-    assert plan.unmet == pytest.approx(0)
+    assert at_once.plan is not None
+    assert at_once.plan.unmet < 1.0  # Wh: powers are cut to what a message carries
 
 
 @pytest.mark.parametrize("control", ["Scheduled", "Dynamic"])
@@ -286,17 +297,55 @@ def test_one_plan_is_made_at_a_time_and_of_what_waits_only_the_newest() -> None:
     assert sum(first.power.values) < sum(last.power.values)
 
 
-def test_a_plan_for_a_car_that_has_gone_is_told_to_nobody_and_makes_way_for_the_next() -> None:
+def test_a_plan_for_a_car_that_has_gone_is_told_to_nobody_and_holds_up_no_other() -> None:
+    """Odd needs make a plan slow. Who comes after such a car does not wait for it, and its end takes nothing from them."""
     desk = Desk()
-    desk.hear(words.NeedsChanged(0.0, NEEDS, first=True))
+    desk.hear(words.NeedsChanged(0.0, NEEDS, first=True), words.NeedsChanged(0.0, replace(NEEDS, energy_target=1e3), first=True))
+    (slow,) = desk.jobs
+    desk.jobs = []
     desk.backend.ended(Ended("Terminate"))
     desk.backend.began(desk.told.append)
     desk.hear(words.NeedsChanged(0.0, NEEDS, first=True))
     assert len(desk.jobs) == 1
-    desk.work()
+    desk.hear(words.NeedsChanged(0.0, replace(NEEDS, energy_target=2e3), first=True))
+    job, done = slow
+    done(job(ENDLESS))
     assert desk.told == []
+    assert len(desk.jobs) == 1, "the end of the old plan let a second be made beside that of the new car"
     desk.work()
     assert [type(fact) for fact in desk.told] == [words.ScheduleReady]
+    assert len(desk.jobs) == 1, "needs that came while the first plan was made were forgotten"
+
+
+def test_after_a_hundred_cars_with_needs_that_take_minutes_to_search_the_next_has_its_offer() -> None:
+    """A minimum as large as the maximum, a range for V2X, a battery nearly empty: 210 s on one core, were there no limit."""
+    hard = replace(
+        NEEDS, departure=START + 24 * HOUR, energy_target=59e3, energy_maximum=59.1e3, v2x_maximum=20e3, v2x_minimum=5e3,
+        charge_minimum=10.9e3, discharge_minimum=10.9e3,
+    )  # fmt: skip
+
+    async def visited() -> list[Any]:
+        workers, told, ready = Workers("plans", longest=0.2), list[Any](), asyncio.Event()
+        backend = LocalBackend(Surroundings(lambda: START, lambda *_: lambda: None, workers.submit, workers.submit), Site())
+        for _ in range(100):
+            backend.began(told.append)
+            backend.heard(words.NeedsChanged(0.0, hard, first=True))
+            await asyncio.sleep(0)
+            backend.ended(Ended("Terminate"))
+
+        def tell(fact: Any) -> None:
+            told.append(fact)
+            ready.set()
+
+        backend.began(tell)
+        backend.heard(words.NeedsChanged(0.0, hard, first=True))
+        async with asyncio.timeout(55.0):
+            await ready.wait()
+        return told
+
+    (offer,) = asyncio.run(visited())
+    assert isinstance(offer, words.ScheduleReady)
+    assert offer.offer.tuples[0].power.at(START + 60) == pytest.approx(11e3)
 
 
 def test_a_plan_that_fails_is_not_the_last() -> None:

@@ -11,7 +11,7 @@ from fuzz.siege.states import framed
 from secc import readers
 from secc import station as words
 from secc.pending import Unread
-from secc.readers import Readers, aside, short_turns
+from secc.readers import Readers, aside
 from tests.secc import scripted
 from tests.secc.scripted import Scripted
 from tests.secc.test_order import reach
@@ -23,6 +23,7 @@ from v2g.messages.common_messages import PowerDeliveryReq, ScheduleExchangeReq, 
 from v2g.messages.common_types import responseCodeType as Code
 from v2g.session.endpoint import FrameSent
 from v2g.session.v2gtp import Frame
+from v2g.workers import TURN, short_turns
 
 ASIDE = 4096
 FRAMES = pytest.mark.parametrize("which", [0, 1, 2], ids=["valid", "an octet behind", "cut"])
@@ -236,8 +237,8 @@ def test_a_station_that_shuts_down_waits_for_no_reader() -> None:
 def test_turns_are_short_while_anybody_works_and_usual_after() -> None:
     usual = sys.getswitchinterval()
     with short_turns():
-        assert sys.getswitchinterval() == pytest.approx(readers.TURN)
+        assert sys.getswitchinterval() == pytest.approx(TURN)
         with short_turns():
             pass
-        assert sys.getswitchinterval() == pytest.approx(readers.TURN)
+        assert sys.getswitchinterval() == pytest.approx(TURN)
     assert sys.getswitchinterval() == pytest.approx(usual)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from decimal import ROUND_DOWN, Decimal
 from itertools import accumulate, cycle, pairwise
 
+from v2g.energy.patience import ENDLESS, Patience
 from v2g.energy.plan import Plan, plan_of
 from v2g.energy.scheduler import UNSERVED
 from v2g.energy.stay import TOLERANCE, Interval, Stay
@@ -32,28 +33,28 @@ def floor_to_short(value: float) -> float:
     return floor_to_digits(value, DIGITS)
 
 
-def compressed(plan: Plan, points: int, remade: Callable[[Stay], Plan]) -> Plan:
+def compressed(plan: Plan, points: int, remade: Callable[[Stay], Plan], patience: Patience = ENDLESS) -> Plan:
     """The plan in at most `points` (>= 1) intervals, powers cut by `floor_to_short`.
 
     First neighbours of equal power are joined, which loses nothing. If that is not enough, dynamic programming chooses the joints that lose
     the least money when every joined interval moves the same energy at constant power, and `remade` plans anew over the coarser stay, whose
     caps are the lowest of what was joined: no limit is exceeded, and the result is the best plan with steps at those places. Then single
-    joints are moved for as long as that saves something.
+    joints are moved for as long as that saves something and `patience` lasts.
     """
     cuts = _runs(plan)
     if len(cuts) - 1 > points:
-        plan = _refined(plan, _cheapest_cuts(plan, cuts, points), remade)
+        plan = _refined(plan, _cheapest_cuts(plan, cuts, points), remade, patience)
         cuts = _runs(plan)
     powers = [plan.power.steps[cut].value for cut in cuts[:-1]]
     return _rounded(plan_of(plan.stay.coarsened(cuts), powers, plan.name, plan.gap))
 
 
-def _refined(full: Plan, cuts: list[int], remade: Callable[[Stay], Plan]) -> Plan:
+def _refined(full: Plan, cuts: list[int], remade: Callable[[Stay], Plan], patience: Patience) -> Plan:
     """The best plan found from those cuts by moving one at a time for as long as that helps, within `TRIALS`."""
     stay, best, fruitless = full.stay, remade(full.stay.coarsened(cuts)), 0
     moves = [(place, by) for by in (1, -1, 2, -2, 4, -4) for place in range(1, len(cuts) - 1)]
     for (place, by), _ in zip(cycle(moves), range(TRIALS if len(cuts) <= FEW else 0), strict=False):
-        if fruitless == len(moves) or _worth(stay, best) <= _worth(stay, full) + _dear(stay):
+        if fruitless == len(moves) or patience.over or _worth(stay, best) <= _worth(stay, full) + _dear(stay):
             break
         moved = [*cuts[:place], cuts[place] + by, *cuts[place + 1 :]]
         fruitless += 1

@@ -1,20 +1,24 @@
 """The schedules that a station offers a car to choose from: one to three, with their prices."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 from v2g.energy.compression import compressed, floor_to_digits
 from v2g.energy.needs import Needs
+from v2g.energy.patience import ENDLESS, Patience
 from v2g.energy.plan import Plan
 from v2g.energy.price_schedule import PriceLevels, PriceSchedule
+from v2g.energy.program import SolverMissing
 from v2g.energy.relative_prices import RelativePrices
-from v2g.energy.scheduler import cheapest, immediate
+from v2g.energy.scheduler import AT_ONCE, cheapest, immediate
 from v2g.energy.series import Series, Step
+from v2g.energy.signal import Signal
 from v2g.energy.site import Site
-from v2g.energy.stay import TOLERANCE, Stay
+from v2g.energy.stay import TOLERANCE, Stay, stay_of
 from v2g.energy.tariff import Tariff
 
-__all__ = ["Offer", "Tuple", "floor_to_digits", "offer"]
+__all__ = ["Offer", "Tuple", "at_once", "floor_to_digits", "offer", "offered"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,26 @@ class Offer:
         return next((each for each in self.tuples if each.id == id), None)
 
 
-def offer(plan: Plan, needs: Needs, site: Site) -> Offer:
+def offered(needs: Needs, site: Site, now: float, signals: Sequence[Signal] = (), patience: Patience = ENDLESS) -> tuple[Plan, Offer]:
+    """The cheapest plan from `now` (epoch s) on and the offer made of it, the best of what time allows.
+
+    Charging at once where no solver is installed, or none of its plans comes in time.
+    """
+    stay = stay_of(needs, site, now, signals)
+    try:
+        best = cheapest(stay, patience.part(0.5))
+        return best, offer(best, needs, site, patience)
+    except SolverMissing:
+        return at_once(needs, site, now, signals)
+
+
+def at_once(needs: Needs, site: Site, now: float, signals: Sequence[Signal] = ()) -> tuple[Plan, Offer]:
+    """The plan to charge at once from `now` (epoch s) on and the offer made of it. It needs no solver."""
+    soon = immediate(stay_of(needs, site, now, signals))
+    return soon, offer(soon, needs, site)
+
+
+def offer(plan: Plan, needs: Needs, site: Site, patience: Patience = ENDLESS) -> Offer:
     """The plan as a tuple of at most `needs.max_points` steps, and as alternatives, where they differ, charging only and charging at once.
 
     Every step keeps every limit of the plan's stay. A plan with a setpoint has no alternative, since choosing it would break what was sold;
@@ -72,15 +95,16 @@ def offer(plan: Plan, needs: Needs, site: Site) -> Offer:
     stay, points = plan.stay, max(needs.max_points, 1)
     if not stay.intervals:
         return Offer((Tuple(1, charging=Series.constant(stay.start, 1.0, 0.0)),), site.currency, stay.start, stay.priced_until, site.tariff)
-    soon = plan.name == "at once"
-    made: list[tuple[str, Callable[[Stay], Plan], Plan]] = [(plan.name, immediate if soon else cheapest, plan)]
-    if not soon and all(interval.setpoint is None for interval in stay.intervals):
+    full = [plan]
+    if plan.name != AT_ONCE and all(interval.setpoint is None for interval in stay.intervals):
         if min(plan.power.values) < -TOLERANCE:
-            made.append(("charge only", cheapest, cheapest(stay.without_discharge())))
-        made.append(("at once", immediate, immediate(stay)))
+            full.append(replace(cheapest(stay.without_discharge(), patience.part(0.3)), name="charge only"))
+        full.append(immediate(stay))
     tuples: list[Tuple] = []
-    for name, remade, full in made:
-        fitted = _tuple(len(tuples) + 1, name, full, compressed(full, points, remade), points, site)
+    for place, each in enumerate(full):
+        mine = patience.part(1 / (len(full) - place))
+        remade = immediate if each.name == AT_ONCE else partial(cheapest, patience=mine)
+        fitted = _tuple(len(tuples) + 1, each.name, each, compressed(each, points, remade, mine), points, site)
         if all(fitted.power != other.power for other in tuples):
             tuples.append(fitted)
     return Offer(tuple(tuples), site.currency, stay.until, stay.priced_until, site.tariff)

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from v2g.energy.patience import ENDLESS, OutOfTime, Patience
+
 GAP = 1e-6  # relative gap at which a mixed-integer solution counts as optimal: a millionth of the night's money
 MONEY = 1e-4  # currency; or nearer than this, since what a night costs may be 0
-NODES = 20_000  # of branch and bound; then the best found counts, and `Solution.gap` tells. A clock would make plans depend on the machine
+NODES = 20_000  # of branch and bound; then the best found counts, and `Solution.gap` tells. Minutes: who cannot wait gives a `Patience`
 FINE = 1e-9  # the solver's dual tolerance: costs that differ by less are equal to it
 OPTIONS = {
     "output_flag": False,
@@ -66,12 +68,14 @@ class Program:
         self.coefficients += [coefficient for _, coefficient in terms]
         self.starts.append(len(self.columns))
 
-    def solved(self) -> Solution:
-        """The cheapest solution. SolverMissing without HiGHS; ArithmeticError for a program that has none."""
-        return self.opened().solved()
+    def solved(self, patience: Patience = ENDLESS) -> Solution:
+        """The cheapest solution, or the best found in time. SolverMissing without HiGHS; ArithmeticError for a program that has none;
+        OutOfTime where none was found in time.
+        """
+        return self.opened(patience).solved()
 
-    def opened(self, seconds: float = math.inf) -> "Opened":
-        """The program in a solver, which may be solved again with other bounds. `seconds` is all that solving may take. SolverMissing
+    def opened(self, patience: Patience = ENDLESS) -> "Opened":
+        """The program in a solver, which may be solved again with other bounds, for as long as `patience` lasts. SolverMissing
         without HiGHS.
         """
         highs = _highs()
@@ -79,7 +83,7 @@ class Program:
         for option, value in OPTIONS.items():
             solver.setOptionValue(option, value)
         solver.passModel(self._model(highs))
-        return Opened(solver, highs, bool(self.binaries), seconds)
+        return Opened(solver, highs, bool(self.binaries), patience)
 
     def _model(self, highs: Any) -> Any:
         model = highs.HighsLp()
@@ -103,24 +107,28 @@ class Opened:
     solver: Any
     highs: Any
     whole: bool  # has binaries
-    seconds: float  # all that solving may take
+    patience: Patience
 
     def bound(self, column: int, lower: float, upper: float) -> None:
         """Other bounds for a variable."""
         self.solver.changeColBounds(column, lower, upper)
 
     def solved(self) -> Solution:
-        """The cheapest solution, or the best found when time is up. ArithmeticError where there is none, or none was found."""
-        if math.isfinite(self.seconds):
-            self.solver.setOptionValue("time_limit", self.seconds)  # the solver counts all its runs
+        """The cheapest solution, or the best found when time is up. ArithmeticError where there is none, OutOfTime where none was found."""
+        if not math.isinf(left := self.patience.left):
+            if left <= 0:
+                raise OutOfTime("no time is left to look for a plan")
+            self.solver.setOptionValue("time_limit", self.solver.getRunTime() + left)  # the solver counts all its runs
         self.solver.run()
         status, info = self.solver.getModelStatus(), self.solver.getInfo()
+        timed = status == self.highs.HighsModelStatus.kTimeLimit
         if info.primal_solution_status != self.highs.kSolutionStatusFeasible:
+            if timed:
+                raise OutOfTime("no plan was found in the time that was given")
             raise ArithmeticError(
                 f"HiGHS ended with {self.solver.modelStatusToString(status)}; a plan has slack everywhere, please report this"
             )
         gap = max(info.mip_gap, 0.0) if self.whole else 0.0
-        timed = status == self.highs.HighsModelStatus.kTimeLimit
         return Solution(self.solver.getSolution().col_value, math.inf if timed and not self.whole else gap, info.objective_function_value)
 
 

@@ -14,14 +14,19 @@ whole problem is its optimum.
 
 **Least energy missing.** A minimum power makes a Wh that is missing save a whole interval's energy, so no price of a Wh is high enough.
 Where a plan with minimum powers misses energy, the least that can be missing is found first, then the cheapest way to that.
+
+**Out of time.** A car can state needs for which the search takes minutes. Who serves cars gives a `Patience`: when it is over the best
+found counts, with what would break a limit left out of it, or charging at once where that serves the car better.
 """
 
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from v2g.energy.needs import Needs
+from v2g.energy.patience import ENDLESS, OutOfTime, Patience
 from v2g.energy.plan import Plan, plan_of
 from v2g.energy.program import Program, Solution, SolverMissing
 from v2g.energy.signal import Signal
@@ -35,40 +40,86 @@ CALM = 1e-5  # of the dearest price, per kWh moved: decides between plans of equ
 UNSERVED = 10.0  # times the dearest price, per kWh missing at departure
 DISOBEYED = 100.0  # likewise, per kWh off a setpoint
 UNRESERVED = 1000.0  # likewise, per kWh below the reserve at the end of an interval
+AT_ONCE = "at once"  # name of a plan that was made without a solver
+ROUNDS = 8  # of adding binaries where they are missing; needs at odds with each other break one interval at a time, so then all have them
 
 
-def plan(needs: Needs, site: Site, now: float, signals: Sequence[Signal] = ()) -> Plan:
+def plan(needs: Needs, site: Site, now: float, signals: Sequence[Signal] = (), patience: Patience = ENDLESS) -> Plan:
     """The cheapest plan that serves the car from `now` (epoch s) to its departure, or over the known prices where it states none.
 
     There is always a plan: energy that cannot be delivered is `Plan.unmet`. SolverMissing if HiGHS is not installed.
     """
-    return cheapest(stay_of(needs, site, now, signals))
+    return cheapest(stay_of(needs, site, now, signals), patience)
 
 
-def cheapest(stay: Stay) -> Plan:
-    """The cheapest plan over a stay that exceeds none of its limits. SolverMissing if HiGHS is not installed."""
+def cheapest(stay: Stay, patience: Patience = ENDLESS) -> Plan:
+    """The cheapest plan over a stay that exceeds none of its limits, or the best found in time. SolverMissing if HiGHS is not installed."""
     if not stay.intervals:
         return plan_of(stay, (), "cheapest")
     exclusive = {place for place, interval in enumerate(stay.intervals) if _tempting(stay, interval)}
-    model, solution = _unbroken(stay, exclusive)
-    found = plan_of(stay, model.powers(solution), "cheapest", solution.gap)
-    if found.unmet <= TOLERANCE or max(stay.charge_minimum, stay.discharge_minimum) <= 0:
+    try:
+        found = _found(stay, exclusive, patience)
+        if found.unmet <= TOLERANCE or max(stay.charge_minimum, stay.discharge_minimum) <= 0:
+            return found
+    except OutOfTime:
+        return immediate(stay)
+    try:
+        model, solution, _ = _unbroken(stay, exclusive, patience, money=False)
+        least = solution.values[model.lacking]
+        better = _found(stay, exclusive, patience, missing=least + TOLERANCE / KILO)
+    except OutOfTime:
         return found
-    model, solution = _unbroken(stay, exclusive, money=False)
-    least = solution.values[model.lacking]
-    model, solution = _unbroken(stay, exclusive, missing=least + TOLERANCE / KILO)
-    return plan_of(stay, model.powers(solution), "cheapest", solution.gap)
+    return min(found, better, key=_missed) if patience.over else better
 
 
-def _unbroken(stay: Stay, exclusive: set[int], **how: Any) -> tuple["_Model", Solution]:
-    """The program of a stay and a solution that breaks nothing; `exclusive` grows by the intervals that need binaries."""
-    while True:
-        model = _Model(stay, exclusive, **how)
-        solution = model.program.solved()
+def _found(stay: Stay, exclusive: set[int], patience: Patience, **how: Any) -> Plan:
+    model, solution, whole = _unbroken(stay, exclusive, patience, **how)
+    powers = model.powers(solution)
+    made = plan_of(stay, powers if whole else _mended(stay, powers), "cheapest", solution.gap if whole else math.inf)
+    return min(made, immediate(stay), key=_missed) if patience.over else made
+
+
+def _unbroken(stay: Stay, exclusive: set[int], patience: Patience, **how: Any) -> tuple["_Model", Solution, bool]:
+    """The program of a stay, a solution, and whether that breaks nothing; it may only where time was up. `exclusive` grows by the
+    intervals that need binaries. OutOfTime where there is no solution.
+    """
+    last: tuple[_Model, Solution] | None = None
+    for turn in count():
+        model = _Model(stay, set(exclusive), **how)
+        try:
+            solution = model.program.solved(patience)
+        except OutOfTime:
+            if last is None:
+                raise
+            return *last, False
         broken = set(model.broken(solution)) - exclusive
         if not broken:
-            return model, solution
-        exclusive |= broken
+            return model, solution, True
+        last = model, solution
+        exclusive |= broken if turn < ROUNDS else set(range(len(stay.intervals)))
+    raise AssertionError("the loop ends by its returns")
+
+
+def _mended(stay: Stay, powers: Sequence[float]) -> list[float]:
+    """The powers (W, signed) of a solution that breaks something, without those that do."""
+    energy, kept = 0.0, []
+    for interval, power in zip(stay.intervals, powers, strict=True):
+        power = stay.feasible(power, -interval.discharge_cap, interval.charge_cap)
+        after = energy + stay.stored(power, interval.hours)
+        if power < 0 and (energy > stay.v2x_upper or after < max(stay.v2x_lower, stay.lower)):
+            power, after = 0.0, energy
+        energy = min(after, stay.ceiling)
+        kept.append(power)
+    return kept
+
+
+def _missed(plan: Plan) -> tuple[float, ...]:
+    """What a plan misses, in the order in which it counts: Wh of the reserve, off the setpoint and at departure, money."""
+    stay = plan.stay
+    short = math.fsum(max(low - energy, 0.0) for low, energy in zip(stay.lowest(), plan.energies, strict=True))
+    steered = [(power, i) for power, i in zip(plan.power.values, stay.intervals, strict=True) if i.setpoint is not None]
+    off = math.fsum(abs(power - (i.setpoint or 0.0)) * i.hours for power, i in steered)
+    return round(short), round(off), round(plan.unmet), plan.cost
 
 
 def immediate(stay: Stay) -> Plan:
@@ -82,7 +133,7 @@ def immediate(stay: Stay) -> Plan:
             power = stay.charge_minimum  # a little more than asked rather than less
         powers.append(stay.feasible(power, 0.0, most))
         energy += stay.stored(powers[-1], interval.hours)
-    return plan_of(stay, powers, "at once")
+    return plan_of(stay, powers, AT_ONCE)
 
 
 def _tempting(stay: Stay, interval: Interval) -> bool:

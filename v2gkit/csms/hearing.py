@@ -16,6 +16,7 @@ from ocpp_bridge.wire.times import timestamp
 from pki.identifiers import same_account
 from v2g.services import SERVICES
 from v2g.tasks import Tasks
+from v2g.workers import Workers
 from v2gkit.authorities.passwords import Door
 from v2gkit.csms.archive import Archive
 from v2gkit.csms.door import Admission
@@ -33,6 +34,7 @@ REPORTS: Final = (  # what is answered with an empty message
     "NotifyPriorityCharging", "NotifyReport", "PublishFirmwareStatusNotification", "ReportChargingProfiles", "ReportDERControl",
     "ReservationStatusUpdate",
 )  # fmt: skip
+PLANNED: Final = 15.0  # s; a station of ours waits 20 s for a profile, and then plans for itself
 TRANSFERS = list(dict.fromkeys(name for row in SERVICES.values() for name in row.ocpp["ocpp2.1"]))
 
 
@@ -76,6 +78,7 @@ class Hearing(ABC):
         self._companies = {vat_number(number): company for number, company in (companies or {}).items()}
         self._recollection = Recollection()
         self.tasks = Tasks("v2g.csms")
+        self._plans = Workers("steering", within=PLANNED)
 
     @abstractmethod
     async def call(self, station: str, action: str, payload: Payload, timeout: float = 30.0) -> Payload:  # noqa: ASYNC109
@@ -224,7 +227,8 @@ class Hearing(ABC):
     async def _steer(self, station: Station, tx: Transaction, payload: Payload) -> Payload:
         """Make a profile off the event loop and send it; the same id replaces the one before."""
         id_ = tx.profile["id"] if tx.profile else next(station.profile_ids)
-        made = await asyncio.to_thread(steering, payload, self._strategy_of(station), self._wall(), tx.id, id_, station.version)
+        given = payload, self._strategy_of(station), self._wall(), tx.id, id_, station.version
+        made = await self._plans.run((station.id, tx.id), lambda patience: steering(*given, patience))
         if made is None:
             return {}
         answer = await self.call(

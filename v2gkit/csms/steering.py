@@ -8,10 +8,10 @@ from typing import Any, Literal
 from ocpp_bridge.smart.energy_offer import PRICE_ALGORITHM, energy_offer
 from ocpp_bridge.wire.times import epoch, timestamp
 from v2g.energy.needs import Needs
-from v2g.energy.offer import Tuple, offer
+from v2g.energy.offer import Tuple, offered
+from v2g.energy.patience import ENDLESS, Patience
 from v2g.energy.plan import Plan
 from v2g.energy.prices import Prices
-from v2g.energy.scheduler import plan
 from v2g.energy.series import Series
 from v2g.energy.site import Site
 from v2g.services import services_of
@@ -110,8 +110,12 @@ class Steering:
     currency: str = ""
 
 
-def steering(payload: Payload, strategy: Strategy, wall: float, transaction: str, profile_id: int, version: str) -> Steering | None:
-    """The profile to send after a NotifyEVChargingNeeds; None: the station shall decide. Takes up to tenths of a second."""
+def steering(
+    payload: Payload, strategy: Strategy, wall: float, transaction: str, profile_id: int, version: str, patience: Patience = ENDLESS
+) -> Steering | None:
+    """The profile to send after a NotifyEVChargingNeeds; None: the station shall decide. It computes for tenths of a second, for odd needs
+    until `patience` is over.
+    """
     if strategy.kind == "none":
         return None
     needs = needs_of(payload, strategy.priced(wall).currency)
@@ -121,10 +125,9 @@ def steering(payload: Payload, strategy: Strategy, wall: float, transaction: str
         schedule = {"id": 1, "chargingRateUnit": "W", "chargingSchedulePeriod": [period]}
         return Steering(head | {"chargingProfileKind": "Dynamic", "chargingSchedule": [schedule]})
     site = strategy.priced(wall)
-    best = plan(needs, site, wall)
-    offered = offer(best, needs, site)
+    best, made = offered(needs, site, wall, patience=patience)
     bare = version != "ocpp2.1"  # 2.0.1 knows neither setpoints nor alternatives of a schedule that a -20 car could use
-    schedules = [schedule_of(each, needs, site, bare=bare) for each in (offered.tuples[:1] if bare else offered.tuples)]
+    schedules = [schedule_of(each, needs, site, bare=bare) for each in (made.tuples[:1] if bare else made.tuples)]
     return Steering(head | {"chargingProfileKind": "Absolute", "chargingSchedule": schedules}, best, site.currency)
 
 
@@ -133,18 +136,18 @@ def within(power: float, needs: Needs) -> float:
     return min(max(power, -needs.discharge_maximum if needs.bidirectional else 0.0), needs.charge_maximum)
 
 
-def schedule_of(offered: Tuple, needs: Needs, site: Site, *, bare: bool) -> Payload:
+def schedule_of(shown: Tuple, needs: Needs, site: Site, *, bare: bool) -> Payload:
     """A tuple as a chargingSchedule: setpoints for a car that may discharge, limits for one that only charges."""
-    power, both = offered.power, needs.bidirectional and not bare
+    power, both = shown.power, needs.bidirectional and not bare
     periods = [{"startPeriod": round(start - power.start)} | _period(value, both) for start, _, value in power.spans()]
     schedule: Payload = {
-        "id": offered.id,
+        "id": shown.id,
         "startSchedule": timestamp(power.start),
         "duration": round(min(power.duration, LONGEST)),
         "chargingRateUnit": "W",
         "chargingSchedulePeriod": periods,
     }
-    return schedule if bare else schedule | _prices(offered, needs, site)
+    return schedule if bare else schedule | _prices(shown, needs, site)
 
 
 def _period(power: float, bidirectional: bool) -> Payload:
@@ -153,9 +156,9 @@ def _period(power: float, bidirectional: bool) -> Payload:
     return {"operationMode": "CentralSetpoint", "setpoint": power, "limit": max(power, 0.0), "dischargeLimit": min(power, 0.0)}
 
 
-def _prices(offered: Tuple, needs: Needs, site: Site) -> Payload:
+def _prices(shown: Tuple, needs: Needs, site: Site) -> Payload:
     """absolutePriceSchedule: one stack for each step in which both prices stand still; below 0 W is the price of what the car gives."""
-    imports, exports = offered.import_prices, offered.export_prices
+    imports, exports = shown.import_prices, shown.export_prices
     if imports is None:
         return {}
     edges = {*imports.edges(), *(edge for edge in (exports.edges() if exports else ()) if imports.start < edge < imports.until)}
@@ -163,7 +166,7 @@ def _prices(offered: Tuple, needs: Needs, site: Site) -> Payload:
     for start, end in pairwise(sorted(edges)):
         giving = [] if exports is None else [_rule(exports, start, -max(round(needs.discharge_maximum), 1))]
         stacks.append({"duration": round(end - start), "priceRule": [*giving, _rule(imports, start, 0)]})
-    said = {"timeAnchor": timestamp(imports.start), "priceScheduleID": offered.id, "currency": site.currency, "language": "en"}
+    said = {"timeAnchor": timestamp(imports.start), "priceScheduleID": shown.id, "currency": site.currency, "language": "en"}
     return {"absolutePriceSchedule": said | {"priceAlgorithm": PRICE_ALGORITHM, "priceRuleStacks": stacks[:1024]}}
 
 

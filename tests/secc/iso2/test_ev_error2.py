@@ -7,6 +7,7 @@ import pytest
 from secc import station as words
 from secc.backend import LocalBackend, Surroundings
 from tests.secc.iso2.scripted2 import Scripted2
+from v2g.energy.patience import ENDLESS
 from v2g.iso2.physical import A, V, number, physical
 from v2g.messages.iso2 import msg_body as b
 from v2g.messages.iso2 import msg_data_types as t
@@ -121,7 +122,9 @@ def test_an_error_with_the_parameters_may_pass() -> None:
 
 def test_a_station_that_reads_the_state_of_charge_ends_the_session_before_the_outlet_is_live() -> None:
     car = Scripted2(auto=False)
-    backend = LocalBackend(Surroundings(lambda: car.wall, lambda *_: lambda: None, lambda job, done: done(job())), read_soc=True)
+    backend = LocalBackend(
+        Surroundings(lambda: car.wall, lambda *_: lambda: None, *(2 * [lambda owner, job, done: done(job(ENDLESS))])), read_soc=True
+    )
     backend.began(car.tell)
     car.setup()
     car.ask(b.ServiceDiscoveryReq)

@@ -8,7 +8,6 @@ minimum or nothing, in turns, and the program is solved again from there. The fi
 it is told.
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from itertools import count
 from typing import Final
@@ -20,6 +19,7 @@ from v2g.energy.fleet.plan import FleetPlan, fleet_plan
 from v2g.energy.fleet.queue import in_order
 from v2g.energy.fleet.seats import Seat, table_of
 from v2g.energy.fleet.turns import Fix, fixes
+from v2g.energy.patience import ENDLESS, OutOfTime, Patience
 from v2g.energy.program import Opened, Solution
 from v2g.energy.scheduler import KILO
 from v2g.energy.stay import TOLERANCE
@@ -28,37 +28,35 @@ REPAIRS: Final = 4  # times that those who miss energy are let free
 ROUNDS: Final = 40  # of solving again in turns; whoever is short after that gets nothing
 
 
-def joint(ground: Ground, guests: Sequence[Guest], now: float, seconds: float = math.inf) -> FleetPlan:
+def joint(ground: Ground, guests: Sequence[Guest], now: float, patience: Patience = ENDLESS) -> FleetPlan:
     """The plan for all guests from `now` (epoch s) on. There always is one; what it cannot deliver is `FleetPlan.unmet`.
 
-    Solving takes `seconds` at most: the best found until then counts, or the plan in order of departure where nothing was. SolverMissing
-    without HiGHS; ValueError for a guest at no connection.
+    When `patience` is over the best found counts, or the plan in order of departure where nothing was. SolverMissing without HiGHS;
+    ValueError for a guest at no connection.
     """
     table = table_of(ground, guests, now)
     if not table.seats:
         return fleet_plan(table, {}, "joint", 0.0)
     model = Model(table)
-    opened = model.program.opened(seconds)
+    opened = model.program.opened(patience)
     try:
         first = opened.solved()
         solution = _unbroken(model, opened, first)
-    except ArithmeticError:
-        if math.isinf(seconds):
-            raise
+    except OutOfTime:
         return in_order(table)
     found = fleet_plan(table, _powers(model, solution), "joint", _gap(solution, first), _spilt(model, solution))
     if not found.unmet or sum(found.unmet.values()) <= sum((plain := in_order(table)).unmet.values()) + TOLERANCE:
         return found
-    return _as(plain, model, first, seconds)
+    return _as(plain, model, first, patience)
 
 
 def _gap(solution: Solution, first: Solution) -> float:
     return max(solution.gap, abs(solution.objective - first.objective) / max(abs(first.objective), 1e-9))
 
 
-def _as(plain: FleetPlan, model: Model, first: Solution, seconds: float) -> FleetPlan:
+def _as(plain: FleetPlan, model: Model, first: Solution, patience: Patience) -> FleetPlan:
     """The cheapest plan in which everybody draws when it draws in a plain one: no energy is missing that is not missing there."""
-    opened = model.program.opened(seconds)
+    opened = model.program.opened(patience)
     for seat, part in zip(model.table.seats, model.parts, strict=True):
         powers = plain.plans[seat.guest.name].power.values
         for interval, column, other, power in zip(seat.stay.intervals, part.charge, part.discharge, powers, strict=True):

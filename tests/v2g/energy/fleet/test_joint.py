@@ -18,6 +18,7 @@ from v2g.energy.fleet.plan import FleetPlan
 from v2g.energy.fleet.queue import in_order
 from v2g.energy.fleet.seats import table_of
 from v2g.energy.needs import Needs
+from v2g.energy.patience import Patience
 from v2g.energy.series import Series
 from v2g.energy.signal import Kind, Signal
 from v2g.energy.site import Site
@@ -275,7 +276,7 @@ def test_a_load_above_the_cap_whose_generation_is_curtailed_is_planned_around(sp
 
 def test_without_time_the_plan_is_in_order_of_departure() -> None:
     guests = [Guest(f"car {k}", car(5.0, 9_000.0, back=11_000.0), "grid") for k in range(3)]
-    plan = joint(Ground(Connection("grid", 17_000.0), site()), guests, NOON, seconds=0.0)
+    plan = joint(Ground(Connection("grid", 17_000.0), site()), guests, NOON, Patience(0.0))
     assert plan.name == "in order of departure"
     assert math.isinf(plan.gap)
     assert not plan.unmet
