@@ -20,6 +20,7 @@ from v2g.energy.fleet.plan import FleetPlan
 from v2g.energy.fleet.queue import in_order, uncertain
 from v2g.energy.fleet.seats import Table, table_of
 from v2g.energy.offer import Offer, offer
+from v2g.energy.patience import ENDLESS, Patience
 from v2g.energy.plan import plan_of
 from v2g.energy.program import SolverMissing
 from v2g.energy.series import Series, minimum
@@ -48,13 +49,13 @@ class Settled:
     offers: Mapping[str, Offer]  # by the name of the guest
 
 
-def settled(ground: Ground, parties: Sequence[Party], now: float, seconds: float = math.inf) -> Settled:
-    """The plan for all from `now` (epoch s) on; solving takes `seconds` at most. There always is one, with a solver or without."""
+def settled(ground: Ground, parties: Sequence[Party], now: float, patience: Patience = ENDLESS) -> Settled:
+    """The plan for all from `now` (epoch s) on, the best found in time. There always is one, with a solver or without."""
     free = [party.guest for party in parties]
     bound = [_bound(party, now) for party in parties]
-    made = _planned(ground, bound, now, seconds)
+    made = _planned(ground, bound, now, patience.part(0.5))
     if any(party.promise for party in parties) and sum(made.unmet.values()) > MISSED:
-        other = _planned(ground, free, now, seconds)
+        other = _planned(ground, free, now, patience)
         if sum(other.unmet.values()) < sum(made.unmet.values()) - MISSED:
             made = other
     asked = {party.guest.name for party in parties if party.asks or (party.promise is not None and _broken(party, made))}
@@ -69,9 +70,9 @@ def _bound(party: Party, now: float) -> Guest:
     return replace(party.guest, signals=(*party.guest.signals, keeps))
 
 
-def _planned(ground: Ground, guests: Sequence[Guest], now: float, seconds: float) -> FleetPlan:
+def _planned(ground: Ground, guests: Sequence[Guest], now: float, patience: Patience) -> FleetPlan:
     try:
-        return joint(ground, guests, now, seconds)
+        return joint(ground, guests, now, patience)
     except (SolverMissing, ArithmeticError):
         return in_order(table_of(ground, guests, now))
 
