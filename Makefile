@@ -34,6 +34,7 @@ site: $(SITE)/.ready ## the documentation under build/site: links checked, noteb
 
 interop: $(READY) ## foreign car and foreign station against ours (needs a Java runtime)
 	$(VENV)/bin/python -m v2gkit.peers.pyslac_setup .interop
+	$(VENV)/bin/python -m v2gkit.peers.grid_setup .interop
 	$(VENV)/bin/python -m v2gkit.peers.npm_setup .interop
 	$(VENV)/bin/python -m v2gkit.peers.referees_setup .interop
 	$(VENV)/bin/python -m v2gkit.peers.caller .interop

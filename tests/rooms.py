@@ -164,6 +164,11 @@ ROOMS: Mapping[str, Room] = {
         ("v2g.*", "pki", "ocpp_bridge", *COMMAND, "v2gkit.authorities", "v2gkit.insight.live", "v2gkit.insight.viewer"),
         ("tests/v2gkit/csms",),
     ),
+    "v2gkit.grid": Room(
+        "signals of the grid: a pure translator and a thin shell each, one book of what became of them",
+        ("v2g.energy", "v2g.legible", "v2g.tasks", "v2g.address", "v2g.settings", *COMMAND),
+        ("tests/v2gkit/grid",),
+    ),
     "v2gkit.conform": Room(
         "the conformance suite: cases as data, benches that misbehave on purpose, verdicts, results",
         ("v2g.*", "pki", *COMMAND, "v2gkit.authorities", "v2gkit.insight", "v2gkit.conform.cases"),
@@ -221,6 +226,7 @@ SHELLS = (  # files and folders that may touch clock, network and system
     "pki/system.py",
     "v2gkit",
 )
+PURE = {"v2gkit/grid": ("v2gkit/grid/shell",)}  # of the kit: a room that touches nothing of the system but in these files and folders
 ONLY_IMPORTER = {"lxml": "v2g/exi/xml.py", "OpenSSL": "v2g/session/transport"}
 SPEAKERS = {  # who parses arguments or prints besides v2gkit/cli: to become fewer
     "v2gkit/shadow.py": "speaks when nothing of ours can be imported",
@@ -235,6 +241,7 @@ SPEAKERS = {  # who parses arguments or prints besides v2gkit/cli: to become few
     "v2gkit/peers/npm_setup.py": "a program of the Makefile: it says what this machine lacks",
     "v2gkit/peers/ocpp_csms.py": "a program that speaks for a foreign library",
     "v2gkit/peers/modem.py": "a program in a network namespace of its own",
+    "v2gkit/peers/grid_modbus.py": "a program of a foreign interpreter",
     "v2gkit/peers/pyslac_station.py": "a program of a foreign interpreter",
     "v2gkit/insight/recorder.py": "lends standard output to code that prints",
 }

@@ -15,6 +15,7 @@ from tests.rooms import (
     OF_ONE,
     ONLY_IMPORTER,
     OURS,
+    PURE,
     ROOMS,
     ROOT,
     SHELL_MODULES,
@@ -204,6 +205,15 @@ def test_only_shells_touch_clock_network_and_system(path: str) -> None:
         assert not tops & SHELL_MODULES, f"{path} imports {sorted(tops & SHELL_MODULES)}: only shells may, see SHELLS in tests/rooms.py"
     for library, place in ONLY_IMPORTER.items():
         assert library not in tops or at(path, place), f"{path} imports {library}; only {place} may"
+
+
+@pytest.mark.parametrize("room", PURE)
+def test_a_pure_room_of_the_kit_touches_the_system_in_its_shell_alone(room: str) -> None:
+    for path in (path for path in PATHS if at(path, room)):
+        touched = {name.split(".")[0] for name in imported(path)} & SHELL_MODULES
+        assert bool(touched) <= any(at(path, shell) for shell in PURE[room]), f"{path} imports {sorted(touched)}; only {PURE[room]} may"
+    for shell in PURE[room]:
+        test_a_shell_exists_and_touches_the_system(shell)
 
 
 @pytest.mark.parametrize("shell", [*SHELLS, *ONLY_IMPORTER.values()])

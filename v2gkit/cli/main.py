@@ -15,6 +15,7 @@ COMMANDS = {
     "secc": Command("v2gkit.cli.secc", "a station alone"),
     "ev": Command("v2gkit.cli.ev", "a car alone"),
     "csms": Command("v2gkit.cli.csms", "a CSMS alone"),
+    "grid": Command("v2gkit.cli.grid", "signals of meters and grid operators, and what holds of them"),
     "pki": Command("v2gkit.cli.pki", "create, verify and serve certificates"),
     "sign": Command("v2gkit.cli.sign", "look into a signature"),
     "exi": Command("v2gkit.cli.exi", "decode, encode and explain EXI"),

@@ -1,0 +1,205 @@
+"""Sources on real sockets: hostile devices cost one clear error each and nothing else; a station's feed is told what holds."""
+
+import asyncio
+import json
+import struct
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.starved import again
+from v2g.energy.signal import Signal
+from v2gkit.cli.main import main
+from v2gkit.grid.declared import Grid, Modbus, Register
+from v2gkit.grid.shell.running import Listening
+from v2gkit.grid.shell.station import Feeding
+from v2gkit.grid.standing import Standing
+from v2gkit.station.feed import words
+
+TIME = 120.0  # s, generous
+Answer = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
+
+
+@asynccontextmanager
+async def device(answer: Answer) -> AsyncIterator[str]:
+    """A device that answers each question as `answer` does."""
+
+    async def attend(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while question := await reader.read(512):
+                await answer(question, writer)
+        except ConnectionError:
+            pass
+        finally:
+            writer.transport.abort()
+
+    async with await asyncio.start_server(attend, "127.0.0.1", 0) as server:
+        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+def honest(watts: int) -> Answer:
+    async def answer(question: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(question[:4] + struct.pack(">HBBBh", 5, question[6], 3, 2, watts))
+
+    return answer
+
+
+async def silent(question: bytes, writer: asyncio.StreamWriter) -> None:
+    """Says nothing."""
+
+
+async def dripping(question: bytes, writer: asyncio.StreamWriter) -> None:
+    for octet in question[:4] + struct.pack(">HBBBh", 5, question[6], 3, 2, 1):
+        writer.write(bytes([octet]))
+        await asyncio.sleep(0.1)
+
+
+async def huge(question: bytes, writer: asyncio.StreamWriter) -> None:
+    writer.write(question[:4] + b"\xff\xff" + bytes(1 << 20))
+
+
+async def replayed(question: bytes, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"\x00\x63\x00\x00" + struct.pack(">HBBBh", 5, question[6], 3, 2, 1))
+
+
+async def declining(question: bytes, writer: asyncio.StreamWriter) -> None:
+    writer.write(question[:4] + struct.pack(">HBBB", 3, question[6], 0x83, 4))
+
+
+async def negative(question: bytes, writer: asyncio.StreamWriter) -> None:
+    await honest(-5)(question, writer)
+
+
+async def gone(question: bytes, writer: asyncio.StreamWriter) -> None:
+    writer.transport.abort()
+
+
+HOSTILE = {
+    "silent": (silent, "slow"),
+    "dripping": (dripping, "slow"),
+    "huge": (huge, "malformed"),
+    "replayed": (replayed, "replayed"),
+    "declining": (declining, "denied"),
+    "negative": (negative, "malformed"),
+    "gone": (gone, "unreachable"),
+}
+
+
+def box(name: str, address: str, **more: Any) -> Modbus:
+    return Modbus(name, address, "signal", register=(Register("import_cap", 0),), every=0.05, **more)
+
+
+@again
+def test_hostile_devices_cost_one_clear_error_each_and_no_other_source_its_signal() -> None:
+    async def tried() -> None:
+        said: list[dict[str, Any]] = []
+        more = asyncio.Event()
+
+        def say(line: dict[str, Any]) -> None:
+            said.append(line)
+            more.set()
+
+        async with asyncio.timeout(TIME), asyncio.TaskGroup() as group, device(honest(7_000)) as good:
+            boxes = [box("good", good, timeout=60.0)]
+            for name, (answer, _) in HOSTILE.items():
+                address = await _entered(group, answer)
+                boxes.append(box(name, address, timeout=0.3 if answer in (silent, dripping) else 60.0, fallback_import=9_000.0))
+            task = group.create_task(Listening(Grid(modbus=tuple(boxes)), time.monotonic, say).run())
+            while {line["source"] for line in said if line["what"] == "fault"} < HOSTILE.keys() or not any(
+                line.get("import_cap") == 7_000 for line in said
+            ):
+                more.clear()
+                await more.wait()
+            task.cancel()
+            faults = [line for line in said if line["what"] == "fault"]
+            assert {(line["source"], line["trouble"]) for line in faults} >= {(name, trouble) for name, (_, trouble) in HOSTILE.items()}
+            assert len(faults) == len(HOSTILE)
+            assert all(line["text"].startswith(f"{line['source']}: ") and len(line["text"]) < 200 for line in faults)
+            held = [line for line in said if line["what"] == "holds"]
+            assert held[-1]["import_by"] == ["good:import cap"]
+            for each in list(group._tasks):  # type: ignore[attr-defined]
+                each.cancel()
+
+    asyncio.run(tried())
+
+
+async def _entered(group: asyncio.TaskGroup, answer: Answer) -> str:
+    """The address of a device that serves until its task is cancelled."""
+    ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def serving() -> None:
+        async with device(answer) as address:
+            ready.set_result(address)
+            await asyncio.Event().wait()
+
+    group.create_task(serving())
+    return await ready
+
+
+@again
+def test_a_station_is_told_its_share_in_the_words_of_its_feed(tmp_path: Path) -> None:
+    async def tried() -> None:
+        told: asyncio.Queue[words.Told] = asyncio.Queue()
+
+        async def attend(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            while line := await reader.readline():
+                told.put_nowait(words.read(line))
+            writer.close()
+
+        async with asyncio.timeout(TIME):
+            feeding = Feeding(tmp_path / "site.sock", 2)
+            feeding.heed(Standing(11_000, ("a",), asked=-8_000, asked_by="b"))
+            task = asyncio.ensure_future(feeding.run())  # before there is a station
+            async with await asyncio.start_unix_server(attend, tmp_path / "site.sock"):
+                assert await told.get() == words.Limit("EMS", charge=5_500.0)
+                assert await told.get() == words.Setpoint(-4_000.0, lasts=60.0)
+                feeding.heed(Standing())
+                assert await told.get() == words.Limit("EMS")
+                assert await told.get() == words.Setpoint(None, lasts=60.0)
+                task.cancel()
+                await asyncio.wait([task])
+
+    asyncio.run(tried())
+
+
+def test_the_command_tells_signals_as_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    toml = tmp_path / "grid.toml"
+    text = '[[modbus]]\nname = "box"\nrole = "signal"\naddress = "127.0.0.1:1"\nfallback_import = 5000\n'
+    toml.write_text(f'{text}[[modbus.register]]\nreads = "import_cap"\nat = 0\n')
+    assert main(["grid", str(toml), "--check"]) == 0
+    assert "silent for 10 s, import at most 5000 W, export as it was last" in capsys.readouterr().out
+    assert main(["grid", str(toml), "--seconds", "0.2", "--json"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["what"] for line in lines] == ["holds", "fault"]
+    assert (lines[0]["import_cap"], lines[0]["import_by"], lines[1]["trouble"]) == (5_000, ["box:fallback import cap"], "unreachable")
+    toml.write_text("tenant = 3\n")
+    assert main(["grid", str(toml)]) == 2
+    assert "tenant is 3" in capsys.readouterr().err
+
+
+def test_planners_hear_the_signals_whenever_they_change() -> None:
+    heard: list[tuple[float, tuple[Signal, ...]]] = []
+
+    async def tried() -> None:
+        changed = asyncio.Event()
+
+        def heed(held: Standing, signals: tuple[Signal, ...]) -> None:
+            heard.append((held.import_cap, signals))
+            changed.set()
+
+        async with asyncio.timeout(TIME), device(honest(7_000)) as good:
+            grid = Grid(modbus=(box("good", good, timeout=60.0, fallback_import=1_000.0),))
+            task = asyncio.ensure_future(Listening(grid, time.monotonic, lambda line: None, heed).run())
+            while not heard or heard[-1][0] != 7_000:
+                changed.clear()
+                await changed.wait()
+            task.cancel()
+            await asyncio.wait([task])
+
+    asyncio.run(tried())
+    assert [cap for cap, _ in heard] == [1_000, 7_000]
+    assert [[signal.id for signal in signals] for _, signals in heard] == [["good:fallback import cap"], ["good:import cap"]]

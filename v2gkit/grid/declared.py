@@ -1,0 +1,146 @@
+"""What grid.toml says: whose site it is, its connection, and every source of signals. A key that is not known is refused by its name."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from v2g.address import host_and_port
+from v2g.settings import strict
+from v2gkit.grid.link import Promise
+from v2gkit.grid.modbus.registers import Kind, Words, width
+
+Role = Literal["connection", "chargers", "load", "source", "battery", "signal"]
+SITE = "site"  # the source of what is reckoned from meters
+SOURCES = 64  # of one site
+RESTED = ("load", "source", "battery")  # roles whose sum is all that is no charger
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The connection that chargers share with everything else, and what they may do while its meters are not heard. Powers in W."""
+
+    import_limit: float | None = None
+    export_limit: float | None = None
+    step: float = 100.0  # W; what is left is told in multiples of this, downward: a meter that trembles is no news
+    patience: float = 10.0  # s
+    fallback_import: float = 0.0
+    fallback_export: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("import_limit", "export_limit", "fallback_import", "fallback_export"):
+            if (value := getattr(self, name)) is not None and not 0 <= value < 1e9:
+                raise ValueError(f"{name} is {value} W; give 0 to a gigawatt")
+        if not 1 <= self.step <= 1e6:
+            raise ValueError(f"step is {self.step} W; give 1 to 1000000")
+        _ = self.promise
+
+    @property
+    def promise(self) -> Promise:
+        """What holds while the meters are not heard."""
+        return Promise(self.patience, self.fallback_import, self.fallback_export)
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """A number in the registers of a device: W = (raw x scale), + into the site; a raw value of `absent` says that there is none."""
+
+    reads: Literal["power", "import_cap", "export_cap", "setpoint"]
+    at: int
+    type: Kind = "int16"
+    words: Words = "big"
+    scale: float = 1.0
+    invert: bool = False
+    absent: float | None = None
+    function: Literal["holding", "input"] = "holding"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.at <= 0x10000 - width(self.type):
+            raise ValueError(f"at is {self.at}; registers are 0 to 65535, as on the wire: 40001 of a manual is holding register 0")
+        if not 0 < self.scale < 1e9:
+            raise ValueError(f"scale is {self.scale}; give the W of one count, above 0; `invert` turns the sign")
+
+
+@dataclass(frozen=True, slots=True)
+class Modbus:
+    """A device on Modbus TCP: a meter, inverter or battery of the site by SunSpec or by registers, or a box of the grid operator's."""
+
+    name: str
+    address: str  # HOST:PORT
+    role: Role
+    unit: int = 1
+    sunspec: bool = False
+    invert: bool = False  # SunSpec: this meter counts import as negative
+    register: tuple[Register, ...] = ()
+    every: float = 1.0  # s between two readings
+    timeout: float = 3.0  # s for one answer
+    patience: float = 10.0  # s; of a signal box: silence after which its fallbacks hold
+    fallback_import: float | None = None  # W
+    fallback_export: float | None = None  # W
+
+    def __post_init__(self) -> None:
+        host_and_port(self.address)
+        _ = self.promise
+        if not 0 <= self.unit <= 255:
+            raise ValueError(f"unit is {self.unit}; give 0 to 255")
+        if self.sunspec == bool(self.register):
+            raise ValueError(f"{self.name}: give sunspec = true, or a table [[modbus.register]] for each number")
+        if not (0.05 <= self.every <= 3_600 and 0.05 <= self.timeout <= 60):
+            raise ValueError(f"{self.name}: every {self.every} s, timeout {self.timeout} s; give 0.05 to 3600 s, and to 60 s")
+        reads = {register.reads for register in self.register}
+        if len(reads) < len(self.register):
+            raise ValueError(f"{self.name}: two registers read one thing; give each its own")
+        wanted = reads - {"power"} if self.role == "signal" else reads & {"power"} or ({"power"} if self.sunspec else set())
+        if not wanted or (self.role != "signal" and reads - {"power"}):
+            raise ValueError(
+                f"{self.name}: the role {self.role} reads {'import_cap, export_cap or setpoint' if self.role == 'signal' else 'power'}"
+            )
+
+    @property
+    def promise(self) -> Promise:
+        """What holds while a box of the grid operator's is not heard."""
+        return Promise(self.patience, self.fallback_import, self.fallback_export)
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """All that one site listens to."""
+
+    tenant: str = "site"
+    site: Site = Site()
+    modbus: tuple[Modbus, ...] = ()
+
+    def __post_init__(self) -> None:
+        names = [device.name for device in self.modbus]
+        if not 1 <= len(names) <= SOURCES:
+            raise ValueError(f"{len(names)} sources of signals; give 1 to {SOURCES}, each a table as [[modbus]]")
+        for name in names:
+            if not name or name == SITE or names.count(name) > 1 or ":" in name:
+                raise ValueError(f"a source is named {name!r}; give each another name, without colon, and not {SITE!r}")
+        demand_sum(self.site, [device.role for device in self.modbus if device.role != "signal"])
+
+    @property
+    def promises(self) -> dict[str, Promise]:
+        """The sources of the book, and what was agreed with each."""
+        metered = {SITE: self.site.promise} if any(device.role != "signal" for device in self.modbus) else {}
+        return metered | {device.name: device.promise for device in self.modbus if device.role == "signal"}
+
+
+def demand_sum(site: Site, roles: Iterable[str]) -> None:
+    """Raise ValueError unless the meters say what is left for chargers: the connection less the chargers, or all that rests."""
+    given = list(roles)
+    whole, rest = {"connection", "chargers"} & set(given), [role for role in given if role in RESTED]
+    if not given:
+        return
+    if site.import_limit is None and site.export_limit is None:
+        raise ValueError("there are meters, and no limit of the connection; give [site] import_limit or export_limit")
+    if (whole and rest) or (whole and whole != {"connection", "chargers"}):
+        raise ValueError(
+            f"meters of {', '.join(given)} do not say what is left for chargers; give those of connection and chargers, "
+            f"or those of {', '.join(RESTED)} alone"
+        )
+
+
+def read(path: Path) -> Grid:
+    """The settings of a file. Raises ConfigError, which names file, line, key, value and cure; OSError."""
+    return strict.read(Grid, strict.text_of(path), path)

@@ -1,0 +1,103 @@
+"""The shell around a book: listens to every source of a site, and tells what happens and what holds, as long as it runs."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any, Final
+
+from v2g.energy.signal import Signal
+from v2g.tasks import Tasks
+from v2gkit.grid.book import Book
+from v2gkit.grid.declared import SITE, Grid, Modbus
+from v2gkit.grid.faults import GridFault, Trouble
+from v2gkit.grid.lines import Line, fault_line, line_of, standing_line
+from v2gkit.grid.modbus.headroom import Headroom
+from v2gkit.grid.modbus.reading import signals_of
+from v2gkit.grid.shell.modbus import follow
+from v2gkit.grid.standing import Standing
+from v2gkit.grid.unversioned import Unversioned
+
+AGAIN: Final = 60.0  # s after which a fault that goes on is told again
+LAZIEST: Final = 60.0  # s between two looks at the book, where nothing happens
+Say = Callable[[Line], None]
+Heed = Callable[[Standing, tuple[Signal, ...]], None]
+"""Hears what holds, whenever it changes: at this moment, and the signals that planners reckon with."""
+
+
+class Listening:
+    """One site's sources, its book, and who hears of them. `wall` gives epoch s and never runs backward; `heed` may not wait."""
+
+    def __init__(self, grid: Grid, wall: Callable[[], float], say: Say, heed: Heed | None = None) -> None:
+        self._grid, self._wall, self._say, self._heed = grid, wall, say, heed
+        self.book = Book(grid.tenant, grid.promises)
+        self._headroom = Headroom(grid.site, {each.name: each.role for each in grid.modbus if each.role != "signal"})
+        self._values = {each.name: Unversioned(each.name) for each in grid.modbus if each.role == "signal"}
+        self._woken = asyncio.Event()
+        self._complained: dict[tuple[str, Trouble], float] = {}  # when it was told last
+        self._held: Standing | None = None
+        self._signals: tuple[Signal, ...] = ()
+
+    async def run(self) -> None:
+        """Listen to every source until cancelled."""
+        async with Tasks("v2g.grid") as tasks:
+            for device in self._grid.modbus:
+                tasks.keep(device.name, partial(self._follow, device))
+            while True:
+                self._settle()
+                await self._pause()
+
+    def _follow(self, device: Modbus) -> Coroutine[Any, Any, None]:
+        return follow(device, partial(self._hear, device), partial(self._complain, device.name))
+
+    async def _pause(self) -> None:
+        now = self._wall()
+        deadline = self.book.deadline(now)
+        wait = LAZIEST if deadline is None else min(max(deadline - now, 0.0), LAZIEST)
+        self._woken.clear()
+        try:
+            async with asyncio.timeout(wait):
+                await self._woken.wait()
+        except TimeoutError:
+            pass
+
+    # --- sources ---
+
+    def _hear(self, device: Modbus, said: dict[str, float]) -> None:
+        """Enter what a device said in one round."""
+        now = self._wall()
+        if device.role == "signal":
+            told, source = signals_of(device, said, self._values[device.name], now), device.name
+        else:
+            self._headroom.read(device.name, said["power"], now)
+            caps = self._headroom.told(now)
+            if caps is None:
+                return
+            told, source = caps, SITE
+        for fault in self.book.take_all(source, "modbus", told, now):
+            self._complain(source, fault)
+        self._woken.set()
+
+    def _complain(self, source: str, fault: GridFault) -> None:
+        """Tell a fault, unless one of its kind was told of its source in the last minute."""
+        now, kind = self._wall(), (source, fault.trouble)
+        if now - self._complained.get(kind, -AGAIN) >= AGAIN:
+            self._complained[kind] = now
+            self._say(fault_line(source, fault, now))
+
+    # --- who hears ---
+
+    def _settle(self) -> None:
+        now = self._wall()
+        for news in self.book.settle(now):
+            self._say(line_of(news))
+        held, signals = self.book.standing(now), self.book.signals(now)
+        if held != self._held:
+            self._say(standing_line(held, now))
+        if self._heed is not None and (held != self._held or _told(signals) != _told(self._signals)):
+            self._heed(held, signals)
+        self._held, self._signals = held, signals
+
+
+def _told(signals: tuple[Signal, ...]) -> list[tuple[str, object]]:
+    """What of signals has to differ to be news: caps that are drawn out in silence differ at every look."""
+    return [(signal.id, signal.power.steps[0]) for signal in signals]

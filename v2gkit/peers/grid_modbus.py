@@ -1,0 +1,75 @@
+"""A foreign Modbus device: the PyPI package `pymodbus` serves maps that the PyPI package `pysunspec2` has written.
+
+It runs in an interpreter of its own, is given one JSON object, and prints the port, or the tables that it is asked for:
+
+{"units": [{"unit": 1, "base": 40000, "models": [[203, {"W": 5000, "W_SF": 0}]]}, {"unit": 2, "registers": {"0": 17}}]}
+{"offsets": [203, 701]}
+"""
+
+import asyncio
+import json
+import struct
+import sys
+from typing import Any
+
+MARK = (0x5375, 0x6E53)
+
+
+def registers_of(models: list[Any]) -> list[int]:
+    """The registers of models, each as id and raw values by point, with the mark before and the end behind them."""
+    from sunspec2 import device  # type: ignore[import-not-found]
+
+    registers = list(MARK)
+    for number, points in models:
+        model = device.Model(model_id=number, data={**points, "ID": number})
+        octets = model.get_mb()
+        words = list(struct.unpack(f">{len(octets) // 2}H", octets))
+        words[1] = len(words) - 2
+        registers += words
+    return [*registers, 0xFFFF, 0]
+
+
+def offsets_of(numbers: list[int]) -> dict[int, Any]:
+    """Offset, type and scale point of each point of the first group of models."""
+    from sunspec2 import device
+
+    tables = {}
+    for number in numbers:
+        offset = 0
+        table: dict[str, Any] = {}
+        for point in device.get_model_def(number)["group"]["points"]:
+            table[point["name"]] = [offset, point["type"], point.get("sf")]
+            offset += point["size"]
+        tables[number] = table
+    return tables
+
+
+async def serve(units: list[Any]) -> None:
+    """Serve the maps of all units on a free port, for ever."""
+    from pymodbus.server import ModbusTcpServer  # type: ignore[import-not-found]
+    from pymodbus.simulator import DataType, SimData, SimDevice  # type: ignore[import-not-found]
+
+    devices = []
+    for unit in units:
+        if "models" in unit:
+            blocks = [SimData(unit["base"], values=registers_of(unit["models"]), datatype=DataType.REGISTERS)]
+        else:
+            blocks = [SimData(int(at), values=value, datatype=DataType.REGISTERS) for at, value in unit["registers"].items()]
+        devices.append(SimDevice(unit["unit"], simdata=blocks))
+    server = ModbusTcpServer(devices, address=("127.0.0.1", 0))
+    await server.serve_forever(background=True)
+    print(json.dumps({"port": server.transport.sockets[0].getsockname()[1]}), flush=True)
+    await asyncio.Event().wait()
+
+
+def main() -> None:
+    """Do what the argument asks for."""
+    asked = json.loads(sys.argv[1])
+    if "offsets" in asked:
+        print(json.dumps(offsets_of(asked["offsets"])), flush=True)
+    else:
+        asyncio.run(serve(asked["units"]))
+
+
+if __name__ == "__main__":
+    main()
