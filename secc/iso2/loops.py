@@ -53,7 +53,7 @@ def charging_status(request: ChargingStatusReq, known: Context) -> Reply:
         **fields,
     )
     then = State.AC_RECEIPT if fields["ReceiptRequired"] else State.AC_LOOP
-    return Reply(response, then, known, (*wants, EVReported(known.now, power=power), *objected))
+    return Reply(response, then, known, (*wants, EVReported(known.now), *objected))  # it says no power: the meter knows what flows
 
 
 def current_demand(request: CurrentDemandReq, known: Context) -> Reply:

@@ -1,4 +1,4 @@
-"""The foreign car of ISO 15118-2 or DIN: one session of the package's EVCC, headless, on plain TCP. Run by the peer's interpreter.
+"""The foreign car of ISO 15118-2 or DIN: one session of the package's EVCC, headless. Run by the peer's interpreter; see `ecog_setup`.
 
 Prints one line of JSON; exits 0 when SessionStop was reached, 1 when the session failed, 2 when there was none.
 """
@@ -12,26 +12,26 @@ import os
 import time
 from typing import Any
 
-from ecog_car import connect
-from ecog_session import Watched, say, stretch_timers
+from ecog_car import connect, discover
+from ecog_session import Watched, loops_of, older_outcome, say, stretch_timers, warm_codec
 from iso15118.evcc.controller.simulator import SimEVController
 from iso15118.evcc.evcc_config import EVCCConfig
-from iso15118.shared.exi_codec import EXI
-from iso15118.shared.exificient_exi_codec import ExificientEXICodec
 from iso15118.shared.messages.datatypes import DCEVChargeParams, PVEVMaxVoltageLimit, PVEVTargetCurrent, PVEVTargetVoltage
 from iso15118.shared.messages.enums import UnitSymbol
+from iso15118.shared.security import CertPath, KeyEncoding, KeyPasswordPath, KeyPath, load_cert, load_priv_key
 from iso15118.shared.settings import load_shared_settings
 
 BATTERY = 400  # V
 CURRENT = 20  # A
+PACE = 0.1  # s between a response of the loop and the next request: after ten of them whole watt-hours are to have flowed
 
 
 class Car(SimEVController):
-    """The package's simulated car with a battery of 400 V, which counts its loops."""
+    """The package's simulated car with a battery of 400 V, which leaves after so many loops, and looks at a contract that it is given."""
 
     def __init__(self, config: EVCCConfig, wish: argparse.Namespace):
         super().__init__(config)
-        self.wish, self.loops, self._soc = wish, 0, 50
+        self.wish, self.installed, self._soc = wish, 0, 50
 
     async def get_dc_charge_params(self) -> DCEVChargeParams:
         changed = {
@@ -45,21 +45,20 @@ class Car(SimEVController):
         return bool(abs(present_voltage_evse.get_decimal_value() - BATTERY) <= 20)
 
     async def continue_charging(self) -> bool:
-        """Whether to go on with the charge loop; called by the package after every response of it."""
-        self.loops += 1
-        return self.loops < int(self.wish.loops)
+        """Whether to go on with the charge loop; the package asks in other places as well."""
+        return bool(loops_of("Req") < self.wish.loops and Watched.met["PowerDeliveryReq"] < 2)  # the second one of DIN was its stop
 
-    async def get_dc_ev_power_delivery_parameter(self) -> Any:
-        before = self.loops
-        made = await super().get_dc_ev_power_delivery_parameter()  # which asks whether to go on, and is no loop
-        self.loops = before
-        return made
+    async def store_contract_cert_and_priv_key(self, contract_cert: bytes, priv_key: bytes) -> None:
+        """Count the contract that was installed, where it is the one that the package's own folder has: the package keeps none."""
+        own = load_priv_key(KeyPath.CONTRACT_LEAF_PEM, KeyEncoding.PEM, KeyPasswordPath.CONTRACT_LEAF_KEY_PASSWORD)
+        key = own.private_numbers().private_value
+        self.installed += contract_cert == load_cert(CertPath.CONTRACT_LEAF_DER) and int.from_bytes(priv_key, "big") == key
 
     async def ready_to_charge(self) -> bool:
         return True
 
     async def charge_loop_delay(self) -> Any:
-        return 0.02
+        return PACE
 
 
 async def run(wish: argparse.Namespace) -> int:
@@ -67,41 +66,37 @@ async def run(wish: argparse.Namespace) -> int:
     Watched.over = asyncio.Event()
     load_shared_settings()
     stretch_timers(wish.timeout_factor)
-    EXI().set_exi_codec(ExificientEXICodec())
+    codec = warm_codec(wish.service, wish.warm, wish.protocol)
     config = EVCCConfig(
         supportedProtocols=[wish.protocol],
-        supportedEnergyServices=[wish.mode[:2]],
-        energyTransferMode=wish.mode,
-        useTls=False,
-        enforceTls=False,
+        supportedEnergyServices=[wish.service],
+        energyTransferMode={"AC": "AC_three_phase_core", "DC": "DC_extended"}[wish.service],
+        isCertInstallNeeded=wish.install,
+        useTls=wish.tls,
+        enforceTls=wish.tls,
         chargeLoopCycle=wish.loops,
     )
     config.load_raw_values()
     car, started = Car(config, wish), time.monotonic()
-    await connect(wish.connect, False, config, car)
+    await (connect(wish.connect, wish.tls, config, car) if wish.connect else discover(config, car, codec))
     session = Watched.latest
     if session is None:
         return 2
-    reason = session.stop_reason
-    say(
-        ok=bool(reason and reason.successful),
-        reason=reason.reason if reason else "the other side closed the connection",
-        state=str(session.current_state),
-        protocol=session.protocol.name,
-        loops=car.loops,
-        seconds=round(time.monotonic() - started, 3),
-    )
-    return 0 if reason and reason.successful else 1
+    say(**older_outcome(session, "Req", wish.service, started) | {"installed": car.installed})
+    return 0 if session.stop_reason and session.stop_reason.successful else 1
 
 
 def arguments() -> argparse.Namespace:
     """What the command line says the foreign car shall do."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--connect", metavar="HOST,PORT", required=True, help="the station's address")
-    parser.add_argument("--mode", default="DC_extended", choices=["DC_extended", "AC_three_phase_core", "AC_single_phase_core"])
+    parser.add_argument("--connect", metavar="HOST,PORT", help="the station's address; without it, SDP on NETWORK_INTERFACE")
+    parser.add_argument("--tls", action="store_true")
+    parser.add_argument("--service", default="DC", choices=["AC", "DC"])
     parser.add_argument("--protocol", default="ISO_15118_2", choices=["ISO_15118_2", "DIN_SPEC_70121"])
-    parser.add_argument("--loops", type=int, default=5, help="charge-loop requests to send")
-    parser.add_argument("--timeout-factor", type=float, default=20.0, help="stretch the package's own timers")
+    parser.add_argument("--loops", type=int, default=10, help="charge-loop requests to send")
+    parser.add_argument("--install", action="store_true", help="have the contract installed, and look whether it is the expected one")
+    parser.add_argument("--timeout-factor", type=float, default=1.0, help="stretch the package's own timers")
+    parser.add_argument("--warm", type=int, default=6, help="codec rounds before the session")
     return parser.parse_args()
 
 

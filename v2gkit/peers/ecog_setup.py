@@ -73,8 +73,13 @@ class Peer:
         """The folder of the peer's certificates; without `contract` one that lacks the contract's key, so that its car uses EIM."""
         return self.home / ("pki" if contract else "pki-eim")
 
-    def environment(self, service: str, tls: bool, authorizations: str, *, contract: bool = True, interface: str = "lo") -> dict[str, str]:
-        """The environment variables for the peer. `authorizations` ("EIM" or "EIM,PNC") is for its station, `contract` for its car."""
+    def environment(
+        self, service: str, tls: bool, authorizations: str, *, contract: bool = True, interface: str = "lo", protocol: str = ""
+    ) -> dict[str, str]:
+        """The environment variables for the peer. `authorizations` ("EIM" or "EIM,PNC") is for its station, `contract` for its car.
+
+        `protocol` as the peer names -2 and DIN; without, -20.
+        """
         return {
             "PATH": os.environ.get("PATH", os.defpath),
             "PYTHONHASHSEED": "0",  # or the order of its SupportedAppProtocolReq is random
@@ -82,11 +87,11 @@ class Peer:
             "JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto",  # lives for seconds: start fast
             "PKI_PATH": f"{self.pki(contract)}/",
             "NETWORK_INTERFACE": interface,
-            "ENABLE_TLS_1_3": str(tls),
+            "ENABLE_TLS_1_3": str(tls and not protocol),
             "SECC_ENFORCE_TLS": str(tls),
             "AUTH_MODES": authorizations,
-            "PROTOCOLS": f"ISO_15118_20_{service[:2]}",
-            "ALLOW_CERT_INSTALL_SERVICE": "False",  # it offers the service and has none for -20
+            "PROTOCOLS": protocol or f"ISO_15118_20_{service[:2]}",
+            "ALLOW_CERT_INSTALL_SERVICE": str(bool(protocol)),  # it offers the service and has none for -20
             "MESSAGE_LOG_JSON": "False",
             "LOG_LEVEL": "WARNING",
         }

@@ -1,4 +1,4 @@
-"""The foreign station: one ISO 15118-20 session of the package's SECC, headless. Run by the peer's interpreter; see `ecog_setup`.
+"""The foreign station: a session of the package's SECC in ISO 15118-20, -2 or DIN. Run by the peer's interpreter; see `ecog_setup`.
 
 Its surroundings come from the environment variables the package reads (PKI_PATH, ENABLE_TLS_1_3, AUTH_MODES, PROTOCOLS). Prints one line of
 JSON when it listens (`{"ready": true, "port": 61851}`) and one when its session is over; exits 0 when SessionStop was reached, 1 when the
@@ -15,11 +15,12 @@ import socket
 import time
 from typing import Any
 
-from ecog_session import Watched, outcome, rationals, say, stretch_timers, warm_codec
+from ecog_session import OLDER, Watched, loops_of, older_outcome, outcome, rationals, say, stretch_timers, warm_codec
 from iso15118.secc import SECCHandler, comm_session_handler
 from iso15118.secc.controller.interface import ServiceStatus
 from iso15118.secc.controller.simulator import SimEVSEController
 from iso15118.secc.secc_settings import Config
+from iso15118.shared.messages.datatypes import DCEVSEStatusCode, EVSENotification
 from iso15118.shared.messages.enums import Protocol, ServiceV20
 from iso15118.shared.messages.iso15118_20 import common_types, dc
 from iso15118.shared.security import get_ssl_context
@@ -31,9 +32,9 @@ POWER, CURRENT, VOLTAGE = 60e3, 150.0, (200.0, 920.0)  # W, A, V: what the DC st
 class Station(SimEVSEController):
     """The package's simulated station, with an output that follows its commands, where the package's always shows 1 V and 1 A."""
 
-    def __init__(self, control: str, tell_after: int, renegotiation: bool):
+    def __init__(self, control: str, tell_after: int, tell: str, renegotiation: bool):
         super().__init__()
-        self.control, self.tell_after, self.renegotiation = control, tell_after, renegotiation
+        self.control, self.tell_after, self.tell, self.renegotiation = control, tell_after, tell, renegotiation
         self.loops = self.details = self.visits = 0  # requests of the charge loop, of ServiceDetail; connections
         limits = self.evse_data_context.session_limits.ac_limits
         for name in vars(limits):
@@ -105,11 +106,32 @@ class Station(SimEVSEController):
     async def stop_charger(self) -> None:
         self.evse_data_context.present_voltage = self.evse_data_context.present_current = 0
 
+    async def start_cable_check(self) -> None:
+        """The cable is checked without output, also before a renegotiated schedule."""
+        await self.stop_charger()
+        await super().start_cable_check()
+
     async def get_evse_status(self) -> Any:
         """The status in a response of the charge loop: after so many loops the car is asked to leave."""
         if not 0 < self.tell_after <= self.loops:
             return None
         return common_types.EVSEStatus(notification_max_delay=0, evse_notification=common_types.EVSENotification.TERMINATE)
+
+    async def get_ac_evse_status(self) -> Any:
+        return self._older_status(await super().get_ac_evse_status())
+
+    async def get_dc_evse_status(self) -> Any:
+        return self._older_status(await super().get_dc_evse_status())
+
+    def _older_status(self, status: Any) -> Any:
+        """The status in -2 and DIN: after so many loops the car is asked to leave (in DIN by a code), or, once, for another schedule."""
+        loops, renegotiate = loops_of("Res"), self.tell == "renegotiate"
+        if not 0 < self.tell_after <= loops or (renegotiate and loops > self.tell_after):
+            return status
+        if Watched.latest.protocol is Protocol.DIN_SPEC_70121:
+            return status.copy(update={"evse_status_code": DCEVSEStatusCode.EVSE_SHUTDOWN})
+        asked = EVSENotification.RE_NEGOTIATION if renegotiate else EVSENotification.STOP_CHARGING
+        return status.copy(update={"evse_notification": asked})
 
     async def service_renegotiation_supported(self) -> bool:
         return self.renegotiation
@@ -136,7 +158,8 @@ async def listen(address: str, tls: bool, visits: int, config: Config, station: 
         station.visits += 1
         if station.visits >= visits:
             server.close()
-        session = Session((reader, writer), asyncio.Queue(), config, station, evse)
+        paused = Watched.latest.ev_session_context if Watched.latest else None  # as the package itself hands it on
+        session = Session((reader, writer), asyncio.Queue(), config, station, evse, paused)
         await session.start(comm_session_handler.Timeouts.V2G_EVCC_COMMUNICATION_SETUP_TIMEOUT)
 
     server = await asyncio.start_server(arrived, host, int(port), family=socket.AF_INET6, ssl=get_ssl_context(True) if tls else None)
@@ -162,19 +185,20 @@ async def run(wish: argparse.Namespace) -> int:
     config = Config()
     config.load_envs()
     stretch_timers(wish.timeout_factor)
-    codec = warm_codec(wish.current, wish.warm)
-    station, started = Station(wish.control, wish.tell_after, wish.renegotiation), time.monotonic()
+    older = os.environ["PROTOCOLS"] if os.environ["PROTOCOLS"] in OLDER else ""
+    codec = warm_codec(wish.current, wish.warm, older)
+    station, started = Station(wish.control, wish.tell_after, wish.tell, wish.renegotiation), time.monotonic()
     await (listen(wish.listen, wish.tls, wish.visits, config, station) if wish.listen else announce(config, station, codec))
     session = Watched.latest
     if session is None:
         return 2
     chosen = session.selected_auth_option
-    say(
-        **outcome(session, station.loops, started),
-        auth=chosen.value.lower() if chosen else None,
-        details=station.details,
-        visits=station.visits,
+    said = (
+        older_outcome(session, "Res", wish.current, started)
+        if older
+        else outcome(session, station.loops, started) | {"auth": chosen.value.lower() if chosen else None}
     )
+    say(**said, details=station.details, visits=station.visits)
     return 0 if session.stop_reason and session.stop_reason.successful else 1
 
 
@@ -186,6 +210,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--current", default="DC", choices=["AC", "DC"], help="whose grammars to warm the codec with")
     parser.add_argument("--control", default="scheduled", choices=list(CONTROL), help="the control mode to offer")
     parser.add_argument("--tell-after", type=int, default=0, metavar="N", help="ask the car to leave after N charge loops (default: never)")
+    parser.add_argument("--tell", default="stop", choices=["stop", "renegotiate"], help="what the car is asked for then, in -2")
     parser.add_argument("--renegotiation", action="store_true", help="say that the service can be renegotiated, and do it")
     parser.add_argument("--visits", type=int, default=1, metavar="N", help="connections to serve; a car that pauses comes back")
     parser.add_argument("--timeout-factor", type=float, default=1.0, help="stretch the package's own timers")

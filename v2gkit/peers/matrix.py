@@ -4,14 +4,15 @@ import asyncio
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 
-from v2g.iso20.services import DC_BPT
+from v2g.iso20.services import DC, DC_BPT
 from v2gkit.peers.bench import Bench, Cell, CellResult
-from v2gkit.peers.stories import SERVICES, STORIES, WHOLE
+from v2gkit.peers.stories import OLDER, SERVICES, STORIES, WHOLE
 
 ROLES = ("car", "station")
 CONTROLS = ("scheduled", "dynamic")
 AUTHORIZATIONS = ("eim", "pnc")
 TRANSPORTS = ("tcp", "tls13")
+LINKS = {"2": (("eim", "tcp"), ("eim", "tls12"), ("pnc", "tls12")), "DIN": (("eim", "tcp"),)}  # by which a car of it may pay
 
 
 def matrix(alone: bool = False) -> list[Cell]:
@@ -19,7 +20,8 @@ def matrix(alone: bool = False) -> list[Cell]:
     roles = ("both",) if alone else ROLES
     sessions = itertools.product(roles, SERVICES, CONTROLS, AUTHORIZATIONS, TRANSPORTS)
     discovered = itertools.product(roles, (DC_BPT.name,), ("scheduled",), ("pnc",), TRANSPORTS, ("sdp",))
-    return [Cell(*cell) for cell in itertools.chain(sessions, discovered)] + ([] if alone else list(_other_stories()))
+    newest = [Cell(*cell) for cell in itertools.chain(sessions, discovered)]
+    return [*newest, *_older(roles)] if alone else [*newest, *_other_stories(), *_older(roles)]
 
 
 def _other_stories() -> Iterator[Cell]:
@@ -28,6 +30,19 @@ def _other_stories() -> Iterator[Cell]:
         if story is not WHOLE:
             for role, service, control in itertools.product(story.roles, story.services, story.controls):
                 yield Cell(role, service, control, "pnc", "tls13", about=story.name)
+
+
+def _older(roles: Sequence[str]) -> Iterator[Cell]:
+    """The cells of -2 and DIN: each way of paying over each link that may carry it, and each story by the safest of them."""
+    for story in OLDER.values():
+        if story.name != WHOLE.name and "both" in roles:
+            continue  # the peer alone is asked whether this machine can run it
+        for role, (generation, service) in itertools.product([one for one in roles if one == "both" or one in story.roles], story.sessions):
+            ways = LINKS[generation] if story.name == WHOLE.name else LINKS[generation][-1:]
+            for authorization, transport in ways:
+                yield Cell(role, service, "", authorization, transport, about=story.name, generation=generation)
+    for role, (generation, ways) in itertools.product(roles, LINKS.items()):
+        yield Cell(role, DC.name, "", *ways[-1], discovery="sdp", generation=generation)
 
 
 def cells_with(cells: Sequence[Cell], words: Sequence[str]) -> list[Cell]:

@@ -1,6 +1,7 @@
 """What a session of the interoperability matrix is about, besides its service and control mode; one row for each story.
 
-A story says what each of the four programs is told beyond the cell. What the peer cannot play is not here: `docs/interop.md` lists it.
+The stories of -20 and those of -2 and DIN (`OLDER`) are two tables: they share names, not options. A story says what each of the four
+programs is told beyond the cell. What the peer cannot play is not here: `docs/interop.md` lists it.
 """
 
 from dataclasses import dataclass
@@ -28,7 +29,9 @@ class Story:
     foreign_car: tuple[str, ...] = ()
     our_station: str = ""  # TOML
     our_car: str = ""  # TOML
+    our_station_options: tuple[str, ...] = ()
     our_car_options: tuple[str, ...] = ()
+    bare: bool = False  # our car comes without a contract
     roles: tuple[str, ...] = ("car", "station")  # of the peer
     services: tuple[str, ...] = SERVICES
     controls: tuple[str, ...] = ("scheduled", "dynamic")
@@ -63,3 +66,54 @@ PAUSED: Final = Story(
     roles=("station",),  # its car does not resume
 )
 STORIES: Final = {story.name: story for story in (WHOLE, TOLD, NEEDS, RENEGOTIATED, PAUSED)}
+
+
+# --- ISO 15118-2 and DIN SPEC 70121 ---
+
+
+@dataclass(frozen=True, slots=True)
+class OlderStory(Story):
+    """A story of -2 and DIN: `sessions` are the generations and services in which it is played."""
+
+    seen: tuple[tuple[str, int], ...] = (("deliveries", 2),)  # PowerDelivery: a start and a stop
+    sessions: tuple[tuple[str, str], ...] = (("2", DC.name), ("2", AC.name))
+
+
+OLDER: Final = {
+    story.name: story
+    for story in (
+        OlderStory("whole", sessions=(("2", DC.name), ("2", AC.name), ("DIN", DC.name))),
+        OlderStory(
+            "told",
+            ", which is told to stop",
+            told=True,
+            foreign_station=("--tell-after", str(TOLD_AFTER)),
+            sessions=(("2", DC.name), ("2", AC.name), ("DIN", DC.name)),
+        ),
+        OlderStory(
+            "rescheduled",
+            ", which is told to take another schedule",
+            seen=(("deliveries", 4),),
+            foreign_station=("--tell-after", str(TOLD_AFTER), "--tell", "renegotiate"),
+            roles=("station",),  # what our station asks it for comes from a CSMS or a limit, which no cell has
+        ),
+        OlderStory(
+            "paused",
+            ", which pauses and comes back",
+            seen=(("visits", 2), ("joined", 1)),
+            foreign_station=("--visits", "2"),
+            our_car_options=("--pause-after", "4"),
+            roles=("station",),  # its car does not pause
+        ),
+        OlderStory(
+            "installed",
+            ", which gets its contract first",
+            seen=(("deliveries", 2), ("installed", 1)),
+            foreign_car=("--install",),
+            our_station_options=("--installation",),
+            our_car_options=("--install",),
+            bare=True,
+            sessions=(("2", DC.name),),
+        ),
+    )
+}

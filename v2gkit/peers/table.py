@@ -9,13 +9,15 @@ from v2gkit.peers.bench import Cell, CellResult
 BEGIN, END = "<!-- interop:begin -->", "<!-- interop:end -->"
 ROLE = {"car": "foreign car → our station", "station": "our car → foreign station", "both": "foreign car → foreign station"}
 OURS = {"car": "station", "station": "car"}  # what the peer plays -> what we play
-TRANSPORT = {"tcp": "TCP", "tls13": "TLS 1.3"}
+TRANSPORT = {"tcp": "TCP", "tls12": "TLS 1.2", "tls13": "TLS 1.3"}
+GENERATION = {"20": "", "2": "-2", "DIN": "DIN"}
 AUTHORIZATION = {"eim": "EIM", "pnc": "PnC"}
 
 
 def row_of(cell: Cell) -> tuple[str, str, str]:
-    """The heads of the row of a cell: role, service, control mode."""
-    return ROLE[cell.role] + (", found by SDP" if cell.discovery == "sdp" else cell.story.head), cell.service, cell.control.capitalize()
+    """The heads of the row of a cell: role, service, control mode; in -2 and DIN the generation in the place of the last."""
+    about = ROLE[cell.role] + (", found by SDP" if cell.discovery == "sdp" else cell.story.head)
+    return about, cell.service, GENERATION[cell.generation] or cell.control.capitalize()
 
 
 def column_of(cell: Cell) -> str:
@@ -24,12 +26,17 @@ def column_of(cell: Cell) -> str:
 
 
 def matrix_table(seen: Sequence[CellResult]) -> str:
-    """A Markdown table: a row for each role, service and control mode, a column for each transport and authorization."""
+    """Markdown tables, of -20, and of -2 and DIN: a row for each role, service and control mode, a column for each way to pay and link."""
+    parts = [("control", [one for one in seen if not one.cell.older]), ("generation", [one for one in seen if one.cell.older])]
+    return "\n\n".join(_table(third, part) for third, part in parts if part)
+
+
+def _table(third: str, seen: Sequence[CellResult]) -> str:
     columns = sorted({column_of(one.cell) for one in seen})
     rows: dict[tuple[str, str, str], dict[str, CellResult]] = {}
     for one in seen:
         rows.setdefault(row_of(one.cell), {})[column_of(one.cell)] = one
-    lines = ["| | service | control | " + " | ".join(columns) + " |", "|" + "---|" * (3 + len(columns))]
+    lines = [f"| | service | {third} | " + " | ".join(columns) + " |", "|" + "---|" * (3 + len(columns))]
     for head, cells in rows.items():
         lines.append("| " + " | ".join([*head, *(cells[column].text if column in cells else "–" for column in columns)]) + " |")
     return "\n".join(lines)
