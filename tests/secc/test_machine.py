@@ -1,6 +1,5 @@
 """The station's machine (`tests/secc/machine.py`) takes its steps, and finds each fault that is made on purpose."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -9,27 +8,24 @@ from msgspec.structs import replace as changed
 
 from secc import station as words
 from secc.engine import SeccSession
-from secc.intent import Intent, Wish
-from secc.iso20 import answers, conduct, dc_loop, wpt_loop
+from secc.intent import Intent
+from secc.iso20 import conduct, dc_loop, wpt_loop
+from secc.iso20.answers import ANSWERS
 from secc.neutral import facts, field, keeping, supervision
 from secc.neutral.context import Context, Reply
-from secc.pending import Timer
 from secc.reserve import Reserve
 from secc.station import Limits
 from tests.machines import INVARIANTS, Fault, among, drive, found_out
+from tests.secc.broken import Patch, also, answering, forgetful, hour, instead, never_opened, outputs, raising, timeless, wordless
 from tests.secc.machine import ARRIVALS, Sessions
-from v2g.exi.schema import Type
 from v2g.iso20.sequence import State
 from v2g.messages import dc
 from v2g.messages.common_messages import AuthorizationReq, AuthorizationSetupReq, PowerDeliveryReq, SessionStopReq
 from v2g.messages.common_types import processingType
-from v2g.session.errors import SessionError
 
 STEPS = 36_000  # of the 50,000 that the tests take of all machines
 PARTS = 4
 BOUND = 12_000  # steps within which each fault is found
-
-Patch = pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("part", range(PARTS))
@@ -38,43 +34,6 @@ def test_a_station_stays_safe_under_any_car(part: int) -> None:
 
 
 # --- what is broken ---
-
-
-def answering(kind: type[Type], change: Callable[[Any, Reply], Any]) -> Callable[[Patch], None]:
-    """The answer to a request is another."""
-    real = answers.ANSWERS[kind]
-
-    def answer(asked: Any, known: Context) -> Any:
-        found = real(asked, known)
-        return change(asked, found) if isinstance(found, Reply) else found
-
-    return lambda patch: patch.setitem(answers.ANSWERS, kind, answer)
-
-
-def outputs(change: Callable[[words.SetOutput], words.SetOutput]) -> Callable[[Any, Reply], Reply]:
-    """The hardware is told to give something else."""
-    return lambda asked, reply: replace(
-        reply, wants=tuple(change(want) if isinstance(want, words.SetOutput) else want for want in reply.wants)
-    )
-
-
-def also(want: Callable[[float], Any]) -> Callable[[Any, Reply], Reply]:
-    """The hardware is told one thing more."""
-    return lambda asked, reply: replace(reply, wants=(*reply.wants, want(reply.known.now)))
-
-
-def instead(where: Any, name: str, value: Any) -> Callable[[Patch], None]:
-    return lambda patch: patch.setattr(where, name, value)
-
-
-def _never_opened(patch: Patch) -> None:
-    real = SeccSession._end
-
-    def end(self: SeccSession, how: str, error: SessionError | None, now: float) -> None:
-        self.context = self.context.with_station(contactor_wanted=False)
-        real(self, how, error, now)
-
-    patch.setattr(SeccSession, "_end", end)
 
 
 def _led_on(asked: Any, reply: Reply) -> Reply:
@@ -97,32 +56,9 @@ def _unfollowed(patch: Patch) -> None:
 
 
 def _busy(patch: Patch) -> None:
-    real = answers.ANSWERS[PowerDeliveryReq]
+    real = ANSWERS[PowerDeliveryReq]
     finished = processingType.Finished
-    patch.setitem(answers.ANSWERS, PowerDeliveryReq, lambda asked, known: real(changed(asked, EVProcessing=finished), known))
-
-
-def _raising(*_: Any) -> Any:
-    raise KeyError("a bug")
-
-
-def _hour(self: SeccSession, name: str, limit: float, now: float, what: str) -> None:
-    self._timer = Timer(name, 3600.0, now + 3600.0, what)
-
-
-def _timeless(patch: Patch) -> None:
-    real = SeccSession._move
-
-    def move(self: SeccSession, then: Any, how: str, request: type[Type], stream: str, now: float) -> None:
-        real(self, then, how, request, stream, now)
-        self._timer = None
-
-    patch.setattr(SeccSession, "_move", move)
-
-
-def _wordless(patch: Patch) -> None:
-    real = SessionError.__init__
-    patch.setattr(SessionError, "__init__", lambda self, message, requirement=None: real(self, "", requirement))
+    patch.setitem(ANSWERS, PowerDeliveryReq, lambda asked, known: real(changed(asked, EVProcessing=finished), known))
 
 
 def _without_reason(asked: Any, reply: Reply) -> Reply:
@@ -132,10 +68,6 @@ def _without_reason(asked: Any, reply: Reply) -> Reply:
 def _unenforced(patch: Patch) -> None:
     for module in (supervision, conduct):
         patch.setattr(module, "due", lambda known: None)
-
-
-def _forgetful(self: Intent, *kinds: Any) -> Intent:
-    return Intent(tuple(notice for notice in self.asked if notice.wish not in (*kinds, Wish.STOP)))
 
 
 def _unseen(patch: Patch) -> None:
@@ -160,23 +92,23 @@ LIVE = "leaves the outlet live|power without alignment|a vehicle that is not"
 FIELD = {**CHARGING, "service": "WPT", "control": "Dynamic"}
 SCHEDULED, DYNAMIC = ({**CHARGING, "service": "DC_BPT", "control": control} for control in ("Scheduled", "Dynamic"))
 FAULTS: dict[str, Fault] = {
-    "an end that forgets the contactor": Fault(AFTER, _never_opened, "closed after the end"),
+    "an end that forgets the contactor": Fault(AFTER, never_opened, "closed after the end"),
     "a contactor that closes for anybody": Fault(
-        BEFORE, answering(AuthorizationSetupReq, also(words.CloseContactor)), "CloseContactor before authorization"
+        BEFORE, answering(ANSWERS, AuthorizationSetupReq, also(words.CloseContactor)), "CloseContactor before authorization"
     ),
-    "a refusal that leads on": Fault(BEFORE, answering(AuthorizationReq, _led_on), "before authorization", {"begin": "refused"}),
+    "a refusal that leads on": Fault(BEFORE, answering(ANSWERS, AuthorizationReq, _led_on), "before authorization", {"begin": "refused"}),
     "a pre-charge with twenty amperes": Fault(
-        OUTSIDE, answering(dc.DC_PreChargeReq, outputs(lambda want: replace(want, current=20.0))), "20 A outside PowerDelivery"
+        OUTSIDE, answering(ANSWERS, dc.DC_PreChargeReq, outputs(lambda want: replace(want, current=20.0))), "20 A outside PowerDelivery"
     ),
     "a welding detection with power": Fault(
         OUTSIDE,
-        answering(dc.DC_WeldingDetectionReq, also(lambda now: words.SetOutput(now, 400.0, 9.0, 3600.0))),
+        answering(ANSWERS, dc.DC_WeldingDetectionReq, also(lambda now: words.SetOutput(now, 400.0, 9.0, 3600.0))),
         "9 A outside PowerDelivery",
         {**CHARGING, "service": "DC"},
     ),
     "an AC outlet with power after its end": Fault(
         OUTSIDE,
-        answering(SessionStopReq, also(lambda now: words.SetPower(now, 5000.0))),
+        answering(ANSWERS, SessionStopReq, also(lambda now: words.SetPower(now, 5000.0))),
         "5000 W (outside PowerDelivery|from an outlet that is told to open)",
         {**CHARGING, "service": "AC"},
     ),
@@ -185,11 +117,13 @@ FAULTS: dict[str, Fault] = {
     ),
     "a car that is busy": Fault(BUSY, _busy, "a car that is busy started power", {"begin": "ready", "hardware": ""}),
     "nine times the current": Fault(
-        LIMIT, answering(dc.DC_ChargeLoopReq, outputs(lambda want: replace(want, current=want.current * 9))), "a current beyond the outlet"
+        LIMIT,
+        answering(ANSWERS, dc.DC_ChargeLoopReq, outputs(lambda want: replace(want, current=want.current * 9))),
+        "a current beyond the outlet",
     ),
     "four times the voltage": Fault(
         LIMIT,
-        answering(dc.DC_ChargeLoopReq, outputs(lambda want: replace(want, voltage=want.voltage * 4))),
+        answering(ANSWERS, dc.DC_ChargeLoopReq, outputs(lambda want: replace(want, voltage=want.voltage * 4))),
         "a voltage beyond the (outlet|car)",
     ),
     "limits that fall and are not cut to": Fault(
@@ -217,7 +151,7 @@ FAULTS: dict[str, Fault] = {
     "a reserve that bars nothing": Fault(KEPT, instead(Reserve, "bars", lambda self, net: False), "below the reserve", DYNAMIC),
     "a plain service that discharges": Fault(
         ONE_WAY,
-        answering(dc.DC_ChargeLoopReq, outputs(lambda want: replace(want, current=-5.0, power=-2000.0))),
+        answering(ANSWERS, dc.DC_ChargeLoopReq, outputs(lambda want: replace(want, current=-5.0, power=-2000.0))),
         "a plain service discharges",
         {**CHARGING, "service": "DC"},
     ),
@@ -227,15 +161,15 @@ FAULTS: dict[str, Fault] = {
         "current flows in standby|A outside PowerDelivery",
         {**SCHEDULED, "standby": "closed"},
     ),
-    "states without a timer": Fault(DEADLINE, _timeless, "has no deadline"),
-    "a timer of an hour": Fault(DEADLINE, instead(SeccSession, "_arm", _hour), "waits for 3600 s"),
-    "an answer that raises": Fault(RAISES, lambda patch: patch.setitem(answers.ANSWERS, SessionStopReq, _raising), "an exception: .*a bug"),
-    "a supervision that raises": Fault(RAISES, instead(supervision, "_unlooped", _raising), "an exception: .*a bug", CHARGING),
-    "ends without words": Fault(WHY, _wordless, "has no reason"),
+    "states without a timer": Fault(DEADLINE, timeless, "has no deadline"),
+    "a timer of an hour": Fault(DEADLINE, instead(SeccSession, "_arm", hour), "waits for 3600 s"),
+    "an answer that raises": Fault(RAISES, lambda patch: patch.setitem(ANSWERS, SessionStopReq, raising), "an exception: .*a bug"),
+    "a supervision that raises": Fault(RAISES, instead(supervision, "_unlooped", raising), "an exception: .*a bug", CHARGING),
+    "ends without words": Fault(WHY, wordless, "has no reason"),
     "a warning without words": Fault(
-        WHY, answering(PowerDeliveryReq, _without_reason), "a refusal has no reason: PowerDeliveryRes WARNING"
+        WHY, answering(ANSWERS, PowerDeliveryReq, _without_reason), "a refusal has no reason: PowerDeliveryRes WARNING"
     ),
-    "a stop that is forgotten": Fault(STOP, instead(Intent, "without", _forgetful), "a stop was forgotten", {**CHARGING, "service": "AC"}),
+    "a stop that is forgotten": Fault(STOP, instead(Intent, "without", forgetful), "a stop was forgotten", {**CHARGING, "service": "AC"}),
     "a stop that is not enforced": Fault(STOP, _unenforced, "a stop is not enforced", CHARGING),
     "hazards that are none": Fault(
         HARM, instead(supervision, "hazard", lambda known: None), "leaves the outlet live|an open contactor", CHARGING

@@ -1,6 +1,5 @@
 """The station's machine of ISO 15118-2 (`machine2.py`) takes its steps, and finds each fault that is made on purpose."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -17,15 +16,8 @@ from secc.neutral.bounds import Bounds
 from secc.neutral.context import Context, Reply
 from secc.station import Limits
 from tests.machines import INVARIANTS, Fault, among, drive, found_out
+from tests.secc.broken import also, answering, forgetful, hour, instead, never_opened, outputs, raising, timeless, wordless
 from tests.secc.iso2.machine2 import ARRIVALS, Sessions2
-from tests.secc.test_machine import _forgetful as forgetful
-from tests.secc.test_machine import _hour as hour
-from tests.secc.test_machine import _never_opened as never_opened
-from tests.secc.test_machine import _raising as raising
-from tests.secc.test_machine import _timeless as timeless
-from tests.secc.test_machine import _wordless as wordless
-from tests.secc.test_machine import also, instead, outputs
-from v2g.exi.schema import Type
 from v2g.iso2.sequence import State
 from v2g.messages.iso2 import msg_body as b
 
@@ -38,17 +30,6 @@ def test_a_station_stays_safe_under_any_car_of_this_generation() -> None:
 
 
 # --- what is broken ---
-
-
-def answering(kind: type[Type], change: Callable[[Any, Reply], Any]) -> Callable[[pytest.MonkeyPatch], None]:
-    """The answer to a request is another."""
-    real = ANSWERS[kind]
-
-    def answer(asked: Any, known: Context) -> Any:
-        found = real(asked, known)
-        return change(asked, found) if isinstance(found, Reply) else found
-
-    return lambda patch: patch.setitem(ANSWERS, kind, answer)
 
 
 def _unenforced(patch: pytest.MonkeyPatch) -> None:
@@ -81,37 +62,37 @@ AC, DC = ({**CHARGING, "service": service} for service in ("AC", "DC"))
 FAULTS: dict[str, Fault] = {
     "an end that forgets the contactor": Fault(AFTER, never_opened, "closed after the end"),
     "a contactor that closes for anybody": Fault(
-        BEFORE, answering(b.ServiceDiscoveryReq, also(words.CloseContactor)), "CloseContactor before authorization"
+        BEFORE, answering(ANSWERS, b.ServiceDiscoveryReq, also(words.CloseContactor)), "CloseContactor before authorization"
     ),
     "an authorization that waits for nobody": Fault(
-        BEFORE, answering(b.AuthorizationReq, _led_on), "before authorization", {"begin": "refused"}
+        BEFORE, answering(ANSWERS, b.AuthorizationReq, _led_on), "before authorization", {"begin": "refused"}
     ),
     "a pre-charge with twenty amperes": Fault(
-        OUTSIDE, answering(b.PreChargeReq, outputs(lambda want: replace(want, current=20.0))), "20 A outside PowerDelivery"
+        OUTSIDE, answering(ANSWERS, b.PreChargeReq, outputs(lambda want: replace(want, current=20.0))), "20 A outside PowerDelivery"
     ),
     "a welding detection with power": Fault(
         OUTSIDE,
-        answering(b.WeldingDetectionReq, also(lambda now: words.SetOutput(now, 400.0, 9.0, 3600.0))),
+        answering(ANSWERS, b.WeldingDetectionReq, also(lambda now: words.SetOutput(now, 400.0, 9.0, 3600.0))),
         "9 A outside PowerDelivery",
         DC,
         ("power_delivery", "sends_what_is_due"),
     ),
     "an AC outlet with power after its end": Fault(
         OUTSIDE,
-        answering(b.SessionStopReq, also(lambda now: words.SetPower(now, 5000.0))),
+        answering(ANSWERS, b.SessionStopReq, also(lambda now: words.SetPower(now, 5000.0))),
         "5000 W (outside PowerDelivery|from an outlet that is told to open)",
         AC,
         ("stops", "power_delivery", "means_well"),
     ),
     "nine times the current": Fault(
         LIMIT,
-        answering(b.CurrentDemandReq, outputs(lambda want: replace(want, current=want.current * 9))),
+        answering(ANSWERS, b.CurrentDemandReq, outputs(lambda want: replace(want, current=want.current * 9))),
         "a current beyond the (outlet|car)",
         {"service": "DC"},
     ),
     "four times the voltage": Fault(
         LIMIT,
-        answering(b.CurrentDemandReq, outputs(lambda want: replace(want, voltage=want.voltage * 4))),
+        answering(ANSWERS, b.CurrentDemandReq, outputs(lambda want: replace(want, voltage=want.voltage * 4))),
         "a voltage beyond the (outlet|car)",
         {"service": "DC"},
     ),
@@ -143,15 +124,15 @@ FAULTS: dict[str, Fault] = {
     ),
     "an output that runs backwards": Fault(
         ONE_WAY,
-        answering(b.CurrentDemandReq, outputs(lambda want: replace(want, current=-5.0, power=-2000.0))),
+        answering(ANSWERS, b.CurrentDemandReq, outputs(lambda want: replace(want, current=-5.0, power=-2000.0))),
         "a plain service discharges",
         DC,
     ),
     "a renegotiation that leaves the outlet live": Fault(
-        ANEW, answering(b.PowerDeliveryReq, _left_closed), "is live while a car of DC renegotiates", DC, ("power_delivery",)
+        ANEW, answering(ANSWERS, b.PowerDeliveryReq, _left_closed), "is live while a car of DC renegotiates", DC, ("power_delivery",)
     ),
     "a renegotiation that leaves the power on": Fault(
-        ANEW, answering(b.PowerDeliveryReq, _power_that_stays), "power flows while a schedule is", AC, ("power_delivery",)
+        ANEW, answering(ANSWERS, b.PowerDeliveryReq, _power_that_stays), "power flows while a schedule is", AC, ("power_delivery",)
     ),
     "states without a timer": Fault(DEADLINE, timeless, "has no deadline"),
     "a timer of an hour": Fault(DEADLINE, instead(SeccSession, "_arm", hour), "waits for 3600 s"),

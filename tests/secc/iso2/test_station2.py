@@ -177,6 +177,15 @@ def test_a_limit_that_falls_reaches_a_car_on_ac_by_its_current_and_by_a_renegoti
     assert len(car.wants(words.PowerStarted)) == 1
 
 
+def test_a_car_of_ac_states_no_power_and_hardware_that_asks_for_it_is_not_told_what_its_own_meter_said() -> None:
+    """A foreign car was charged nothing at a simulated outlet: the 0 W measured before the first loop was taken for the car's word."""
+    car = Scripted2()
+    car.charging(AC)
+    car.tell(words.OutputMeasured(230.0, 0.0, 0.0))
+    car.loop(AC)
+    assert [report.power for report in car.wants(words.EVReported)] == [None]
+
+
 def test_a_renegotiation_of_dc_opens_the_contactor_and_checks_the_cable_again() -> None:
     car = Scripted2()
     car.charging()
