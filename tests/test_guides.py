@@ -22,6 +22,7 @@ GUIDES = (
     "docs/grid.md",
     "docs/viewer.md",
     "docs/conform.md",
+    "docs/revenue.md",
 )
 ELSEWHERE = {  # what needs more than an empty folder, and the test that has it
     "docs/pki.md": "tests/v2gkit/authorities/test_pki_cookbook.py",  # a foreign signature
