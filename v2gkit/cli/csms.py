@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ EPILOG = """examples:
   v2g csms --ui                                                every message of every station in a browser, live
   v2g csms --state state --api 8080 --tokens tokens            REST, and the page of the fleet
   v2g csms --store URL --nats nats://localhost:4222 --port 9001   one of several processes that share stations
+  v2g csms --grid grid.toml                                    stations keep together to what a grid operator and meters say
   v2g csms --json                                              one object for each thing that happened
 
 A station connects to ws://HOST:PORT/ocpp/STATION. Commands on standard input (--stdin, or when it is a terminal):
@@ -62,6 +63,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     steer.add_argument("--import-limit", type=number(0), metavar="W", help="of the site, into the car (default: none)")
     steer.add_argument("--export-limit", type=number(0), metavar="W", default=22_000.0, help="of the site, out of the car (default: 22000)")
     steer.add_argument("--setpoint", type=number(), metavar="W", default=0.0, help="for the strategy setpoint, + into the car")
+    steer.add_argument("--grid", type=Path, metavar="FILE", help="keep to what these sources say, see `v2g grid`")
     steer.add_argument("--block", action="append", default=[], metavar="TOKEN", help="refuse this token or eMAID; again for more")
     parser.add_argument("--companies", type=Path, metavar="FILE", help="TOML: whose VAT number is good for a receipt (default: nobody's)")
     parser.add_argument(
@@ -203,7 +205,7 @@ async def _served(options: argparse.Namespace, say: Say, begun: Begun, feed: Fee
     )
     tls = setup.tls_of(options.cert, options.key, options.client_ca)
     asked = _asked(options)
-    async with running.together(csms, store, asked, now) as opened:
+    async with running.together(csms, store, asked, now) as opened, _heeding(options, csms):
         server = await csms.serve(options.host, options.port, tls)
         port = next(iter(server.sockets)).getsockname()[1]
         address = f"{'wss' if tls else 'ws'}://{options.host}:{port}/ocpp/STATION"
@@ -222,6 +224,38 @@ async def _served(options: argparse.Namespace, say: Say, begun: Begun, feed: Fee
             await server.serve_forever()
         server.close()
     return WELL
+
+
+@contextlib.asynccontextmanager
+async def _heeding(options: argparse.Namespace, csms: Any) -> AsyncIterator[None]:
+    """Let the stations keep to what the sources of --grid say, within the block."""
+    if options.grid is None:
+        yield
+        return
+    if options.nats is not None:
+        raise ValueError("--grid shares a limit among the stations of one process, and --nats is for several; leave one of them")
+    from v2g.tasks import Tasks
+    from v2gkit.csms.bounds import Bounds
+    from v2gkit.csms.heeding import Heeding
+    from v2gkit.csms.stations import Entry
+    from v2gkit.grid import declared
+    from v2gkit.grid.lines import sentence
+    from v2gkit.grid.shell.running import Listening
+
+    heeding = Heeding(csms)
+
+    def say(line: dict[str, Any]) -> None:
+        csms.tell(Entry(line["at"], "", "grid", sentence(line), line))
+
+    def heed(held: Any, signals: Any) -> None:
+        heeding.heed(Bounds(held.import_cap, held.export_cap, held.setpoint))
+
+    listening = Listening(declared.read(options.grid), csms.wall, say, heed)
+    with csms.heard_by(heeding.hear):
+        async with Tasks("v2g.grid") as tasks:
+            tasks.keep("limits of the grid", heeding.run)
+            tasks.keep("signals of the grid", listening.run)
+            yield
 
 
 def _asked(options: argparse.Namespace) -> Any:

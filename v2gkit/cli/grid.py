@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,8 @@ async def _listened(options: argparse.Namespace, grid: Any) -> int:
     feeds = [Feeding(path, len(options.station)) for path in options.station]
 
     def say(line: dict[str, Any]) -> None:
-        put(json.dumps(line, ensure_ascii=False) if options.json else sentence(line), flush=True)
+        text = f"{datetime.fromtimestamp(line['at']):%H:%M:%S} {sentence(line)}"
+        put(json.dumps(line, ensure_ascii=False) if options.json else text, flush=True)
 
     def heed(held: Any, signals: Any) -> None:
         for feed in feeds:

@@ -19,6 +19,7 @@ from v2g.tasks import Tasks
 from v2g.workers import Workers
 from v2gkit.authorities.passwords import Door
 from v2gkit.csms.archive import Archive
+from v2gkit.csms.bounds import FREE, Bounds
 from v2gkit.csms.door import Admission
 from v2gkit.csms.recollection import Recollection
 from v2gkit.csms.stations import CONNECTORS, Entry, Station, Transaction, no_word, story_of, verdict_on
@@ -68,6 +69,8 @@ class Hearing(ABC):
         self.strategy = strategy or Strategy()
         self.stations: dict[str, Station] = {}
         self.blocked = blocked
+        self.bounds: dict[str, Bounds] = {}  # of a station's cars together
+        self.elsewise = FREE  # of a station without bounds of its own
         self._say, self._wall, self._boot = say or (lambda entry: None), wall, boot
         self._interval, self.admission = interval, Admission(door)
         self._transfers = TRANSFERS if transfers is None else transfers
@@ -120,8 +123,9 @@ class Hearing(ABC):
             self.tell(entry)
 
     def _strategy_of(self, station: Station) -> Strategy:
-        """How a station is steered: by the setpoint that was set for it, else as all are."""
-        return station.strategy or self.strategy
+        """How each car of a station is steered: by the setpoint that was set for it, else as all are, within bounds from outside."""
+        cars = sum(not tx.ended for tx in station.transactions.values())
+        return self.bounds.get(station.id, self.elsewise).part(max(cars, 1)).bind(station.strategy or self.strategy)
 
     def _remember(self, where: deque[Payload], payload: Payload) -> None:
         self._recollection.keep(where, payload, len(text_of(payload)))
@@ -227,7 +231,8 @@ class Hearing(ABC):
     async def _steer(self, station: Station, tx: Transaction, payload: Payload) -> Payload:
         """Make a profile off the event loop and send it; the same id replaces the one before."""
         id_ = tx.profile["id"] if tx.profile else next(station.profile_ids)
-        given = payload, self._strategy_of(station), self._wall(), tx.id, id_, station.version
+        tx.strategy = self._strategy_of(station)
+        given = payload, tx.strategy, self._wall(), tx.id, id_, station.version
         made = await self._plans.run((station.id, tx.id), lambda patience: steering(*given, patience))
         if made is None:
             return {}

@@ -102,11 +102,20 @@ class Csms(Hearing):
             raise ValueError(f"no car at {station} has told its needs; a setpoint needs a running transaction")
         place.strategy = Strategy("setpoint", self.strategy.prices, self.strategy.site, power, self.strategy.zone)
         if tx.profile is not None and tx.profile["chargingProfileKind"] == "Dynamic":
+            power = self._strategy_of(place).setpoint  # within bounds from outside
             change = {"setpoint": within(power, needs_of(tx.needs[-1]))}
             self._note(place, "setpoint", f"setpoint {power / 1000:+.1f} kW", {"power": power})
             return await self.call(station, "UpdateDynamicSchedule", {"chargingProfileId": tx.profile["id"], "scheduleUpdate": change})
         async with tx.steering:
             return await self._steer(place, tx, tx.needs[-1])
+
+    async def steer_again(self, station: str) -> None:
+        """Steer those cars of a station anew that were steered within other bounds than those of now."""
+        place = self.stations[station]
+        for tx in [tx for tx in place.transactions.values() if tx.needs and not tx.ended]:
+            wanted = self._strategy_of(place)
+            if wanted.kind != "none" and tx.strategy != wanted and not tx.steering.locked():  # else it ends with a profile, which wakes us
+                await self._steered(place, tx, tx.needs[-1])
 
     # --- connections ---
 

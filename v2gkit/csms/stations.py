@@ -49,6 +49,7 @@ class Transaction:
     needs: deque[Payload] = field(default_factory=deque)
     chosen: deque[Payload] = field(default_factory=deque)
     profile: Payload | None = None
+    strategy: Strategy | None = None  # by which its profile was made, or tried to
     began: float | None = None  # epoch s of its first event
     ended_at: float | None = None
     viewer: str | None = None  # the address of its session in the live viewer

@@ -1,7 +1,6 @@
 """What happens to signals, as JSON-able lines for people and programs. Powers in W, times in epoch s; null: no limit, no setpoint."""
 
 import math
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from v2g.legible import legible
@@ -62,7 +61,6 @@ def fault_line(source: str, fault: GridFault, at: float) -> Line:
 
 def sentence(line: Line) -> str:
     """A line as a sentence for people, of one line whatever strangers said."""
-    clock = datetime.fromtimestamp(line["at"], UTC).strftime("%H:%M:%S")
     match line:
         case {"what": "holds"}:
             caps = (_cap(name, line[f"{name}_cap"], line[f"{name}_by"]) for name in ("import", "export"))
@@ -76,7 +74,7 @@ def sentence(line: Line) -> str:
             text = f"{line['what']}{by}: {signal['id']}, {'no limit' if first is None else _kilo(first)} of {signal['protocol']}"
         case _:
             text = f"{line['source']} is {line['what']}"
-    return legible(f"{clock} {text}")
+    return legible(text)
 
 
 def _finite(power: float) -> float | None:
