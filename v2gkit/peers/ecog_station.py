@@ -150,13 +150,13 @@ class Session(Watched, comm_session_handler.SECCCommunicationSession):
 
 
 async def listen(address: str, tls: bool, visits: int, config: Config, station: Station) -> None:
-    """Serve the first cars that connect to a fixed address, one after the other, without SDP."""
+    """Serve the first cars that connect to a fixed address without SDP; with `visits` 0 all of them, until somebody ends the program."""
     host, _, port = address.rpartition(",")
     evse = await station.get_evse_id(Protocol.UNKNOWN)
 
     async def arrived(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         station.visits += 1
-        if station.visits >= visits:
+        if station.visits == visits:
             server.close()
         paused = Watched.latest.ev_session_context if Watched.latest else None  # as the package itself hands it on
         session = Session((reader, writer), asyncio.Queue(), config, station, evse, paused)
@@ -164,6 +164,8 @@ async def listen(address: str, tls: bool, visits: int, config: Config, station: 
 
     server = await asyncio.start_server(arrived, host, int(port), family=socket.AF_INET6, ssl=get_ssl_context(True) if tls else None)
     say(ready=True, port=server.sockets[0].getsockname()[1])
+    while not visits:  # whatever comes of them
+        await asyncio.sleep(3600.0)
     await Watched.over.wait()
     while station.visits < visits and Watched.latest.stop_reason and Watched.latest.stop_reason.successful:
         Watched.over.clear()
@@ -212,7 +214,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--tell-after", type=int, default=0, metavar="N", help="ask the car to leave after N charge loops (default: never)")
     parser.add_argument("--tell", default="stop", choices=["stop", "renegotiate"], help="what the car is asked for then, in -2")
     parser.add_argument("--renegotiation", action="store_true", help="say that the service can be renegotiated, and do it")
-    parser.add_argument("--visits", type=int, default=1, metavar="N", help="connections to serve; a car that pauses comes back")
+    parser.add_argument("--visits", type=int, default=1, metavar="N", help="connections to serve, 0 for all; a car that pauses comes back")
     parser.add_argument("--timeout-factor", type=float, default=1.0, help="stretch the package's own timers")
     parser.add_argument("--warm", type=int, default=6, help="codec rounds before listening")
     return parser.parse_args()

@@ -266,6 +266,20 @@ def test_a_handshake_has_its_time(octets: bytes) -> None:
     go(scenario())
 
 
+@pytest.mark.parametrize(("plain", "octets", "given"), [(True, b"", 0.4), (True, b"\x16", 0.05), (False, b"", 0.05)])
+def test_a_port_for_cars_without_tls_waits_longer_for_a_first_octet(plain: bool, octets: bytes, given: float) -> None:
+    """A car of ISO 15118-2 on plain TCP has the whole time for communication setup; who has begun with TLS has that of a handshake."""
+
+    async def scenario() -> None:
+        station, limits = Station(), Limits(handshake=0.05, first=0.4)
+        async with Server(station.attend, "::1", 0, station_tls(), observe=[station.observe], limits=limits, plain=plain) as server:
+            assert await _send(server.port, octets) == b""
+            failed = station.witnesses[1].of(HandshakeFailed)[0]
+            assert f"no complete TLS handshake within {given:g} s" in failed.reason
+
+    go(scenario())
+
+
 def test_a_flood_of_idle_connections_does_not_shut_a_car_out() -> None:
     async def scenario() -> None:
         station = Station()

@@ -25,12 +25,15 @@ class Secure(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long a peer may take, in seconds: to complete the TLS handshake, and to close after this side has."""
+    """How long a peer may take, in seconds: to complete the TLS handshake, to close after this side has, and to say its first octet."""
 
     # A handshake takes 20 ms on a desktop and about a second between slow controllers over a busy power line. The standard gives 18 s from
     # the data link to SessionSetup; half of that is for TLS, and a peer that needs longer would miss the other half anyway.
     handshake: float = 9.0
     drain: float = 1.0
+    # On a port that takes cars without TLS too, nobody knows which timer runs before the first octet: a car of ISO 15118-2 on plain TCP has the
+    # whole time for communication setup [V2G2-714].
+    first: float = 18.0
 
 
 class Phase(Enum):

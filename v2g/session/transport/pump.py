@@ -60,6 +60,7 @@ class Pump(asyncio.Protocol):
         self._attend, self._secure, self._server, self._number = attend, secure, server, number
         self._observe, self._limits, self._name = observe, limits or Limits(), name
         self._handshakes, self._moved, self._plain = handshakes, moved, plain
+        self._given = self._limits.handshake  # s for the phases before a session
         self._working = False  # a flight of the handshake is being worked on: the channel is not ours
         self._unread = b""  # octets that came meanwhile
         self._observers: Observer = Watchers((), self.who)
@@ -88,6 +89,8 @@ class Pump(asyncio.Protocol):
         if not self.spoke:
             self.spoke = True
             self._moved(self)
+            if self.phase is Phase.HELLO and self._plain:
+                self._give(self._limits.handshake, now)  # what it gets for TLS counts from here
         self._guarded(lambda: self._take(octets, now))
 
     def eof_received(self) -> bool:
@@ -153,6 +156,11 @@ class Pump(asyncio.Protocol):
 
     # --- phases ---
 
+    def _give(self, seconds: float, now: float) -> None:
+        """The peer has so long from now on until TLS stands."""
+        self._given = seconds
+        self._alarm.set(now + seconds)
+
     def _enter(self, phase: Phase) -> None:
         self.phase = phase
         self._moved(self)
@@ -164,7 +172,7 @@ class Pump(asyncio.Protocol):
             log.warning("plain TCP with %s: bench override, -20 forbids it [V2G20-2356]", self.who)
             self._open(None)
             return
-        self._alarm.set(now + self._limits.handshake)
+        self._give(self._limits.first if self._server and self._plain else self._limits.handshake, now)
         if not self._server:
             self._channel = self._secure.channel(None)
             self._channel.start()
@@ -382,7 +390,7 @@ class Pump(asyncio.Protocol):
         elif self.phase is Phase.DRAINING and self._transport is not None:
             self._transport.abort()
         else:
-            self._broken(TlsError(f"no complete TLS handshake within {self._limits.handshake:g} s ({self.phase.value})", "peer"))
+            self._broken(TlsError(f"no complete TLS handshake within {self._given:g} s ({self.phase.value})", "peer"))
 
     def _tell(self, event: Event) -> None:
         self._observers.event(event)
