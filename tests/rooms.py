@@ -238,6 +238,7 @@ SPEAKERS = {  # who parses arguments or prints besides v2gkit/cli: to become few
     "v2gkit/peers/ecog_station.py": "a program of a foreign interpreter",
     "v2gkit/peers/exificient.py": "a program of a foreign interpreter",
     "v2gkit/peers/judge.py": "a program of the CI: what a foreign judge says of recorded frames",
+    "v2gkit/peers/junit_setup.py": "a program of the Makefile: it says what this machine lacks",
     "v2gkit/peers/npm_setup.py": "a program of the Makefile: it says what this machine lacks",
     "v2gkit/peers/ocpp_csms.py": "a program that speaks for a foreign library",
     "v2gkit/peers/modem.py": "a program in a network namespace of its own",

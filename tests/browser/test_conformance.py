@@ -1,5 +1,6 @@
 """The report of a conformance run in Chromium: nothing cut or over anything else from a phone to a screen, hostile text stays text."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,6 +40,37 @@ def test_a_comparison_in_every_width(width: int, opened: Opened, tmp_path: Path)
     page = opened(file, width, HEIGHT, scripts=False)
     page.screenshot(path=PICTURES / f"conformance-compared-{width}.png", full_page=True)
     assert not faults(page)
+
+
+def test_a_failure_leads_to_its_messages_and_timers_in_the_viewer(opened: Opened, tmp_path: Path) -> None:
+    """One click away, in a page that needs nothing but itself; and the report without it says the same."""
+    report = publish(written(tmp_path))
+    page = opened(report, 1280, HEIGHT, scripts=False)
+    card = page.locator("#failures article.fail").first
+    told = card.inner_text()
+    link = card.locator("a", has_text="in the viewer")
+    viewer = opened(report.parent / str(link.get_attribute("href")), 1280, HEIGHT)
+    shown = viewer.locator("body").inner_text()
+    for name in ("supportedAppProtocolReq", "SessionSetupReq", "SessionSetupRes"):
+        assert name in told, name
+        assert name in shown, name
+    viewer.locator("#sequence [data-n]").filter(has_text="SessionSetupRes").first.click()
+    detail = viewer.locator("#detail, #panel").first.evaluate("one => one.closest('section, aside, main').innerText")
+    assert re.search(r"(answered in|asked after) [^·]+ of [^·]+ · V2G_\w+", detail), ascii(detail)  # what it took of its timer
+    viewer.screenshot(path=PICTURES / "conformance-viewer.png")
+
+
+def test_a_printed_report_begins_with_its_cover(opened: Opened, tmp_path: Path) -> None:
+    page = opened(publish(written(tmp_path)), 1280, HEIGHT, scripts=False)
+    page.emulate_media(media="print")
+    cover = page.locator("header.cover")
+    told = cover.inner_text()
+    for word in (CAMPAIGN_OF_RUN.device, "2027-01-15", "v2gkit", "SHA-256"):
+        assert word in told, word
+    assert cover.evaluate("one => getComputedStyle(one).breakAfter") in ("page", "always")
+    pages = page.pdf(format="A4")
+    assert pages.startswith(b"%PDF")
+    assert pages.count(b"/Type /Page\n") + pages.count(b"/Type /Page ") + pages.count(b"/Type /Page/") > 1
 
 
 def test_hostile_results_and_traces_stay_text(opened: Opened, tmp_path: Path) -> None:

@@ -3,9 +3,9 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pki.certificate import facts
 from pki.profiles import Role
@@ -34,6 +34,7 @@ from v2gkit.conform.wallet import Wallet
 from v2gkit.conform.wire import Log, Offer, Reply, Wire
 
 Address = tuple[str, int]
+G = TypeVar("G", bound=Guest)
 SPOKEN: Mapping[str, Generation] = {"20": ISO20, "2": ISO2, "DIN": DIN}
 CURVE2 = "secp256r1"  # of every certificate of -2
 EVCCID2 = bytes.fromhex("0201020304A5")  # of the good car of -2: an address that nobody has registered
@@ -220,6 +221,15 @@ class AtStation:
         if self.generation == "2":
             return await self.at2("ServiceDiscovery"), asked2.stop()
         return await self.at_din("ServiceDiscovery"), asked_din.stop()
+
+    async def still(self, reaching: Awaitable[G], done: str) -> G:
+        """The car of the next try of several. Raises Broken where what was `done` before left nobody served, else Unreached as always."""
+        try:
+            return await reaching
+        except Unreached:
+            if done and (wrong := await self.recovered()):
+                raise Broken(f"after {done}: {wrong}") from None
+            raise
 
     async def alive(self) -> None:
         """Raises Broken where no good car gets a session within the time of recovery."""

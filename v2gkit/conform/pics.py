@@ -37,7 +37,8 @@ WORDS: dict[str, str] = {
     "signed_prices": "signed price schedules for Plug & Charge",
     "ed448": "certificates with Ed448",
     "two_roots": "a certificate below each of two roots",
-    "staples": "OCSP responses in the handshake",
+    "staples": "an OCSP response in the handshake",
+    "chain_staples": "an OCSP response in the handshake for each certificate of the chain",
     "revocation": "knowledge of revoked certificates",
     "generation_2": "ISO 15118-2",
     "tls12": "TLS 1.2 for ISO 15118-2",
@@ -83,6 +84,7 @@ class Claims:
     ed448: bool = False
     two_roots: bool = False
     staples: bool = False
+    chain_staples: bool = False
     revocation: bool = False
     generation_2: bool = False
     tls12: bool = True

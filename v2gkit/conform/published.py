@@ -14,7 +14,7 @@ from v2gkit.conform.verdict import Result, Verdict
 from v2gkit.insight.report.reading import records_of
 from v2gkit.insight.viewer.report import written
 
-VIEWERS: Final = 60  # cases that get a viewer of their own: half a megabyte each
+VIEWERS: Final = 60  # pages that what came to no verdict adds to those of the failures: half a megabyte each
 _SHOWN: Final = (Verdict.FAIL, Verdict.INCONCLUSIVE)
 _SECRET: Final = ("PRIVATE KEY", "BEGIN ENCRYPTED")  # what a file with a key in it says
 
@@ -56,11 +56,13 @@ def records_in(folder: Path, result: Result) -> Iterable[Mapping[str, Any]]:
 
 
 def _viewers(folder: Path, results: Sequence[Result]) -> dict[str, str]:
-    """Write a viewer for each case that did not pass and has a trace; their paths below the folder, by the id of the case."""
+    """Write a viewer for each case that failed and some that came to no verdict; their paths below the folder, by the ids."""
     found: dict[str, str] = {}
     made: set[Path] = set()  # several results may have one trace
-    for each in results:
-        path = trace_of(folder, each) if each.verdict in _SHOWN and len(made) < VIEWERS else None
+    bad = [each for verdict in _SHOWN for each in results if each.verdict is verdict]  # the failures first: each has one
+    for each in bad:
+        wanted = each.verdict is Verdict.FAIL or len(made) < VIEWERS
+        path = trace_of(folder, each) if wanted else None
         if path is None:
             continue
         if path not in made:

@@ -47,6 +47,7 @@ class Answers:
     refused: dict[str, str] = field(default_factory=dict)
     tls: str = ""  # version and cipher suite; empty: none came about
     stapled: bool = False
+    stapled_whole: bool = False
     ways: set[str] = field(default_factory=set)  # to authorize: EIM, PnC
     installation: bool = False
     renegotiation: bool = False
@@ -84,6 +85,7 @@ class Answers:
             "vas": bool(self.added),
             "service_renegotiation": self.renegotiation,
             "staples": self.stapled,
+            "chain_staples": self.stapled_whole,
             "generation_2": ISO2.schema_set in spoken,
             "din": DIN.schema_set in spoken,
         }
@@ -100,6 +102,7 @@ class _Ear(Observer):
         if isinstance(event, Secured):
             self._answers.tls = f"{event.facts.version}, {event.facts.suite}"
             self._answers.stapled = any(staple is not None for staple in event.facts.staples)
+            self._answers.stapled_whole = bool(event.facts.staples) and all(staple is not None for staple in event.facts.staples)
 
 
 async def probe(host: str, port: int, store: Store | None) -> Answers:

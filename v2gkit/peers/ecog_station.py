@@ -44,6 +44,10 @@ class Station(SimEVSEController):
         present.present_active_power, present.present_active_power_l2, present.present_active_power_l3 = 11e3, None, None
         present.present_voltage = present.present_current = 0
 
+    def afresh(self) -> "Station":
+        """A station of the same settings that no car has been at."""
+        return Station(self.control, self.tell_after, self.tell, self.renegotiation)
+
     async def get_service_parameter_list(self, service_id: int) -> Any:
         self.details += 1
         offer = await super().get_service_parameter_list(service_id)
@@ -159,13 +163,14 @@ async def listen(address: str, tls: bool, visits: int, config: Config, station: 
         if station.visits == visits:
             server.close()
         paused = Watched.latest.ev_session_context if Watched.latest else None  # as the package itself hands it on
-        session = Session((reader, writer), asyncio.Queue(), config, station, evse, paused)
+        outlet = station if visits else station.afresh()  # what flowed is over with its car
+        session = Session((reader, writer), asyncio.Queue(), config, outlet, evse, paused)
         await session.start(comm_session_handler.Timeouts.V2G_EVCC_COMMUNICATION_SETUP_TIMEOUT)
 
     server = await asyncio.start_server(arrived, host, int(port), family=socket.AF_INET6, ssl=get_ssl_context(True) if tls else None)
     say(ready=True, port=server.sockets[0].getsockname()[1])
-    while not visits:  # whatever comes of them
-        await asyncio.sleep(3600.0)
+    if not visits:
+        await asyncio.Event().wait()  # which nobody sets, whatever comes of the visits
     await Watched.over.wait()
     while station.visits < visits and Watched.latest.stop_reason and Watched.latest.stop_reason.successful:
         Watched.over.clear()

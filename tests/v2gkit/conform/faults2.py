@@ -7,6 +7,7 @@ import sys
 
 import secc.iso2.setup as setup
 from secc.iso2.verifier import PkiVerifier
+from tests.v2gkit.conform import faulty_link as link
 from tests.v2gkit.conform import faulty_station2 as f
 from tests.v2gkit.conform.faulty_station2 import AC_LOOP, DC_LOOP, DIES_OF_GARBAGE, Code, Fault, ids, mb, mt
 from tests.v2gkit.conform.seeding import (
@@ -15,6 +16,7 @@ from tests.v2gkit.conform.seeding import (
     answers,
     dies,
     dies_of,
+    dies_of_a_frame,
     dies_of_header,
     failing,
     fed,
@@ -34,6 +36,7 @@ from tests.v2gkit.conform.seeding import (
     wrong_code_everywhere,
 )
 from v2g.iso2.physical import A, V, physical
+from v2g.iso2.sequence import State
 from v2g.messages.app_protocol import supportedAppProtocolReq
 from v2g.messages.iso2.msg_data_types import chargeProgressType as Progress
 from v2g.messages.iso2.msg_data_types import chargingSessionType as Way
@@ -44,6 +47,7 @@ Option = mt.paymentOptionType
 Setup, Found, Detail, Selected = mb.SessionSetupRes, mb.ServiceDiscoveryRes, mb.ServiceDetailRes, mb.PaymentServiceSelectionRes
 Details, Granted, Delivered, Stopped = mb.PaymentDetailsRes, mb.AuthorizationRes, mb.PowerDeliveryRes, mb.SessionStopRes
 NEGOTIATED = f.Negotiated
+NOTICE = 16 * f"{ord('F'):08b}"  # in the bits of a document: part of the message of a Notification
 FAULTS2: dict[str, Fault] = {
     # the beginning
     "another SchemaID": Fault(says(f.Sap, f.schema_id(7, 8)), ids("SAP", 1)),
@@ -180,6 +184,45 @@ FAULTS2: dict[str, Fault] = {
     # TLS 1.2
     "another suite": Fault(f.lists(suites=(f.GCM,)), ids("TLS", 1, 2)),
     "wants a certificate": Fault(f.lists(mutual=True), ids("TLS", 9)),
+    "a weak suite": Fault(link.WEAK_SUITE, ids("TLS", 4)),
+    "an old version": Fault(link.OLD_VERSION, ids("TLS", 6)),
+    "compresses": Fault(link.COMPRESSES, ids("TLS", 8)),
+    "shows its leaf alone": Fault(link.shows_its_leaf_alone, ids("TLS", 10)),
+    "dies of no hello": Fault(link.dies_of_no_hello, ids("TLS", 12)),
+    "one handshake of two": Fault(link.ONE_OF_TWO, ids("TLS", 14)),
+    "dies of garbage": Fault(DIES_OF_GARBAGE, ids("EXI", 5)),
+    "dies of a notice": Fault(dies_of_a_frame(lambda exi: NOTICE in f"{int.from_bytes(exi):b}"), ids("EXI", 7)),
+    "dies of zeros": Fault(dies_of_a_frame(lambda exi: exi.endswith(bytes(8))), ids("TP", 11)),
+    "grants after the end": Fault(f.grants_after_the_end, ids("STP", 6)),
+    "other schedules after a pause": Fault(f.once_joined(f.Parameters, f.other_schedules), ids("STP", 11)),
+    "contracts alone after a pause": Fault(f.once_joined(Found, f.contracts_alone), ids("STP", 12)),
+    "dies of a loss in DC": Fault(f.dies_of_a_loss(State.DC_LOOP), ids("LOP", 13)),
+    "dies of a loss in AC": Fault(f.dies_of_a_loss(State.AC_LOOP), ids("LOP", 14)),
+    # at a station that is set up in another way
+    "any mode of DC": Fault(grants(f.Parameters), ids("CPD", 3), "direct current alone"),
+    "any mode of AC": Fault(grants(f.Parameters), ids("CPD", 4), "alternating current alone"),
+    "cannot wait": Fault(says(Granted, failing), ids("EIM", 2), "nobody decides"),
+    "no word of the decision": Fault(wrong_code(f.Parameters, Code.FAILED_SequenceError), ids("EIM", 4), "nobody decides"),
+    "authorizes whom nobody may": Fault(
+        says(Granted, lambda said: put(said, ResponseCode=Code.OK, EVSEProcessing=mt.EVSEProcessingType.Finished)),
+        ids("EIM", 3),
+        "nobody may",
+    ),
+    "no receipt is good": Fault(says(mb.MeteringReceiptRes, failing), ids("MTR", 1), "receipts"),
+    "any receipt": Fault(grants(mb.MeteringReceiptRes), ids("MTR", 2), "receipts"),
+    "no word of a receipt": Fault(wrong_code(DC_LOOP, Code.FAILED_SequenceError), ids("MTR", 3), "receipts"),
+    "a receipt first": Fault(f.by(Progress.Stop, mb.PowerDeliveryReq, failing), ids("MTR", 4), "receipts"),
+    "any payment": Fault(grants(Selected), ids("SEL", 4), "no contracts"),
+    "any other payment": Fault(grants(Selected), ids("SEL", 5), "contracts alone"),
+    "no TLS is needed": Fault(link.plain, ids("TLS", 13), "contracts alone"),
+    "mute where no pause is": Fault(refuses(mb.SessionStopReq, mute), ids("STP", 16), "no pause"),
+    "shows no status": Fault(link.no_staple, ids("TLS", 11), "a status"),
+    "has no fixed key": Fault(lambda: None, ids("TLS", 3), "a fixed key"),
+    "tells of no TLS": Fault(link.WITHOUT, ids("SDP", 1), "on a link"),
+    "tells of another place": Fault(link.ELSEWHERE, ids("SDP", 3), "on a link"),
+    "tells of UDP": Fault(link.BY_UDP, ids("SDP", 4), "on a link"),
+    "tells every second car": Fault(link.only_every_second, ids("SDP", 5), "on a link"),
+    "tells of TLS": Fault(link.WITH, ids("SDP", 2), "on a link without TLS"),
 }
 NARROW2 = {  # case -> the part that its fault fails, where there are many
     **{f"S2-GEN-{number:02}": 0 for number in range(1, 27)},
@@ -193,6 +236,8 @@ NARROW2 = {  # case -> the part that its fault fails, where there are many
     "S2-DCS-02": "full", "S2-DCS-04": "beyond the outlet", "S2-PWD-06": "twice the power", "S2-PWD-07": "24 entries",
     "S2-LOP-10": "current", "S2-LOP-12": "negative current", "S2-STP-03": "ServiceDiscovery", "S2-TP-03": "0x7001", "S2-TP-04": "version",
     "S2-TP-05": "0xFFFFFFFF after", "S2-TP-08": "8", "S2-TP-10": "10", "S2-EXI-01": "a cookie", "S2-EXI-02": "SessionSetup",
+    "S2-EXI-05": "SessionSetup", "S2-TP-11": "500", "S2-TLS-04": "RSA", "S2-TLS-06": "TLS 1.1",
+    "S2-TLS-12": "random octets", "S2-MTR-02": "another key",
     "S2-EXI-03": "SessionID 2^31", "S2-EXI-04": "100 octets", "S2-EXI-06": "the negotiation",
 }  # fmt: skip
 

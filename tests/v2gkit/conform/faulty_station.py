@@ -4,6 +4,7 @@ A fault has the id of the case that finds it.
 """
 
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -12,6 +13,7 @@ import secc.iso20.setup as setup
 import secc.pause as pause
 import v2g.session.v2gtp as v2gtp
 from secc.engine import SeccSession
+from tests.v2gkit.conform import faulty_link as link
 from tests.v2gkit.conform.faulty_trust import TRUST
 from tests.v2gkit.conform.seeding import (
     FOR_EVER,
@@ -39,7 +41,7 @@ from tests.v2gkit.conform.seeding import (
     wrong_code,
 )
 from v2g.iso20.rational import number, rational
-from v2g.messages import app_protocol, dc
+from v2g.messages import ac, app_protocol, dc
 from v2g.messages import common_messages as cm
 from v2g.messages.common_types import processingType
 from v2g.session.transport.pump import Pump
@@ -231,8 +233,39 @@ def patient() -> None:
     Pump.__init__ = changed  # type: ignore[method-assign]
 
 
+def sleeping(seconds: float, answer: Any) -> Any:
+    time.sleep(seconds)
+    return answer
+
+
 def confirmed(response: Any) -> Any:
     return put(response, ResponseCode=Code.OK_PowerToleranceConfirmed) if response.ResponseCode is Code.OK else response
+
+
+def with_a_contract(response: Any) -> Any:
+    return put(response, AuthorizationServices=(cm.authorizationType.EIM, cm.authorizationType.PnC))
+
+
+def impatient(response: Any) -> Any:
+    return failing(response) if response.EVSEProcessing is not FINISHED else response
+
+
+def for_ever(response: Any) -> Any:
+    granted = response.ResponseCode is Code.OK and response.EVSEProcessing is FINISHED
+    return response if granted else put(response, ResponseCode=Code.OK, EVSEProcessing=processingType.Ongoing)
+
+
+def in_kilowatts(response: Any) -> Any:
+    mode = response.DC_CPDResEnergyTransferMode
+    return put(response, DC_CPDResEnergyTransferMode=put(mode, EVSEMaximumChargePower=rational(3000)))
+
+
+def without_signature(response: Any) -> Any:
+    return put(response, Header=put(response.Header, Signature=None))
+
+
+def confirms_anything(response: Any) -> Any:
+    return put(response, ResponseCode=Code.OK)
 
 
 Sap, Setup, Detail, Loop = app_protocol.supportedAppProtocolRes, cm.SessionSetupRes, cm.ServiceDetailRes, dc.DC_ChargeLoopRes
@@ -354,7 +387,55 @@ FAULTS: dict[str, Seed] = {
     "S-LOP-09": says(Loop, lambda response: put(response, MeterInfo=None)),
     "S-LOP-10": says(Loop, lambda response: put(response, MeterInfo=None)),
     "S-LOP-12": says(Loop, lambda response: put(response, EVSEPresentCurrent=rational(-50))),
+    "S-SAP-02": says(Sap, lambda response: put(response, SchemaID=250) if response.SchemaID is not None else response),
+    "S-SAP-07": link.anywhere,
+    "S-TLS-24": link.EARLY_DATA,
+    "S-TLS-25": link.dies_of_no_hello,
+    "S-TLS-26": link.NO_SHORT_RECORDS,
+    "S-TLS-09": link.dies_of_no_certificate,
+    "S-TLS-12": link.one_chain,
+    "S-TLS-13": link.no_staple,
+    "S-TLS-14": link.no_staple,
+    # at a station that is set up in another way
+    "S-AUS-02": says(cm.AuthorizationSetupRes, with_a_contract),
+    "S-AUT-02": says(cm.AuthorizationRes, impatient),
+    "S-AUT-03": wrong_code(cm.AuthorizationRes, Code.WARNING_EIMAuthorizationFailure),
+    "S-AUT-04": says(cm.AuthorizationRes, lambda response: put(response, ResponseCode=Code.OK, EVSEProcessing=FINISHED)),
+    "S-AUT-05": says(cm.AuthorizationRes, for_ever),
+    "S-CIN-08": dies_of(cm.CertificateInstallationReq, lambda request: True),
+    "S-STP-06": grants(cm.SessionStopRes),
+    "S-CPD-01": says(ac.AC_ChargeParameterDiscoveryRes, failing),
+    "S-LOP-01": says(ac.AC_ChargeLoopRes, failing),
+    "S-CPD-06": says(dc.DC_ChargeParameterDiscoveryRes, in_kilowatts),
+    "S-MTR-01": says(cm.MeteringConfirmationRes, failing),
+    "S-MTR-02": says(cm.MeteringConfirmationRes, confirms_anything),
+    "S-MTR-03": grants(cm.MeteringConfirmationRes),
+    "S-SCH-09": says(cm.ScheduleExchangeRes, without_signature),
+    "S-SEL-04": grants(cm.ServiceSelectionRes),
+    "S-SEL-05": grants(cm.ServiceSelectionRes),
+    "S-SDP-01": link.ELSEWHERE,
+    "S-SDP-02": link.anywhere,
+    "S-SDP-03": link.ELSEWHERE,
+    "S-SDP-04": link.tired(1000),
+    **dict.fromkeys((f"S-SDP-{number:02}" for number in range(5, 12)), link.ANYTHING),
+    "S-SDP-13": link.answered(lambda request, answer: sleeping(0.6, answer)),
     **TRUST,
+}
+PLACES = {  # fault -> the setting of the station that has it, where that is not the usual one
+    **dict.fromkeys(("S-AUS-02", "S-AUT-04", "S-CIN-08", "S-STP-06"), "no contracts"),
+    **dict.fromkeys(("S-AUT-02", "S-AUT-05"), "nobody decides"),
+    "S-AUT-03": "nobody may",
+    **dict.fromkeys(("S-CPD-01", "S-LOP-01"), "alternating current"),
+    "S-CPD-06": "megawatts",
+    **dict.fromkeys(("S-MTR-01", "S-MTR-02", "S-MTR-03"), "readings are confirmed"),
+    **dict.fromkeys(("S-SAP-02", "S-TLS-07"), "both generations"),
+    "S-SCH-09": "prices",
+    **dict.fromkeys(("S-SEL-04", "S-SEL-05"), "value added"),
+    "S-TLS-13": "a status for each certificate",
+    "S-TLS-14": "a status",
+    "S-TLS-06": "certificates on Ed448",
+    "S-TLS-12": "two roots",
+    **dict.fromkeys((f"S-SDP-{number:02}" for number in (*range(1, 12), 13)), "on a link"),
 }
 
 if __name__ == "__main__":

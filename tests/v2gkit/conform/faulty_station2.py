@@ -21,12 +21,14 @@ from tests.v2gkit.conform.seeding import (
     puts,
     says,
 )
+from v2g.exi.derive import least
 from v2g.iso2.physical import number
 from v2g.messages import app_protocol
 from v2g.messages.iso2 import msg_body as mb
 from v2g.messages.iso2 import msg_data_types as mt
 from v2g.messages.iso2.msg_data_types import chargeProgressType as Progress
 from v2g.messages.iso2.msg_data_types import responseCodeType as Code
+from v2g.session.generation import MAIN
 from v2g.session.v2gtp import FrameReader
 
 Negotiated, Sap = app_protocol.responseCodeType, app_protocol.supportedAppProtocolRes
@@ -34,10 +36,11 @@ Parameters = mb.ChargeParameterDiscoveryRes
 
 
 class Fault(NamedTuple):
-    """A seed, and the ids of the cases of -2 that find it."""
+    """A seed, the ids of the cases of -2 that find it, and the setting of the station that has it."""
 
     seed: Seed
     cases: tuple[str, ...]
+    place: str = "usual"
 
 
 def ids(family: str, *numbers: int) -> tuple[str, ...]:
@@ -230,6 +233,67 @@ def after_a_renegotiation() -> None:
         return failing(response) if known.session.id in seen else response
 
     all_of(answers(mb.PowerDeliveryReq, noted), answers(mb.CurrentDemandReq, loop), answers(mb.ChargingStatusReq, loop))()
+
+
+# --- the end, and what comes back ---
+
+
+def grants_after_the_end() -> None:
+    """What comes after SessionStopRes is answered by a grant."""
+    receive = SeccSession.receive
+
+    def changed(self: Any, octets: bytes, now: float) -> None:
+        if self._closing and octets:
+            self._send(least(mb.ServiceDiscoveryRes, ResponseCode=Code.OK), MAIN, now)
+        else:
+            receive(self, octets, now)
+
+    SeccSession.receive = changed  # type: ignore[method-assign]
+
+
+def once_joined(kind: type, change: Change) -> Seed:
+    """A response is changed in each session that somebody came back to before."""
+
+    def seed() -> None:
+        joined: list[bool] = []
+
+        def noted(response: Any) -> Any:
+            if response.ResponseCode is Code.OK_OldSessionJoined:
+                joined.append(True)
+            return response
+
+        all_of(says(mb.SessionSetupRes, noted), says(kind, lambda response: change(response) if joined else response))()
+
+    return seed
+
+
+def other_schedules(response: Any) -> Any:
+    """Schedules under ids that nobody had agreed upon."""
+    listed = response.SASchedules
+    if listed is None:
+        return response
+    tuples = tuple(put(each, SAScheduleTupleID=each.SAScheduleTupleID + 100) for each in listed.SAScheduleTuple)
+    return put(response, SASchedules=put(listed, SAScheduleTuple=tuples))
+
+
+def contracts_alone(response: Any) -> Any:
+    return put(response, PaymentOptionList=mt.PaymentOptionListType(PaymentOption=(mt.paymentOptionType.Contract,)))
+
+
+def dies_of_a_loss(*states: Any) -> Seed:
+    """The program dies where a car drops its connection in one of these states."""
+
+    def seed() -> None:
+        lost = SeccSession.lost
+
+        def changed(self: Any, *more: Any) -> None:
+            if self.ended is None and self._conduct.state(self.context) in states:
+                dies()
+            lost(self, *more)
+
+        SeccSession.lost = changed  # type: ignore[method-assign]
+
+    return seed
 
 
 def any_length() -> None:

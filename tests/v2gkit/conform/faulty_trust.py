@@ -10,7 +10,8 @@ from pki.certificate import facts, read
 from pki.errors import CertificateError, Kind
 from secc.claims import Claim
 from secc.iso20.verifier import PkiVerifier, contract_chain
-from tests.v2gkit.conform.seeding import Code, Seed, dies, put, says, wrong_code
+from tests.v2gkit.conform import faulty_link as link
+from tests.v2gkit.conform.seeding import Code, Seed, all_of, dies, put, says, wrong_code
 from v2g.messages import common_messages as cm
 from v2g.session.errors import PeerMisbehaved
 from v2g.session.tls import PROFILES
@@ -91,6 +92,17 @@ def unwilling(response: Any) -> Any:
     return put(response, ResponseCode=Code.WARNING_CertificateValidationError) if response.EVSEProcessing.value == "Finished" else response
 
 
+def refuses_ed448() -> None:
+    judge = trust.VehicleJudge.__call__
+
+    def called(self: Any, chain: Any, at: float) -> Any:
+        if facts(read(chain[0])).key == "ed448":
+            raise CertificateError(Kind.WRONG_PROFILE, "Ed448")
+        return judge(self, chain, at)
+
+    trust.VehicleJudge.__call__ = called  # type: ignore[method-assign]
+
+
 AES, CHACHA = PROFILES["conformance"].suites
 GROUPS = PROFILES["conformance"].groups
 TRUST: dict[str, Seed] = {
@@ -99,6 +111,13 @@ TRUST: dict[str, Seed] = {
     "S-TLS-03": offers(suites=(AES, CHACHA, "TLS_AES_128_GCM_SHA256")),
     "S-TLS-04": offers(groups=("secp521r1",)),
     "S-TLS-05": offers(groups=(*GROUPS, "x25519")),
+    "S-TLS-06": refuses_ed448,
+    "S-TLS-07": link.anywhere,
+    "S-TLS-08": offers(mutual=False),
+    "S-TLS-23": all_of(
+        believes(*Kind),
+        offers(signature_schemes=(*PROFILES["conformance"].signature_schemes, "ecdsa_secp256r1_sha256", "rsa_pss_rsae_sha256")),
+    ),
     "S-TLS-10": names_no_roots,
     "S-TLS-11": offers(signature_schemes=PROFILES["conformance"].signature_schemes[::-1]),
     "S-TLS-15": believes(Kind.EXPIRED),
@@ -109,12 +128,14 @@ TRUST: dict[str, Seed] = {
     "S-TLS-21": believes(Kind.WRONG_PROFILE),
     "S-TLS-22": believes(*Kind),
     "S-PNC-01": says(cm.AuthorizationRes, unwilling),
-    **dict.fromkeys((f"S-PNC-{number:02}" for number in (2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13)), takes_any_contract),
+    **dict.fromkeys((f"S-PNC-{number:02}" for number in (2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 15)), takes_any_contract),
     "S-PNC-10": dies_of_a_claim(lambda request: len(request.Header.Signature.SignatureValue.value) == 131),
     "S-PNC-14": dies_of_a_claim(lambda request: b"garbage" in request.PnC_AReqAuthorizationMode.ContractCertificateChain.Certificate),
     "S-CIN-01": says(Res, lambda response: put(response, Header=put(response.Header, Signature=None))),
     "S-CIN-02": takes_any_request,
     "S-CIN-03": takes_any_request,
+    "S-CIN-05": takes_any_request,
+    "S-CIN-09": says(Res, lambda response: put(response, Header=put(response.Header, Signature=None))),
     "S-CIN-06": says(Res, lambda response: put(response, RemainingContractCertificateChains=5)),
     "S-CIN-07": wrong_code(Res, Code.FAILED_UnknownSession),
 }

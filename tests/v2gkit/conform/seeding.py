@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 import v2g.session.v2gtp as v2gtp
+from secc.din.answers import ANSWERS as ANSWERS_DIN
 from secc.engine import SeccSession
 from secc.iso2.answers import ANSWERS as ANSWERS2
 from secc.iso20.answers import ANSWERS as ANSWERS20
@@ -36,7 +37,7 @@ def patched(name: str, change: Callable[[Any], Any]) -> None:
 
 def answers_to(kind: type) -> dict[type, Any]:
     """The table of answers that has a request."""
-    return next(table for table in (ANSWERS20, ANSWERS2) if kind in table)  # type: ignore[return-value]
+    return next(table for table in (ANSWERS20, ANSWERS2, ANSWERS_DIN) if kind in table)  # type: ignore[return-value]
 
 
 def says(kind: type, change: Change) -> Seed:
@@ -164,6 +165,15 @@ def of_iso20(name: str, value: Any) -> Seed:
 def of_iso2(name: str, value: Any) -> Seed:
     """A value of the generation -2 is another one."""
     return lambda: object.__setattr__(ISO2, name, value)
+
+
+def dies_of_a_frame(fits: Callable[[bytes], bool]) -> Seed:
+    """The program dies of the octets of a document."""
+
+    def changed(read: Any) -> Any:
+        return lambda payload_type, exi, *more, **named: dies() if fits(exi) else read(payload_type, exi, *more, **named)
+
+    return lambda: patched("read", changed)
 
 
 def puts(module: Any, name: str, value: Any) -> Seed:

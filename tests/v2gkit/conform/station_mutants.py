@@ -15,12 +15,13 @@ from pathlib import Path
 from pki.issue import build
 from pki.plan import Plan
 from pki.store import create
-from tests.v2gkit.conform.faulty_station import FAULTS
+from tests.v2gkit.conform.faulty_station import FAULTS, PLACES
+from tests.v2gkit.conform.settings import SETTINGS20, equipped, plays
 from tests.v2gkit.conform.stations import CLAIMS, QUICK, Own, station
+from v2g.session.link import address_text
 from v2gkit.conform.case import Case
 from v2gkit.conform.catalogue import catalogue
 from v2gkit.conform.pics import Pics
-from v2gkit.conform.runner import divided
 from v2gkit.conform.verdict import Result, Verdict
 
 NEIGHBOURS = ("S-SAP-04", "S-SSU-06", "S-TP-07", "S-AUS-05", "S-SVD-03", "S-SEL-01", "S-CPD-02", "S-PWD-05", "S-STP-05", "S-LOP-07")
@@ -80,6 +81,12 @@ NARROW = {  # case -> a part that its fault fails, where there are many
     "S-PNC-12": ("unknown-root",),
     "S-PNC-13": ("wrong-purpose",),
     "S-PNC-14": ("garbage",),
+    "S-MTR-02": ("another reading",),
+    "S-TLS-23": ("P-256",),
+    "S-TLS-25": ("random",),
+    "S-SDP-08": ("3",),
+    "S-SDP-11": ("UDP",),
+    "S-SAP-02": ("-20 first",),
     "S-CIN-02": ("another key",),
     "S-CIN-03": ("expired",),
     "S-CIN-07": ("another session",),
@@ -99,7 +106,7 @@ UNSEEDED = "no fault is seeded yet"
 def without() -> dict[str, str]:
     """The cases of a station that no fault is seeded for, each with the reason."""
     cases = [case for case in catalogue().values() if case.role == "station" and case.generation == "20" and case.id not in FAULTS]
-    unplayed = {each.id for each in divided(cases, Pics(claims=CLAIMS))[1]}
+    unplayed = {case.id for case in cases} - {case.id for found in plays("20", tuple(cases)).values() for case in found}
     return {case.id: NOT_YET.get(case.id, UNPLAYED if case.id in unplayed else UNSEEDED) for case in cases}
 
 
@@ -109,8 +116,13 @@ def narrowed(case: Case) -> Case:
 
 
 def _played(certs: Path, scratch: Path, fault: str, cases: Iterable[Case], outlets: int) -> dict[str, Result]:
-    with station(scratch, certs, fault=fault, outlets=outlets) as addresses:
-        return Own(addresses, certs, pixit=replace(QUICK, recovery=3.0, mutants=30)).judged(cases)
+    setting = SETTINGS20[PLACES.get(fault, "usual")]
+    scratch = scratch / f"{fault}-{outlets}"
+    scratch.mkdir()
+    own, more = equipped(setting, certs, scratch)
+    with station(scratch, own, setting.offer, outlets, more, fault=fault) as addresses:
+        pics = setting.pics(Pics(claims=CLAIMS, test=replace(QUICK, recovery=3.0, mutants=30)), address_text(addresses[0]))
+        return Own(addresses, own, pics.claims, pics.test, setting.iface).judged(cases)
 
 
 def judged(certs: Path, scratch: Path, fault: str, neighbours: bool = True) -> dict[str, Result]:
@@ -134,7 +146,7 @@ def main(wanted: list[str]) -> int:
     bad = 0
     with tempfile.TemporaryDirectory() as folder:
         certs = Path(folder) / "certs"
-        create(certs, [build(Plan(), "secp521r1", datetime.now(UTC))])
+        create(certs, [build(Plan(), curve, datetime.now(UTC)) for curve in ("secp521r1", "secp256r1")])
         for fault in (each for each in FAULTS if not wanted or each.startswith(tuple(wanted))):
             found = judged(certs, Path(folder), fault)
             print(row(fault, found), flush=True)

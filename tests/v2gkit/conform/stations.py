@@ -45,11 +45,12 @@ class Own:
     certs: Path
     claims: Claims = CLAIMS
     pixit: Pixit = QUICK
+    iface: str = ""
 
     def judged(self, cases: Iterable[Case]) -> dict[str, Result]:
         """The results of cases against the station."""
         pics = Pics(claims=self.claims, test=self.pixit)
-        made = benches(pics, Wallet(Store(self.certs)), self.outlets)
+        made = benches(pics, Wallet(Store(self.certs)), self.outlets, self.iface)
         results = asyncio.run(run(cases, pics, made, lambda *_: None, outlets=len(self.outlets)))
         return {each.id: each for each in results}
 

@@ -25,6 +25,7 @@ from v2gkit.conform.report.pages import report
 from v2gkit.conform.results import Campaign
 from v2gkit.conform.verdict import Result, Verdict
 from v2gkit.conform.written import row
+from v2gkit.peers.junit_setup import schema
 
 HOSTILE = "</td><script>alert(1)</script>\x00\x1b[31m\u202e]]>&\"'"
 TEXT = "<xs:restriction base='xs:token'><xs:minLength value='1'/></xs:restriction>"
@@ -115,6 +116,15 @@ def test_junit_is_what_those_who_read_it_expect(of: Any) -> None:
     document = etree.fromstring(junit(of, CAMPAIGN_OF_RUN).encode())
     schema.assertValid(document)
     assert len(document.findall("testsuite/testcase")) == len(of)
+
+
+@pytest.mark.parametrize("of", [RUN, of_catalogue(), of_catalogue(Verdict.FAIL), [hostile(each) for each in RUN], ()])
+def test_junit_is_of_the_schema_by_which_jenkins_reads_it(of: Any) -> None:
+    """A schema that a stranger wrote: that of Jenkins' xUnit plugin."""
+    path = schema(Path(__file__).parents[3] / ".interop")
+    if not path.exists():
+        pytest.skip(f"{path} is not there: make interop")
+    etree.XMLSchema(etree.parse(path)).assertValid(etree.fromstring(junit(of, CAMPAIGN_OF_RUN).encode()))
 
 
 def test_the_rules_for_junit_refuse_what_is_none() -> None:

@@ -11,8 +11,7 @@ from pki.plan import Plan
 from pki.store import create
 from tests.conformance.harness import NOW
 from tests.starved import again, heed
-from tests.v2gkit.conform.faults2 import FAULTS2, NARROW2
-from tests.v2gkit.conform.station_mutants2 import NOT_YET2, judged2, without2
+from tests.v2gkit.conform.station_mutants2 import TABLES, UNSEEDED
 from tests.v2gkit.conform.stations import CLAIMS2, OFFER2, QUICK, Own, bad, station
 from v2gkit.conform.case import Case, Kind
 from v2gkit.conform.cases.iso2_order import TURNS, illegal
@@ -89,21 +88,24 @@ def test_every_request_out_of_turn_is_a_part_of_a_case() -> None:
 @again
 def test_a_fault_fails_its_cases(certs: Path, tmp_path: Path, fault: str) -> None:
     """One of them; `python -m tests.v2gkit.conform.station_mutants2` plays them all."""
-    found = judged2(certs, tmp_path, fault)
+    table = TABLES["2"]
+    found = table.judged(certs, tmp_path, fault)
     heed(*(each.seen for each in found.values()))
     wrong = {id_: f"{each.verdict}: {each.seen}" for id_, each in found.items() if each.verdict is not Verdict.FAIL}
-    assert (len(found), wrong) == (len(FAULTS2[fault].cases), {})
+    assert (len(found), wrong) == (len(table.faults[fault].cases), {})
 
 
-def test_each_case_has_a_fault_or_a_reason() -> None:
-    known, seeded = {case.id for case in CASES}, [each for fault in FAULTS2.values() for each in fault.cases]
+@pytest.mark.parametrize("generation", TABLES)
+def test_each_case_has_a_fault_or_a_reason(generation: str) -> None:
+    table = TABLES[generation]
+    known, seeded = {case.id for case in table.cases}, table.seeded
     assert len(set(seeded)) == len(seeded)
     assert set(seeded) <= known
-    assert set(NOT_YET2) <= known - set(seeded)
-    assert set(NARROW2) <= set(seeded)
-    kept = (Path(__file__).parent / "station_mutants2.md").read_text().splitlines()
-    rows = [line.strip("| ").split(" | ") for line in kept if line.startswith("| S2-")]
+    assert set(table.not_yet) <= known - set(seeded)
+    assert set(table.narrow) <= set(seeded)
+    rows = [line.strip("| ").split(" | ") for line in table.kept().read_text().splitlines() if line.startswith("| S")]
     assert {row[0]: row[1:] for row in rows if row[0] in seeded} == {
-        id_: [name, "fail"] for name, fault in FAULTS2.items() for id_ in fault.cases
+        id_: [name, "fail"] for name, fault in table.faults.items() for id_ in fault.cases
     }
-    assert {row[0]: row[1] for row in rows if row[0] not in seeded} == without2()
+    assert {row[0]: row[1] for row in rows if row[0] not in seeded} == table.without()
+    assert UNSEEDED not in table.without().values()

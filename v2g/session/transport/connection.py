@@ -31,9 +31,13 @@ class Limits:
     # the data link to SessionSetup; half of that is for TLS, and a peer that needs longer would miss the other half anyway.
     handshake: float = 9.0
     drain: float = 1.0
-    # On a port that takes cars without TLS too, nobody knows which timer runs before the first octet: a car of ISO 15118-2 on plain TCP has the
-    # whole time for communication setup [V2G2-714].
+    # On a port that takes cars without TLS too, nobody knows which timer runs before the first octet: a car of ISO 15118-2 on plain TCP has
+    # the whole time for communication setup [V2G2-714].
     first: float = 18.0
+
+    def patience(self, plain: bool, spoke: bool) -> float:
+        """How long a peer has until TLS stands (s); where it may do without (`plain`), until it `spoke`."""
+        return self.first if plain and not spoke else self.handshake
 
 
 class Phase(Enum):

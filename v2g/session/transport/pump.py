@@ -60,9 +60,7 @@ class Pump(asyncio.Protocol):
         self._attend, self._secure, self._server, self._number = attend, secure, server, number
         self._observe, self._limits, self._name = observe, limits or Limits(), name
         self._handshakes, self._moved, self._plain = handshakes, moved, plain
-        self._given = self._limits.handshake  # s for the phases before a session
-        self._working = False  # a flight of the handshake is being worked on: the channel is not ours
-        self._unread = b""  # octets that came meanwhile
+        self._working, self._unread = False, b""  # on a flight of the handshake: the channel is not ours; octets that came meanwhile
         self._observers: Observer = Watchers((), self.who)
         self._hello, self._stamp = HelloReader(), Stamp()
         self._channel: Channel | None = None
@@ -90,7 +88,7 @@ class Pump(asyncio.Protocol):
             self.spoke = True
             self._moved(self)
             if self.phase is Phase.HELLO and self._plain:
-                self._give(self._limits.handshake, now)  # what it gets for TLS counts from here
+                self._alarm.set(now + self._limits.handshake)  # what it gets for TLS counts from here
         self._guarded(lambda: self._take(octets, now))
 
     def eof_received(self) -> bool:
@@ -156,23 +154,17 @@ class Pump(asyncio.Protocol):
 
     # --- phases ---
 
-    def _give(self, seconds: float, now: float) -> None:
-        """The peer has so long from now on until TLS stands."""
-        self._given = seconds
-        self._alarm.set(now + seconds)
-
     def _enter(self, phase: Phase) -> None:
         self.phase = phase
         self._moved(self)
 
     def _begin(self) -> None:
-        now = self.loop.time()
-        self._tell(Connected(now, self.local, self.peer))
+        self._tell(Connected(now := self.loop.time(), self.local, self.peer))
         if self._secure is None:
             log.warning("plain TCP with %s: bench override, -20 forbids it [V2G20-2356]", self.who)
             self._open(None)
             return
-        self._give(self._limits.first if self._server and self._plain else self._limits.handshake, now)
+        self._alarm.set(now + self._limits.patience(self._plain, self.spoke))
         if not self._server:
             self._channel = self._secure.channel(None)
             self._channel.start()
@@ -390,7 +382,8 @@ class Pump(asyncio.Protocol):
         elif self.phase is Phase.DRAINING and self._transport is not None:
             self._transport.abort()
         else:
-            self._broken(TlsError(f"no complete TLS handshake within {self._given:g} s ({self.phase.value})", "peer"))
+            given = self._limits.patience(self._plain, self.spoke)
+            self._broken(TlsError(f"no complete TLS handshake within {given:g} s ({self.phase.value})", "peer"))
 
     def _tell(self, event: Event) -> None:
         self._observers.event(event)

@@ -46,7 +46,7 @@ async def challenges(bench: AtStation) -> Outcome:
     for _ in range(bench.pics.test.sessions):
         visit = await (await bench.at("AuthorizationSetup")).through("AuthorizationSetup")
         drawn.append(visit.challenge)
-        await visit.granted(asked.stop())
+        await visit.ask(asked.stop())
         await visit.wire.close()
     wrong = suspicion(drawn)
     return judged(not wrong, wrong or f"{len(drawn)} challenges, none twice, their bits in balance")

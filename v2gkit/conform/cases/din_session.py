@@ -16,7 +16,7 @@ from v2gkit.conform.at_station import AtStation
 from v2gkit.conform.case import Case, Kind
 from v2gkit.conform.cases.din_order import CLAIM, GOOD
 from v2gkit.conform.judging import SEQUENCE, fatal, granted
-from v2gkit.conform.running import Unreached
+from v2gkit.conform.running import Broken, Unreached
 from v2gkit.conform.verdict import Outcome, failed, judged, passed
 from v2gkit.conform.visit_din import STEPS, TOLERANCE, VisitDin
 
@@ -74,6 +74,14 @@ async def new_session(bench: AtStation) -> Outcome:
 # --- services ---
 
 
+async def owed(visit: VisitDin) -> Any:
+    """What the step that is due comes to, which is what a case is about: Broken where it comes to nothing."""
+    try:
+        return await visit.step()
+    except Unreached as error:
+        raise Broken(str(error)) from None
+
+
 async def offers(bench: AtStation) -> Outcome:
     """What ServiceDiscoveryRes offers, and how it is paid."""
     visit = await bench.at_din("ServiceDiscovery")
@@ -113,7 +121,7 @@ def well(step: str) -> Any:
 async def authorizes(bench: AtStation) -> Outcome:
     """ContractAuthentication until it is finished."""
     visit = await bench.at_din("ContractAuthentication")
-    response = await visit.step()
+    response = await owed(visit)
     return judged(response.EVSEProcessing is mt.EVSEProcessingType.Finished, "Finished")
 
 
@@ -123,7 +131,7 @@ async def authorizes(bench: AtStation) -> Outcome:
 async def plans(bench: AtStation) -> Outcome:
     """The schedule and the limits of ChargeParameterDiscoveryRes."""
     visit = await bench.at_din("ChargeParameterDiscovery")
-    said = await visit.step()
+    said = await owed(visit)
     tuples, limits = said.SASchedules.SAScheduleTuple, said.EVSEChargeParameter
     if any(each.SalesTariff is not None for each in tuples):
         return failed("a schedule has a SalesTariff")
@@ -175,7 +183,7 @@ async def with_core(bench: AtStation) -> Outcome:
 async def checks(bench: AtStation) -> Outcome:
     """CableCheck until it is finished, with isolation that is no fault."""
     visit = await bench.at_din("CableCheck")
-    said = await visit.step()
+    said = await owed(visit)
     status = said.DC_EVSEStatus
     level = status.EVSEIsolationStatus.value if status.EVSEIsolationStatus else "none"
     return judged(level in ("Valid", "Warning") and status.EVSEStatusCode.value == "EVSE_Ready", f"{level}, {status.EVSEStatusCode.value}")
@@ -184,7 +192,7 @@ async def checks(bench: AtStation) -> Outcome:
 async def pre_charges(bench: AtStation) -> Outcome:
     """PreCharge until the outlet has the battery's voltage."""
     visit = await bench.at_din("PreCharge")
-    said = await visit.step()
+    said = await owed(visit)
     present = number(said.EVSEPresentVoltage)
     return judged(abs(present - visit.ways.voltage) <= TOLERANCE, f"{present:g} V, asked was {visit.ways.voltage:g} V")
 

@@ -56,11 +56,13 @@ async def cut(bench: AtStation) -> Outcome:
     whole = document(probe.octets(probe.due()))
     probe.wire.abandon()
     places = sorted({1 + number * (len(whole) - 2) // MOST for number in range(MOST)} | {len(whole) - 1})
+    done = ""
     for place in places:
-        visit = await bench.at(bench.part)
+        visit = await bench.still(bench.at(bench.part), done)
         framed = visit.octets(visit.due())
         reply = await answered(visit, again(framed, document(framed)[:place]), type(visit.due()))
         visit.wire.abandon()
+        done = f"a message cut after {place} octets"
         if reply.ok or reply.kind == "garbage":
             return failed(f"cut after {place} of {len(whole)} octets: {reply}")
     return passed(f"cut at {len(places)} places of {len(whole)} octets, nothing granted")
@@ -159,14 +161,16 @@ async def trailing(bench: AtStation) -> Outcome:
 async def mutants(bench: AtStation) -> Outcome:
     """One message with one bit turned, at places drawn by a fixed seed: an answer or the end, and no silence."""
     source, counts = random.Random(bench.part), {"granted": 0, "refused": 0}  # noqa: S311 - the same places in each run
+    done = ""
     for _ in range(bench.pics.test.mutants):
-        visit = await bench.at(bench.part)
+        visit = await bench.still(bench.at(bench.part), done)
         framed = visit.octets(visit.due())
         bit = source.randrange(8, 8 * len(document(framed)))
         reply = await answered(visit, flipped(framed, bit), type(visit.due()))
         if reply.kind in ("silence", "garbage"):
             return failed(f"bit {bit} turned: {reply}")
         counts["granted" if reply.ok else "refused"] += 1
+        done = f"bit {bit} was turned"
         visit.wire.abandon()
     return passed(f"{counts['granted']} are read as another request that is granted, {counts['refused']} refused")
 

@@ -49,7 +49,7 @@ async def drawn(bench: AtStation) -> Outcome:
     for _ in range(bench.pics.test.sessions):
         visit = await (await bench.at2("PaymentDetails", authorization="PnC")).through("PaymentDetails")
         challenges.append(visit.challenge)
-        await visit.granted(asked2.stop())
+        await visit.ask(asked2.stop())
         await visit.wire.close()
     wrong = suspicion(challenges)
     return judged(not wrong, wrong or f"{len(challenges)} challenges, none twice, their bits in balance")

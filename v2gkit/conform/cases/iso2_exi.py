@@ -59,11 +59,13 @@ async def cut(bench: AtStation) -> Outcome:
     whole = document(probe.octets(probe.due()))
     probe.wire.abandon()
     places = sorted({1 + number * (len(whole) - 2) // MOST for number in range(MOST)} | {max(len(whole) - 2, 1)})
+    done = ""
     for place in places:
-        visit = await bench.at2(bench.part)
+        visit = await bench.still(bench.at2(bench.part), done)
         octets = visit.octets(visit.due())
         reply = await answered(visit, again(octets, document(octets)[:place]))
         visit.wire.abandon()
+        done = f"a message cut after {place} octets"
         if reply.ok or reply.kind == "garbage":
             return failed(f"cut after {place} of {len(whole)} octets: {reply}")
     return passed(f"cut at {len(places)} places of {len(whole)} octets, nothing granted")
@@ -86,14 +88,15 @@ async def continued(bench: AtStation) -> Outcome:
 
 async def turned(bench: AtStation) -> Outcome:
     """Messages of a beginning with one bit turned, as many as the PIXIT say."""
-    drawn = random.Random(2 << 20)  # noqa: S311 - the same bits each time
+    drawn, done = random.Random(2 << 20), ""  # noqa: S311 - the same bits each time
     for number in range(bench.pics.test.mutants):
-        visit = await bench.at2(bench.part)
+        visit = await bench.still(bench.at2(bench.part), done)
         octets = visit.octets(visit.due())
         bit = drawn.randrange(8 * len(document(octets)))
         await visit.wire.send(flipped(octets, bit))
         reply = await visit.wire.reply(visit.slack + 2.0)
         visit.wire.abandon()
+        done = f"bit {bit} was turned (message {number + 1})"
         if reply.kind == "garbage":
             return failed(f"bit {bit} turned (message {number + 1}): {reply}")
     return passed(f"{bench.pics.test.mutants} messages with one bit turned, each answered, refused or ignored")

@@ -135,7 +135,7 @@ async def drawn(bench: AtStation) -> Outcome:
     for _ in range(bench.pics.test.sessions):
         visit = await (await bench.at2("SessionSetup")).through("SessionSetup")
         ids.append(visit.heard.session_id)
-        await visit.granted(asked2.stop())
+        await visit.ask(asked2.stop())
         await visit.wire.close()
     wrong = suspicion(ids)
     return judged(not wrong, wrong or f"{len(ids)} ids, none twice, their bits in balance")

@@ -34,7 +34,7 @@ async def drawn(bench: AtStation) -> Outcome:
     for _ in range(bench.pics.test.sessions):
         visit = await bench.at("AuthorizationSetup")
         ids.append(visit.heard.session_id)
-        await visit.granted(asked.stop())
+        await visit.ask(asked.stop())
         await visit.wire.close()
     wrong = suspicion(ids)
     return judged(not wrong, wrong or f"{len(ids)} SessionIDs, none twice, their bits in balance")

@@ -299,7 +299,7 @@ CASES = (
         expected=("a chain that ends there",), script=by_root,
     ),
     case(
-        id="S-TLS-13", kind=Kind.POSITIVE, requirement=("V2G20-2372", "V2G20-2388", "V2G20-2391"), condition=("tls", "staples"),
+        id="S-TLS-13", kind=Kind.POSITIVE, requirement=("V2G20-2372", "V2G20-2388", "V2G20-2391"), condition=("tls", "chain_staples"),
         purpose="The whole chain comes with its status", stimulus="status_request", expected=("an OCSP response for each certificate",),
         script=staples,
     ),
