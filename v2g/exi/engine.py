@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from v2g.exi import straight_reader, straight_writer
 from v2g.exi.bounds import Bounds
 from v2g.exi.grammar import QName, SchemaSet
 from v2g.exi.outline import Unclear
@@ -81,11 +80,27 @@ class Engine:
             return None
 
 
-class _Patient(Engine):
-    """An engine that leaves every message to the slow decoder and encoder."""
+class _Straight(Engine):
+    """Generated Python, imported when it is used first: with the compiled engine it is not."""
 
     def __init__(self) -> None:
-        super().__init__(straight_reader.Readers, straight_writer.Writers)
+        super().__init__(self._readers, self._writers)
+
+    def _readers(self, schema_set: SchemaSet, bounds: Bounds | None) -> Reads:
+        from v2g.exi import straight_reader
+
+        self.gives_up = tuple({*self.gives_up, *straight_reader.GIVES_UP})
+        return straight_reader.Readers(schema_set, bounds)
+
+    def _writers(self, schema_set: SchemaSet) -> Writes:
+        from v2g.exi import straight_writer
+
+        self.gives_up = tuple({*self.gives_up, *straight_writer.GIVES_UP})
+        return straight_writer.Writers(schema_set)
+
+
+class _Patient(_Straight):
+    """An engine that leaves every message to the slow decoder and encoder."""
 
     def read(self, octets: bytes, schema_set: SchemaSet, fragment: bool, bounds: Bounds | None = None, items: int = sys.maxsize) -> None:
         return None
@@ -94,9 +109,8 @@ class _Patient(Engine):
         return None
 
 
-_STRAIGHT = Engine(straight_reader.Readers, straight_writer.Writers, *straight_reader.GIVES_UP, *straight_writer.GIVES_UP)
 _COMPILED = {"compiled": Engine(_walk.Readers, _walk.Writers, Unclear, OverflowError)} if _walk else {}
-ENGINES: dict[str, Engine] = {**_COMPILED, "straight": _STRAIGHT, "patient": _Patient()}  # the quickest first
+ENGINES: dict[str, Engine] = {**_COMPILED, "straight": _Straight(), "patient": _Patient()}  # the quickest first
 _used = next(iter(ENGINES))
 
 

@@ -108,7 +108,7 @@ def run(options: argparse.Namespace) -> int:
                     if not screen.folded:
                         tell(line)
 
-                outcome = asyncio.run(perform(plan, story, lambda wall: [screen.observing("car", wall), *_shown(feed, plan, wall)]))
+                outcome = asyncio.run(perform(plan, story, lambda wall: [*screen.observing("car", wall), *_shown(feed, plan, wall)]))
             code = _told(outcome, options, screen)
             live.stay(feed, options)
     except asyncio.CancelledError:

@@ -268,7 +268,7 @@ async def visited(config: Config, options: argparse.Namespace, screen: screens.S
         tell = Narrator(clock, lambda line: complain(line, flush=True))
         matching(driving, config, (lambda line: None) if options.quiet else lambda line: complain(line, flush=True))
         story = [] if options.quiet or screen.folded else [lambda local, peer, number: tell]
-        driving.observe = [*watch(), screen.observing("car", lambda at: driving.car.clock.wall(at)), *story]
+        driving.observe = [*watch(), *screen.observing("car", lambda at: driving.car.clock.wall(at)), *story]
         if not config.connect and not options.quiet:
             complain(f"discovery  asks for a station on {config.iface or config.slac}", flush=True)
         return await visit(driving, config, play)

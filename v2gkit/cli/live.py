@@ -3,11 +3,14 @@
 import argparse
 import contextlib
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from v2gkit.cli.parser import port
 from v2gkit.extras import missing
-from v2gkit.insight.live.feed import Feed, Where, viewed
 from v2gkit.output import answer_stream, complain, put
+
+if TYPE_CHECKING:
+    from v2gkit.insight.live.feed import Feed
 
 USAGE = 2
 
@@ -24,7 +27,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 @contextlib.contextmanager
-def viewing(options: argparse.Namespace) -> Iterator[Feed | None]:
+def viewing(options: argparse.Namespace) -> "Iterator[Feed | None]":
     """The viewer that the options ask for, within the block; None: they ask for none. Exits with code 2 where a library is missing."""
     if options.ui is None:
         yield None
@@ -32,11 +35,13 @@ def viewing(options: argparse.Namespace) -> Iterator[Feed | None]:
     if lacking := missing(["ui"]):
         complain(f"{options.prog}: --ui: {lacking}")
         raise SystemExit(USAGE)
+    from v2gkit.insight.live.feed import Where, viewed
+
     with viewed(Where(options.ui, options.ui_bind), options.prog, lambda line: complain(f"{options.prog}: {line}", flush=True)) as feed:
         yield feed
 
 
-def stay(feed: Feed | None, options: argparse.Namespace) -> None:
+def stay(feed: "Feed | None", options: argparse.Namespace) -> None:
     """After a command that ends by itself: at a terminal, keep the viewer until the user interrupts."""
     if feed is None:
         return

@@ -1,6 +1,7 @@
 """The `v2g` command: a table with one row for each sub-command, whose module is imported only when it is called."""
 
 import contextlib
+import gc
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -53,11 +54,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         logger(foreign)
     try:
         with reserved():
-            options = parsed(arguments)
+            options = _imported(arguments)
             with lasting(options) if named in LASTING else contextlib.nullcontext():
                 return int(options.func(options) or 0)
     except (Exception, KeyboardInterrupt) as error:
         return report_error(error, options.prog if options else f"v2g {named}" if named else "v2g", options)
+
+
+def _imported(arguments: Sequence[str]) -> Any:
+    """The parsed arguments, for which the command's modules are imported: what they make stays, so no garbage is looked for meanwhile."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        return parsed(arguments)
+    finally:
+        if collecting:
+            gc.enable()
 
 
 @contextlib.contextmanager

@@ -8,14 +8,16 @@ import argparse
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any, TextIO, cast
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from v2g.legible import legible
 from v2g.session.link import Observe
 from v2gkit.cli import terminal
-from v2gkit.cli.blocks import Line, block, folded, summary, verdict
-from v2gkit.insight.progress import Progress
 from v2gkit.output import answered_by, put, quiet_libraries
+
+if TYPE_CHECKING:  # a command without a terminal draws nothing
+    from v2gkit.cli.blocks import Line
+    from v2gkit.insight.progress import Progress
 
 SPARE = 2  # rows that are left to the shell: what moves must not push itself out of the terminal
 REASONS = 50  # that are told of sessions in a summary, each once: a crowd of strangers has as many reasons as it likes
@@ -47,23 +49,27 @@ class Screen:
         """Whether the story is left out, because a block shows the progress instead."""
         return self._console is not None and not self._verbose
 
-    def observing(self, name: str, wall: Callable[[float], float]) -> Observe:
-        """The observers that keep a block for each connection of one outlet or car; `wall` gives its wall time (epoch s)."""
+    def observing(self, name: str, wall: Callable[[float], float]) -> list[Observe]:
+        """The observers that keep a block for each connection of one outlet or car, none without blocks; `wall` gives its wall time
+        (epoch s).
+        """
+        if not self.moving:
+            return []
+        from v2gkit.insight.progress import Progress
 
-        def follow(local: tuple[str, int], peer: tuple[str, int], number: int) -> Progress:
-            return self.follow(Progress(name, wall))
+        return [lambda local, peer, number: self.follow(Progress(name, wall))]
 
-        return follow
-
-    def follow(self, progress: Progress) -> Progress:
+    def follow(self, progress: "Progress") -> "Progress":
         """Show a session until it is over, and its verdict from then on; returns it."""
         if self.moving:
             self._sessions[id(progress)] = progress
             progress.parted = self._part
         return progress
 
-    def _part(self, one: Progress) -> None:
+    def _part(self, one: "Progress") -> None:
         """Let what is over leave the lines that move: its block stays above them, one line of it where there are many."""
+        from v2gkit.cli.blocks import block, folded, verdict
+
         rows, room = self._size()
         many = list(self._sessions.values())
         self._sessions.pop(id(one), None)
@@ -77,7 +83,7 @@ class Screen:
             self._say([*block(one, room), verdict(one)], room)
         self.told = one.reason
 
-    def _is_news(self, one: Progress) -> bool:
+    def _is_news(self, one: "Progress") -> bool:
         """Whether a session of a crowd ended as none before: only then is it told."""
         if one.well or one.reason in self._reasons or len(self._reasons) >= REASONS:
             return False
@@ -93,7 +99,7 @@ class Screen:
 
             self._console.print(Text(legible(text), style="green" if well else "bold red"))
 
-    def _say(self, lines: list[Line], room: int) -> None:
+    def _say(self, lines: "list[Line]", room: int) -> None:
         """Print lines that stay, above those that move: cut to the terminal, but for the last, which is a verdict and is wrapped."""
         from rich.text import Text
 
@@ -102,11 +108,11 @@ class Screen:
             self._console.print(self._cut(line, room))
         self._console.print(Text.assemble(*self._styled(last)))
 
-    def _styled(self, line: Line) -> Line:
+    def _styled(self, line: "Line") -> "Line":
         """The line; without styles where the user wants no colours."""
         return [(text, "") for text, _ in line] if self._console.no_color else line
 
-    def _cut(self, line: Line, room: int) -> Any:
+    def _cut(self, line: "Line", room: int) -> Any:
         """A line for the console, cut to so many columns as a terminal counts them."""
         from rich.text import Text
 
@@ -124,6 +130,8 @@ class Screen:
         """The live blocks at this moment, each line cut to the width of the terminal."""
         from rich.text import Text
 
+        from v2gkit.cli.blocks import folded, summary
+
         rows, room = self._size()
         sessions = list(self._sessions.values())
         lines = self._blocks(sessions, room, rows)
@@ -131,8 +139,10 @@ class Screen:
             lines = [folded(one, room) for one in sessions] if len(sessions) <= rows else summary(sessions, self.more(), room)[:rows]
         return Text("\n", no_wrap=True, overflow="ellipsis").join(self._cut(line, room) for line in lines)
 
-    def _blocks(self, sessions: list[Progress], room: int, rows: int) -> list[Line] | None:
+    def _blocks(self, sessions: "list[Progress]", room: int, rows: int) -> "list[Line] | None":
         """The lines of all blocks; None where they would not fit into the terminal."""
+        from v2gkit.cli.blocks import block
+
         if len(sessions) * 2 > rows:
             return None
         lines = [line for one in sessions for line in block(one, room)]

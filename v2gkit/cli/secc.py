@@ -199,7 +199,7 @@ async def served(config: Config, options: argparse.Namespace) -> Ended | None:
         watch = stack.enter_context(witnesses(leave.files_of(options), "secc", clock.wall, leave.warn, feed))
         manner = Manner(
             clock,
-            lambda *, evse: [*watch(evse=evse), screen.observing(evse, clock.wall)],
+            lambda *, evse: [*watch(evse=evse), *screen.observing(evse, clock.wall)],
             partial(shown, screen) if screen.moving else partial(say, options.json),
             lambda line: complain(f"v2g secc: {line}"),
             once=options.once,

@@ -7,16 +7,16 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from v2g.generations import GENERATIONS
 from v2g.session.endpoint import Event, FrameReceived, FrameSent, Noted
 from v2g.session.link import Disconnected, KeyLog, Observe, Observer
 from v2g.session.trace import Trace, TraceWriter, line
-from v2gkit.insight.conversation import Conversation
-from v2gkit.insight.cpu import Meter
-from v2gkit.insight.pcapng import Capture
 from v2gkit.insight.recorder import Recorder
+
+if TYPE_CHECKING:  # the rest is for who asks for it
+    from v2gkit.insight.cpu import Meter
 
 IN_FRAMES = frozenset({"EVReported"})  # events of every charge loop that repeat its request: whoever watches live reads them there
 STATION = 0  # number of the connection that stands for frames of no session in the live view; real ones begin at 1
@@ -67,7 +67,7 @@ class Tracer(Observer):
     def __init__(
         self,
         writer: Observer,
-        meter: Meter | None,
+        meter: "Meter | None",
         evse: str = "",
         moved: Callable[["Tracer", bool], object] | None = None,
         without: Set[str] = frozenset(),
@@ -110,7 +110,7 @@ class Watch:
         made = [make(about) for make in self.files]
         return [*made, self._shown_live(self._live, about)] if self._live is not None else made
 
-    def traced(self, write: Line, meter: Meter | None) -> None:
+    def traced(self, write: Line, meter: "Meter | None") -> None:
         """Let `write` have the traces of all connections."""
         self._traces = True
         self.files.append(
@@ -130,7 +130,7 @@ class Watch:
     def _trace(self, number: int, decoded: bool) -> Trace:
         return Trace(self.side, self._wall, GENERATIONS, connection=number, decoded=decoded)
 
-    def _tracer(self, writer: Observer, meter: Meter | None, about: Mapping[str, object], live: bool) -> Tracer:
+    def _tracer(self, writer: Observer, meter: "Meter | None", about: Mapping[str, object], live: bool) -> Tracer:
         def moved(tracer: Tracer, talks: bool) -> None:
             if talks:
                 self._talking.append(tracer)
@@ -143,6 +143,8 @@ class Watch:
 
     def frames(self, outlets: Mapping[int, str]) -> Callable[[str, str], None]:
         """A hearer of the OCPP frames ("in" or "out", text) of a station whose EVSEs have these ids by number: for its traces."""
+        from v2gkit.insight.conversation import Conversation
+
         conversation = Conversation(outlets)
 
         def heard(direction: str, text: str) -> None:
@@ -174,6 +176,12 @@ def _revealed(left: Left, key_log: Path | None) -> str:
     return f"this records {'; '.join(told)}; only you can read what is written, keep it so" if told else ""
 
 
+def _meter() -> "Meter":
+    from v2gkit.insight.cpu import Meter
+
+    return Meter()
+
+
 @contextlib.contextmanager
 def witnesses(
     left: Left, side: str, wall: Callable[[float], float], warn: Callable[[str], None], live: Live | None = None
@@ -186,7 +194,7 @@ def witnesses(
     key_log = left.key_log or (Path(os.environ["SSLKEYLOGFILE"]) if os.environ.get("SSLKEYLOGFILE") else None)
     with contextlib.ExitStack() as stack:
         lines = stack.enter_context(Recorder.into(left.trace)) if left.trace else None
-        meter = stack.enter_context(Meter()) if left.trace and left.cpu else None
+        meter = stack.enter_context(_meter()) if left.trace and left.cpu else None
         packets = stack.enter_context(Recorder.into(left.capture)) if left.capture else None
         secrets = stack.enter_context(Recorder.into(key_log, append=True)) if key_log else None  # others may log there too
         if revealed := _revealed(left, key_log):
@@ -197,6 +205,8 @@ def witnesses(
         if lines is not None:
             watch.traced(lines.text, meter)
         if packets is not None:
+            from v2gkit.insight.pcapng import Capture
+
             wire, server = packets.octets, side == "secc"
             watch.files.append(lambda about: lambda local, peer, number: Capture(wire, lambda now: began + now, local, peer, server=server))
         if secrets is not None:

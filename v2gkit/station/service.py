@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pki.errors import StoreError
 from pki.store import Store
@@ -24,15 +24,16 @@ from v2g.session.errors import StationFailed
 from v2g.session.link import Observe, address_text
 from v2g.tasks import Account, Fallen, Tasks
 from v2gkit.station.backends import backends_of
-from v2gkit.station.firmware.outlet import RemoteOutlet
 from v2gkit.station.hardware import distinct, hardware_of
-from v2gkit.station.matching import Matching
 from v2gkit.station.staples import kept_fresh
 from v2gkit.station.supervisor import Supervisor
 from v2gkit.station.teller import teller
 from v2gkit.station.thrift import Allocator, settled
 from v2gkit.station.unlocking import unlocking
 from v2gkit.wall import wall_of
+
+if TYPE_CHECKING:  # stations without a modem do without it
+    from v2gkit.station.matching import Matching
 
 RENEWAL_PERIOD = 5.0  # s between two looks at the certificates
 
@@ -71,7 +72,7 @@ async def serve(config: Config, manner: Manner) -> Ended | None:
     prices = price_signing(store, config.profile) if store is not None else None
     furniture = [hardware_of(each, manner.clock, manner.folder) for each in config.outlets()]
     outlets, follows = distinct([each for _, each in furniture]), {evse.evse_id: evse.grid_functions for evse, _ in furniture}
-    lines = {each.evse_id: Matching(each.slac, each.evse_id, manner.say) for each in outlets if each.slac}
+    lines = {each.evse_id: _matching(each.slac, each.evse_id, manner) for each in outlets if each.slac}
     async with (
         _reached([evse for evse, _ in furniture], manner) as unlock,
         backends_of(
@@ -111,7 +112,7 @@ async def _reached(hardware: list[EVSE], manner: Manner) -> AsyncIterator[Callab
 
     The block gets what unlocks the connector of an outlet by its number (`unlocking`).
     """
-    ways = [evse.tasks for evse in hardware if isinstance(evse, RemoteOutlet)]
+    ways = [tasks for evse in hardware if isinstance(tasks := getattr(evse, "tasks", None), Tasks)]
     for tasks in ways:
         tasks.say = manner.fell
         manner.accounts.append(tasks.account)
@@ -121,7 +122,13 @@ async def _reached(hardware: list[EVSE], manner: Manner) -> AsyncIterator[Callab
         await asyncio.gather(*(tasks.close() for tasks in ways))
 
 
-def _place(config: Config, evse: EVSE, outlet: OutletConfig, backend: Backend, manner: Manner, link: Matching | None) -> Place:
+def _matching(interface: str, evse_id: str, manner: Manner) -> "Matching":
+    from v2gkit.station.matching import Matching
+
+    return Matching(interface, evse_id, manner.say)
+
+
+def _place(config: Config, evse: EVSE, outlet: OutletConfig, backend: Backend, manner: Manner, link: "Matching | None") -> Place:
     """An outlet with what it offers, who decides, who watches, and who knows of its data link."""
     offer = replace(outlet.offer, limits=limits_of(outlet)) if outlet.offer else config.offer
     observe = [teller(manner.say, outlet.evse_id), *manner.watch(evse=outlet.evse_id)]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from v2g.exi import engine
 from v2gkit.cli.exi import COMMANDS as EXI
 from v2gkit.cli.main import COMMANDS
 from v2gkit.cli.pki import COMMANDS as PKI
@@ -22,6 +23,24 @@ try:
 finally:
     sys.stderr.write("\\n".join(sys.modules))
 """
+LISTENING = """
+import sys
+import v2gkit.station.service as service
+from v2gkit.cli.main import main
+
+def settled():
+    sys.stderr.write("\\n".join(sys.modules))
+    raise SystemExit
+
+service.settled = settled
+main(sys.argv[1:])
+"""
+ASKED_FOR = (  # what a station imports when somebody wants it, and not to listen
+    "v2g.slac", "v2gkit.insight.readings", "v2gkit.insight.report", "v2gkit.insight.progress", "v2gkit.insight.pcapng",
+    "v2gkit.insight.cpu", "v2gkit.insight.conversation", "v2gkit.insight.live.feed", "v2gkit.authorities", "v2gkit.station.firmware",
+    "v2gkit.station.csms", "v2gkit.metrics", "ocpp_bridge", "evcc", "http", "urllib.request", "highspy", "numpy", "websockets", "rich",
+    "lxml", "prometheus_client", "sqlite3", "multiprocessing",
+)  # fmt: skip
 LIGHT = {
     "v2g",
     "v2g.legible",
@@ -48,6 +67,17 @@ def test_the_overview_imports_no_command() -> None:
     ours = {name for name in names if name.split(".")[0] in ("v2g", "v2gkit", "secc", "evcc", "pki", "ocpp_bridge")}
     assert ours - LIGHT == {"v2gkit.cli.main", "v2gkit.cli.guard", "v2gkit.cli.parser"}
     assert not names & HEAVY
+
+
+def test_a_station_listens_before_it_imports_what_nobody_asked_for() -> None:
+    """What starting costs is what it imports: a third of a second and the memory are these modules."""
+    command = [sys.executable, "-c", LISTENING, "secc", "--no-tls", "--host", "127.0.0.1", "--port", "0", "--auth", "EIM", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    names = done.stderr.split()
+    assert "secc.server" in names, done.stderr[-2000:]
+    assert not [name for name in names for each in ASKED_FOR if name == each or name.startswith(f"{each}.")]
+    if "compiled" in engine.ENGINES:
+        assert "v2g.exi.straight_reader" not in names
 
 
 @pytest.mark.parametrize("name", COMMANDS)
