@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
+from v2g.energy.market import document
 from v2g.energy.price_file import table
 from v2g.energy.series import Series
 
@@ -91,8 +92,12 @@ def parse_prices(given: str | bytes) -> Prices:
     currency; columns may be separated by semicolons, decimals by commas. JSON: `{"currency": ..., "prices": [{"start": ...,
     "import_price": ..., "export_price": ...}, ...]}` or that list alone. A start is epoch seconds or milliseconds, ISO 8601 with offset, or
     HH:MM after local midnight, all of one kind and ascending; prices are currency/kWh. The last step lasts as long as the one before (an
-    hour if it is the only one). ValueError names the row, what is wrong and the cure.
+    hour if it is the only one). A price document of a market (`v2g.energy.market.document`) is read as well: its price counts for both ways
+    unless it has one for each. ValueError names the row, what is wrong and the cure.
     """
+    told = document.prices(given.encode() if isinstance(given, str) else given)
+    if told is not None:
+        return Prices(told.imports, told.imports if told.exports is None else told.exports, told.currency or None)
     rows, currency = table(given)
     starts = [row.start for row in rows]
     until = starts[-1] + (starts[-1] - starts[-2] if len(starts) > 1 else HOUR)
