@@ -12,6 +12,7 @@ class Asked:
     body: bytes
     headers: Mapping[str, str]  # names in any case
     source: str = ""  # address of who asks
+    query: str = ""  # behind the question mark, as it was sent
 
 
 @dataclass(frozen=True, slots=True)

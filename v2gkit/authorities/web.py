@@ -216,7 +216,8 @@ async def _answered(routes: list[Route], request: Request) -> Answer:
             if body is None:
                 return Answer(b"", status=413)
             source = request.client.host if request.client is not None else ""
-            asked = Asked(path[len(prefix) :].lstrip("/"), body, request.headers, source)
+            query = request.scope["query_string"].decode("ascii", "replace")
+            asked = Asked(path[len(prefix) :].lstrip("/"), body, request.headers, source, query)
             if asyncio.iscoroutinefunction(service):
                 found: Answer = await service(asked)
             else:

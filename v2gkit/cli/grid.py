@@ -59,6 +59,8 @@ def _checked(grid: Any) -> int:
     for device in grid.modbus:
         reads = "SunSpec" if device.sunspec else f"{len(device.register)} registers"
         put(f"{device.name}: {device.role} at {device.address}, unit {device.unit}, {reads}, every {device.every:g} s")
+    for vtn in grid.openadr:
+        put(f"{vtn.name}: VEN {vtn.ven} of {vtn.url}, program {vtn.program or 'any'}, every {vtn.every:g} s")
     for source, promise in grid.promises.items():
         falls = ((name, getattr(promise, f"fallback_{name}")) for name in ("import", "export"))
         silent = ", ".join(f"{name} {'as it was last' if power is None else f'at most {power:g} W'}" for name, power in falls)

@@ -73,19 +73,22 @@ class Book:
                 Trouble.HUGE, f"{source}: {SIGNALS} signals hold or wait already; a further one, {quoted(told.signal.id)}, is not taken"
             )
         self._graves[source].pop(told.signal.id, None)
-        row = Received(told.signal, protocol, source, self.tenant, told.reference, told.version, received=now)
+        row = Received(told.signal, protocol, source, self.tenant, told.reference, told.version, now, told.priority)
         if known is not None:
             row = replace(row, fate=known.fate, by=known.by)
         self._rows[told.signal.id] = row
         self._news.append(News(now, source, "received" if known is None else "changed", row))
         return True
 
-    def take_all(self, source: str, protocol: str, told: Iterable[Told], now: float) -> tuple[GridFault, ...]:
+    def take_all(
+        self, source: str, protocol: str, told: Iterable[Told], now: float, found: Iterable[GridFault] = ()
+    ) -> tuple[GridFault, ...]:
         """Enter everything that a source has now, and withdraw what it has no more; the faults, none of which costs another signal.
 
-        The source counts as heard, but where a signal is lacking that could be a limit: one too many, or one that is none.
+        The source counts as heard, but where a signal is lacking that could be a limit: one too many, or one that is none. `found` are
+        the faults that its translator found in the same answer.
         """
-        faults, ids = [], []
+        faults, ids = list(found), []
         for each in told:
             ids.append(each.signal.id)
             try:
@@ -152,10 +155,11 @@ class Book:
 
     def signals(self, now: float) -> tuple[Signal, ...]:
         """What planners reckon with at `now`: the signals that are not over, with what the silence of sources adds to them."""
+        rows = sorted(self._rows.values(), key=lambda row: row.priority)  # of equal ones the first that came
         return tuple(
             signal
             for source, link in self.links.items()
-            for signal in link.at(now).caps(source, (row.signal for row in self._rows.values() if row.source == source), now)
+            for signal in link.at(now).caps(source, (row.signal for row in rows if row.source == source), now)
         )
 
     def standing(self, now: float) -> Standing:

@@ -1,11 +1,13 @@
 """What grid.toml says: whose site it is, its connection, and every source of signals. A key that is not known is refused by its name."""
 
+import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
-from v2g.address import host_and_port
+from v2g.address import demand_address, host_and_port
 from v2g.settings import strict
 from v2gkit.grid.link import Promise
 from v2gkit.grid.modbus.registers import Kind, Words, width
@@ -103,17 +105,66 @@ class Modbus:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenAdr:
+    """A VTN of OpenADR 3.1, and who we are there. The secret stands in a file."""
+
+    name: str
+    url: str  # with the base path, as https://vtn.example/openadr3/3.1.0
+    client_id: str
+    secret_file: str
+    ven: str  # name of this VEN
+    program: str = ""  # name; empty: all that the VTN lets this client see
+    token_url: str | None = None  # None: where the VTN says, if that is of its own origin
+    targets: tuple[str, ...] = ()  # events for others alone are refused; empty: it is the VTN's business
+    simple: tuple[float, ...] = ()  # W of import at each level of SIMPLE, from 0 on; empty: SIMPLE is not followed
+    roots: str | None = None  # PEM; None: the system's
+    every: float = 10.0  # s between two looks
+    timeout: float = 10.0  # s for one answer
+    patience: float = 300.0  # s
+    fallback_import: float | None = None  # W
+    fallback_export: float | None = None  # W
+
+    def __post_init__(self) -> None:
+        _ = self.promise
+        for url in filter(None, (self.url, self.token_url)):
+            demand_address(url, "https", "http")
+            if urlsplit(url).scheme == "http" and not _loopback(urlsplit(url).hostname or ""):
+                raise ValueError(
+                    f"url {url} would carry the secret in clear; OpenADR 3 wants https, and http is taken on the loopback alone"
+                )
+        if not all(power >= 0 for power in self.simple):
+            raise ValueError(f"simple is {self.simple}; give W, 0 or more, inf for no limit")
+        if not (0.05 <= self.every <= 3_600 and 0.05 <= self.timeout <= 60):
+            raise ValueError(f"{self.name}: every {self.every} s, timeout {self.timeout} s; give 0.05 to 3600 s, and to 60 s")
+        if not (self.client_id and self.secret_file and self.ven and len(self.ven) <= 128):
+            raise ValueError(f"{self.name}: give client_id, secret_file and ven, a name of up to 128 characters")
+
+    @property
+    def promise(self) -> Promise:
+        """What holds while the VTN is not heard."""
+        return Promise(self.patience, self.fallback_import, self.fallback_export)
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@dataclass(frozen=True, slots=True)
 class Grid:
     """All that one site listens to."""
 
     tenant: str = "site"
     site: Site = Site()
     modbus: tuple[Modbus, ...] = ()
+    openadr: tuple[OpenAdr, ...] = ()
 
     def __post_init__(self) -> None:
-        names = [device.name for device in self.modbus]
+        names = [device.name for device in self.modbus] + [vtn.name for vtn in self.openadr]
         if not 1 <= len(names) <= SOURCES:
-            raise ValueError(f"{len(names)} sources of signals; give 1 to {SOURCES}, each a table as [[modbus]]")
+            raise ValueError(f"{len(names)} sources of signals; give 1 to {SOURCES}, each a table, as [[modbus]] or [[openadr]]")
         for name in names:
             if not name or name == SITE or names.count(name) > 1 or ":" in name:
                 raise ValueError(f"a source is named {name!r}; give each another name, without colon, and not {SITE!r}")
@@ -123,7 +174,8 @@ class Grid:
     def promises(self) -> dict[str, Promise]:
         """The sources of the book, and what was agreed with each."""
         metered = {SITE: self.site.promise} if any(device.role != "signal" for device in self.modbus) else {}
-        return metered | {device.name: device.promise for device in self.modbus if device.role == "signal"}
+        boxes = {device.name: device.promise for device in self.modbus if device.role == "signal"}
+        return metered | boxes | {vtn.name: vtn.promise for vtn in self.openadr}
 
 
 def demand_sum(site: Site, roles: Iterable[str]) -> None:

@@ -1,6 +1,7 @@
 """What happens to signals, as JSON-able lines for people and programs. Powers in W, times in epoch s; null: no limit, no setpoint."""
 
 import math
+from collections.abc import Iterable
 from typing import Any, Final
 
 from v2g.legible import legible
@@ -59,6 +60,11 @@ def fault_line(source: str, fault: GridFault, at: float) -> Line:
     return {"at": round(at, 3), "what": "fault", "source": source, "trouble": fault.trouble.value, "text": str(fault)}
 
 
+def passed_line(source: str, types: Iterable[str], at: float) -> Line:
+    """The line of what a source says that no signal is made of."""
+    return {"at": round(at, 3), "what": "ignored", "source": source, "types": sorted(types)[:SHOWN]}
+
+
 def sentence(line: Line) -> str:
     """A line as a sentence for people, of one line whatever strangers said."""
     match line:
@@ -68,6 +74,8 @@ def sentence(line: Line) -> str:
             text = f"holds: {'; '.join(caps)}{order}"
         case {"what": "fault"}:
             text = f"{line['trouble']}: {line['text']}"
+        case {"what": "ignored"}:
+            text = f"{line['source']} says what is no limit here: {', '.join(line['types'])}"
         case {"signal": signal}:
             first = signal["steps"][0][2]
             by = f" by {', '.join(signal['by'])}" if signal["by"] else ""

@@ -8,7 +8,7 @@ from v2gkit.grid.faults import GridFault, Trouble, quoted
 
 YEAR = 366 * 86_400.0  # s; how long a limit holds of which nobody said an end: no plan reaches further
 STEPS = 4_096  # of one signal: a quarter hour each for six weeks
-NAME = 128  # characters of an identifier, as OpenADR and OCPP have them at most
+NAME = 256  # characters of an identifier: those of OpenADR have 128, beside source and type
 
 
 class Fate(Enum):
@@ -26,13 +26,14 @@ class Told:
     """What a translator makes of one thing that a server says: a signal, for which tenant, in which version.
 
     `version` grows with each change over there; a lower one is a replay. `tenant` is whom the server names, empty where the protocol
-    has no word for it. `reference` is the identifier over there.
+    has no word for it. `reference` is the identifier over there. Of setpoints of one rank and source that of the lowest `priority` holds.
     """
 
     signal: Signal
     version: float = 0.0
     tenant: str = ""
     reference: str = ""
+    priority: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class Received:
     reference: str
     version: float
     received: float
+    priority: int = 0
     acknowledged: float | None = None
     fate: Fate = Fate.WAITING
     by: tuple[str, ...] = ()  # ids of what overrides it

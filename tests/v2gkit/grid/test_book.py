@@ -85,7 +85,7 @@ def test_a_setpoint_is_overridden_by_rank_and_cut_by_caps() -> None:
         (cap("theirs", 9_000), 6.0, "", Trouble.FOREIGN),
         (cap("late", 9_000, NOW - 700), 6.0, "", Trouble.EXPIRED),
         (Signal("long", Kind.IMPORT_CAP, Series(NOW, (Step(1.0, 1.0),) * (STEPS + 1))), 6.0, "", Trouble.HUGE),
-        (cap("x" * 129, 1.0), 6.0, "", Trouble.HUGE),
+        (cap("x" * 257, 1.0), 6.0, "", Trouble.HUGE),
         (Signal("none", Kind.IMPORT_CAP, Series(NOW)), 6.0, "", Trouble.MALFORMED),
         (cap("endless", inf, kind=Kind.SETPOINT), 6.0, "", Trouble.MALFORMED),
     ],

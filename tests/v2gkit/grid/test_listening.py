@@ -14,7 +14,7 @@ import pytest
 from tests.starved import again
 from v2g.energy.signal import Signal
 from v2gkit.cli.main import main
-from v2gkit.grid.declared import Grid, Modbus, Register
+from v2gkit.grid.declared import Grid, Modbus, OpenAdr, Register
 from v2gkit.grid.shell.running import Listening
 from v2gkit.grid.shell.station import Feeding
 from v2gkit.grid.standing import Standing
@@ -121,6 +121,67 @@ def test_hostile_devices_cost_one_clear_error_each_and_no_other_source_its_signa
             assert all(line["text"].startswith(f"{line['source']}: ") and len(line["text"]) < 200 for line in faults)
             held = [line for line in said if line["what"] == "holds"]
             assert held[-1]["import_by"] == ["good:import cap"]
+            for each in list(group._tasks):  # type: ignore[attr-defined]
+                each.cancel()
+
+    asyncio.run(tried())
+
+
+VTNS = {  # what a server says to a VEN's first request, and what is told of it
+    "silent": (None, "slow"),
+    "huge": (b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n", "huge"),
+    "endless": (b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 5_000, "huge"),
+    "another": (b"SSH-2.0-OpenSSH\r\n\r\n", "malformed"),
+    "moved": (b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n", "unreachable"),
+    "thief": (b'HTTP/1.1 200 OK\r\nContent-Length: 31\r\n\r\n{"tokenURL":"http://127.0.0.1"}', "denied"),
+    "refusing": (b"HTTP/1.1 401 No\r\nContent-Length: 2\r\n\r\n{}", "denied"),
+    "short": (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}", "unreachable"),
+}
+
+
+@again
+def test_hostile_vtns_cost_one_clear_error_each_and_their_fallback_holds(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("it stays here")
+
+    def saying(octets: bytes | None) -> Answer:
+        async def answer(question: bytes, writer: asyncio.StreamWriter) -> None:
+            assert b"it stays" not in question
+            if octets is not None:
+                writer.write(octets)
+                await writer.drain()
+                writer.close()
+
+        return answer
+
+    async def tried() -> None:
+        said: list[dict[str, Any]] = []
+        more = asyncio.Event()
+
+        def say(line: dict[str, Any]) -> None:
+            said.append(line)
+            more.set()
+
+        async with asyncio.timeout(TIME), asyncio.TaskGroup() as group:
+            vtns = [
+                OpenAdr(
+                    name,
+                    f"http://{await _entered(group, saying(octets))}",
+                    "us",
+                    str(tmp_path / "secret"),
+                    "us",
+                    timeout=0.3 if octets is None else 60.0,
+                    fallback_import=4_000.0 + number,
+                )
+                for number, (name, (octets, _)) in enumerate(VTNS.items())
+            ]
+            task = group.create_task(Listening(Grid(openadr=tuple(vtns)), time.monotonic, say).run())
+            while {line["source"] for line in said if line["what"] == "fault"} < VTNS.keys():
+                more.clear()
+                await more.wait()
+            task.cancel()
+            faults = [(line["source"], line["trouble"]) for line in said if line["what"] == "fault"]
+            assert sorted(faults) == sorted((name, trouble) for name, (_, trouble) in VTNS.items())
+            assert [line["import_cap"] for line in said if line["what"] == "holds"] == [4_000]
             for each in list(group._tasks):  # type: ignore[attr-defined]
                 each.cancel()
 

@@ -1,7 +1,6 @@
 """The shell of Modbus TCP: one connection to one device, round after round, for ever."""
 
 import asyncio
-import os
 from collections.abc import Callable
 from typing import Final, TypeVar
 
@@ -11,6 +10,7 @@ from v2gkit.grid.faults import GridFault, Trouble
 from v2gkit.grid.modbus.frames import Answer, Line, Question
 from v2gkit.grid.modbus.reading import opening_of, round_of
 from v2gkit.grid.modbus.sunspec import Script
+from v2gkit.grid.shell.reason import reason
 
 T = TypeVar("T")
 AT_ONCE: Final = 512  # octets of one read: the longest answer has 260
@@ -29,7 +29,7 @@ async def follow(device: Modbus, hear: Hear, complain: Complain) -> None:
         except TimeoutError:
             complain(GridFault(Trouble.SLOW, f"{device.name}: {device.address} takes no connection within {device.timeout:g} s"))
         except OSError as error:
-            complain(GridFault(Trouble.UNREACHABLE, f"{device.name}: {device.address}: {_reason(error)}"))
+            complain(GridFault(Trouble.UNREACHABLE, f"{device.name}: {device.address}: {reason(error)}"))
         else:
             wait = await _attended(device, reader, writer, hear, complain) or wait
         await asyncio.sleep(wait)
@@ -59,7 +59,7 @@ async def _attended(
     except TimeoutError:
         complain(GridFault(Trouble.SLOW, f"{device.name}: no whole answer within {device.timeout:g} s"))
     except OSError as error:
-        complain(GridFault(Trouble.UNREACHABLE, f"{device.name}: {_reason(error)}"))
+        complain(GridFault(Trouble.UNREACHABLE, f"{device.name}: {reason(error)}"))
     finally:
         writer.transport.abort()
     return sound
@@ -87,7 +87,3 @@ async def _asked(question: Question, line: Line, reader: asyncio.StreamReader, w
             raise ConnectionResetError("it hangs up before it has answered")
         if (answer := line.receive(octets)) is not None:
             return answer
-
-
-def _reason(error: OSError) -> str:
-    return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)

@@ -8,11 +8,15 @@ from typing import Any, Final
 from v2g.energy.signal import Signal
 from v2g.tasks import Tasks
 from v2gkit.grid.book import Book
-from v2gkit.grid.declared import SITE, Grid, Modbus
+from v2gkit.grid.declared import SITE, Grid, Modbus, OpenAdr
 from v2gkit.grid.faults import GridFault, Trouble
-from v2gkit.grid.lines import Line, fault_line, line_of, standing_line
+from v2gkit.grid.lines import Line, fault_line, line_of, passed_line, standing_line
 from v2gkit.grid.modbus.headroom import Headroom
-from v2gkit.grid.modbus.reading import signals_of
+from v2gkit.grid.modbus.reading import signals_of as signals_of_box
+from v2gkit.grid.openadr3.events import Reader, ignored, signals_of
+from v2gkit.grid.openadr3.words import Event, Program
+from v2gkit.grid.received import Told
+from v2gkit.grid.shell import openadr3
 from v2gkit.grid.shell.modbus import follow
 from v2gkit.grid.standing import Standing
 from v2gkit.grid.unversioned import Unversioned
@@ -34,6 +38,7 @@ class Listening:
         self._values = {each.name: Unversioned(each.name) for each in grid.modbus if each.role == "signal"}
         self._woken = asyncio.Event()
         self._complained: dict[tuple[str, Trouble], float] = {}  # when it was told last
+        self._passed: dict[str, frozenset[str]] = {}  # source -> what of its words is no signal
         self._held: Standing | None = None
         self._signals: tuple[Signal, ...] = ()
 
@@ -42,12 +47,18 @@ class Listening:
         async with Tasks("v2g.grid") as tasks:
             for device in self._grid.modbus:
                 tasks.keep(device.name, partial(self._follow, device))
+            for vtn in self._grid.openadr:
+                tasks.keep(vtn.name, partial(self._poll, vtn))
             while True:
                 self._settle()
                 await self._pause()
 
     def _follow(self, device: Modbus) -> Coroutine[Any, Any, None]:
         return follow(device, partial(self._hear, device), partial(self._complain, device.name))
+
+    async def _poll(self, vtn: OpenAdr) -> None:
+        reader = Reader(vtn.name, vtn.ven, frozenset(vtn.targets), vtn.simple)
+        await openadr3.follow(vtn, self._wall, partial(self._hear_events, reader), partial(self._complain, vtn.name))
 
     async def _pause(self) -> None:
         now = self._wall()
@@ -66,7 +77,7 @@ class Listening:
         """Enter what a device said in one round."""
         now = self._wall()
         if device.role == "signal":
-            told, source = signals_of(device, said, self._values[device.name], now), device.name
+            told, source = signals_of_box(device, said, self._values[device.name], now), device.name
         else:
             self._headroom.read(device.name, said["power"], now)
             caps = self._headroom.told(now)
@@ -75,6 +86,25 @@ class Listening:
             told, source = caps, SITE
         for fault in self.book.take_all(source, "modbus", told, now):
             self._complain(source, fault)
+        self._woken.set()
+
+    def _hear_events(self, reader: Reader, events: list[tuple[Event, Program]]) -> None:
+        """Enter every event that a VTN has."""
+        now = self._wall()
+        told: list[Told] = []
+        faults: list[GridFault] = []
+        for event, program in events:
+            units = {each.payload_type: each.units for each in program.payload_descriptors or ()}
+            try:
+                told += signals_of(event, reader, units, now)
+            except GridFault as fault:
+                faults.append(fault)
+        for found in self.book.take_all(reader.source, "openadr3", told, now, faults):
+            self._complain(reader.source, found)
+        passed = ignored(event for event, _ in events)
+        if passed - self._passed.get(reader.source, frozenset()):
+            self._say(passed_line(reader.source, passed, now))
+        self._passed[reader.source] = passed
         self._woken.set()
 
     def _complain(self, source: str, fault: GridFault) -> None:
