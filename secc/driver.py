@@ -92,10 +92,10 @@ class Driver:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._commands: list[Want] = []
         self._present: Want | None = None  # the command that is being carried out
-        self._claimed = self._finished = False
-        self._docked = False  # a service of ACDP was selected: its device goes home at the end
+        self._claimed = self._finished = self._docked = False  # docked: a service of ACDP was selected, its device goes home at the end
         self._hearing = Hearing(backend, evse.evse_id)
         self._seen: dict[type[Fact], Fact] = {}
+        self._before: Driver | None = None  # the session that had the outlet before this one, while it has not left
         self._arrival: Arrival | None = None  # what a vehicle that checks in said last
 
     @property
@@ -222,16 +222,15 @@ class Driver:
 
     def _begin(self, evccid: str) -> None:
         self._claimed = True
-        before = self._station.claim(self)
+        before = self._before = self._station.claim(self)
         self._hearing.wait()
         if before is None:
             self._hearing.introduce(self.tell)
-        self._start("began", partial(self._began, evccid, before))
+        self._start("began", partial(self._began, evccid))
 
-    async def _began(self, evccid: str, before: "Driver | None") -> None:
+    async def _began(self, evccid: str) -> None:
         """Greet the car, after what was there before it has gone; the backend hears what the meter shows first, if that comes in time."""
-        if before is not None:
-            await before.safe()
+        if await self._alone():
             self._hearing.introduce(self.tell)
         self._start("greeting", partial(self._greet, evccid))
         await asyncio.wait((self._tasks["greeting"],), timeout=GREETING_LIMIT)
@@ -240,6 +239,13 @@ class Driver:
         self._start("limits", self._watch.limits)
         if self._commands:
             self._start("hardware", self._work)
+
+    async def _alone(self) -> bool:
+        """Wait until the session before this one has left the outlet; whether there was one."""
+        if (before := self._before) is not None:
+            await before.safe()
+            self._before = None
+        return before is not None
 
     async def _greet(self, evccid: str) -> None:
         await self.evse.session_began(evccid)
@@ -336,6 +342,7 @@ class Driver:
         for name in [name for name in self._tasks if name not in ("end", "hardware", "reading")]:
             self._stop(name)
         if self._claimed:
+            await self._alone()  # a car that left at once leaves nothing to the next before what was there before it has gone
             if (task := self._tasks.get("hardware")) is not None:
                 await asyncio.wait([task], timeout=OPENING_LIMIT)
                 self._stop("hardware")
@@ -354,10 +361,7 @@ class Driver:
             if self._docked and (why := await send_home(self.evse)):
                 self._station.broken(self, why, self._docked)
             await self._attempt("unlock_connector()", self.evse.unlock_connector(), limit)
-        try:
-            self.backend.ended(ended)
-        except Exception:
-            log.exception("%s: the backend failed after the session", self.evse.evse_id)
+        self._hearing.over(ended)
         await self._attempt("session_ended()", self.evse.session_ended(ended), limit)
 
     async def _attempt(self, what: str, work: Coroutine[Any, Any, object], limit: float) -> None:

@@ -2,7 +2,7 @@
 
 from secc.station import Backend, Fact, MeterRead, Tell
 from v2g.legible import logger
-from v2g.session.endpoint import Event
+from v2g.session.endpoint import Ended, Event
 
 log = logger("v2g.secc")
 
@@ -28,6 +28,15 @@ class Hearing:
         """Tell the backend that the session begins; `tell` passes its facts to the session."""
         self._introduced = True
         self._backend.began(tell)
+
+    def over(self, ended: Ended) -> None:
+        """Tell the backend that the session has ended, where it knew of it: it may know of the next one already."""
+        if self._introduced:
+            self._introduced = False
+            try:
+                self._backend.ended(ended)
+            except Exception:
+                log.exception("%s: the backend failed after the session", self._evse_id)
 
     def go_on(self) -> None:
         """Let the backend hear what was kept: first what the meter shows, by which a transaction is to begin, then the rest in order.

@@ -355,7 +355,7 @@ class _Second:
         self.addresses = station.addresses[1:]
 
 
-async def stranded(it: Bench) -> asyncio.StreamWriter:
+async def stranded(it: Bench, number: int = 1) -> asyncio.StreamWriter:
     """A car that introduces itself and is never heard of again, without closing anything."""
     from tests.secc.test_services import DC, entry
     from v2g.iso20.frames import framed
@@ -366,7 +366,7 @@ async def stranded(it: Bench) -> asyncio.StreamWriter:
     _, writer = await asyncio.open_connection(*it.station.addresses[0])
     writer.write(framed(supportedAppProtocolReq(AppProtocol=(entry(DC, 1, 1),))))
     writer.write(framed(SessionSetupReq(Header=MessageHeaderType(SessionID=bytes(8), TimeStamp=1), EVCCID="LOST")))
-    await it.witness.seen(words.SessionStarted)
+    await it.witness.seen(words.SessionStarted, number)
     return writer
 
 
@@ -401,5 +401,36 @@ def test_a_silent_session_is_taken_over_by_its_own_car_alone(monkeypatch: pytest
             assert Code.FAILED.value in str(refused.ended.error)
             assert evse.heard == ["began"]
             lost.close()
+
+    run(story)
+
+
+def test_a_backend_does_not_lose_a_car_to_the_end_of_one_that_left_long_before() -> None:
+    """Two cars drop their connections one after the other; the outlet of the first is slow to be given back, and the third is served."""
+
+    class Slow(Watching):
+        def __init__(self) -> None:
+            super().__init__()
+            self.reached, self.go = asyncio.Event(), asyncio.Event()
+
+        async def unlock_connector(self) -> None:
+            if not self.reached.is_set():
+                self.reached.set()
+                await self.go.wait()
+
+    async def story() -> None:
+        evse = Slow()
+        async with bench(evse=evse) as it:
+            for number in (1, 2):
+                lost = await stranded(it, number)
+                lost.transport.abort()
+                await it.witness.seen(Disconnected, number)
+                await evse.reached.wait()
+            third = asyncio.create_task(it.visit("DC"))
+            await it.witness.seen(words.SessionStarted, 3)
+            evse.go.set()
+            assert (await third).ended.well
+            gone = ["open", "ended connection lost"]
+            assert evse.heard[:6] == ["began", *gone, *gone, "began"]  # the second was never greeted
 
     run(story)

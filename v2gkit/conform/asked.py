@@ -39,6 +39,7 @@ class Ways:
     authorization: Literal["EIM", "PnC"] = "EIM"
     voltage: float = 400.0
     power: float = 10_000.0
+    tolerance: bool = False  # it accepts the power tolerance in its profile, whether or not it was asked for
 
     @property
     def dc(self) -> bool:
@@ -257,7 +258,10 @@ def profile(ways: Ways, offered: Any, at: float) -> cm.EVPowerProfileType:
     )
     return cm.EVPowerProfileType(
         TimeAnchor=plan.TimeAnchor,
-        Scheduled_EVPPTControlMode=cm.Scheduled_EVPPTControlModeType(SelectedScheduleTupleID=first.ScheduleTupleID),
+        Scheduled_EVPPTControlMode=cm.Scheduled_EVPPTControlModeType(
+            SelectedScheduleTupleID=first.ScheduleTupleID,
+            PowerToleranceAcceptance=cm.powerToleranceAcceptanceType.PowerToleranceConfirmed if ways.tolerance else None,
+        ),
         EVPowerProfileEntries=cm.EVPowerProfileEntryListType(EVPowerProfileEntry=entries),
     )
 

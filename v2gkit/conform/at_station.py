@@ -133,7 +133,7 @@ class AtStation:
         claims, test = self.pics.claims, self.pics.test
         control: Control = "Scheduled" if claims.scheduled else "Dynamic"
         usual = {"service": DC.name if claims.dc else AC.name, "control": control, "authorization": "EIM" if claims.eim else "PnC"}
-        return Ways(**{**usual, "voltage": test.voltage, "power": test.power, **given})  # type: ignore[arg-type]
+        return Ways(**{**usual, "voltage": test.voltage, "power": test.power, "tolerance": test.tolerance, **given})  # type: ignore[arg-type]
 
     async def visit(self, offer: Offer | Literal["sound"] | None = "sound", **ways: object) -> Visit:
         """A car that is connected and has sent nothing. Raises Unreached where it gets no connection."""

@@ -121,6 +121,9 @@ class Pixit:
     paced: float = 60.0  # s of a charge loop with a station at the pace of the standard
     voltage: float = 400.0  # V of the battery that a bench plays
     power: float = 10_000.0  # W that it takes
+    tolerance: bool = (
+        False  # it accepts the power tolerance in every profile of -20: for a station that takes no other, which S-PWD-01 tells
+    )
     command: str = ""  # of a car: makes it come again, run by a shell; {address}, {host}, {port} and {interface} are filled in
     triggers: dict[str, str] = field(default_factory=dict)  # the same by what the car shall do: pause, pnc, eim, long, install, bpt, sdp
     crash: tuple[str, ...] = ("Segmentation fault", "panicked at")  # words by which its program says that it fell

@@ -103,7 +103,8 @@ class Station(SimEVSEController):
     ) -> None:
         """Set the output to the car's targets; without (Dynamic control) to its voltage and half its current, out of it in BPT."""
         present = self.evse_data_context
-        present.present_voltage = ev_target_voltage or self.ev_data_context.present_voltage or 0
+        wanted = ev_target_voltage or self.ev_data_context.present_voltage or 0
+        present.present_voltage = max(0, min(VOLTAGE[1], wanted))
         half = -CURRENT / 2 if any(flags) else CURRENT / 2  # the package tells the direction in the third place
         present.present_current = max(-CURRENT, min(CURRENT, half if ev_target_current is None else ev_target_current))
 

@@ -15,6 +15,7 @@ from pki.store import create
 from tests.v2gkit.conform.cars import Own
 from tests.v2gkit.conform.faulty_car import FAULTS
 from tests.v2gkit.conform.faulty_car2 import FAULTS as FAULTS2
+from tests.v2gkit.conform.faulty_card import FAULTS as FAULTS_DIN
 from v2gkit.conform.case import Case
 from v2gkit.conform.catalogue import catalogue
 from v2gkit.conform.verdict import Verdict
@@ -41,7 +42,15 @@ NARROW = {  # case -> a part that its fault fails, where there are many
     "E2-EXI-02": ("wrong version",),
     "E2-EXI-03": ("turned 1", "turned 2", "turned 3"),
     "E2-EXI-04": ("ANSI sequences",),
+    "ED-DCS-09": ("EVSE_Shutdown",),
+    "ED-LOP-04": ("EVSE_Shutdown",),
+    "ED-END-02": ("ServiceDiscovery",),
+    "ED-END-03": ("early ServiceDiscovery",),
+    "ED-EXI-01": ("ServiceDiscovery",),
+    "ED-EXI-02": ("wrong version",),
 }
+BESIDE = {"20": NEIGHBOURS, "2": NEIGHBOURS2, "DIN": ("ED-SAP-02", "ED-SES-04", "ED-DCS-10", "ED-END-01")}
+TABLES = {"20": FAULTS, "2": FAULTS2, "DIN": FAULTS_DIN}
 
 
 def narrowed(case: Case) -> Case:
@@ -58,8 +67,7 @@ def judged(certs: Path, scratch: Path, fault: str, neighbours: bool = True) -> d
     """The verdicts on our car with a fault: of its own case, and of the neighbours."""
     known = catalogue()
     generation = known[fault].generation
-    beside = NEIGHBOURS if generation == "20" else NEIGHBOURS2
-    others = [first_part(known[each]) for each in beside if each != fault] if neighbours else []
+    others = [first_part(known[each]) for each in BESIDE[generation] if each != fault] if neighbours else []
     results = Own(certs, scratch, fault, "lo", generation).judged([narrowed(known[fault]), *others])
     return {id_: each.verdict for id_, each in results.items()}
 
@@ -70,7 +78,7 @@ def main(wanted: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         certs = Path(folder) / "certs"
         create(certs, [build(Plan(curves=CURVES), curve, datetime.now(UTC)) for curve in CURVES])
-        for fault in (*FAULTS, *FAULTS2):
+        for fault in (each for faults in TABLES.values() for each in faults):
             if wanted and not any(fault.startswith(each) for each in wanted):
                 continue
             found = judged(certs, Path(folder), fault)

@@ -16,7 +16,11 @@ from v2gkit.conform.scripted.trust import Certificates
 from v2gkit.conform.verdict import Result, Verdict
 
 ROOT = Path(__file__).parents[3]
-CLAIMED = {"20": ("ev.toml", "faulty_car"), "2": ("ev2.toml", "faulty_car2")}  # generation -> what is claimed, and the test double
+CLAIMED = {
+    "20": ("ev.toml", "faulty_car"),
+    "2": ("ev2.toml", "faulty_car2"),
+    "DIN": ("ev_din.toml", "faulty_card"),
+}  # generation -> what is claimed, and the test double
 
 
 def pics(fault: str = "", generation: str = "20") -> Pics:

@@ -60,7 +60,7 @@ from v2gkit.conform.scripted.good_iso2 import DC_LIMITS, ac_status, dc_status, p
 Seed = Callable[[], None]
 Code, Notification = types.responseCodeType, types.EVSENotificationType
 # what follows an answer that is believed is leaving all the same: the fault of these is to stand still
-LEAVING = ("WeldingDetection", "SessionStop", "PowerDelivery (Stop)")
+LEAVING = ("WeldingDetection", "SessionStop", "PowerDelivery (Stop)", "PowerDelivery (off)")
 # and so where an answer of least values is one with which no car goes on
 IN_VAIN = ("ServiceDiscovery", "ChargeParameterDiscovery", "CurrentDemand", *LEAVING)
 
@@ -70,7 +70,7 @@ IN_VAIN = ("ServiceDiscovery", "ChargeParameterDiscovery", "CurrentDemand", *LEA
 
 def asked_for(generation: Generation, row: Exchange) -> Any:
     """The request class of a row."""
-    found = generation.request_named(f"{row.request}Req")
+    found = generation.request_named(f"{row.request}Req") or generation.request_named(f"{row.request}Type")
     assert found is not None, row
     return found
 

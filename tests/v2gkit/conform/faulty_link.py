@@ -1,5 +1,6 @@
 """Faults of a station below its messages: discovery, and TLS octet by octet."""
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
@@ -187,6 +188,21 @@ def tired(after: int) -> Seed:
         def changed(data: bytes, **named: Any) -> Any:
             if next(counter) > after:
                 raise FramingError("tired")
+            return read(data, **named)
+
+        sdp.request_of = changed  # type: ignore[assignment]
+
+    return seed
+
+
+def reads_slowly(seconds: float) -> Seed:
+    """Nothing else is done while a request of discovery is read."""
+
+    def seed() -> None:
+        read = sdp.request_of
+
+        def changed(data: bytes, **named: Any) -> Any:
+            time.sleep(seconds)
             return read(data, **named)
 
         sdp.request_of = changed  # type: ignore[assignment]

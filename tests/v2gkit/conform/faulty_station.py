@@ -4,7 +4,6 @@ A fault has the id of the case that finds it.
 """
 
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -233,11 +232,6 @@ def patient() -> None:
     Pump.__init__ = changed  # type: ignore[method-assign]
 
 
-def sleeping(seconds: float, answer: Any) -> Any:
-    time.sleep(seconds)
-    return answer
-
-
 def confirmed(response: Any) -> Any:
     return put(response, ResponseCode=Code.OK_PowerToleranceConfirmed) if response.ResponseCode is Code.OK else response
 
@@ -418,7 +412,7 @@ FAULTS: dict[str, Seed] = {
     "S-SDP-03": link.ELSEWHERE,
     "S-SDP-04": link.tired(1000),
     **dict.fromkeys((f"S-SDP-{number:02}" for number in range(5, 12)), link.ANYTHING),
-    "S-SDP-13": link.answered(lambda request, answer: sleeping(0.6, answer)),
+    "S-SDP-13": link.reads_slowly(0.6),
     **TRUST,
 }
 PLACES = {  # fault -> the setting of the station that has it, where that is not the usual one

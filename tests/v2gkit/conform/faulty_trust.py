@@ -63,6 +63,13 @@ def takes_any_contract() -> None:
     PkiVerifier.contract = changed  # type: ignore[method-assign]
 
 
+def takes_any_account() -> None:
+    """A contract counts whatever its account is called."""
+    PkiVerifier.contract = lambda self, request, *more: Claim(  # type: ignore[method-assign]
+        "PnC", emaid="DEV2GC00000001", chain=contract_chain(request)
+    )
+
+
 def takes_any_request() -> None:
     """Whoever asks for a contract is believed."""
 
@@ -128,8 +135,9 @@ TRUST: dict[str, Seed] = {
     "S-TLS-21": believes(Kind.WRONG_PROFILE),
     "S-TLS-22": believes(*Kind),
     "S-PNC-01": says(cm.AuthorizationRes, unwilling),
-    **dict.fromkeys((f"S-PNC-{number:02}" for number in (2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 15)), takes_any_contract),
+    **dict.fromkeys((f"S-PNC-{number:02}" for number in (2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13)), takes_any_contract),
     "S-PNC-10": dies_of_a_claim(lambda request: len(request.Header.Signature.SignatureValue.value) == 131),
+    "S-PNC-15": takes_any_account,
     "S-PNC-14": dies_of_a_claim(lambda request: b"garbage" in request.PnC_AReqAuthorizationMode.ContractCertificateChain.Certificate),
     "S-CIN-01": says(Res, lambda response: put(response, Header=put(response.Header, Signature=None))),
     "S-CIN-02": takes_any_request,

@@ -83,7 +83,7 @@ NARROW = {  # case -> a part that its fault fails, where there are many
     "S-PNC-14": ("garbage",),
     "S-MTR-02": ("another reading",),
     "S-TLS-23": ("P-256",),
-    "S-TLS-25": ("random",),
+    "S-TLS-25": ("records",),
     "S-SDP-08": ("3",),
     "S-SDP-11": ("UDP",),
     "S-SAP-02": ("-20 first",),
