@@ -1,6 +1,7 @@
 """Every fact of a station's vocabulary is heard by the session and told by somebody."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,15 +19,17 @@ def trees(*folders: str) -> list[ast.Module]:
 
 
 def last_name(node: ast.expr) -> str:
-    return ast.unparse(node).rpartition(".")[2]
+    return node.attr if isinstance(node, ast.Attribute) else ast.unparse(node).rpartition(".")[2]
 
 
+@cache
 def cases() -> set[str]:
     """The classes that the cases of `secc/neutral/facts.py` name."""
     tree = ast.parse((ROOT / "secc/neutral/facts.py").read_text(encoding="utf-8"))
     return {last_name(node.cls) for node in ast.walk(tree) if isinstance(node, ast.MatchClass)}
 
 
+@cache
 def made() -> set[str]:
     """What is called by whoever may tell a session something."""
     return {last_name(n.func) for tree in trees("secc", "ocpp_bridge", "v2gkit") for n in ast.walk(tree) if isinstance(n, ast.Call)}
