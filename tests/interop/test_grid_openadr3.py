@@ -14,11 +14,11 @@ from tests.starved import again
 from v2g.energy.signal import Kind
 from v2gkit.grid.declared import Grid, OpenAdr
 from v2gkit.grid.openadr3.events import Reader, signals_of
-from v2gkit.grid.openadr3.times import written
 from v2gkit.grid.openadr3.vtn import Client
 from v2gkit.grid.openadr3.words import Event
 from v2gkit.grid.shell.running import Listening
 from v2gkit.grid.shell.vtn import routes_of
+from v2gkit.grid.times import written
 from v2gkit.peers import grid_setup
 
 ROOT = Path(__file__).parents[2]

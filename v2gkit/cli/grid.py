@@ -61,6 +61,8 @@ def _checked(grid: Any) -> int:
         put(f"{device.name}: {device.role} at {device.address}, unit {device.unit}, {reads}, every {device.every:g} s")
     for vtn in grid.openadr:
         put(f"{vtn.name}: VEN {vtn.ven} of {vtn.url}, program {vtn.program or 'any'}, every {vtn.every:g} s")
+    for older in grid.openadr2:
+        put(f"{older.name}: VEN {older.ven} of {older.url} (OpenADR 2.0b), every {older.every:g} s")
     for source, promise in grid.promises.items():
         falls = ((name, getattr(promise, f"fallback_{name}")) for name in ("import", "export"))
         silent = ", ".join(f"{name} {'as it was last' if power is None else f'at most {power:g} W'}" for name, power in falls)

@@ -145,6 +145,43 @@ class OpenAdr:
         return Promise(self.patience, self.fallback_import, self.fallback_export)
 
 
+@dataclass(frozen=True, slots=True)
+class OpenAdr2:
+    """A VTN of OpenADR 2.0b, and this VEN's name and certificate there."""
+
+    name: str
+    url: str  # of its services, as https://vtn.example/OpenADR2/Simple/2.0b
+    ven: str  # name of this VEN
+    cert: str | None = None  # PEM: its chain; VTNs outside a laboratory want one
+    key: str | None = None  # PEM
+    roots: str | None = None  # PEM; None: the system's
+    simple: tuple[float, ...] = ()  # W of import at each level of SIMPLE, from 0 on; empty: SIMPLE is not followed
+    every: float = 10.0  # s between two polls
+    timeout: float = 10.0  # s for one answer
+    patience: float = 300.0  # s
+    fallback_import: float | None = None  # W
+    fallback_export: float | None = None  # W
+
+    def __post_init__(self) -> None:
+        _ = self.promise
+        demand_address(self.url, "https", "http")
+        if urlsplit(self.url).scheme == "http" and not _loopback(urlsplit(self.url).hostname or ""):
+            raise ValueError(f"url {self.url} is in clear; OpenADR 2.0b wants https, and http is taken on the loopback alone")
+        if (self.cert is None) != (self.key is None):
+            raise ValueError(f"{self.name}: cert and key belong together; give both, or neither")
+        if not all(power >= 0 for power in self.simple):
+            raise ValueError(f"simple is {self.simple}; give W, 0 or more, inf for no limit")
+        if not (0.05 <= self.every <= 3_600 and 0.05 <= self.timeout <= 60):
+            raise ValueError(f"{self.name}: every {self.every} s, timeout {self.timeout} s; give 0.05 to 3600 s, and to 60 s")
+        if not 1 <= len(self.ven) <= 128:
+            raise ValueError(f"{self.name}: ven is {self.ven[:20]!r}; give a name of 1 to 128 characters")
+
+    @property
+    def promise(self) -> Promise:
+        """What holds while the VTN is not heard."""
+        return Promise(self.patience, self.fallback_import, self.fallback_export)
+
+
 def _loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -160,11 +197,14 @@ class Grid:
     site: Site = Site()
     modbus: tuple[Modbus, ...] = ()
     openadr: tuple[OpenAdr, ...] = ()
+    openadr2: tuple[OpenAdr2, ...] = ()
 
     def __post_init__(self) -> None:
-        names = [device.name for device in self.modbus] + [vtn.name for vtn in self.openadr]
+        names = [device.name for device in self.modbus] + [vtn.name for vtn in self.vtns]
         if not 1 <= len(names) <= SOURCES:
-            raise ValueError(f"{len(names)} sources of signals; give 1 to {SOURCES}, each a table, as [[modbus]] or [[openadr]]")
+            raise ValueError(
+                f"{len(names)} sources of signals; give 1 to {SOURCES}, each a table, as [[modbus]], [[openadr]], [[openadr2]]"
+            )
         for name in names:
             if not name or name == SITE or names.count(name) > 1 or ":" in name:
                 raise ValueError(f"a source is named {name!r}; give each another name, without colon, and not {SITE!r}")
@@ -175,7 +215,12 @@ class Grid:
         """The sources of the book, and what was agreed with each."""
         metered = {SITE: self.site.promise} if any(device.role != "signal" for device in self.modbus) else {}
         boxes = {device.name: device.promise for device in self.modbus if device.role == "signal"}
-        return metered | boxes | {vtn.name: vtn.promise for vtn in self.openadr}
+        return metered | boxes | {vtn.name: vtn.promise for vtn in self.vtns}
+
+    @property
+    def vtns(self) -> tuple[OpenAdr | OpenAdr2, ...]:
+        """The VTNs of both versions."""
+        return (*self.openadr, *self.openadr2)
 
 
 def demand_sum(site: Site, roles: Iterable[str]) -> None:

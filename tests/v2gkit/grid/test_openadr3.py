@@ -17,10 +17,10 @@ from v2gkit.grid.http import Request, Response
 from v2gkit.grid.link import Promise
 from v2gkit.grid.openadr3 import words
 from v2gkit.grid.openadr3.events import Reader, ignored, signals_of
-from v2gkit.grid.openadr3.times import instant, seconds, written
 from v2gkit.grid.openadr3.ven import Access, Script, opening, polling
 from v2gkit.grid.openadr3.vtn import Asked, Client, Vtn
 from v2gkit.grid.received import YEAR
+from v2gkit.grid.times import instant, seconds, written
 
 NOW = 1_800_000_000.0
 READER = Reader("dso", "depot", levels=(math.inf, 20_000.0, 5_000.0, 0.0))

@@ -4,17 +4,16 @@ import hashlib
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final
 
-from v2g.energy.series import SAME_INSTANT, Series, Step
+from v2g.energy.series import SAME_INSTANT
 from v2g.energy.signal import Kind, Rank, Signal
 from v2gkit.grid.faults import GridFault, Trouble, quoted
-from v2gkit.grid.openadr3.times import instant, seconds
 from v2gkit.grid.openadr3.words import Event, Interval, IntervalPeriod
 from v2gkit.grid.received import STEPS, YEAR, Told
+from v2gkit.grid.spans import Span, series_of
+from v2gkit.grid.times import instant, seconds
 
-Span = tuple[float, float, float]  # from, until (epoch s), W
 PAYLOADS: Final = {
     "IMPORT_CAPACITY_LIMIT": (Kind.IMPORT_CAP, Rank.GRID),
     "EXPORT_CAPACITY_LIMIT": (Kind.EXPORT_CAP, Rank.GRID),
@@ -25,7 +24,6 @@ PAYLOADS: Final = {
 }
 UNITS: Final = {"KW": 1_000.0, "W": 1.0, None: 1_000.0}  # W; kW where nobody says
 LAST: Final = 1 << 31  # priority of an event without one
-OVERLAPPING: Final = 256  # spans of one event that may overlap: more cost time, and are no schedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +77,7 @@ def _told(
             for payload in interval.payloads:
                 if payload.type == what:
                     spans += _valued(start, end, [_power(what, value, units.get(what), reader.levels) for value in payload.values])
-        for number, power in enumerate(_series(_looped(spans, event), kind)):
+        for number, power in enumerate(series_of(_looped(spans, event), kind)):
             id_ = f"{reader.source}:{event.id}:{what}" + (f":{number}" if number else "")
             yield Told(Signal(id_, kind, power, rank), version, "", event.id, LAST if event.priority is None else event.priority)
 
@@ -140,35 +138,6 @@ def _looped(spans: list[Span], event: Event) -> list[Span]:
         raise GridFault(Trouble.HUGE, f"{rounds} rounds of {len(spans)} intervals; at most {STEPS} steps are taken")
     again = ((start + n * (until - begin), end + n * (until - begin), power) for n in range(rounds) for start, end, power in spans)
     return [(start, min(end, stop), power) for start, end, power in again if start < stop - SAME_INSTANT]
-
-
-def _series(spans: list[Span], kind: Kind) -> list[Series]:
-    """The spans as series without gaps. A cap is the lowest where spans overlap, and none in a gap; of setpoints the first holds."""
-    spans = sorted(spans, key=lambda span: span[0])
-    if any(later[0] < span[1] - SAME_INSTANT for span, later in pairwise(spans)):
-        spans = _apart(spans, kind)
-    runs: list[list[Span]] = []
-    for span in spans:
-        if runs and abs(span[0] - runs[-1][-1][1]) <= SAME_INSTANT:
-            runs[-1].append(span)
-        elif runs and kind is not Kind.SETPOINT:
-            runs[-1] += [(runs[-1][-1][1], span[0], math.inf), span]
-        else:
-            runs.append([span])
-    return [Series(run[0][0], tuple(Step(end - start, power) for start, end, power in run)).merged() for run in runs]
-
-
-def _apart(spans: list[Span], kind: Kind) -> list[Span]:
-    """Spans that do not overlap any more."""
-    if len(spans) > OVERLAPPING:
-        raise GridFault(Trouble.HUGE, f"{len(spans)} intervals that overlap; at most {OVERLAPPING} are told apart")
-    edges = sorted({edge for start, end, _ in spans for edge in (start, end)})
-    made = []
-    for start, end in pairwise(edges):
-        there = [power for begin, until, power in spans if begin <= start + SAME_INSTANT and until >= end - SAME_INSTANT]
-        if there and end - start > SAME_INSTANT:
-            made.append((start, end, there[0] if kind is Kind.SETPOINT else min(there)))
-    return made
 
 
 def _power(what: str, value: object, units: str | None, levels: tuple[float, ...]) -> float:

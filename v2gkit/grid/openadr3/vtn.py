@@ -14,7 +14,7 @@ from urllib.parse import parse_qs
 import msgspec
 
 from v2gkit.grid.openadr3 import words
-from v2gkit.grid.openadr3.times import written
+from v2gkit.grid.times import written
 
 Json = dict[str, Any]
 Role = Literal["bl", "ven"]

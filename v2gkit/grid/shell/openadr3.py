@@ -1,19 +1,17 @@
 """The shell of a VEN: asks its VTN again and again, and tells what events there are."""
 
 import asyncio
-import ssl
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 from v2g.settings.strict import text_of
 from v2gkit.grid.declared import OpenAdr
 from v2gkit.grid.faults import GridFault, Trouble
-from v2gkit.grid.openadr3.ven import Access, Script, Session, opening, polling
+from v2gkit.grid.openadr3.ven import Access, Session, opening, polling
 from v2gkit.grid.openadr3.words import Event, Program
-from v2gkit.grid.shell.http import asked, tls_client
+from v2gkit.grid.shell.http import carried, tls_client
 
-T = TypeVar("T")
 FIRST, LONGEST = 1.0, 60.0  # s between two attempts after a fault, the first and the longest
 SECRET: Final = 4_096  # octets of the file with the secret
 ROUND: Final = 20  # times the timeout of one answer, for all answers of a round
@@ -29,32 +27,17 @@ async def follow(source: OpenAdr, wall: Callable[[], float], hear: Hear, complai
     session: Session | None = None
     wait = FIRST
 
-    async def carried(script: Script[T]) -> T:
-        async with asyncio.timeout(ROUND * source.timeout):
-            return await _carried(script, tls, source.timeout)
-
     while True:
         try:
             if session is None or wall() >= session.until:
-                session = await carried(opening(access, wall()))
-            hear(await carried(polling(access, session)))
+                session = await carried(opening(access, wall()), tls, source.timeout, ROUND)
+            hear(await carried(polling(access, session), tls, source.timeout, ROUND))
             wait = FIRST
             await asyncio.sleep(source.every)
             continue
-        except TimeoutError:
-            complain(GridFault(Trouble.SLOW, f"{source.name}: no end of a round within {ROUND * source.timeout:g} s"))
         except GridFault as fault:
             complain(GridFault(fault.trouble, f"{source.name}: {fault}"))
-        session = None  # whatever it was, a new token and a new look at the programs cure it, if anything does
+            if fault.trouble is Trouble.DENIED:  # a new token and a new look at the programs cure it, if anything does
+                session = None
         await asyncio.sleep(wait)
         wait = min(2 * wait, LONGEST)
-
-
-async def _carried(script: Script[T], tls: ssl.SSLContext, timeout: float) -> T:  # noqa: ASYNC109
-    try:
-        request = next(script)
-        while True:
-            request = script.send(await asked(request, tls, timeout))
-    except StopIteration as end:
-        found: T = end.value
-        return found

@@ -8,15 +8,16 @@ from typing import Any, Final
 from v2g.energy.signal import Signal
 from v2g.tasks import Tasks
 from v2gkit.grid.book import Book
-from v2gkit.grid.declared import SITE, Grid, Modbus, OpenAdr
+from v2gkit.grid.declared import SITE, Grid, Modbus, OpenAdr, OpenAdr2
 from v2gkit.grid.faults import GridFault, Trouble
 from v2gkit.grid.lines import Line, fault_line, line_of, passed_line, standing_line
 from v2gkit.grid.modbus.headroom import Headroom
 from v2gkit.grid.modbus.reading import signals_of as signals_of_box
+from v2gkit.grid.openadr2.pulled import Pulled
 from v2gkit.grid.openadr3.events import Reader, ignored, signals_of
 from v2gkit.grid.openadr3.words import Event, Program
 from v2gkit.grid.received import Told
-from v2gkit.grid.shell import openadr3
+from v2gkit.grid.shell import openadr2, openadr3
 from v2gkit.grid.shell.modbus import follow
 from v2gkit.grid.standing import Standing
 from v2gkit.grid.unversioned import Unversioned
@@ -49,6 +50,8 @@ class Listening:
                 tasks.keep(device.name, partial(self._follow, device))
             for vtn in self._grid.openadr:
                 tasks.keep(vtn.name, partial(self._poll, vtn))
+            for older in self._grid.openadr2:
+                tasks.keep(older.name, partial(self._pull, older))
             while True:
                 self._settle()
                 await self._pause()
@@ -59,6 +62,10 @@ class Listening:
     async def _poll(self, vtn: OpenAdr) -> None:
         reader = Reader(vtn.name, vtn.ven, frozenset(vtn.targets), vtn.simple)
         await openadr3.follow(vtn, self._wall, partial(self._hear_events, reader), partial(self._complain, vtn.name))
+
+    async def _pull(self, vtn: OpenAdr2) -> None:
+        pulled = Pulled(vtn, self.book, self._wall, partial(self._complain, vtn.name), self._woken.set)
+        await openadr2.follow(vtn, pulled.hear, pulled.answered, pulled.complain)
 
     async def _pause(self) -> None:
         now = self._wall()
