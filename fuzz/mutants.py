@@ -26,6 +26,7 @@ from typing import NamedTuple
 from fuzz.behaviours import LIVED, Mutant
 from fuzz.fairness import LEGAL
 from fuzz.feeding import GRID
+from fuzz.flexibility import SIGNALS
 from fuzz.remembrance import KEPT
 from fuzz.restraints import BOUNDS, CAR
 from fuzz.safeguards import STATION
@@ -34,7 +35,7 @@ from fuzz.streams import STREAMS
 from fuzz.updating import UPDATES
 from fuzz.wireless import WIRELESS
 
-MUTANTS = (*LIVED, *STATION, *BOUNDS, *CAR, *GRID, *LEGAL, *STREAMS, *CSMS, *KEPT, *UPDATES, *WIRELESS)
+MUTANTS = (*LIVED, *STATION, *BOUNDS, *CAR, *GRID, *LEGAL, *STREAMS, *CSMS, *KEPT, *UPDATES, *WIRELESS, *SIGNALS)
 ROOT = Path(__file__).parents[1]
 NOT_COPIED = ("*.egg-info", ".*", "build", "certs", "demo-output")
 LIMIT = 120.0  # s for the targets of one mutant: many times what the slowest takes

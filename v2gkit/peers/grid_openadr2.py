@@ -28,7 +28,7 @@ class Noting(logging.Handler):
     """Keeps what the package complains of."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep one line."""
+        """Keep one line of the log."""
         WRONG.append(record.getMessage()[:300])
 
 

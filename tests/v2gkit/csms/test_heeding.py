@@ -40,6 +40,7 @@ def test_bounds_bind_a_strategy() -> None:
     assert FREE.bind(priced) is priced
     bound = Bounds(4_000.0, 8_000.0).bind(priced)
     assert (bound.kind, bound.site.import_limit, bound.site.export_limit) == ("prices", 4_000, 5_000)
+    assert Bounds(4_000.0, 2_000.0).bind(priced).site.export_limit == 2_000
     led = Bounds(4_000.0, 3_000.0, -10_000.0).bind(priced)
     assert (led.kind, led.setpoint) == ("setpoint", -3_000)
     assert Bounds(4_000.0).bind(Strategy("setpoint", setpoint=7_000.0)).setpoint == 4_000

@@ -131,6 +131,11 @@ def test_what_is_no_message_is_told(octets: bytes, trouble: Trouble) -> None:
     assert len(str(caught.value)) < 400
 
 
+def test_a_message_with_entities_is_refused_for_them() -> None:
+    with pytest.raises(GridFault, match="declares a document type"):
+        messages.read(BOMB)
+
+
 @given(st.binary(max_size=100))
 def test_any_octets_are_a_message_or_one_clear_error(octets: bytes) -> None:
     with pytest.raises(GridFault):

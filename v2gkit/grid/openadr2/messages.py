@@ -111,7 +111,7 @@ def registration(ven_name: str, request_id: str) -> bytes:
 
 
 def poll(ven_id: str) -> bytes:
-    """An oadrPoll."""
+    """An oadrPoll of a VEN, as octets."""
     return _written(_message("oadrPoll", (("ei:venID", ven_id),)))
 
 
