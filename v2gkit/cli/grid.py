@@ -10,7 +10,7 @@ from typing import Any
 
 from v2gkit.cli import log
 from v2gkit.cli.clock import add_clock_options, clock_of
-from v2gkit.cli.parser import number
+from v2gkit.cli.parser import number, whole
 from v2gkit.output import complain, put
 
 WELL, USAGE = 0, 2
@@ -20,6 +20,7 @@ EPILOG = """examples:
   v2g grid grid.toml --json                         one object for each thing that happened
   v2g grid grid.toml --station site.sock            a station keeps to what holds ([feed] socket of its configuration)
   v2g grid grid.toml --station a.sock --station b.sock     two of them, half each
+  v2g grid grid.toml --station site.sock --outlets 4       of four outlets, which a setpoint is for together
   v2g csms --grid grid.toml                         a CSMS steers its stations by it
 
 exit codes: 0 it was stopped or its time was over, 2 wrong usage or configuration
@@ -32,6 +33,9 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--check", action="store_true", help="read the file, say what it means, and stop")
     parser.add_argument(
         "--station", type=Path, action="append", default=[], metavar="SOCKET", help="tell this station's feed; again for more"
+    )
+    parser.add_argument(
+        "--outlets", type=whole(1), metavar="N", default=1, help="of each station: a setpoint is shared by them (default: 1)"
     )
     parser.add_argument("--seconds", type=number(above=0), metavar="S", help="stop after so many seconds (default: when it is told to)")
     parser.add_argument("--json", action="store_true", help="the story as JSON Lines")
@@ -78,7 +82,7 @@ async def _listened(options: argparse.Namespace, grid: Any) -> int:
 
     loop = asyncio.get_running_loop()
     clock = clock_of(options, 1.0)
-    feeds = [Feeding(path, len(options.station)) for path in options.station]
+    feeds = [Feeding(path, len(options.station), options.outlets) for path in options.station]
 
     def say(line: dict[str, Any]) -> None:
         text = f"{datetime.fromtimestamp(line['at']):%H:%M:%S} {sentence(line)}"

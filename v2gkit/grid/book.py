@@ -18,10 +18,11 @@ from typing import Final
 from v2g.energy.signal import Kind, Signal
 from v2gkit.grid.faults import GridFault, Trouble, quoted
 from v2gkit.grid.link import Link, Promise, State
-from v2gkit.grid.received import Fate, Received, Told, demand_sound
+from v2gkit.grid.received import STEPS, Fate, Received, Told, demand_sound
 from v2gkit.grid.standing import Standing, standing
 
 SIGNALS: Final = 256  # of one source at once: more are no plan that anybody follows; a source that says more is at fault
+TOGETHER: Final = 4 * STEPS  # steps of all signals of one source: each is looked at whenever anything changes, which takes milliseconds so
 GRAVES: Final = 4 * SIGNALS  # ids of one source that are over and may not come again: what OpenADR serves of the past fits
 
 
@@ -71,6 +72,11 @@ class Book:
         if known is None and sum(row.source == source for row in self._rows.values()) >= SIGNALS:
             raise GridFault(
                 Trouble.HUGE, f"{source}: {SIGNALS} signals hold or wait already; a further one, {quoted(told.signal.id)}, is not taken"
+            )
+        steps = sum(len(row.signal.power.steps) for row in self._rows.values() if row.source == source and row is not known)
+        if steps + len(told.signal.power.steps) > TOGETHER:
+            raise GridFault(
+                Trouble.HUGE, f"{source}: its signals have {steps} steps; {quoted(told.signal.id)} would make them more than {TOGETHER}"
             )
         self._graves[source].pop(told.signal.id, None)
         row = Received(told.signal, protocol, source, self.tenant, told.reference, told.version, now, told.priority)

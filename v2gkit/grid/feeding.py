@@ -10,8 +10,10 @@ LASTS: Final = 60.0  # s for which a setpoint is told: a station whose energy ma
 SOURCE: Final = "EMS"  # whose limit it is, in OCPP's ChargingLimitSourceEnumType
 
 
-def words_of(held: Standing, stations: int) -> Iterable[dict[str, Any]]:
-    """The lines for each of so many stations: an equal share of what holds, so that none has to know of the others.
+def words_of(held: Standing, stations: int, outlets: int = 1) -> Iterable[dict[str, Any]]:
+    """The lines for each of so many stations, of so many outlets: an equal share of what holds, so that none has to know of the others.
+
+    A station shares a limit among its outlets by itself, and takes a setpoint for each of them: that is divided here.
 
     A limit stands until another one is told, so that a station keeps it when we are gone. A setpoint has to be told again before `LASTS` s.
     """
@@ -21,4 +23,4 @@ def words_of(held: Standing, stations: int) -> Iterable[dict[str, Any]]:
             limit[name] = cap / stations
     yield limit
     setpoint = held.setpoint
-    yield {"type": "setpoint", "power": None if setpoint is None else setpoint / stations, "lasts": LASTS}
+    yield {"type": "setpoint", "power": None if setpoint is None else setpoint / (stations * outlets), "lasts": LASTS}

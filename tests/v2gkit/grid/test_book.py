@@ -128,6 +128,17 @@ def test_more_signals_than_anybody_follows_are_a_fault_and_the_source_is_not_hea
     assert ours.standing(NOW).import_cap == 1_000  # what was lacking may have been the lowest
 
 
+def test_the_steps_of_a_source_together_are_bounded() -> None:
+    """Whatever a server says, a look at the book takes milliseconds: other sources are heard in time."""
+    ours = book()
+    long = [Signal(f"s{n}", Kind.IMPORT_CAP, Series(NOW, tuple(Step(1.0, float(k)) for k in range(STEPS)))) for n in range(5)]
+    faults = ours.take_all("dso", "lab", [Told(signal) for signal in long], NOW)
+    assert [fault.trouble for fault in faults] == [Trouble.HUGE]
+    assert len(ours.rows()) == 4
+    assert take(ours, Signal("s3", Kind.IMPORT_CAP, long[4].power), 2.0)  # a newer version takes the place of the one before
+    assert take(ours, long[4], source="market")
+
+
 def test_before_a_source_was_ever_heard_its_fallback_holds() -> None:
     ours = book(dso=Promise(100.0, fallback_import=2_000))
     assert ours.standing(NOW).import_cap == 2_000

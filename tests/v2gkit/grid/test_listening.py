@@ -15,6 +15,7 @@ from tests.starved import again
 from v2g.energy.signal import Signal
 from v2gkit.cli.main import main
 from v2gkit.grid.declared import Grid, Modbus, OpenAdr, Register
+from v2gkit.grid.feeding import words_of
 from v2gkit.grid.shell.running import Listening
 from v2gkit.grid.shell.station import Feeding
 from v2gkit.grid.standing import Standing
@@ -225,6 +226,12 @@ def test_a_station_is_told_its_share_in_the_words_of_its_feed(tmp_path: Path) ->
                 await asyncio.wait([task])
 
     asyncio.run(tried())
+
+
+def test_a_setpoint_is_for_all_outlets_together() -> None:
+    limit, setpoint = words_of(Standing(12_000, ("a",), 6_000, ("c",), asked=-12_000, asked_by="b"), 2, 3)
+    assert limit == {"type": "limit", "source": "EMS", "charge": 6_000, "discharge": 3_000}
+    assert setpoint == {"type": "setpoint", "power": -1_000, "lasts": 60.0}  # of 6 kW that may be given, among six outlets
 
 
 def test_the_command_tells_signals_as_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -215,6 +215,22 @@ def test_pages_are_read_to_the_end_and_no_further() -> None:
         carried(polling(ACCESS, session), server)
 
 
+def test_what_all_pages_hold_together_is_bounded() -> None:
+    server = vtn()
+    utility = Utility(server)
+    _, program = utility.ask("POST", "/programs", {"programName": "caps"})
+    many = limit(program["id"], 1) | {"intervals": [{"id": n, "payloads": []} for n in range(4_096)]}
+    for _ in range(5):
+        utility.ask("POST", "/events", many)
+    session = carried(opening(ACCESS, NOW), server)
+    with pytest.raises(GridFault, match="20480 intervals of 5 events"):
+        carried(polling(ACCESS, session), server)
+    for _ in range(60):
+        utility.ask("POST", "/events", limit(program["id"], 1, eventName="x" * 100_000))
+    with pytest.raises(GridFault, match="octets in all its pages"):
+        carried(polling(ACCESS, session), server)
+
+
 def test_roles_and_other_clients_are_walls() -> None:
     server = vtn()
     utility, depot, other = Utility(server), Utility(server, "depot"), Utility(server, "other")

@@ -10,13 +10,15 @@ import msgspec
 from v2g.address import origin
 from v2gkit.grid.book import SIGNALS
 from v2gkit.grid.faults import GridFault, Trouble, quoted
-from v2gkit.grid.http import Request, Response
+from v2gkit.grid.http import BODY, Request, Response
 from v2gkit.grid.openadr3.words import Event, Problem, Program, Server, Token, Ven, read
+from v2gkit.grid.received import STEPS
 
 T = TypeVar("T")
 Script = Generator[Request, Response, T]
 PAGE: Final = 50  # objects of one answer: the most that 3.1 lets a client ask for
 EVENTS: Final = 2 * SIGNALS  # of one program: more are no plan
+INTERVALS: Final = 4 * STEPS  # of all events: what the book has room for
 PROGRAMS: Final = 200  # of a VTN
 EARLY: Final = 30.0  # s before its end a token is renewed
 
@@ -61,10 +63,12 @@ def opening(access: Access, now: float) -> Script[Session]:
 
 def polling(access: Access, session: Session) -> Script[list[tuple[Event, Program]]]:
     """Every event of the programs that the VEN follows. Raises GridFault."""
-    found = []
+    found: list[tuple[Event, Program]] = []
     for program in session.programs:
         events = yield from _all(access, "/events", {"programID": program.id}, session.token, Event, EVENTS)
         found += [(event, program) for event in events if event.program_id == program.id]
+        if (intervals := sum(len(event.intervals or ()) for event, _ in found)) > INTERVALS:
+            raise GridFault(Trouble.HUGE, f"GET /events: {intervals} intervals of {len(found)} events; at most {INTERVALS} are taken")
     return found
 
 
@@ -88,13 +92,16 @@ def _token(access: Access) -> Script[Token]:
 def _all(access: Access, path: str, query: dict[str, str], token: str, kind: type[T], most: int) -> Script[list[T]]:
     """All objects of a list, page after page."""
     found: list[T] = []
+    octets = 0
     while True:
         asked = urlencode(query | {"skip": str(len(found)), "limit": str(PAGE)})
         answer = yield _request(access, "GET", f"{path}?{asked}", token)
         page = read(_demand(answer, 200, f"GET {path}"), list[kind], f"GET {path}")  # type: ignore[valid-type]
         if len(page) > PAGE:
             raise GridFault(Trouble.HUGE, f"GET {path}: {len(page)} objects in a page of {PAGE}")
-        found += page
+        found, octets = found + page, octets + len(answer.body)
+        if octets > BODY:
+            raise GridFault(Trouble.HUGE, f"GET {path}: {octets} octets in all its pages; at most {BODY} are taken")
         if len(page) < PAGE:
             return found
         if len(found) > most:

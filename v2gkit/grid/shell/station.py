@@ -15,10 +15,10 @@ log = logger("v2g.grid")
 
 
 class Feeding:
-    """What holds, told to one of `stations` stations whenever it changes, and a setpoint again before it lapses."""
+    """What holds, told to one of `stations` stations, of `outlets` outlets, whenever it changes, and a setpoint again before it lapses."""
 
-    def __init__(self, path: Path, stations: int) -> None:
-        self._path, self._stations = path, stations
+    def __init__(self, path: Path, stations: int, outlets: int = 1) -> None:
+        self._path, self._stations, self._outlets = path, stations, outlets
         self._held: Standing | None = None
         self._changed = asyncio.Event()
 
@@ -47,7 +47,7 @@ class Feeding:
             while not ended.done():
                 self._changed.clear()
                 if self._held is not None:
-                    for word in words_of(self._held, self._stations):
+                    for word in words_of(self._held, self._stations, self._outlets):
                         writer.write(json.dumps(word).encode() + b"\n")
                     await writer.drain()
                 changed = asyncio.ensure_future(self._changed.wait())
