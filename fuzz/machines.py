@@ -29,10 +29,13 @@ MACHINES: Final = {
     "evcc": ("tests.evcc.machine", "Visits"),
     "secc2": ("tests.secc.iso2.machine2", "Sessions2"),
     "evcc2": ("tests.evcc.iso2.machine2", "Visits2"),
+    "secc70121": ("tests.secc.din.machine70121", "Sessions70121"),
+    "evcc70121": ("tests.evcc.din.machine70121", "Visits70121"),
 }
 GENERATIONS: Final = {  # whose machines take their turns in this order; a car's takes fewer: it has one peer and no backend
     "20": ("secc", "secc", "secc", "evcc"),
     "2": ("secc2", "secc2", "secc2", "evcc2"),
+    "DIN": ("secc70121", "secc70121", "secc70121", "evcc70121"),
 }
 Tally = Counter[tuple[str, str, str]]  # (machine, what, which)
 

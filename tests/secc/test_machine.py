@@ -23,7 +23,7 @@ from v2g.messages import dc
 from v2g.messages.common_messages import AuthorizationReq, AuthorizationSetupReq, PowerDeliveryReq, SessionStopReq
 from v2g.messages.common_types import processingType
 
-STEPS = 36_000  # of the 50,000 that the tests take of all machines
+STEPS = 33_000  # of the 50,000 that the tests take of all machines
 PARTS = 4
 BOUND = 12_000  # steps within which each fault is found
 

@@ -13,9 +13,9 @@ from evcc.iso2 import charge, selection
 from evcc.iso2.ac import Ac
 from evcc.iso2.conduct import CONDUCT
 from evcc.transfer import Mode
+from tests.evcc.broken import Patch, greedy, half_safe, instead, talking_on, timeless, unheard, wordless
 from tests.evcc.iso2 import machine2
 from tests.evcc.iso2.machine2 import ARRIVALS, Visits2
-from tests.evcc.test_machine import _greedy, _half_safe, _talking_on, _timeless, _unheard, _wordless, instead
 from tests.evcc.visits import RESERVE
 from tests.machines import INVARIANTS, Fault, among, drive, found_out
 from v2g.iso2.generation import ISO2
@@ -23,8 +23,6 @@ from v2g.iso2.timing import timing
 
 STEPS = 2_000  # of the 50,000 that the tests take of all machines
 BOUND = 12_000  # steps within which each fault is found
-
-Patch = pytest.MonkeyPatch
 
 
 def test_a_car_stays_safe_at_any_station_of_this_generation() -> None:
@@ -72,7 +70,7 @@ TOLD = ("the_station_tells_of_itself",)
 HARMED = "and (the contactors|they) are closed|W were taken|closed on another voltage"
 FAULTS: dict[str, Fault] = {
     "contactors that stay closed": Fault(AFTER, instead(Car, "open", lambda self: None), "closed after the end", {"service": "DC"}),
-    "a pilot that stays at C": Fault(AFTER, instead(Car, "make_safe", _half_safe), "still wants power after the end"),
+    "a pilot that stays at C": Fault(AFTER, instead(Car, "make_safe", half_safe), "still wants power after the end"),
     "power that is wanted before authorization": Fault(BEFORE, instead(charge, "selection", _hasty), "before authorization"),
     "power that is counted once more": Fault(
         OUTSIDE, instead(Mode, "settle", lambda self: self.account(self.flowing)), "W are counted outside PowerDelivery", {"further": 45}
@@ -96,10 +94,10 @@ FAULTS: dict[str, Fault] = {
     "voltages that are not looked at": Fault(
         LIMIT, instead(Guard, "voltage", lambda self, volts: None), HARMED, DC, ("the_station_measures",)
     ),
-    "one percent too much": Fault(LIMIT, _greedy, "more in than the profile|more than the inlet|more than the station"),
-    "limits of the station that are not heard": Fault(LIMIT, _unheard, "more than the station says", DC, ("the_station_states_limits",)),
+    "one percent too much": Fault(LIMIT, greedy, "more in than the profile|more than the inlet|more than the station"),
+    "limits of the station that are not heard": Fault(LIMIT, unheard, "more than the station says", DC, ("the_station_states_limits",)),
     "a current of an AC station that is not heard": Fault(
-        LIMIT, _unheard, "more than the station lets it take", AC, ("the_station_states_limits",)
+        LIMIT, unheard, "more than the station lets it take", AC, ("the_station_states_limits",)
     ),
     "a battery that is drained": Fault(
         KEPT,
@@ -108,7 +106,7 @@ FAULTS: dict[str, Fault] = {
         {**DC, "soc": RESERVE + 0.3, "scale": 200.0, "further": 20},
         ("the_station_holds_a_current",),
     ),
-    "a state without a deadline": Fault(DEADLINE, _timeless, "waits for nothing"),
+    "a state without a deadline": Fault(DEADLINE, timeless, "waits for nothing"),
     "a wait of minutes": Fault(
         DEADLINE,
         instead(
@@ -119,8 +117,8 @@ FAULTS: dict[str, Fault] = {
         "longer than any timer|later than its timers",
     ),
     "a script that raises": Fault(RAISES, instead(Ac, "loop_response", _raising), "an exception: .*KeyError", AC),
-    "ends without words": Fault(WHY, _wordless, "an end has no reason"),
-    "words after the end": Fault(SILENT, _talking_on, "octets after the end"),
+    "ends without words": Fault(WHY, wordless, "an end has no reason"),
+    "words after the end": Fault(SILENT, talking_on, "octets after the end"),
 }
 
 

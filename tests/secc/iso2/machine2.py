@@ -1,7 +1,6 @@
 """A station's session under cars of ISO 15118-2 (`tests/secc/sessions.py` says how). `test_machine2.py` runs it, and breaks the station on
 purpose."""
 
-from collections.abc import Callable
 from typing import Any, Final
 
 from hypothesis import strategies as st
@@ -11,15 +10,12 @@ from secc import station as words
 from tests.secc.iso2.erratic2 import DUE, LOOPING, Car2, Trusting
 from tests.secc.iso2.scripted2 import outlet, tls12
 from tests.secc.iso2.witness2 import Witness2, stopped
-from tests.secc.sessions import DEFECTS, AnySessions, alive, gone
-from v2g.exi.derive import least
-from v2g.exi.schema import Type
-from v2g.iso2.generation import ISO2
+from tests.secc.older_machine import OlderSessions
+from tests.secc.sessions import DEFECTS, alive, gone
 from v2g.iso2.physical import A, V, W, physical
 from v2g.iso2.sequence import CHARGE_LOOPS, RECEIPTS, REQUESTS, ROWS, State, requests_in
 from v2g.messages.iso2 import msg_body as b
 from v2g.messages.iso2 import msg_data_types as t
-from v2g.session.v2gtp import frame
 
 LIVE_STATES: Final = tuple(state for state in State if (state, b.PowerDeliveryReq) in ROWS)
 RULED: Final = (b.SessionSetupReq, b.SessionStopReq, b.PowerDeliveryReq, b.MeteringReceiptReq, *CHARGE_LOOPS)  # by rules of their own
@@ -38,10 +34,10 @@ ARRIVALS: dict[str, st.SearchStrategy[Any]] = {
 loops_now = precondition(lambda self: self.session.context.state in LOOPING)
 
 
-class Sessions2(AnySessions):
+class Sessions2(OlderSessions):
     """One car of ISO 15118-2 after the other at one outlet."""
 
-    mode = "DC_extended"
+    due, looping, requests, ruled, requests_in = DUE, LOOPING, REQUESTS, RULED, staticmethod(requests_in)
 
     @initialize(**ARRIVALS)
     def arrive(self, service: str, mode: int, way: str, begin: str, hardware: str, share: float) -> None:
@@ -76,46 +72,6 @@ class Sessions2(AnySessions):
 
     # --- what a car may do ---
 
-    @precondition(lambda self: self.session.ended is None and self.session.context.state in DUE)
-    @rule(times=st.sampled_from((1, 1, 2, 4, 36)))
-    def means_well(self, times: int) -> None:
-        """So many steps of a car that does what is due."""
-        for _ in range(times):
-            due = DUE.get(self.session.context.state)
-            if due is None or self.session.ended is not None:
-                return
-            self.act(lambda: due(self.car, self.mode))  # noqa: B023 - it is called at once
-            self.holds()
-            self.car.wait(0.3)
-            self.look()
-
-    @alive
-    @rule(kind=st.sampled_from(REQUESTS), stranger=st.sampled_from((None, None, b"stranger")), rarely=st.integers(0, 5))
-    def sends_anything(self, kind: type[Type], stranger: bytes | None, rarely: int) -> None:
-        if not rarely:  # most of these are the end of a session
-            own, self.car.id = self.car.id, stranger or self.car.id
-            self.say(least(kind))
-            self.car.id = own
-
-    @alive
-    @rule(state=st.data(), rarely=st.integers(0, 3), bit=st.sampled_from((None, None, None, 1, 9, 40, 97, 130)))
-    def sends_what_is_due(self, state: st.DataObject, rarely: int, bit: int | None) -> None:
-        """Any request that this state admits, with nothing in it; now and then with a bit that has turned."""
-        if rarely and self.session.context.delivering:
-            return
-        kinds = [kind for kind in requests_in(self.session.context.state) if kind not in RULED]
-        kind = state.draw(st.sampled_from(kinds)) if kinds else None
-        if kind is None:
-            return
-        if bit is None:
-            self.say(least(kind))
-            return
-        sent = ISO2.write(least(kind), self.car.id, "main", None)
-        octets = bytearray(sent.exi)
-        octets[bit // 8 % len(octets)] ^= 1 << bit % 8
-        self.car.octets(frame(sent.payload_type, bytes(octets)))
-        self.look()
-
     @precondition(lambda self: self.session.context.state in LIVE_STATES)
     @alive
     @rule(
@@ -149,15 +105,6 @@ class Sessions2(AnySessions):
         wanted = {"EVTargetCurrent": physical(current, A), "EVTargetVoltage": physical(voltage, V)}
         asked = b.CurrentDemandReq(DC_EVStatus=self.car.ev(), ChargingComplete=False, **wanted, **stated)
         self.turns(count, lambda: asked if self.service == "DC" else b.ChargingStatusReq())
-
-    def turns(self, count: int, made: Callable[[], Type]) -> None:
-        for _ in range(count):
-            if self.session.context.state not in LOOPING or self.session.ended is not None:
-                return
-            self.say(made())
-            self.holds()
-            self.car.wait(0.3)
-            self.look()
 
     @alive
     @rule(way=st.sampled_from(("Terminate", "Pause")), rarely=st.integers(0, 2))
