@@ -17,7 +17,7 @@ def test_a_batch_follows_from_seed_and_number(machine: str) -> None:
 
 
 def test_it_counts_and_prints_its_seed(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--steps", "1150", "--of", "100", "--seed", "5", "--processes", "1"]) == 0
+    assert main(["--steps", "1450", "--of", "100", "--seed", "5", "--processes", "1"]) == 0
     said = capsys.readouterr().out
     assert said.startswith("seed 5\n")
     assert all(f"{machine} {what}:" in said for machine in MACHINES for what in ("steps", "sessions", "refusals", "ends"))
