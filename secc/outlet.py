@@ -90,6 +90,11 @@ class Outlet:
         return bool({"2", "DIN"} & set(self.generations)) and "EIM" in self.authorizations
 
     @property
+    def secured(self) -> bool:
+        """Whether any generation that is spoken here knows TLS; DIN does not [V2G-DC-618], and discovery is to say so."""
+        return bool({"20", "2"} & set(self.generations))
+
+    @property
     def couplings(self) -> frozenset[int]:
         """The values of `sdp.Coupling` with which a car finds this outlet over WLAN; empty: cars come by cable alone."""
         return frozenset(coupling for name in self.services for coupling in SERVICES[name].couplings)

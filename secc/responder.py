@@ -36,7 +36,11 @@ class Responder:
             late = self.lobby.late(source, self._now())
             self._undiscovered("it was sent to an outlet, did not connect in time, and has had no new data link since" if late else "")
             return None
-        return Response(link_local(self.iface), self._bays[chosen].server.port, self._security)
+        return Response(link_local(self.iface), self._bays[chosen].server.port, self._security_at(self._bays[chosen]))
+
+    def _security_at(self, bay: Bay) -> Security:
+        """What the cars of an outlet are told: no TLS where all that is spoken there has none, whatever the station could do."""
+        return self._security if bay.place.outlet.secured else Security.NONE
 
     @property
     def plain(self) -> bool:
@@ -68,7 +72,7 @@ class Responder:
             self._undiscovered()
             return None
         bay = self._bays[chosen]
-        return WirelessResponse(here, bay.server.port, self._security, coupling=request.coupling, evse_id=bay.place.outlet.evse_id)
+        return WirelessResponse(here, bay.server.port, self._security_at(bay), coupling=request.coupling, evse_id=bay.place.outlet.evse_id)
 
     def refused(self, why: str) -> None:
         """Tell the backend of a car whose request can have no answer."""

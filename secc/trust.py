@@ -59,17 +59,25 @@ def station_status(store: Store) -> Status:
     return by_records(store, Silence.PASSES)
 
 
-def station_tls(store: Store, profile: Profile = "conformance", wall: Callable[[], float] | None = None) -> ServerTls:
-    """TLS with every station credential of a store; cars are judged at the time of `wall` (epoch s). StoreError without a credential."""
+def station_tls(
+    store: Store, profile: Profile = "conformance", wall: Callable[[], float] | None = None, generations: Collection[str] = ("20",)
+) -> ServerTls:
+    """TLS with every station credential of a store; cars are judged at the time of `wall` (epoch s).
+
+    StoreError without a credential for -20, where that is among the `generations` that the station speaks, else without any.
+    """
     rules, anchors = RULES[profile], store.anchors
     usable = [each for each in store.credentials(Role.SECC) if each.curve in rules.algorithms]
-    if not usable:
-        raise StoreError(f"{store.path} has no station certificate for the profile {profile}; make one with: v2g pki create {store.path}")
     roots = tuple(loadable((*anchors.v2g, *anchors.oem)))  # [V2G20-2401]
     credentials = [_credential(each, store) for each in usable]
     judge = VehicleJudge(anchors, rules, station_status(store))
     # cars of ISO 15118-2 shake hands by TLS 1.2, for which the station shows its certificate on P-256, where it has one
     older = [_credential(each, store) for each in store.credentials(Role.SECC) if each.curve in RULES2.algorithms]
+    if not usable and ("20" in generations or not older):
+        curve = "" if "20" in generations else " --curve secp256r1"
+        raise StoreError(
+            f"{store.path} has no station certificate for the profile {profile}; make one with: v2g pki create {store.path}{curve}"
+        )
     return ServerTls(credentials, judge, authorities=roots, profile=PROFILES[profile], iso2=older, wall=wall)
 
 

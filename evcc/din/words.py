@@ -3,7 +3,7 @@
 from typing import Any, ClassVar, Final
 
 from evcc.choice import Choice
-from evcc.early.schedule import MOST_ENTRIES
+from evcc.early.schedule import promised
 from evcc.early.words import End, Rounding, Words
 from evcc.script import Limit
 from v2g.din.physical import MOST, MOST_POWER, physical
@@ -83,10 +83,9 @@ class Din(Words):
 def profile_of(chosen: Choice, tuple_id: int) -> ChargingProfileType:
     """The ChargingProfile of a choice; times count from its first step."""
     entries = tuple(
-        ProfileEntryType(ChargingProfileEntryStart=round(start - chosen.powers.start), ChargingProfileEntryMaxPower=int(power))
-        for start, _, power in chosen.powers.spans()
+        ProfileEntryType(ChargingProfileEntryStart=start, ChargingProfileEntryMaxPower=int(power)) for start, power in promised(chosen)
     )
-    return ChargingProfileType(SAScheduleTupleID=tuple_id, ProfileEntry=entries[:MOST_ENTRIES])
+    return ChargingProfileType(SAScheduleTupleID=tuple_id, ProfileEntry=entries)
 
 
 WORDS: Final = Din()

@@ -13,7 +13,7 @@ from v2g.energy.series import Series, Step
 from v2g.session.errors import PeerMisbehaved
 
 DAY = 86_400.0  # s; for which the last entry holds that says no duration
-MOST_ENTRIES = 24  # of a ChargingProfile
+MOST_STEPS = 23  # of a plan: a ChargingProfile has 24 entries, of which one may close it
 LEVELS = 100.0  # a relative price of 100 % is the price 1
 
 
@@ -69,13 +69,23 @@ def _series(start: float, entries: list[tuple[Any, float]]) -> Series:
     return Series(start, (Step(begins[0], 0.0), *steps) if begins[0] else tuple(steps))
 
 
+def promised(chosen: Choice) -> list[tuple[int, float]]:
+    """The entries of a ChargingProfile: begin (s after the first) and power (W) of each step of a plan.
+
+    The last entry holds to the end of the schedule that is followed: a plan that is over before it closes with 0 W.
+    """
+    steps = [(round(start - chosen.powers.start), power) for start, _, power in chosen.powers.spans()][:MOST_STEPS]
+    over = chosen.offer is not None and chosen.powers.until < chosen.offer.charge.until
+    return [*steps, (round(chosen.powers.until - chosen.powers.start), 0.0)] if over and steps and steps[-1][1] else steps
+
+
 def choice(car: Car, mode: Mode, words: Words) -> Choice:
     """The plan that the car follows from now on, in what a ChargingProfile holds.
 
     Where there is no other schedule to be had, it is all that the offer allows, to its end: a plan that ends with the energy at its target
     leaves a car without power where the station gave less than it had offered. Raises PeerIncompatible for an offer that is over.
     """
-    points, inlet = min(car.wish.supporting_points, MOST_ENTRIES), mode.plannable()
+    points, inlet = min(car.wish.supporting_points, MOST_STEPS), mode.plannable()
     chosen = choose(car.known.offers, car.ev, car.goal, inlet, car.wall, points, words.stated, car.wish.wear)
     if not words.renegotiates and chosen.offer is not None:
         most, whole = min(inlet.charge_power, car.ev.battery.charge_power), chosen.offer.charge

@@ -3,7 +3,7 @@
 from typing import Any, ClassVar, Final
 
 from evcc.choice import Choice
-from evcc.early.schedule import MOST_ENTRIES
+from evcc.early.schedule import promised
 from evcc.early.words import End, Rounding, Words
 from evcc.iso2.tariff import credible
 from evcc.script import Limit
@@ -90,13 +90,13 @@ def profile(chosen: Choice, phases: int | None) -> ChargingProfileType:
     """The ChargingProfile of a choice; times count from its first step. `phases` of an AC car."""
     entries = tuple(
         ProfileEntryType(
-            ChargingProfileEntryStart=round(start - chosen.powers.start),
+            ChargingProfileEntryStart=start,
             ChargingProfileEntryMaxPower=WORDS.physical(power, "W", "down"),
             ChargingProfileEntryMaxNumberOfPhasesInUse=phases,
         )
-        for start, _, power in chosen.powers.spans()
+        for start, power in promised(chosen)
     )
-    return ChargingProfileType(ProfileEntry=entries[:MOST_ENTRIES])
+    return ChargingProfileType(ProfileEntry=entries)
 
 
 WORDS: Final = Iso2()

@@ -22,6 +22,7 @@ from v2g.session.clock import Clock
 from v2g.session.endpoint import Ended
 from v2g.session.errors import StationFailed
 from v2g.session.link import Observe, address_text
+from v2g.session.transport import ServerTls
 from v2g.tasks import Account, Fallen, Tasks
 from v2gkit.station.backends import backends_of
 from v2gkit.station.hardware import distinct, hardware_of
@@ -67,7 +68,7 @@ async def serve(config: Config, manner: Manner) -> Ended | None:
     supervisor, allocator = Supervisor(), Allocator()
     allocator.save()
     store = Store(config.pki) if config.pki else None
-    tls = station_tls(store, config.profile, wall_of(manner.clock)) if store is not None and config.tls else None
+    tls = tls_of(store, config, manner) if store is not None and config.tls else None
     verifier = station_verifier(store, config.profile, central=config.ocpp is not None) if store is not None else None
     prices = price_signing(store, config.profile) if store is not None else None
     furniture = [hardware_of(each, manner.clock, manner.folder) for each in config.outlets()]
@@ -173,6 +174,12 @@ async def left(station: Station, grace: float, again: asyncio.Event, manner: Man
     return Ended("aborted", StationFailed(why, None))
 
 
+def tls_of(store: Store, config: Config, manner: Manner) -> ServerTls | None:
+    """The TLS of a station by its store; None where no outlet speaks a generation that has TLS. StoreError without a credential."""
+    spoken = {name for each in config.outlets() for name in (each.offer or config.offer).generations}
+    return station_tls(store, config.profile, wall_of(manner.clock), spoken) if spoken != {"DIN"} else None
+
+
 async def renewed(store: Store, station: Station, config: Config, manner: Manner) -> None:
     """Watch the certificates on disk, and use replaced ones from the next session on. Never returns."""
     while True:
@@ -181,7 +188,7 @@ async def renewed(store: Store, station: Station, config: Config, manner: Manner
             continue
         store.reload()
         try:
-            tls = station_tls(store, config.profile, wall_of(manner.clock)) if config.tls else None
+            tls = tls_of(store, config, manner) if config.tls else None
             verifier = station_verifier(store, config.profile, central=config.ocpp is not None)
             station.reload(tls, verifier, price_signing(store, config.profile))
         except StoreError as error:

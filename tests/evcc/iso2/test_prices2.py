@@ -152,6 +152,15 @@ def test_powers_out_of_order_are_no_schedule() -> None:
     assert isinstance(Met(station(one), visitor()).error, PeerMisbehaved)
 
 
+def test_a_plan_that_is_over_before_its_schedule_closes_with_nothing() -> None:
+    """The last entry of a ChargingProfile holds to the end of the schedule: a car that leaves in 15 minutes takes nothing then."""
+    leaving = car2("DC")
+    leaving.goal = replace(leaving.goal, departure=EPOCH + 900)
+    met = Met(there := Station2(), leaving)
+    assert met.error is None, met.error
+    assert profile(there) == [(0, 20_000.0), (900, 0.0)]
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_the_profile_never_exceeds_what_was_offered(seed: int) -> None:
     dice = random.Random(seed)

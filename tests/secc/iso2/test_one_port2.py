@@ -4,15 +4,20 @@ import asyncio
 import ssl
 from datetime import UTC, datetime
 from ipaddress import IPv6Address
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from pki.errors import StoreError
 from pki.issue import build
 from pki.plan import Plan
 from pki.store import Store, create
 from secc.backend import LocalBackend
 from secc.bay import Place
+from secc.generations import CONDUCTS
 from secc.outlet import Outlet
+from secc.responder import Responder
 from secc.server import Station, surroundings, wall_clock
 from secc.simulated import SimulatedEVSE
 from secc.trust import station_tls
@@ -90,3 +95,34 @@ def test_discovery_answers_no_tls_to_a_car_that_asks_for_none_where_it_may() -> 
         found = answer(Request(asked), station, plain=plain)
         assert found is not None
         assert found.security is told
+
+
+@pytest.mark.parametrize(
+    ("generations", "told"),
+    [(("DIN",), Security.NONE), (("2", "DIN"), Security.TLS), (("20",), Security.TLS), (("20", "2", "DIN"), Security.TLS)],
+)
+def test_discovery_tells_of_tls_by_what_the_outlet_speaks(
+    store: Store, generations: tuple[Any, ...], told: Security, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """[V2G-DC-618]: where DIN alone is spoken there is none, whatever the station could do, also to a car that asks for it."""
+    monkeypatch.setattr("secc.responder.link_local", lambda iface: IPv6Address("fe80::1"))
+
+    async def story() -> Response | None:
+        now, clock = asyncio.get_running_loop().time, wall_clock()
+        evse = SimulatedEVSE(now, lambda: clock.wall(now()), asyncio.sleep)
+        place = Place(evse, Outlet(generations=generations), LocalBackend(surroundings(clock)))
+        async with Station([place], station_tls(store), clock=clock) as station:
+            return Responder("lo", station.bays, station._security, CONDUCTS, now).wired("fe80::2")
+
+    found = asyncio.run(story())
+    assert found is not None
+    assert answer(Request(Security.TLS), found) == found
+    assert found.security is told
+
+
+def test_a_station_of_minus_2_alone_needs_no_certificate_for_tls_1_3(tmp_path: Path) -> None:
+    only = create(tmp_path / "pki", [build(Plan(), "secp256r1", datetime.now(UTC))])
+    with pytest.raises(StoreError, match="no station certificate for the profile conformance"):
+        station_tls(only)
+    tls = station_tls(only, generations=("2", "DIN"))
+    assert (len(tls._offers), len(tls._offers2)) == (0, 1)

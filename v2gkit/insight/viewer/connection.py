@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from v2g.generations import GENERATIONS
+from v2gkit.insight.readings.table import generation_of
 from v2gkit.insight.viewer import checks, marks
 from v2gkit.insight.viewer.curves import Curves
 from v2gkit.insight.viewer.session import Session
@@ -14,8 +15,8 @@ from v2gkit.insight.viewer.told import rounded
 
 Line = dict[str, Any]
 Record = Mapping[str, Any]
-_TIMES: Final = {  # name of a request -> its times, of the newest generation that has it
-    request.__name__: generation.timing(request) for generation in reversed(GENERATIONS) for request in generation.responses
+_TIMES: Final = {  # (generation, name of a request) -> its times
+    (generation.name, request.__name__): generation.timing(request) for generation in GENERATIONS for request in generation.responses
 }
 _FRAMES_BY_US: Final = {"evcc": ("car", "station"), "secc": ("station", "car")}  # who sends what a side has sent, and received
 
@@ -41,6 +42,7 @@ class Connection:
         self._failure: tuple[int, str, str] | None = None  # the last frame with a code of failure: n, message, code
         self._objection: Mapping[str, Any] | None = None
         self._state = self._timer = ""
+        self._spoken = GENERATIONS[0].name  # the generation of its messages: an older one is told by their set
         self._said = False
         self.session = Session()
         self.curves = Curves(metered=self.side == "csms")
@@ -134,6 +136,8 @@ class Connection:
         line |= {"exi": base64.b64encode(octets).decode("ascii"), "octets": len(octets)}
         code = _code(shaped.message)
         line |= {"code": code} if code else {}
+        spoken = generation_of(record.get("set"))
+        self._spoken = spoken.name if spoken is not None else self._spoken
         line |= self._paired(name, record)
         line |= self._found(record, shaped)
         yield line
@@ -148,10 +152,10 @@ class Connection:
         if name.endswith("Req"):
             self._asked[base] = (self.frames, self.at)
             if self._answered is not None:
-                times = _TIMES.get(self._answered[0])
+                times = _TIMES.get((self._spoken, self._answered[0]))
                 found = {"took": _short(self.at - self._answered[1])} | ({"limit": times.evcc_performance} if times else {})
         elif name.endswith("Res") and (asked := self._asked.pop(base, None)) is not None:
-            times = _TIMES.get(f"{base}Req")
+            times = _TIMES.get((self._spoken, f"{base}Req"))
             found = {"to": asked[0], "took": _short(self.at - asked[1])} | ({"limit": times.secc_performance} if times else {})
             self._answered = (f"{base}Req", self.at)
         if "limit" not in found and record.get("performance") is not None:

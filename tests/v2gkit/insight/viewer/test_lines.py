@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from secc import station as words
+from tests.evcc.din.test_pair_din import car as old_car
+from tests.evcc.din.test_pair_din import meet
 from tests.evcc.test_pair import greedy, hasty
 from tests.v2gkit.insight.viewer import traces
 from tests.v2gkit.insight.viewer.test_packing import HOSTILE, Line, lines_of
@@ -48,6 +50,15 @@ def test_a_car_sees_the_same_frames_from_its_side() -> None:
     done = traces.pair()
     told = [[(f["from"], f["name"], f["v"]) for f in of("frame", lines_of(one(done)))] for one in (traces.of_station, traces.of_car)]
     assert told[0] == told[1]
+
+
+@pytest.mark.parametrize(("generation", "limit"), [("DIN", 1.5), ("2", 4.5)])
+def test_a_frame_is_held_to_the_times_of_its_own_generation(generation: str, limit: float) -> None:
+    """All three have a PowerDeliveryReq; a station of -2 has three times as long for it."""
+    pair = meet(old_car(), names=[generation])
+    for records in (traces.of_station(pair), traces.of_car(pair)):
+        answers = of("frame", lines_of(records), name="PowerDeliveryRes")
+        assert [line["limit"] for line in answers] == [limit, limit]
 
 
 def test_timers_are_armed_stopped_and_fired() -> None:
