@@ -151,6 +151,11 @@ ROOMS: Mapping[str, Room] = {
         ("v2g.*", *COMMAND, "v2gkit.insight.report"),
         ("tests/v2gkit/revenue",),
     ),
+    "v2gkit.regulation": Room(
+        "rules of law as checks: what a station's file, its traces, the books and documents say of each",
+        ("v2g.*", "pki", "secc.config", "secc.station", *COMMAND, "v2gkit.insight.report", "v2gkit.revenue"),
+        ("tests/v2gkit/regulation",),
+    ),
     "v2gkit.testing": Room(
         "for tests of others: a pair in virtual time, a plugin of pytest with fixtures",
         ("v2g.*", "pki", "secc", "evcc"),

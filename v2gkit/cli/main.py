@@ -27,6 +27,7 @@ COMMANDS = {
     "diff": Command("v2gkit.cli.diff", "two sessions side by side: which messages and values differ"),
     "replay": Command("v2gkit.cli.replay", "a station's sessions played again from their trace"),
     "revenue": Command("v2gkit.cli.revenue", "what driver, site, operator and aggregator each earned in a session"),
+    "regulation": Command("v2gkit.cli.regulation", "rules of law as checks of a station, its traces and its books"),
     "conform": Command("v2gkit.cli.conform", "judge somebody's station or car by the tables of the standard"),
     "doctor": Command("v2gkit.cli.doctor", "check this machine for what a session needs"),
     "completion": Command("v2gkit.cli.completion", "what a shell needs to complete these commands"),

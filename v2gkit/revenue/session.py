@@ -28,7 +28,7 @@ class Session:
     """What a trace tells of one session."""
 
     id: str = ""
-    connection: int = 0
+    connection: str = ""
     evse: str = ""
     contract: str = ""  # emaid; empty: none was shown
     meter: str = ""
@@ -59,7 +59,7 @@ def sessions_of(records: Iterable[Record]) -> list[Session]:
         at = record.get("connection")
         if record.get("type") == "trace":
             present[at] = number
-            found[number] = Session(connection=int(at or 0), evse=legible(str(record.get("about", {}).get("evse", ""))))
+            found[number] = Session(connection=str(at), evse=legible(str(record.get("about", {}).get("evse", ""))))
         if at not in present or record.get("type") not in ("event", "fact"):
             continue
         try:
