@@ -184,7 +184,8 @@ def commands(*above: str) -> Iterable[tuple[tuple[str, ...], str]]:
     listed = re.search(r"^  (?:COMMAND|VERB)\n((?:    +\S.*\n)+)", page, re.MULTILINE) or re.search(
         r"^positional arguments:\n  (?:COMMAND|VERB)\n?((?:    +\S.*\n)+)", page, re.MULTILINE
     )
-    for name, line in re.findall(r"^    (\S+) +(.*)$", listed[1], re.MULTILINE) if listed else ():
+    rows = re.sub(r"^(    \S+)\n +", r"\1 ", listed[1], flags=re.MULTILINE) if listed else ""  # a long name stands on a line of its own
+    for name, line in re.findall(r"^    (\S+) +(.*)$", rows, re.MULTILINE):
         yield (*above, name), line
         yield from commands(*above, name)
 

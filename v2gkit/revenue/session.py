@@ -29,6 +29,7 @@ class Session:
 
     id: str = ""
     connection: str = ""
+    began: float = 0.0  # epoch s of the connection: a session that was paused has several
     evse: str = ""
     contract: str = ""  # emaid; empty: none was shown
     meter: str = ""
@@ -41,8 +42,8 @@ class Session:
 
     @property
     def name(self) -> str:
-        """What the books call it: contract and session, or outlet and session where there is no contract."""
-        return f"{self.contract or self.evse}#{self.id}"
+        """What the books call it: contract (the outlet where none was shown), session, and when its connection began."""
+        return f"{self.contract or self.evse}#{self.id}@{self.began:.0f}"
 
     def entries(self, prices: tuple[Series, Series] | None = None) -> tuple[Entry, ...]:
         """The metered energy at the prices of the driver, or at others that are given. ValueError where readings do not ascend."""
@@ -59,7 +60,9 @@ def sessions_of(records: Iterable[Record]) -> list[Session]:
         at = record.get("connection")
         if record.get("type") == "trace":
             present[at] = number
-            found[number] = Session(connection=str(at), evse=legible(str(record.get("about", {}).get("evse", ""))))
+            found[number] = Session(
+                connection=str(at), began=float(record.get("epoch", 0.0)), evse=legible(str(record.get("about", {}).get("evse", "")))
+            )
         if at not in present or record.get("type") not in ("event", "fact"):
             continue
         try:

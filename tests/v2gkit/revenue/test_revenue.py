@@ -119,6 +119,24 @@ def test_settled_again_nothing_is_posted_and_settled_otherwise_the_difference(tm
         assert verify(kept.transactions("cpo")) == 7
 
 
+def test_both_halves_of_a_paused_session_are_booked_though_they_share_a_quarter_hour(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def resumed(records: list[dict[str, Any]]) -> None:
+        again = json.loads(json.dumps(records))
+        for one in again:
+            one["connection"] = 2
+            one["epoch"] += 100
+        records += again
+
+    assert main(["revenue", str(trace(tmp_path, resumed)), "--books", str(tmp_path / "b.sqlite"), "--json"]) == 0
+    first, second = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert first["session"] == second["session"] == "a1"
+    assert first["posted"] == second["posted"] == 4
+    with File(tmp_path / "b.sqlite") as kept:
+        assert {t.revision for t in kept.transactions("own")} == {0}
+
+
 def test_one_page_shows_the_four_and_what_was_written_by_strangers_is_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def hostile(records: list[dict[str, Any]]) -> None:
         records[3]["facts"]["emaid"] = "<script>alert(1)</script>"
