@@ -13,7 +13,7 @@ from pki.plan import Plan
 from pki.store import create
 from tests.conformance.harness import NOW
 from tests.starved import again
-from tests.v2gkit.conform.car_mutants import CURVES, judged
+from tests.v2gkit.conform.car_mutants import CURVES, TABLES, judged
 from tests.v2gkit.conform.cars import Own, bad, pics
 from tests.v2gkit.conform.faulty_car2 import FAULTS
 from tests.v2gkit.conform.pure import gravest, pure
@@ -69,6 +69,15 @@ def test_each_case_has_a_fault_and_says_what_it_stands_on() -> None:
     assert {"generation_2"} == {case.condition[0] for case in CARS}
     timed = [case for case in CARS if case.kind is Kind.TIMING]
     assert not [case.id for case in timed if not case.basis and not case.requirement], "a time stands in a table"
+
+
+@pytest.mark.parametrize(("generation", "name"), [("2", "car_mutants2.md"), ("DIN", "car_mutants_din.md")])
+def test_each_case_has_a_fault_that_fails_it(generation: str, name: str) -> None:
+    known = {case.id for case in catalogue().values() if case.role == "car" and case.generation == generation}
+    assert set(TABLES[generation]) == known
+    kept = (Path(__file__).parent / name).read_text().splitlines()
+    rows = dict(line.strip("| ").split(" | ") for line in kept if line.startswith("| E"))
+    assert rows == dict.fromkeys(known, "fail")
 
 
 def test_each_row_of_the_exchanges_has_its_cases() -> None:
