@@ -65,8 +65,10 @@ class Teller:
         self.bridge.take_frequency(hertz, self.now())
         self.wake()
 
-    def take_upstream(self: Shell, power: float) -> None:
+    def take_upstream(self: Shell, power: float, at: str = "") -> None:
         """Take the power (W, + from the grid) at the upstream meter, again and again: after 10 s of silence nobody balances by it."""
+        if at:
+            raise ValueError(f"no meter is foreseen at {at!r}; under a CSMS a station has one, upstream of it")
         self.bridge.take_upstream(power, self.now())
         self.wake()
 

@@ -290,18 +290,21 @@ class LocalBackend:
         """Tell the setpoint of this moment, if it is another than was told."""
         if self._needs is None:
             return
-        wall = self.around.wall()
-        power = 0.0 if self.read_soc else setpoint(self._plan, self._needs, self.site.at(wall), wall, self.signals)
+        power = 0.0 if self.read_soc else self._due(self._needs)
         if power != self._said:
             self._said = power
             self._say(SetpointChanged(power))
+
+    def _due(self, needs: Needs) -> float:
+        """W, signed, that the car shall draw at this moment."""
+        wall = self.around.wall()
+        return setpoint(self._plan, needs, self.site.at(wall), wall, self.signals)
 
     def _await_power(self, visit: int, idle: bool) -> None:
         """While a car stands by: ask it back once power is wanted that was not wanted before (`idle`), and look again."""
         if visit != self._visit or not self._standing:
             return
-        wall = self.around.wall()
-        wanted = None if self._needs is None else setpoint(self._plan, self._needs, self.site.at(wall), wall, self.signals)
+        wanted = None if self._needs is None else self._due(self._needs)
         if idle and wanted:
             self._say(ExitStandbyAsked())
             return

@@ -5,8 +5,9 @@ Every key stands in docs/secc.md, in a file that the tests read.
 
 import re
 import typing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ from secc.simulated import LIMITS, Physics
 from secc.station import Authorization, Limits
 from v2g.address import demand_address
 from v2g.energy.der import GridControl
+from v2g.energy.fleet.connection import Connection
+from v2g.energy.fleet.guest import ALL_PHASES
+from v2g.energy.series import Series
 from v2g.energy.site import Site
 from v2g.energy.tariff import Tariff
 from v2g.services import SERVICES
@@ -26,6 +30,7 @@ from v2g.session.profiles import Profile
 from v2g.settings.strict import ConfigError, read
 
 SIMULATED = "simulated"
+TOP = "grid"  # the connection of the site, among its feeders
 PORT = 15118
 
 
@@ -44,11 +49,36 @@ class Hardware:
 
 
 @dataclass(frozen=True, slots=True)
+class Feeder:
+    """A connection below that of the site, with limits of its own; outlets name it."""
+
+    name: str = ""
+    below: str = TOP  # the connection that feeds it
+    import_limit: float | None = None
+    export_limit: float | None = None
+    phase_import_limit: float | None = None
+    phase_export_limit: float | None = None
+    base_load: float = 0.0
+    load: str | None = None
+    metered: bool = False
+    blind: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class SiteConfig:
     """The connection of the site. Powers in W; the price file is read by `v2g.energy.prices`."""
 
     import_limit: float | None = None  # None: no limit of its own
     export_limit: float | None = None  # None: as much as the outlet gives back
+    phase_import_limit: float | None = None  # of each of three
+    phase_export_limit: float | None = None
+    base_load: float = 0.0  # drawn beside the cars, negative where it is generated; on top of what `load` foresees
+    load: str | None = None  # file of what is foreseen: start, power
+    metered: bool = False  # the power at the connection is told by [feed]
+    blind: float = 0.0  # for all cars together while the meter is silent
+    peak_price: float = 0.0  # currency per kW of the highest mean of a quarter of an hour
+    peak_before: float = 0.0  # which is paid for already
+    feeder: tuple[Feeder, ...] = ()
     prices: str | None = None
     currency: str | None = None
     efficiency_charge: float = 0.95
@@ -58,6 +88,16 @@ class SiteConfig:
 
     def __post_init__(self) -> None:
         Site(**self.numbers())  # says what is out of range
+        try:
+            tree(self)
+        except ValueError as error:
+            raise ConfigError(f"{error}") from None
+
+    @property
+    def shared(self) -> bool:
+        """Whether anything is said that one outlet by itself could not keep: loads beside the cars, phases, feeders, a peak."""
+        more = ("phase_import_limit", "phase_export_limit", "base_load", "load", "metered", "peak_price", "feeder")
+        return any(getattr(self, name) for name in more)
 
     def numbers(self) -> dict[str, Any]:
         """The arguments for `v2g.energy.site.Site` that are numbers, by name; prices are not among them."""
@@ -69,6 +109,38 @@ class SiteConfig:
             "wear_cost": self.wear_cost,
             "tariff": self.tariff,
         }
+
+
+def tree(said: SiteConfig, load: Callable[[Feeder | SiteConfig], Series | None] = lambda one: None) -> Connection:
+    """The connection of a site with its feeders; `load` gives what flows at each beside the cars (W). ValueError names what is wrong."""
+    names = [each.name for each in said.feeder]
+    for each in said.feeder:
+        if not each.name or each.name == TOP:
+            raise ValueError(f"a feeder is named {each.name!r}; give each a name of its own, other than {TOP!r}")
+        if each.below not in (TOP, *names):
+            raise ValueError(f"the feeder {each.name!r} is below {each.below!r}; there are {', '.join((TOP, *names))}")
+
+    def connection(one: Feeder | SiteConfig, name: str, above: tuple[str, ...]) -> Connection:
+        below = [each for each in said.feeder if each.below == name]
+        if circle := next((each.name for each in below if each.name in above), None):
+            raise ValueError(f"the feeder {circle!r} is below itself; say below = {TOP!r} for one of {', '.join(above)}")
+        export = inf if name == TOP and one.export_limit is None else one.export_limit
+        return Connection(
+            name,
+            one.import_limit,
+            export,
+            one.phase_import_limit,
+            one.phase_export_limit,
+            load(one),
+            one.metered,
+            one.blind,
+            tuple(connection(each, each.name, (*above, each.name)) for each in below),
+        )
+
+    top = connection(said, TOP, ())
+    if lost := set(names) - {one.name for one in top.all()}:
+        raise ValueError(f"the feeders {', '.join(sorted(lost))} are below each other and not below {TOP!r}")
+    return top
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +186,17 @@ class OutletConfig:
     iface: str | None = None
     slac: str | None = None  # interface of its power line modem
     connector_type: str | None = None  # OCPP's word for its plug, such as cCCS2
+    feeder: str = TOP  # the connection of the site that feeds it
+    phases: tuple[int, ...] = ALL_PHASES  # of that connection, from which it draws alike
+    rank: int = 0  # of two outlets for which there is not power enough, the smaller is served first
     offer: Outlet | None = None
     hardware: Hardware | None = None
 
     def __post_init__(self) -> None:
         _check_port(self.port)
         _check_connector(self.connector_type)
+        if not self.phases or set(self.phases) - set(ALL_PHASES):
+            raise ConfigError(f"phases are {list(self.phases)}; give some of {list(ALL_PHASES)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +252,13 @@ class Config:
             )
         if self.cps is not None and self.ocpp is not None:
             raise ConfigError("cps and ocpp are both given; a CSMS passes requests for contracts on by itself: leave out cps")
-        if self.feed is not None and self.ocpp is None:
-            raise ConfigError("feed is given without ocpp; a CSMS sets the modes that follow it: give ocpp, or leave feed out")
+        if self.feed is not None and self.ocpp is None and not self.shares:
+            raise ConfigError(
+                "feed is given without ocpp, and [site] has nothing that follows it: give ocpp, or limits of the site, or leave feed out"
+            )
+        feeders = [TOP, *(each.name for each in self.site.feeder)]
+        if (lost := next((each for each in self.outlet if each.feeder not in feeders), None)) is not None:
+            raise ConfigError(f"the outlet {lost.evse_id} is at the feeder {lost.feeder!r}; there are {', '.join(feeders)}")
         for name, url, schemes in self._addresses():
             try:
                 demand_address(url, *schemes)
@@ -186,6 +268,12 @@ class Config:
             raise ConfigError("read_soc and ocpp are both given; a CSMS decides what is charged: leave out one of them")
         if not self.tls and self.iface is None and "PnC" in self.offer.authorizations and self.pki is None:
             raise ConfigError("PnC needs trust anchors: give pki, a directory made with v2g pki create")
+
+    @property
+    def shares(self) -> bool:
+        """Whether the outlets are planned for together: where several have a limit in common, or the site says more than a limit."""
+        common = len(self.outlet) > 1 and (self.site.import_limit, self.site.export_limit) != (None, None)
+        return self.ocpp is None and not self.read_soc and (common or self.site.shared)
 
     def _addresses(self) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         web = ("http", "https")
@@ -215,6 +303,9 @@ class Config:
                 iface=each.iface or each.slac or self.iface or self.slac,
                 slac=each.slac or self.slac,
                 connector_type=each.connector_type or self.connector_type,
+                feeder=each.feeder,
+                phases=each.phases,
+                rank=each.rank,
                 offer=self._offer(each),
                 hardware=each.hardware or self.hardware,
             )

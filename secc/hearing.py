@@ -1,10 +1,13 @@
 """What a backend hears of one session, and when: nothing before the outlet is free and its meter read."""
 
-from secc.station import Backend, Fact, MeterRead, Tell
+from math import inf
+
+from secc.station import Backend, Fact, MeterRead, OutputMeasured, Tell
 from v2g.legible import logger
 from v2g.session.endpoint import Ended, Event
 
 log = logger("v2g.secc")
+AGAIN = 2.0  # s after which it is said again what flows, though it is the same: who shares power by it believes it for 10 s
 
 
 class Hearing:
@@ -14,6 +17,7 @@ class Hearing:
         self._backend, self._evse_id = backend, evse_id
         self._held: list[Event | Fact] | None = None
         self._introduced = False
+        self._again = -inf
 
     @property
     def waits(self) -> bool:
@@ -46,6 +50,12 @@ class Hearing:
         held, self._held = (self._held or [] if self._introduced else []), None
         for event in sorted(held, key=lambda each: not isinstance(each, MeterRead)):
             self.hear(event)
+
+    def hear_again(self, fact: Fact, now: float) -> None:
+        """Tell the backend now and then (`now` in s) what flows while that stays as it is: silence would mean that nobody measures."""
+        if isinstance(fact, OutputMeasured) and now - self._again >= AGAIN:
+            self._again = now
+            self.hear(fact)
 
     def hear(self, event: Event | Fact) -> None:
         """Tell the backend now, or once it no longer waits."""

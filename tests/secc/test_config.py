@@ -132,6 +132,7 @@ DECLARED = {
     "offer.ground_device": GroundDevice,
     "site": config.SiteConfig,
     "site.tariff": Tariff,
+    "site.feeder": config.Feeder,
     "eim": config.Eim,
     "metering": config.Metering,
     "cps": config.Cps,

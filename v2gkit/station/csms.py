@@ -21,7 +21,6 @@ from pki.errors import StoreError
 from pki.pem import read_chain
 from secc.config import Config, OutletConfig, limits_of
 from secc.csms import Ocpp
-from secc.feed import Feed
 from secc.outlet import Outlet
 from secc.station import Backend
 from v2g.energy.site import Site
@@ -30,10 +29,9 @@ from v2g.services import SERVICES
 from v2g.session.clock import Clock
 from v2g.settings.strict import ConfigError
 from v2g.tasks import Account, Fallen, Tasks
-from v2gkit.extras import missing
 from v2gkit.private import password
 from v2gkit.station.feed.hearing import Hearing
-from v2gkit.station.feed.unix import Listener
+from v2gkit.station.feed.listening import listen
 from v2gkit.station.staples import kept_by_csms
 from v2gkit.station.updating import firmware_of
 from v2gkit.wall import wall_of
@@ -87,7 +85,7 @@ async def csms_backends(
     async with Tasks("v2g.ocpp", fell) as tasks:
         (accounts if accounts is not None else []).extend((tasks.account, charge_point.tasks.account))
         tasks.keep("charge point", charge_point.run)
-        _listen(tasks, config.feed, Hearing(charge_point, {each.evse_id: number for number, each in enumerate(outlets, 1)}))
+        listen(tasks, config.feed, Hearing(charge_point, {each.evse_id: number for number, each in enumerate(outlets, 1)}))
         if store is not None and config.responder is None:
             tasks.keep(
                 "OCSP responses of the CSMS", partial(kept_by_csms, store, charge_point.bridge, charge_point.wake, wall=wall_of(clock))
@@ -123,20 +121,6 @@ def _configure(charger: Charger, config: Config, ocpp: Ocpp, endpoint: Endpoint,
     charger.safe.networks.downgrade = ocpp.allow_downgrade
     charger.vetted.demanded = ocpp.vehicle_status == "demanded"
     charger.der.codes = config.der or charger.der.codes
-
-
-def _listen(tasks: Tasks, feed: Feed | None, hearing: Hearing) -> None:
-    """Hear, for ever, what is told beside the cars. ConfigError for a broker without its library, OSError for a socket."""
-    if feed is None:
-        return
-    if feed.socket is not None:
-        tasks.keep("feed", Listener(Path(feed.socket), int(feed.mode, 8), hearing).heard)
-        return
-    if lacking := missing(["mqtt"]):
-        raise ConfigError(f"feed.host: {lacking}", ("feed", "host"))
-    from v2gkit.station.feed import mqtt
-
-    tasks.keep("feed", partial(mqtt.heard, feed, hearing))
 
 
 def endpoint_of(ocpp: Ocpp, evse_id: str) -> Endpoint:

@@ -52,7 +52,8 @@ class Follower:
     ("line", "told"),
     [
         ('{"type":"frequency","hertz":49.98}', ("take_frequency", 49.98)),
-        ('{"type":"upstream","power":-1500}', ("take_upstream", -1500.0)),
+        ('{"type":"upstream","power":-1500}', ("take_upstream", -1500.0, "")),
+        ('{"type":"upstream","power":7,"at":"F1"}', ("take_upstream", 7.0, "F1")),
         ('{"type":"setpoint","power":-7000,"evse":"E2","lasts":5}', ("take_setpoint", 2, -7000.0, 5.0)),
         ('{"type":"setpoint","power":null}', ("take_setpoint", 0, None, 60.0)),
         ('{"type":"limit","charge":3000,"critical":true}', ("take_limit", Limit("EMS", 0, 3000.0, None, True))),
@@ -113,7 +114,7 @@ def test_a_feed_that_cannot_be_meant_is_refused(said: dict[str, Any], why: str) 
 
 
 def test_a_feed_that_nobody_follows_is_refused() -> None:
-    with pytest.raises(ConfigError, match="a CSMS sets the modes"):
+    with pytest.raises(ConfigError, match="has nothing that follows it"):
         configured(Config, 'tls = false\n[feed]\nsocket = "site.sock"\n')
 
 
@@ -140,7 +141,7 @@ def test_programs_beside_each_other_and_one_that_is_wrong(tmp_path: Path) -> Non
                 async with asyncio.timeout(HANG):
                     while not follower.told:  # noqa: ASYNC110 - a list tells nobody
                         await asyncio.sleep(0.01)
-                assert follower.told == [("take_upstream", 7.0)]
+                assert follower.told == [("take_upstream", 7.0, "")]
                 more = [await stack.enter_async_context(connected(path)) for _ in range(PEERS)]
                 answers = [asyncio.ensure_future(reader.readline()) for reader, _ in more]
                 await asyncio.wait(answers, return_when=asyncio.FIRST_COMPLETED)

@@ -1,4 +1,4 @@
-"""Takes what is told beside the cars to the charge point whose cars follow it."""
+"""Takes what is told beside the cars to who follows it: a charge point under a CSMS, or the yard of a station without."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -8,13 +8,13 @@ from v2gkit.station.feed import words
 
 
 class Follower(Protocol):
-    """What is told: a `ChargePoint` has it."""
+    """Who takes what is told: a `ChargePoint`, or `Told` of `v2gkit.station.site`."""
 
     def take_frequency(self, hertz: float) -> None:
         """Take the frequency of the grid (Hz)."""
 
-    def take_upstream(self, power: float) -> None:
-        """Take the power (W) at the upstream meter."""
+    def take_upstream(self, power: float, at: str = "") -> None:
+        """Take the power (W) at the upstream meter, or at that of a feeder. Raises ValueError where there is none."""
 
     def take_setpoint(self, evse: int, power: float | None, lasts: float = 60.0) -> None:
         """Take a setpoint (W) for an EVSE (0: each), for `lasts` s."""
@@ -30,7 +30,7 @@ class Follower(Protocol):
 
 
 class Hearing:
-    """Hears for a charge point. `numbers` are those of its EVSEs by their id."""
+    """Hears for who follows. `numbers` are those of its EVSEs by their id."""
 
     def __init__(self, follower: Follower, numbers: Mapping[str, int]) -> None:
         self._follower, self._numbers = follower, dict(numbers)
@@ -40,8 +40,8 @@ class Hearing:
         match word:
             case words.Frequency(hertz):
                 self._follower.take_frequency(hertz)
-            case words.Upstream(power):
-                self._follower.take_upstream(power)
+            case words.Upstream(power, at):
+                self._follower.take_upstream(power, at or "")
             case words.Setpoint(power, evse, lasts):
                 self._follower.take_setpoint(self._number(evse), power, lasts)
             case words.Limit(charge=None, discharge=None):

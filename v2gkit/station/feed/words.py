@@ -31,9 +31,13 @@ class Frequency(Word, frozen=True):
 
 
 class Upstream(Word, frozen=True):
-    """The power at the meter before the station and its neighbours, more often than each 10 s: LocalLoadBalancing holds it in its band."""
+    """The power at the meter before the station and its neighbours, more often than each 10 s: LocalLoadBalancing holds it in its band.
+
+    `at` names a feeder of [site], without CSMS, whose meter it is.
+    """
 
     power: Power
+    at: Annotated[str, msgspec.Meta(max_length=64)] | None = None
 
 
 class Setpoint(Word, frozen=True):

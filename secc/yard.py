@@ -1,0 +1,337 @@
+"""The yard: all outlets of a process behind one connection. One plan for the cars at them, and watts that keep every cap between two plans.
+
+    yard = Yard(around, ground)
+    spot = yard.spot("DE*ABC*E1", at="F1")          # for the backend of that outlet
+
+Plans are made off the event loop, one at a time: when a car comes, asks or leaves, when a signal or the load at the meter changes, and
+every quarter of an hour. Once a second what flows is looked at, and every outlet is told what it may draw. A plan that fails, or takes too
+long, costs nobody anything but money: who waits for an offer gets a share of the connection, and the others what each look leaves them.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import inf, isfinite
+from typing import Final, Protocol
+
+from v2g.energy.fleet.connection import Connection, cap_over
+from v2g.energy.fleet.dispatch import Dispatch, dispatch
+from v2g.energy.fleet.ground import Ground
+from v2g.energy.fleet.guest import ALL_PHASES, Guest
+from v2g.energy.fleet.promises import Party, Settled, settled
+from v2g.energy.fleet.room import PATIENCE, Demand, Memory, Reading
+from v2g.energy.needs import Needs
+from v2g.energy.offer import Offer, offer
+from v2g.energy.plan import Plan
+from v2g.energy.scheduler import immediate
+from v2g.energy.series import Series
+from v2g.energy.setpoint import limits, setpoint
+from v2g.energy.signal import Kind, Signal
+from v2g.energy.site import Site
+from v2g.energy.stay import POWER_BOUND, stay_of
+from v2g.legible import logger
+
+log = logger("v2g.secc")
+LOOK: Final = 1.0  # s between two looks at what flows: the period of the fastest meters, and of charge loops
+ROLL: Final = 900.0  # s after which a plan is made anew though nothing happened: the market's quarter of an hour
+SOLVING: Final = 3.0  # s that the solver may take: 50 cars take a tenth of one
+WAITING: Final = 8.0  # s that a car waits for its offer: ISO 15118-20 gives it 60 s, in messages answered Ongoing
+DRIFT: Final = 0.05  # of the cap, that the load may differ from what was foreseen before a plan is made anew
+DRIFTED: Final = 60.0  # s for which it must have, and for which no other plan is made for it
+AHEAD: Final = 3_600.0  # s for which a load is taken to go on differing from what was foreseen
+HELD: Final = 200.0  # W, below which no schedule is changed: metering and control
+
+
+class Around(Protocol):
+    """What a yard needs of its shell: the time, a later call, and a place for work that takes long."""
+
+    @property
+    def wall(self) -> Callable[[], float]:
+        """The present time (epoch s)."""
+
+    @property
+    def later(self) -> Callable[[float, Callable[[], None]], Callable[[], None]]:
+        """(real s, call) -> cancel."""
+
+    @property
+    def work(self) -> Callable[[Callable[[], object], Callable[[object], None]], None]:
+        """(job, done): run the job off the event loop, then call `done` with its result on it."""
+
+
+class Occupant(Protocol):
+    """A backend with a car: whom a yard plans for."""
+
+    def settle(self, plan: Plan | None, shown: Offer | None) -> None:
+        """Go by another plan; `shown` is for the car, where it waits for an offer or gets another one."""
+
+    def hold(self, power: float) -> None:
+        """Draw this power (W, signed) in Dynamic control; in Scheduled control at most this of what was promised."""
+
+
+@dataclass(slots=True)
+class Spot:
+    """The place of an outlet in a yard, and what is known of the car there."""
+
+    yard: "Yard"
+    name: str
+    at: str
+    phases: tuple[int, ...] = ALL_PHASES
+    rank: int = 0
+    tenant: str = ""
+    occupant: Occupant | None = None
+    needs: Needs | None = None  # of the car that is here; None: there is none, or it has not said
+    scheduled: bool = False
+    powered: bool = False
+    asks: bool = False
+    plan: Plan | None = None
+    offered: Series | None = None  # W, signed: what was offered last to a car in Scheduled control
+    promise: Series | None = None  # W, signed: what it has chosen, and goes by
+    measured: Reading | None = None
+    signals: tuple[Signal, ...] = ()
+    visit: int = 0
+
+    def wants(self, needs: Needs, scheduled: bool, occupant: Occupant) -> None:
+        """A car asks for a schedule: everybody is planned for, and it gets an offer."""
+        self.needs, self.scheduled, self.occupant, self.asks = needs, scheduled, occupant, True
+        self.yard.plan()
+        visit = self.visit
+        self.yard.around.later(WAITING, lambda: self.yard.give_up(self, visit))
+
+    def reports(self, needs: Needs) -> None:
+        """The car says anew what it needs."""
+        self.needs = needs
+
+    def drew(self, power: float) -> None:
+        """W, signed, are measured at the outlet now."""
+        self.measured = Reading(power, self.yard.around.wall()) if isfinite(power) else None
+
+    def powers(self, powered: bool) -> None:
+        """Power flows from now on, or does no more."""
+        self.powered = powered
+        self.yard.look()
+
+    def chooses(self) -> None:
+        """The car goes by what it was offered last."""
+        self.promise = self.offered
+
+    def leaves(self) -> None:
+        """There is no car here any more."""
+        here = self.needs is not None
+        self.occupant = self.needs = self.plan = self.promise = self.offered = None
+        self.powered = self.asks = self.scheduled = False
+        self.measured, self.visit = None, self.visit + 1
+        if here:
+            self.yard.plan()
+
+    def due(self, wall: float) -> float:
+        """W, signed, that the plan wants now; without one, charging at once."""
+        if self.needs is None:
+            return 0.0
+        site = Site(export_limit=POWER_BOUND)
+        source = self.promise if self.scheduled and self.promise is not None else self.plan
+        return setpoint(source, self.needs, site, wall, self.signals)
+
+    def demand(self, wall: float) -> Demand:
+        """What the dispatcher is asked for."""
+        assert self.needs is not None
+        most = limits(self.needs, Site(export_limit=POWER_BOUND), wall, self.signals)
+        needs = self.needs
+        return Demand(
+            self.name,
+            self.at,
+            self.due(wall),
+            most.charge,
+            most.discharge,
+            min(needs.charge_minimum, needs.charge_maximum),
+            min(needs.discharge_minimum, needs.discharge_maximum),
+            self.phases,
+            self.rank,
+            self.measured,
+        )
+
+    def party(self, wall: float) -> Party:
+        """What the plan is asked for."""
+        assert self.needs is not None
+        guest = Guest(self.name, self.needs, self.at, self.phases, self.rank, self.tenant, signals=self.signals)
+        return Party(guest, self.offered if self.scheduled and not self.asks else None, self.asks)
+
+
+class Yard:
+    """All outlets behind one connection. `ground` gives, at a time (epoch s), the connection with prices and the load that is foreseen."""
+
+    def __init__(self, around: Around, ground: Callable[[float], Ground], solving: float = SOLVING):
+        self.around, self._ground, self._solving = around, ground, solving
+        self.spots: dict[str, Spot] = {}
+        self.told = Dispatch({}, {}, (), {})
+        self._signals: tuple[Signal, ...] = ()
+        self._meters: dict[str, Reading] = {}
+        self._memory = Memory()
+        self._planning = self._again = self._looking = False
+        self._planned, self._drifted = -inf, inf  # epoch s of the last plan, and since which the load is another than that knew
+        self._known: dict[str, float] = {}  # W by which loads differed from what was foreseen, when the last plan was made
+
+    def spot(self, name: str, at: str = "", phases: tuple[int, ...] = ALL_PHASES, rank: int = 0, tenant: str = "") -> Spot:
+        """The place of an outlet at a connection, the top where none is named. ValueError for a connection that is not there."""
+        top = self._ground(self.around.wall()).connection
+        if (at or top.name) not in top.ways():
+            raise ValueError(f"the outlet {name} is at {at!r}; the connections are {', '.join(top.ways())}")
+        self.spots[name] = Spot(self, name, at or top.name, phases, rank, tenant)
+        return self.spots[name]
+
+    # --- what is told ---
+
+    def meter(self, power: float, at: str = "") -> None:
+        """W, + is drawn, flow at a connection now, cars included; the top where none is named. ValueError for one without a meter."""
+        wall = self.around.wall()
+        metered = [one.name for one in self._ground(wall).connection.all() if one.metered]
+        name = at or self._ground(wall).connection.name
+        if name not in metered:
+            raise ValueError(f"no meter is foreseen at {name!r}; there are {', '.join(metered) or 'none'}: say metered = true")
+        self._meters[name] = Reading(power, wall)
+        self.look()
+
+    def follow(self, signals: Sequence[Signal]) -> None:
+        """Plan and steer by these signals at the meter from now on, in place of those before."""
+        self._signals = tuple(signals)
+        self.look()
+        self.plan()
+
+    # --- plans ---
+
+    def ground(self, wall: float) -> Ground:
+        """The connection with signals, and with its load as far as meters know better than what was foreseen."""
+        ground = self._ground(wall)
+        top, _ = _corrected(ground.connection, dict(self._off(ground, wall)), wall)
+        return replace(ground, connection=top, signals=(*ground.signals, *self._signals))
+
+    def plan(self) -> None:
+        """Make a plan for all who are here. One is made at a time; what happens meanwhile is planned for after it."""
+        if self._planning:
+            self._again = True
+            return
+        wall = self.around.wall()
+        here = {spot.name: spot.visit for spot in self.spots.values() if spot.needs is not None}
+        if not here:
+            return
+        self._planning, self._planned = True, wall
+        self._known = dict(self._off(self._ground(wall), wall))
+        ground, parties, solving = self.ground(wall), [self.spots[name].party(wall) for name in here], self._solving
+        self.around.work(lambda: _tried(ground, parties, wall, solving), lambda found: self._done(found, here))
+        if not self._looking:
+            self._looking = True
+            self.around.later(LOOK, self._turn)
+
+    def _done(self, found: object, here: Mapping[str, int]) -> None:
+        self._planning = False
+        if isinstance(found, Settled):
+            for name, visit in here.items():
+                if self.spots[name].visit == visit and name in found.plan.plans:
+                    self._settle(self.spots[name], found.plan.plans[name], found.offers.get(name))
+        elif isinstance(found, Exception):
+            log.error(
+                "no plan for the outlets of this connection: %s; they charge at once within what it leaves them", found, exc_info=found
+            )
+            for name, visit in here.items():
+                if self.spots[name].visit == visit:
+                    self.give_up(self.spots[name], visit)
+        if self._again:
+            self._again = False
+            self.plan()
+        self.look()
+
+    def _settle(self, spot: Spot, plan: Plan | None, shown: Offer | None) -> None:
+        spot.plan = plan
+        if shown is not None:
+            if not spot.asks and spot.offered is None:
+                shown = None
+            else:
+                spot.offered = shown.tuples[0].power if spot.scheduled else None
+                spot.asks = False
+        if spot.occupant is not None:
+            spot.occupant.settle(plan, shown)
+
+    def give_up(self, spot: Spot, visit: int) -> None:
+        """Whoever waits still is offered its share of the connection, without any plan: what all outlets together may draw, divided."""
+        if spot.visit != visit or not spot.asks or spot.needs is None:
+            return
+        wall = self.around.wall()
+        ground = self.ground(wall)
+        share = min(self._shares(spot, ground, wall), default=0.0)
+        site = replace(ground.site, import_limit=share, export_limit=0.0)
+        plan = immediate(stay_of(spot.needs, site, wall, spot.signals))
+        self._settle(spot, plan, offer(plan, spot.needs, site))
+
+    def _shares(self, spot: Spot, ground: Ground, wall: float) -> Iterator[float]:
+        """W of each connection above an outlet, divided by the outlets there; what loads and signals leave, for as long as is known."""
+        ways = ground.connection.ways()
+        for one in ground.connection.all():
+            if one.name in ways[spot.at]:
+                below = [other for other in self.spots.values() if one.name in ways[other.at]]
+                loads = [max(value, 0.0) for each in one.all() if each.load is not None for value in each.load.values]
+                caps = [cap_over(one.import_cap, wall, inf)]
+                caps += [cap_over(one.phase_import_cap, wall, inf) * len(spot.phases)]
+                if one is ground.connection:
+                    caps += [min(s.power.values, default=inf) for s in ground.signals if s.kind is Kind.IMPORT_CAP]
+                yield max(min(caps) - max(loads, default=0.0), 0.0) / len(below)
+
+    # --- what flows ---
+
+    def _turn(self) -> None:
+        if not any(spot.needs is not None for spot in self.spots.values()):
+            self._looking = False
+            return
+        wall = self.around.wall()
+        self.look()
+        if wall - self._planned >= ROLL or self._has_drifted(wall):
+            self._drifted = inf
+            self.plan()
+        self.around.later(LOOK, self._turn)
+
+    def look(self) -> None:
+        """Tell every outlet under power what it may draw until the next look."""
+        wall = self.around.wall()
+        ground, there = self.ground(wall), [spot for spot in self.spots.values() if spot.powered and spot.needs is not None]
+        demands = [spot.demand(wall) for spot in there]
+        self.told, self._memory = dispatch(ground, demands, self._meters, self._memory, wall)
+        for spot in there:
+            if spot.occupant is not None:
+                spot.occupant.hold(self.told.commands[spot.name])
+
+    def _off(self, ground: Ground, wall: float) -> Iterator[tuple[str, float]]:
+        """W by which the load at each connection with a meter that speaks differs from what is foreseen there and below."""
+        for one in ground.connection.all():
+            reading = self._meters.get(one.name)
+            if one.metered and reading is not None and wall - reading.at <= PATIENCE:
+                ways = ground.connection.ways()
+                cars = sum(s.measured.power for s in self.spots.values() if s.measured is not None and one.name in ways[s.at])
+                loads = sum(each.load.at(wall) or 0.0 for each in one.all() if each.load is not None)
+                yield one.name, reading.power - cars - loads
+
+    def _has_drifted(self, wall: float) -> bool:
+        """Whether the load has been another than the last plan knew for a while."""
+        ground = self._ground(wall)
+        most = {one.name: max(DRIFT * cap_over(one.import_cap, wall, wall + 1.0), HELD) for one in ground.connection.all()}
+        off = any(abs(watts - self._known.get(name, 0.0)) > min(most[name], POWER_BOUND) for name, watts in self._off(ground, wall))
+        self._drifted = min(self._drifted, wall) if off else inf
+        return wall - self._drifted >= DRIFTED and wall - self._planned >= DRIFTED
+
+
+def _corrected(one: Connection, off: dict[str, float], wall: float) -> tuple[Connection, float]:
+    """A connection whose load, for a while, is what its meter found; with what the connections below it were corrected by (W)."""
+    below = [_corrected(each, off, wall) for each in one.below]
+    known = sum(watts for _, watts in below)
+    mine = off.get(one.name, known) - known
+    load = one.load
+    if abs(mine) > 1.0:
+        foreseen = load or Series(wall)
+        edges = sorted({wall, wall + AHEAD, *(edge for edge in foreseen.edges() if edge > wall)})
+        values = [(value or 0.0) + (mine if at < wall + AHEAD else 0.0) for at, value in zip(edges, foreseen.sample(edges), strict=True)]
+        load = Series.from_pairs(zip(edges[:-1], values[:-1], strict=True), edges[-1])
+    return replace(one, load=load, below=tuple(each for each, _ in below)), known + mine
+
+
+def _tried(ground: Ground, parties: Sequence[Party], wall: float, solving: float) -> object:
+    """The plan, or the exception that it raised: whoever waits for it must hear of either."""
+    try:
+        return settled(ground, parties, wall, solving)
+    except Exception as error:
+        return error

@@ -1,0 +1,158 @@
+"""The connection that outlets share, from the file of a station to the yard, and what is told it beside the cars."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ocpp_bridge.smart.feeds import Limit
+from secc.backend import Surroundings
+from secc.config import Config, parse
+from secc.yard import Yard
+from v2g.energy.loads import parse_loads
+from v2g.energy.signal import Kind
+from v2g.settings.strict import ConfigError
+from v2gkit.station.backends import site_of
+from v2gkit.station.site import yard_of
+from v2gkit.station.told import Told
+
+NOW = 1_790_000_000.0
+OUTLETS = """
+[[outlet]]
+evse_id = "A"
+feeder = "F1"
+phases = [2]
+[[outlet]]
+evse_id = "B"
+rank = 1
+"""
+FILE = f"""tls = false
+[site]
+import_limit = 40000
+metered = true
+blind = 5000
+base_load = 2000
+[[site.feeder]]
+name = "F1"
+phase_import_limit = 7400
+metered = true
+[[site.feeder]]
+name = "F2"
+below = "F1"
+import_limit = 11000
+{OUTLETS}"""
+
+
+def yard(text: str) -> Yard:
+    config = parse(text)
+    assert config.shares
+
+    def later(delay: float, call: Callable[[], None]) -> Callable[[], None]:
+        return lambda: None
+
+    made = yard_of(config, Surroundings(lambda: NOW, later, lambda job, done: None), site_of(config, NOW))
+    for each in config.outlets():
+        made.spot(each.evse_id, each.feeder, each.phases, each.rank)
+    return made
+
+
+def test_the_file_of_a_station_becomes_a_tree_of_connections() -> None:
+    made = yard(FILE)
+    top = made.ground(NOW).connection
+    assert top.ways() == {"grid": ("grid",), "F1": ("grid", "F1"), "F2": ("grid", "F1", "F2")}
+    assert (top.import_cap, top.metered, top.blind) == (40_000.0, True, 5_000.0)
+    assert top.export_cap == float("inf")  # as much as the outlets give back
+    assert top.load is not None
+    assert top.load.at(NOW + 3600) == 2_000.0
+    assert top.below[0].phase_import_cap == 7_400.0
+    assert [(spot.at, spot.phases, spot.rank) for spot in made.spots.values()] == [("F1", (2,), 0), ("grid", (1, 2, 3), 1)]
+
+
+def test_outlets_are_planned_for_together_where_they_have_something_in_common() -> None:
+    assert not parse("tls = false\n[site]\nimport_limit = 40000").shares  # one outlet: the limit is its own
+    assert parse(f"tls = false\n[site]\nimport_limit = 40000\n[[site.feeder]]\nname = 'F1'{OUTLETS}").shares
+    assert parse("tls = false\n[site]\nbase_load = 100").shares
+    assert not parse("tls = false\nocpp = 'ws://x/'\n[site]\nbase_load = 100").shares
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[[site.feeder]]\nname = "grid"', "other than 'grid'"),
+        ('[[site.feeder]]\nname = "a"\nbelow = "b"', "there are grid, a"),
+        ('[[site.feeder]]\nname = "a"\nbelow = "b"\n[[site.feeder]]\nname = "b"\nbelow = "a"', "below each other"),
+        ('[[site.feeder]]\nname = "a"\n[[site.feeder]]\nname = "a"', "named 'a'"),
+        ("[site]\nblind = -1", "blind of grid is -1"),
+        ('[[outlet]]\nfeeder = "F9"', "at the feeder 'F9'; there are grid"),
+        ("[[outlet]]\nphases = [4]", "give some of [1, 2, 3]"),
+    ],
+)
+def test_a_tree_that_cannot_be_meant_is_refused_by_name(text: str, said: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        parse(f"tls = false\n{text}")
+    assert said in str(refused.value)
+
+
+def test_what_is_foreseen_is_read_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "load.csv"
+    file.write_text("start,power\n00:00,1000\n06:00,9000\n22:00,-500\n")
+    made = yard(FILE.replace("base_load = 2000", f'base_load = 100\nload = "{file}"'))
+    load = made.ground(NOW).connection.load
+    assert load is not None
+    assert set(load.values) == {1_100.0, 9_100.0, -400.0}
+    assert load.until - NOW > 48 * 3600
+    file.write_text("start,power\n06:00,9000\n05:00,1\n")
+    with pytest.raises(ConfigError, match=r"load\.csv: the starts of the file of loads do not ascend"):
+        yard(FILE.replace("blind = 5000", f'load = "{file}"'))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "its header is start,power"),
+        ("start,power\n", "no rows"),
+        ("start,power\n2026-11-30T18:00,1", "has no offset"),
+        ("start,power\n18:00,x", "row 1 of the file of loads, 18:00,x"),
+        ("start,power\n18:00,1\n2026-11-30T18:00Z,1", "mixes"),
+        ("start,power\n25:00,1", "no time of day"),
+        ("start,power\n18:00,nan", "the power of no connection"),
+    ],
+)
+def test_a_file_of_loads_that_is_none_says_why(text: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        parse_loads(text)
+
+
+def test_meters_limits_and_setpoints_come_by_the_feed() -> None:
+    made = yard(FILE)
+    told = Told(made, ["A", "B"], lambda: NOW)
+    told.take_upstream(30_000.0)
+    told.take_upstream(4_000.0, "F1")
+    assert made.ground(NOW).connection.below[0].load.at(NOW) == 4_000.0  # type: ignore[union-attr]
+    assert made.ground(NOW).connection.load.at(NOW) == 26_000.0  # type: ignore[union-attr]
+    with pytest.raises(ValueError, match="no meter is foreseen at 'F2'"):
+        told.take_upstream(1.0, "F2")
+    told.take_limit(Limit("SO", 0, charge=9_000.0))
+    told.take_limit(Limit("EMS", 2, charge=3_000.0, discharge=0.0))
+    assert [(signal.kind, signal.power.at(NOW)) for signal in made.ground(NOW).signals] == [(Kind.IMPORT_CAP, 9_000.0)]
+    assert [signal.kind for signal in made.spots["B"].signals] == [Kind.IMPORT_CAP, Kind.EXPORT_CAP]
+    told.take_setpoint(0, -2_000.0, 60.0)
+    assert made.spots["A"].signals[0].power.at(NOW + 59) == -2_000.0
+    told.take_setpoint(0, None)
+    told.drop_limit("EMS", 2)
+    told.drop_limit("SO")
+    assert not made.spots["B"].signals
+    assert not made.ground(NOW).signals
+    told.take_priority(2, True)
+    told.take_priority(2, True)
+    assert made.spots["B"].rank == 0
+    told.take_priority(2, False)
+    assert made.spots["B"].rank == 1
+
+
+def test_a_feed_is_heard_by_a_station_that_shares_its_connection() -> None:
+    read: Config = parse(f'{FILE}\n[feed]\nsocket = "site.sock"')
+    assert read.feed is not None
+    with pytest.raises(ConfigError) as said:
+        parse('tls = false\n[feed]\nsocket = "site.sock"')
+    assert "nothing that follows it" in str(said.value)
