@@ -5,9 +5,8 @@ Every key stands in docs/secc.md, in a file that the tests read.
 
 import re
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +19,8 @@ from secc.simulated import LIMITS, Physics
 from secc.station import Authorization, Limits
 from v2g.address import demand_address
 from v2g.energy.der import GridControl
-from v2g.energy.fleet.connection import Connection
+from v2g.energy.fleet.feeders import TOP, Feeder, tree
 from v2g.energy.fleet.guest import ALL_PHASES
-from v2g.energy.series import Series
 from v2g.energy.site import Site
 from v2g.energy.tariff import Tariff
 from v2g.services import SERVICES
@@ -30,7 +28,6 @@ from v2g.session.profiles import Profile
 from v2g.settings.strict import ConfigError, read
 
 SIMULATED = "simulated"
-TOP = "grid"  # the connection of the site, among its feeders
 PORT = 15118
 
 
@@ -46,22 +43,6 @@ class Hardware:
     def __post_init__(self) -> None:
         if self.options and self.driver == SIMULATED:
             raise ConfigError("[hardware.options] are for a driver of your own; the simulated one has limits and physics")
-
-
-@dataclass(frozen=True, slots=True)
-class Feeder:
-    """A connection below that of the site, with limits of its own; outlets name it."""
-
-    name: str = ""
-    below: str = TOP  # the connection that feeds it
-    import_limit: float | None = None
-    export_limit: float | None = None
-    phase_import_limit: float | None = None
-    phase_export_limit: float | None = None
-    base_load: float = 0.0
-    load: str | None = None
-    metered: bool = False
-    blind: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +70,7 @@ class SiteConfig:
     def __post_init__(self) -> None:
         Site(**self.numbers())  # says what is out of range
         try:
-            tree(self)
+            tree(self, self.feeder)
         except ValueError as error:
             raise ConfigError(f"{error}") from None
 
@@ -109,38 +90,6 @@ class SiteConfig:
             "wear_cost": self.wear_cost,
             "tariff": self.tariff,
         }
-
-
-def tree(said: SiteConfig, load: Callable[[Feeder | SiteConfig], Series | None] = lambda one: None) -> Connection:
-    """The connection of a site with its feeders; `load` gives what flows at each beside the cars (W). ValueError names what is wrong."""
-    names = [each.name for each in said.feeder]
-    for each in said.feeder:
-        if not each.name or each.name == TOP:
-            raise ValueError(f"a feeder is named {each.name!r}; give each a name of its own, other than {TOP!r}")
-        if each.below not in (TOP, *names):
-            raise ValueError(f"the feeder {each.name!r} is below {each.below!r}; there are {', '.join((TOP, *names))}")
-
-    def connection(one: Feeder | SiteConfig, name: str, above: tuple[str, ...]) -> Connection:
-        below = [each for each in said.feeder if each.below == name]
-        if circle := next((each.name for each in below if each.name in above), None):
-            raise ValueError(f"the feeder {circle!r} is below itself; say below = {TOP!r} for one of {', '.join(above)}")
-        export = inf if name == TOP and one.export_limit is None else one.export_limit
-        return Connection(
-            name,
-            one.import_limit,
-            export,
-            one.phase_import_limit,
-            one.phase_export_limit,
-            load(one),
-            one.metered,
-            one.blind,
-            tuple(connection(each, each.name, (*above, each.name)) for each in below),
-        )
-
-    top = connection(said, TOP, ())
-    if lost := set(names) - {one.name for one in top.all()}:
-        raise ValueError(f"the feeders {', '.join(sorted(lost))} are below each other and not below {TOP!r}")
-    return top
 
 
 @dataclass(frozen=True, slots=True)

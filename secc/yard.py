@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from math import inf, isfinite
 from typing import Final, Protocol
 
-from v2g.energy.fleet.connection import Connection, cap_over
+from v2g.energy.fleet.connection import cap_over
 from v2g.energy.fleet.dispatch import Dispatch, dispatch
+from v2g.energy.fleet.feeders import corrected
 from v2g.energy.fleet.ground import Ground
 from v2g.energy.fleet.guest import ALL_PHASES, Guest
 from v2g.energy.fleet.promises import Party, Settled, settled
@@ -37,7 +38,6 @@ SOLVING: Final = 3.0  # s that the solver may take: 50 cars take a tenth of one
 WAITING: Final = 8.0  # s that a car waits for its offer: ISO 15118-20 gives it 60 s, in messages answered Ongoing
 DRIFT: Final = 0.05  # of the cap, that the load may differ from what was foreseen before a plan is made anew
 DRIFTED: Final = 60.0  # s for which it must have, and for which no other plan is made for it
-AHEAD: Final = 3_600.0  # s for which a load is taken to go on differing from what was foreseen
 HELD: Final = 200.0  # W, below which no schedule is changed: metering and control
 
 
@@ -200,7 +200,7 @@ class Yard:
     def ground(self, wall: float) -> Ground:
         """The connection with signals, and with its load as far as meters know better than what was foreseen."""
         ground = self._ground(wall)
-        top, _ = _corrected(ground.connection, dict(self._off(ground, wall)), wall)
+        top = corrected(ground.connection, dict(self._off(ground, wall)), wall)
         return replace(ground, connection=top, signals=(*ground.signals, *self._signals))
 
     def plan(self) -> None:
@@ -313,20 +313,6 @@ class Yard:
         off = any(abs(watts - self._known.get(name, 0.0)) > min(most[name], POWER_BOUND) for name, watts in self._off(ground, wall))
         self._drifted = min(self._drifted, wall) if off else inf
         return wall - self._drifted >= DRIFTED and wall - self._planned >= DRIFTED
-
-
-def _corrected(one: Connection, off: dict[str, float], wall: float) -> tuple[Connection, float]:
-    """A connection whose load, for a while, is what its meter found; with what the connections below it were corrected by (W)."""
-    below = [_corrected(each, off, wall) for each in one.below]
-    known = sum(watts for _, watts in below)
-    mine = off.get(one.name, known) - known
-    load = one.load
-    if abs(mine) > 1.0:
-        foreseen = load or Series(wall)
-        edges = sorted({wall, wall + AHEAD, *(edge for edge in foreseen.edges() if edge > wall)})
-        values = [(value or 0.0) + (mine if at < wall + AHEAD else 0.0) for at, value in zip(edges, foreseen.sample(edges), strict=True)]
-        load = Series.from_pairs(zip(edges[:-1], values[:-1], strict=True), edges[-1])
-    return replace(one, load=load, below=tuple(each for each, _ in below)), known + mine
 
 
 def _tried(ground: Ground, parties: Sequence[Party], wall: float, solving: float) -> object:

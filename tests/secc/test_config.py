@@ -15,6 +15,7 @@ from secc.outlet import Outlet
 from secc.simulated import AC_LIMITS, DC_LIMITS, Physics
 from secc.station import Limits
 from v2g.energy.der import GridControl
+from v2g.energy.fleet.feeders import Feeder
 from v2g.energy.tariff import Tariff
 from v2g.session.wireless import GroundDevice
 from v2g.settings.strict import ConfigError
@@ -132,7 +133,7 @@ DECLARED = {
     "offer.ground_device": GroundDevice,
     "site": config.SiteConfig,
     "site.tariff": Tariff,
-    "site.feeder": config.Feeder,
+    "site.feeder": Feeder,
     "eim": config.Eim,
     "metering": config.Metering,
     "cps": config.Cps,
