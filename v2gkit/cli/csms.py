@@ -27,6 +27,7 @@ EPILOG = """examples:
   v2g csms                                                     listen on 127.0.0.1:9000, steer by the prices of an example day
   v2g csms --prices tomorrow.csv --import-limit 11000 --export-limit 7000
   v2g csms --strategy setpoint --setpoint -5000                every car gives 5 kW
+  v2g csms --site site.toml                                    the stations share a connection: one plan for their cars
   v2g csms --strategy none                                     only listen: stations make their own schedules
   v2g csms --cps certs                                         cars get the contracts of this directory (Get15118EVCertificate)
   v2g csms --passwords stations.txt                            security profile 1: each station has its own, see `v2g pki password`
@@ -45,6 +46,7 @@ A station connects to ws://HOST:PORT/ocpp/STATION. Commands on standard input (-
   start STATION [EVSE] [TOKEN]      RequestStartTransaction
   stop STATION [TRANSACTION]        RequestStopTransaction
   setpoint STATION WATT             steer the running transaction, + into the car
+  limit [WATT]                      with --site, what the connection draws from now on at most; without WATT no more
   call STATION ACTION JSON          any message of the CSMS
   tasks                             background work that failed, how often and why
   quit
@@ -62,6 +64,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     steer.add_argument("--prices", type=Path, metavar="FILE", help="CSV or JSON: start, import_price, export_price (default: an example)")
     steer.add_argument("--import-limit", type=number(0), metavar="W", help="of the site, into the car (default: none)")
     steer.add_argument("--export-limit", type=number(0), metavar="W", default=22_000.0, help="of the site, out of the car (default: 22000)")
+    steer.add_argument("--site", type=Path, metavar="FILE", help="TOML: the connection that stations share, see docs/csms.md")
     steer.add_argument("--setpoint", type=number(), metavar="W", default=0.0, help="for the strategy setpoint, + into the car")
     steer.add_argument("--grid", type=Path, metavar="FILE", help="keep to what these sources say, see `v2g grid`")
     steer.add_argument("--block", action="append", default=[], metavar="TOKEN", help="refuse this token or eMAID; again for more")
@@ -203,6 +206,8 @@ async def _served(options: argparse.Namespace, say: Say, begun: Begun, feed: Fee
         process=running.process_name(),
         viewer=None if desk is None or feed is None else lambda station, id_: desk.address(feed.url, station, id_),
     )
+    if options.site is not None:
+        csms.share(setup.shared(options.site, options.strategy))
     tls = setup.tls_of(options.cert, options.key, options.client_ca)
     asked = _asked(options)
     async with running.together(csms, store, asked, now) as opened, _heeding(options, csms):

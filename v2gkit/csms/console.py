@@ -42,11 +42,19 @@ async def _tasks(csms: Csms) -> Any:
     return csms.tasks.account()
 
 
+async def _limit(csms: Csms, power: str = "") -> Any:
+    if csms.grounds is None:
+        raise ValueError("no connection is shared here; give --site")
+    csms.grounds.limit(float(power) if power else None)
+    return {"limit": float(power) if power else None}
+
+
 COMMANDS: dict[str, Callable[..., Awaitable[Any]]] = {
     "tasks": _tasks,
     "stations": _stations,
     "start": lambda csms, station, evse="", token="": csms.remote_start(station, int(evse) if evse else None, token),
     "stop": lambda csms, station, transaction="": csms.remote_stop(station, transaction or None),
     "setpoint": lambda csms, station, power: csms.steer(station, float(power)),
+    "limit": _limit,
     "call": _call,
 }

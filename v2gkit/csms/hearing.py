@@ -21,9 +21,10 @@ from v2gkit.authorities.passwords import Door
 from v2gkit.csms.archive import Archive
 from v2gkit.csms.bounds import FREE, Bounds
 from v2gkit.csms.door import Admission
+from v2gkit.csms.grounds import Grounds, default_profile
 from v2gkit.csms.recollection import Recollection
 from v2gkit.csms.stations import CONNECTORS, Entry, Station, Transaction, no_word, story_of, verdict_on
-from v2gkit.csms.steering import Strategy, selling, steering
+from v2gkit.csms.steering import Steering, Strategy, selling, steering
 from v2gkit.csms.store.rows import Row, certificate_row, profile_row, text_of
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class Hearing(ABC):
         self._viewer = viewer or (lambda station, transaction: None)
         self._companies = {vat_number(number): company for number, company in (companies or {}).items()}
         self._recollection = Recollection()
+        self.grounds: Grounds | None = None  # the connection that stations share; None: each car is planned for by itself
         self.tasks = Tasks("v2g.csms")
         self._plans = Workers("steering", within=PLANNED)
 
@@ -138,7 +140,18 @@ class Hearing(ABC):
         self._note(station, "boot", f"BootNotification of {named['vendorName']} {named['model']}: {station.status}", payload)
         if station.status == "Accepted" and self._sample_interval is not None:
             self.tasks.start(f"sampling of {station.id}", self._paced(station, self._sample_interval))
+        if station.status == "Accepted" and self.grounds is not None and self.grounds.config.unplanned is not None:
+            self.tasks.start(f"default of {station.id}", self._bounded(station, self.grounds.config.unplanned))
         return {"currentTime": timestamp(self._wall()), "interval": self._interval, "status": station.status}
+
+    async def _bounded(self, station: Station, power: float) -> None:
+        """Bound what cars of a station draw that tell no needs."""
+        try:
+            said = {"evseId": 0, "chargingProfile": default_profile(power, next(station.profile_ids))}
+            answer = await self.call(station.id, "SetChargingProfile", said)
+        except CallFailed as error:
+            answer = {"status": str(error)}
+        self._note(station, "profile", f"{power:g} W for cars that tell no needs: {answer['status']}", {"answer": answer})
 
     async def _paced(self, station: Station, interval: int) -> None:
         """Ask for periodic meter values every so many seconds of the station's clock."""
@@ -193,6 +206,8 @@ class Hearing(ABC):
         if tx.note(payload, self._wall()):  # a station repeats what it saw no answer to
             self._remember(tx.events, payload)
             self._note(station, "transaction", story_of(tx, payload), payload)
+        if tx.ended and self.grounds is not None:
+            self.grounds.ended(station, tx)
         answer: Payload = {}
         if "idToken" in payload:
             status = "Blocked" if self._blocks(payload["idToken"]) else "Accepted"
@@ -215,6 +230,8 @@ class Hearing(ABC):
         if tx is None:
             return {"status": "Rejected", "statusInfo": {"reasonCode": "TxNotFound"}}
         self._remember(tx.needs, payload)
+        if station.strategy is None and self.grounds is not None and self.grounds.wants(station, tx, payload):
+            return {"status": "Accepted"}
         if self._strategy_of(station).kind == "none":
             return {"status": "NoChargingProfile" if station.version == "ocpp2.1" else "Processing"}
         self.tasks.start(f"steering of {station.id}", self._steered(station, tx, payload))
@@ -234,14 +251,14 @@ class Hearing(ABC):
         tx.strategy = self._strategy_of(station)
         given = payload, tx.strategy, self._wall(), tx.id, id_, station.version
         made = await self._plans.run((station.id, tx.id), lambda patience: steering(*given, patience))
-        if made is None:
-            return {}
-        answer = await self.call(
-            station.id, "SetChargingProfile", {"evseId": tx.evse or payload["evseId"], "chargingProfile": made.profile}
-        )
+        return {} if made is None else await self._led(station, tx, made, tx.evse or payload["evseId"])
+
+    async def _led(self, station: Station, tx: Transaction, made: Steering, evse: int) -> Payload:
+        """Send a profile for a transaction; the station's answer."""
+        answer = await self.call(station.id, "SetChargingProfile", {"evseId": evse, "chargingProfile": made.profile})
         if answer["status"] == "Accepted":
             tx.profile = made.profile
-        about = {"transaction": tx.id, "evse": tx.evse, "id": id_, "status": answer["status"]}
+        about = {"transaction": tx.id, "evse": tx.evse, "id": made.profile["id"], "status": answer["status"]}
         self._noted([profile_row(station.id, "sent", about, made.profile, self._wall())])
         self._note(station, "profile", verdict_on(made, answer), made.profile | {"answer": answer})
         return answer

@@ -25,10 +25,11 @@ from v2g.legible import logger
 from v2gkit.authorities.gate import Gate
 from v2gkit.csms.archive import StoreFault
 from v2gkit.csms.door import STATIONS, Bounded, answers, seat, station_id
+from v2gkit.csms.grounds import Grounds, GroundsConfig
 from v2gkit.csms.hearing import HANDLERS, Hearing
 from v2gkit.csms.shortage import say_once_a_minute
-from v2gkit.csms.stations import Station
-from v2gkit.csms.steering import Strategy, needs_of, within
+from v2gkit.csms.stations import Station, Transaction
+from v2gkit.csms.steering import Steering, Strategy, needs_of, within
 from v2gkit.csms.store.rows import Row, Said, rows_of, rows_of_answer, streamed_rows
 
 LOG = logger("v2g.csms")
@@ -59,6 +60,8 @@ class Csms(Hearing):
     async def serve(self, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None) -> Server:
         """Listen for stations; port 0 lets the system choose. Close the returned server to stop."""
         gate = None if tls is None else Gate(tls)
+        if self.grounds is not None:
+            self.tasks.keep("plans of a site", self.grounds.run)
         say_once_a_minute(asyncio.get_running_loop())
         return await serve(
             self._connected,
@@ -70,6 +73,16 @@ class Csms(Hearing):
             max_size=FRAME_LIMIT,
             logger=WIRE,
         )
+
+    def share(self, config: GroundsConfig) -> Grounds:
+        """Plan for all stations that share a connection together, once `serve` is called. ValueError for loads that cannot be read."""
+
+        async def send(station: Station, tx: Transaction, profile: Payload) -> bool:
+            answer = await self._led(station, tx, Steering(profile), tx.evse or 1)
+            return bool(answer["status"] == "Accepted")
+
+        self.grounds = Grounds(config, self.strategy, send, self._wall, self.stations)
+        return self.grounds
 
     # --- to a station ---
 

@@ -20,6 +20,7 @@ from v2g.energy.site import Site
 from v2g.settings.strict import TABLE_LIMIT, octets_of
 from v2gkit.authorities import passwords
 from v2gkit.csms.certificates import LabPki
+from v2gkit.csms.grounds import GroundsConfig, read_grounds
 from v2gkit.csms.steering import Strategy
 from v2gkit.extras import missing
 
@@ -41,6 +42,16 @@ def strategy_of(name: Kind, prices: Path | None, import_limit: float | None, exp
         raise ValueError(f"--prices {file}: {error}") from None
     site = Site(export_limit=export_limit)
     return Strategy(name, series, site if import_limit is None else replace(site, import_limit=import_limit), setpoint)
+
+
+def shared(file: Path, strategy: Kind) -> GroundsConfig:
+    """The connection that stations share, from a TOML file. ValueError for one that cannot be used."""
+    if strategy != "prices":
+        raise ValueError(f"--site: its stations are planned for by prices, not by the strategy {strategy}; leave one of them out")
+    try:
+        return read_grounds(file)
+    except OSError as error:
+        raise ValueError(f"--site {file}: {error.strerror}; give a TOML file") from None
 
 
 def tls_of(cert: Path | None, key: Path | None, client_ca: Path | None = None, option: str = "--") -> ssl.SSLContext | None:

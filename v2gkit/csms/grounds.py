@@ -1,0 +1,264 @@
+"""The connection that stations of a CSMS share: one plan for their cars, sent as charging profiles.
+
+A plan is made when a car tells its needs, when one leaves, when a limit is told, and every quarter of an hour. Profiles that ask for less
+are sent first, and those that ask for more only once the station has taken them; a car whose station does not answer keeps what it was sent
+last, and the others are planned around it. A car that tells no needs counts with what it draws, and may be bounded by a default profile.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import inf
+from pathlib import Path
+from typing import Any, Final
+
+from ocpp_bridge.wire.link import CallFailed
+from ocpp_bridge.wire.schemas import Payload
+from v2g.energy.fleet.feeders import TOP, Feeder, corrected, grounds, tree
+from v2g.energy.fleet.ground import Ground
+from v2g.energy.fleet.guest import ALL_PHASES, Guest
+from v2g.energy.fleet.promises import OFF, Party, Settled, settled
+from v2g.energy.loads import parse_loads
+from v2g.energy.needs import Needs
+from v2g.energy.offer import Offer
+from v2g.energy.series import Series
+from v2g.energy.signal import Kind, Signal
+from v2g.energy.site import Site
+from v2g.legible import logger
+from v2g.settings.strict import TABLE_LIMIT, ConfigError, read, text_of
+from v2gkit.csms.stations import Station, Transaction
+from v2gkit.csms.steering import Strategy, needs_of, schedule_of
+from v2gkit.wall import LOCAL
+
+LOG = logger("v2g.csms")
+ROLL: Final = 900.0  # s after which a plan is made anew though nothing happened
+SOLVING: Final = 5.0  # s that the solver may take
+FOREVER: Final = 3e8  # s
+Send = Callable[[Station, Transaction, Payload], Awaitable[bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class OutletPlace:
+    """Where the outlets of a station are. Without `evse` it says it of all of them."""
+
+    station: str = ""
+    evse: int | None = None
+    feeder: str = TOP
+    phases: tuple[int, ...] = ALL_PHASES
+    rank: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class GroundsConfig:
+    """The connection of a site over stations: every key of the file. Powers in W, limits are magnitudes."""
+
+    import_limit: float | None = None
+    export_limit: float | None = None
+    phase_import_limit: float | None = None
+    phase_export_limit: float | None = None
+    base_load: float = 0.0
+    load: str | None = None
+    peak_price: float = 0.0  # currency per kW
+    peak_before: float = 0.0
+    unplanned: float | None = None  # W for a car that tells no needs, by a default profile; None: as it likes
+    feeder: tuple[Feeder, ...] = ()
+    outlet: tuple[OutletPlace, ...] = ()  # without any: all outlets of all stations, at the top
+    metered: bool = field(default=False, init=False)
+    blind: float = field(default=0.0, init=False)
+
+    def __post_init__(self) -> None:
+        try:
+            tree(self, self.feeder)
+        except ValueError as error:
+            raise ConfigError(f"{error}") from None
+        names = [TOP, *(each.name for each in self.feeder)]
+        for each in self.outlet:
+            if each.feeder not in names:
+                raise ConfigError(f"an outlet of {each.station!r} is at the feeder {each.feeder!r}; there are {', '.join(names)}")
+        if metered := next((each.name for each in self.feeder if each.metered), None):
+            raise ConfigError(
+                f"the feeder {metered!r} is metered; only the station at a meter can follow it: leave it out, or foresee a load"
+            )
+
+
+def read_grounds(file: Path) -> GroundsConfig:
+    """The configuration in a TOML file. Raises ConfigError, OSError."""
+    return read(GroundsConfig, text_of(file), file)
+
+
+@dataclass(slots=True)
+class Member:
+    """A car that told its needs, with the energies (Wh) that were metered when it did, and what it was sent last."""
+
+    station: Station
+    tx: Transaction
+    place: OutletPlace
+    needs: Needs
+    before: Mapping[str, float]
+    scheduled: bool
+    told_at: float
+    asks: bool = True
+    stuck: bool = False  # its station did not take what was sent: it is planned around
+    sent: Series | None = None  # W, signed
+
+    @property
+    def name(self) -> str:
+        """The name of the car in a plan."""
+        return f"{self.station.id} {self.tx.id}"
+
+    def rest(self, wall: float, site: Site) -> Needs:
+        """What the car still needs at `wall` (epoch s): its needs, less what was metered since it told them, or what it was sent."""
+        now = self.tx.energy
+        gained = (now["imported"] - self.before["imported"]) * site.efficiency_charge
+        gained -= (now["exported"] - self.before["exported"]) / site.efficiency_discharge
+        if not self.tx.registers and self.sent is not None:
+            parts = self.sent.clip(self.told_at, wall)
+            gained = sum(
+                v * (e - s) / 3600.0 * (site.efficiency_charge if v > 0 else 1 / site.efficiency_discharge) for s, e, v in parts.spans()
+            )
+        names = ("energy_target", "energy_maximum", "energy_minimum", "v2x_maximum", "v2x_minimum")
+        said = {name: getattr(self.needs, name) for name in names}
+        return replace(self.needs, **{name: value - gained for name, value in said.items() if value is not None})
+
+
+class Grounds:
+    """The connection of stations, and the cars at them. `send` sends a profile and tells whether the station took it."""
+
+    def __init__(
+        self, config: GroundsConfig, strategy: Strategy, send: Send, wall: Callable[[], float], stations: Mapping[str, Station]
+    ) -> None:
+        files = [one.load for one in (*config.feeder, config) if one.load is not None]  # type: ignore[attr-defined]
+        loads = {file: parse_loads(text_of(Path(file), TABLE_LIMIT)) for file in files}
+        self.config, self._strategy, self._send, self._wall, self._stations = config, strategy, send, wall, stations
+        site = replace(strategy.priced(wall()), daily=strategy.prices if strategy.prices and strategy.prices.relative else None)
+        site = replace(site, zone=strategy.zone or LOCAL)
+        self._ground = grounds(config, config.feeder, loads, site, LOCAL, (config.peak_price, config.peak_before))
+        self.members: dict[str, Member] = {}
+        self._signals: tuple[Signal, ...] = ()
+        self._wanted = asyncio.Event()
+
+    # --- what is told ---
+
+    def place(self, station: str, evse: int | None) -> OutletPlace | None:
+        """Where an outlet is; None: it belongs to another connection."""
+        if not self.config.outlet:
+            return OutletPlace(station)
+        fits = (each for each in self.config.outlet if each.station == station and each.evse in (None, evse))
+        return next(fits, None)
+
+    def wants(self, station: Station, tx: Transaction, payload: Payload) -> bool:
+        """A car tells its needs: everybody is planned for, and it gets a profile. False: its outlet is none of ours."""
+        place = self.place(station.id, tx.evse or payload["evseId"])
+        if place is None:
+            return False
+        charging = payload["chargingNeeds"]
+        scheduled = charging.get("controlMode") != "DynamicControl"
+        needs = needs_of(payload, self._ground(self._wall()).site.currency)
+        known = self.members.get(f"{station.id} {tx.id}")
+        member = Member(station, tx, place, needs, dict(tx.energy), scheduled, self._wall(), sent=known.sent if known else None)
+        self.members[member.name] = member
+        self._wanted.set()
+        return True
+
+    def ended(self, station: Station, tx: Transaction) -> None:
+        """A car has left: its power is the others'."""
+        if self.members.pop(f"{station.id} {tx.id}", None) is not None:
+            self._wanted.set()
+
+    def limit(self, power: float | None) -> None:
+        """Bound what the connection draws (W), base load included; None: by nothing but its own limits any more."""
+        told = Series.constant(self._wall(), FOREVER, power) if power is not None else None
+        self._signals = () if told is None else (Signal("operator", Kind.IMPORT_CAP, told),)
+        self._wanted.set()
+
+    # --- plans ---
+
+    async def run(self) -> None:
+        """Plan and send until it is cancelled, one plan at a time."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(ROLL):
+                    await self._wanted.wait()
+            self._wanted.clear()
+            if self.members:
+                await self.planned()
+
+    async def planned(self) -> None:
+        """Make one plan off the event loop, and send what it changes."""
+        wall, here = self._wall(), dict(self.members)
+        ground, parties = self.ground(wall), [self._party(member, wall) for member in here.values()]
+        try:
+            made: Settled = await asyncio.to_thread(settled, ground, parties, wall, SOLVING)
+        except Exception:
+            LOG.exception("no plan for the stations of this connection; their cars go on by the profiles that they have")
+            return
+        offers = [(here[name], offer) for name, offer in made.offers.items() if self.members.get(name) is here[name]]
+        for member, offer in sorted(offers, key=lambda each: _more(each[0].sent, each[1].tuples[0].power, wall)):
+            if member.sent is not None and not member.asks and not _differs(member.sent, offer.tuples[0].power, wall):
+                continue
+            if not await self._told(member, offer, ground.site):
+                member.stuck = True  # the others had more only because it had less
+                self._wanted.set()
+                return
+
+    async def _told(self, member: Member, offer: Offer, site: Site) -> bool:
+        bare = member.station.version != "ocpp2.1"
+        schedule = schedule_of(offer.tuples[0], member.needs, site, bare=bare)
+        id_ = member.tx.profile["id"] if member.tx.profile else next(member.station.profile_ids)
+        head = {"id": id_, "stackLevel": 0, "chargingProfilePurpose": "TxProfile", "transactionId": member.tx.id}
+        profile = head | {"chargingProfileKind": "Absolute", "chargingSchedule": [schedule]}
+        try:
+            async with member.tx.steering:
+                taken = await self._send(member.station, member.tx, profile)
+        except CallFailed as error:
+            LOG.warning("%s: no profile: %s", member.name, error)
+            taken = False
+        if taken:
+            member.sent, member.asks, member.stuck = offer.tuples[0].power, False, False
+        return taken
+
+    def ground(self, wall: float) -> Ground:
+        """The connection with what cars draw that are planned by nobody, and with the signals that hold."""
+        ground = self._ground(wall)
+        off: dict[str, float] = {}
+        ways = ground.connection.ways()
+        for station in self._stations.values():
+            for tx in station.transactions.values():
+                place = self.place(station.id, tx.evse)
+                if tx.ended or place is None or f"{station.id} {tx.id}" in self.members:
+                    continue
+                for name in ways[place.feeder]:
+                    off[name] = off.get(name, 0.0) + max(tx.power or 0.0, self.config.unplanned or 0.0)
+        return replace(ground, connection=corrected(ground.connection, off, wall), signals=(*ground.signals, *self._signals))
+
+    def _party(self, member: Member, wall: float) -> Party:
+        place, site = member.place, self._ground(wall).site
+        guest = Guest(member.name, member.rest(wall, site), place.feeder, place.phases, place.rank)
+        if member.stuck and member.sent is not None:
+            return Party(guest, member.sent)
+        kept = member.sent if member.scheduled and not member.asks else None
+        return Party(guest, kept, member.asks or not member.scheduled)
+
+
+def _rises(before: Series | None, after: Series, wall: float) -> Sequence[tuple[float, float]]:
+    """W before and after, over the time of a profile that is still to come."""
+    rest = after.clip(wall, inf)
+    starts = [start for start, _, _ in rest.spans()]
+    had = [0.0] * len(starts) if before is None else [value or 0.0 for value in before.sample(starts)]
+    return list(zip(had, rest.values, strict=True))
+
+
+def _more(before: Series | None, after: Series, wall: float) -> float:
+    return max((new - old for old, new in _rises(before, after, wall)), default=0.0)
+
+
+def _differs(before: Series, after: Series, wall: float) -> bool:
+    return any(abs(new - old) > OFF for old, new in _rises(before, after, wall))
+
+
+def default_profile(power: float, number: int) -> dict[str, Any]:
+    """A TxDefaultProfile of that power (W): what a car may draw that tells no needs, or has no profile yet."""
+    schedule = {"id": 1, "chargingRateUnit": "W", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": power}]}
+    head = {"id": number, "stackLevel": 0, "chargingProfilePurpose": "TxDefaultProfile", "chargingProfileKind": "Relative"}
+    return head | {"chargingSchedule": [schedule]}
