@@ -6,7 +6,6 @@ last, and the others are planned around it. A car that tells no needs counts wit
 """
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
@@ -177,9 +176,12 @@ class Grounds:
     async def run(self) -> None:
         """Plan and send until it is cancelled, one plan at a time."""
         while True:
-            with contextlib.suppress(TimeoutError):
+            try:
                 async with asyncio.timeout(ROLL):
                     await self._wanted.wait()
+            except TimeoutError:
+                for member in self.members.values():
+                    member.stuck = False  # its station may be there again
             self._wanted.clear()
             if self.members:
                 await self.planned()
@@ -236,7 +238,7 @@ class Grounds:
         place, site = member.place, self._ground(wall).site
         guest = Guest(member.name, member.rest(wall, site), place.feeder, place.phases, place.rank)
         if member.stuck and member.sent is not None:
-            return Party(guest, member.sent)
+            return Party(guest, member.sent, firm=True)
         kept = member.sent if member.scheduled and not member.asks else None
         return Party(guest, kept, member.asks or not member.scheduled)
 

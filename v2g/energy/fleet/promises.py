@@ -34,11 +34,15 @@ AT_ONCE: Final = "at once"  # the name by which an offer knows a plan that no so
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """Somebody who is planned for: what it was promised (W, signed), None where nothing binds, and whether it waits for an offer."""
+    """Somebody who is planned for: what it was promised (W, signed), None where nothing binds, and whether it waits for an offer.
+
+    `firm`: it will go by its promise whatever is planned, since nobody can reach it.
+    """
 
     guest: Guest
     promise: Series | None = None
     asks: bool = False
+    firm: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +55,16 @@ class Settled:
 
 def settled(ground: Ground, parties: Sequence[Party], now: float, patience: Patience = ENDLESS) -> Settled:
     """The plan for all from `now` (epoch s) on, the best found in time. There always is one, with a solver or without."""
-    free = [party.guest for party in parties]
+    free = [_bound(party, now) if party.firm else party.guest for party in parties]
     bound = [_bound(party, now) for party in parties]
     made = _planned(ground, bound, now, patience.part(0.5))
     if any(party.promise for party in parties) and sum(made.unmet.values()) > MISSED:
         other = _planned(ground, free, now, patience)
         if sum(other.unmet.values()) < sum(made.unmet.values()) - MISSED:
             made = other
-    asked = {party.guest.name for party in parties if party.asks or (party.promise is not None and _broken(party, made))}
+    asked = {party.guest.name for party in parties if not party.firm and (party.asks or _broken(party, made))}
     kept = {party.guest.name: party.promise for party in parties if party.promise is not None and party.guest.name not in asked}
-    return Settled(made, _offers(ground, free, made, asked, kept, now))
+    return Settled(made, _offers(ground, [party.guest for party in parties], made, asked, kept, now))
 
 
 def _bound(party: Party, now: float) -> Guest:

@@ -82,6 +82,17 @@ def test_a_schedule_is_changed_where_somebody_would_miss_energy() -> None:
     assert sum(found.plan.unmet.values()) < 1.0
 
 
+def test_who_cannot_be_reached_is_planned_around_whatever_it_costs() -> None:
+    ground = Ground(Connection("grid", 11_000.0), site())
+    first, second = guests(1, 5.0, 20_000.0)[0], Guest("car 1", car(2.0, 15_000.0), "grid")
+    promise = settled(ground, [Party(first, asks=True)], NOON).offers["car 0"].tuples[0].power
+    found = settled(ground, [Party(first, promise, firm=True), Party(second, asks=True)], NOON)
+    assert set(found.offers) == {"car 1"}
+    assert found.plan.unmet["car 1"] > 1_000.0
+    both = (promise, found.offers["car 1"].tuples[0].power)
+    assert max(sum(power(each, NOON + at) for each in both) for at in range(0, 7_200, 60)) <= 11_000.0 + SLACK
+
+
 def test_a_schedule_that_a_cap_allows_no_more_is_offered_anew() -> None:
     first = guests(1, 5.0, 9_000.0)[0]
     promise = settled(Ground(Connection("grid", 11_000.0), site()), [Party(first, asks=True)], NOON).offers["car 0"].tuples[0].power
