@@ -22,21 +22,36 @@ class Place(Protocol):
     """What is said of a connection, be it the top or a feeder. Powers in W, limits are magnitudes."""
 
     @property
-    def import_limit(self) -> float | None: ...
+    def import_limit(self) -> float | None:
+        """The most (W) that it draws; None: nothing of its own."""
+
     @property
-    def export_limit(self) -> float | None: ...
+    def export_limit(self) -> float | None:
+        """The most (W) that it gives; None: as the class says."""
+
     @property
-    def phase_import_limit(self) -> float | None: ...
+    def phase_import_limit(self) -> float | None:
+        """The most (W) that each phase draws."""
+
     @property
-    def phase_export_limit(self) -> float | None: ...
+    def phase_export_limit(self) -> float | None:
+        """The most (W) that each phase gives."""
+
     @property
-    def base_load(self) -> float: ...
+    def base_load(self) -> float:
+        """W, signed, that flow beside the cars."""
+
     @property
-    def load(self) -> str | None: ...
+    def load(self) -> str | None:
+        """The name of the file of what is foreseen."""
+
     @property
-    def metered(self) -> bool: ...
+    def metered(self) -> bool:
+        """Whether a meter tells what flows here."""
+
     @property
-    def blind(self) -> float: ...
+    def blind(self) -> float:
+        """W that cars have while that is silent."""
 
 
 @dataclass(frozen=True, slots=True)
