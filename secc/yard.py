@@ -8,10 +8,10 @@ every quarter of an hour. Once a second what flows is looked at, and every outle
 long, costs nobody anything but money: who waits for an offer gets a share of the connection, and the others what each look leaves them.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf, isfinite
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from v2g.energy.fleet.connection import cap_over
 from v2g.energy.fleet.dispatch import Dispatch, dispatch
@@ -22,6 +22,7 @@ from v2g.energy.fleet.promises import Party, Settled, settled
 from v2g.energy.fleet.room import PATIENCE, Demand, Memory, Reading
 from v2g.energy.needs import Needs
 from v2g.energy.offer import Offer, offer
+from v2g.energy.patience import Patience
 from v2g.energy.plan import Plan
 from v2g.energy.scheduler import immediate
 from v2g.energy.series import Series
@@ -34,7 +35,6 @@ from v2g.legible import logger
 log = logger("v2g.secc")
 LOOK: Final = 1.0  # s between two looks at what flows: the period of the fastest meters, and of charge loops
 ROLL: Final = 900.0  # s after which a plan is made anew though nothing happened: the market's quarter of an hour
-SOLVING: Final = 3.0  # s that the solver may take: 50 cars take a tenth of one
 WAITING: Final = 8.0  # s that a car waits for its offer: ISO 15118-20 gives it 60 s, in messages answered Ongoing
 DRIFT: Final = 0.05  # of the cap, that the load may differ from what was foreseen before a plan is made anew
 DRIFTED: Final = 60.0  # s for which it must have, and for which no other plan is made for it
@@ -42,7 +42,7 @@ HELD: Final = 200.0  # W, below which no schedule is changed: metering and contr
 
 
 class Around(Protocol):
-    """What a yard needs of its shell: the time, a later call, and a place for work that takes long."""
+    """What a yard needs of its shell: the time, a later call, and a place for what computes."""
 
     @property
     def wall(self) -> Callable[[], float]:
@@ -53,8 +53,8 @@ class Around(Protocol):
         """(real s, call) -> cancel."""
 
     @property
-    def work(self) -> Callable[[Callable[[], object], Callable[[object], None]], None]:
-        """(job, done): run the job off the event loop, then call `done` with its result on it."""
+    def plan(self) -> Callable[[Hashable, Callable[[Patience], Any], Callable[[Any], None]], None]:
+        """(owner, job, done): compute off the event loop, then call `done` on it with the result, or the exception."""
 
 
 class Occupant(Protocol):
@@ -158,8 +158,8 @@ class Spot:
 class Yard:
     """All outlets behind one connection. `ground` gives, at a time (epoch s), the connection with prices and the load that is foreseen."""
 
-    def __init__(self, around: Around, ground: Callable[[float], Ground], solving: float = SOLVING):
-        self.around, self._ground, self._solving = around, ground, solving
+    def __init__(self, around: Around, ground: Callable[[float], Ground]):
+        self.around, self._ground = around, ground
         self.spots: dict[str, Spot] = {}
         self.told = Dispatch({}, {}, (), {})
         self._signals: tuple[Signal, ...] = ()
@@ -214,8 +214,8 @@ class Yard:
             return
         self._planning, self._planned = True, wall
         self._known = dict(self._off(self._ground(wall), wall))
-        ground, parties, solving = self.ground(wall), [self.spots[name].party(wall) for name in here], self._solving
-        self.around.work(lambda: _tried(ground, parties, wall, solving), lambda found: self._done(found, here))
+        ground, parties = self.ground(wall), [self.spots[name].party(wall) for name in here]
+        self.around.plan(self, lambda patience: settled(ground, parties, wall, patience), lambda found: self._done(found, here))
         if not self._looking:
             self._looking = True
             self.around.later(LOOK, self._turn)
@@ -313,11 +313,3 @@ class Yard:
         off = any(abs(watts - self._known.get(name, 0.0)) > min(most[name], POWER_BOUND) for name, watts in self._off(ground, wall))
         self._drifted = min(self._drifted, wall) if off else inf
         return wall - self._drifted >= DRIFTED and wall - self._planned >= DRIFTED
-
-
-def _tried(ground: Ground, parties: Sequence[Party], wall: float, solving: float) -> object:
-    """The plan, or the exception that it raised: whoever waits for it must hear of either."""
-    try:
-        return settled(ground, parties, wall, solving)
-    except Exception as error:
-        return error

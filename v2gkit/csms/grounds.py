@@ -6,7 +6,7 @@ last, and the others are planned around it. A car that tells no needs counts wit
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
 from pathlib import Path
@@ -21,6 +21,7 @@ from v2g.energy.fleet.promises import OFF, Party, Settled, settled
 from v2g.energy.loads import parse_loads
 from v2g.energy.needs import Needs
 from v2g.energy.offer import Offer
+from v2g.energy.patience import Patience
 from v2g.energy.series import Series
 from v2g.energy.signal import Kind, Signal
 from v2g.energy.site import Site
@@ -32,8 +33,9 @@ from v2gkit.wall import LOCAL
 
 LOG = logger("v2g.csms")
 ROLL: Final = 900.0  # s after which a plan is made anew though nothing happened
-SOLVING: Final = 5.0  # s that the solver may take
 FOREVER: Final = 3e8  # s
+Plan = Callable[[Hashable, Callable[[Patience], Settled]], Awaitable[Settled]]
+Bound = Callable[[Station, Payload], Awaitable[None]]
 Send = Callable[[Station, Transaction, Payload], Awaitable[bool]]
 
 
@@ -122,14 +124,21 @@ class Member:
 
 
 class Grounds:
-    """The connection of stations, and the cars at them. `send` sends a profile and tells whether the station took it."""
+    """The connection of stations, and the cars at them. `ways` are what makes a plan off the event loop, what sends a
+    profile and tells whether its station took it, and what sends one for all cars of a station."""
 
     def __init__(
-        self, config: GroundsConfig, strategy: Strategy, send: Send, wall: Callable[[], float], stations: Mapping[str, Station]
+        self,
+        config: GroundsConfig,
+        strategy: Strategy,
+        ways: tuple[Plan, Send, Bound],
+        wall: Callable[[], float],
+        stations: Mapping[str, Station],
     ) -> None:
         files = [one.load for one in (*config.feeder, config) if one.load is not None]  # type: ignore[attr-defined]
         loads = {file: parse_loads(text_of(Path(file), TABLE_LIMIT)) for file in files}
-        self.config, self._strategy, self._send, self._wall, self._stations = config, strategy, send, wall, stations
+        self.config, self._wall, self._stations = config, wall, stations
+        self._plan, self._send, self._bound = ways
         site = replace(strategy.priced(wall()), daily=strategy.prices if strategy.prices and strategy.prices.relative else None)
         site = replace(site, zone=strategy.zone or LOCAL)
         self._ground = grounds(config, config.feeder, loads, site, LOCAL, (config.peak_price, config.peak_before))
@@ -159,6 +168,13 @@ class Grounds:
         self.members[member.name] = member
         self._wanted.set()
         return True
+
+    async def bounds(self, station: Station) -> None:
+        """Bound what cars of a station draw that tell no needs, where the file says so."""
+        if self.config.unplanned is not None and any(
+            each.station == station.id for each in self.config.outlet or (OutletPlace(station.id),)
+        ):
+            await self._bound(station, default_profile(self.config.unplanned, next(station.profile_ids)))
 
     def ended(self, station: Station, tx: Transaction) -> None:
         """A car has left: its power is the others'."""
@@ -191,7 +207,7 @@ class Grounds:
         wall, here = self._wall(), dict(self.members)
         ground, parties = self.ground(wall), [self._party(member, wall) for member in here.values()]
         try:
-            made: Settled = await asyncio.to_thread(settled, ground, parties, wall, SOLVING)
+            made = await self._plan(self, lambda patience: settled(ground, parties, wall, patience))
         except Exception:
             LOG.exception("no plan for the stations of this connection; their cars go on by the profiles that they have")
             return

@@ -21,7 +21,7 @@ from v2gkit.authorities.passwords import Door
 from v2gkit.csms.archive import Archive
 from v2gkit.csms.bounds import FREE, Bounds
 from v2gkit.csms.door import Admission
-from v2gkit.csms.grounds import Grounds, default_profile
+from v2gkit.csms.grounds import Grounds
 from v2gkit.csms.recollection import Recollection
 from v2gkit.csms.stations import CONNECTORS, Entry, Station, Transaction, no_word, story_of, verdict_on
 from v2gkit.csms.steering import Steering, Strategy, selling, steering
@@ -140,18 +140,9 @@ class Hearing(ABC):
         self._note(station, "boot", f"BootNotification of {named['vendorName']} {named['model']}: {station.status}", payload)
         if station.status == "Accepted" and self._sample_interval is not None:
             self.tasks.start(f"sampling of {station.id}", self._paced(station, self._sample_interval))
-        if station.status == "Accepted" and self.grounds is not None and self.grounds.config.unplanned is not None:
-            self.tasks.start(f"default of {station.id}", self._bounded(station, self.grounds.config.unplanned))
+        if station.status == "Accepted" and self.grounds is not None:
+            self.tasks.start(f"default of {station.id}", self.grounds.bounds(station))
         return {"currentTime": timestamp(self._wall()), "interval": self._interval, "status": station.status}
-
-    async def _bounded(self, station: Station, power: float) -> None:
-        """Bound what cars of a station draw that tell no needs."""
-        try:
-            said = {"evseId": 0, "chargingProfile": default_profile(power, next(station.profile_ids))}
-            answer = await self.call(station.id, "SetChargingProfile", said)
-        except CallFailed as error:
-            answer = {"status": str(error)}
-        self._note(station, "profile", f"{power:g} W for cars that tell no needs: {answer['status']}", {"answer": answer})
 
     async def _paced(self, station: Station, interval: int) -> None:
         """Ask for periodic meter values every so many seconds of the station's clock."""

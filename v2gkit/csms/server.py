@@ -81,7 +81,14 @@ class Csms(Hearing):
             answer = await self._led(station, tx, Steering(profile), tx.evse or 1)
             return bool(answer["status"] == "Accepted")
 
-        self.grounds = Grounds(config, self.strategy, send, self._wall, self.stations)
+        async def bound(station: Station, profile: Payload) -> None:
+            try:
+                said = (await self.call(station.id, "SetChargingProfile", {"evseId": 0, "chargingProfile": profile}))["status"]
+            except CallFailed as error:
+                said = str(error)
+            self._note(station, "profile", f"a profile for cars that tell no needs: {said}", profile)
+
+        self.grounds = Grounds(config, self.strategy, (self._plans.run, send, bound), self._wall, self.stations)
         return self.grounds
 
     # --- to a station ---

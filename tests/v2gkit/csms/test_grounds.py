@@ -100,6 +100,18 @@ def test_profiles_of_three_stations_keep_the_limits_of_their_connection() -> Non
     asyncio.run(asyncio.wait_for(scene(), 300))
 
 
+def test_a_car_that_tells_no_needs_is_bounded_by_a_default_profile() -> None:
+    async def scene() -> None:
+        async with stations(1, GroundsConfig(import_limit=11_000.0, unplanned=3_700.0)) as (_, (s,)):
+            await s.until(lambda: s.frames.calls("SetChargingProfile", "in"))
+            (profile,) = [call["chargingProfile"] for call in s.frames.calls("SetChargingProfile", "in")]
+            assert profile["chargingProfilePurpose"] == "TxDefaultProfile"
+            assert profile["chargingSchedule"][0]["chargingSchedulePeriod"] == [{"startPeriod": 0, "limit": 3_700.0}]
+            await s.until(lambda: [f for way, f in s.frames.log if way == "out" and f[0] == 3 and f[2] == {"status": "Accepted"}])
+
+    asyncio.run(asyncio.wait_for(scene(), 300))
+
+
 def test_a_station_that_does_not_take_less_is_planned_around() -> None:
     async def scene() -> None:
         async with stations(2, GroundsConfig(import_limit=11_000.0)) as (csms, stands):

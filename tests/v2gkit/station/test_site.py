@@ -50,7 +50,7 @@ def yard(text: str) -> Yard:
     def later(delay: float, call: Callable[[], None]) -> Callable[[], None]:
         return lambda: None
 
-    made = yard_of(config, Surroundings(lambda: NOW, later, lambda job, done: None), site_of(config, NOW))
+    made = yard_of(config, Surroundings(lambda: NOW, later, lambda *errand: None, lambda *job: None), site_of(config, NOW))
     for each in config.outlets():
         made.spot(each.evse_id, each.feeder, each.phases, each.rank)
     return made
