@@ -131,6 +131,11 @@ class Opened:
         gap = max(info.mip_gap, 0.0) if self.whole else 0.0
         return Solution(self.solver.getSolution().col_value, math.inf if timed and not self.whole else gap, info.objective_function_value)
 
+    def duals(self) -> Sequence[float]:
+        """What one unit more of each row would cost, by the solution that was found last; there are none with binaries."""
+        found: Sequence[float] = self.solver.getSolution().row_dual
+        return found
+
 
 def _highs() -> Any:
     """The solver, imported on first use: series, ledger and setpoints work without it."""

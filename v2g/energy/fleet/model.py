@@ -36,6 +36,7 @@ class Model:
     """The program of a table, and where its variables are."""
 
     table: Table
+    curtails: bool = True  # generation that no cap lets through may be curtailed; False: what flows the other way is not generation
     program: Program = field(default_factory=Program)
     parts: list[Part] = field(default_factory=list)
     imports: list[int] = field(default_factory=list)  # kW at the meter, mean over the slot
@@ -45,6 +46,8 @@ class Model:
     )  # by slot: the connection, kW of its generation that no cap lets through
     scale: float = 1.0  # the dearest price, currency/kWh
     here: list[list[tuple[int, int]]] = field(default_factory=list)  # by slot: (seat, interval)
+    meters: list[int] = field(default_factory=list)  # by slot: the row of the meter
+    tops: dict[int, tuple[int | None, int | None]] = field(default_factory=dict)  # by slot: the rows of its import and its export cap
 
     def __post_init__(self) -> None:
         table = self.table
@@ -133,7 +136,7 @@ class Model:
         self.spills = [[] for _ in self.table.slots]
         for limit in self.table.shared:
             for number, (down, slot) in enumerate(zip(limit.down, self.table.slots, strict=True)):
-                if down < 0 and not limit.phase:
+                if down < 0 and not limit.phase and self.curtails:
                     cost = max(-slot.export_price, 0.0) * slot.hours
                     self.spills[number].append((limit.within[0], self.program.variable(cost, upper=-down / KILO)))
 
@@ -153,6 +156,7 @@ class Model:
                 terms.append((self.parts[seat].charge[place], -share))
                 if (gives := self.parts[seat].discharge[place]) is not None:
                     terms.append((gives, share))
+            self.meters.append(len(program.row_lowers))
             program.row(slot.load / KILO, slot.load / KILO, *terms)
             if slot.export_price > slot.import_price:
                 self._either(bought, sold, number)
@@ -189,9 +193,13 @@ class Model:
             below = [column for name, column in self.spills[number] if name in limit.within[1:] and not limit.phase]
             if into and most + sum(self.program.uppers[column] for column in below) * KILO > up:
                 short = up / KILO < sum(self.program.uppers[column] for column in below)  # the load alone may be above the cap
+                if limit is self.table.shared[0]:
+                    self.tops[number] = (len(self.program.row_lowers), None)
                 over = [(self.program.variable(UNRESERVED * STRICTER * self.scale), -1.0)] if short or up < 0 else []
                 self.program.row(-math.inf, up / KILO, *into, *((column, 1.0) for column in below), *over)
             if (out or spilt) and least > down:
+                if limit is self.table.shared[0]:
+                    self.tops[number] = (self.tops.get(number, (None, None))[0], len(self.program.row_lowers))
                 room = max(down, 0.0) if limit.phase else down
                 self.program.row(-math.inf, room / KILO, *out, *((column, -1.0) for column in spilt))
 
