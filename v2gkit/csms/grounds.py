@@ -62,6 +62,7 @@ class GroundsConfig:
     load: str | None = None
     peak_price: float = 0.0  # currency per kW
     peak_before: float = 0.0
+    kept: float = 0.0  # share of the import limit that plans leave to cars to come
     unplanned: float | None = None  # W for a car that tells no needs, by a default profile; None: as it likes
     feeder: tuple[Feeder, ...] = ()
     outlet: tuple[OutletPlace, ...] = ()  # without any: all outlets of all stations, at the top
@@ -70,7 +71,7 @@ class GroundsConfig:
 
     def __post_init__(self) -> None:
         try:
-            tree(self, self.feeder)
+            Ground(tree(self, self.feeder), peak_price=self.peak_price, peak_before=self.peak_before, kept=self.kept)
         except ValueError as error:
             raise ConfigError(f"{error}") from None
         names = [TOP, *(each.name for each in self.feeder)]
@@ -141,7 +142,7 @@ class Grounds:
         self._plan, self._send, self._bound = ways
         site = replace(strategy.priced(wall()), daily=strategy.prices if strategy.prices and strategy.prices.relative else None)
         site = replace(site, zone=strategy.zone or LOCAL)
-        self._ground = grounds(config, config.feeder, loads, site, LOCAL, (config.peak_price, config.peak_before))
+        self._ground = grounds(config, config.feeder, loads, site, LOCAL, (config.peak_price, config.peak_before), config.kept)
         self.members: dict[str, Member] = {}
         self._signals: tuple[Signal, ...] = ()
         self._wanted = asyncio.Event()

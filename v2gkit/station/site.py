@@ -17,7 +17,7 @@ def yard_of(config: Config, around: Surroundings, site: Site) -> Yard:
     said = config.site
     files = [one.load for one in said.feeder if one.load is not None] + ([said.load] if said.load is not None else [])
     loads = {file: _loads(file) for file in files}
-    return Yard(around, grounds(said, said.feeder, loads, site, LOCAL, (said.peak_price, said.peak_before)))
+    return Yard(around, grounds(said, said.feeder, loads, site, LOCAL, (said.peak_price, said.peak_before), said.kept))
 
 
 def _loads(file: str) -> Loads:

@@ -1,10 +1,11 @@
 """The time in which many are planned: slots in which nothing changes for any of them, but that one may come or leave within a slot."""
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Final
 
 from v2g.energy.fleet.connection import cap_over, load_over
 from v2g.energy.fleet.ground import Ground
@@ -12,6 +13,8 @@ from v2g.energy.prices import expected_prices
 from v2g.energy.series import SECONDS_PER_HOUR, Series
 from v2g.energy.signal import Kind
 from v2g.energy.stay import HORIZON_MAXIMUM, POWER_BOUND, RESOLUTION, Interval, Stay, setpoints
+
+LONGEST: Final = 3_600.0  # s of a slot in which nothing changes: an hour, for which most prices hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,29 @@ def axis_of(ground: Ground, stays: Sequence[Stay]) -> tuple[Slot, ...]:
     inner |= {float(side(edge)) for edge in _changes(ground) for side in (math.floor, math.ceil)}
     inner |= {step * RESOLUTION for step in range(math.floor(start / RESOLUTION) + 1, math.ceil(until / RESOLUTION))}
     edges = sorted({start, until} | {edge for edge in inner if start < edge < until})
-    return tuple(_slots(ground, edges))
+    return tuple(_slots(ground, _joined(ground, present, edges)))
+
+
+def _joined(ground: Ground, stays: Sequence[Stay], edges: Sequence[float]) -> list[float]:
+    """The edges without those at which nothing changes for anybody, up to `LONGEST`: who may draw any power draws the mean as well.
+
+    A minimum power may be had in a quarter of an hour and not in the mean, so all edges stay where somebody has one.
+    """
+    if any(stay.charge_minimum > 0 or stay.discharge_minimum > 0 for stay in stays):
+        return list(edges)
+    hard = {float(side(edge)) for edge in _changes(ground) for side in (math.floor, math.ceil)}
+    hard |= {after.start for stay in stays for before, after in pairwise(stay.intervals) if not _alike(before, after)}
+    bounds = sorted({instant for stay in stays for instant in (stay.start, stay.until)})
+    kept = [edges[0]]
+    for edge, following in pairwise(edges[1:]):
+        inside = bisect_left(bounds, following) - bisect_right(bounds, kept[-1])  # who comes or leaves between, in part of a slot
+        if edge in hard or inside or following - kept[-1] > LONGEST:
+            kept.append(edge)
+    return [*kept, edges[-1]]
+
+
+def _alike(before: Interval, after: Interval) -> bool:
+    return (before.charge_cap, before.discharge_cap, before.setpoint) == (after.charge_cap, after.discharge_cap, after.setpoint)
 
 
 def _changes(ground: Ground) -> set[float]:
@@ -82,9 +107,17 @@ def _lowest(ground: Ground, kind: Kind, cap: Series | float | None, start: float
     return min(POWER_BOUND, cap_over(cap, start, end), *told)
 
 
+def _in_slots(stay: Stay, edges: Sequence[float]) -> Stay:
+    """The stay with those of its intervals joined that lie in one slot."""
+    places = [bisect_right(edges, interval.start) for interval in stay.intervals]
+    cuts = [0, *(number for number in range(1, len(places)) if places[number] != places[number - 1]), len(places)]
+    return stay.coarsened(cuts) if len(cuts) <= len(places) else stay
+
+
 def on_axis(stay: Stay, slots: Sequence[Slot]) -> tuple[Stay, tuple[int, ...]]:
     """The stay cut at the edges of the slots, and the slot of each of its intervals. What lies beyond the last slot is left out."""
     edges = [slot.start for slot in slots] + [slots[-1].end]
+    stay = _in_slots(stay, edges)
     intervals: list[Interval] = []
     places: list[int] = []
     for interval in stay.intervals:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from v2g.energy.fleet.axis import Slot, axis_of, on_axis
 from v2g.energy.fleet.connection import PHASES, Connection, cap_over, load_over
-from v2g.energy.fleet.ground import Ground
+from v2g.energy.fleet.ground import SOON, Ground
 from v2g.energy.fleet.guest import Guest
 from v2g.energy.stay import POWER_BOUND, Stay
 
@@ -81,12 +81,17 @@ def _limits(ground: Ground, slots: Sequence[Slot], seats: Sequence[Seat], ways: 
         members = {number: seat for number, seat in enumerate(seats) if one.name in ways[seat.guest.at]}
         loads = [sum(load_over(each.load, slot.start, slot.end) for each in one.all()) for slot in slots]
         if one is top:
-            caps = [(slot.import_cap, slot.export_cap) for slot in slots]
+            caps = [(slot.import_cap * _left(ground, slot, slots[0].start), slot.export_cap) for slot in slots]
         else:
             caps = [(cap_over(one.import_cap, s.start, s.end), cap_over(one.export_cap, s.start, s.end)) for s in slots]
         if one is top or any(cap < math.inf for pair in caps for cap in pair):
             yield _room(one, 0, dict.fromkeys(members, 1.0), caps, [(load, load) for load in loads])
         yield from _phases(one, members, slots, loads)
+
+
+def _left(ground: Ground, slot: Slot, now: float) -> float:
+    """The share of the import cap that those who are known may plan with: less, the later it is."""
+    return 1.0 - ground.kept * min((slot.start - now) / SOON, 1.0)
 
 
 def _phases(one: Connection, members: dict[int, Seat], slots: Sequence[Slot], loads: Sequence[float]) -> Iterator[Shared]:

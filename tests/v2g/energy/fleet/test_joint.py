@@ -282,6 +282,28 @@ def test_without_time_the_plan_is_in_order_of_departure() -> None:
     assert not plan.unmet
 
 
+def test_a_part_that_is_kept_for_cars_to_come_is_planned_with_by_nobody() -> None:
+    guests = [Guest(f"car {k}", car(6.0, 9_000.0), "grid") for k in range(3)]
+    ground = Ground(Connection("grid", 20_000.0), site())
+    kept = joint(replace(ground, kept=0.5), guests, NOON)
+    assert max(value for start, _, value in kept.net.spans() if start >= NOON + 2 * HOUR) <= 10_000.0 + SLACK
+    assert max(joint(ground, guests, NOON).net.values) > 15_000.0
+    assert not kept.unmet
+    with pytest.raises(ValueError, match="kept is 1"):
+        replace(ground, kept=1.0)
+
+
+def test_slots_in_which_nothing_changes_are_one() -> None:
+    ground = Ground(Connection("grid", 20_000.0), site())
+    late = Guest("late", car(6.0, 9_000.0), "grid", arrival=NOON + HOUR + 60)
+    whole = table_of(ground, [Guest("car", car(6.0, 9_000.0), "grid")], NOON)
+    assert [slot.hours for slot in whole.slots] == [1.0] * 6
+    both = table_of(ground, [Guest("car", car(6.0, 9_000.0), "grid"), late], NOON)
+    assert [slot.hours for slot in both.slots][:3] == [1.0, 0.25, 0.75]
+    least = table_of(ground, [Guest("car", car(6.0, 9_000.0, least=1_380.0), "grid")], NOON)
+    assert [slot.hours for slot in least.slots] == [0.25] * 24
+
+
 @pytest.mark.parametrize(
     ("guests", "what"),
     [
