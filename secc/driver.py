@@ -330,11 +330,9 @@ class Driver:
     def _fact(self, fact: Fact) -> None:
         """Tell what the hardware found, unless it is what it found before."""
         repeated = isinstance(fact, OutputMeasured | LimitsChanged | PlaceIs | PositionIs) and self._seen.get(type(fact)) == fact
-        if repeated:
-            self._hearing.hear_again(fact, self._now())
-        else:
+        self._hearing.find(fact, repeated, self._now())
+        if not repeated:
             self._seen[type(fact)] = fact
-            self._hearing.hear(fact)
             self.tell(fact)
 
     # --- the end ---

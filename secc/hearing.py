@@ -51,11 +51,14 @@ class Hearing:
         for event in sorted(held, key=lambda each: not isinstance(each, MeterRead)):
             self.hear(event)
 
-    def hear_again(self, fact: Fact, now: float) -> None:
-        """Tell the backend now and then (`now` in s) what flows while that stays as it is: silence would mean that nobody measures."""
-        if isinstance(fact, OutputMeasured) and now - self._again >= AGAIN:
-            self._again = now
-            self.hear(fact)
+    def find(self, fact: Fact, repeated: bool, now: float) -> None:
+        """Tell the backend what the hardware found at `now` (s). Of what it found before only the output is told, and now and then: silence
+        would mean that nobody measures.
+        """
+        if repeated and not (isinstance(fact, OutputMeasured) and now - self._again >= AGAIN):
+            return
+        self._again = now if repeated else self._again
+        self.hear(fact)
 
     def hear(self, event: Event | Fact) -> None:
         """Tell the backend now, or once it no longer waits."""
