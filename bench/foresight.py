@@ -83,11 +83,11 @@ def run(arguments: Sequence[str] = ()) -> None:
     parser.add_argument("--sessions", type=Path, nargs="*", default=[])
     parser.add_argument("--day", default="2019-10-08")
     parser.add_argument("--days", type=int, default=1)
-    parser.add_argument("--cap", type=float, default=136.0, help="kW both ways")
+    parser.add_argument("--cap", type=float, help="kW both ways (default: 136, for drawn cars 2 for each)")
     parser.add_argument("--cars", type=int, default=8, help="without --sessions")
     parser.add_argument("--v2g", action="store_true")
     given = parser.parse_args(arguments)
-    first = date.fromisoformat(given.day)
+    first, cap = date.fromisoformat(given.day), given.cap or (136.0 if given.sessions else 2.0 * given.cars)
     days = read_all(given.sessions) if given.sessions else invented(first, given.days, given.cars)
     lived = [day for day in sorted(days) if day >= first and day.weekday() < 5 and days[day]][: given.days]
     if not lived:
@@ -98,11 +98,11 @@ def run(arguments: Sequence[str] = ()) -> None:
         began, since = midnight(day, ZONE), day - timedelta(days=BEFORE)
         model = fit([Visit(s.arrival, s.departure, s.energy) for one, all in days.items() if since <= one < day for s in all], ZONE, began)
         losses += _losses(model, days[day])
-        for name, metered in _day(model, days[day], began, given.cap, given.v2g).items():
+        for name, metered in _day(model, days[day], began, cap, given.v2g).items():
             total = sums.setdefault(name, Metered())
             total.cash, total.missing, total.cpu = total.cash + metered.cash, total.missing + metered.missing, total.cpu + metered.cpu
     ways = "both ways" if given.v2g else "charging"
-    print(f"{len(lived)} days from {lived[0]}, {sum(len(days[day]) for day in lived)} cars, {given.cap:g} kW, {ways}")
+    print(f"{len(lived)} days from {lived[0]}, {sum(len(days[day]) for day in lived)} cars, {cap:g} kW, {ways}")
     print(f"{'':26} {'cost':>9} {'kWh missing':>12} {'CPU s':>7}")
     for name, metered in sums.items():
         print(f"{name:26} {metered.cash:9.2f} {metered.missing / 1000:12.1f} {metered.cpu:7.2f}")
