@@ -16,7 +16,7 @@ kept and played again. A new field goes where its life is: `tests/secc/test_life
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 from itertools import accumulate
 from typing import Any, Concatenate, ParamSpec, cast
@@ -27,6 +27,7 @@ from secc.neutral.fault import Fault
 from secc.neutral.feeding import Feeding
 from secc.neutral.phases import Phases
 from secc.neutral.questions import Questions
+from secc.neutral.replaced import replaced
 from secc.neutral.report import StationReport
 from secc.outlet import Outlet
 from secc.pause import PausedSession
@@ -253,9 +254,9 @@ def _changing(kind: Callable[P, object], *path: str) -> Callable[Concatenate["Co
 
     def changed(known: "Context", /, *args: P.args, **fields: P.kwargs) -> "Context":
         parts: list[Any] = [*accumulate(path, getattr, initial=known)]
-        part = replace(parts.pop(), **fields)
+        part = replaced(parts.pop(), fields)
         for name in reversed(path):
-            part = replace(parts.pop(), **{name: part})
+            part = replaced(parts.pop(), {name: part})
         return cast("Context", part)
 
     return changed

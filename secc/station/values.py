@@ -31,11 +31,14 @@ class Limits:
 
     def within(self, bounds: "Limits") -> "Limits":
         """The limits, cut to `bounds`: of two maxima the lower, of two minima the higher."""
-        kept = {name: max if name.endswith("_minimum") else min for name in _BOUNDED}
-        return replace(self, **{name: choose(getattr(self, name), getattr(bounds, name)) for name, choose in kept.items()})
+        if self == bounds:  # those of an outlet that nobody has limited: asked a dozen times in each turn of a loop
+            return self
+        return replace(self, **{name: choose(getattr(self, name), getattr(bounds, name)) for name, choose in _BOUNDED})
 
 
-_BOUNDED = tuple(f.name for f in fields(Limits) if not f.name.startswith("nominal") and f.name != "phases")
+_BOUNDED = tuple(
+    (f.name, max if f.name.endswith("_minimum") else min) for f in fields(Limits) if not f.name.startswith("nominal") and f.name != "phases"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,10 +129,12 @@ def test_another_combination_without_ocpp(tmp_path: Path, night: tuple[Path, dic
     assert outcome["car"]["energy_discharged"] > 1_000
 
 
-@pytest.mark.parametrize(("service", "way"), [("DC", "pnc"), ("AC", "eim")])
+@pytest.mark.parametrize(
+    ("service", "way", "more"), [("DC", "pnc", ()), ("AC", "eim", ()), ("DC", "eim", ("--no-ocpp",)), ("AC", "pnc", ("--no-ocpp",))]
+)
 @again
-def test_iso_15118_2_beside_a_csms(tmp_path: Path, service: str, way: str) -> None:
-    code, outcome, said = demo(tmp_path, "--generation", "2", "--service", service, "--auth", way)
+def test_iso_15118_2_in_every_combination_with_and_without_a_csms(tmp_path: Path, service: str, way: str, more: tuple[str, ...]) -> None:
+    code, outcome, said = demo(tmp_path, "--generation", "2", "--service", service, "--auth", way, *more)
     heed(outcome)
     assert code == 0, (outcome, said)
     car = outcome["car"]
