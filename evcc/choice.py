@@ -15,7 +15,7 @@ from v2g.session.errors import PeerIncompatible
 
 Stated = Callable[[float], float]
 KWH = 3_600_000.0  # Ws
-NO_SHORTFALL = 50.0  # Wh; plans that miss the target by less are told apart by their cost
+ALIKE = 50.0  # Wh; plans that come within it of the one nearest to the target are told apart by their cost
 GRAIN = 300  # s; a longer step of an offer is cut into such slots, so that a car that may charge at once does
 HORIZON = 30 * 86_400  # s; a plan that reaches further is about another visit, and a Duration holds 32 bits
 MOST_GRAINS = 288  # a day of them; a longer offer is cut more coarsely
@@ -60,7 +60,7 @@ class Choice:
 def choose(
     offers: Sequence[Offered], ev: EV, goal: Goal, inlet: Inlet, wall: float, points: int, stated: Stated, wear: float = 0.0
 ) -> Choice:
-    """The plan by the cheapest of the offers that reach the target, or by the one that comes nearest to it.
+    """The plan by the cheapest of the offers that reach the target, or that come nearest to it where none does.
 
     `points` bounds the entries of the profile; `stated` makes a power (W) what the wire can say of it.
     Raises PeerIncompatible when no offer holds any power after `wall` (epoch s).
@@ -71,7 +71,8 @@ def choose(
         if any(offer.charge.start == 0 for offer in offers):
             said += ": its TimeAnchor is 0, the year 1970, which the profile interop reads as the present"
         raise PeerIncompatible(said, None)
-    return min(choices, key=lambda choice: (max(0.0, choice.shortfall - NO_SHORTFALL), choice.cost))
+    nearest = min(choice.shortfall for choice in choices)
+    return min((choice for choice in choices if choice.shortfall <= nearest + ALIKE), key=lambda choice: choice.cost)
 
 
 def _followed(offer: Offered, ev: EV, goal: Goal, inlet: Inlet, wall: float, points: int, stated: Stated, wear: float) -> Choice | None:

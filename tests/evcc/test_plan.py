@@ -133,6 +133,17 @@ def test_the_cheapest_tuple_that_reaches_the_target_wins() -> None:
     assert choose([offered(never)], ev(), goal, Inlet(), 0.0, 1024).shortfall > 5_000  # better than nothing
 
 
+def test_a_few_watt_hours_are_not_worth_a_dear_tuple_where_none_reaches_the_target() -> None:
+    soon = schedule_tuple(1, power_schedule(0, (HOUR, 11_020), (2 * HOUR, 0)), CHEAP_LATER)
+    later = schedule_tuple(2, power_schedule(0, (HOUR, 0), (HOUR, 11e3), (HOUR, 0)), CHEAP_LATER)
+    goal = Goal(target_soc=90, minimum_soc=10)
+    chosen = choose([offered(t) for t in (soon, later)], ev(), goal, Inlet(), 0.0, 1024)
+    assert chosen.shortfall > 5_000
+    assert chosen.tuple_id == 2
+    more = schedule_tuple(1, power_schedule(0, (HOUR, 11_100), (2 * HOUR, 0)), CHEAP_LATER)
+    assert choose([offered(t) for t in (more, later)], ev(), goal, Inlet(), 0.0, 1024).tuple_id == 1
+
+
 def test_a_bidirectional_tuple_is_used_both_ways() -> None:
     both = schedule_tuple(
         4, power_schedule(0, (3 * HOUR, 11e3)), CHEAP_LATER, power_schedule(0, (3 * HOUR, -11e3)), prices(0, (2 * HOUR, 0.05), (HOUR, 0.6))

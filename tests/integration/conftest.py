@@ -1,6 +1,7 @@
 """What sessions over real sockets share: certificates made once, a station and a car in one event loop."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,16 +25,19 @@ from secc.bay import Place
 from secc.outlet import Outlet
 from secc.server import Station, surroundings
 from secc.simulated import LIMITS, Physics, SimulatedEVSE
+from secc.station import Limits
 from secc.trust import station_tls, station_verifier
 from tests.starved import ATTEMPTS, missed
 from v2g.energy.prices import parse_prices
 from v2g.energy.site import Site
 from v2g.iso20.services import SERVICES
+from v2g.messages.iso2.msg_body import ChargingStatusRes, CurrentDemandRes
 from v2g.session.clock import Clock
-from v2g.session.endpoint import Ended
+from v2g.session.endpoint import Ended, FrameReceived, FrameSent
 from v2g.session.link import Disconnected, Observer
 
 PRICES = Path(__file__).parents[2] / "v2gkit" / "lab" / "data" / "day_ahead.csv"
+LOOPED = (CurrentDemandRes, ChargingStatusRes)
 BRISK = Physics(contactor=0.01, isolation=0.02, volts_per_second=50_000)
 
 
@@ -51,6 +55,7 @@ class Met:
     car: Result
     station: Ended
     evse: SimulatedEVSE
+    frames: tuple[Any, ...] = ()  # what came and went at the station, message by message
 
     @property
     def said(self) -> dict[str, Any]:
@@ -67,6 +72,27 @@ class Ends(Observer):
     def event(self, event: Any) -> None:
         if isinstance(event, Disconnected) and event.ended is not None:
             self.ended.append(event.ended)
+
+
+Scene = Callable[[SimulatedEVSE, LocalBackend], None]
+
+
+class Ears(Ends):
+    """Remembers the messages of the station's sessions too, and lets a scene happen once it has answered that many charge loops."""
+
+    def __init__(self, scene: Callable[[], None], at: int) -> None:
+        super().__init__()
+        self.frames: list[Any] = []
+        self._scene, self._left = scene, at
+
+    def event(self, event: Any) -> None:
+        super().event(event)
+        if isinstance(event, FrameReceived | FrameSent):
+            self.frames.append(event.message)
+        if isinstance(event, FrameSent) and isinstance(event.message, LOOPED):
+            self._left -= 1
+            if self._left == 0:
+                asyncio.get_running_loop().call_soon(self._scene)
 
 
 async def meet(*given: Any, **rest: Any) -> Met:
@@ -88,20 +114,25 @@ async def _meet(
     soc: float = 30.0,
     stay: float | None = None,
     offer: dict[str, Any] | None = None,
+    limits: Limits | None = None,
+    priced: bool = True,
+    scene: Scene = lambda *_: None,
+    at: int = 4,  # the loop in which the scene happens
 ) -> Met:
     loop = asyncio.get_running_loop()
     noon = (datetime.now(UTC) + timedelta(days=1)).replace(hour=11, minute=30)  # prices depend on the time of day, tests do not
     clock = Clock(noon.timestamp(), loop.time(), scale)
-    around, ends = surroundings(clock), Ends()
+    around = surroundings(clock)
     plug = SERVICES[wish.services[0]].plug
-    services, limits = tuple(row.name for row in SERVICES.values() if row.plug == plug), LIMITS[plug]
+    services, limits = tuple(row.name for row in SERVICES.values() if row.plug == plug), limits or LIMITS[plug]
     outlet = Outlet(**{"services": services, "limits": limits, "authorizations": ("EIM", "PnC") if store else ("EIM",), **(offer or {})})
     evse = SimulatedEVSE(loop.time, lambda: clock.wall(loop.time()), asyncio.sleep, limits=limits, physics=BRISK)
     prices = parse_prices(PRICES.read_text()).upcoming(clock.epoch, UTC)
-    site = Site(import_prices=prices.imports, export_prices=prices.exports, export_limit=11_000.0)
+    site = Site(import_prices=prices.imports, export_prices=prices.exports, export_limit=11_000.0) if priced else Site()
     tls, verifier = (station_tls(store), station_verifier(store)) if store else (None, None)
-    place = Place(evse, outlet, LocalBackend(around, site))
-    async with Station([place], tls, clock=clock, verifier=verifier, observe=[lambda *_: ends]) as station:
+    backend = LocalBackend(around, site)
+    ears, place = Ears(lambda: scene(evse, backend), at), Place(evse, outlet, backend)
+    async with Station([place], tls, clock=clock, verifier=verifier, observe=[lambda *_: ears]) as station:
         host, port = station.addresses[0]
         wish = replace(wish, evccid=store.vehicle.common_name) if store else replace(wish, bench_plain=True)
         ev = Ev(energy=0.01 * soc * Ev().battery.capacity)
@@ -111,7 +142,7 @@ async def _meet(
             equip(car, store)
         visit = Visit(car, script, vehicle_tls(store) if store else None, rest=0.05)
         result = await visit.at(host, port)
-    return Met(result, ends.ended[-1], evse)
+    return Met(result, ears.ended[-1], evse, tuple(ears.frames))
 
 
 def go(work: Any, limit: float = 300.0) -> Any:

@@ -1,4 +1,4 @@
-"""The state of charge and nothing else, in every generation: read by a station that charges nobody, and told by a car that only came for it."""
+"""The state of charge and nothing else, in every generation: read by a station that charges nobody, told by a car that came for it."""
 
 import json
 from collections.abc import Iterator
