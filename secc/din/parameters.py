@@ -8,7 +8,7 @@ from typing import Final
 
 from secc.din.selection import service
 from secc.din.words import WORDS
-from secc.enveloped.parameters import dc_limits, dc_needs, dc_parameters, demand_common, exchanged, power_unsaid, tested_anew
+from secc.enveloped.parameters import dc_limits, dc_needs, dc_parameters, demand_common, exchanged, power_unsaid, tested_anew, zeros
 from secc.neutral.context import Context, Reply
 from secc.station import ServiceSelected
 from v2g.din.physical import MOST_POWER
@@ -50,7 +50,7 @@ def charge_parameter_discovery(request: ChargeParameterDiscoveryReq, known: Cont
         EVSEChargeParameter=dc_parameters(WORDS, known),
     )
     if offer is None:
-        return Reply(response, State.PARAMETERS, known, (*chosen, *asking))
+        return Reply(response, State.PARAMETERS, known, (*chosen, *zeros(said, known, asking), *asking))
     return Reply(response, State.DC_CABLE_CHECK, tested_anew(known), chosen)
 
 

@@ -13,6 +13,7 @@ from v2g.reasons import Reason
 from v2g.session.decimal import number, optional
 from v2g.session.endpoint import Event
 from v2g.session.errors import Refused
+from v2g.session.profiles import ZERO_UNSAID
 
 RIPPLE = 1.0  # A that an output may swing by: no hardware says it, and the element must be there
 
@@ -33,6 +34,14 @@ def dc_limits(said: Any) -> Limits:
 def power_unsaid(said: Any) -> bool:
     """Whether a ChargeParameter of a car is one of DC that states no limit of its power, or 0 W, as some do that say nothing."""
     return hasattr(said, "EVMaximumPowerLimit") and not optional(said.EVMaximumPowerLimit)
+
+
+def zeros(said: Any, known: Context, asking: tuple[Event, ...]) -> tuple[Event, ...]:
+    """The record of a 0 in a ChargeParameter that is read as not said, beside the events of needs that are told for the first time."""
+    fields = ("EVMaximumPowerLimit", "EVEnergyRequest", "EVEnergyCapacity")
+    told = any(optional(value) == 0.0 for value in (getattr(said, name, None) for name in fields) if value is not None)
+    told = told or any(getattr(said, name, None) == 0 for name in ("FullSOC", "DepartureTime"))
+    return known.outlet.let_pass(ZERO_UNSAID, known.now) if told and asking else ()
 
 
 def dc_needs(said: Any, car: Limits, known: Context) -> Needs:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from secc.enveloped.parameters import dc_limits, dc_needs, dc_parameters, demand_common, exchanged, power_unsaid, tested_anew
+from secc.enveloped.parameters import dc_limits, dc_needs, dc_parameters, demand_common, exchanged, power_unsaid, tested_anew, zeros
 from secc.iso2.notices import ac_status
 from secc.iso2.schedule import schedules, shown_offer
 from secc.iso2.selection import modes
@@ -41,6 +41,7 @@ def charge_parameter_discovery(request: ChargeParameterDiscoveryReq, known: Cont
     known = known.with_service(power_unsaid=power_unsaid(request.EVChargeParameter))
     known, offer, asking = exchanged(WORDS, needs_of(request, car, known), car, known)
     if offer is None:
+        asking = (*zeros(request.EVChargeParameter, known, asking), *asking)
         return _answered(known, mode, EVSEProcessingType.Ongoing, State.PARAMETERS, (*chosen, *asking))
     known = known.with_exchange(offer=shown_offer(offer, known))
     then = State.DC_CABLE_CHECK if mode.dc else State.AC_START

@@ -112,6 +112,13 @@ PMAX_TOO_SMALL: Final = Deviation(
     "nine of 42 captured stations say a PMax of 50 or 200 W, and gave their cars up to 9.7 kW",
     "PMaxScheduleEntry",
 )
+ZERO_UNSAID: Final = Deviation(
+    "a need, a power limit or a departure of 0 in EVChargeParameter, read as not said",
+    "cars of ISO 15118-2 and DIN SPEC 70121 in public captures (models not stated)",
+    "connections 03ce6de58d, 629e983a53 (-2), 7f484edf6c, 7f8f5e4981 (DIN) say FullSOC and EVEnergyRequest 0, the first two also 0 W;"
+    " five of -2, as 0f0e84c4d0, DepartureTime 0; their stations went on with them",
+    "EVChargeParameter",
+)
 INSTALLATION_FRAMED_AS_2: Final = Deviation(
     "CertificateInstallationReq under the payload type of ISO 15118-2",
     ECOG,
@@ -125,7 +132,7 @@ WITHOUT_TLS: Final = Deviation(  # not by a profile: by a flag of its own, for b
     "V2G20-2356",
 )
 
-EVERYWHERE: Final = (ACCOUNT_FORM, INSTALLATION_FRAMED_AS_2, WITHOUT_TLS)
+EVERYWHERE: Final = (ACCOUNT_FORM, ZERO_UNSAID, INSTALLATION_FRAMED_AS_2, WITHOUT_TLS)
 PROFILES: Final[dict[Profile, tuple[Deviation, ...]]] = {
     "conformance": (),
     "interop": (

@@ -12,6 +12,8 @@ from tests.v2g.iso2.captured import needs_captures, sessions
 from v2g.din.generation import DIN
 from v2g.exi.errors import DecodeError
 from v2g.messages.din.msg_body import SessionSetupReq
+from v2g.session.endpoint import Relaxed
+from v2g.session.profiles import ZERO_UNSAID
 from v2g.session.v2gtp import frame
 
 WIDE = replace(LIMITS, charge_power=400_000.0, charge_current=500.0, voltage=1000.0, voltage_minimum=50.0)
@@ -28,11 +30,12 @@ class Driven(Scripted):
         for number, each in enumerate(frames):
             if each["from"] != "car" or self.session.ended is not None:
                 continue
-            request: Any = DIN.read(0x8001, bytes.fromhex(each["exi"])).reading.message
+            heard = DIN.read(0x8001, bytes.fromhex(each["exi"]))
+            request: Any = heard.reading.message
             if type(request) is done:
                 continue  # it polls on where its station was not ready yet, and ours is
             theirs, taken = self.answered(frames[number + 1 : number + 2])
-            answer = self.polled(request, theirs)
+            answer = self.polled(request, theirs, heard.reading.behind)
             done = type(request) if "Finished" in str(getattr(answer, "EVSEProcessing", "")) else type(None)
             if answer is None or ("FAILED" in str(answer.ResponseCode) and taken):
                 why = "" if self.session.ended is None else str(self.session.ended.error)
@@ -50,10 +53,11 @@ class Driven(Scripted):
             return None, True
         return theirs, "FAILED" not in str(getattr(theirs, "ResponseCode", ""))
 
-    def polled(self, request: Any, theirs: Any) -> Any:
+    def polled(self, request: Any, theirs: Any, behind: int) -> Any:
+        """The answer, once it is not Ongoing any more where the captured one was not; as many zeros follow each request as the car sent."""
         for _ in range(5):
             sent = DIN.write(request, self.id, "main", None)
-            found = self.octets(frame(sent.payload_type, sent.exi))
+            found = self.octets(frame(sent.payload_type, sent.exi + bytes(behind)))
             answer = found[-1] if found else None
             if isinstance(request, SessionSetupReq) and answer is not None:
                 self.id = self.heard.session_id
@@ -69,6 +73,8 @@ class Driven(Scripted):
 def test_a_captured_car_is_refused_nothing_that_its_station_granted(captured: dict[str, Any]) -> None:
     driven = Driven(outlet(generations=("DIN",), limits=WIDE))  # some cars would rather speak -2
     assert driven.replay(captured) == []
+    zeros = any(isinstance(event, Relaxed) and event.relaxation == ZERO_UNSAID.name for event in driven.happened)
+    assert zeros == (captured["id"] in ZERO_UNSAID.evidence)
     asked = {each["message"] for each in captured["frames"]}
     if "CurrentDemandRes" in asked:
         assert driven.wants(words.PowerStarted)

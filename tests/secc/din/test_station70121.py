@@ -20,7 +20,9 @@ from v2g.messages.app_protocol import supportedAppProtocolReq
 from v2g.messages.din import msg_body as b
 from v2g.messages.din import msg_data_types as t
 from v2g.messages.din.msg_data_types import responseCodeType as Code
+from v2g.session.endpoint import Relaxed
 from v2g.session.errors import Refused, SequenceError, TimedOut, UnknownSession
+from v2g.session.profiles import ZERO_UNSAID
 from v2g.session.v2gtp import frame
 
 S = State
@@ -374,6 +376,7 @@ def test_a_car_that_says_zero_where_it_says_nothing_is_charged() -> None:
     (asked,) = car.wants(words.NeedsChanged)
     assert (asked.needs.energy_target, asked.needs.energy_maximum) == (None, None)
     assert asked.needs.charge_maximum == min(150 * 450.0, car.outlet.limits.charge_power)
+    assert [event.relaxation for event in car.happened if isinstance(event, Relaxed)] == [ZERO_UNSAID.name]
 
 
 @pytest.mark.parametrize(("pilot", "late", "code"), [("B", "C", Code.OK), ("B", None, Code.FAILED), ("E", None, Code.FAILED)])

@@ -21,7 +21,9 @@ from v2g.messages.app_protocol import supportedAppProtocolReq
 from v2g.messages.iso2 import msg_body as b
 from v2g.messages.iso2 import msg_data_types as t
 from v2g.messages.iso2.msg_data_types import responseCodeType as Code
+from v2g.session.endpoint import Relaxed
 from v2g.session.errors import Refused, SequenceError, TimedOut, UnknownSession
+from v2g.session.profiles import ZERO_UNSAID
 from v2g.session.v2gtp import frame
 
 S = State
@@ -247,6 +249,33 @@ def test_a_car_that_names_no_departure_is_offered_a_day_from_when_it_is_told(pla
     (entry,) = car.parameters(DepartureTime=None).SASchedules.SAScheduleTuple[0].PMaxSchedule.PMaxScheduleEntry
     assert entry.TimeInterval.duration >= due
     assert (entry.TimeInterval.duration >= 86_400) == (due == 86_400)
+
+
+@pytest.mark.parametrize(
+    ("mode", "field"),
+    [
+        ("DC_extended", "FullSOC"),
+        ("DC_extended", "EVEnergyRequest"),
+        ("DC_extended", "EVMaximumPowerLimit"),
+        ("DC_extended", "DepartureTime"),
+        (AC, "DepartureTime"),
+        ("DC_extended", "BulkSOC"),
+        (AC, ""),
+    ],
+)
+def test_a_zero_that_says_nothing_is_read_so_and_told_once(mode: str, field: str) -> None:
+    zero = {"EVEnergyRequest": physical(0, t.unitSymbolType.Wh), "EVMaximumPowerLimit": physical(0, W)}
+    car = Scripted2()
+    car.authorized()
+    car.auto = False
+    for _ in range(3):
+        answer = car.parameters(mode, **({field: zero.get(field, 0)} if field else {}))
+        assert answer.ResponseCode is Code.OK
+    (asked,) = car.wants(words.NeedsChanged)
+    assert asked.needs.departure is None
+    assert asked.needs.charge_maximum > 0
+    told = [event.relaxation for event in car.happened if isinstance(event, Relaxed)]
+    assert told == ([] if field in ("", "BulkSOC") else [ZERO_UNSAID.name])
 
 
 def test_what_was_not_offered_is_refused_by_its_code() -> None:
