@@ -193,7 +193,7 @@ def test_a_machine_that_is_slow_to_begin_has_the_whole_day(tmp_path: Path, night
     """The day begins with the first power: a station that takes as long to start as the stay lasts costs none of it."""
     (tmp_path / "sitecustomize.py").write_text(SLOW)
     path = os.pathsep.join(filter(None, (str(tmp_path), os.environ.get("PYTHONPATH"))))
-    arguments = ("--pki", str(night[0] / "certs"), "--service", "AC", "--auth", "eim", "--no-ocpp")
+    arguments = ("--pki", str(night[0] / "certs"), "--service", "AC_DER_SAE", "--auth", "eim", "--no-ocpp")
     code, outcome, said = demo(tmp_path / "out", *arguments, environment={**os.environ, "PYTHONPATH": path})
     assert code == 0, (outcome, said)
     records = [json.loads(line) for line in (tmp_path / "out" / "trace.jsonl").read_text().splitlines()]
@@ -210,11 +210,12 @@ def certs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return create(tmp_path_factory.mktemp("stopped") / "certs", [build(Plan(), "secp521r1", datetime.now(UTC))]).path
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code", "service"), [(signal.SIGINT, 130, "WPT"), (signal.SIGTERM, 143, "DC_ACDP_BPT")])
 @again
-def test_a_signal_stops_the_demo_in_order(tmp_path: Path, certs: Path, number: signal.Signals, code: int) -> None:
+def test_a_signal_stops_the_demo_in_order(tmp_path: Path, certs: Path, number: signal.Signals, code: int, service: str) -> None:
     """The car leaves as it should, the station ends, and nobody sees a traceback."""
     command = [sys.executable, "-m", "v2gkit", "demo", "--pki", str(certs), "--seconds", "600", "--output", str(tmp_path)]
+    command += ["--service", service]
     running = subprocess.Popen([*command, "--json", "--no-ocpp"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     said = []
     assert running.stderr is not None
