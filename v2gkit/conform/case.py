@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from math import inf
 from typing import Any, Literal
 
 from v2gkit.conform.verdict import Outcome
@@ -30,7 +31,8 @@ class Case:
     `condition` names claims of the PICS, each of which must hold; "not X" must not. `expected` are the outcomes that are admissible, in
     words. `control` is the id of the case that shows the same without the fault. `within` bounds one run (s), `lasts` is how long one
     usually takes (s). A case with `parts` is run once for each, and the gravest verdict holds. `claim` says what a run needs for itself: an
-    outlet, a connection beside others, or the whole station or car. `basis` names clause or table where no requirement id is known.
+    outlet, a connection beside others, or the whole station or car. `basis` names clause or table where no requirement id is known. `slack`
+    (s) is how late this side may be where the stimulus leaves it less time than the PIXIT do.
     """
 
     id: str
@@ -50,6 +52,7 @@ class Case:
     parts: tuple[str, ...] = ("",)
     claim: Claim = "outlet"
     basis: str = ""
+    slack: float = inf
 
     @property
     def family(self) -> str:

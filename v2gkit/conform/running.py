@@ -75,7 +75,7 @@ async def in_time(run: Run, place: Place, benches: Benches, stalls: Stalls, slac
     for _ in range(1 + AGAIN):
         began = time.monotonic()
         outcome = await played(run, place, benches)
-        stood = stalled(outcome.evidence, stalls, began, time.monotonic(), slack)
+        stood = stalled(outcome.evidence, stalls, began, time.monotonic(), min(slack, run.case.slack))
         outcome = punctual(outcome, late_request(outcome.evidence, stalls), stood)
         if not outcome.late:
             return outcome

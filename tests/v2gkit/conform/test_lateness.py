@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,6 +14,7 @@ from v2g.exi.derive import least
 from v2g.messages import common_messages as cm
 from v2g.messages import dc
 from v2g.session.endpoint import FrameReceived, FrameSent
+from v2gkit.conform.catalogue import catalogue
 from v2gkit.conform.lateness import BEAT, Stalls, late_request, punctual, stalled
 from v2gkit.conform.pics import Pics
 from v2gkit.conform.runner import Place, Run
@@ -131,3 +133,23 @@ def test_a_late_run_is_made_again_before_it_is_reported(visits: Sequence[bool], 
     (only,) = asyncio.run(run([replace(CASE, script=closed)], Pics(), late.bench, lambda *_: None))
     assert (late.count, only.verdict) == (count, verdict)
     assert ("1.01 s after DC_ChargeLoopRes" in only.seen) is (verdict == "inconclusive")
+
+
+def test_a_case_that_leaves_less_time_than_the_pixit_bears_less() -> None:
+    async def closed(bench: Any) -> Outcome:
+        time.sleep(0.3)  # noqa: ASYNC251 - this process stands, as it does on a machine with other work
+        return failed("closed after 0.00 s")
+
+    late = Late((False,))
+    (only,) = asyncio.run(run([replace(CASE, script=closed, slack=0.05)], Pics(), late.bench, lambda *_: None))
+    assert (late.count, only.verdict) == (1 + AGAIN, "inconclusive")
+    assert "at most 0.05 s are borne" in only.seen
+
+
+def test_a_case_that_answers_at_the_last_moment_says_how_late_it_may() -> None:
+    cases, usual = catalogue().values(), Pics().test.slack
+    assert (
+        {each.id for each in cases if each.slack < usual}
+        == {each.id for each in cases if "tenth of the timeout early" in each.stimulus}
+        != set()
+    )

@@ -6,7 +6,7 @@ from v2g.iso20.services import AC
 from v2g.messages.iso2.msg_data_types import EVSENotificationType
 from v2gkit.conform.case import Case, Kind
 from v2gkit.conform.cases.car2_exchanges import AC2, CLAIM2, DC2, GOOD2, TABLE2, play2
-from v2gkit.conform.cases.car_end import delayed, left_alone, left_in_order
+from v2gkit.conform.cases.car_end import PUNCTUAL, delayed, left_alone, left_in_order
 from v2gkit.conform.cases.car_exi import HEADERS, SHARES, TEXTS, bad_header, bombed, mutilated, odd_text
 from v2gkit.conform.scripted.bench import CarBench
 from v2gkit.conform.scripted.good_iso2 import ISO2, ac_status
@@ -81,6 +81,7 @@ CASES = (
         condition=(*CLAIM2, *DC2),
         control=GOOD2,
         parts=tuple(f"early {name}" for name in ISO2.states),
+        slack=PUNCTUAL,
         lasts=5.0,
     ),
     octets(

@@ -18,6 +18,7 @@ GOOD = "E-END-01"
 ENDING = ("PowerDelivery", "DC_WeldingDetection", "DC_ChargeLoop", "WeldingDetection", "CurrentDemand")  # SessionStop may follow
 WELDING = {"DC_WeldingDetection", "WeldingDetection"}
 SHARE = 0.1  # of a timeout, by which an answer comes before or after it
+PUNCTUAL = EARLY / 4  # s that this side may be late with such an answer, and as much again in hearing what it answers
 car = partial(Case, role="car", domain="CMN", within=60.0)
 WITHHELD = ("supportedAppProtocol", "SessionSetup", "DC_ChargeLoop", "SessionStop")  # answers that do not come are cases of their own
 DELAYED = (*(f"early {name}" for name in STATES), *(f"late {name}" for name in STATES if name not in WITHHELD))
@@ -136,6 +137,7 @@ CASES = (
         script=delayed,
         control=GOOD,
         parts=DELAYED,
+        slack=PUNCTUAL,
         lasts=5.0,
     ),
     car(

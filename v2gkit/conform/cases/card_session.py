@@ -12,7 +12,7 @@ from v2g.messages.din.msg_body import ChargeParameterDiscoveryReq, CurrentDemand
 from v2g.messages.din.msg_data_types import DC_EVSEStatusCodeType as Status
 from v2gkit.conform.case import Case, Kind, Script
 from v2gkit.conform.cases.car_authorization import stopped_polling
-from v2gkit.conform.cases.car_end import delayed, left_alone, left_in_order
+from v2gkit.conform.cases.car_end import PUNCTUAL, delayed, left_alone, left_in_order
 from v2gkit.conform.cases.car_exi import HEADERS, bad_header, bombed
 from v2gkit.conform.cases.car_loop import FOLLOWING, NTH
 from v2gkit.conform.cases.car_negotiation import ENDS, faulty, never_offered, none_fits, offer, withheld
@@ -192,7 +192,7 @@ CASES = (
           parts=DIN.states, lasts=5.0),
     _case("END-03", T, WAITS, "A car waits for an answer as long as the standard says",
           "an answer a tenth of the timeout early, in every state", ("it is accepted, nine tenths of the time into it",),
-          partial(delayed, generation="DIN"), parts=tuple(f"early {name}" for name in DIN.states), lasts=5.0),
+          partial(delayed, generation="DIN"), parts=tuple(f"early {name}" for name in DIN.states), lasts=5.0, slack=PUNCTUAL),
     _case("EXI-01", R, "none: octets that no station writes",
           "A document that claims to go on without end costs a car its session and nothing else",
           "lengths, integers and lists without end, in responses of three kinds", ("the session is ended, and the car comes again",),
