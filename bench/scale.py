@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Final
 
+from v2g.iso20.services import DC_BPT
+
 COMMAND: Final = [sys.executable, "-m", "v2gkit"]
 PACE: Final = 0.25  # s from an answer of the charge loop to the next request
 ARRIVE: Final = 0.1  # s between two arrivals, as at a depot at the end of a shift
@@ -88,7 +90,7 @@ def measured(folder: Path, cars: int, seconds: float, control: str) -> Point:
     """One number of cars, whose loops are watched for so many seconds once all of them have power."""
     config = folder / "station.toml"
     outlets = "".join(f'[[outlet]]\nevse_id = "DE*V2G*E{number}"\nport = 0\n' for number in range(1, cars + 1))
-    offer = f'services = ["DC_BPT"]\nauthorizations = ["PnC"]\ncontrols = ["{control.capitalize()}"]\n'
+    offer = f'services = ["{DC_BPT.name}"]\nauthorizations = ["PnC"]\ncontrols = ["{control.capitalize()}"]\n'
     config.write_text(f'host = "::1"\nport = 0\npki = "{folder / "pki"}"\n[offer]\n{offer}{outlets}')
     car = folder / "car.toml"
     car.write_text(f"[wish]\npace = {PACE}\n")
@@ -106,7 +108,20 @@ def _driven(folder: Path, station: Any, lines: Lines, addresses: Sequence[str], 
     cars, before = len(addresses), resident(station.pid)
     threading.Thread(target=lines.follow, daemon=True).start()
     loops = int((cars * ARRIVE * 2 + seconds + 10.0) / PACE)
-    wish = ["--service", "DC_BPT", "--control", control, "--auth", "pnc", "--loops", str(loops), "--departure-in", "36000", "--soc", "30"]
+    wish = [
+        "--service",
+        DC_BPT.name,
+        "--control",
+        control,
+        "--auth",
+        "pnc",
+        "--loops",
+        str(loops),
+        "--departure-in",
+        "36000",
+        "--soc",
+        "30",
+    ]
     drive = [*pinned(1), *COMMAND, "ev", "--fleet", str(cars), "--spread", str(cars * ARRIVE), "--pki", str(folder / "pki")]
     drive += ["--config", str(folder / "car.toml"), "--json", "--quiet", *wish]
     drive += [word for address in addresses for word in ("--connect", address)]

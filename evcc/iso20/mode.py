@@ -49,10 +49,13 @@ def energies(car: Car) -> dict[str, RationalNumberType]:
 
 
 def v2x_energies(car: Car) -> dict[str, RationalNumberType]:
-    """The V2X energy requests as message fields: the range for charge and discharge at will (BPT, Dynamic) [V2G20-2681]."""
+    """The V2X energy requests as message fields: the range for charge and discharge at will (BPT, Dynamic) [V2G20-2681].
+
+    The range has no end at the top: a car that came above its maximum, by the last loop of a charge, may be discharged all the more.
+    """
     ev, goal = car.ev, car.goal
     return {
-        "EVMaximumV2XEnergyRequest": rational(goal.still(ev, goal.maximum_soc)),
+        "EVMaximumV2XEnergyRequest": rational(max(goal.still(ev, goal.maximum_soc), 0.0)),
         "EVMinimumV2XEnergyRequest": rational(goal.still(ev, goal.minimum_soc)),
     }
 

@@ -19,6 +19,7 @@ from secc import station as words
 from secc.claims import Trust
 from secc.iso20.verifier import PkiVerifier
 from secc.pause import PausedSessions
+from secc.reserve import Reserve
 from tests.evcc.virtual_pair import Pair, outlet
 from tests.pki.sample_pki import NOW, anchors, hierarchy
 from v2g.iso20.services import SERVICES
@@ -121,6 +122,19 @@ def test_a_night_up_and_down() -> None:
     (chosen,) = pair.of(words.ScheduleChosen)
     assert chosen.tuple_id == 11
     assert min(chosen.profile.values) == -10_000.0
+
+
+@pytest.mark.parametrize("service", ["DC_BPT", "AC_BPT", "MCS_BPT", "AC_DER_IEC"])
+def test_a_car_that_came_above_its_maximum_may_be_discharged_all_the_more(service: str) -> None:
+    """A station takes a negative EVMaximumV2XEnergyRequest for a car that lets nothing be taken."""
+    visitor = car(service, "Dynamic")
+    visitor.goal = replace(visitor.goal, maximum_soc=80.0)
+    visitor.ev = Ev(energy=0.82 * visitor.ev.battery.capacity)
+    pair = Pair(visitor, given=VERIFIER)
+    assert ended(pair) == "Terminate"
+    told = [each.v2x_maximum for each in pair.of(words.EVReported)] + [each.needs.v2x_maximum for each in pair.of(words.NeedsChanged)]
+    assert {0.0} <= set(told) <= {0.0, None}
+    assert not any(Reserve().heard(0.0, v2x_maximum=each).bars(0.0) for each in told)
 
 
 @pytest.mark.parametrize("scale", [1.0, 60.0, 600.0])
