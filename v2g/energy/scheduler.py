@@ -76,7 +76,7 @@ def _found(stay: Stay, exclusive: set[int], patience: Patience, **how: Any) -> P
     model, solution, whole = _unbroken(stay, exclusive, patience, **how)
     powers = model.powers(solution)
     made = plan_of(stay, powers if whole else _mended(stay, powers), "cheapest", solution.gap if whole else math.inf)
-    return min(made, immediate(stay), key=_missed) if patience.over else made
+    return made if whole and not patience.over else min(made, immediate(stay), key=_missed)
 
 
 def _unbroken(stay: Stay, exclusive: set[int], patience: Patience, **how: Any) -> tuple["_Model", Solution, bool]:
