@@ -342,13 +342,13 @@ class Driver:
         for name in [name for name in self._tasks if name not in ("end", "hardware", "reading")]:
             self._stop(name)
         if self._claimed:
-            await self._alone()  # a car that left at once leaves nothing to the next before what was there before it has gone
             if (task := self._tasks.get("hardware")) is not None:
                 await asyncio.wait([task], timeout=OPENING_LIMIT)
                 self._stop("hardware")
             why = await open_outlet(self.evse)
             if why:
                 self._station.broken(self, why, self._docked)
+            await self._alone()  # a car that left at once leaves nothing to the next before what was there before it has gone
             await self._closing(ended, not why)
         self._station.release(self)
 

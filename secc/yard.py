@@ -166,6 +166,7 @@ class Yard:
         self._meters: dict[str, Reading] = {}
         self._memory = Memory()
         self._planning = self._again = self._looking = False
+        self._lost = False  # what outlets may draw could not be worked out at the last look
         self._planned, self._drifted = -inf, inf  # epoch s of the last plan, and since which the load is another than that knew
         self._known: dict[str, float] = {}  # W by which loads differed from what was foreseen, when the last plan was made
 
@@ -279,22 +280,29 @@ class Yard:
         if not any(spot.needs is not None for spot in self.spots.values()):
             self._looking = False
             return
+        self.around.later(LOOK, self._turn)  # first: whatever fails below, caps are looked after again
         wall = self.around.wall()
         self.look()
         if wall - self._planned >= ROLL or self._has_drifted(wall):
             self._drifted = inf
             self.plan()
-        self.around.later(LOOK, self._turn)
 
     def look(self) -> None:
-        """Tell every outlet under power what it may draw until the next look."""
-        wall = self.around.wall()
-        ground, there = self.ground(wall), [spot for spot in self.spots.values() if spot.powered and spot.needs is not None]
-        demands = [spot.demand(wall) for spot in there]
-        self.told, self._memory = dispatch(ground, demands, self._meters, self._memory, wall)
+        """Tell every outlet under power what it may draw until the next look; nothing where that cannot be worked out: a cap is a cap."""
+        there = [spot for spot in self.spots.values() if spot.powered and spot.needs is not None]
+        try:
+            wall = self.around.wall()
+            demands = [spot.demand(wall) for spot in there]
+            self.told, self._memory = dispatch(self.ground(wall), demands, self._meters, self._memory, wall)
+            commands, self._lost = self.told.commands, False
+        except Exception:
+            if not self._lost:  # once, not every second
+                log.exception("what the outlets of this connection may draw cannot be worked out; they draw nothing until it can")
+            self._lost = True
+            commands = dict.fromkeys((spot.name for spot in there), 0.0)
         for spot in there:
             if spot.occupant is not None:
-                spot.occupant.hold(self.told.commands[spot.name])
+                spot.occupant.hold(commands[spot.name])
 
     def _off(self, ground: Ground, wall: float) -> Iterator[tuple[str, float]]:
         """W by which the load at each connection with a meter that speaks differs from what is foreseen there and below."""

@@ -77,10 +77,6 @@ class Workers:
         self.submit(owner, job, done)
         return await result
 
-    def forget(self, owner: Hashable) -> None:
-        """Begin no more for an owner that has gone."""
-        self._waiting.pop(owner, None)
-
     def close(self) -> None:
         """Begin no further job; those that run go on to their end."""
         self._waiting.clear()

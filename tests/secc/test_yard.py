@@ -263,3 +263,26 @@ def test_an_outlet_at_no_connection_and_a_meter_that_is_not_foreseen_are_named()
         depot.yard.meter(0.0)
     with pytest.raises(ValueError, match="no spot"):
         replace(depot.outlets["E1"], spot=None).follow([])
+
+
+@pytest.mark.parametrize("control", ["Dynamic", "Scheduled"])
+def test_where_nothing_can_be_worked_out_nothing_is_drawn_until_it_can(control: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    depot = Depot(Connection("grid", 11e3))
+    for name in depot.outlets:
+        depot.arrive(name, control, wanted=28e3)
+        depot.work()
+        depot.start(name)
+    depot.pass_time(3.0)
+    with monkeypatch.context() as broken:
+        broken.setattr(secc.yard, "dispatch", lambda *_: 1 / 0)
+        depot.pass_time(3.0)
+        if control == "Dynamic":
+            assert total(depot) == 0.0
+        else:
+            due = [name for name in depot.outlets if depot.yard.spots[name].due(depot.wall) > 1e3]
+            assert due
+            assert [depot.last(name, words.LimitsChanged).limits.charge_power for name in due] == [0.0] * len(due)
+    depot.pass_time(5.0)
+    assert depot.yard.told.commands
+    if control == "Dynamic":
+        assert total(depot) == pytest.approx(11e3)

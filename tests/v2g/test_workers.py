@@ -130,21 +130,24 @@ def _fails(_: Patience) -> None:
     raise ArithmeticError("no plan")
 
 
-def test_who_waits_for_a_job_that_was_replaced_hears_of_it_and_what_is_forgotten_is_not_begun() -> None:
+def test_who_waits_for_a_job_that_was_replaced_hears_of_it_and_what_is_closed_begins_nothing() -> None:
     async def script() -> None:
-        workers, held, forgotten = Workers("test", threads=1), Held(), Held()
+        workers, held, late = Workers("test", threads=1), Held(), Held()
         workers.submit("a", held, lambda _: None)
         replaced = asyncio.create_task(workers.run("b", lambda _: 1))
         await asyncio.sleep(0)
         newer = asyncio.create_task(workers.run("b", lambda _: 2))
         with pytest.raises(Dropped):
             await replaced
-        workers.submit("c", forgotten, lambda _: None)
-        workers.forget("c")
         held.free.set()
         assert await newer == 2
-        assert not forgotten.began.is_set()
+        other = Held()
+        workers.submit("a", other, lambda _: None)
+        workers.submit("c", late, lambda _: None)
         workers.close()
+        other.free.set()
+        await asyncio.sleep(0.05)
+        assert not late.began.is_set()
 
     played(script)
 
