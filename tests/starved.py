@@ -30,8 +30,18 @@ def missed(*said: object) -> bool:
 
 
 def hear(*said: object) -> None:
-    """Keep what a party of a session between processes said: when the attempt fails, it may tell which timer was missed."""
+    """Keep what a party of a session said: when the attempt fails, it may tell which timer was missed."""
     _HEARD.extend(map(str, said))
+
+
+def forget() -> None:
+    """Another attempt begins: what was said in the one before is nothing to it."""
+    _HEARD.clear()
+
+
+def heard(*failures: str) -> bool:
+    """Whether one of the timers ran out in this attempt, by what its parties said and by the text of its failures."""
+    return missed(*failures, *_HEARD)
 
 
 def heed(*said: object) -> None:
@@ -42,13 +52,13 @@ def heed(*said: object) -> None:
 def attempts(run: Callable[[int], Any]) -> Any:
     """What `run` returns, given the number of the attempt; the last failure when every attempt missed a timer, any other at once."""
     for number in range(ATTEMPTS - 1):
-        _HEARD.clear()
+        forget()
         try:
             return run(number)
         except Exception as error:
             if not missed(error if isinstance(error, AssertionError) else "", *_HEARD):
                 raise
-    _HEARD.clear()
+    forget()
     return run(ATTEMPTS - 1)
 
 
@@ -67,4 +77,5 @@ def again(test: Callable[..., None]) -> Callable[..., None]:
 
         attempts(attempt)
 
+    run.made_again = True  # type: ignore[attr-defined]
     return run

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.starved import ATTEMPTS, again, hear, heed
+from tests.starved import ATTEMPTS, HANG, again, hear, heed
 
+ROOT = Path(__file__).parents[1]
 MISSED = "V2G_EVCC_Msg_Timeout of 0.5 s ran out: no answer to DC_ChargeLoopReq [V2G20-436]"
 
 
@@ -78,3 +79,28 @@ def test_a_program_that_a_test_starts_finds_the_bytecode_of_our_modules() -> Non
     code = "import v2g.reasons; print(v2g.reasons.__cached__)"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=True).stdout
     assert Path(told.strip()).is_file()
+
+
+GUEST = """
+from v2g.session.endpoint import Ended
+from v2g.session.errors import PeerMisbehaved
+
+made = []
+
+def test_of_a_session(tmp_path):
+    made.append(tmp_path)
+    assert len(set(made)) == len(made)
+    if len(made) < 3:
+        ended = Ended("aborted", PeerMisbehaved({said!r}, None))
+    assert len(made) >= 3, "it ended"
+"""
+
+
+@pytest.mark.parametrize(("said", "verdict"), [(MISSED, "1 passed"), ("the car unplugged", "1 failed")])
+def test_any_test_is_made_again_whose_session_ended_by_a_timer(said: str, verdict: str, tmp_path: Path) -> None:
+    """Also one that knows nothing of it; and it is told, beside what passed."""
+    (tmp_path / "test_guest.py").write_text(GUEST.format(said=said))
+    command = [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), str(tmp_path)]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=HANG)
+    assert verdict in run.stdout, run.stdout + run.stderr
+    assert ("made again 2 x" in run.stdout) == (said == MISSED)

@@ -15,7 +15,7 @@ from evcc.car import Car, Wish
 from evcc.ev import Battery, Ev, Inlet
 from evcc.goal import Goal, span
 from tests.evcc.virtual_pair import Pair
-from tests.starved import again
+from tests.starved import HANG, again
 from v2g.session.clock import Clock
 from v2g.session.endpoint import Noted
 
@@ -181,7 +181,7 @@ def test_the_example_of_the_document_charges(tmp_path: Path) -> None:
         try:
             assert process.stdout is not None
             port = json.loads(process.stdout.readline())["address"].rpartition(":")[2]
-            run = subprocess.run([sys.executable, "bench.py", port], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+            run = subprocess.run([sys.executable, "bench.py", port], cwd=tmp_path, capture_output=True, text=True, timeout=HANG)
         finally:
             process.terminate()
     assert run.returncode == 0, run.stdout + run.stderr

@@ -1,6 +1,8 @@
 """Smart charging of ISO 15118-2 over loopback sockets: schedules that follow prices, and another one when the grid has less to give."""
 
 import csv
+import math
+import time
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
@@ -72,7 +74,9 @@ def price_of(offered: Any) -> float:
 @BOTH
 def test_a_car_is_offered_a_schedule_that_follows_the_prices_and_keeps_to_it(service: str) -> None:
     limits = replace(DC_LIMITS if service == "DC" else AC_LIMITS, charge_power=20_000.0)  # W, reached at any voltage of the battery
+    begun = time.monotonic()
     met = visit(service, 3, stay=18 * 3600.0, limits=limits)
+    took = math.ceil(time.monotonic() - begun)
     (offered,) = offers(met)
     cheapest, at_once = offered
     column = [float(row["import_price"]) for row in csv.DictReader(line for line in PRICES.read_text().splitlines() if line[0] != "#")]
@@ -85,7 +89,12 @@ def test_a_car_is_offered_a_schedule_that_follows_the_prices_and_keeps_to_it(ser
     profile = {each.ChargingProfileEntryStart: number(each.ChargingProfileEntryMaxPower) for each in start.ChargingProfile.ProfileEntry}
     assert max(profile.values()) > 1_000.0
     power = powers(cheapest)
-    assert [second for second in {*profile, *power} if at(profile, second) > at(power, second) + 1.0] == []
+    # an offer counts its seconds from its response, a profile from the plan, that many later
+    aside = [
+        [s for s in {*profile, *(max(each - later, 0) for each in power)} if at(profile, s) > at(power, s + later) + 1.0]
+        for later in range(took + 1)
+    ]
+    assert min(aside, key=len) == []
 
 
 @BOTH

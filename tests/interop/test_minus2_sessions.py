@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.starved import again, heed
-from v2g.session.profiles import PROFILES
+from v2g.session.profiles import EVERYWHERE, PROFILES
 from v2gkit.peers.bench import Bench, Cell
 from v2gkit.peers.ecog_setup import Peer, equip
 
@@ -35,5 +35,5 @@ def test_a_session_with_the_foreign_peer(cell: Cell, tmp_path: Path) -> None:
     heed(seen.ours.get("reason"))
     assert seen.ok, seen
     assert seen.ours.get("objected", []) == []
-    known = {deviation.name for deviation in PROFILES["interop"]}
+    known = {deviation.name for deviation in (*EVERYWHERE, *PROFILES["interop"])}
     assert {relaxation.rpartition(" [")[0] for relaxation in seen.relaxed} <= known, seen.relaxed

@@ -19,6 +19,7 @@ from pki.profiles import Role
 from pki.store import create
 from tests.ocpp_bridge.ocpp_stand import WALL
 from tests.ocpp_bridge.test_bridge import Played
+from tests.starved import HANG
 from v2gkit.authorities.office import Office
 
 NOW = datetime.fromtimestamp(WALL, UTC)
@@ -120,7 +121,7 @@ class Ca:
         """A certificate for a request."""
         request = self.folder / "request.pem"
         request.write_text(csr)
-        subprocess.run(["openssl", "req", "-verify", "-noout", "-in", str(request)], check=True, capture_output=True, timeout=60)
+        subprocess.run(["openssl", "req", "-verify", "-noout", "-in", str(request)], check=True, capture_output=True, timeout=HANG)
         asked = x509.load_pem_x509_csr(csr.encode())
         more: list = [x509.ExtendedKeyUsage([getattr(ExtendedKeyUsageOID, purpose)])]
         more += [x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(one)) for one in names])] if names else []

@@ -23,6 +23,7 @@ from secc.station import AuthorizationWanted, MeterReading, PowerStarted, PowerS
 from tests.ocpp_bridge.ocpp_stand import WALL, charger, stand
 from tests.ocpp_bridge.test_bridge import EMAID, EVCCID, Played
 from tests.ocpp_bridge.test_profiles import DEFAULT, profile
+from tests.starved import HANG
 from v2gkit.csms.server import Csms
 from v2gkit.csms.steering import Strategy
 
@@ -458,7 +459,7 @@ def test_a_disk_that_fails_is_said_once_and_costs_no_session(tmp_path, monkeypat
             await s.until(lambda: s.transaction.ended and not s.point.bridge.charger.outbox.kept)  # it has heard the answer, too
 
     with caplog.at_level(logging.WARNING, logger="v2g.ocpp"):
-        asyncio.run(asyncio.wait_for(scene(), 20))
+        asyncio.run(asyncio.wait_for(scene(), HANG))
     assert caplog.text.count("the disk is full") == 1
     assert Store(tmp_path / "ocpp.sqlite", "CS-1").open().calls == []
 
@@ -473,7 +474,7 @@ def test_a_store_that_cannot_be_opened_costs_no_session(tmp_path, caplog):
             s.leave()
             await s.until(lambda: s.transaction.ended)
 
-    asyncio.run(asyncio.wait_for(scene(), 20))
+    asyncio.run(asyncio.wait_for(scene(), HANG))
     assert caplog.text.count("is a folder where the station keeps a file") == 1
 
 
@@ -481,7 +482,7 @@ def test_an_answer_waits_for_the_disk_and_no_session_waits_for_either(tmp_path, 
     slow, commit = [False], Store.commit
 
     def dawdling(self, batch):
-        until = time.monotonic() + 5.0
+        until = time.monotonic() + HANG
         while slow[0] and time.monotonic() < until:
             time.sleep(0.01)
         commit(self, batch)
@@ -505,7 +506,7 @@ def test_an_answer_waits_for_the_disk_and_no_session_waits_for_either(tmp_path, 
             assert (await asking)["status"] == "Accepted"
             await s.until(lambda: s.station.transactions)
 
-    asyncio.run(asyncio.wait_for(scene(), 20))
+    asyncio.run(asyncio.wait_for(scene(), HANG))
 
 
 def test_a_kept_row_has_every_field_that_a_transaction_needs_to_go_on():
@@ -530,4 +531,4 @@ def test_what_nobody_answers_is_sent_without_waiting_for_an_answer():
             await s.until(lambda: [frame[0] for way, frame in s.frames.log if way == "out"].count(6) == 2)
             assert s.point.bridge.charger.outbox.under_way is None
 
-    asyncio.run(asyncio.wait_for(scene(), 20))
+    asyncio.run(asyncio.wait_for(scene(), HANG))

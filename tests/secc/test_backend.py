@@ -9,6 +9,7 @@ import pytest
 
 from secc import station as words
 from secc.backend import LocalBackend, Stay, Surroundings
+from tests.starved import HANG
 from v2g.energy import program
 from v2g.energy.der import GridControl
 from v2g.energy.needs import Needs
@@ -339,7 +340,7 @@ def test_after_a_hundred_cars_with_needs_that_take_minutes_to_search_the_next_ha
 
         backend.began(tell)
         backend.heard(words.NeedsChanged(0.0, hard, first=True))
-        async with asyncio.timeout(55.0):
+        async with asyncio.timeout(HANG):
             await ready.wait()
         return told
 

@@ -9,6 +9,7 @@ from secc.engine import SeccSession
 from secc.evse import EVSE
 from secc.outlet import Outlet
 from secc.station import GridControlChanged, Limits
+from tests.starved import HANG
 from v2g.energy.der import Curve, GridControl, Shares
 from v2g.session.clock import Clock
 
@@ -46,7 +47,7 @@ def told(evse: EVSE, *facts: GridControlChanged) -> Driver:
                 await task
         return driver
 
-    return asyncio.run(asyncio.wait_for(scene(), 60))
+    return asyncio.run(asyncio.wait_for(scene(), HANG))
 
 
 def test_it_hears_what_it_follows_and_shares_are_of_what_the_outlet_takes_back() -> None:

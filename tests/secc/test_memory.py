@@ -21,7 +21,7 @@ from secc.memory import Memory
 from secc.neutral.context import Agreement
 from secc.pause import PausedSession, PausedSessions
 from tests.secc.test_stop import paused, returned
-from tests.starved import again, heed
+from tests.starved import HANG, again, heed
 from v2g.iso20.generation import ISO20
 from v2g.messages.common_types import responseCodeType as Code
 from v2g.services import Selection
@@ -116,7 +116,7 @@ def test_changes_are_written_as_they_come(tmp_path: Path) -> None:
         task = asyncio.ensure_future(memory.follow())
 
         async def holds(count: int) -> None:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(HANG):
                 while not (tmp_path / "paused.json").exists() or len(json.loads((tmp_path / "paused.json").read_text())) != count:  # noqa: ASYNC110
                     await asyncio.sleep(0.01)
 
@@ -157,7 +157,7 @@ def test_kill_9_between_pause_and_return_costs_no_session(tmp_path: Path) -> Non
         car = subprocess.Popen([*visit, "--resume-within", "200"], cwd=ROOT, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT)
         assert lines_until(first, "ended")["how"] == "Pause"
         car.send_signal(signal.SIGSTOP)
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + HANG
         while not json.loads((folder / "paused.json").read_text() if (folder / "paused.json").exists() else "[]"):
             assert time.monotonic() < deadline
             time.sleep(0.02)

@@ -14,6 +14,7 @@ from secc.lobby import Welcome
 from secc.simulated import DC_LIMITS
 from secc.station import Fact, Limits
 from tests.secc.test_server import Bench, bench, run
+from tests.starved import HANG
 from v2g.session.endpoint import Ended
 
 
@@ -153,7 +154,7 @@ class Away(EVSE):
 
 async def until(condition: Callable[[], object]) -> None:
     """Wait for what takes half a second; a test that waits in vain fails, and does not hang."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(HANG):
         while not condition():  # noqa: ASYNC110 - what is waited for tells nobody
             await asyncio.sleep(0.01)
 

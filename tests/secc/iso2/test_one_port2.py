@@ -21,6 +21,7 @@ from secc.responder import Responder
 from secc.server import Station, surroundings, wall_clock
 from secc.simulated import SimulatedEVSE
 from secc.trust import station_tls
+from tests.starved import HANG
 from v2g.exi.codec import decode, encode
 from v2g.iso2.services import PROTOCOL as MINUS_2
 from v2g.iso20.services import PROTOCOLS
@@ -45,7 +46,7 @@ def negotiated(store: Store, outlet: Outlet, protocols: tuple[object, ...], tls:
         now, clock = asyncio.get_running_loop().time, wall_clock()
         evse = SimulatedEVSE(now, lambda: clock.wall(now()), asyncio.sleep)
         place = Place(evse, outlet, LocalBackend(surroundings(clock)))
-        async with asyncio.timeout(120), Station([place], station_tls(store), clock=clock) as station:
+        async with asyncio.timeout(HANG), Station([place], station_tls(store), clock=clock) as station:
             host, port = station.addresses[0]
             reader, writer = await asyncio.open_connection(host, port, ssl=tls)
             writer.write(frame(0x8001, encode(offer(protocols), schema_set("app"))))  # type: ignore[arg-type]

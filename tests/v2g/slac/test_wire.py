@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.starved import HANG
 from v2gkit.peers.network import INTERFACE, Cable
 from v2gkit.peers.pyslac_setup import PROGRAM, python_of
 
@@ -26,7 +27,7 @@ SIDE = textwrap.dedent(
             def tell(step):
                 print(json.dumps({"state": step.state, "what": step.what, **step.facts}), flush=True)
             print(json.dumps({"state": "ready"}), flush=True)
-            await asyncio.wait_for(wire.run(side, tell, until=lambda: side.state in ("linked", "failed")), 60)
+            await asyncio.wait_for(wire.run(side, tell, until=lambda: side.state in ("linked", "failed")), 300)
 
     asyncio.run(main())
     """
@@ -52,7 +53,7 @@ try: s.connect(("{address}", 9, 0, socket.if_nametoindex("{INTERFACE}")))
 except ConnectionRefusedError: sys.exit(0)
 except OSError: sys.exit(1)
 """
-    return subprocess.run(Cable.inside(ends.car, sys.executable, "-c", program), timeout=60).returncode == 0
+    return subprocess.run(Cable.inside(ends.car, sys.executable, "-c", program), timeout=HANG).returncode == 0
 
 
 def test_a_link_stands_once_both_have_matched_and_not_before(line: Cable) -> None:
@@ -61,9 +62,9 @@ def test_a_link_stands_once_both_have_matched_and_not_before(line: Cable) -> Non
     assert station.stdout is not None
     assert json.loads(station.stdout.readline()) == {"state": "ready"}
     car = started(line.car, sys.executable, "-c", SIDE, "car", INTERFACE)
-    heard, complaints = car.communicate(timeout=90)
+    heard, complaints = car.communicate(timeout=HANG)
     assert json.loads(heard.splitlines()[-1])["state"] == "linked", (heard, complaints)
-    told, complaints = station.communicate(timeout=90)
+    told, complaints = station.communicate(timeout=HANG)
     assert json.loads(told.splitlines()[-1])["state"] == "linked", (told, complaints)
     assert pinged(line)
 
@@ -72,7 +73,7 @@ def test_without_the_right_to_raw_ethernet_the_cure_is_said() -> None:
     program = "import asyncio; from v2g.slac.wire import Wire; Wire('lo')"
     drop = ("setpriv", "--bounding-set=-net_raw", "--inh-caps=-net_raw", sys.executable, "-c", program)
     try:
-        done = subprocess.run(drop, capture_output=True, text=True, cwd=ROOT, timeout=60, env={**os.environ, "PYTHONPATH": str(ROOT)})
+        done = subprocess.run(drop, capture_output=True, text=True, cwd=ROOT, timeout=HANG, env={**os.environ, "PYTHONPATH": str(ROOT)})
     except FileNotFoundError:
         pytest.skip("no setpriv on this machine")
     if "setpriv" in done.stderr:
@@ -96,12 +97,12 @@ def test_our_car_matches_at_a_foreign_station(line: Cable) -> None:
     station = started(line.station, str(python), str(PROGRAM), INTERFACE)
     try:
         assert station.stdout is not None
-        assert json.loads(station.stdout.readline() or "{}") == {"step": "ready"}, station.communicate(timeout=30)
+        assert json.loads(station.stdout.readline() or "{}") == {"step": "ready"}, station.communicate(timeout=HANG)
         car = started(line.car, sys.executable, "-c", SIDE, "car", INTERFACE)
-        heard, complaints = car.communicate(timeout=90)
+        heard, complaints = car.communicate(timeout=HANG)
         steps = [json.loads(step) for step in heard.splitlines()]
         assert steps[-1]["state"] == "linked", (heard, complaints)
-        told, _ = station.communicate(timeout=60)
+        told, _ = station.communicate(timeout=HANG)
     finally:
         station.kill()
     assert json.loads(told.splitlines()[-1])["step"] == "matched"

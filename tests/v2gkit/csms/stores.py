@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.free_ports import free_port
+from tests.starved import HANG
 
 POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 
@@ -45,7 +46,7 @@ def _served(folder: Path) -> Iterator[str]:
         yield f"postgresql://csms@127.0.0.1:{port}/postgres"
     finally:
         server.terminate()
-        server.communicate(timeout=60)
+        server.communicate(timeout=HANG)
 
 
 def nats() -> str:

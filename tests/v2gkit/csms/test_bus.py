@@ -29,7 +29,7 @@ def served(folder: Path, *more: str) -> Iterator[str]:
         yield f"nats://127.0.0.1:{port}"
     finally:
         server.terminate()
-        server.communicate(timeout=60)
+        server.communicate(timeout=HANG)
 
 
 @contextlib.asynccontextmanager

@@ -19,6 +19,7 @@ from pki.profiles import Role
 from pki.status import statement
 from pki.store import Store, create
 from secc.trust import station_tls
+from tests.starved import HANG
 from v2g.session.endpoint import Event
 from v2g.session.link import HandshakeFailed, Observer, Secured
 from v2g.session.tls import TlsFacts
@@ -101,14 +102,14 @@ async def until(true: Callable[[], object]) -> None:
 def test_a_chain_is_asked_about_once_until_half_its_time_has_gone(store: Store) -> None:
     routes, asked = counted(ocsp.routes(store))
     with Site(routes) as site:
-        assert refresh(store, f"{site.url}/ocsp") == {}
+        assert refresh(store, f"{site.url}/ocsp", timeout=HANG) == {}
         assert len(asked) == 3 == len(list(certificates(store)))
-        assert refresh(store, f"{site.url}/ocsp") == {}
+        assert refresh(store, f"{site.url}/ocsp", timeout=HANG) == {}
         assert len(asked) == 3
         office, leaf = Office(store), store.secc.leaf
         old = office.responder(office.issuer_of(leaf), timedelta(hours=4)).staple(leaf, NOW - timedelta(hours=3))
         store.save_response(leaf, store.secc.chain[1], old)
-        assert refresh(store, f"{site.url}/ocsp") == {}
+        assert refresh(store, f"{site.url}/ocsp", timeout=HANG) == {}
         assert len(asked) == 4
         assert store.response(leaf, store.secc.chain[1]) != old
 
@@ -131,10 +132,10 @@ def test_without_a_responder_nobody_is_asked(store: Store) -> None:
 
 def test_a_revocation_is_said_kept_and_never_stapled(store: Store) -> None:
     with Site(ocsp.routes(store)) as site:
-        refresh(store, f"{site.url}/ocsp")
+        assert refresh(store, f"{site.url}/ocsp", timeout=HANG) == {}
         Office(store).revoke(store.secc.leaf, NOW)
         store.response_path(*store.secc.chain[:2]).unlink()
-        wrong = refresh(store, f"{site.url}/ocsp")
+        wrong = refresh(store, f"{site.url}/ocsp", timeout=HANG)
     assert "revoked" in wrong[store.secc.common_name]
     said = statement(store.response(*store.secc.chain[:2]) or b"", *store.secc.chain[:2])
     assert said is not None
@@ -163,7 +164,7 @@ def test_a_station_keeps_itself_fresh_and_says_what_changes(store: Store) -> Non
 
 def test_a_new_response_is_no_reason_to_load_the_store_anew(store: Store) -> None:
     with Site(ocsp.routes(store)) as site:
-        refresh(store, f"{site.url}/ocsp")
+        assert refresh(store, f"{site.url}/ocsp", timeout=HANG) == {}
     assert not store.changed()
     rmtree(store.path / "cps")
     assert store.changed()
@@ -174,7 +175,7 @@ def test_a_new_response_is_no_reason_to_load_the_store_anew(store: Store) -> Non
 
 def test_what_is_stapled_satisfies_a_car_as_far_as_the_library_staples(store: Store, car: Store) -> None:
     with Site(ocsp.routes(store)) as site:
-        refresh(store, f"{site.url}/ocsp")
+        assert refresh(store, f"{site.url}/ocsp", timeout=HANG) == {}
     known, leaf, strict = shake(station_tls(store), *(vehicle_tls(car, revocation=one) for one in REVOCATIONS))  # type: ignore[arg-type]
     for seen in (known, leaf):
         assert seen.facts is not None
@@ -191,7 +192,7 @@ def test_what_is_stapled_satisfies_a_car_as_far_as_the_library_staples(store: St
 
 def test_what_the_car_itself_keeps_counts_where_nothing_is_stapled(store: Store, car: Store) -> None:
     with Site(ocsp.routes(store)) as site:
-        refresh(store, f"{site.url}/ocsp")
+        assert refresh(store, f"{site.url}/ocsp", timeout=HANG) == {}
     for certificate, issuer in certificates(store):
         car.save_response(certificate, issuer, store.response(certificate, issuer) or b"")
     silent = ServerTls([tls_credential(store.secc)], lambda chain, at: True)
@@ -212,7 +213,7 @@ def test_a_station_that_staples_nothing_is_told_of_or_refused(store: Store) -> N
 def test_what_a_station_keeps_to_staple_is_not_what_the_car_knows(store: Store) -> None:
     """One directory for both, as on a bench: the responses that the station fetched about itself do not speak for one that staples none."""
     with Site(ocsp.routes(store)) as site:
-        refresh(store, f"{site.url}/ocsp")
+        assert refresh(store, f"{site.url}/ocsp", timeout=HANG) == {}
     assert store.response(*store.secc.chain[:2]) is not None
     silent = ServerTls([tls_credential(store.secc)], lambda chain, at: True)
     known, leaf, strict = shake(silent, *(vehicle_tls(store, revocation=one) for one in REVOCATIONS))  # type: ignore[arg-type]
@@ -268,7 +269,7 @@ def test_a_station_without_sub_ca_staples_by_its_root(tmp_path: Path) -> None:
     private.reload()
     assert len(private.secc.chain) == 1
     with Site(ocsp.routes(private)) as site:
-        assert refresh(private, f"{site.url}/ocsp") == {}
+        assert refresh(private, f"{site.url}/ocsp", timeout=HANG) == {}
     assert private.credentials(Role.SECC)
     (seen,) = shake(station_tls(private), vehicle_tls(private, revocation="strict"))
     assert seen.facts is not None
@@ -278,7 +279,7 @@ def test_a_station_without_sub_ca_staples_by_its_root(tmp_path: Path) -> None:
 @pytest.mark.skipif(not libssl.available(), reason="the system has no OpenSSL 3")
 def test_a_car_names_its_roots_and_still_asks_for_staples(store: Store) -> None:
     with Site(ocsp.routes(store)) as site:
-        refresh(store, f"{site.url}/ocsp")
+        assert refresh(store, f"{site.url}/ocsp", timeout=HANG) == {}
     (seen,) = shake(station_tls(store), vehicle_tls(store, revocation="leaf", name_roots=True))
     assert seen.facts is not None
     assert seen.facts.authorities_named == tuple(root.subject.public_bytes() for root in store.anchors.v2g)

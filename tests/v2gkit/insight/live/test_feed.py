@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.starved import HANG
 from tests.v2gkit.insight.live.following import OURS, Told, asked, lives, stream, until, viewer_of, viewers_of
 from v2gkit.insight.live.feed import Feed, Where, viewed
 
@@ -92,7 +93,7 @@ def test_nothing_can_be_written(viewer: Feed, method: str) -> None:
 def test_a_stranger_costs_little(viewer: Feed) -> None:
     host, _, port = viewer.url[7:-1].rpartition(":")
     with socket.create_connection((host, int(port))) as stranger:
-        stranger.settimeout(60)
+        stranger.settimeout(HANG)
         with contextlib.suppress(ConnectionError):
             stranger.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"X: y\r\n" * 20_000)
         with contextlib.suppress(ConnectionError):
