@@ -166,8 +166,18 @@ ROOMS: Mapping[str, Room] = {
     ),
     "v2gkit.csms": Room(
         "the CSMS: stations, history, steering, certificates, REST, processes that share stations",
-        ("v2g.*", "pki", "ocpp_bridge", *COMMAND, "v2gkit.authorities", "v2gkit.insight.live", "v2gkit.insight.viewer"),
+        ("v2g.*", "pki", "ocpp_bridge", *COMMAND, "v2gkit.authorities", "v2gkit.insight.live", "v2gkit.insight.viewer", "v2gkit.sql"),
         ("tests/v2gkit/csms",),
+    ),
+    "v2gkit.sql": Room(
+        "rows in SQLite or PostgreSQL: schemas with their versions, a keeper that writes in group commits",
+        ("v2g.legible",),
+        ("tests/v2gkit/csms/test_store.py", "tests/v2gkit/fleet/test_store.py"),
+    ),
+    "v2gkit.fleet": Room(
+        "the aggregator: tenants, sites, assets, signals to ranked dispatch, settlement; log and store behind two contracts",
+        ("v2g.*", *COMMAND, "v2gkit.sql", "v2gkit.grid", "v2gkit.csms", "v2gkit.authorities", "v2gkit.insight.live", "ocpp_bridge.wire"),
+        ("tests/v2gkit/fleet",),
     ),
     "v2gkit.grid": Room(
         "signals of the grid: a pure translator and a thin shell each, one book of what became of them",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from v2gkit.csms.store.rows import Row
+from v2gkit.sql.words import Row
 
 
 class Archive(Protocol):
@@ -23,7 +23,3 @@ class Archive(Protocol):
 
     async def led_by(self, station: str, transaction: str) -> Sequence[Mapping[str, Any]]:
         """The newest needs of a transaction, and the newest profile of it that its station accepted."""
-
-
-class StoreFault(Exception):
-    """Something was not stored, or cannot be read; the text says what and why."""

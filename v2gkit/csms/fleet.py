@@ -13,7 +13,7 @@ from v2gkit.csms.party import Party
 from v2gkit.csms.planned import planned_by
 from v2gkit.csms.server import Csms
 from v2gkit.csms.stations import Entry, Station
-from v2gkit.csms.store.rows import Row
+from v2gkit.sql.words import Row
 
 LOG = logger("v2g.csms")
 Said = dict[str, Any]

@@ -25,7 +25,8 @@ from v2gkit.csms.grounds import Grounds
 from v2gkit.csms.recollection import Recollection
 from v2gkit.csms.stations import CONNECTORS, Entry, Station, Transaction, no_word, story_of, verdict_on
 from v2gkit.csms.steering import Steering, Strategy, selling, steering
-from v2gkit.csms.store.rows import Row, certificate_row, profile_row, text_of
+from v2gkit.csms.store.rows import certificate_row, profile_row, text_of
+from v2gkit.sql.words import Row
 
 if TYPE_CHECKING:
     from v2gkit.csms.certificates import LabPki

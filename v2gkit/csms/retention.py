@@ -6,8 +6,8 @@ from functools import partial
 from typing import Final, Protocol
 
 from v2g.legible import logger
-from v2gkit.csms.archive import StoreFault
 from v2gkit.csms.store.ages import STEP, Work, thrown
+from v2gkit.sql.words import StoreFault
 
 LOG = logger("v2g.csms")
 PERIOD: Final = 3_600.0  # s between two rounds

@@ -23,14 +23,14 @@ from ocpp_bridge.wire.rpc import Refusal
 from ocpp_bridge.wire.schemas import Payload, Version
 from v2g.legible import logger
 from v2gkit.authorities.gate import Gate
-from v2gkit.csms.archive import StoreFault
 from v2gkit.csms.door import STATIONS, Bounded, answers, seat, station_id
 from v2gkit.csms.grounds import Grounds, GroundsConfig
 from v2gkit.csms.hearing import HANDLERS, Hearing
 from v2gkit.csms.shortage import say_once_a_minute
 from v2gkit.csms.stations import Station, Transaction
 from v2gkit.csms.steering import Steering, Strategy, needs_of, within
-from v2gkit.csms.store.rows import Row, Said, rows_of, rows_of_answer, streamed_rows
+from v2gkit.csms.store.rows import Said, rows_of, rows_of_answer, streamed_rows
+from v2gkit.sql.words import Row, StoreFault
 
 LOG = logger("v2g.csms")
 WIRE = logger("v2g.csms.websocket")

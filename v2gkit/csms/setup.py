@@ -140,9 +140,9 @@ def archived(folder: Path | None, url: str | None, wanted: bool = False) -> "Ite
         with tempfile.TemporaryDirectory(prefix="v2g-csms-") as passing, archived(Path(passing), None) as history:
             yield history
         return
-    from v2gkit.csms.archive import StoreFault
     from v2gkit.csms.store.keeper import Store as History
     from v2gkit.csms.store.keeper import file_url
+    from v2gkit.sql.words import StoreFault
 
     try:
         history = History(url or file_url(folder or Path()))

@@ -16,16 +16,17 @@ from tests.ocpp_bridge.ocpp_stand import stand
 from tests.ocpp_bridge.test_monitoring import POWER
 from tests.v2gkit.csms.stores import postgres
 from v2gkit.cli.main import main
-from v2gkit.csms.archive import StoreFault
 from v2gkit.csms.hearing import HANDLERS
 from v2gkit.csms.retention import thrown_away
 from v2gkit.csms.server import Csms
 from v2gkit.csms.stations import TRANSACTIONS, Station
 from v2gkit.csms.steering import Strategy, needs_of
 from v2gkit.csms.store.ages import STEP, ages_of
-from v2gkit.csms.store.keeper import Store, shown
-from v2gkit.csms.store.rows import Row, Said, profile_row, rows_of
+from v2gkit.csms.store.keeper import Store
+from v2gkit.csms.store.rows import Said, profile_row, rows_of
 from v2gkit.csms.store.tables import CONNECTIONS, EVENTS, METADATA, SAMPLES
+from v2gkit.sql.keeper import shown
+from v2gkit.sql.words import Row, StoreFault
 
 ROOT = Path(__file__).parents[3]
 

@@ -9,7 +9,6 @@ from typing import Any, Final
 import msgspec
 
 from ocpp_bridge.wire.schemas import Payload
-from v2gkit.csms.archive import StoreFault
 from v2gkit.csms.fleet import Fleet
 from v2gkit.csms.operating import UNKNOWN, Failed
 from v2gkit.csms.party import Party
@@ -20,8 +19,8 @@ from v2gkit.csms.server import Csms
 from v2gkit.csms.stations import POWERS, Entry
 from v2gkit.csms.store import reading
 from v2gkit.csms.store.keeper import Store
-from v2gkit.csms.store.rows import Row
 from v2gkit.csms.store.tables import METADATA
+from v2gkit.sql.words import Row, StoreFault
 
 STATUS: Final = {UNKNOWN: 404, "Invalid": 409, "NotConnected": 409, "Timeout": 504, "Schema": 422}  # anything else is the station's: 502
 VERBS: Final[dict[type, str]] = {Start: "start", Stop: "stop", Setpoint: "setpoint"}

@@ -9,18 +9,12 @@ import msgspec
 from ocpp_bridge.wire.schemas import Payload
 from v2gkit.csms.measured import moment, samples_of
 from v2gkit.csms.stations import WORDS, Station, Transaction
+from v2gkit.sql.words import Row
 
 VARIABLES: Final = 20_000  # rows of one report message at most: a frame of a megabyte holds fewer
 
 
 QUIET: Final = frozenset({"Heartbeat", "Authorize", "PullDynamicScheduleUpdate", "SignCertificate", "DataTransfer"})  # what needs no row
-
-
-class Row(NamedTuple):
-    """One row for the store: the table's name, and the values of the columns that are known."""
-
-    table: str
-    values: dict[str, Any]
 
 
 class Said(NamedTuple):

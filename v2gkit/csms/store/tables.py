@@ -4,49 +4,20 @@ A row that is met again is one of three kinds: it is the same (events come twice
 again because it has a number of its own.
 """
 
-from enum import Enum
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import BigInteger, Column, Double, Index, Integer, MetaData, Table, Text, UniqueConstraint
+from sqlalchemy import Column, Index, Integer, UniqueConstraint
 
-VERSION: Final = 1  # of these tables; a store of another one is refused
-METADATA: Final = MetaData()
+from v2gkit.sql.schema import Again, Schema
+from v2gkit.sql.schema import number as _number
+from v2gkit.sql.schema import real as _real
+from v2gkit.sql.schema import text as _text
+from v2gkit.sql.schema import whole as _whole
 
+SCHEMA: Final = Schema("the CSMS", version=1, firsts=frozenset({"first_seen", "began"}))
+METADATA: Final = SCHEMA.metadata
+_table = SCHEMA.table
 
-class Again(Enum):
-    """What a row means whose key is there already."""
-
-    SAME = "the row that is there stays"
-    NEWER = "the columns that it names are renewed"
-    NEVER = "it has a number of its own"
-
-
-AGAIN: Final[dict[str, Again]] = {}
-
-
-def _table(name: str, again: Again, *parts: Any) -> Table:
-    AGAIN[name] = again
-    return Table(name, METADATA, *parts)
-
-
-def _number() -> Column[int]:
-    """A number that grows: the order in which rows came, and the place at which a reader goes on."""
-    return Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
-
-
-def _text(name: str, **how: Any) -> Column[str]:
-    return Column(name, Text, **how)
-
-
-def _real(name: str, **how: Any) -> Column[float]:
-    return Column(name, Double, **how)
-
-
-def _whole(name: str, **how: Any) -> Column[int]:
-    return Column(name, BigInteger, **how)
-
-
-ABOUT = _table("about", Again.SAME, _text("name", primary_key=True), _text("value"))
 STATIONS = _table(
     "stations",
     Again.NEWER,

@@ -1,0 +1,282 @@
+"""What fleet.toml says: tenants, their sites as trees of connections, assets at them, contracts and programs.
+
+A key that is not known is refused by its name, and so is a name that leads nowhere, or to another tenant's things. A file holds about a
+thousand assets; more are declared by REST.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from v2g.address import host_and_port
+from v2g.energy.fleet.feeders import TOP, Feeder, tree
+from v2g.energy.fleet.guest import ALL_PHASES
+from v2g.energy.settlement import Flexibility, Shares
+from v2g.settings import strict
+
+NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,47}")  # of things: they are words of subjects and parts of paths
+CURRENCY: Final = re.compile(r"[A-Z]{3}")
+POWER: Final = 1e9  # W
+Kind = Literal["ocpp", "modbus", "feed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """Whose sites and contracts they are. Of two tenants the one of smaller rank is shed last."""
+
+    id: str
+    name: str = ""
+    rank: int = 0
+    currency: str = "EUR"
+
+    def __post_init__(self) -> None:
+        if not CURRENCY.fullmatch(self.currency):
+            raise ValueError(f"currency is {self.currency[:20]!r}; give three capitals of ISO 4217")
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """What was agreed for those who charge: their place in shedding, what they keep of it, prices. Powers in W, prices in currency/kWh."""
+
+    id: str
+    tenant: str
+    rank: int = 0  # of two contracts of a tenant the one of smaller rank is shed last
+    floor: float = 0.0  # W that a car keeps when others are shed before it is
+    discharge: bool = False  # whether its cars may be asked to give
+    import_price: float = 0.0
+    export_price: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.floor < POWER:
+            raise ValueError(f"floor is {self.floor} W; give 0 to a gigawatt")
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A connection to the grid with feeders below. Limits in W, magnitudes."""
+
+    id: str
+    tenant: str
+    name: str = ""
+    import_limit: float | None = None
+    export_limit: float | None = 0.0
+    phase_import_limit: float | None = None
+    phase_export_limit: float | None = None
+    base_load: float = 0.0  # W, signed
+    import_price: float = 0.0  # currency/kWh that the site pays
+    export_price: float = 0.0
+    feeder: tuple[Feeder, ...] = ()
+    load: str | None = field(default=None, init=False)
+    metered: bool = field(default=False, init=False)
+    blind: float = field(default=0.0, init=False)
+
+    def __post_init__(self) -> None:
+        tree(self, self.feeder)
+        if self.import_limit is None:
+            raise ValueError(f"the site {self.id!r} has no import_limit; give the W of its connection")
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """Something that draws power and can be told how much. `safe` is what it keeps to when nobody tells it anything any more (W).
+
+    ocpp: an EVSE of the station of that name. modbus: registers at an address, one with the W that it may draw, one with the W that it
+    draws. feed: a station of ours over the socket of its energy management, without OCPP.
+    """
+
+    id: str
+    site: str
+    kind: Kind
+    contract: str
+    power: float  # W, the most
+    give: float = 0.0  # W out of it, the most
+    least: float = 0.0  # W, it draws this or nothing
+    safe: float = 0.0  # W
+    feeder: str = TOP
+    phases: tuple[int, ...] = ALL_PHASES
+    station: str = ""  # ocpp: the id; its EVSE 1
+    address: str = ""  # modbus: HOST:PORT; feed: the path of the socket
+    unit: int = 1
+    limit_register: int = 0  # holding register, W as uint32, high word first
+    power_register: int = 2  # holding register, W as int32
+
+    def __post_init__(self) -> None:
+        if not (0 < self.power < POWER and 0 <= self.give < POWER and 0 <= self.least <= self.power and 0 <= self.safe <= self.power):
+            said = f"power {self.power}, give {self.give}, least {self.least}, safe {self.safe} W"
+            raise ValueError(f"{self.id}: {said}; give 0 or more, and no safe or least above power")
+        if (self.kind == "ocpp") != bool(self.station) or (self.kind != "ocpp") != bool(self.address):
+            wanted = "station" if self.kind == "ocpp" else "address"
+            raise ValueError(f"{self.id}: an asset of the kind {self.kind} wants {wanted}, and that alone")
+        if self.kind == "modbus":
+            host_and_port(self.address)
+        if not self.phases or set(self.phases) - set(ALL_PHASES):
+            raise ValueError(f"{self.id} is on the phases {self.phases}; give some of {ALL_PHASES}")
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Flexibility that a tenant sells: whose signals, for which sites, how it is settled. Prices as in `settlement.Flexibility`."""
+
+    id: str
+    tenant: str
+    grid: str  # file of the sources, as `v2g grid` reads it
+    sites: tuple[str, ...] = ()  # empty: all of the tenant
+    ramp: float = 900.0  # s after the begin of a call within which it need not be delivered yet
+    rebound: float = 1_800.0  # s over which power comes back after a limit is over
+    utilisation: float = 0.0
+    availability: float = 0.0
+    ready: float = 0.0
+    penalty: float = 0.0
+    compensation: float = 0.0
+    rebound_price: float = 0.0
+    share_driver: float = 0.0
+    share_site: float = 0.0
+    share_operator: float = 0.0
+
+    def __post_init__(self) -> None:
+        _ = self.terms
+        if not (0 <= self.ramp <= 86_400 and 0 <= self.rebound <= 86_400):
+            raise ValueError(f"ramp is {self.ramp} s, rebound {self.rebound} s; give 0 to 86400 s")
+
+    @property
+    def terms(self) -> Flexibility:
+        """What it pays, as settlement reads it."""
+        shares = Shares(self.share_driver, self.share_site, self.share_operator)
+        prices = (self.utilisation, self.availability, self.ready, self.penalty, self.compensation, self.rebound_price)
+        return Flexibility(*prices, shares=shares)
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """All that is declared. The order of a kind has no meaning."""
+
+    tenant: tuple[Tenant, ...] = ()
+    site: tuple[Site, ...] = ()
+    contract: tuple[Contract, ...] = ()
+    asset: tuple[Asset, ...] = ()
+    program: tuple[Program, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.tenant:
+            raise ValueError("no tenant; give a table [[tenant]] with an id")
+        for kind in KINDS:
+            _demand_names(kind, [each.id for each in getattr(self, kind)])
+        for kind in ("site", "contract", "program"):
+            for each in getattr(self, kind):
+                _demand_known(f"the {kind} {each.id!r}", "tenant", each.tenant, self.tenants)
+        for asset in self.asset:
+            _demand_known(f"the asset {asset.id!r}", "site", asset.site, self.sites)
+            _demand_known(f"the asset {asset.id!r}", "contract", asset.contract, self.contracts)
+            site, whose = self.sites[asset.site], self.contracts[asset.contract].tenant
+            if whose != site.tenant:
+                raise ValueError(f"the asset {asset.id!r} is at a site of {site.tenant!r}, and its contract is of {whose!r}")
+            _demand_known(f"the asset {asset.id!r}", "feeder", asset.feeder, [TOP, *(each.name for each in site.feeder)])
+        _demand_names("station", [asset.station for asset in self.asset if asset.kind == "ocpp"], named=False)
+        for program in self.program:
+            for name in program.sites:
+                if self.sites.get(name, Site("", "", import_limit=0)).tenant != program.tenant:
+                    raise ValueError(f"the program {program.id!r} is of {program.tenant!r}, which has no site {name!r}")
+        self._demand_safe()
+
+    def _demand_safe(self) -> None:
+        """What assets keep to when nobody tells them anything has to fit every connection, together with its base load."""
+        for site in self.site:
+            here = self.at(site.id)
+            for name, limit in [(TOP, site.import_limit), *((feeder.name, feeder.import_limit) for feeder in site.feeder)]:
+                below = {name} | _below(site.feeder, name)
+                loads = (site.base_load if name == TOP else 0.0) + sum(feeder.base_load for feeder in site.feeder if feeder.name in below)
+                kept = sum(asset.safe for asset in here if asset.feeder in below) + max(loads, 0.0)
+                if limit is not None and kept > limit + 1e-6:
+                    raise ValueError(
+                        f"the site {site.id!r}: at {name!r} the assets keep {kept:g} W when nobody tells them anything, "
+                        f"and {limit:g} W are allowed; lower `safe` of some"
+                    )
+
+    @cached_property
+    def tenants(self) -> dict[str, Tenant]:
+        """All tenants, by their ids."""
+        return {each.id: each for each in self.tenant}
+
+    @cached_property
+    def sites(self) -> dict[str, Site]:
+        """All sites, by their ids."""
+        return {each.id: each for each in self.site}
+
+    @cached_property
+    def contracts(self) -> dict[str, Contract]:
+        """All contracts, by their ids."""
+        return {each.id: each for each in self.contract}
+
+    @cached_property
+    def assets(self) -> dict[str, Asset]:
+        """All assets, by their ids."""
+        return {each.id: each for each in self.asset}
+
+    @cached_property
+    def _at(self) -> dict[str, list[Asset]]:
+        found: dict[str, list[Asset]] = {each.id: [] for each in self.site}
+        for asset in self.asset:
+            found[asset.site].append(asset)
+        return found
+
+    def at(self, site: str) -> Sequence[Asset]:
+        """The assets at a site."""
+        return self._at[site]
+
+    def programs_of(self, site: Site) -> list[Program]:
+        """The programs that steer a site."""
+        return [each for each in self.program if each.tenant == site.tenant and (not each.sites or site.id in each.sites)]
+
+    def tenant_of(self, asset: Asset) -> str:
+        """Whose asset it is."""
+        return self.sites[asset.site].tenant
+
+    def only(self, tenant: str) -> "Fleet":
+        """What is one tenant's, and nothing else."""
+        sites = tuple(each for each in self.site if each.tenant == tenant)
+        mine = {each.id for each in sites}
+        return Fleet(
+            tuple(each for each in self.tenant if each.id == tenant),
+            sites,
+            tuple(each for each in self.contract if each.tenant == tenant),
+            tuple(each for each in self.asset if each.site in mine),
+            tuple(each for each in self.program if each.tenant == tenant),
+        )
+
+
+KINDS: Final = tuple(each.name for each in fields(Fleet))
+CLASSES: Final[dict[str, Any]] = {"tenant": Tenant, "site": Site, "contract": Contract, "asset": Asset, "program": Program}
+
+
+def read(path: Path) -> Fleet:
+    """The settings of a file; files that it names are beside it. Raises ConfigError with file, line, key, value and cure; OSError."""
+    return strict.read(Fleet, strict.text_of(path), path)
+
+
+def _demand_names(kind: str, names: Sequence[str], named: bool = True) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if named and not NAME.fullmatch(name):
+            raise ValueError(f"the {kind} {name[:60]!r}: an id is 1 to 48 letters, digits, - and _, and begins with none of the last two")
+        if name in seen:
+            raise ValueError(f"two times {kind} {name!r}; each is declared once")
+        seen.add(name)
+
+
+def _demand_known(who: str, kind: str, name: str, known: Iterable[str]) -> None:
+    if name not in (names := list(known)):
+        raise ValueError(f"{who} has the {kind} {name!r}; there are {', '.join(names[:20]) or 'none'}")
+
+
+def _below(feeders: Sequence[Feeder], name: str) -> set[str]:
+    found: set[str] = set()
+    ahead = [name]
+    while ahead:
+        at = ahead.pop()
+        more = {each.name for each in feeders if each.below == at} - found
+        found |= more
+        ahead += more
+    return found
