@@ -20,7 +20,7 @@ from v2g.settings import strict
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,47}")  # of things: they are words of subjects and parts of paths
 CURRENCY: Final = re.compile(r"[A-Z]{3}")
 POWER: Final = 1e9  # W
-Kind = Literal["ocpp", "modbus", "feed"]
+Kind = Literal["ocpp", "modbus"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +39,14 @@ class Tenant:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """What was agreed for those who charge: their place in shedding, what they keep of it, prices. Powers in W, prices in currency/kWh."""
+    """What was agreed for those who charge: their place in shedding, and prices in currency/kWh."""
 
     id: str
     tenant: str
     rank: int = 0  # of two contracts of a tenant the one of smaller rank is shed last
-    floor: float = 0.0  # W that a car keeps when others are shed before it is
     discharge: bool = False  # whether its cars may be asked to give
     import_price: float = 0.0
     export_price: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.floor < POWER:
-            raise ValueError(f"floor is {self.floor} W; give 0 to a gigawatt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +78,8 @@ class Site:
 class Asset:
     """Something that draws power and can be told how much. `safe` is what it keeps to when nobody tells it anything any more (W).
 
-    ocpp: an EVSE of the station of that name. modbus: registers at an address, one with the W that it may draw, one with the W that it
-    draws. feed: a station of ours over the socket of its energy management, without OCPP.
+    ocpp: the station of that name, whose EVSE 1 it is. modbus: two holding registers at an address, the W that it may draw (uint32) and
+    the W that it draws (int32), the high word first.
     """
 
     id: str
@@ -97,11 +92,11 @@ class Asset:
     safe: float = 0.0  # W
     feeder: str = TOP
     phases: tuple[int, ...] = ALL_PHASES
-    station: str = ""  # ocpp: the id; its EVSE 1
-    address: str = ""  # modbus: HOST:PORT; feed: the path of the socket
+    station: str = ""
+    address: str = ""  # HOST:PORT
     unit: int = 1
-    limit_register: int = 0  # holding register, W as uint32, high word first
-    power_register: int = 2  # holding register, W as int32
+    limit_register: int = 0
+    power_register: int = 2
 
     def __post_init__(self) -> None:
         if not (0 < self.power < POWER and 0 <= self.give < POWER and 0 <= self.least <= self.power and 0 <= self.safe <= self.power):

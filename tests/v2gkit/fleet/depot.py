@@ -33,7 +33,6 @@ import_limit = 40000
 id = "buses"
 tenant = "metro"
 rank = 0
-floor = 3000
 discharge = true
 import_price = 0.30
 export_price = 0.20

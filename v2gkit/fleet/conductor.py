@@ -1,0 +1,374 @@
+"""From signals and cars to orders that were taken: looks at every site whose facts changed, decides, keeps the decision, tells the assets.
+
+A decision is in the store before anybody is told of it. While the store does not answer, orders that lower power go out all the same, and
+what was decided is kept as soon as it can be; none that raises it does. What an asset did not take is told again.
+"""
+
+import asyncio
+import itertools
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+
+from v2g.energy.fleet.room import SETTLE
+from v2g.energy.signal import Signal
+from v2g.legible import legible, logger
+from v2g.tasks import Tasks
+from v2gkit.fleet.arms.verbs import Arm, ArmFault, Order
+from v2gkit.fleet.decision import Car, Decision, Held, Question, Remembered
+from v2gkit.fleet.declared import Asset, Fleet, Program, Site
+from v2gkit.fleet.log.verbs import Log, LogFault, Said
+from v2gkit.fleet.rows import decision_rows, order_row, telemetry
+from v2gkit.fleet.shed import Rebound, allotted, decided, shared_setpoint
+from v2gkit.fleet.store.verbs import Store
+from v2gkit.grid.standing import Standing
+from v2gkit.sql.words import Row, StoreFault
+
+LOG = logger("v2g.fleet")
+LOOK: Final = 1.0  # s between two looks at sites that have not come to rest
+CHANGED: Final = 50.0  # W that an order may differ from the one before without being told
+FRESH: Final = 150.0  # s for which a reading counts: two and a half minutes, where telemetry comes each minute
+LEASE: Final = 900.0  # wall s after which an asset that hears nothing keeps to what is safe
+AGAIN: Final = 5.0  # s until an order that was not taken is told again
+OWED: Final = 20_000  # rows that wait for a store that does not answer; the oldest go, said in the log
+Tell = Callable[[str, str, dict[str, Any]], None]
+"""Hears what happens: of which tenant, in words, and as facts."""
+
+
+@dataclass
+class _Place:
+    """A site while the process runs."""
+
+    site: Site
+    assets: list[Asset]
+    before: Remembered = field(default_factory=Remembered)
+    held: Held = field(default_factory=Held)
+    dirty: bool = True
+    cause: str = "the beginning"
+    again: float = math.inf  # tick s at which it is looked at though nothing is new
+
+
+@dataclass
+class _Selling:
+    """A program while the process runs: what holds of its signals."""
+
+    program: Program
+    standing: Standing = field(default_factory=Standing)
+    rebound: Rebound = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.rebound = Rebound(self.program.rebound)
+
+
+class Conductor:
+    """Sites and assets of all tenants. `wall` gives epoch s, `tick` monotonic s. `lease` in wall s, see `LEASE`."""
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        store: Store,
+        log: Log,
+        arms: Mapping[str, Arm],
+        wall: Callable[[], float],
+        tell: Tell = lambda tenant, text, facts: None,
+        *,
+        tick: Callable[[], float] = time.monotonic,
+        lease: float = LEASE,
+        fresh: float = FRESH,
+    ) -> None:
+        self.fleet, self.store, self.log, self._arms = fleet, store, log, arms
+        self._wall, self._tick, self._tell = wall, tick, tell
+        self._lease, self._fresh = lease, fresh
+        self.cars: dict[str, Car] = {}
+        self.places = {site.id: _Place(site, list(fleet.at(site.id))) for site in fleet.site}
+        self._selling = {program.id: _Selling(program) for program in fleet.program}
+        self.orders: dict[str, tuple[Order, str]] = {}  # asset -> what it was told last, and its state: open, done, refused
+        self.holds: dict[str, float] = {}  # asset -> the most (W) that it may draw by what it was told, whether or not it has answered
+        self._renew: dict[str, float] = {}  # asset -> wall s at which its order is told again
+        self._owed: deque[Row] = deque(maxlen=OWED)
+        self._woken, self._tasks, self._numbers = asyncio.Event(), Tasks("v2g.fleet"), itertools.count(1)
+        self._run = f"{wall():.0f}"
+        self.settled: Callable[[str, tuple[str, ...], float], None] = lambda tenant, by, at: None  # all orders of a decision were taken
+        self.counts = dict.fromkeys(("decisions", "orders", "taken", "refused", "owed"), 0)
+
+    # --- what is told ---
+
+    def heed(self, program: str, standing: Standing, signals: tuple[Signal, ...] = ()) -> None:
+        """Let this hold of a program's signals from now on."""
+        selling = self._selling[program]
+        selling.standing = standing
+        self._soil(self._sites_of(selling), f"signals of {program}")
+
+    def report(self, car: Car) -> None:
+        """Take an asset as it is now."""
+        asset = self.fleet.assets[car.asset]
+        contract, tenant = self.fleet.contracts[asset.contract], self.fleet.tenants[self.fleet.tenant_of(asset)]
+        car = msgspec.structs.replace(
+            car,
+            most=min(car.most, asset.power),
+            give=min(car.give, asset.give) if contract.discharge else 0.0,
+            tenant_rank=tenant.rank,
+            contract_rank=contract.rank,
+        )
+        before = self.cars.get(car.asset)
+        self.cars[car.asset] = car
+        place = self.places[asset.site]
+        if before is None or _differs(before, car):
+            place.dirty, place.cause = True, f"{asset.id} has changed"
+            self._woken.set()
+
+    def gone(self, asset: str) -> None:
+        """Take it that nobody is at an asset any more."""
+        if self.cars.pop(asset, None) is not None:
+            self._soil([self.fleet.assets[asset].site], f"{asset} is free")
+
+    def told_again(self, asset: str) -> None:
+        """Tell an asset its order once more: it has come back, and may have forgotten it."""
+        self._renew[asset] = -math.inf
+        self._soil([self.fleet.assets[asset].site], f"{asset} has come back")
+
+    def _soil(self, sites: Iterable[str], cause: str) -> None:
+        for site in sites:
+            self.places[site].dirty, self.places[site].cause = True, cause
+        self._woken.set()
+
+    def _sites_of(self, selling: _Selling) -> list[str]:
+        program = selling.program
+        return list(program.sites) or [site.id for site in self.fleet.site if site.tenant == program.tenant]
+
+    # --- rounds ---
+
+    async def run(self) -> None:
+        """Decide and tell until cancelled."""
+        try:
+            while True:
+                self._woken.clear()
+                await self.round()
+                try:
+                    async with asyncio.timeout(LOOK):
+                        await self._woken.wait()
+                except TimeoutError:
+                    pass
+        finally:
+            await self._tasks.close()
+
+    async def round(self) -> int:
+        """Look once at what is new; how many orders went out."""
+        self._hold()
+        tick, wall = self._tick(), self._wall()
+        made = [self._decide(place, tick, wall) for place in self.places.values() if self._due(place, tick, wall)]
+        sent = [(decision, orders) for decision, orders in made if orders]
+        if sent or self._owed:
+            await self._keep(sent)
+        for decision, orders in sent:
+            self._tasks.start(f"orders of {decision.question.site.id}", self._carried(decision, orders))
+        return sum(len(orders) for _, orders in sent)
+
+    def _due(self, place: _Place, tick: float, wall: float) -> bool:
+        return place.dirty or place.again <= tick or any(self._renew.get(asset.id, math.inf) <= wall for asset in place.assets)
+
+    def _hold(self) -> None:
+        """What holds at each site: of all its programs the lowest cap, and of setpoints the first."""
+        wall = self._wall()
+        found: dict[str, Held] = {}
+        for selling in self._selling.values():
+            for site, held in self._shares(selling, wall).items():
+                found[site] = _both(found[site], held) if site in found else held
+        for site, held in found.items():
+            if held != self.places[site].held:
+                self.places[site].held, self.places[site].dirty = held, True
+
+    def _shares(self, selling: _Selling, wall: float) -> dict[str, Held]:
+        standing, sites = selling.standing, self._sites_of(selling)
+        most = sum(self.places[site].site.import_limit or 0.0 for site in sites)
+        cap = selling.rebound.cap(_finite(standing.import_cap), most, wall)
+        by = standing.import_by or ((f"{selling.program.id}:rebound",) if cap is not None else ())
+        wanted = {site: self._flow(site, lambda car: max(car.wanted, 0.0)) for site in sites}
+        caps = {} if cap is None else allotted(cap, wanted, {site: self._holding(site) for site in sites})
+        outs = {} if not math.isfinite(standing.export_cap) else {site: standing.export_cap / len(sites) for site in sites}
+        points: dict[str, float] = {}
+        if standing.setpoint is not None:
+            flows = {site: self._flow(site, lambda car: car.wanted) for site in sites}
+            spans = {site: self._spans(site) for site in sites}
+            points = shared_setpoint(standing.setpoint, flows, spans)
+        return {
+            site: Held(caps.get(site), by, outs.get(site), standing.export_by, points.get(site), standing.asked_by if points else "")
+            for site in sites
+        }
+
+    def _flow(self, site: str, power: Callable[[Car], float]) -> float:
+        place = self.places[site]
+        load = place.site.base_load + sum(feeder.base_load for feeder in place.site.feeder)
+        return load + sum(power(self.cars[asset.id]) for asset in place.assets if asset.id in self.cars)
+
+    def _spans(self, site: str) -> tuple[float, float]:
+        here = [self.cars[asset.id] for asset in self.places[site].assets if asset.id in self.cars]
+        return sum(car.wanted + car.give for car in here), sum(car.most - car.wanted for car in here)
+
+    def _holding(self, site: str) -> float:
+        """The most (W) that a site may draw by what its assets were told, whether or not they have answered."""
+        return self._flow(site, lambda car: 0.0) + sum(self.holds.get(asset.id, 0.0) for asset in self.places[site].assets)
+
+    def _decide(self, place: _Place, tick: float, wall: float) -> tuple[Decision, list[tuple[Asset, Order]]]:
+        deaf = {asset.id for asset in place.assets if self.orders.get(asset.id, (None, ""))[1] == "refused"}
+        hearing = [asset for asset in place.assets if asset.id not in deaf]
+        cars = tuple(self._seen(self.cars.get(asset.id) or _idle(asset), tick) for asset in hearing)
+        loads: dict[str, float] = {}
+        for asset in place.assets:
+            if asset.id in deaf:
+                loads[asset.feeder] = loads.get(asset.feeder, 0.0) + self.holds[asset.id]
+        question = Question(place.site.tenant, place.site, wall, tick, place.held, cars, place.before, loads)
+        decision = decided(question, place.cause)
+        place.before, place.dirty = decision.answer.after, False
+        resting = all(abs((car.drawn or 0.0) - decision.answer.orders[car.asset]) <= 2 * CHANGED for car in cars if car.drawn is not None)
+        place.again = math.inf if resting and not decision.answer.shed and place.held == Held() else tick + SETTLE
+        orders = []
+        for asset in place.assets:
+            before = self.orders.get(asset.id)
+            power = decision.answer.orders.get(
+                asset.id, before[0].power if before is not None else 0.0
+            )  # deaf: once more what it did not take
+            due = self._renew.get(asset.id, -math.inf) <= wall
+            if before is None or due or abs(power - before[0].power) > CHANGED:
+                safe = min(max(power, 0.0), asset.safe) if place.held.import_cap is not None else asset.safe
+                orders.append((asset, Order(f"{self._run}-{next(self._numbers)}", power, safe, self._lease)))
+        return decision, orders
+
+    def _seen(self, car: Car, tick: float) -> Car:
+        """A car whose reading is as old as the dispatcher shall take it for: what comes each minute is no silence."""
+        return msgspec.structs.replace(car, drawn_at=tick) if car.drawn is not None and tick - car.drawn_at <= self._fresh else car
+
+    # --- keeping and telling ---
+
+    async def _keep(self, made: list[tuple[Decision, list[tuple[Asset, Order]]]]) -> None:
+        """Have decisions and orders in the store; where it does not answer, hold back what would raise power."""
+        rows = [*self._owed, *(row for decision, orders in made for row in decision_rows(decision, orders, self._wall()))]
+        self._owed.clear()
+        try:
+            await self.store.keep(rows)
+        except StoreFault as fault:
+            self._owed.extend(rows)
+            self.counts["owed"] = len(self._owed)
+            LOG.error("%d rows wait for the store: %s", len(rows), legible(str(fault)))
+            for decision, orders in made:
+                place = self.places[decision.question.site.id]
+                orders[:] = [(asset, order) for asset, order in orders if self._falls(asset, order)]
+                place.again = self._tick() + AGAIN
+                place.before = msgspec.structs.replace(place.before, told=self._told(place))
+        else:
+            self.counts["owed"] = 0
+        self.counts["decisions"] += len(made)
+
+    def _falls(self, asset: Asset, order: Order) -> bool:
+        before = self.orders.get(asset.id)
+        return order.power <= (asset.safe if before is None else max(before[0].power, 0.0))
+
+    def _told(self, place: _Place) -> dict[str, float]:
+        return {asset.id: self.orders[asset.id][0].power for asset in place.assets if asset.id in self.orders}
+
+    async def _carried(self, decision: Decision, orders: list[tuple[Asset, Order]]) -> None:
+        """Tell assets their orders at once, and keep what they answered."""
+        question = decision.question
+        octets = msgspec.json.encode({asset.id: order.power for asset, order in orders})
+        await self._logged(Said(f"dispatch.{question.tenant}.{question.site.id}", octets, decision.id))
+        states = await asyncio.gather(*(self._carry(asset, order) for asset, order in orders))
+        rows = [
+            order_row(question.tenant, asset, order, decision.id, state, said, self._wall())
+            for (asset, order), (state, said) in zip(orders, states, strict=True)
+        ]
+        refused = [said for state, said in states if state != "done"]
+        text = f"{question.site.id}: {len(orders) - len(refused)} of {len(orders)} orders taken, for {decision.cause}"
+        self._tell(question.tenant, text + (f"; {refused[0]}" if refused else ""), {"decision": decision.id, "refused": refused})
+        try:
+            await self.store.keep(rows)
+        except StoreFault:
+            self._owed.extend(rows)
+        await self._logged(Said(f"ack.{question.tenant}.{question.site.id}", octets, f"{decision.id}-ack"))
+        if not refused:
+            by = (*question.held.import_by, *((question.held.setpoint_by,) if question.held.setpoint_by else ()))
+            self.settled(question.tenant, by, self._wall())
+
+    async def _carry(self, asset: Asset, order: Order) -> tuple[str, str]:
+        self.counts["orders"] += 1
+        before = self.orders.get(asset.id, (None, ""))[1]
+        self.orders[asset.id] = order, "refused" if before == "refused" else "open"  # who is deaf is so until it has answered
+        self.holds[asset.id] = max(self.holds.get(asset.id, 0.0), order.power)
+        self._renew[asset.id] = self._wall() + self._lease / 2
+        try:
+            await self._arms[asset.kind].carry(asset, order)
+        except ArmFault as fault:
+            if self.orders.get(asset.id, (None, ""))[0] is order:
+                self.orders[asset.id] = order, "refused"
+                self._renew[asset.id] = min(self._renew[asset.id], self._wall() + AGAIN)
+                self.places[asset.site].dirty = True
+            self.counts["refused"] += 1
+            return "refused", str(fault)
+        if self.orders.get(asset.id, (None, ""))[0] is order:
+            if before == "refused":
+                self._hears(asset, order.power)
+            self.orders[asset.id] = order, "done"
+            self.holds[asset.id] = max(order.power, 0.0)
+        self.counts["taken"] += 1
+        return "done", ""
+
+    def _hears(self, asset: Asset, power: float) -> None:
+        """Let the next decision reckon again with an asset that was deaf."""
+        place = self.places[asset.site]
+        place.before = msgspec.structs.replace(place.before, told={**place.before.told, asset.id: power})
+        place.dirty = True
+
+    async def telemetry(self) -> None:
+        """Put what every site draws into the log, a record for each, and into the store for the page."""
+        wall = self._wall()
+        said, rows = [], []
+        for place in self.places.values():
+            here = [self.cars[asset.id] for asset in place.assets if asset.id in self.cars]
+            told = self._told(place)
+            said.append(Said(f"telemetry.{place.site.tenant}.{place.site.id}", telemetry(wall, here)))
+            power = self._flow(place.site.id, lambda car: car.drawn or 0.0)
+            cap = min(place.site.import_limit or math.inf, math.inf if place.held.import_cap is None else place.held.import_cap)
+            load = self._flow(place.site.id, lambda car: 0.0)
+            values = {"at": wall, "power": power, "planned": load + sum(told.values()), "cap": cap}
+            rows.append(Row("power", {"tenant": place.site.tenant, "site": place.site.id} | values))
+        await self._logged(*said)
+        try:
+            await self.store.keep(rows)
+        except StoreFault as fault:
+            LOG.warning("no history of power: %s", legible(str(fault)))
+
+    async def _logged(self, *many: Said) -> None:
+        try:
+            await self.log.append(many)
+        except LogFault as fault:  # nothing rests on it
+            LOG.warning("not in the log: %s", legible(str(fault)))
+
+
+def _idle(asset: Asset) -> Car:
+    """An asset at which nobody is: it wants nothing, and its draw is known to be nothing."""
+    return Car(asset.id, asset.feeder, 0.0, asset.power, phases=asset.phases, drawn=0.0, drawn_at=math.inf)
+
+
+def _differs(before: Car, after: Car) -> bool:
+    moved = abs((before.drawn or 0.0) - (after.drawn or 0.0)) > CHANGED or abs(before.wanted - after.wanted) > CHANGED
+    return moved or (before.drawn is None) != (after.drawn is None) or abs(before.give - after.give) > CHANGED
+
+
+def _finite(power: float) -> float | None:
+    return power if math.isfinite(power) else None
+
+
+def _both(one: Held, other: Held) -> Held:
+    """What holds of two programs: the lower cap of each direction, the setpoint of the first that has one."""
+    first = one if _or_inf(one.import_cap) <= _or_inf(other.import_cap) else other
+    out = one if _or_inf(one.export_cap) <= _or_inf(other.export_cap) else other
+    point = one if one.setpoint is not None else other
+    return Held(first.import_cap, first.import_by, out.export_cap, out.export_by, point.setpoint, point.setpoint_by)
+
+
+def _or_inf(cap: float | None) -> float:
+    return math.inf if cap is None else cap

@@ -1,0 +1,67 @@
+"""What is kept of decisions, orders and signals: from values to rows of the store (pure; it needs no library of the store)."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from v2gkit.fleet.arms.verbs import Order
+from v2gkit.fleet.decision import Car, Decision
+from v2gkit.fleet.declared import CLASSES, Asset, Fleet
+from v2gkit.grid.lines import Line
+from v2gkit.sql.words import Row
+
+
+def decision_rows(decision: Decision, orders: Iterable[tuple[Asset, Order]], at: float) -> list[Row]:
+    """The rows of a decision before anybody is told: itself, its orders as open, and who is shed."""
+    question = decision.question
+    about = {"tenant": question.tenant, "id": decision.id, "site": question.site.id, "at": question.at}
+    rows = [Row("decisions", about | {"cause": decision.cause, "doc": decision.octets.decode()})]
+    rows += [order_row(question.tenant, asset, order, decision.id, "open", "", at) for asset, order in orders]
+    told = {"tenant": question.tenant, "decision": decision.id, "site": question.site.id, "at": question.at}
+    return rows + [Row("shed", told | msgspec.structs.asdict(each)) for each in decision.answer.shed]
+
+
+def order_row(tenant: str, asset: Asset, order: Order, decision: str, state: str, said: str, at: float) -> Row:
+    """An order as it stands at `at` (epoch s)."""
+    known: dict[str, Any] = {"tenant": tenant, "asset": asset.id, "id": order.id, "decision": decision, "state": state, "said": said[:500]}
+    known |= {"power": order.power, "safe": order.safe, "lasts": order.lasts}
+    return Row("orders", known | ({"sent": at} if state == "open" else {"answered": at}))
+
+
+def signal_row(line: Line) -> Row | None:
+    """The row of a signal in a line of a book; None for a line of something else."""
+    said = line.get("signal")
+    if said is None:
+        return None
+    start, seconds, _ = said["steps"][0] if said["steps"] else (0.0, 0.0, None)
+    last = said["steps"][-1] if said["steps"] else (start, seconds, None)
+    known = {name: said[name] for name in ("tenant", "id", "version", "protocol", "kind", "received", "acknowledged")}
+    known |= {"source": line["source"], "fate": line["what"] if line["what"] in ("expired", "withdrawn") else said["fate"]}
+    known |= {"by": ", ".join(said["by"]), "start": start, "until": last[0] + last[1], "doc": msgspec.json.encode(said["steps"]).decode()}
+    return Row("signals", known)
+
+
+def telemetry(at: float, cars: Iterable[Car]) -> bytes:
+    """What the cars of a site draw at `at` (epoch s), as one record of the log: W by asset."""
+    return msgspec.json.encode({"at": at, "power": {car.asset: car.drawn for car in cars}})
+
+
+def declared_rows(fleet: Fleet, at: float) -> list[Row]:
+    """All that is declared, a row for each thing."""
+    rows = []
+    for kind in CLASSES:
+        for each in getattr(fleet, kind):
+            tenant = each.id if kind == "tenant" else fleet.tenant_of(each) if kind == "asset" else each.tenant
+            known = {"tenant": tenant, "kind": kind, "id": each.id, "doc": msgspec.json.encode(each).decode(), "at": at, "gone": 0}
+            rows.append(Row("declared", known))
+    return rows
+
+
+def fleet_of(rows: Iterable[Any]) -> Fleet:
+    """The fleet of rows with kind, doc and gone. ValueError for what was declared otherwise than it may be."""
+    found: dict[str, list[Any]] = {kind: [] for kind in CLASSES}
+    for row in rows:
+        if not row["gone"]:
+            found[row["kind"]].append(msgspec.json.decode(row["doc"], type=CLASSES[row["kind"]]))
+    return Fleet(**{kind: tuple(each) for kind, each in found.items()})
