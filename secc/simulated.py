@@ -67,6 +67,7 @@ WPT_LIMITS = Limits(  # currents are those of the coil on the ground
 LIMITS: dict[Plug, Limits] = {"ac": AC_LIMITS, "dc": DC_LIMITS, "mcs": MCS_LIMITS, "acdp": ACDP_LIMITS, "wpt": WPT_LIMITS}
 SECONDS_PER_HOUR = 3600.0
 LEAST_COUPLING = 0.5  # of two coils that are aligned
+QUICKEST = 0.01  # s between two readings of the output: a night of ten seconds has minutes in each of them
 COIL_RESISTANCE = 1.0  # Ohm that a coil in the check looks like
 
 
@@ -146,9 +147,7 @@ def text(reading: MeterReading) -> bytes:
 
 
 class SimulatedEVSE(EVSE):
-    """A simulated outlet. `now` gives monotonic seconds, `wall` epoch seconds, `sleep` waits real seconds."""
-
-    output_period = 0.01  # s; a night of ten seconds has minutes in each of them
+    """A simulated outlet. `now` gives monotonic seconds, `wall` epoch seconds (`scale` times as fast), `sleep` waits real seconds."""
 
     def __init__(
         self,
@@ -160,8 +159,10 @@ class SimulatedEVSE(EVSE):
         limits: Limits = DC_LIMITS,
         physics: Physics | None = None,
         meter: Meter | None = None,
+        scale: float = 1.0,
     ):
         super().__init__()
+        self.output_period = max(EVSE.output_period / max(scale, 1.0), QUICKEST)
         self.evse_id = evse_id
         self.meter = meter or Meter()
         self.closed = False

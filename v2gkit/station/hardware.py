@@ -51,9 +51,8 @@ def _simulated(outlet: OutletConfig, clock: Clock) -> EVSE:
 
     assert outlet.hardware is not None
     now = asyncio.get_running_loop().time
-    return SimulatedEVSE(
-        now, lambda: clock.wall(now()), asyncio.sleep, evse_id=outlet.evse_id, limits=limits_of(outlet), physics=outlet.hardware.physics
-    )
+    wall, limits, physics = lambda: clock.wall(now()), limits_of(outlet), outlet.hardware.physics
+    return SimulatedEVSE(now, wall, asyncio.sleep, evse_id=outlet.evse_id, limits=limits, physics=physics, scale=clock.scale)
 
 
 def _driven(driver: str, options: dict[str, Any], folder: Path | None) -> EVSE:
