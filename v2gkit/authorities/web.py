@@ -73,9 +73,10 @@ class Site:
     def serve(self) -> None:
         """Serve in the foreground until interrupted."""
         with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(self._serve())
+            asyncio.run(self.run())
 
-    async def _serve(self) -> None:
+    async def run(self) -> None:
+        """Serve in the running loop, beside what else it has, until cancelled."""
         loop, stop = asyncio.get_running_loop(), asyncio.Event()
         self._stop = lambda: loop.call_soon_threadsafe(stop.set)
         door = _Door(self._listener, _app(self._routes), self._tls, self._lifetime)

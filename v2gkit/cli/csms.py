@@ -240,6 +240,7 @@ async def _heeding(options: argparse.Namespace, csms: Any) -> AsyncIterator[None
     if options.nats is not None:
         raise ValueError("--grid shares a limit among the stations of one process, and --nats is for several; leave one of them")
     from v2g.tasks import Tasks
+    from v2gkit.cli.reached import site_of
     from v2gkit.csms.bounds import Bounds
     from v2gkit.csms.heeding import Heeding
     from v2gkit.csms.stations import Entry
@@ -255,11 +256,15 @@ async def _heeding(options: argparse.Namespace, csms: Any) -> AsyncIterator[None
     def heed(held: Any, signals: Any) -> None:
         heeding.heed(Bounds(held.import_cap, held.export_cap, held.setpoint))
 
-    listening = Listening(declared.read(options.grid), csms.wall, say, heed)
+    grid = declared.read(options.grid)
+    listening = Listening(grid, csms.wall, say, heed)
+    site = site_of(grid, listening)
     with csms.heard_by(heeding.hear):
         async with Tasks("v2g.grid") as tasks:
             tasks.keep("limits of the grid", heeding.run)
             tasks.keep("signals of the grid", listening.run)
+            if site is not None:
+                tasks.keep("where grid operators call", site.run)
             yield
 
 

@@ -67,6 +67,8 @@ def _checked(grid: Any) -> int:
         put(f"{vtn.name}: VEN {vtn.ven} of {vtn.url}, program {vtn.program or 'any'}, every {vtn.every:g} s")
     for older in grid.openadr2:
         put(f"{older.name}: VEN {older.ven} of {older.url} (OpenADR 2.0b), every {older.every:g} s")
+    for capacity in grid.oscp:
+        put(f"{capacity.name}: flexibility provider of the group {capacity.group} (OSCP 2.0), called at {grid.serving.listen}")
     for source, promise in grid.promises.items():
         falls = ((name, getattr(promise, f"fallback_{name}")) for name in ("import", "export"))
         silent = ", ".join(f"{name} {'as it was last' if power is None else f'at most {power:g} W'}" for name, power in falls)
@@ -76,6 +78,7 @@ def _checked(grid: Any) -> int:
 
 async def _listened(options: argparse.Namespace, grid: Any) -> int:
     from v2g.tasks import Tasks
+    from v2gkit.cli.reached import site_of
     from v2gkit.grid.lines import sentence
     from v2gkit.grid.shell.running import Listening
     from v2gkit.grid.shell.station import Feeding
@@ -93,7 +96,10 @@ async def _listened(options: argparse.Namespace, grid: Any) -> int:
             feed.heed(held)
 
     listening = Listening(grid, lambda: clock.wall(loop.time()), say, heed)
+    site = site_of(grid, listening)
     async with Tasks("v2g.grid") as tasks:
+        if site is not None:
+            tasks.keep("web server", site.run)
         for feed, path in zip(feeds, options.station, strict=True):
             tasks.keep(f"station at {path}", feed.run)
         with contextlib.suppress(TimeoutError):

@@ -17,6 +17,7 @@ COMMANDS = {
     "ev": Command("v2gkit.cli.ev", "a car alone"),
     "csms": Command("v2gkit.cli.csms", "a CSMS alone"),
     "vtn": Command("v2gkit.cli.vtn", "a VTN of OpenADR 3.1 for the laboratory"),
+    "capacity": Command("v2gkit.cli.capacity", "a capacity provider of OSCP 2.0 for the laboratory"),
     "grid": Command("v2gkit.cli.grid", "signals of meters and grid operators, and what holds of them"),
     "pki": Command("v2gkit.cli.pki", "create, verify and serve certificates"),
     "sign": Command("v2gkit.cli.sign", "look into a signature"),

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from v2gkit.cli.parser import port
+from v2gkit.cli.reached import tls_server
 from v2gkit.output import complain, put
 
 WELL, USAGE = 0, 2
@@ -66,13 +67,6 @@ def _served(options: argparse.Namespace) -> int:
 
 
 def _tls(options: argparse.Namespace) -> Any:
-    if options.cert is None and options.key is None:
-        return None
-    if options.cert is None or options.key is None:
+    if (options.cert is None) != (options.key is None):
         raise ValueError("--cert and --key belong together; give both, or neither")
-    import ssl
-
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(options.cert, options.key)
-    return context
+    return tls_server(options.cert, options.key)

@@ -13,6 +13,7 @@ Times are epoch s of a clock that never runs backward: the shell's, not the mach
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Final
 
 from v2g.energy.signal import Kind, Signal
@@ -79,7 +80,7 @@ class Book:
                 Trouble.HUGE, f"{source}: its signals have {steps} steps; {quoted(told.signal.id)} would make them more than {TOGETHER}"
             )
         self._graves[source].pop(told.signal.id, None)
-        row = Received(told.signal, protocol, source, self.tenant, told.reference, told.version, now, told.priority)
+        row = Received(told.signal, protocol, source, self.tenant, told.reference, told.version, now, told.priority, fallback=told.fallback)
         if known is not None:
             row = replace(row, fate=known.fate, by=known.by)
         self._rows[told.signal.id] = row
@@ -122,12 +123,12 @@ class Book:
         for id_ in [id_ for id_, row in self._rows.items() if row.source == source and id_ not in kept]:
             self.withdraw(source, id_, now)
 
-    def heard(self, source: str, now: float) -> None:
-        """Note a valid and complete word of a source: what it has withdrawn or changed was entered before."""
+    def heard(self, source: str, now: float, until: float = inf) -> None:
+        """Note a valid and complete word of a source: what it has withdrawn or changed was entered before. `until` it is good at most."""
         before = self.links[source].at(now)
         if before.state is not self.links[source].state:
             self._news.append(News(before.since, source, "lost"))
-        self.links[source] = before.heard(now)
+        self.links[source] = before.heard(now, until)
         if before.state is not State.HEARD:
             self._news.append(News(now, source, "heard"))
 
@@ -147,11 +148,11 @@ class Book:
                 self._news.append(News(at.since, source, "lost"))
             self.links[source] = at
         for row in list(self._rows.values()):
-            if row.signal.power.until <= now and not self.links[row.source].outlives(row.signal):
+            if not row.fallback and row.signal.power.until <= now and not self._outlives(row, now):
                 self._end(row, Fate.EXPIRED, now)
         held = self.standing(now)
         for id_, row in self._rows.items():
-            fate, by = _fate(row, held, now)
+            fate, by = _fate(row, held, now, self.links[row.source].state is State.HEARD)
             if (fate, by) != (row.fate, row.by):
                 self._rows[id_] = row = replace(row, fate=fate, by=by)
                 if fate is not Fate.WAITING:
@@ -165,7 +166,12 @@ class Book:
         return tuple(
             signal
             for source, link in self.links.items()
-            for signal in link.at(now).caps(source, (row.signal for row in rows if row.source == source), now)
+            for signal in link.at(now).caps(
+                source,
+                (row.signal for row in rows if row.source == source and not row.fallback),
+                now,
+                (row.signal for row in rows if row.source == source and row.fallback),
+            )
         )
 
     def standing(self, now: float) -> Standing:
@@ -194,9 +200,17 @@ class Book:
             return False
         if known is None:
             return True  # it is over; that it is served still is no fault, and no news
-        if known.signal == told.signal:
+        if (known.signal, known.fallback) == (told.signal, told.fallback):
             return True
         raise GridFault(Trouble.REPLAYED, f"{named} has two contents in version {told.version:g}; the first one stands")
+
+    def _outlives(self, row: Received, now: float) -> bool:
+        """Whether a signal stands beyond its end, because its source is lost and there is nothing for that case."""
+        fallen = any(
+            each.fallback and each.source == row.source and each.signal.kind is row.signal.kind and each.signal.power.start <= now
+            for each in self._rows.values()
+        )
+        return not fallen and self.links[row.source].outlives(row.signal)
 
     def _end(self, row: Received, fate: Fate, now: float) -> None:
         del self._rows[row.signal.id]
@@ -210,10 +224,10 @@ class Book:
             graves.popitem(last=False)
 
 
-def _fate(row: Received, held: Standing, now: float) -> tuple[Fate, tuple[str, ...]]:
+def _fate(row: Received, held: Standing, now: float, heard: bool) -> tuple[Fate, tuple[str, ...]]:
     """What becomes of a signal at `now`, and by whom it is overridden: by silence where its source is lost and gave it no end."""
     signal = row.signal
-    if now < signal.power.start:
+    if now < signal.power.start or (row.fallback and heard):
         return Fate.WAITING, ()
     if signal.kind is not Kind.SETPOINT:
         return Fate.OBEYED, ()

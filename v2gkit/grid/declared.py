@@ -1,16 +1,17 @@
 """What grid.toml says: whose site it is, its connection, and every source of signals. A key that is not known is refused by its name."""
 
-import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
 
-from v2g.address import demand_address, host_and_port
+from v2g.address import host_and_port
 from v2g.settings import strict
 from v2gkit.grid.link import Promise
 from v2gkit.grid.modbus.registers import Kind, Words, width
+from v2gkit.grid.oscp.declared import Oscp
+from v2gkit.grid.secrecy import demand_secret
+from v2gkit.grid.serving import Serving
 
 Role = Literal["connection", "chargers", "load", "source", "battery", "signal"]
 SITE = "site"  # the source of what is reckoned from meters
@@ -127,11 +128,7 @@ class OpenAdr:
     def __post_init__(self) -> None:
         _ = self.promise
         for url in filter(None, (self.url, self.token_url)):
-            demand_address(url, "https", "http")
-            if urlsplit(url).scheme == "http" and not _loopback(urlsplit(url).hostname or ""):
-                raise ValueError(
-                    f"url {url} would carry the secret in clear; OpenADR 3 wants https, and http is taken on the loopback alone"
-                )
+            demand_secret(url, "the secret")
         if not all(power >= 0 for power in self.simple):
             raise ValueError(f"simple is {self.simple}; give W, 0 or more, inf for no limit")
         if not (0.05 <= self.every <= 3_600 and 0.05 <= self.timeout <= 60):
@@ -164,9 +161,7 @@ class OpenAdr2:
 
     def __post_init__(self) -> None:
         _ = self.promise
-        demand_address(self.url, "https", "http")
-        if urlsplit(self.url).scheme == "http" and not _loopback(urlsplit(self.url).hostname or ""):
-            raise ValueError(f"url {self.url} is in clear; OpenADR 2.0b wants https, and http is taken on the loopback alone")
+        demand_secret(self.url, "our messages")
         if (self.cert is None) != (self.key is None):
             raise ValueError(f"{self.name}: cert and key belong together; give both, or neither")
         if not all(power >= 0 for power in self.simple):
@@ -182,13 +177,6 @@ class OpenAdr2:
         return Promise(self.patience, self.fallback_import, self.fallback_export)
 
 
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 @dataclass(frozen=True, slots=True)
 class Grid:
     """All that one site listens to."""
@@ -198,16 +186,20 @@ class Grid:
     modbus: tuple[Modbus, ...] = ()
     openadr: tuple[OpenAdr, ...] = ()
     openadr2: tuple[OpenAdr2, ...] = ()
+    oscp: tuple[Oscp, ...] = ()
+    serving: Serving | None = None  # where others reach us: OSCP wants it
 
     def __post_init__(self) -> None:
-        names = [device.name for device in self.modbus] + [vtn.name for vtn in self.vtns]
+        names = [device.name for device in self.modbus] + [other.name for other in self.others]
         if not 1 <= len(names) <= SOURCES:
             raise ValueError(
-                f"{len(names)} sources of signals; give 1 to {SOURCES}, each a table, as [[modbus]], [[openadr]], [[openadr2]]"
+                f"{len(names)} sources of signals; give 1 to {SOURCES}, each a table, as [[modbus]], [[openadr]], [[openadr2]], [[oscp]]"
             )
         for name in names:
             if not name or name == SITE or names.count(name) > 1 or ":" in name:
                 raise ValueError(f"a source is named {name!r}; give each another name, without colon, and not {SITE!r}")
+        if self.oscp and self.serving is None:
+            raise ValueError("[[oscp]] is called by its capacity provider; give [serving], the address where we listen")
         demand_sum(self.site, [device.role for device in self.modbus if device.role != "signal"])
 
     @property
@@ -215,12 +207,12 @@ class Grid:
         """The sources of the book, and what was agreed with each."""
         metered = {SITE: self.site.promise} if any(device.role != "signal" for device in self.modbus) else {}
         boxes = {device.name: device.promise for device in self.modbus if device.role == "signal"}
-        return metered | boxes | {vtn.name: vtn.promise for vtn in self.vtns}
+        return metered | boxes | {other.name: other.promise for other in self.others}
 
     @property
-    def vtns(self) -> tuple[OpenAdr | OpenAdr2, ...]:
-        """The VTNs of both versions."""
-        return (*self.openadr, *self.openadr2)
+    def others(self) -> tuple[OpenAdr | OpenAdr2 | Oscp, ...]:
+        """The sources that are no devices on Modbus."""
+        return (*self.openadr, *self.openadr2, *self.oscp)
 
 
 def demand_sum(site: Site, roles: Iterable[str]) -> None:

@@ -10,6 +10,7 @@ followed while its source is heard, and no longer.
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
+from math import inf
 
 from v2g.energy.series import Series
 from v2g.energy.signal import Kind, Rank, Signal
@@ -52,10 +53,11 @@ class Link:
     state: State = State.SILENT
     since: float = 0.0  # of the state
     heard_at: float = 0.0
+    until: float = inf  # epoch s; from when on the source itself said to be taken for lost
 
-    def heard(self, now: float) -> "Link":
-        """The link after a valid and complete word of the source."""
-        return replace(self, state=State.HEARD, since=self.since if self.state is State.HEARD else now, heard_at=now)
+    def heard(self, now: float, until: float = inf) -> "Link":
+        """The link after a valid and complete word of the source, which may say `until` when it is good at most."""
+        return replace(self, state=State.HEARD, since=self.since if self.state is State.HEARD else now, heard_at=now, until=until)
 
     def at(self, now: float) -> "Link":
         """The link as it is at `now`: lost from the instant at which the patience ended."""
@@ -66,20 +68,23 @@ class Link:
     @property
     def deadline(self) -> float:
         """When the source is lost unless it is heard before (epoch s); of no meaning unless it is HEARD."""
-        return self.heard_at + self.promise.patience
+        return min(self.heard_at + self.promise.patience, self.until)
 
-    def caps(self, source: str, signals: Iterable[Signal], now: float) -> tuple[Signal, ...]:
-        """What holds of a source's signals: themselves while it is heard, else with what silence adds to them."""
+    def caps(self, source: str, signals: Iterable[Signal], now: float, silent: Iterable[Signal] = ()) -> tuple[Signal, ...]:
+        """What holds of a source's signals: themselves while it is heard, else with what silence adds, `silent` being its own fallbacks."""
         given = tuple(signals)
         if self.state is State.HEARD:
             return given
         followed = (each for each in given if each.kind is not Kind.SETPOINT or each.power.duration < YEAR)
-        kept = tuple(each if self._ends(each) else _endless(each, now) for each in followed)
+        fallen = tuple(_endless(each, now) for each in silent)
+        told = {each.kind for each in fallen if each.power.start <= now}
+        kept = tuple(each if self._ends(each) or each.kind in told else _endless(each, now) for each in followed)
         fallbacks = ((kind, self.promise.fallback(kind)) for kind in (Kind.IMPORT_CAP, Kind.EXPORT_CAP))
         began = now if self.state is State.SILENT else min(self.since, now)
         length = now - began + YEAR
         return (
             *kept,
+            *fallen,
             *(
                 Signal(f"{source}:fallback {kind.value}", kind, Series.constant(began, length, power), Rank.GRID)
                 for kind, power in fallbacks

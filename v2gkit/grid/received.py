@@ -27,6 +27,7 @@ class Told:
 
     `version` grows with each change over there; a lower one is a replay. `tenant` is whom the server names, empty where the protocol
     has no word for it. `reference` is the identifier over there. Of setpoints of one rank and source that of the lowest `priority` holds.
+    A `fallback` is a cap that holds only while its source is not heard, and then beyond its end.
     """
 
     signal: Signal
@@ -34,6 +35,7 @@ class Told:
     tenant: str = ""
     reference: str = ""
     priority: int = 0
+    fallback: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class Received:
     acknowledged: float | None = None
     fate: Fate = Fate.WAITING
     by: tuple[str, ...] = ()  # ids of what overrides it
+    fallback: bool = False  # holds only while its source is not heard
 
     @property
     def live(self) -> bool:

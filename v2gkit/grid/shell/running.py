@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Final
+from urllib.parse import quote
 
 from v2g.energy.signal import Signal
 from v2g.tasks import Tasks
+from v2gkit.authorities.route import Route
 from v2gkit.grid.book import Book
 from v2gkit.grid.declared import SITE, Grid, Modbus, OpenAdr, OpenAdr2
 from v2gkit.grid.faults import GridFault, Trouble
@@ -18,6 +20,8 @@ from v2gkit.grid.openadr3.events import Reader, ignored, signals_of
 from v2gkit.grid.openadr3.words import Event, Program
 from v2gkit.grid.received import Told
 from v2gkit.grid.shell import openadr2, openadr3
+from v2gkit.grid.shell.ears import Ears
+from v2gkit.grid.shell.flexibility import Flexible
 from v2gkit.grid.shell.modbus import follow
 from v2gkit.grid.standing import Standing
 from v2gkit.grid.unversioned import Unversioned
@@ -42,9 +46,20 @@ class Listening:
         self._passed: dict[str, frozenset[str]] = {}  # source -> what of its words is no signal
         self._held: Standing | None = None
         self._signals: tuple[Signal, ...] = ()
+        self._powers: dict[str, tuple[str, float]] = {}  # meter -> role, W as it was read last
+        self._called: list[Flexible] = []  # sources that call us
+
+    def routes(self, base: str) -> list[Route]:
+        """The routes by which sources call us at `base`, a URL, to be served in the loop of `run`, later. ConfigError, OSError."""
+        self._called = [
+            Flexible(each, self._ears(each.name), base, f"/{quote(each.name, safe='')}/oscp/fp/2.0") for each in self._grid.oscp
+        ]
+        return [each.route for each in self._called]
 
     async def run(self) -> None:
         """Listen to every source until cancelled."""
+        if len(self._called) < len(self._grid.oscp):
+            raise RuntimeError("a site with [[oscp]] is called by others; serve `routes` first")
         async with Tasks("v2g.grid") as tasks:
             for device in self._grid.modbus:
                 tasks.keep(device.name, partial(self._follow, device))
@@ -52,6 +67,8 @@ class Listening:
                 tasks.keep(vtn.name, partial(self._poll, vtn))
             for older in self._grid.openadr2:
                 tasks.keep(older.name, partial(self._pull, older))
+            for source, called in zip(self._grid.oscp, self._called, strict=True):
+                tasks.keep(source.name, called.run)
             while True:
                 self._settle()
                 await self._pause()
@@ -86,6 +103,7 @@ class Listening:
         if device.role == "signal":
             told, source = signals_of_box(device, said, self._values[device.name], now), device.name
         else:
+            self._powers[device.name] = device.role, said["power"]
             self._headroom.read(device.name, said["power"], now)
             caps = self._headroom.told(now)
             if caps is None:
@@ -108,11 +126,19 @@ class Listening:
                 faults.append(fault)
         for found in self.book.take_all(reader.source, "openadr3", told, now, faults):
             self._complain(reader.source, found)
-        passed = ignored(event for event, _ in events)
-        if passed - self._passed.get(reader.source, frozenset()):
-            self._say(passed_line(reader.source, passed, now))
-        self._passed[reader.source] = passed
+        self._pass_over(reader.source, ignored(event for event, _ in events))
         self._woken.set()
+
+    def _pass_over(self, source: str, types: frozenset[str]) -> None:
+        """Tell what of a source's words is no signal, unless that was told when it spoke last."""
+        if types - self._passed.get(source, frozenset()):
+            self._say(passed_line(source, types, self._wall()))
+        self._passed[source] = types
+
+    def _ears(self, source: str) -> Ears:
+        return Ears(
+            self.book, self._wall, partial(self._complain, source), partial(self._pass_over, source), self._woken.set, lambda: self._powers
+        )
 
     def _complain(self, source: str, fault: GridFault) -> None:
         """Tell a fault, unless one of its kind was told of its source in the last minute."""
