@@ -65,7 +65,7 @@ class CapacityProvider(Peer):
         self._shake(now)
 
     def lost(self, now: float) -> None:
-        """Shake hands anew."""
+        """Begin with a handshake again."""
         self._step = "idle"
 
     def refused(self, sending: Sending, now: float) -> None:
@@ -74,7 +74,7 @@ class CapacityProvider(Peer):
             self.forgotten(now)
 
     def forgotten(self, now: float) -> None:
-        """Register anew."""
+        """Begin with a registration again."""
         super().forgotten(now)
         self._step, self._known = "idle", False
 

@@ -39,7 +39,7 @@ class FlexibilityProvider(Peer):
         self._correlation = ""  # of the latest forecast
 
     def registered(self, id_: str, now: float) -> None:
-        """Register in turn."""
+        """Register at the capacity provider in turn."""
         self.until = 0.0
         self.greet(id_)
 

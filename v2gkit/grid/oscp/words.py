@@ -51,7 +51,7 @@ class Handshake(Word, frozen=True):
 
 
 class HandshakeAcknowledge(Word, frozen=True):
-    """So does the flexibility provider."""
+    """The flexibility provider goes online in answer to a handshake."""
 
     required_behaviour: RequiredBehaviour | None = None
 
