@@ -45,14 +45,14 @@ def options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Serve until stopped; the exit code."""
     from v2gkit.extras import missing
-    from v2gkit.grid.oscp import lab
+    from v2gkit.grid.oscp import provided
 
     try:
         if (lacking := missing(("web",))) is not None:
             raise ValueError(lacking)
         if (options.cert is None) != (options.key is None):
             raise ValueError("--cert and --key belong together; give both, or neither")
-        return asyncio.run(_provided(options, lab.read(options.file)))
+        return asyncio.run(_provided(options, provided.read(options.file)))
     except ValueError as error:
         complain(f"v2g capacity: {error}")
         return USAGE

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from v2g.address import public_url
 from v2gkit.cli import log
 from v2gkit.cli.clock import add_clock_options, clock_of
 from v2gkit.cli.parser import number, whole
@@ -63,6 +64,9 @@ def _checked(grid: Any) -> int:
     for device in grid.modbus:
         reads = "SunSpec" if device.sunspec else f"{len(device.register)} registers"
         put(f"{device.name}: {device.role} at {device.address}, unit {device.unit}, {reads}, every {device.every:g} s")
+    for maker in grid.vendor:
+        limited = "" if maker.limit is None else f", limited to {maker.limit.share:g} of what holds"
+        put(f"{maker.name}: {maker.role} behind {public_url(maker.status.url)}, every {maker.every:g} s{limited}")
     for vtn in grid.openadr:
         put(f"{vtn.name}: VEN {vtn.ven} of {vtn.url}, program {vtn.program or 'any'}, every {vtn.every:g} s")
     for older in grid.openadr2:

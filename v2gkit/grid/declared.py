@@ -12,6 +12,7 @@ from v2gkit.grid.modbus.registers import Kind, Words, width
 from v2gkit.grid.oscp.declared import Oscp
 from v2gkit.grid.secrecy import demand_secret
 from v2gkit.grid.serving import Serving
+from v2gkit.grid.vendor.declared import Vendor
 
 Role = Literal["connection", "chargers", "load", "source", "battery", "signal"]
 SITE = "site"  # the source of what is reckoned from meters
@@ -187,27 +188,45 @@ class Grid:
     openadr: tuple[OpenAdr, ...] = ()
     openadr2: tuple[OpenAdr2, ...] = ()
     oscp: tuple[Oscp, ...] = ()
+    vendor: tuple[Vendor, ...] = ()
     serving: Serving | None = None  # where others reach us: OSCP wants it
 
     def __post_init__(self) -> None:
-        names = [device.name for device in self.modbus] + [other.name for other in self.others]
+        names = [each.name for each in (*self.devices, *self.others)]
         if not 1 <= len(names) <= SOURCES:
             raise ValueError(
-                f"{len(names)} sources of signals; give 1 to {SOURCES}, each a table, as [[modbus]], [[openadr]], [[openadr2]], [[oscp]]"
+                f"{len(names)} sources of signals; give 1 to {SOURCES}, each a table, as [[modbus]], [[openadr]] or [[vendor]]"
             )
         for name in names:
             if not name or name == SITE or names.count(name) > 1 or ":" in name:
                 raise ValueError(f"a source is named {name!r}; give each another name, without colon, and not {SITE!r}")
         if self.oscp and self.serving is None:
             raise ValueError("[[oscp]] is called by its capacity provider; give [serving], the address where we listen")
-        demand_sum(self.site, [device.role for device in self.modbus if device.role != "signal"])
+        if (shares := sum(each.limit.share for each in self.vendor if each.limit is not None)) > 1 + 1e-9:
+            raise ValueError(f"[vendor.limit] share: {shares:g} in all; give 1 or less together, what is left is the stations'")
+        demand_sum(self.site, self.meters.values())
 
     @property
     def promises(self) -> dict[str, Promise]:
         """The sources of the book, and what was agreed with each."""
-        metered = {SITE: self.site.promise} if any(device.role != "signal" for device in self.modbus) else {}
-        boxes = {device.name: device.promise for device in self.modbus if device.role == "signal"}
+        metered = {SITE: self.site.promise} if self.meters else {}
+        boxes = {device.name: device.promise for device in self.devices if device.role == "signal"}
         return metered | boxes | {other.name: other.promise for other in self.others}
+
+    @property
+    def devices(self) -> tuple[Modbus | Vendor, ...]:
+        """All devices of the site, however they are reached."""
+        return (*self.modbus, *self.vendor)
+
+    @property
+    def meters(self) -> dict[str, str]:
+        """What each device that counts as a meter measures, by name."""
+        return {device.name: device.role for device in self.devices if device.role not in ("signal", "charger")}
+
+    @property
+    def left(self) -> float:
+        """The share of what holds that is the stations': what devices behind APIs leave."""
+        return max(1.0 - sum(each.limit.share for each in self.vendor if each.limit is not None), 0.0)
 
     @property
     def others(self) -> tuple[OpenAdr | OpenAdr2 | Oscp, ...]:

@@ -33,10 +33,11 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """The status and the body of an answer."""
+    """The status and the body of an answer; `retry_after` are the s that it says to wait before another request."""
 
     status: int
     body: bytes = b""
+    retry_after: float | None = None
 
 
 def request_octets(request: Request) -> bytes:
@@ -58,6 +59,7 @@ class Reading:
     def __init__(self) -> None:
         self._octets = bytearray()
         self._status = 0
+        self._retry_after: float | None = None
         self._left: int | None = None  # octets of the body that are still to come; None: until the end, or chunks
         self._chunked = False
         self._body = bytearray()
@@ -77,14 +79,17 @@ class Reading:
         if self._left is not None:
             self._left -= len(take)
             if self._left == 0:
-                return Response(self._status, bytes(self._body))
+                return self._response()
         return None
 
     def end(self) -> Response:
         """The answer, when the peer has closed. Raises GridFault where it is not whole."""
         if self._status and self._left is None and not self._chunked:
-            return Response(self._status, bytes(self._body))
+            return self._response()
         raise GridFault(Trouble.UNREACHABLE, f"it hangs up after {len(self._body)} octets of its answer")
+
+    def _response(self) -> Response:
+        return Response(self._status, bytes(self._body), self._retry_after)
 
     def _head(self) -> bool:
         """Read one head where it is whole; whether there may be another: 100 Continue comes before the answer."""
@@ -113,6 +118,8 @@ class Reading:
             name, value = found[1].lower(), found[2]
             if name == b"content-length":
                 lengths.add(value)
+            elif name == b"retry-after" and re.fullmatch(rb"\d{1,6}", value):  # a date is passed over
+                self._retry_after = float(value)
             elif name == b"transfer-encoding":
                 codings.append(value.lower())
         if codings:
@@ -150,7 +157,7 @@ class Reading:
                 raise GridFault(Trouble.HUGE, f"an answer of more than {BODY} octets")
             del self._octets[: end + 2]
             if int(size[0], 16) == 0:
-                return Response(self._status, bytes(self._body))  # what trails behind it goes with the connection
+                return self._response()  # what trails behind it goes with the connection
             self._left = int(size[0], 16) + 2
 
     def _keep(self, octets: bytes) -> None:

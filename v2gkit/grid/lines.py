@@ -1,7 +1,7 @@
 """What happens to signals, as JSON-able lines for people and programs. Powers in W, times in epoch s; null: no limit, no setpoint."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from v2g.legible import legible
@@ -65,6 +65,11 @@ def passed_line(source: str, types: Iterable[str], at: float) -> Line:
     return {"at": round(at, 3), "what": "ignored", "source": source, "types": sorted(types)[:SHOWN]}
 
 
+def reads_line(source: str, values: Mapping[str, float], state: str | None, at: float) -> Line:
+    """The line of what a device behind its maker's API says: W, Wh, units of its limit, and its state."""
+    return {"at": round(at, 3), "what": "reads", "source": source, "state": state, **values}
+
+
 def sentence(line: Line) -> str:
     """A line as a sentence for people, of one line whatever strangers said."""
     match line:
@@ -76,6 +81,9 @@ def sentence(line: Line) -> str:
             text = f"{line['trouble']}: {line['text']}"
         case {"what": "ignored"}:
             text = f"{line['source']} says what is no limit here: {', '.join(line['types'])}"
+        case {"what": "reads"}:
+            said = ", ".join(f"{name} {value:g}" for name, value in line.items() if isinstance(value, float) and name != "at")
+            text = f"{line['source']} is {line['state']}: {said}"
         case {"signal": signal}:
             first = signal["steps"][0][2]
             by = f" by {', '.join(signal['by'])}" if signal["by"] else ""

@@ -1,8 +1,8 @@
 """What holds at one moment of all signals: the lowest cap of each direction, the first setpoint in rank, and who bound whom. Pure."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from math import inf
+from dataclasses import dataclass, replace
+from math import inf, isfinite
 
 from v2g.energy.signal import Kind, Signal
 
@@ -29,6 +29,21 @@ class Standing:
         if self.asked is None or self.setpoint == self.asked:
             return ()
         return self.import_by if self.asked > self.import_cap else self.export_by
+
+
+def part_of(held: Standing, share: float) -> Standing:
+    """The part of what holds that is left for a share of it, 0 to 1; without a limit there is none for any part."""
+    asked = None if held.asked is None else held.asked * share
+    return replace(held, import_cap=_part(held.import_cap, share), export_cap=_part(held.export_cap, share), asked=asked)
+
+
+def share_of(signal: Signal, share: float) -> Signal:
+    """The part of a signal that is left for a share of it, 0 to 1."""
+    return replace(signal, power=signal.power.map(lambda power: _part(power, share)))
+
+
+def _part(power: float, share: float) -> float:
+    return power * share if isfinite(power) else power
 
 
 def standing(signals: Iterable[Signal], now: float) -> Standing:

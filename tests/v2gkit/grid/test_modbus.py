@@ -180,11 +180,11 @@ def test_a_signal_box_is_read_by_its_registers() -> None:
     said = carried(round_of(box, None), {0: 110, 1: 65_535, 2: raw[0], 3: raw[1]})
     assert said == {"import_cap": 11.0, "setpoint": -1_500.0}
     values = Unversioned("box")
-    first = signals_of(box, said, values, 100.0)
+    first = signals_of(said, values, 100.0)
     assert [(each.signal.id, each.version) for each in first] == [("box:import cap", 1.0), ("box:setpoint", 1.0)]
-    assert signals_of(box, said, values, 200.0) == first
-    assert signals_of(box, {"import_cap": 12.0}, values, 200.0)[0].version == 2.0
+    assert signals_of(said, values, 200.0) == first
+    assert signals_of({"import_cap": 12.0}, values, 200.0)[0].version == 2.0
     with pytest.raises(GridFault, match="a cap is a magnitude"):
-        signals_of(box, {"import_cap": -1.0}, values, 200.0)
+        signals_of({"import_cap": -1.0}, values, 200.0)
     with pytest.raises(GridFault, match="register 2 is no number"):
         carried(round_of(box, None), {0: 110, 1: 65_535, 2: 0x7FC0, 3: 0})

@@ -1,5 +1,7 @@
 """What is asked of a device in each round, as its declaration says. Scripts, as in `sunspec`."""
 
+from collections.abc import Mapping
+
 from v2g.energy.signal import Kind
 from v2gkit.grid.declared import Modbus, Register
 from v2gkit.grid.faults import GridFault, Trouble
@@ -29,7 +31,7 @@ def opening_of(device: Modbus) -> Script[dict[int, int] | None]:
     return (yield from models_of()) if device.sunspec else None
 
 
-def signals_of(device: Modbus, said: dict[str, float], values: Unversioned, now: float) -> tuple[Told, ...]:
+def signals_of(said: Mapping[str, float], values: Unversioned, now: float) -> tuple[Told, ...]:
     """The signals of a box of the grid operator's, from one round."""
     return tuple(values.told(KINDS[what], power, now) for what, power in said.items() if what in KINDS)
 

@@ -1,7 +1,7 @@
 """The shell around a book: listens to every source of a site, and tells what happens and what holds, as long as it runs."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any, Final
 from urllib.parse import quote
@@ -12,7 +12,7 @@ from v2gkit.authorities.route import Route
 from v2gkit.grid.book import Book
 from v2gkit.grid.declared import SITE, Grid, Modbus, OpenAdr, OpenAdr2
 from v2gkit.grid.faults import GridFault, Trouble
-from v2gkit.grid.lines import Line, fault_line, line_of, passed_line, standing_line
+from v2gkit.grid.lines import Line, fault_line, line_of, passed_line, reads_line, standing_line
 from v2gkit.grid.modbus.headroom import Headroom
 from v2gkit.grid.modbus.reading import signals_of as signals_of_box
 from v2gkit.grid.openadr2.pulled import Pulled
@@ -23,8 +23,11 @@ from v2gkit.grid.shell import openadr2, openadr3
 from v2gkit.grid.shell.ears import Ears
 from v2gkit.grid.shell.flexibility import Flexible
 from v2gkit.grid.shell.modbus import follow
-from v2gkit.grid.standing import Standing
+from v2gkit.grid.shell.vendor import Behind
+from v2gkit.grid.standing import Standing, part_of, share_of
 from v2gkit.grid.unversioned import Unversioned
+from v2gkit.grid.vendor.declared import Vendor
+from v2gkit.grid.vendor.reading import Reading
 
 AGAIN: Final = 60.0  # s after which a fault that goes on is told again
 LAZIEST: Final = 60.0  # s between two looks at the book, where nothing happens
@@ -39,8 +42,10 @@ class Listening:
     def __init__(self, grid: Grid, wall: Callable[[], float], say: Say, heed: Heed | None = None) -> None:
         self._grid, self._wall, self._say, self._heed = grid, wall, say, heed
         self.book = Book(grid.tenant, grid.promises)
-        self._headroom = Headroom(grid.site, {each.name: each.role for each in grid.modbus if each.role != "signal"})
-        self._values = {each.name: Unversioned(each.name) for each in grid.modbus if each.role == "signal"}
+        self._headroom = Headroom(grid.site, grid.meters)
+        self._values = {each.name: Unversioned(each.name) for each in grid.devices if each.role == "signal"}
+        self._behind = [Behind(each, wall, partial(self._read, each), partial(self._complain, each.name)) for each in grid.vendor]
+        self._states: dict[str, str | None] = {}  # of devices behind APIs
         self._woken = asyncio.Event()
         self._complained: dict[tuple[str, Trouble], float] = {}  # when it was told last
         self._passed: dict[str, frozenset[str]] = {}  # source -> what of its words is no signal
@@ -63,6 +68,8 @@ class Listening:
         async with Tasks("v2g.grid") as tasks:
             for device in self._grid.modbus:
                 tasks.keep(device.name, partial(self._follow, device))
+            for maker, behind in zip(self._grid.vendor, self._behind, strict=True):
+                tasks.keep(maker.name, behind.run)
             for vtn in self._grid.openadr:
                 tasks.keep(vtn.name, partial(self._poll, vtn))
             for older in self._grid.openadr2:
@@ -74,7 +81,7 @@ class Listening:
                 await self._pause()
 
     def _follow(self, device: Modbus) -> Coroutine[Any, Any, None]:
-        return follow(device, partial(self._hear, device), partial(self._complain, device.name))
+        return follow(device, partial(self._hear, device, "modbus"), partial(self._complain, device.name))
 
     async def _poll(self, vtn: OpenAdr) -> None:
         reader = Reader(vtn.name, vtn.ven, frozenset(vtn.targets), vtn.simple)
@@ -97,11 +104,19 @@ class Listening:
 
     # --- sources ---
 
-    def _hear(self, device: Modbus, said: dict[str, float]) -> None:
+    def _read(self, device: Vendor, reading: Reading) -> None:
+        """Enter what a device behind an API said, and tell it whenever its state is another one."""
+        if device.name not in self._states or reading.state != self._states[device.name]:
+            self._say(reads_line(device.name, reading.values, reading.state, self._wall()))
+            self._states[device.name] = reading.state
+        if device.role != "charger":
+            self._hear(device, "vendor", reading.values)
+
+    def _hear(self, device: Modbus | Vendor, protocol: str, said: Mapping[str, float]) -> None:
         """Enter what a device said in one round."""
         now = self._wall()
         if device.role == "signal":
-            told, source = signals_of_box(device, said, self._values[device.name], now), device.name
+            told, source = signals_of_box(said, self._values[device.name], now), device.name
         else:
             self._powers[device.name] = device.role, said["power"]
             self._headroom.read(device.name, said["power"], now)
@@ -109,7 +124,7 @@ class Listening:
             if caps is None:
                 return
             told, source = caps, SITE
-        for fault in self.book.take_all(source, "modbus", told, now):
+        for fault in self.book.take_all(source, protocol, told, now):
             self._complain(source, fault)
         self._woken.set()
 
@@ -156,9 +171,19 @@ class Listening:
         held, signals = self.book.standing(now), self.book.signals(now)
         if held != self._held:
             self._say(standing_line(held, now))
-        if self._heed is not None and (held != self._held or _told(signals) != _told(self._signals)):
-            self._heed(held, signals)
+        if held != self._held or _told(signals) != _told(self._signals):
+            self._heeded(held, signals)
         self._held, self._signals = held, signals
+
+    def _heeded(self, held: Standing, signals: tuple[Signal, ...]) -> None:
+        """Tell what holds to devices behind APIs, each its share, and to whoever else keeps to it what they leave."""
+        asked = held.setpoint
+        for behind in self._behind:
+            behind.heed(held.import_cap if asked is None else max(asked, 0.0))
+        if self._heed is not None and self._grid.left < 1:
+            self._heed(part_of(held, self._grid.left), tuple(share_of(each, self._grid.left) for each in signals))
+        elif self._heed is not None:
+            self._heed(held, signals)
 
 
 def _told(signals: tuple[Signal, ...]) -> list[tuple[str, object]]:
