@@ -132,8 +132,8 @@ async def _steered(folder: Path) -> None:
     async with asyncio.timeout(TIME), served(charger.answer) as url:
         grid = example(folder, url)
         task = asyncio.ensure_future(Listening(grid, time.time, say).run())
-        await until(lambda: any(line["what"] == "reads" for line in said))
-        reads = next(line for line in said if line["what"] == "reads")
+        await until(lambda: any(line["what"] == "reads" and line["source"] == "wallbox" for line in said))
+        reads = next(line for line in said if line["what"] == "reads" and line["source"] == "wallbox")
         assert {name: reads[name] for name in ("source", "state", "power", "energy")} == {
             "source": "wallbox", "state": "charging", "power": 11_040, "energy": 1_234_000,
         }  # fmt: skip
