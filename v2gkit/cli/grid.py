@@ -71,6 +71,8 @@ def _checked(grid: Any) -> int:
         put(f"{vtn.name}: VEN {vtn.ven} of {vtn.url}, program {vtn.program or 'any'}, every {vtn.every:g} s")
     for older in grid.openadr2:
         put(f"{older.name}: VEN {older.ven} of {older.url} (OpenADR 2.0b), every {older.every:g} s")
+    for cem in grid.s2:
+        put(f"{cem.name}: resource manager {cem.resource} at {public_url(cem.url)} (S2), up to {cem.import_limit:g} W")
     for capacity in grid.oscp:
         put(f"{capacity.name}: flexibility provider of the group {capacity.group} (OSCP 2.0), called at {grid.serving.listen}")
     for source, promise in grid.promises.items():

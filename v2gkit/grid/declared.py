@@ -10,6 +10,7 @@ from v2g.settings import strict
 from v2gkit.grid.link import Promise
 from v2gkit.grid.modbus.registers import Kind, Words, width
 from v2gkit.grid.oscp.declared import Oscp
+from v2gkit.grid.s2.declared import S2
 from v2gkit.grid.secrecy import demand_secret
 from v2gkit.grid.serving import Serving
 from v2gkit.grid.vendor.declared import Vendor
@@ -189,6 +190,7 @@ class Grid:
     openadr2: tuple[OpenAdr2, ...] = ()
     oscp: tuple[Oscp, ...] = ()
     vendor: tuple[Vendor, ...] = ()
+    s2: tuple[S2, ...] = ()
     serving: Serving | None = None  # where others reach us: OSCP wants it
 
     def __post_init__(self) -> None:
@@ -229,9 +231,9 @@ class Grid:
         return max(1.0 - sum(each.limit.share for each in self.vendor if each.limit is not None), 0.0)
 
     @property
-    def others(self) -> tuple[OpenAdr | OpenAdr2 | Oscp, ...]:
+    def others(self) -> tuple[OpenAdr | OpenAdr2 | Oscp | S2, ...]:
         """The sources that are no devices on Modbus."""
-        return (*self.openadr, *self.openadr2, *self.oscp)
+        return (*self.openadr, *self.openadr2, *self.oscp, *self.s2)
 
 
 def demand_sum(site: Site, roles: Iterable[str]) -> None:

@@ -23,6 +23,7 @@ from v2gkit.grid.shell import openadr2, openadr3
 from v2gkit.grid.shell.ears import Ears
 from v2gkit.grid.shell.flexibility import Flexible
 from v2gkit.grid.shell.modbus import follow
+from v2gkit.grid.shell.s2 import Managed
 from v2gkit.grid.shell.vendor import Behind
 from v2gkit.grid.standing import Standing, part_of, share_of
 from v2gkit.grid.unversioned import Unversioned
@@ -76,6 +77,8 @@ class Listening:
                 tasks.keep(older.name, partial(self._pull, older))
             for source, called in zip(self._grid.oscp, self._called, strict=True):
                 tasks.keep(source.name, called.run)
+            for cem in self._grid.s2:
+                tasks.keep(cem.name, Managed(cem, self._ears(cem.name)).run)
             while True:
                 self._settle()
                 await self._pause()
