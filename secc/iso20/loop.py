@@ -132,16 +132,17 @@ def car_report(
     if not isinstance(mode, Dynamic_CLReqControlModeType) or known.service.exchange.needs is None:
         return known, (report,)
     departure = known.service.exchange.needs.departure if mode.DepartureTime is None else known.wall + mode.DepartureTime
+    before = known.service.exchange.needs.departure
+    anew = departure is not None and abs(departure - (before or 0.0)) > DEPARTURE_CHANGE
     needs = replace(
         known.service.exchange.needs,
-        departure=departure,
+        departure=departure if anew else before,
         energy_target=number(mode.EVTargetEnergyRequest),
         energy_maximum=number(mode.EVMaximumEnergyRequest),
         energy_minimum=number(mode.EVMinimumEnergyRequest),
         soc=report.soc if report.soc is not None else known.service.exchange.needs.soc,
     )
-    anew = departure is not None and abs(departure - (known.service.exchange.needs.departure or 0.0)) > DEPARTURE_CHANGE
-    known = known.with_exchange(needs=needs if anew else replace(needs, departure=known.service.exchange.needs.departure))
+    known = known.with_exchange(needs=needs)
     return known, (report, asking(needs, known)) if anew else (report,)
 
 

@@ -5,6 +5,7 @@ numbers out). An envelope says which message is in it after its header: octets a
 the message's own limit is held to once it is read.
 """
 
+from functools import cache
 from typing import Final
 
 from v2g.din.sequence import REQUESTS, RESPONSES, State, requests_in, response_to
@@ -65,6 +66,7 @@ def answer_limit(request: type[Type]) -> int:
     return LIMITS[response_to(request)].octets
 
 
+@cache
 def state_limit(state: State) -> int:
     """The octets of the largest message that a station reads in a state.
 

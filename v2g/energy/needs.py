@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Final
 
 from v2g.energy.series import Series, Step
@@ -82,10 +83,11 @@ class Needs:
     energy_offer: EnergyOffer | None = None  # None: the car gives back at any price
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, int | float) and not math.isfinite(value):
-                raise ValueError(f"{field.name} is {value}; give a finite number, or None for what the car did not say")
+        if not math.isfinite(sum(number for number in _NUMBERS(self) if number is not None)):  # one look in each turn of a loop
+            for name in NUMBERS:
+                value = getattr(self, name)
+                if value is not None and not math.isfinite(value):
+                    raise ValueError(f"{name} is {value}; give a finite number, or None for what the car did not say")
 
     def _until(self, soc: float | None) -> float | None:
         """Wh from the present state to that SOC (%), None if it cannot be known."""
@@ -122,3 +124,7 @@ class Needs:
         by_soc = self._until(self.target_soc)
         wanted = self.energy_target if self.energy_target is not None else by_soc if by_soc is not None else self.ceiling
         return max(min(wanted, self.ceiling), self.floor)
+
+
+NUMBERS: Final = tuple(each.name for each in fields(Needs) if each.name not in ("bidirectional", "energy_offer"))
+_NUMBERS: Final = attrgetter(*NUMBERS)

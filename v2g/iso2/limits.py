@@ -6,6 +6,7 @@ message is in it after its header: octets are looked at within the largest messa
 once it is read.
 """
 
+from functools import cache
 from typing import Final
 
 from v2g.exi.codec import Bounds
@@ -52,6 +53,7 @@ def answer_limit(request: type[Type]) -> int:
     return LIMITS[response_to(request)].octets
 
 
+@cache
 def state_limit(state: State) -> int:
     """The octets of the largest message that a station reads in a state.
 

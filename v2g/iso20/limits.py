@@ -5,6 +5,7 @@ The numbers are the schema's own maxima, rounded up, where it has any (`tests/v2
 maximum, such as the names of roots and the URIs of a signature, are counted with 100 characters.
 """
 
+from functools import cache
 from typing import Final
 
 from v2g.exi.codec import Bounds
@@ -92,6 +93,7 @@ CAR_BOUNDS: Final = Bounds(MOST, unusual=CAR_UNUSUAL, patience=CAR_PATIENCE)
 OUT_OF_TURN: Final = LIMITS[CertificateInstallationReq].octets
 
 
+@cache
 def state_limit(state: State) -> int:
     """The octets of the largest message that a station reads in a state.
 
