@@ -25,7 +25,7 @@ SIGNALS = (
         "a cap of a lost source ends",
         "flex",
         LINK,
-        "each if self._ends(each) else _endless(each, now)",
+        "each if self._ends(each) or each.kind in told else _endless(each, now)",
         "each",
         grid("book", "without_a_fallback_the_last_cap_outlives_its_end_until_the_source_is_back"),
         "the end of a cap raises the limit while nobody can say the next one",
