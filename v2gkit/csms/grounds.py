@@ -6,7 +6,7 @@ last, and the others are planned around it. A car that tells no needs counts wit
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
 from pathlib import Path
@@ -14,17 +14,22 @@ from typing import Any, Final
 
 from ocpp_bridge.wire.link import CallFailed
 from ocpp_bridge.wire.schemas import Payload
+from v2g.energy.fleet.connection import ALL_PHASES
 from v2g.energy.fleet.feeders import TOP, Feeder, corrected, grounds, tree
-from v2g.energy.fleet.ground import Ground
-from v2g.energy.fleet.guest import ALL_PHASES, Guest
+from v2g.energy.fleet.ground import Ground, Outlet
+from v2g.energy.fleet.guest import Guest
+from v2g.energy.fleet.plan import FleetPlan
 from v2g.energy.fleet.promises import OFF, Party, Settled, settled
+from v2g.energy.forecast import Visit
 from v2g.energy.loads import parse_loads
 from v2g.energy.needs import Needs
 from v2g.energy.offer import Offer
+from v2g.energy.past import Past
 from v2g.energy.patience import Patience
 from v2g.energy.series import Series
 from v2g.energy.signal import Kind, Signal
 from v2g.energy.site import Site
+from v2g.energy.stay import POWER_BOUND
 from v2g.legible import logger
 from v2g.settings.strict import TABLE_LIMIT, ConfigError, read, text_of
 from v2gkit.csms.stations import Station, Transaction
@@ -33,6 +38,7 @@ from v2gkit.wall import LOCAL
 
 LOG = logger("v2g.csms")
 ROLL: Final = 900.0  # s after which a plan is made anew though nothing happened
+USUAL: Final = 22_000.0  # W of an outlet where no car has drawn more: AC on three phases of 32 A
 FOREVER: Final = 3e8  # s
 Plan = Callable[[Hashable, Callable[[Patience], Settled]], Awaitable[Settled]]
 Bound = Callable[[Station, Payload], Awaitable[None]]
@@ -48,6 +54,7 @@ class OutletPlace:
     feeder: str = TOP
     phases: tuple[int, ...] = ALL_PHASES
     rank: int = 0
+    power: float | None = None  # W that a car draws there at most; None: what the most demanding car so far could
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +69,6 @@ class GroundsConfig:
     load: str | None = None
     peak_price: float = 0.0  # currency per kW
     peak_before: float = 0.0
-    kept: float = 0.0  # share of the import limit that plans leave to cars to come
     unplanned: float | None = None  # W for a car that tells no needs, by a default profile; None: as it likes
     feeder: tuple[Feeder, ...] = ()
     outlet: tuple[OutletPlace, ...] = ()  # without any: all outlets of all stations, at the top
@@ -71,7 +77,7 @@ class GroundsConfig:
 
     def __post_init__(self) -> None:
         try:
-            Ground(tree(self, self.feeder), peak_price=self.peak_price, peak_before=self.peak_before, kept=self.kept)
+            Ground(tree(self, self.feeder), peak_price=self.peak_price, peak_before=self.peak_before)
         except ValueError as error:
             raise ConfigError(f"{error}") from None
         names = [TOP, *(each.name for each in self.feeder)]
@@ -142,8 +148,11 @@ class Grounds:
         self._plan, self._send, self._bound = ways
         site = replace(strategy.priced(wall()), daily=strategy.prices if strategy.prices and strategy.prices.relative else None)
         site = replace(site, zone=strategy.zone or LOCAL)
-        self._ground = grounds(config, config.feeder, loads, site, LOCAL, (config.peak_price, config.peak_before), config.kept)
+        self._ground = grounds(config, config.feeder, loads, site, LOCAL, (config.peak_price, config.peak_before))
         self.members: dict[str, Member] = {}
+        self._past = Past(LOCAL)
+        self._most = USUAL  # W: the most that a car could draw that was here
+        self._made: FleetPlan | None = None
         self._signals: tuple[Signal, ...] = ()
         self._wanted = asyncio.Event()
 
@@ -167,6 +176,7 @@ class Grounds:
         known = self.members.get(f"{station.id} {tx.id}")
         member = Member(station, tx, place, needs, dict(tx.energy), scheduled, self._wall(), sent=known.sent if known else None)
         self.members[member.name] = member
+        self._most = max(self._most, min(needs.charge_maximum, POWER_BOUND))
         self._wanted.set()
         return True
 
@@ -180,6 +190,8 @@ class Grounds:
     def ended(self, station: Station, tx: Transaction) -> None:
         """A car has left: its power is the others'."""
         if self.members.pop(f"{station.id} {tx.id}", None) is not None:
+            if (began := tx.began) is not None and self._wall() > began:
+                self._past.add(Visit(began, self._wall(), tx.energy["imported"]))
             self._wanted.set()
 
     def limit(self, power: float | None) -> None:
@@ -206,12 +218,13 @@ class Grounds:
     async def planned(self) -> None:
         """Make one plan off the event loop, and send what it changes."""
         wall, here = self._wall(), dict(self.members)
-        ground, parties = self.ground(wall), [self._party(member, wall) for member in here.values()]
+        ground, parties, before = self.ground(wall), [self._party(member, wall) for member in here.values()], self._made
         try:
-            made = await self._plan(self, lambda patience: settled(ground, parties, wall, patience))
+            made = await self._plan(self, lambda patience: settled(ground, parties, wall, patience, before))
         except Exception:
             LOG.exception("no plan for the stations of this connection; their cars go on by the profiles that they have")
             return
+        self._made = made.plan
         offers = [(here[name], offer) for name, offer in made.offers.items() if self.members.get(name) is here[name]]
         for member, offer in sorted(offers, key=lambda each: _more(each[0].sent, each[1].tuples[0].power, wall)):
             if member.sent is not None and not member.asks and not _differs(member.sent, offer.tuples[0].power, wall):
@@ -249,11 +262,30 @@ class Grounds:
                     continue
                 for name in ways[place.feeder]:
                     off[name] = off.get(name, 0.0) + max(tx.power or 0.0, self.config.unplanned or 0.0)
-        return replace(ground, connection=corrected(ground.connection, off, wall), signals=(*ground.signals, *self._signals))
+        outlets = tuple(self._outlets())
+        crowd = self._past.crowd(wall, max((outlet.power for outlet in outlets), default=0.0))
+        return replace(
+            ground,
+            connection=corrected(ground.connection, off, wall),
+            signals=(*ground.signals, *self._signals),
+            outlets=outlets,
+            crowd=crowd,
+        )
+
+    def _outlets(self) -> Iterator[Outlet]:
+        """Where cars may come: the EVSEs that the file names, those that their stations told of, else one for each station."""
+        for station in self._stations.values():
+            told = {number for number in station.connectors if number > 0}
+            told |= {tx.evse for tx in station.transactions.values() if tx.evse is not None and not tx.ended}
+            named = {each.evse for each in self.config.outlet if each.station == station.id and each.evse is not None}
+            for number in sorted(told | named) or [1]:
+                if (place := self.place(station.id, number)) is not None:
+                    yield Outlet(f"{station.id} {number}", place.feeder, self._most if place.power is None else place.power, place.phases)
 
     def _party(self, member: Member, wall: float) -> Party:
         place, site = member.place, self._ground(wall).site
-        guest = Guest(member.name, member.rest(wall, site), place.feeder, place.phases, place.rank)
+        outlet = f"{member.station.id} {member.tx.evse or 1}"
+        guest = Guest(member.name, member.rest(wall, site), place.feeder, place.phases, place.rank, outlet=outlet)
         if member.stuck and member.sent is not None:
             return Party(guest, member.sent, firm=True)
         kept = member.sent if member.scheduled and not member.asks else None

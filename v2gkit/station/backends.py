@@ -50,7 +50,7 @@ async def backends_of(
             return
         yard = yard_of(config, around, site)
         for each in outlets:
-            yard.spot(each.evse_id, each.feeder, each.phases, each.rank)
+            yard.spot(each.evse_id, each.feeder, each.phases, each.rank, most=limits_of(each).charge_power)
         async with Tasks("v2g.site", fell) as tasks:
             accounts.append(tasks.account)
             if config.feed is not None:

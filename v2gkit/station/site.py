@@ -1,15 +1,26 @@
 """One connection over all outlets of a station: the yard that plans for them, from the configuration."""
 
+import contextlib
 from pathlib import Path
+from typing import Final
+
+import msgspec
 
 from secc.backend import Surroundings
 from secc.config import Config
 from secc.yard import Yard
 from v2g.energy.fleet.feeders import grounds
+from v2g.energy.forecast import Visit
 from v2g.energy.loads import Loads, parse_loads
+from v2g.energy.past import Past
 from v2g.energy.site import Site
+from v2g.legible import logger
 from v2g.settings.strict import TABLE_LIMIT, ConfigError, text_of
 from v2gkit.wall import LOCAL
+
+log = logger("v2g.secc")
+VISITS: Final = "visits.jsonl"  # in the station's state folder: when cars came and left, and what they took
+VISITS_LIMIT: Final = 16_777_216  # octets that are read, the last of the file: some 100,000 visits
 
 
 def yard_of(config: Config, around: Surroundings, site: Site) -> Yard:
@@ -17,7 +28,41 @@ def yard_of(config: Config, around: Surroundings, site: Site) -> Yard:
     said = config.site
     files = [one.load for one in said.feeder if one.load is not None] + ([said.load] if said.load is not None else [])
     loads = {file: _loads(file) for file in files}
-    return Yard(around, grounds(said, said.feeder, loads, site, LOCAL, (said.peak_price, said.peak_before), said.kept))
+    return Yard(around, grounds(said, said.feeder, loads, site, LOCAL, (said.peak_price, said.peak_before)), past_of(config.state))
+
+
+def past_of(folder: str | None) -> Past:
+    """The visits that are remembered in a state folder, to which every further one is added; without a folder those of this process.
+
+    A file that cannot be read or written costs what is foreseen, never a session.
+    """
+    if folder is None:
+        return Past(LOCAL)
+    file = Path(folder) / VISITS
+    return Past(LOCAL, _visits(file), lambda visit: _written(file, visit))
+
+
+def _visits(file: Path) -> list[Visit]:
+    try:
+        lines = file.read_bytes()[-VISITS_LIMIT:].splitlines()
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        log.warning("%s cannot be read: %s; plans leave room for cars at all free outlets until enough have come", file, error)
+        return []
+    found = []
+    for line in lines:
+        with contextlib.suppress(ValueError, msgspec.MsgspecError):  # cut off when the power failed, or by the limit
+            found.append(msgspec.json.decode(line, type=Visit))
+    return found
+
+
+def _written(file: Path, visit: Visit) -> None:
+    try:
+        with file.open("ab") as out:
+            out.write(msgspec.json.encode(visit) + b"\n")
+    except OSError as error:
+        log.warning("%s cannot be written: %s; this visit is forgotten at the next start", file, error)
 
 
 def _loads(file: str) -> Loads:

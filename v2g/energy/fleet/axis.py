@@ -61,6 +61,8 @@ def _joined(ground: Ground, stays: Sequence[Stay], edges: Sequence[float]) -> li
     hard = {float(side(edge)) for edge in _changes(ground) for side in (math.floor, math.ceil)}
     hard |= {after.start for stay in stays for before, after in pairwise(stay.intervals) if not _alike(before, after)}
     bounds = sorted({instant for stay in stays for instant in (stay.start, stay.until)})
+    if ground.outlets:  # what is given until the next plan is looked at by itself
+        hard |= {edge for edge, before in zip(edges[1:], edges, strict=False) if before < edges[0] + RESOLUTION}
     kept = [edges[0]]
     for edge, following in pairwise(edges[1:]):
         inside = bisect_left(bounds, following) - bisect_right(bounds, kept[-1])  # who comes or leaves between, in part of a slot
@@ -127,6 +129,7 @@ def on_axis(stay: Stay, slots: Sequence[Slot]) -> tuple[Stay, tuple[int, ...]]:
             place = bisect_right(edges, begin) - 1
             if place < len(slots):
                 bought, sold = slots[place].import_price - slots[place].carbon, slots[place].export_price
-                intervals.append(replace(interval, start=begin, duration=until - begin, import_price=bought, export_price=sold))
+                caps = interval.charge_cap, interval.charge_by, interval.discharge_cap, interval.discharge_by
+                intervals.append(Interval(begin, until - begin, *caps, bought, sold, interval.setpoint, interval.setpoint_by))
                 places.append(place)
     return replace(stay, intervals=tuple(intervals)), tuple(places)

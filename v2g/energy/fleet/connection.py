@@ -8,6 +8,7 @@ from typing import Final
 from v2g.energy.series import Series
 
 PHASES: Final = 3
+ALL_PHASES: Final = tuple(range(1, PHASES + 1))
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,11 +109,10 @@ def grounds(
     site: Site,
     zone: tzinfo,
     peak: tuple[float, float] = (0.0, 0.0),
-    kept: float = 0.0,
 ) -> Callable[[float], Ground]:
     """What gives the ground at a time (epoch s), made anew every minute. `loads` are those of the files that are named, by name.
 
-    `peak` is the price of a kW of it, and the W that are paid for already; `kept` the share of the import cap for cars to come.
+    `peak` is the price of a kW of it, and the W that are paid for already.
     """
     made: dict[float, Ground] = {}
     free = replace(site, import_limit=inf, export_limit=inf)
@@ -127,9 +126,7 @@ def grounds(
         minute = wall // MINUTE
         if minute not in made:
             made.clear()
-            made[minute] = Ground(
-                tree(top, feeders, lambda one: load(one, wall)), free.at(wall), peak_price=peak[0], peak_before=peak[1], kept=kept
-            )
+            made[minute] = Ground(tree(top, feeders, lambda one: load(one, wall)), free.at(wall), peak_price=peak[0], peak_before=peak[1])
         return made[minute]
 
     return ground

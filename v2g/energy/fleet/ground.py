@@ -2,14 +2,25 @@
 
 import math
 from dataclasses import dataclass, field
-from typing import Final
 
-from v2g.energy.fleet.connection import Connection
+from v2g.energy.fleet.connection import ALL_PHASES, Connection
 from v2g.energy.series import Series
 from v2g.energy.signal import Signal
 from v2g.energy.site import Site
 
-SOON: Final = 7_200.0  # s
+
+@dataclass(frozen=True, slots=True)
+class Outlet:
+    """Where a car may come: a guest of that name is there, or names it as its `outlet`. ValueError for a power that is none."""
+
+    name: str
+    at: str  # the name of its connection
+    power: float  # W that a car draws there at most
+    phases: tuple[int, ...] = ALL_PHASES
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.power < math.inf:
+            raise ValueError(f"the power of outlet {self.name} is {self.power} W; give what a car draws there at most, 0 or above")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +37,12 @@ class Ground:
     peak_before: float = 0.0  # W that the period pays for already
     carbon: Series | None = None  # g/kWh of what is drawn
     carbon_price: float = 0.0  # currency/kg that a plan counts with, on top of the money
-    kept: float = 0.0  # of the import cap, for who is still to come: from `SOON` on, and before it as much less as it is nearer
+    outlets: tuple[Outlet, ...] = ()  # at which cars may come while a plan runs; none: nobody but the guests comes
+    crowd: Series | None = (
+        None  # W that all who are still to come draw at most, as far as it is foreseen; elsewhere every free outlet counts
+    )
 
     def __post_init__(self) -> None:
-        if not 0 <= self.kept < 1:
-            raise ValueError(f"kept is {self.kept}; give the share of the import cap that is left for cars to come, from 0 to below 1")
         for name in ("peak_price", "peak_before", "carbon_price"):
             if not (getattr(self, name) >= 0 and math.isfinite(getattr(self, name))):
                 raise ValueError(f"{name} is {getattr(self, name)}; give a finite number, 0 or above")

@@ -3,13 +3,11 @@
 import math
 from dataclasses import dataclass, replace
 
-from v2g.energy.fleet.connection import PHASES
+from v2g.energy.fleet.connection import ALL_PHASES
 from v2g.energy.needs import Needs
 from v2g.energy.signal import Signal
 from v2g.energy.site import Site
 from v2g.energy.stay import Stay, stay_of
-
-ALL_PHASES = tuple(range(1, PHASES + 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +27,7 @@ class Guest:
     signals: tuple[Signal, ...] = ()  # for this car alone
     import_cap: float = math.inf  # W, of its outlet and cable
     export_cap: float = math.inf  # W
+    outlet: str = ""  # where it stands; without one the outlet of its own name
 
     def __post_init__(self) -> None:
         if not self.phases or set(self.phases) - set(ALL_PHASES):

@@ -47,6 +47,7 @@ class Model:
     scale: float = 1.0  # the dearest price, currency/kWh
     here: list[list[tuple[int, int]]] = field(default_factory=list)  # by slot: (seat, interval)
     meters: list[int] = field(default_factory=list)  # by slot: the row of the meter
+    ways: dict[int, int] = field(default_factory=dict)  # by slot in which the meter must go one way: the variable that says which
     tops: dict[int, tuple[int | None, int | None]] = field(default_factory=dict)  # by slot: the rows of its import and its export cap
 
     def __post_init__(self) -> None:
@@ -72,11 +73,13 @@ class Model:
         first = self.table.slots[0].start
         span = max(self.table.slots[-1].end - first, 1.0)
         for interval in stay.intervals:
+            program.label = (seat.guest.name, interval.start + interval.duration)
             calm, hours = (interval.start - first) / span, interval.hours
             part.charge.append(program.variable(CALM * self.scale * (1.0 + calm) * hours, upper=interval.charge_cap / KILO))
             gives = interval.discharge_cap > 0
             cost = (stay.wear_cost + CALM * self.scale * (2.0 - calm)) * hours
             part.discharge.append(program.variable(cost, upper=interval.discharge_cap / KILO) if gives else None)
+        program.label = seat.guest.name
         part.lacking = program.variable(weight * self.scale)
         if any(column is not None for column in part.discharge) or stay.floor > 0:
             self._battery(seat, part)
@@ -94,6 +97,7 @@ class Model:
         ceiling = min(stay.ceiling, fastest[-1]) / KILO
         for place, interval in enumerate(stay.intervals):
             low = lows[place + 1] / KILO
+            program.label = (seat.guest.name, interval.start + interval.duration, "stored")
             after = program.variable(lower=min(low, 0.0), upper=ceiling)
             part.energy.append(after)
             terms = [(after, 1.0), (part.charge[place], -interval.hours * stay.efficiency_charge)]
@@ -106,12 +110,14 @@ class Model:
                 short = program.variable(cost=UNRESERVED * self.scale)
                 program.row(low, math.inf, (after, 1.0), (short, 1.0))
             before = after
+        program.label = seat.guest.name
         target = min(stay.target, fastest[-1]) / KILO
         program.row(target, math.inf, (part.energy[-1], 1.0), (part.lacking, 1.0))
 
     def _setpoints(self, seat: Seat, part: Part) -> None:
         for interval, charge, discharge in zip(seat.stay.intervals, part.charge, part.discharge, strict=True):
             if interval.setpoint is not None:
+                self.program.label = (seat.guest.name, interval.start + interval.duration, "setpoint")
                 terms = [(charge, 1.0)] + ([(discharge, -1.0)] if discharge is not None else [])
                 self._wish(interval.setpoint / KILO, interval.hours, terms)
 
@@ -125,8 +131,10 @@ class Model:
         those = [(s, p) for s, p in zip(self.table.seats, self.parts, strict=True) if s.guest.rank == rank and s.wanted > TOLERANCE]
         if len(those) < 2:
             return
+        self.program.label = ("rank", rank)
         worst = self.program.variable(FAIR * self.scale * sum(seat.wanted for seat, _ in those) / KILO)
         for seat, part in those:
+            self.program.label = (seat.guest.name, "rank")
             self.program.row(0.0, math.inf, (worst, seat.wanted / KILO), (part.lacking, -1.0))
 
     # --- what they share ---
@@ -136,6 +144,7 @@ class Model:
         self.spills = [[] for _ in self.table.slots]
         for limit in self.table.shared:
             for number, (down, slot) in enumerate(zip(limit.down, self.table.slots, strict=True)):
+                self.program.label = (limit.name, slot.end, "spilt")
                 if down < 0 and not limit.phase and self.curtails:
                     cost = max(-slot.export_price, 0.0) * slot.hours
                     self.spills[number].append((limit.within[0], self.program.variable(cost, upper=-down / KILO)))
@@ -145,6 +154,7 @@ class Model:
         table, program = self.table, self.program
         for number, slot in enumerate(table.slots):
             hours = slot.hours
+            program.label = ("meter", slot.end)
             bought = program.variable(slot.import_price * hours)
             sold = program.variable(-slot.export_price * hours)
             self.imports.append(bought)
@@ -163,17 +173,19 @@ class Model:
             if slot.setpoint is not None:
                 self._wish(slot.setpoint / KILO, hours, [(bought, 1.0), (sold, -1.0)])
         if table.ground.peak_price > 0:
+            program.label = "peak"
             above = program.variable(table.ground.peak_price)
             for bought in self.imports:
                 program.row(-math.inf, table.ground.peak_before / KILO, (bought, 1.0), (above, -1.0))
 
     def _either(self, bought: int, sold: int, number: int) -> None:
-        """One direction at a time, where both would earn what no meter pays."""
+        """One direction at a time, where both would earn what no meter pays: 1 draws, 0 gives; `directions` sees to what lies between."""
         top, slot = self.table.shared[0], self.table.slots[number]
         spilt = sum(self.program.uppers[column] for _, column in self.spills[number])
         most_in = min((max(top.up[number], 0.0) + max(slot.load, 0.0)) / KILO, self._able(number, True)) + spilt
         most_out = min((max(top.down[number], 0.0) + max(-slot.load, 0.0)) / KILO, self._able(number, False))
-        buys = self.program.binary()
+        buys = self.program.variable(upper=1.0)
+        self.ways[number] = buys
         self.program.row(-math.inf, 0.0, (bought, 1.0), (buys, -most_in))
         self.program.row(-math.inf, most_out, (sold, 1.0), (buys, most_out))
 
@@ -189,6 +201,7 @@ class Model:
         """The sum of what flows through a connection, in each slot in which it could be too much."""
         for number, (up, down) in enumerate(zip(limit.up, limit.down, strict=True)):
             into, out, most, least = self.flows(limit, number)
+            self.program.label = (limit.name, self.table.slots[number].end)
             spilt = [column for name, column in self.spills[number] if name in limit.within and not limit.phase]
             below = [column for name, column in self.spills[number] if name in limit.within[1:] and not limit.phase]
             if into and most + sum(self.program.uppers[column] for column in below) * KILO > up:

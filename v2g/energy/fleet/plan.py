@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from v2g.energy.fleet.axis import Slot
 from v2g.energy.fleet.seats import Table
 from v2g.energy.plan import Plan, plan_of
+from v2g.energy.program import Basis
 from v2g.energy.series import Series, Step
 
 
@@ -24,6 +25,7 @@ class FleetPlan:
     curtailed: float  # Wh of generation that no cap lets through
     name: str  # how it was made: "joint", "in order of departure"
     gap: float  # how far (relative) the objective may be from the best; infinite where nobody knows
+    basis: Basis = field(default_factory=Basis, repr=False, compare=False)  # where the plan that replaces this one begins
 
     @property
     def cash(self) -> float:

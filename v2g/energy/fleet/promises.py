@@ -53,13 +53,16 @@ class Settled:
     offers: Mapping[str, Offer]  # by the name of the guest
 
 
-def settled(ground: Ground, parties: Sequence[Party], now: float, patience: Patience = ENDLESS) -> Settled:
-    """The plan for all from `now` (epoch s) on, the best found in time. There always is one, with a solver or without."""
+def settled(ground: Ground, parties: Sequence[Party], now: float, patience: Patience = ENDLESS, before: FleetPlan | None = None) -> Settled:
+    """The plan for all from `now` (epoch s) on, the best found in time. There always is one, with a solver or without.
+
+    `before` is the plan that it replaces, from which the search begins.
+    """
     free = [_bound(party, now) if party.firm else party.guest for party in parties]
     bound = [_bound(party, now) for party in parties]
-    made = _planned(ground, bound, now, patience.part(0.5))
+    made = _planned(ground, bound, now, patience.part(0.5), before)
     if any(party.promise for party in parties) and sum(made.unmet.values()) > MISSED:
-        other = _planned(ground, free, now, patience)
+        other = _planned(ground, free, now, patience, made)
         if sum(other.unmet.values()) < sum(made.unmet.values()) - MISSED:
             made = other
     asked = {party.guest.name for party in parties if not party.firm and (party.asks or _broken(party, made))}
@@ -74,9 +77,9 @@ def _bound(party: Party, now: float) -> Guest:
     return replace(party.guest, signals=(*party.guest.signals, keeps))
 
 
-def _planned(ground: Ground, guests: Sequence[Guest], now: float, patience: Patience) -> FleetPlan:
+def _planned(ground: Ground, guests: Sequence[Guest], now: float, patience: Patience, before: FleetPlan | None) -> FleetPlan:
     try:
-        return joint(ground, guests, now, patience)
+        return joint(ground, guests, now, patience, before)
     except (SolverMissing, ArithmeticError):
         return in_order(table_of(ground, guests, now))
 

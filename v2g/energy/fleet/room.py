@@ -5,9 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from v2g.energy.fleet.connection import PHASES, Connection, cap_over
+from v2g.energy.fleet.connection import ALL_PHASES, PHASES, Connection, cap_over
 from v2g.energy.fleet.ground import Ground
-from v2g.energy.fleet.guest import ALL_PHASES
 from v2g.energy.signal import Kind
 from v2g.energy.stay import POWER_BOUND
 

@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from v2g.energy.fleet.axis import Slot, axis_of, on_axis
 from v2g.energy.fleet.connection import PHASES, Connection, cap_over, load_over
-from v2g.energy.fleet.ground import SOON, Ground
+from v2g.energy.fleet.ground import Ground
 from v2g.energy.fleet.guest import Guest
+from v2g.energy.series import Series
 from v2g.energy.stay import POWER_BOUND, Stay
 
 
@@ -30,10 +31,11 @@ class Shared:
 
     name: str
     within: tuple[str, ...]  # the names of the connections whose flow is in it
-    phase: bool
+    phase: int  # 0: all of them together
     shares: dict[int, float]  # by the number of the seat, the part of its power that flows here
     up: tuple[float, ...]
     down: tuple[float, ...]
+    left: tuple[float, ...] = ()  # W of `up` that those who are still to come leave, whoever comes; empty: nobody does
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ def table_of(ground: Ground, guests: Sequence[Guest], now: float) -> Table:
     slots = axis_of(ground, stays)
     seats = tuple(_seat(guest, stay, slots) for guest, stay in zip(guests, stays, strict=True) if stay.intervals and slots)
     seats = tuple(seat for seat in seats if seat.slots)
-    return Table(ground, slots, seats, tuple(_limits(ground, slots, seats, ways)))
+    return Table(ground, slots, seats, tuple(_guarded(ground, slots, seats, ways)))
 
 
 def _seat(guest: Guest, stay: Stay, slots: Sequence[Slot]) -> Seat:
@@ -81,7 +83,7 @@ def _limits(ground: Ground, slots: Sequence[Slot], seats: Sequence[Seat], ways: 
         members = {number: seat for number, seat in enumerate(seats) if one.name in ways[seat.guest.at]}
         loads = [sum(load_over(each.load, slot.start, slot.end) for each in one.all()) for slot in slots]
         if one is top:
-            caps = [(slot.import_cap * _left(ground, slot, slots[0].start), slot.export_cap) for slot in slots]
+            caps = [(slot.import_cap, slot.export_cap) for slot in slots]
         else:
             caps = [(cap_over(one.import_cap, s.start, s.end), cap_over(one.export_cap, s.start, s.end)) for s in slots]
         if one is top or any(cap < math.inf for pair in caps for cap in pair):
@@ -89,9 +91,32 @@ def _limits(ground: Ground, slots: Sequence[Slot], seats: Sequence[Seat], ways: 
         yield from _phases(one, members, slots, loads)
 
 
-def _left(ground: Ground, slot: Slot, now: float) -> float:
-    """The share of the import cap that those who are known may plan with: less, the later it is."""
-    return 1.0 - ground.kept * min((slot.start - now) / SOON, 1.0)
+def _guarded(ground: Ground, slots: Sequence[Slot], seats: Sequence[Seat], ways: dict[str, tuple[str, ...]]) -> Iterator[Shared]:
+    """The limits, with what those who are still to come leave of each."""
+    for limit in _limits(ground, slots, seats, ways):
+        yield _left(ground, limit, slots, seats, ways) if ground.outlets else limit
+
+
+def _left(ground: Ground, limit: Shared, slots: Sequence[Slot], seats: Sequence[Seat], ways: dict[str, tuple[str, ...]]) -> Shared:
+    """The limit with what those who are still to come leave of it: all free outlets below it at once, or as many as are foreseen."""
+    taken = {seat.guest.outlet or seat.guest.name: seat.stay.until for seat in seats if seat.slots[0] == 0}
+    free = [  # epoch s from which on an outlet is free, W that flow here then
+        (taken.get(outlet.name, -math.inf), outlet.power / (len(outlet.phases) if limit.phase else 1))
+        for outlet in ground.outlets
+        if limit.within[0] in ways[outlet.at] and (not limit.phase or limit.phase in outlet.phases)
+    ]
+    left = []
+    for slot, up in zip(slots, limit.up, strict=True):
+        foreseen = _foreseen(ground.crowd, slot)
+        left.append(max(up - min(sum(power for since, power in free if since < slot.end), foreseen), 0.0))
+    return replace(limit, left=tuple(left))
+
+
+def _foreseen(crowd: Series | None, slot: Slot) -> float:
+    """The most (W) that those who are still to come are foreseen to draw in a slot; infinite where that is not known for all of it."""
+    if crowd is None or crowd.start > slot.start or crowd.until < slot.end:
+        return math.inf
+    return max(value for start, end, value in crowd.spans() if start < slot.end and end > slot.start)
 
 
 def _phases(one: Connection, members: dict[int, Seat], slots: Sequence[Slot], loads: Sequence[float]) -> Iterator[Shared]:
@@ -111,7 +136,7 @@ def _room(
     return Shared(
         name=f"{one.name} L{phase}" if phase else one.name,
         within=tuple(each.name for each in one.all()),
-        phase=phase > 0,
+        phase=phase,
         shares=shares,
         up=tuple(min(up, POWER_BOUND) - drawn for (up, _), (drawn, _) in pairs),
         down=tuple(min(down, POWER_BOUND) + given for (_, down), (_, given) in pairs),

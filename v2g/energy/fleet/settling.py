@@ -5,13 +5,15 @@ from itertools import count
 from typing import Final
 
 from v2g.energy.fleet.model import Model
-from v2g.energy.fleet.seats import Seat
+from v2g.energy.fleet.plan import FleetPlan
+from v2g.energy.fleet.seats import Seat, Table
 from v2g.energy.fleet.turns import Fix, fixes
 from v2g.energy.program import Opened, Solution
 from v2g.energy.scheduler import KILO
 from v2g.energy.stay import TOLERANCE
 
 REPAIRS: Final = 4  # times that those who miss energy are let free
+SLACK: Final = 1.0  # W that rounding may be off a limit
 ROUNDS: Final = 40  # of solving again in turns; whoever is short after that gets nothing
 
 
@@ -23,7 +25,7 @@ def unbroken(model: Model, opened: Opened, solution: Solution) -> Solution:
         if not told or not (free := set(_missing(model, solution)) & told.keys()):
             break
         for column in free:
-            opened.bound(column, 0.0, model.program.uppers[column])
+            opened.bound(column, model.program.lowers[column], model.program.uppers[column])
             del told[column]
         solution = _settled(model, opened, opened.solved(), told, generous=True)
     return solution
@@ -71,3 +73,16 @@ def _power(model: Model, number: int, seat: Seat, solution: Solution) -> list[fl
     part = model.parts[number]
     gives = [0.0 if column is None else solution.values[column] for column in part.discharge]
     return [(solution.values[into] - out) * KILO for into, out in zip(part.charge, gives, strict=True)]
+
+
+def kept(table: Table, made: FleetPlan) -> bool:
+    """Whether every limit that guests share holds in a plan, as far as it can at all."""
+    for slot, there in enumerate(table.here()):
+        powers = {n: (made.plans[table.seats[n].guest.name].power.values[p], table.seats[n].stay.intervals[p]) for n, p in there}
+        whole = {n: i.duration >= table.slots[slot].end - table.slots[slot].start for n, (_, i) in powers.items()}
+        for limit in table.shared:
+            high = sum(limit.shares.get(n, 0.0) * (power if whole[n] else max(power, 0.0)) for n, (power, _) in powers.items())
+            low = sum(limit.shares.get(n, 0.0) * (power if whole[n] else min(power, 0.0)) for n, (power, _) in powers.items())
+            if high > max(limit.up[slot], 0.0) + SLACK or low < -max(limit.down[slot], 0.0) - SLACK:
+                return False
+    return True

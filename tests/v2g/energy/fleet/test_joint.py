@@ -1,19 +1,22 @@
 """Many cars behind one connection: every limit holds, nobody misses energy that could be had, and no cheaper plan exists."""
 
+import contextlib
 import itertools
 import math
+import random
 from collections.abc import Sequence
 from dataclasses import replace
 
 import highspy
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from v2g.energy.fleet.connection import Connection, cap_over, load_over
 from v2g.energy.fleet.ground import Ground
 from v2g.energy.fleet.guest import Guest, battery
 from v2g.energy.fleet.joint import joint
+from v2g.energy.fleet.model import Model
 from v2g.energy.fleet.plan import FleetPlan
 from v2g.energy.fleet.queue import in_order
 from v2g.energy.fleet.seats import table_of
@@ -282,17 +285,6 @@ def test_without_time_the_plan_is_in_order_of_departure() -> None:
     assert not plan.unmet
 
 
-def test_a_part_that_is_kept_for_cars_to_come_is_planned_with_by_nobody() -> None:
-    guests = [Guest(f"car {k}", car(6.0, 9_000.0), "grid") for k in range(3)]
-    ground = Ground(Connection("grid", 20_000.0), site())
-    kept = joint(replace(ground, kept=0.5), guests, NOON)
-    assert max(value for start, _, value in kept.net.spans() if start >= NOON + 2 * HOUR) <= 10_000.0 + SLACK
-    assert max(joint(ground, guests, NOON).net.values) > 15_000.0
-    assert not kept.unmet
-    with pytest.raises(ValueError, match="kept is 1"):
-        replace(ground, kept=1.0)
-
-
 def test_slots_in_which_nothing_changes_are_one() -> None:
     ground = Ground(Connection("grid", 20_000.0), site())
     late = Guest("late", car(6.0, 9_000.0), "grid", arrival=NOON + HOUR + 60)
@@ -323,3 +315,67 @@ def test_a_negative_cap_and_a_phase_that_is_not_are_named() -> None:
         Guest("a", car(1, 1), "grid", (4,))
     with pytest.raises(ValueError, match="named 'x'"):
         list(Connection("x", below=(Connection("x"),)).all())
+
+
+# --- where an export earns more than an import costs ---
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_meter_goes_the_best_of_all_ways(seed: int) -> None:
+    """Every pattern of ways is tried by itself: none is cheaper."""
+    chance = random.Random(seed)
+    guests = [Guest(f"car {k}", car(3.0, chance.uniform(2_000.0, 20_000.0), back=11_000.0), "grid") for k in range(4)]
+    load = Series.constant(NOON, 3 * HOUR, chance.choice((-6_000.0, 0.0, 9_000.0)))
+    ground = Ground(Connection("grid", 30_000.0, 30_000.0, load=load), site(-0.08 * chance.random() - 0.02))
+    made = joint(ground, guests, NOON)
+    costs = []
+    model = Model(table_of(ground, guests, NOON))
+    for pattern in itertools.product((0.0, 1.0), repeat=len(model.ways)):
+        opened = model.program.opened()
+        for column, way in zip(model.ways.values(), pattern, strict=True):
+            opened.bound(column, way, way)
+        with contextlib.suppress(ArithmeticError):
+            costs.append(opened.solved().objective)
+    assert made.cash <= min(costs) + 6e-4 * max(abs(min(costs)), 1.0)
+    assert made.gap <= 6e-4 * max(1.0 / abs(made.cash), 1.0)
+
+
+# --- again and again, and in time ---
+
+
+@settings(max_examples=30)
+@given(fleets())
+def test_a_plan_that_begins_where_another_ended_is_as_good(fleet: tuple[Ground, list[Guest]]) -> None:
+    ground, guests = fleet
+    before = joint(ground, guests[1:], NOON)
+    warm, cold = joint(ground, guests, NOON + 60.0, before=before), joint(ground, guests, NOON + 60.0)
+    hold(ground, guests, warm)
+    if not any(guest.needs.charge_minimum for guest in guests):  # turns may fall to others, and cost what they cost
+        assert sum(warm.unmet.values()) == pytest.approx(sum(cold.unmet.values()), abs=1.0)
+        if not cold.unmet:
+            assert warm.cash + warm.wear == pytest.approx(cold.cash + cold.wear, abs=1e-3)
+
+
+def test_a_search_that_begins_where_another_ended_takes_fewer_steps() -> None:
+    guests = [Guest(f"car {k}", car(3.0 + k % 3, 4_000.0 + 700.0 * k, back=11_000.0), "grid") for k in range(12)]
+    ground = Ground(Connection("grid", 40_000.0, 40_000.0), site())
+    before = joint(ground, guests, NOON)
+    steps = []
+    for begin in (None, before.basis):
+        opened = Model(table_of(ground, guests, NOON + 900.0)).program.opened(begin=begin)
+        opened.solved()
+        steps.append(opened.solver.getInfo().simplex_iteration_count)
+    assert steps[1] < steps[0] / 2
+
+
+@pytest.mark.parametrize("looks", range(1, 12))
+def test_whenever_time_is_up_the_best_so_far_is_a_plan_that_keeps_all_limits(looks: int) -> None:
+    guests = [Guest(f"car {k}", car(5.0, 9_000.0, back=11_000.0, least=4_140.0), "grid") for k in range(8)]
+    ground = Ground(Connection("grid", 17_000.0, 17_000.0), site(-0.05))
+    clock = itertools.count()
+    made = joint(ground, guests, NOON, Patience(float(looks), lambda: float(next(clock))))
+    hold(ground, guests, made)
+    best = joint(ground, guests, NOON)
+    if math.isfinite(made.gap) and not made.unmet:
+        cost, bound = made.cash + made.wear, (best.cash + best.wear) / (1.0 + best.gap)
+        assert bound - 1e-6 <= cost <= bound + (made.gap + 1e-3) * max(abs(bound), abs(cost))
