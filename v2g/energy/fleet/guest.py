@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, replace
 
-from v2g.energy.fleet.connection import ALL_PHASES
+from v2g.energy.fleet.connection import ALL_PHASES as ALL_PHASES
 from v2g.energy.needs import Needs
 from v2g.energy.signal import Signal
 from v2g.energy.site import Site
