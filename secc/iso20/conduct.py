@@ -19,6 +19,7 @@ from secc.iso20.verifier import PkiVerifier, contract_chain
 from secc.neutral.context import Agreement, Context, Given, Moment, Pending, Reply, Step
 from secc.neutral.ending import account, over
 from secc.neutral.facts import learn
+from secc.neutral.replaced import replaced
 from secc.neutral.report import StationReport
 from secc.neutral.supervision import FAULT_ANSWER, due, supervise
 from secc.pause import PausedSession
@@ -124,7 +125,8 @@ def _let_pass(verified: object) -> tuple[Deviation, ...]:
 
 def at_moment(known: Context, now: float, wall: float, received: float, exi: bytes) -> Context:
     """The context at a moment: `now` and `received` in session time (s), `wall` in epoch s, `exi` the octets of the request."""
-    return replace(known, moment=Moment(now=now, wall=wall, received=received, exi=exi))
+    moment: Context = replaced(known, {"moment": Moment(now=now, wall=wall, received=received, exi=exi)})
+    return moment
 
 
 def answer(request: Type, known: Context) -> Reply | Pending:
@@ -178,7 +180,8 @@ def advance(known: Context, reply: Replied, request: type[Type], now: float) -> 
     begun = None if ISO20.beside(known.state, request) is not None else now
     since = begun if known.step.polled is None else known.step.polled
     after = after.with_service(looped=now) if loops else after
-    return replace(after, step=Step(state=reply.then, polled=since if stays else None)).with_session(fault=None)
+    moved: Context = replaced(after, {"step": Step(state=reply.then, polled=since if stays else None)})
+    return moved.with_session(fault=None)
 
 
 def refusal(request: type[Type], refused: PeerMisbehaved | StationFailed, known: Context) -> Type | None:
@@ -223,7 +226,7 @@ def undecodable(path: tuple[str, ...], reason: str) -> tuple[type[Type], PeerMis
 
 def same(before: Context, after: Context) -> bool:
     """Whether two contexts differ in nothing but the time."""
-    return replace(before, moment=after.moment) == after
+    return bool(replaced(before, {"moment": after.moment}) == after)
 
 
 def signatures(heard: Incoming) -> tuple[Any, ...]:

@@ -1,7 +1,6 @@
 """What the charge loops of AC and DC have in common: status, meter, reports of the car, its limits."""
 
 import math
-from dataclasses import replace
 from typing import Any, TypeVar
 
 from secc.intent import Wish
@@ -13,7 +12,9 @@ from secc.iso20.schedule import asking
 from secc.iso20.standby import with_limit
 from secc.neutral.context import Context
 from secc.neutral.keeping import kept
+from secc.neutral.replaced import replaced
 from secc.station import Display, EVReported, Limits, Objected
+from v2g.energy.needs import Needs
 from v2g.exi.schema import Type
 from v2g.iso20.phases import total, within_phases
 from v2g.iso20.rational import number, optional
@@ -134,14 +135,14 @@ def car_report(
     departure = known.service.exchange.needs.departure if mode.DepartureTime is None else known.wall + mode.DepartureTime
     before = known.service.exchange.needs.departure
     anew = departure is not None and abs(departure - (before or 0.0)) > DEPARTURE_CHANGE
-    needs = replace(
-        known.service.exchange.needs,
-        departure=departure if anew else before,
-        energy_target=number(mode.EVTargetEnergyRequest),
-        energy_maximum=number(mode.EVMaximumEnergyRequest),
-        energy_minimum=number(mode.EVMinimumEnergyRequest),
-        soc=report.soc if report.soc is not None else known.service.exchange.needs.soc,
-    )
+    told = {
+        "departure": departure if anew else before,
+        "energy_target": number(mode.EVTargetEnergyRequest),
+        "energy_maximum": number(mode.EVMaximumEnergyRequest),
+        "energy_minimum": number(mode.EVMinimumEnergyRequest),
+        "soc": report.soc if report.soc is not None else known.service.exchange.needs.soc,
+    }
+    needs: Needs = replaced(known.service.exchange.needs, told)
     known = known.with_exchange(needs=needs)
     return known, (report, asking(needs, known)) if anew else (report,)
 
@@ -164,13 +165,14 @@ def _display(said: DisplayParametersType) -> Display | None:
 
 def car_limits(mode: Type, known: Context) -> Limits:
     """The limits of the car now: those that this request states, else those it stated before."""
-    said = known.service.car or Limits()
+    said, shares = known.service.car or Limits(), _shares(known)
     changed: dict[str, Any] = {}
     for name, field in _SPOKEN.items():
         value = getattr(mode, field, None)
         if value is not None:
-            changed[name] = max(within_phases(mode, field, _shares(known).get(name, math.inf)), 0.0)  # below zero is nothing
-    return replace(said, **changed)
+            changed[name] = max(within_phases(mode, field, shares.get(name, math.inf)), 0.0)  # below zero is nothing
+    limits: Limits = replaced(said, changed)
+    return limits
 
 
 def mobility_fields(known: Context) -> dict[str, Any]:

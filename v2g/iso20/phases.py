@@ -16,9 +16,11 @@ def total(said: Any, name: str) -> float | None:
 
 def each(said: Any, name: str) -> tuple[float, ...]:
     """What is said of each phase; one value is the total, empty where nothing is said. A phase that is left out has nothing."""
-    values = [getattr(said, name + phase, None) for phase in PHASES]
-    if values[0] is None:
+    if (first := getattr(said, name, None)) is None:
         return ()
+    values = [first, *(getattr(said, name + phase, None) for phase in PHASES[1:])]
+    if values == [first, None, None]:  # of DC there is no more
+        return (number(first),)
     last = max(place for place, value in enumerate(values) if value is not None)
     return tuple(0.0 if value is None else number(value) for value in values[: last + 1])
 
