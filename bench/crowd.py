@@ -61,31 +61,35 @@ def cars(count: int, seed: int) -> list[Guest]:
     return found
 
 
-def ground(count: int) -> Ground:
-    """A connection for so many cars, at the prices of the demo, but that no export earns more than imports cost: that is planned as one."""
+def ground(count: int, dear: bool = False) -> Ground:
+    """A connection for so many cars, at the prices of the demo; unless `dear` no export earns more than imports cost."""
     prices = parse_prices(PRICES.read_text())
     prices = prices.upcoming(EVENING, ZONE) if prices.relative else prices
     assert prices.exports
     exports = Series(
         prices.exports.start,
-        tuple(Step(s.duration, min(s.value, i.value)) for s, i in zip(prices.exports.steps, prices.imports.steps, strict=True)),
+        tuple(
+            Step(s.duration, s.value if dear else min(s.value, i.value))
+            for s, i in zip(prices.exports.steps, prices.imports.steps, strict=True)
+        ),
     )
     return Ground(Connection("grid", CAP * count, CAP * count), Site(import_prices=prices.imports, export_prices=exports))
 
 
-def planned(guests: Sequence[Guest]) -> Timed:
+def planned(guests: Sequence[Guest], dear: bool) -> Timed:
     """The plan as a station or a CSMS makes it: in groups where there are many."""
     started = time.process_time()
-    made = joint(ground(len(guests)), guests, EVENING)
+    made = joint(ground(len(guests), dear), guests, EVENING)
     return Timed(time.process_time() - started, made.cash, sum(made.unmet.values()))
 
 
-def whole(guests: Sequence[Guest]) -> Timed:
-    """One program of all of them."""
+def whole(guests: Sequence[Guest], dear: bool) -> Timed:
+    """One program of all of them; where `dear`, with the meter going both ways at once, which is cheaper than any plan."""
     started = time.process_time()
-    model = Model(table_of(ground(len(guests)), guests, EVENING))
-    made = fleet_plan(model.table, powers_of(model, model.program.opened().solved()), "whole", 0.0)
-    return Timed(time.process_time() - started, made.cash, sum(made.unmet.values()))
+    model = Model(table_of(ground(len(guests), dear), guests, EVENING))
+    solution = model.program.opened().solved()
+    made = fleet_plan(model.table, powers_of(model, solution), "whole", 0.0)
+    return Timed(time.process_time() - started, solution.objective if dear else made.cash, sum(made.unmet.values()))
 
 
 def run(arguments: Sequence[str] = ()) -> None:
@@ -93,18 +97,19 @@ def run(arguments: Sequence[str] = ()) -> None:
     parser = argparse.ArgumentParser(prog="python -m bench crowd")
     parser.add_argument("--cars", type=int, action="append", help="so many; may be given again (default: 50 and 1000)")
     parser.add_argument("--sites", type=int, default=0, help=f"so many sites of {SIZE} cars as well")
+    parser.add_argument("--dear", action="store_true", help="exports earn more than imports cost for two hours")
     given = parser.parse_args(arguments)
     print(f"{'cars':>8} {'CPU s':>7} {'one program':>12} {'ratio':>6} {'cost':>9} {'ratio':>8} {'kWh missing':>12}")
-    planned(cars(2, 2))  # what a first plan loads is no part of the next
+    planned(cars(2, 2), given.dear)  # what a first plan loads is no part of the next
     for count in given.cars or (50, 1000):
         guests = cars(count, count)
-        ours, other = planned(guests), whole(guests)
+        ours, other = planned(guests, given.dear), whole(guests, given.dear)
         ratio, cost = ours.cpu / other.cpu, ours.cash / other.cash
         print(
             f"{count:8} {ours.cpu:7.2f} {other.cpu:12.2f} {ratio:6.2f} {ours.cash:9.2f} {cost:8.5f} {ours.missing / 1000:12.1f}", flush=True
         )
     if given.sites:
-        cpu = sum(planned(cars(SIZE, seed)).cpu for seed in range(given.sites))
+        cpu = sum(planned(cars(SIZE, seed), given.dear).cpu for seed in range(given.sites))
         print(f"{given.sites} sites of {SIZE} cars: {cpu:.2f} CPU s")
 
 

@@ -60,6 +60,8 @@ class SiteConfig:
     blind: float = 0.0  # for all cars together while the meter is silent
     peak_price: float = 0.0  # currency per kW of the highest mean of a quarter of an hour
     peak_before: float = 0.0  # which is paid for already
+    carbon: str | None = None  # file of what the grid emits: start, carbon (g/kWh)
+    carbon_price: float = 0.0  # currency per kg that a plan counts with, on no bill
     feeder: tuple[Feeder, ...] = ()
     prices: str | None = None
     currency: str | None = None
@@ -71,14 +73,14 @@ class SiteConfig:
     def __post_init__(self) -> None:
         Site(**self.numbers())  # says what is out of range
         try:
-            Ground(tree(self, self.feeder), peak_price=self.peak_price, peak_before=self.peak_before)
+            Ground(tree(self, self.feeder), peak_price=self.peak_price, peak_before=self.peak_before, carbon_price=self.carbon_price)
         except ValueError as error:
             raise ConfigError(f"{error}") from None
 
     @property
     def shared(self) -> bool:
         """Whether anything is said that one outlet by itself could not keep: loads beside the cars, phases, feeders, a peak."""
-        more = ("phase_import_limit", "phase_export_limit", "base_load", "load", "metered", "peak_price", "feeder")
+        more = ("phase_import_limit", "phase_export_limit", "base_load", "load", "metered", "peak_price", "carbon", "feeder")
         return any(getattr(self, name) for name in more)
 
     def numbers(self) -> dict[str, Any]:

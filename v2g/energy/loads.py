@@ -1,4 +1,4 @@
-"""What flows at a connection beside the cars, as it is foreseen: a file of steps, dated or by time of day."""
+"""What flows at a connection beside the cars, or what its energy emits, as it is foreseen: a file of steps, dated or by time of day."""
 
 import csv
 from collections.abc import Sequence
@@ -10,12 +10,11 @@ from v2g.energy.series import Series
 
 HOUR = 3_600.0  # s
 DAYS = 3  # that a plan may reach into: today, and 48 h from now
-COLUMNS = ["start", "power"]
 
 
 @dataclass(frozen=True, slots=True)
 class Loads:
-    """Power over time (W, + is drawn, generation is negative); `relative` where the starts are seconds after midnight."""
+    """Power over time (W, + is drawn, generation is negative), or another quantity; `relative` where starts are seconds after midnight."""
 
     power: Series
     relative: bool = False
@@ -27,17 +26,15 @@ class Loads:
         return Prices(self.power, self.power, relative=True).upcoming(wall, zone, DAYS).imports
 
 
-def parse_loads(text: str) -> Loads:
-    """The loads of a CSV with the columns start,power. ValueError names the row, what stands there and the cure.
+def parse_loads(text: str, column: str = "power") -> Loads:
+    """The loads of a CSV with the columns start,power, or another quantity. ValueError names the row, what stands there and the cure.
 
     A start is ISO 8601 with offset or a time of day (HH:MM), all of one kind and ascending; power in W. The last step is as long as the
     one before it, an hour where it is the only one; by time of day it lasts until midnight.
     """
     rows = list(csv.reader(line for line in text.splitlines() if line.strip() and not line.startswith("#")))
-    if not rows or [cell.strip().lower() for cell in rows[0]] != COLUMNS:
-        raise ValueError(
-            f"the file of loads begins with {','.join(rows[0])[:40] if rows else 'nothing'}; its header is {','.join(COLUMNS)}"
-        )
+    if not rows or [cell.strip().lower() for cell in rows[0]] != ["start", column]:
+        raise ValueError(f"the file of loads begins with {','.join(rows[0])[:40] if rows else 'nothing'}; its header is start,{column}")
     read = [_row(number, row) for number, row in enumerate(rows[1:], 1)]
     if not read:
         raise ValueError("the file of loads has no rows; give at least one start, power")

@@ -69,6 +69,8 @@ class GroundsConfig:
     load: str | None = None
     peak_price: float = 0.0  # currency per kW
     peak_before: float = 0.0
+    carbon: str | None = None  # file of what the grid emits: start, carbon (g/kWh)
+    carbon_price: float = 0.0  # currency per kg that a plan counts with, on no bill
     unplanned: float | None = None  # W for a car that tells no needs, by a default profile; None: as it likes
     feeder: tuple[Feeder, ...] = ()
     outlet: tuple[OutletPlace, ...] = ()  # without any: all outlets of all stations, at the top
@@ -77,7 +79,7 @@ class GroundsConfig:
 
     def __post_init__(self) -> None:
         try:
-            Ground(tree(self, self.feeder), peak_price=self.peak_price, peak_before=self.peak_before)
+            Ground(tree(self, self.feeder), peak_price=self.peak_price, peak_before=self.peak_before, carbon_price=self.carbon_price)
         except ValueError as error:
             raise ConfigError(f"{error}") from None
         names = [TOP, *(each.name for each in self.feeder)]
@@ -148,7 +150,9 @@ class Grounds:
         self._plan, self._send, self._bound = ways
         site = replace(strategy.priced(wall()), daily=strategy.prices if strategy.prices and strategy.prices.relative else None)
         site = replace(site, zone=strategy.zone or LOCAL)
-        self._ground = grounds(config, config.feeder, loads, site, LOCAL, (config.peak_price, config.peak_before))
+        emits = parse_loads(text_of(Path(config.carbon), TABLE_LIMIT), "carbon") if config.carbon is not None else None
+        peak, carbon = (config.peak_price, config.peak_before), (emits, config.carbon_price)
+        self._ground = grounds(config, config.feeder, loads, site, LOCAL, peak, carbon)
         self.members: dict[str, Member] = {}
         self._past = Past(LOCAL)
         self._most = USUAL  # W: the most that a car could draw that was here

@@ -28,7 +28,9 @@ def yard_of(config: Config, around: Surroundings, site: Site) -> Yard:
     said = config.site
     files = [one.load for one in said.feeder if one.load is not None] + ([said.load] if said.load is not None else [])
     loads = {file: _loads(file) for file in files}
-    return Yard(around, grounds(said, said.feeder, loads, site, LOCAL, (said.peak_price, said.peak_before)), past_of(config.state))
+    carbon = _loads(said.carbon, "carbon") if said.carbon is not None else None
+    peak = said.peak_price, said.peak_before
+    return Yard(around, grounds(said, said.feeder, loads, site, LOCAL, peak, (carbon, said.carbon_price)), past_of(config.state))
 
 
 def past_of(folder: str | None) -> Past:
@@ -65,8 +67,8 @@ def _written(file: Path, visit: Visit) -> None:
         log.warning("%s cannot be written: %s; this visit is forgotten at the next start", file, error)
 
 
-def _loads(file: str) -> Loads:
+def _loads(file: str, column: str = "power") -> Loads:
     try:
-        return parse_loads(text_of(Path(file), TABLE_LIMIT))
+        return parse_loads(text_of(Path(file), TABLE_LIMIT), column)
     except ValueError as error:
-        raise ConfigError(f"site load {file}: {error}") from None
+        raise ConfigError(f"site {'load' if column == 'power' else column} {file}: {error}") from None

@@ -1,6 +1,8 @@
 """The connection that outlets share, from the file of a station to the yard, and what is told it beside the cars."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,11 +11,15 @@ from ocpp_bridge.smart.feeds import Limit
 from secc.backend import Surroundings
 from secc.config import Config, parse
 from secc.yard import Yard
+from v2g.energy.fleet.guest import Guest
+from v2g.energy.fleet.joint import joint
+from v2g.energy.forecast import Visit
 from v2g.energy.loads import parse_loads
+from v2g.energy.needs import Needs
 from v2g.energy.signal import Kind
 from v2g.settings.strict import ConfigError
 from v2gkit.station.backends import site_of
-from v2gkit.station.site import yard_of
+from v2gkit.station.site import VISITS, past_of, yard_of
 from v2gkit.station.told import Told
 
 NOW = 1_790_000_000.0
@@ -156,3 +162,41 @@ def test_a_feed_is_heard_by_a_station_that_shares_its_connection() -> None:
     with pytest.raises(ConfigError) as said:
         parse('tls = false\n[feed]\nsocket = "site.sock"')
     assert "nothing that follows it" in str(said.value)
+
+
+def test_what_the_grid_emits_moves_charge_to_where_it_emits_less(tmp_path: Path) -> None:
+    """At one price for the whole day only the carbon tells the hours apart, and it is on no bill."""
+    file = tmp_path / "carbon.csv"
+    clean = datetime.fromtimestamp(NOW + 2 * 3600, tz=UTC)
+    file.write_text(f"start,carbon\n{(clean - timedelta(hours=3)).isoformat()},500\n{clean.isoformat()},20\n")
+    text = FILE.replace("blind = 5000", f'blind = 5000\ncarbon = "{file}"\ncarbon_price = 0.1')
+    needs = Needs(departure=NOW + 4 * 3600, energy_target=10_000.0, energy_maximum=20_000.0, charge_maximum=7_000.0)
+    made = {}
+    for name, said in (("counted", text), ("not", text.replace("carbon_price = 0.1", "carbon_price = 0"))):
+        ground = replace(yard(said).ground(NOW), outlets=())
+        made[name] = joint(ground, [Guest("A", needs, "grid")], NOW)
+    assert made["not"].plans["A"].power.at(NOW) > 6_000.0  # money says nothing: early
+    assert made["counted"].plans["A"].power.clip(NOW, NOW + 2 * 3600).integral() == pytest.approx(0.0)
+    assert made["counted"].cash == pytest.approx(made["not"].cash)
+    with pytest.raises(ConfigError, match="carbon_price is -1"):
+        yard(FILE.replace("blind = 5000", "carbon_price = -1"))
+    file.write_text("start,power\n00:00,1\n")
+    with pytest.raises(ConfigError, match="its header is start,carbon"):
+        yard(text)
+
+
+def test_visits_outlive_the_station_and_a_file_that_is_torn_costs_nothing_else(tmp_path: Path) -> None:
+    past = past_of(str(tmp_path))
+    for day in range(1, 10):
+        past.add(Visit(NOW - day * 86_400.0, NOW - day * 86_400.0 + 3_600.0, 7_000.0))
+    assert past.crowd(NOW - 7_200.0, 7_000.0) is None  # few days tell nothing
+    for day in range(10, 90):
+        past.add(Visit(NOW - day * 86_400.0, NOW - day * 86_400.0 + 3_600.0, 7_000.0))
+    file = tmp_path / VISITS
+    file.write_bytes(file.read_bytes() + b'{"arrival": 1')
+    again = past_of(str(tmp_path)).crowd(NOW - 7_200.0, 7_000.0)
+    assert again is not None
+    assert again.at(NOW + 600.0) > 7_000.0
+    file.unlink()
+    file.mkdir()  # neither to be read nor written
+    past_of(str(tmp_path)).add(Visit(NOW, NOW + 60.0, 1.0))

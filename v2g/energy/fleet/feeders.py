@@ -109,10 +109,11 @@ def grounds(
     site: Site,
     zone: tzinfo,
     peak: tuple[float, float] = (0.0, 0.0),
+    carbon: tuple[Loads | None, float] = (None, 0.0),
 ) -> Callable[[float], Ground]:
     """What gives the ground at a time (epoch s), made anew every minute. `loads` are those of the files that are named, by name.
 
-    `peak` is the price of a kW of it, and the W that are paid for already.
+    `peak` is the price of a kW of it, and the W that are paid for already; `carbon` is what the grid emits (g/kWh) and what a kg counts.
     """
     made: dict[float, Ground] = {}
     free = replace(site, import_limit=inf, export_limit=inf)
@@ -126,7 +127,14 @@ def grounds(
         minute = wall // MINUTE
         if minute not in made:
             made.clear()
-            made[minute] = Ground(tree(top, feeders, lambda one: load(one, wall)), free.at(wall), peak_price=peak[0], peak_before=peak[1])
+            made[minute] = Ground(
+                tree(top, feeders, lambda one: load(one, wall)),
+                free.at(wall),
+                peak_price=peak[0],
+                peak_before=peak[1],
+                carbon=carbon[0].at(wall, zone) if carbon[0] is not None else None,
+                carbon_price=carbon[1],
+            )
         return made[minute]
 
     return ground
