@@ -73,6 +73,8 @@ def _checked(grid: Any) -> int:
         put(f"{older.name}: VEN {older.ven} of {older.url} (OpenADR 2.0b), every {older.every:g} s")
     for cem in grid.s2:
         put(f"{cem.name}: resource manager {cem.resource} at {public_url(cem.url)} (S2), up to {cem.import_limit:g} W")
+    for utility in grid.sep2:
+        put(f"{utility.name}: DER of {public_url(utility.url)} (IEEE 2030.5), up to {utility.import_limit:g} W")
     for capacity in grid.oscp:
         put(f"{capacity.name}: flexibility provider of the group {capacity.group} (OSCP 2.0), called at {grid.serving.listen}")
     for source, promise in grid.promises.items():

@@ -12,6 +12,7 @@ from v2gkit.grid.modbus.registers import Kind, Words, width
 from v2gkit.grid.oscp.declared import Oscp
 from v2gkit.grid.s2.declared import S2
 from v2gkit.grid.secrecy import demand_secret
+from v2gkit.grid.sep2.declared import Sep2
 from v2gkit.grid.serving import Serving
 from v2gkit.grid.vendor.declared import Vendor
 
@@ -191,6 +192,7 @@ class Grid:
     oscp: tuple[Oscp, ...] = ()
     vendor: tuple[Vendor, ...] = ()
     s2: tuple[S2, ...] = ()
+    sep2: tuple[Sep2, ...] = ()
     serving: Serving | None = None  # where others reach us: OSCP wants it
 
     def __post_init__(self) -> None:
@@ -231,9 +233,9 @@ class Grid:
         return max(1.0 - sum(each.limit.share for each in self.vendor if each.limit is not None), 0.0)
 
     @property
-    def others(self) -> tuple[OpenAdr | OpenAdr2 | Oscp | S2, ...]:
+    def others(self) -> tuple[OpenAdr | OpenAdr2 | Oscp | S2 | Sep2, ...]:
         """The sources that are no devices on Modbus."""
-        return (*self.openadr, *self.openadr2, *self.oscp, *self.s2)
+        return (*self.openadr, *self.openadr2, *self.oscp, *self.s2, *self.sep2)
 
 
 def demand_sum(site: Site, roles: Iterable[str]) -> None:

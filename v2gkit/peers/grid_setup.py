@@ -8,7 +8,15 @@ import sys
 import venv
 from pathlib import Path
 
-PACKAGES = ("pymodbus==3.16.1", "pysunspec2==1.3.7", "openadr3==0.5.0", "openleadr==0.5.36", "s2-python==0.11.1", "websockets==17.4")
+PACKAGES = (
+    "pymodbus==3.16.1",
+    "pysunspec2==1.3.7",
+    "openadr3==0.5.0",
+    "openleadr==0.5.36",
+    "s2-python==0.11.1",
+    "websockets==17.4",
+    "envoy-schema==2.7.0",
+)
 MODBUS = Path(__file__).parent / "grid_modbus.py"
 OPENADR3 = Path(__file__).parent / "grid_openadr3.py"
 S2 = Path(__file__).parent / "grid_s2.py"

@@ -24,6 +24,7 @@ from v2gkit.grid.shell.ears import Ears
 from v2gkit.grid.shell.flexibility import Flexible
 from v2gkit.grid.shell.modbus import follow
 from v2gkit.grid.shell.s2 import Managed
+from v2gkit.grid.shell.sep2 import Utility
 from v2gkit.grid.shell.vendor import Behind
 from v2gkit.grid.standing import Standing, part_of, share_of
 from v2gkit.grid.unversioned import Unversioned
@@ -79,6 +80,8 @@ class Listening:
                 tasks.keep(source.name, called.run)
             for cem in self._grid.s2:
                 tasks.keep(cem.name, Managed(cem, self._ears(cem.name)).run)
+            for utility in self._grid.sep2:
+                tasks.keep(utility.name, Utility(utility, self._ears(utility.name)).run)
             while True:
                 self._settle()
                 await self._pause()
