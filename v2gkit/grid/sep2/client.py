@@ -1,6 +1,6 @@
 """How a client asks its server: capability, time, device, programs, controls; what it reports and responds. Scripts, as in OpenADR 3."""
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeVar
 from urllib.parse import urljoin
@@ -10,7 +10,7 @@ from v2g.address import origin
 from v2gkit.grid.faults import GridFault, Trouble, quoted
 from v2gkit.grid.http import Request, Response
 from v2gkit.grid.sep2 import words
-from v2gkit.grid.sep2.events import CANCELLED, RANDOMLY_CANCELLED, SUPERSEDED, Control, Program, Rating, control_of, live
+from v2gkit.grid.sep2.events import CANCELLED, RANDOMLY_CANCELLED, SUPERSEDED, SWITCHES, Control, Program, Rating, control_of, live
 
 T = TypeVar("T")
 Script = Generator[Request, Response, T]
@@ -19,6 +19,8 @@ MOST: Final = {"EndDevice": 1_024, "FunctionSetAssignments": 16, "DERProgram": 3
 CONTROLS: Final = 256  # of all programs
 CLOCK: Final = 86_400  # s by which a server's clock may differ from ours
 RECEIVED, STARTED, COMPLETED, WAS_CANCELLED, WAS_SUPERSEDED = 1, 2, 3, 6, 7  # Response.status
+MODES: Final = f"{0b11 | 1 << 2 | 1 << 3 | 1 << 7 | 1 << 20 | 1 << 22:08X}"  # charge, discharge, connect, energize, fixed, limit, target W
+LIMITS_OF_AUS: Final = "0F"  # export, import, generation, load
 DEVICE: Final = "02000000"  # deviceCategory, bit 25: electric vehicle supply equipment
 
 
@@ -100,13 +102,22 @@ class Client:
         return Round(tuple(controls), tuple(faults), frozenset(passed))
 
     def reporting(self, session: Session, now: float) -> Script[None]:
-        """Say what this DER can and is. Raises GridFault."""
-        if session.ders is None:
-            return
-        for der in (yield from self._all(session.ders, "DER")):
-            for link, kind, parts in self._reports(int(now + session.offset)):
-                if (where := words.href(der, link)) is not None:
-                    yield from self._send("PUT", where, kind, parts)
+        """Say what this DER can, and how it is set. Raises GridFault."""
+        at = int(now + session.offset)
+        yield from self._put(session, {"DERCapability": self._capability(), "DERSettings": self._settings(at)})
+
+    def stating(self, session: Session, round_: Round, now: float) -> Script[None]:
+        """Say what this DER is at `now`: operating unless a control cuts it off, which it keeps to. Raises GridFault."""
+        holding = [each for each in live(round_.controls) if each.start is not None and each.start <= now < each.end]
+        cut = {mode.split()[0] for each in holding for mode, (_, power) in each.modes.items() if mode.split()[0] in SWITCHES and power == 0}
+        connected = 0 if "opModConnect" in cut else 0b011 if cut else 0b111  # bits: connected, available, operating
+        at = int(now + session.offset)
+        parts: list[words.Part] = [
+            ("genConnectStatus", [("dateTime", at), ("value", f"{connected:02X}")]),
+            ("operationalModeStatus", [("dateTime", at), ("value", 2 if connected == 0b111 else 1)]),
+            ("readingTime", at),
+        ]
+        yield from self._put(session, {"DERStatus": parts})
 
     def metering(self, session: Session, power: float, now: float) -> Script[None]:
         """Mirror a reading of the site's active power (W, + from the grid). Raises GridFault."""
@@ -200,30 +211,26 @@ class Client:
                 return device
         return None
 
-    def _reports(self, at: int) -> list[tuple[str, str, list[words.Part]]]:
-        given, taken = max(self._rating.given, 0.0), self._rating.taken
-        modes = f"{0b11 | 1 << 2 | 1 << 3 | 1 << 7 | 1 << 20 | 1 << 22:08X}"  # charge, discharge, connect, energize, fixed, limit, target W
+    def _put(self, session: Session, reports: Mapping[str, list[words.Part]]) -> Script[None]:
+        """Send reports, by their kind, to each DER of this device that has a link for them."""
+        for der in (yield from self._all(session.ders, "DER")) if session.ders is not None else ():
+            for kind, parts in reports.items():
+                if (where := words.href(der, f"{kind}Link")) is not None:
+                    yield from self._send("PUT", where, kind, parts)
 
-        def watts(power: float) -> list[words.Part]:
-            return [("multiplier", 0), ("value", round(power))] if power < 32_767 else [("multiplier", 3), ("value", int(power // 1_000))]
-
-        capability: list[words.Part] = [
-            ("modesSupported", modes), ("rtgMaxChargeRateW", watts(taken)), ("rtgMaxDischargeRateW", watts(given)),
-            ("rtgMaxW", watts(given)), ("type", 82), ("csipaus:doeModesSupported", "0F"),
-        ]  # fmt: skip
-        settings: list[words.Part] = [
-            ("modesEnabled", modes), ("setGradW", 0), ("setMaxChargeRateW", watts(taken)), ("setMaxDischargeRateW", watts(given)),
-            ("setMaxW", watts(given)), ("updatedTime", at), ("csipaus:doeModesEnabled", "0F"),
-        ]  # fmt: skip
-        status: list[words.Part] = [
-            ("genConnectStatus", [("dateTime", at), ("value", "07")]), ("operationalModeStatus", [("dateTime", at), ("value", 2)]),
-            ("readingTime", at),
-        ]  # fmt: skip
+    def _capability(self) -> list[words.Part]:
+        given, taken = _watts(self._rating.given), _watts(self._rating.taken)
         return [
-            ("DERCapabilityLink", "DERCapability", capability),
-            ("DERSettingsLink", "DERSettings", settings),
-            ("DERStatusLink", "DERStatus", status),
-        ]
+            ("modesSupported", MODES), ("rtgMaxChargeRateW", taken), ("rtgMaxDischargeRateW", given), ("rtgMaxW", given), ("type", 82),
+            ("csipaus:doeModesSupported", LIMITS_OF_AUS),
+        ]  # fmt: skip
+
+    def _settings(self, at: int) -> list[words.Part]:
+        given, taken = _watts(self._rating.given), _watts(self._rating.taken)
+        return [
+            ("modesEnabled", MODES), ("setGradW", 0), ("setMaxChargeRateW", taken), ("setMaxDischargeRateW", given), ("setMaxW", given),
+            ("updatedTime", at), ("csipaus:doeModesEnabled", LIMITS_OF_AUS),
+        ]  # fmt: skip
 
     def _get(self, where: str, *kinds: str) -> Script[Element]:
         answer = yield Request("GET", self._there(where), None, {"Accept": words.TYPE})
@@ -262,6 +269,11 @@ class Client:
         except ValueError as error:
             raise GridFault(Trouble.DENIED, f"a link to {quoted(where)} is not followed: {error}") from None
         return url
+
+
+def _watts(power: float) -> list[words.Part]:
+    """An ActivePower, whose value has 16 bits, rounded down."""
+    return [("multiplier", 0), ("value", int(power))] if power <= 32_767 else [("multiplier", 3), ("value", int(power // 1_000))]
 
 
 def _refused(answer: Response, what: str) -> GridFault:

@@ -63,6 +63,7 @@ class Utility:
         for each in told:
             if each.reference in received:
                 self._ears.book.acknowledge(each.signal.id, self._ears.wall())
+        await self._carried(client.stating(session, found, self._ears.wall()), tls)
         powers = [power for role, power in self._ears.powers().values() if role == "connection"]
         if powers:
             await self._carried(client.metering(session, sum(powers), self._ears.wall()), tls)
