@@ -10,7 +10,18 @@ from v2g.address import origin
 from v2gkit.grid.faults import GridFault, Trouble, quoted
 from v2gkit.grid.http import Request, Response
 from v2gkit.grid.sep2 import words
-from v2gkit.grid.sep2.events import CANCELLED, RANDOMLY_CANCELLED, SUPERSEDED, SWITCHES, Control, Program, Rating, control_of, live
+from v2gkit.grid.sep2.events import (
+    CANCELLED,
+    RANDOMLY_CANCELLED,
+    SUPERSEDED,
+    SWITCHES,
+    Control,
+    Program,
+    Rating,
+    control_of,
+    live,
+    spans_of,
+)
 
 T = TypeVar("T")
 Script = Generator[Request, Response, T]
@@ -47,8 +58,8 @@ class Round:
 class Client:
     """One device at one server. `now` is epoch s of our clock."""
 
-    def __init__(self, url: str, rating: Rating) -> None:
-        self._url, self._rating = url, rating
+    def __init__(self, url: str, rating: Rating, version: str = "1.2") -> None:
+        self._url, self._rating, self._version = url, rating, version
         self._answered: dict[str, int] = {}  # control -> the last status that was told
 
     def opening(self, now: float) -> Script[Session]:
@@ -188,7 +199,7 @@ class Client:
         )  # fmt: skip
         if control.status in (CANCELLED, RANDOMLY_CANCELLED):
             yield WAS_CANCELLED
-        elif beaten:
+        elif beaten or (control.modes and all(spans_of(control, mode, events) is None for mode in control.modes)):
             yield WAS_SUPERSEDED
         elif now >= control.end:
             yield COMPLETED
@@ -255,7 +266,7 @@ class Client:
                 return found
 
     def _send(self, method: str, where: str, kind: str, parts: list[words.Part]) -> Script[None]:
-        body = words.octets_of(kind, parts)
+        body = words.octets_of(kind, parts, self._version)
         answer = yield Request(method, self._there(where), body, {"Content-Type": words.TYPE, "Accept": words.TYPE})
         if answer.status not in (200, 201, 204):
             raise _refused(answer, f"{method} {kind}")

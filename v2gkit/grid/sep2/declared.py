@@ -1,6 +1,7 @@
 """What grid.toml says of a utility server of IEEE 2030.5."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from v2gkit.grid.link import Promise
 from v2gkit.grid.secrecy import demand_secret
@@ -17,6 +18,7 @@ class Sep2:
     cert: str | None = None  # PEM: its chain; who we are
     key: str | None = None  # PEM
     roots: str | None = None  # PEM; None: the system's
+    csipaus: Literal["1.2", "1.3"] = "1.2"  # whose namespace our messages have
     lfdi: str | None = None  # 40 hex digits: of the device that an aggregator's certificate acts for; None: that of our certificate
     every: float | None = None  # s between two rounds; None: what the server says, a second to a quarter of an hour
     timeout: float = 10.0  # s for one answer

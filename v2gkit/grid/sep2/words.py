@@ -8,6 +8,7 @@ from v2gkit.grid.faults import GridFault, Trouble, quoted
 
 NS: Final = "urn:ieee:std:2030.5:ns"
 AUS: Final = "https://csipaus.org/ns"
+AUS_OF: Final = {"1.2": AUS, "1.3": "https://csipaus.org/ns/v1.3"}  # CSIP-AUS, by its version; both are read alike
 LARGEST: Final = 1_048_576  # octets of a resource: a list of 255 controls has a fourth of that
 TYPE: Final = "application/sep+xml"
 Part = tuple[str, "str | int | list[Part]"]
@@ -30,6 +31,9 @@ def read(octets: bytes, *kinds: str) -> Element:
         found = fromstring(text)  # noqa: S314 - without entities it is as large as it looks
     except (ParseError, ValueError) as error:
         raise GridFault(Trouble.MALFORMED, f"no XML: {quoted(error)}") from None
+    for element in found.iter():
+        if element.tag.startswith(f"{{{AUS_OF['1.3']}}}"):
+            element.tag = f"{{{AUS}}}{element.tag.rpartition('}')[2]}"
     if found.tag not in [full(kind) for kind in kinds]:
         raise GridFault(Trouble.MALFORMED, f"{quoted(found.tag)} came where {' or '.join(kinds)} was awaited")
     return found
@@ -74,12 +78,12 @@ def href(element: Element, *path: str) -> str | None:
     return found.get("href") if found is not None else None
 
 
-def octets_of(kind: str, parts: list[Part]) -> bytes:
-    """A resource with these parts, in their order, which is the schema's."""
+def octets_of(kind: str, parts: list[Part], version: str = "1.2") -> bytes:
+    """A resource with these parts, in their order, which is the schema's; `version` is that of CSIP-AUS."""
     root = Element(full(kind))
     _fill(root, parts)
     octets: bytes = tostring(root, "utf-8")
-    return octets
+    return octets.replace(f'"{AUS}"'.encode(), f'"{AUS_OF[version]}"'.encode())
 
 
 def _fill(element: Element, parts: list[Part]) -> None:
