@@ -209,6 +209,7 @@ class Stub:
         self.controls = ""
         self.default = default("0D", imports(5))
         self.ahead = 0
+        self.mirrors: list[str] = []
         self.peer: Any = None
 
     def answer(self, method: str, target: str, body: bytes) -> tuple[int, str]:
@@ -217,6 +218,8 @@ class Stub:
             self.sent.append((method, path, body))
             if path == "/edev" and words.text(words.read(body, "EndDevice"), "lFDI") == self.lfdi:
                 self.registered = True
+            if path == "/mup":
+                self.mirrors.append(f'<MirrorUsagePoint href="/mup/1"{body.decode().partition("<MirrorUsagePoint")[2]}')
             return (201 if method == "POST" else 204), ""
         text = self.resources().get(path)
         return (404, "") if text is None else (200, text)
@@ -246,6 +249,8 @@ class Stub:
             "/derp": f'<DERProgramList {NS} href="/derp" all="1" results="1">{program}</DERProgramList>',
             "/dderc": self.default.replace("<DefaultDERControl>", f"<DefaultDERControl {NS}>", 1),
             "/derc": f'<DERControlList {NS} href="/derc" all="{events}" results="{events}">{self.controls}</DERControlList>',
+            "/mup": f'<MirrorUsagePointList {NS} href="/mup" all="{len(self.mirrors)}" results="1">'
+            f"{''.join(self.mirrors)}</MirrorUsagePointList>",
             "/der": f'<DERList {NS} href="/der" all="1" results="1"><DER href="/der/1">{links}</DER></DERList>',
         }  # fmt: skip
 
@@ -348,11 +353,13 @@ async def _followed(folder: Path) -> None:
 MODELS = {
     "/edev": "end_device.EndDeviceRequest", "/rsp": "response.DERControlResponse", "/der/1/capability": "der.DERCapability",
     "/der/1/settings": "der.DERSettings", "/der/1/status": "der.DERStatus", "/mup": "metering_mirror.MirrorUsagePointRequest",
+    "/mup/1": "metering_mirror.MirrorMeterReadingRequest",
 }  # fmt: skip
 HEARD = {
     "/dcap": "device_capability.DeviceCapabilityResponse", "/tm": "time.TimeResponse", "/edev": "end_device.EndDeviceListResponse",
     "/fsa": "function_set_assignments.FunctionSetAssignmentsListResponse", "/derp": "der.DERProgramListResponse",
     "/dderc": "der.DefaultDERControl", "/derc": "der.DERControlListResponse", "/der": "der.DERListResponse",
+    "/mup": "metering_mirror.MirrorUsagePointListResponse",
 }  # fmt: skip
 READING = """
 import importlib, json, sys
@@ -388,6 +395,7 @@ def test_models_that_others_wrote_read_all_that_our_client_says_and_our_stub_ans
     carried(client.responding(session, found, time.time()))
     carried(client.stating(session, found, time.time()))
     carried(client.metering(session, -1_234.0, time.time()))
+    carried(client.metering(session, -1_235.0, time.time()))
     asked = [(MODELS[path], body.decode()) for _, path, body in stub.sent]
     assert {model for model, _ in asked} == set(MODELS.values())
     asked += [(HEARD[path], text.replace(words.AUS, words.AUS_OF[version])) for path, text in stub.resources().items()]
@@ -398,6 +406,7 @@ def test_models_that_others_wrote_read_all_that_our_client_says_and_our_stub_ans
     assert read["der.DERCapability"]["rtgMaxChargeRateW"] == {"multiplier": 0, "value": 22_000}
     assert read["der.DERCapability"]["doeModesSupported"] in ("0F", "0f")
     assert read["metering_mirror.MirrorUsagePointRequest"]["mirrorMeterReadings"][0]["reading"]["value"] == -1_234
+    assert read["metering_mirror.MirrorMeterReadingRequest"]["reading"]["value"] == -1_235
     assert read["response.DERControlResponse"]["status"] == 3
 
 

@@ -19,6 +19,7 @@ from v2gkit.grid.sep2.events import (
     Program,
     Rating,
     control_of,
+    goes_before,
     live,
     spans_of,
 )
@@ -134,26 +135,13 @@ class Client:
         """Mirror a reading of the site's active power (W, + from the grid). Raises GridFault."""
         if session.mirrors is None:
             return
-        at = int(now + session.offset)
         mrid = self._rating.lfdi[:30] + "01"
-        reading: list[words.Part] = [
-            ("mRID", self._rating.lfdi[:30] + "02"),
-            ("description", "site active power"),
-            ("Reading", [("timePeriod", [("duration", 1), ("start", at)]), ("value", round(power))]),
-            (
-                "ReadingType",
-                [
-                    ("commodity", 1),
-                    ("dataQualifier", 0),
-                    ("flowDirection", 1),
-                    ("kind", 37),
-                    ("phase", 0),
-                    ("powerOfTenMultiplier", 0),
-                    ("uom", 38),
-                ],
-            ),
-        ]
-        point: list[words.Part] = [
+        reading = self._reading(round(power), int(now + session.offset))
+        for point in (yield from self._all(session.mirrors, "MirrorUsagePoint")):
+            if (words.text(point, "mRID") or "").upper() == mrid and (where := point.get("href")) is not None:
+                yield from self._send("POST", where, "MirrorMeterReading", reading)
+                return
+        point_: list[words.Part] = [
             ("mRID", mrid),
             ("description", "site"),
             ("roleFlags", "0001"),  # bit 0: the premises' mirror
@@ -162,7 +150,7 @@ class Client:
             ("deviceLFDI", self._rating.lfdi),
             ("MirrorMeterReading", reading),
         ]
-        yield from self._send("POST", session.mirrors, "MirrorUsagePoint", point)
+        yield from self._send("POST", session.mirrors, "MirrorUsagePoint", point_)
 
     def responding(self, session: Session, round_: Round, now: float) -> Script[tuple[str, ...]]:
         """Say what becomes of each control that wants to know; the mRIDs of those that were received. Raises GridFault."""
@@ -193,7 +181,7 @@ class Client:
         if said in (COMPLETED, WAS_CANCELLED, WAS_SUPERSEDED):
             return
         beaten = control.status == SUPERSEDED or any(
-            other.program.primacy < control.program.primacy and other.start is not None and other.start <= now < other.end
+            goes_before(other, control) and other.start is not None and other.start <= now < other.end
             and set(other.modes) & set(control.modes) and other.start < control.end and other.end > control.start
             for other in events
         )  # fmt: skip
@@ -221,6 +209,24 @@ class Client:
             if (words.text(device, "lFDI") or "").upper() == self._rating.lfdi.upper():
                 return device
         return None
+
+    def _reading(self, power: int, at: int) -> list[words.Part]:
+        """The site's active power (W) at a second of the server's clock, as a MirrorMeterReading."""
+        kind = (
+            ("commodity", 1),
+            ("dataQualifier", 0),
+            ("flowDirection", 1),
+            ("kind", 37),
+            ("phase", 0),
+            ("powerOfTenMultiplier", 0),
+            ("uom", 38),
+        )
+        return [
+            ("mRID", self._rating.lfdi[:30] + "02"),
+            ("description", "site active power"),
+            ("Reading", [("timePeriod", [("duration", 1), ("start", at)]), ("value", power)]),
+            ("ReadingType", list(kind)),
+        ]
 
     def _put(self, session: Session, reports: Mapping[str, list[words.Part]]) -> Script[None]:
         """Send reports, by their kind, to each DER of this device that has a link for them."""

@@ -91,7 +91,7 @@ def spans_of(control: Control, mode: str, events: Iterable[Control]) -> Span | N
     assert control.start is not None
     end = control.end
     for other in events:
-        if other is control or mode not in other.modes or other.start is None or not _before(other, control):
+        if other is control or mode not in other.modes or other.start is None or not goes_before(other, control):
             continue
         if other.start < end and other.end > control.start:
             end = other.start
@@ -164,7 +164,8 @@ class Following:
         return Told(signal, 1.0 + (last.version if last else control.created), reference=control.mrid, priority=control.program.primacy)
 
 
-def _before(one: Control, other: Control) -> bool:
+def goes_before(one: Control, other: Control) -> bool:
+    """Whether one event holds where both do: the lower primacy, then the later created."""
     if one.program.primacy != other.program.primacy:
         return one.program.primacy < other.program.primacy
     return (one.created, one.mrid) > (other.created, other.mrid)

@@ -1,0 +1,336 @@
+"""IEEE 2030.5: client procedures of `cactus-test-definitions`, which others wrote, played against our client in virtual time.
+
+The server is a stub of ours: it serves what a procedure's actions make, and tells the procedure what is asked and sent. A procedure is
+passed when every step of it is complete, and the cap that holds after each round is the one that the server means. `LACKING` names those
+that want what the client or the stub has not.
+"""
+
+import re
+import time
+from math import inf
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from v2gkit.grid.book import Book
+from v2gkit.grid.http import Response
+from v2gkit.grid.link import Promise
+from v2gkit.grid.sep2 import words
+from v2gkit.grid.sep2.client import Client
+from v2gkit.grid.sep2.events import Following, Rating
+
+ROOT = Path(__file__).parents[2]
+PROCEDURES = next(iter((ROOT / ".interop" / "csip").glob("lib/*/site-packages/cactus_test_definitions/client/procedures")), None)
+pytestmark = pytest.mark.skipif(PROCEDURES is None, reason="cactus-test-definitions is not in .interop/csip (it wants Python 3.12)")
+RATING = Rating(20_000, 10_000, "3E4F45AB31EDFE5B67E343E5E4562E31984E23E5")
+NAMES = {
+    "setMaxW": 10_000, "maxImportW": 20_000, "maxExportW": 10_000, "rtgMaxW": 10_000, "setMaxChargeRateW": 20_000,
+    "setMaxDischargeRateW": 10_000, "rtgMaxChargeRateW": 20_000, "rtgMaxDischargeRateW": 10_000,
+}  # fmt: skip
+UNITS = {"second": 1, "minute": 60, "hour": 3_600}
+MIRRORS = '<MirrorUsagePointListLink href="/mup"/>'
+NS = 'xmlns="urn:ieee:std:2030.5:ns" xmlns:csipaus="https://csipaus.org/ns"'
+LONGEST = 7_200.0  # s of a procedure
+LACKING = {
+    "registration by the server, PIN, connection point": "ALL-01 ALL-03 ALL-03-REJ ALL-04 ALL-05 SDVN-01",
+    "a person at the DER, its alarms and ramps": "ALL-07 ALL-08 ALL-13 ALL-17 ALL-28 DRA-02 DRD-01 DRG-01 DRL-01 MUL-01 MUL-03",
+    "subscriptions": "ALL-14",
+    "a link that is cut by the server": "ALL-23 ALL-30",
+    "three days": "ALL-25-EXT",
+    "several assignments, ten programs": "GEN-10 LOA-10 P-02",
+    "two devices": "P-01",
+    "prices": "PRC-01 PRC-02 PRC-03 PRC-04 PRC-05",
+}
+
+
+def resolved(value: Any, now: float) -> Any:
+    """A parameter, with its expression computed."""
+    if not isinstance(value, str) or not (found := re.fullmatch(r"\$\((.*)\)", value)):
+        return value
+    text = re.sub(r"'(\d+) (\w+?)s?'", lambda match: str(int(match[1]) * UNITS[match[2]]), found[1])
+    return eval(text, {"__builtins__": {}}, NAMES | {"now": int(now)})
+
+
+class Lab:
+    """A server as a procedure wants it, and the procedure itself."""
+
+    def __init__(self, procedure: dict[str, Any]) -> None:
+        self.now = float(int(time.time()))
+        self.steps: dict[str, dict[str, Any]] = procedure["Steps"]
+        self.enabled = {next(iter(self.steps)): self.now}
+        self.left = set(self.steps)
+        self.programs: list[dict[str, Any]] = [{"primacy": 1, "default": {}, "controls": []}]
+        self.tags: dict[str, str] = {}
+        self.reports: dict[str, bytes] = {}
+        self.finished = False
+        self.registered = False
+        self.count = 0
+        self.do((procedure.get("Preconditions") or {}).get("init_actions"))
+        self.later = (procedure.get("Preconditions") or {}).get("actions")
+
+    # --- actions ---
+
+    def do(self, actions: Any) -> None:
+        for action in actions or ():
+            given = {name: resolved(value, self.now) for name, value in (action.get("parameters") or {}).items()}
+            getattr(self, "do_" + action["type"].replace("-", "_"))(given)
+
+    def do_enable_steps(self, given: dict[str, Any]) -> None:
+        self.enabled |= dict.fromkeys(given["steps"], self.now)
+
+    def do_remove_steps(self, given: dict[str, Any]) -> None:
+        for step in given["steps"]:
+            self.enabled.pop(step, None)
+            self.left.discard(step)
+
+    def do_finish_test(self, given: dict[str, Any]) -> None:
+        assert "fail_message" not in given, given
+        self.finished = True
+
+    def do_set_comms_rate(self, given: dict[str, Any]) -> None:
+        """Every round is a minute here."""
+
+    def do_create_der_program(self, given: dict[str, Any]) -> None:
+        self.programs.append({"primacy": given["primacy"], "default": {}, "controls": []})
+
+    def do_set_default_der_control(self, given: dict[str, Any]) -> None:
+        program = self.programs[given.get("derp_id", 1) - 1]
+        if given.get("cancelled"):
+            program["default"] = {}
+        else:
+            program["default"] |= {name: value for name, value in given.items() if name.startswith("opMod")}
+
+    def do_create_der_control(self, given: dict[str, Any]) -> None:
+        primacy = given.get("primacy", self.programs[0]["primacy"])
+        program = next((each for each in self.programs if each["primacy"] == primacy), None)
+        if program is None:
+            self.programs.append(program := {"primacy": primacy, "default": {}, "controls": []})
+        self.count += 1
+        mrid = f"{self.count:08X}"
+        self.tags[given.get("tag", mrid)] = mrid
+        modes = {name: value for name, value in given.items() if name.startswith("opMod")}
+        program["controls"].append(
+            {"mrid": mrid, "start": given["start"], "length": given["duration_seconds"], "modes": modes, "status": 0, "made": self.now}
+            | {"random": given.get("randomizeStart_seconds", 0), "primacy": primacy}
+        )
+
+    def do_cancel_active_der_controls(self, given: dict[str, Any]) -> None:
+        for program in self.programs:
+            for control in program["controls"]:
+                if control["start"] + control["length"] > self.now:
+                    control["status"] = 2
+
+    # --- events ---
+
+    def happen(self, kind: str, path: str, first: bool) -> None:
+        for name in list(self.enabled):
+            event = self.steps[name]["event"]
+            given = event.get("parameters") or {}
+            if event["type"] != kind or given.get("endpoint") != path or bool(given.get("serve_request_first")) is not first:
+                continue
+            if all(self.holds(check) for check in event.get("checks") or ()):
+                self.do(self.steps[name].get("actions"))
+
+    def wait(self) -> None:
+        for name, since in list(self.enabled.items()):
+            event = self.steps[name]["event"]
+            if event["type"] == "proceed" or (event["type"] == "wait" and self.now >= since + event["parameters"]["duration_seconds"]):
+                self.do(self.steps[name].get("actions"))
+
+    def deadline(self) -> float:
+        waits = [
+            since + self.steps[name]["event"]["parameters"]["duration_seconds"]
+            for name, since in self.enabled.items()
+            if self.steps[name]["event"]["type"] == "wait"
+        ]
+        return min(waits, default=inf)
+
+    def holds(self, check: dict[str, Any]) -> bool:
+        given = check.get("parameters") or {}
+        if check["type"] == "response-contents":
+            body = words.read(self.reports["rsp"], "DERControlResponse")
+            wanted = self.tags.get(given["subject_tag"]) if "subject_tag" in given else None
+            return (wanted is None or words.text(body, "subject") == wanted) and words.number(body, "status") == given.get(
+                "status", words.number(body, "status")
+            )
+        if check["type"] == "der-status-contents":
+            body = words.read(self.reports["ders"], "DERStatus")
+            bits = int(words.text(body, "genConnectStatus", "value") or "0", 16)
+            for name, value in given.items():
+                if (bit := re.fullmatch(r"genConnectStatus_bit(\d)", name)) is not None:
+                    if bool(bits >> int(bit[1]) & 1) is not value:
+                        return False
+                elif name == "operationalModeStatus":
+                    if words.number(body, name, "value") != value:
+                        return False
+                else:
+                    raise NotImplementedError(name)
+            return True
+        if check["type"] == "der-settings-contents" and not given:
+            return "derg" in self.reports
+        raise NotImplementedError(check["type"])
+
+    # --- resources ---
+
+    def answer(self, method: str, url: str, body: bytes) -> Response:
+        path = urlsplit(url).path
+        if method != "GET":
+            self.reports[path.rpartition("/")[2]] = body
+            self.registered |= path == "/edev"
+            kind = f"{method}-request-received"
+            self.happen(kind, path, False)
+            self.happen(kind, path, True)
+            return Response(201 if method == "POST" else 204)
+        self.happen("GET-request-received", path, False)
+        text = self.resource(path)
+        self.happen("GET-request-received", path, True)
+        return Response(404) if text is None else Response(200, text.encode())
+
+    def resource(self, path: str) -> str | None:
+        if path == "/dcap":
+            return (
+                f'<DeviceCapability {NS} pollRate="60"><TimeLink href="/tm"/><EndDeviceListLink href="/edev"/>{MIRRORS}</DeviceCapability>'
+            )
+        if path == "/mup":
+            point = f'<MirrorUsagePoint href="/mup/1"><mRID>{RATING.lfdi[:30]}01</mRID></MirrorUsagePoint>' if "mup" in self.reports else ""
+            return f"<MirrorUsagePointList {NS}>{point}</MirrorUsagePointList>"
+        if path == "/tm":
+            return f"<Time {NS}><currentTime>{int(self.now)}</currentTime></Time>"
+        if path == "/edev":
+            links = '<DERListLink href="/edev/1/der"/>', '<FunctionSetAssignmentsListLink href="/edev/1/fsa"/>'
+            device = f'<EndDevice href="/edev/1">{links[0]}<lFDI>{RATING.lfdi}</lFDI>{links[1]}</EndDevice>' if self.registered else ""
+            return f"<EndDeviceList {NS}>{device}</EndDeviceList>"
+        if path == "/edev/1/fsa":
+            inner = '<FunctionSetAssignments><DERProgramListLink href="/edev/1/fsa/1/derp"/></FunctionSetAssignments>'
+            return f"<FunctionSetAssignmentsList {NS}>{inner}</FunctionSetAssignmentsList>"
+        if path == "/edev/1/der":
+            pairs = (("Capability", "dercap"), ("Settings", "derg"), ("Status", "ders"))
+            links_ = "".join(f'<DER{name}Link href="/edev/1/der/1/{last}"/>' for name, last in pairs)
+            return f"<DERList {NS}><DER>{links_}</DER></DERList>"
+        if path == "/edev/1/fsa/1/derp":
+            return f"<DERProgramList {NS}>{''.join(map(self.program, range(len(self.programs))))}</DERProgramList>"
+        found = re.fullmatch(r"/edev/1/derp/(\d+)/(d?derc)", path)
+        if found is None or int(found[1]) > len(self.programs):
+            return None
+        program = self.programs[int(found[1]) - 1]
+        if found[2] == "dderc":
+            base = self.base(program["default"])
+            return f"<DefaultDERControl {NS}><mRID>D{found[1]}</mRID><DERControlBase>{base}</DERControlBase></DefaultDERControl>"
+        return f"<DERControlList {NS}>{''.join(map(self.control, program['controls']))}</DERControlList>"
+
+    def program(self, number: int) -> str:
+        base = f"/edev/1/derp/{number + 1}"
+        return (
+            f'<DERProgram><mRID>A{number}</mRID><DefaultDERControlLink href="{base}/dderc"/><DERControlListLink href="{base}/derc"/>'
+            f"<primacy>{self.programs[number]['primacy']}</primacy></DERProgram>"
+        )
+
+    def control(self, each: dict[str, Any]) -> str:
+        return (
+            f'<DERControl replyTo="/edev/1/rsps/site_control/rsp" responseRequired="03"><mRID>{each["mrid"]}</mRID>'
+            f"<creationTime>{int(each['made'])}</creationTime><EventStatus><currentStatus>{each['status']}</currentStatus></EventStatus>"
+            f"<interval><duration>{each['length']}</duration><start>{each['start']}</start></interval>"
+            f"<randomizeStart>{each['random']}</randomizeStart><DERControlBase>{self.base(each['modes'])}</DERControlBase></DERControl>"
+        )
+
+    def base(self, modes: dict[str, Any]) -> str:
+        made = ""
+        for name, value in modes.items():
+            if isinstance(value, bool):
+                made += f"<{name}>{str(value).lower()}</{name}>"
+            elif name == "opModFixedW":
+                made += f"<{name}>{int(value * 100)}</{name}>"
+            else:
+                made += f"<csipaus:{name}><multiplier>0</multiplier><value>{int(value)}</value></csipaus:{name}>"
+        return made
+
+    def meant(self, mode: str) -> float | None:
+        """The cap that the server means at this moment in a mode; None where events overlap, so that history decides."""
+        given = [each for program in self.programs for each in program["controls"] if mode in each["modes"] and each["status"] == 0]
+        active = [each for each in given if each["start"] <= self.now < each["start"] + each["length"]]
+        if any(each["random"] for each in given) or any(
+            one is not other and one["start"] < other["start"] + other["length"] and other["start"] < one["start"] + one["length"]
+            for one in active
+            for other in given
+        ):
+            return None
+        if active:
+            return float(int(active[0]["modes"][mode]))
+        ordered = sorted(self.programs, key=lambda program: program["primacy"])
+        return next((float(int(program["default"][mode])) for program in ordered if mode in program["default"]), inf)
+
+
+def play(procedure: dict[str, Any]) -> None:
+    """Play a procedure to its end; fails where the client does not what it wants."""
+    lab = Lab(procedure)
+    client, following = Client("http://[::1]/dcap", RATING), Following("u")
+    book = Book("site", {"u": Promise(900)})
+
+    def carried(script: Any) -> Any:
+        try:
+            request = next(script)
+            while True:
+                request = script.send(lab.answer(request.method, request.url, request.body or b""))
+        except StopIteration as end:
+            return end.value
+
+    session = carried(client.opening(lab.now))
+    carried(client.reporting(session, lab.now))
+    lab.do(lab.later)
+    due, ends = lab.now, lab.now + LONGEST
+    while lab.left and not lab.finished:
+        assert lab.now < ends, f"never complete: {sorted(lab.left)}"
+        lab.wait()
+        if lab.now >= due:
+            before = repr(lab.programs)
+            found = carried(client.polling(session))
+            assert not found.faults
+            assert not book.take_all("u", "sep2", following.told(found.controls, lab.now), lab.now)
+            book.settle(lab.now)
+            carried(client.responding(session, found, lab.now))
+            carried(client.stating(session, found, lab.now))
+            carried(client.metering(session, 9_000.0, lab.now))
+            if repr(lab.programs) == before:  # what was changed meanwhile is for the next round
+                demand_meant(lab, book)
+            due = lab.now + 60
+        lab.now = min(due, max(lab.deadline(), lab.now + 1))
+    assert not lab.left or lab.finished
+
+
+def demand_meant(lab: Lab, book: Book) -> None:
+    """Fail unless the caps that hold are those that the server means, where that does not depend on what was before."""
+    held = book.standing(lab.now)
+    for cap, modes in ((held.import_cap, ("opModImpLimW", "opModLoadLimW")), (held.export_cap, ("opModExpLimW", "opModGenLimW"))):
+        wanted = [lab.meant(mode) for mode in modes]
+        off = [lab.meant(mode) for mode in ("opModConnect", "opModEnergize")]
+        if None in wanted or None in off:
+            continue
+        assert cap == (0.0 if 0.0 in off else min(each for each in wanted if each is not None)), (lab.now, cap, wanted, off)
+
+
+def procedures() -> dict[str, dict[str, Any]]:
+    import yaml
+
+    assert PROCEDURES is not None
+    return {path.stem: yaml.safe_load(path.read_text()) for path in sorted(PROCEDURES.glob("*.yaml"))}
+
+
+def passed() -> list[str]:
+    lacking = {name for names in LACKING.values() for name in names.split()}
+    return [] if PROCEDURES is None else [name for name in procedures() if name not in lacking]
+
+
+@pytest.mark.parametrize("name", passed())
+def test_the_client_passes_a_procedure(name: str) -> None:
+    play(procedures()[name])
+
+
+def test_every_procedure_is_played_or_named() -> None:
+    lacking = {name for names in LACKING.values() for name in names.split()}
+    assert lacking <= procedures().keys()
+    assert len(passed()) + len(lacking) == len(procedures())
+    for name in sorted(lacking):
+        with pytest.raises((AssertionError, AttributeError, NotImplementedError)):
+            play(procedures()[name])
