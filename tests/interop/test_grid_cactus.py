@@ -264,7 +264,7 @@ class Lab:
 
 def play(procedure: dict[str, Any]) -> None:
     """Play a procedure to its end; fails where the client does not what it wants."""
-    lab = Lab(procedure)
+    server = Lab(procedure)
     client, following = Client("http://[::1]/dcap", RATING), Following("u")
     book = Book("site", {"u": Promise(900)})
 
@@ -272,42 +272,42 @@ def play(procedure: dict[str, Any]) -> None:
         try:
             request = next(script)
             while True:
-                request = script.send(lab.answer(request.method, request.url, request.body or b""))
+                request = script.send(server.answer(request.method, request.url, request.body or b""))
         except StopIteration as end:
             return end.value
 
-    session = carried(client.opening(lab.now))
-    carried(client.reporting(session, lab.now))
-    lab.do(lab.later)
-    due, ends = lab.now, lab.now + LONGEST
-    while lab.left and not lab.finished:
-        assert lab.now < ends, f"never complete: {sorted(lab.left)}"
-        lab.wait()
-        if lab.now >= due:
-            before = repr(lab.programs)
+    session = carried(client.opening(server.now))
+    carried(client.reporting(session, server.now))
+    server.do(server.later)
+    due, ends = server.now, server.now + LONGEST
+    while server.left and not server.finished:
+        assert server.now < ends, f"never complete: {sorted(server.left)}"
+        server.wait()
+        if server.now >= due:
+            before = repr(server.programs)
             found = carried(client.polling(session))
             assert not found.faults
-            assert not book.take_all("u", "sep2", following.told(found.controls, lab.now), lab.now)
-            book.settle(lab.now)
-            carried(client.responding(session, found, lab.now))
-            carried(client.stating(session, found, lab.now))
-            carried(client.metering(session, 9_000.0, lab.now))
-            if repr(lab.programs) == before:  # what was changed meanwhile is for the next round
-                demand_meant(lab, book)
-            due = lab.now + 60
-        lab.now = min(due, max(lab.deadline(), lab.now + 1))
-    assert not lab.left or lab.finished
+            assert not book.take_all("u", "sep2", following.told(found.controls, server.now), server.now)
+            book.settle(server.now)
+            carried(client.responding(session, found, server.now))
+            carried(client.stating(session, found, server.now))
+            carried(client.metering(session, 9_000.0, server.now))
+            if repr(server.programs) == before:  # what was changed meanwhile is for the next round
+                demand_meant(server, book)
+            due = server.now + 60
+        server.now = min(due, max(server.deadline(), server.now + 1))
+    assert not server.left or server.finished
 
 
-def demand_meant(lab: Lab, book: Book) -> None:
+def demand_meant(server: Lab, book: Book) -> None:
     """Fail unless the caps that hold are those that the server means, where that does not depend on what was before."""
-    held = book.standing(lab.now)
+    held = book.standing(server.now)
     for cap, modes in ((held.import_cap, ("opModImpLimW", "opModLoadLimW")), (held.export_cap, ("opModExpLimW", "opModGenLimW"))):
-        wanted = [lab.meant(mode) for mode in modes]
-        off = [lab.meant(mode) for mode in ("opModConnect", "opModEnergize")]
+        wanted = [server.meant(mode) for mode in modes]
+        off = [server.meant(mode) for mode in ("opModConnect", "opModEnergize")]
         if None in wanted or None in off:
             continue
-        assert cap == (0.0 if 0.0 in off else min(each for each in wanted if each is not None)), (lab.now, cap, wanted, off)
+        assert cap == (0.0 if 0.0 in off else min(each for each in wanted if each is not None)), (server.now, cap, wanted, off)
 
 
 def procedures() -> dict[str, dict[str, Any]]:
