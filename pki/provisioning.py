@@ -232,8 +232,15 @@ def accept(
     xmldsig.verify(response.Header.Signature, [data], key, schema_set("common"), suites=suites)
     chain = tuple(read(one, rules.max_octets) for one in octets_of(data.ContractCertificateChain))
     contract = verify(chain, Role.CONTRACT, anchors, now, rules=rules, status=status) if anchors.mo else None
-    opened = unseal(_sealed(data), provisioning.key, chain[0], provisioning.chain[0])
-    return Installed(facts(chain[0]).common_name, chain, opened, response.RemainingContractCertificateChains, service, contract)
+    return Installed(
+        facts(chain[0]).common_name, chain, opened(data, provisioning), response.RemainingContractCertificateChains, service, contract
+    )
+
+
+def opened(data: SignedInstallationDataType, provisioning: Held) -> PrivateKey:
+    """The key of a contract, as it was sealed for this car. Raises EnvelopeError, CertificateError where the contract cannot be read."""
+    contract = read(data.ContractCertificateChain.Certificate)
+    return unseal(_sealed(data), provisioning.key, contract, provisioning.chain[0])
 
 
 def _sealed(data: SignedInstallationDataType) -> Sealed:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
@@ -23,6 +23,7 @@ from v2gkit.conform.asked import Control, Ways
 from v2gkit.conform.asked2 import Ways2
 from v2gkit.conform.asked_din import WaysDin
 from v2gkit.conform.guest import Guest
+from v2gkit.conform.levers import pull
 from v2gkit.conform.pics import Pics
 from v2gkit.conform.runner import Place, Run
 from v2gkit.conform.running import Bench, Benches, Blocked, Broken, Unreached
@@ -126,6 +127,20 @@ class AtStation:
                     wire.abandon()
                 self.outlet = before
 
+    async def pull(self, name: str) -> None:
+        """Have what the tester drives at this outlet do what a trigger of the PIXIT says. Raises Blocked where it cannot."""
+        host, port = self.outlet
+        await pull(self.pics.test.triggers, name, {"address": address_text(self.outlet), "host": host, "port": str(port)})
+
+    @contextlib.asynccontextmanager
+    async def driven(self, name: str, afterwards: str) -> AsyncIterator[None]:
+        """Within the block the tester's hardware does the one, after it the other. Raises Blocked as `pull` does."""
+        await self.pull(name)
+        try:
+            yield
+        finally:
+            await self.pull(afterwards)
+
     # --- sessions ---
 
     def ways(self, **given: object) -> Ways:
@@ -178,6 +193,11 @@ class AtStation:
         """A car of DIN SPEC 70121 at a station that waits for that step. Raises Unreached where it does not get so far."""
         return await (await self.visit_din()).upto(step)
 
+    async def guest(self, step: str) -> Guest:
+        """A car of the run's generation at a station that waits for that step. Raises Unreached where it does not get so far."""
+        at: Mapping[str, Callable[[str], Awaitable[Guest]]] = {"20": self.at, "2": self.at2, "DIN": self.at_din}
+        return await at[self.generation](step)
+
     @property
     def evccid(self) -> str:
         """What the good car calls itself: the name in its certificate."""
@@ -216,11 +236,8 @@ class AtStation:
 
     async def _guest(self) -> tuple[Guest, Any]:
         """A car of the run's generation with a session, and the request by which it leaves. Raises Unreached where it gets none."""
-        if self.generation == "20":
-            return await self.at("AuthorizationSetup"), asked.stop()
-        if self.generation == "2":
-            return await self.at2("ServiceDiscovery"), asked2.stop()
-        return await self.at_din("ServiceDiscovery"), asked_din.stop()
+        step = "AuthorizationSetup" if self.generation == "20" else "ServiceDiscovery"
+        return await self.guest(step), {"20": asked, "2": asked2, "DIN": asked_din}[self.generation].stop()
 
     async def still(self, reaching: Awaitable[G], done: str) -> G:
         """The car of the next try of several. Raises Broken where what was `done` before left nobody served, else Unreached as always."""

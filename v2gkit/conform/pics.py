@@ -125,7 +125,9 @@ class Pixit:
         False  # it accepts the power tolerance in every profile of -20: for a station that takes no other, which S-PWD-01 tells
     )
     command: str = ""  # of a car: makes it come again, run by a shell; {address}, {host}, {port} and {interface} are filled in
-    triggers: dict[str, str] = field(default_factory=dict)  # the same by what the car shall do: pause, pnc, eim, long, install, bpt, sdp
+    # the same by what the car shall do: pause, pnc, eim, long, install, bpt, sdp; and what drives the hardware of either: pilot_b, pilot_c,
+    # pilot_fault, contactor_held, contactor_free, stop, link_up, link_down
+    triggers: dict[str, str] = field(default_factory=dict)
     crash: tuple[str, ...] = ("Segmentation fault", "panicked at")  # words by which its program says that it fell
     stop: str = ""  # how its driver stops a car: SIGTERM to its program; empty: it stops by itself
     arrival: float = 30.0  # s within which a car comes

@@ -35,7 +35,11 @@ def pics(fault: str = "", generation: str = "20") -> Pics:
 
     triggers = {name: called(command) for name, command in words.test.triggers.items()}
     test = replace(words.test, command=called(words.test.command), triggers=triggers, cars=4, mutants=16, loops=20)
-    return replace(words, test=test)
+    triggers["pilot_fault"] = "kill -USR1 {pid}"  # to which our car's program ends, as a car without power does
+    return replace(words, test=test, claims=replace(words.claims, **CLAIMED_OF.get(fault, {})))
+
+
+CLAIMED_OF = {"E-SAP-05": {"generation_2": True}, "E-LOP-08": {"hal": True}}  # what the double of a fault has beside our car
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import sys
 import secc.iso2.setup as setup
 from secc.iso2.verifier import PkiVerifier
 from tests.v2gkit.conform import faulty_link as link
+from tests.v2gkit.conform import faulty_octets as octets
 from tests.v2gkit.conform import faulty_station2 as f
 from tests.v2gkit.conform.faulty_station2 import AC_LOOP, DC_LOOP, DIES_OF_GARBAGE, Code, Fault, ids, mb, mt
 from tests.v2gkit.conform.seeding import (
@@ -172,11 +173,11 @@ FAULTS2: dict[str, Fault] = {
     "dies of another type": Fault(dies_of_header(lambda version, kind, length: kind == 0x7001), ids("TP", 3)),
     "dies of another version": Fault(dies_of_header(lambda version, kind, length: version != 0x01FE), ids("TP", 4)),
     "dies of a length": Fault(dies_of_header(lambda version, kind, length: length > 0xFFFFFF00), ids("TP", 5)),
-    "takes any length": Fault(f.any_length, ids("TP", 6)),
+    "takes any length": Fault(octets.any_length, ids("TP", 6)),
     "wants more than an octet": Fault(fed(lambda reader, octets: octets if len(octets) > 1 else b""), ids("TP", 7)),
     "loses a header": Fault(fed(lambda reader, octets: octets if len(octets) != 8 else b""), ids("TP", 8)),
-    "one at a time": Fault(f.one_at_a_time, ids("TP", 9)),
-    "dies of a cut": Fault(f.dies_of_a_cut, ids("TP", 10)),
+    "one at a time": Fault(octets.one_at_a_time, ids("TP", 9)),
+    "dies of a cut": Fault(octets.dies_of_a_cut, ids("TP", 10)),
     "dies of another header": Fault(DIES_OF_GARBAGE, ids("EXI", 1)),
     "takes what is cut": Fault(grants(Setup), ids("EXI", 2)),
     "dies of a length in a document": Fault(DIES_OF_GARBAGE, ids("EXI", 3)),
@@ -189,6 +190,7 @@ FAULTS2: dict[str, Fault] = {
     "compresses": Fault(link.COMPRESSES, ids("TLS", 8)),
     "shows its leaf alone": Fault(link.shows_its_leaf_alone, ids("TLS", 10)),
     "dies of no hello": Fault(link.dies_of_no_hello, ids("TLS", 12)),
+    "another curve": Fault(link.another_curve, ids("TLS", 7)),
     "one handshake of two": Fault(link.ONE_OF_TWO, ids("TLS", 14)),
     "dies of garbage": Fault(DIES_OF_GARBAGE, ids("EXI", 5)),
     "dies of a notice": Fault(dies_of_a_frame(lambda exi: NOTICE in f"{int.from_bytes(exi):b}"), ids("EXI", 7)),
@@ -237,7 +239,7 @@ NARROW2 = {  # case -> the part that its fault fails, where there are many
     "S2-LOP-10": "current", "S2-LOP-12": "negative current", "S2-STP-03": "ServiceDiscovery", "S2-TP-03": "0x7001", "S2-TP-04": "version",
     "S2-TP-05": "0xFFFFFFFF after", "S2-TP-08": "8", "S2-TP-10": "10", "S2-EXI-01": "a cookie", "S2-EXI-02": "SessionSetup",
     "S2-EXI-05": "SessionSetup", "S2-TP-11": "500", "S2-TLS-04": "RSA", "S2-TLS-06": "TLS 1.1",
-    "S2-TLS-12": "random octets", "S2-MTR-02": "another key",
+    "S2-TLS-07": "secp384r1", "S2-TLS-12": "random octets", "S2-MTR-02": "another key",
     "S2-EXI-03": "SessionID 2^31", "S2-EXI-04": "100 octets", "S2-EXI-06": "the negotiation",
 }  # fmt: skip
 

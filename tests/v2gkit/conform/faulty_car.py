@@ -4,6 +4,7 @@ A fault has the id of the case that finds it. Each changes what the car says, wh
 """
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,12 +25,14 @@ import evcc.opening as opening
 import evcc.trust as trust
 import pki.provisioning as provisioning
 import v2g.session.transport.discovery as discovery
+from evcc.car import Car
 from evcc.engine import EvccSession
 from evcc.script import Limit, Wait
 from pki.envelope import EnvelopeError
 from pki.errors import CertificateError, Kind
 from pki.keys import ALGORITHMS
 from pki.profiles import Role
+from tests.v2gkit.conform.seeding import all_of
 from v2g.exi.derive import least
 from v2g.exi.errors import DecodeError
 from v2g.iso20.generation import ISO20
@@ -128,6 +131,20 @@ def never_refused(response: Any) -> Any:
     code = app_protocol.responseCodeType
     refused = response.ResponseCode is code.Failed_NoNegotiation
     return put(response, ResponseCode=code.OK_SuccessfulNegotiation, SchemaID=1) if refused else response
+
+
+OLDER = app_protocol.AppProtocolType(
+    ProtocolNamespace="urn:iso:15118:2:2013:MsgDef", VersionNumberMajor=2, VersionNumberMinor=0, SchemaID=77, Priority=20
+)
+
+
+def offers_older(request: Any) -> Any:
+    return put(request, AppProtocol=(*request.AppProtocol, put(OLDER, Priority=len(request.AppProtocol) + 1)))
+
+
+def speaks_the_same(response: Any) -> Any:
+    """An older generation that is selected is taken for the first of the offer."""
+    return put(response, SchemaID=1) if response.SchemaID == OLDER.SchemaID else response
 
 
 def any_new_session(response: Any) -> Any:
@@ -408,6 +425,20 @@ def dies_of_a_cut() -> None:
     evcc.client.run = changed
 
 
+def over_tls12() -> None:
+    """TLS 1.2 is offered beside, any station believed in it, and -20 spoken over it."""
+    import v2gkit.lab.visit as visit
+
+    names_no_roots()  # the library that names them knows TLS 1.3 alone
+    made, judge = trust.vehicle_tls, trust._judge
+    anybody: Any = lambda chain, at: "believed"  # noqa: E731
+    anybody.staples = lambda *given: None
+    both: Any = lambda store, *more, **named: made(store, *more, **{**named, "versions": ("1.3", "1.2")})  # noqa: E731
+    trust._judge = lambda store, rules, *more: anybody if rules is trust.RULES2["conformance"] else judge(store, rules, *more)
+    trust.vehicle_tls = visit.vehicle_tls = both
+    Car.secure = property(lambda self: True)  # type: ignore[method-assign, assignment]
+
+
 # --- discovery ---
 
 
@@ -466,11 +497,15 @@ FAULTS: dict[str, Callable[[], None]] = {
     "E-TLS-07": believes(Kind.WRONG_PROFILE),
     "E-TLS-08": lambda: sys.argv.extend(("--profile", "interop")),
     "E-TLS-09": believes(Kind.STATUS_UNKNOWN),
+    "E-TLS-10": over_tls12,
     "E-TLS-12": dies_of_a_cut,
     "E-SAP-01": says(app_protocol.supportedAppProtocolReq, one_priority),
     "E-SAP-02": hears(app_protocol.supportedAppProtocolRes, always_first),
     "E-SAP-03": hears(app_protocol.supportedAppProtocolRes, never_refused),
     "E-SAP-04": waits(app_protocol.supportedAppProtocolReq),
+    "E-SAP-05": all_of(
+        says(app_protocol.supportedAppProtocolReq, offers_older), hears(app_protocol.supportedAppProtocolRes, speaks_the_same)
+    ),
     "E-SES-01": puts(setup, "NEW_SESSION", b"\1" * 8),
     "E-SES-02": waits(cm.SessionSetupReq),
     "E-SES-03": hears(cm.SessionSetupRes, any_new_session),
@@ -514,6 +549,7 @@ FAULTS: dict[str, Callable[[], None]] = {
     "E-LOP-05": lambda: dict.pop(delivery.NOTIFICATIONS, delivery.Notification.Pause),
     "E-LOP-06": no_second_selection,
     "E-LOP-07": says(cm.MeteringConfirmationReq, another_reading),
+    "E-LOP-08": lambda: signal.signal(signal.SIGUSR1, signal.SIG_IGN),  # type: ignore[dict-item, return-value]
     "E-LOP-09": says(ac.AC_ChargeLoopReq, thrice),
     "E-END-01": lambda: setattr(evcc.client.Visit, "stop", evcc.client.Visit.abort),
     "E-END-02": waits(cm.SessionStopReq),

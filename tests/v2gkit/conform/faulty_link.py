@@ -1,10 +1,18 @@
 """Faults of a station below its messages: discovery, and TLS octet by octet."""
 
+import socket
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 import secc.din.conduct as conduct_din
 import secc.iso2.conduct as conduct2
@@ -15,14 +23,18 @@ from secc.outlet import Outlet
 from tests.v2gkit.conform.seeding import Seed, dies
 from v2g.din.services import PROTOCOL as PROTOCOL_DIN
 from v2g.iso2.services import PROTOCOL as PROTOCOL2
-from v2g.iso20.services import PROTOCOLS
+from v2g.iso20.services import PROTOCOLS, SERVICES
 from v2g.session.errors import FramingError
+from v2g.session.handshake import client_hello
 from v2g.session.sdp import Request, Security, Transport
+from v2g.session.tls import ISO2, Credential
 from v2g.session.transport.connection import Phase
 from v2g.session.transport.openssl import Context
 from v2g.session.transport.pump import Pump
 from v2gkit.conform.hello import FRAGMENT, PSK, numbers, vector
 
+P256_GROUP = 0x0017
+P256 = 0x0403  # ecdsa_secp256r1_sha256
 ALERT = b"\x15\x03\x03\x00\x02\x02\x28"  # handshake_failure
 Fits = Callable[["Offered"], bool]
 
@@ -91,11 +103,12 @@ def dies_of_no_hello() -> None:
 
 
 def dies_of_no_certificate() -> None:
-    """The program dies where a handshake fails for want of the car's certificate."""
+    """The program dies where a handshake fails for want of the certificate of a car that could have had a fitting one."""
     broken = Pump._broken
 
     def changed(self: Any, error: Any) -> None:
-        if self.phase is Phase.HANDSHAKE:
+        could = P256 not in client_hello(bytes(self._hello.octets[5:])).signature_schemes if self.phase is Phase.HANDSHAKE else False
+        if could and "did not return a certificate" in str(error):
             dies()
         broken(self, error)
 
@@ -112,15 +125,73 @@ def shows_its_leaf_alone() -> None:
     Context._own = changed  # type: ignore[method-assign]
 
 
+def another_curve() -> None:
+    """A car that knows P-384 alone is shown a certificate on that curve, in TLS 1.2."""
+    chosen = server.ServerTls._chosen
+    key, name, now = (
+        ec.generate_private_key(ec.SECP384R1()),
+        x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "DE")]),
+        datetime.now(UTC),
+    )
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + timedelta(days=1)).sign(key, hashes.SHA256())
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    credential = Credential((made.public_bytes(Encoding.DER),), pem)
+    offer = server._Offer(Context(replace(ISO2, groups=("secp384r1",)), server=True, credential=credential), credential)
+
+    def changed(self: Any, hello: Any) -> Any:
+        return offer if not hello.tls13 and P256_GROUP not in hello.groups else chosen(self, hello)
+
+    server.ServerTls._chosen = changed  # type: ignore[method-assign]
+
+
 def one_chain() -> None:
     """One chain is shown, whatever root a car names."""
     server._best = lambda offers, hello: offers[-1]
 
 
-def anywhere() -> None:
-    """-20 is spoken on every connection, whatever protects it."""
-    object.__setattr__(conduct20.CONDUCT, "protocols", lambda known: tuple(PROTOCOLS.values()))
-    object.__setattr__(conduct20.CONDUCT, "welcome", lambda *_: ())
+def _spoken_where(fits: Callable[[Any], bool]) -> Seed:
+    """-20 is spoken too where the protection of the connection fits: fits(None or what is known of its TLS)."""
+
+    def seed() -> None:
+        protocols, welcome = conduct20.CONDUCT.protocols, conduct20.CONDUCT.welcome
+
+        def spoken(known: Any) -> Any:
+            served = {SERVICES[each].schema_set for each in known.outlet.services}
+            there = tuple(PROTOCOLS[each] for each in PROTOCOLS if each in served)
+            return there if fits(known.given.tls) else protocols(known)
+
+        object.__setattr__(conduct20.CONDUCT, "protocols", spoken)
+        object.__setattr__(conduct20.CONDUCT, "welcome", lambda known, *more: () if fits(known.given.tls) else welcome(known, *more))
+
+    return seed
+
+
+ASKED_WITHOUT = [False]  # whether discovery was asked for a place without TLS, and nobody came yet
+
+
+def _lured(tls: Any) -> bool:
+    """Whether a car comes without TLS that asked for such a place."""
+    return tls is None and ASKED_WITHOUT[0]
+
+
+def _asked_without(request: Any, answer: Any) -> Any:
+    ASKED_WITHOUT[0] = request.security is Security.NONE
+    return replace(answer, security=Security.NONE) if ASKED_WITHOUT[0] else answer
+
+
+over_tls12 = _spoken_where(lambda tls: tls is not None and tls.version == "TLSv1.2")
+
+
+def over_tcp() -> None:
+    """-20 is spoken by TCP alone."""
+    _spoken_where(lambda tls: tls is None)()
+    plain()
+
+
+def lures() -> None:
+    """Whoever asks for a place without TLS is sent to one where -20 is spoken so."""
+    answered(_asked_without)()
+    _spoken_where(_lured)()
     plain()
 
 
@@ -169,6 +240,48 @@ def taken_for(request: Callable[[bytes], Any]) -> Seed:
 
 ANYTHING = taken_for(lambda data: Request(Security.TLS))
 ELSEWHERE = answered(lambda request, answer: replace(answer, port=9))
+
+
+def taken_where(fits: Callable[[bytes], bool]) -> Seed:
+    """What is no request is taken for one where it fits."""
+
+    def request(data: bytes) -> Any:
+        if not fits(data):
+            raise FramingError("no request")
+        return Request(Security.TLS)
+
+    return taken_for(request)
+
+
+def _length(data: bytes) -> int:
+    return int.from_bytes(data[4:8], "big") if len(data) == 10 else 2
+
+
+MALFORMED: dict[str, Seed] = {
+    "S-SDP-05": taken_where(lambda data: data[:1] == b"\xff"),
+    "S-SDP-06": taken_where(lambda data: data[:2] == b"\x01\xff"),
+    "S-SDP-07": taken_where(lambda data: data[2:4] == b"\x70\x00"),
+    "S-SDP-08": taken_where(lambda data: _length(data) in (0, 1, 3, 255)),
+    "S-SDP-09": taken_where(lambda data: _length(data) >= 0xFFFFFFF8),
+    "S-SDP-10": taken_where(lambda data: len(data) != 10),
+    "S-SDP-11": taken_where(lambda data: len(data) == 10 and data[:8] == sdp.encode(Request())[:8]),
+}
+
+
+def moves_house() -> None:
+    """Each answer tells of a place of its own, of which ten stand at a time."""
+    standing: deque[socket.socket] = deque()
+
+    def elsewhere(request: Any, answer: Any) -> Any:
+        place = socket.create_server(("::", 0), family=socket.AF_INET6)
+        standing.append(place)
+        if len(standing) > 10:
+            standing.popleft().close()
+        return replace(answer, port=place.getsockname()[1])
+
+    answered(elsewhere)()
+
+
 WITHOUT = answered(lambda request, answer: replace(answer, security=Security.NONE))
 WITH = answered(lambda request, answer: replace(answer, security=Security.TLS))
 BY_UDP = answered(lambda request, answer: replace(answer, transport=Transport.UDP))

@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import v2g.session.transport.server as server
-import v2g.session.v2gtp as v2gtp
 from secc.claims import Claim
 from secc.engine import SeccSession
 from secc.iso2.verifier import PkiVerifier, contract_chain
@@ -29,7 +28,6 @@ from v2g.messages.iso2 import msg_data_types as mt
 from v2g.messages.iso2.msg_data_types import chargeProgressType as Progress
 from v2g.messages.iso2.msg_data_types import responseCodeType as Code
 from v2g.session.generation import MAIN
-from v2g.session.v2gtp import FrameReader
 
 Negotiated, Sap = app_protocol.responseCodeType, app_protocol.supportedAppProtocolRes
 Parameters = mb.ChargeParameterDiscoveryRes
@@ -294,35 +292,6 @@ def dies_of_a_loss(*states: Any) -> Seed:
         SeccSession.lost = changed  # type: ignore[method-assign]
 
     return seed
-
-
-def any_length() -> None:
-    judge = v2gtp._header
-    v2gtp._header = lambda octets, types, limit: judge(octets, types, 1 << 31)
-
-
-def dies_of_a_cut() -> None:
-    for name in ("lost", "receive"):
-        step = getattr(SeccSession, name)
-
-        def changed(self: Any, what: Any, now: float, step: Any = step) -> None:
-            if self._reader.pending and not (isinstance(what, bytes) and what):
-                dies()
-            step(self, what, now)
-
-        setattr(SeccSession, name, changed)
-
-
-def one_at_a_time() -> None:
-    following = FrameReader.next
-
-    def changed(self: Any) -> Any:
-        found = following(self)
-        if found is not None:
-            self._buffer.clear()
-        return found
-
-    FrameReader.next = changed  # type: ignore[method-assign]
 
 
 def lists(**fields: Any) -> Seed:

@@ -6,8 +6,11 @@ They change what the station says, what it takes, or one decision; the product k
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
+from functools import cache
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -78,13 +81,31 @@ def grants(kind: type) -> Seed:
 
 
 def late(kind: type, seconds: float) -> Seed:
-    """A response of one kind comes late."""
+    """A response of one kind comes late, while the rest of the station goes on."""
 
-    def slept(response: Any) -> Any:
-        time.sleep(seconds)
-        return response
+    def seed() -> None:
+        send, out, deadline = SeccSession._send, SeccSession.octets_to_send, SeccSession.deadline
+        due: WeakKeyDictionary[Any, float] = WeakKeyDictionary()
 
-    return says(kind, slept)
+        def sends(self: Any, message: Any, *more: Any) -> None:
+            if type(message) is kind:
+                due[self] = time.monotonic() + seconds
+            send(self, message, *more)
+
+        def kept(self: Any) -> bytes:
+            if due.get(self, 0.0) > time.monotonic():
+                return b""
+            due.pop(self, None)
+            return out(self)
+
+        def wakes(self: Any) -> float | None:
+            own = deadline(self)
+            held = due.get(self)
+            return own if held is None else min(held, own if own is not None else held)
+
+        SeccSession._send, SeccSession.octets_to_send, SeccSession.deadline = sends, kept, wakes  # type: ignore[method-assign, assignment]
+
+    return seed
 
 
 def framed_as(kind: type, payload_type: PayloadType) -> Seed:
@@ -144,6 +165,84 @@ def stays(session: Any, refusal: Any) -> None:
         session._end = end
 
 
+ASKED: WeakKeyDictionary[SeccSession, Any] = WeakKeyDictionary()
+"""What each session was asked last; filled where a fault looks at it (`remembers`)."""
+
+
+@cache
+def remembers() -> None:
+    """From now on what a session is asked is kept in `ASKED`."""
+    heard, answer = SeccSession._heard, SeccSession._answer
+
+    def hears(self: Any, unread: Any, now: float) -> None:
+        ASKED.pop(self, None)
+        with suppress(Exception):
+            ASKED[self] = unread.message()[0].reading.message
+        heard(self, unread, now)
+
+    def answers(self: Any, parked: Any, now: float) -> None:
+        ASKED[self] = parked.request
+        answer(self, parked, now)
+
+    SeccSession._heard, SeccSession._answer = hears, answers  # type: ignore[method-assign, assignment]
+
+
+def responds(kind: type, change: Callable[[Any, Any, Any], Any]) -> Seed:
+    """What answers a request of one kind, a refusal too, is changed before it is written: change(request, response, session)."""
+
+    def seed() -> None:
+        remembers()
+        send = SeccSession._send
+
+        def sends(self: Any, message: Any, *more: Any) -> None:
+            asked = ASKED.get(self)
+            send(self, change(asked, message, self) if type(asked) is kind else message, *more)
+
+        SeccSession._send = sends  # type: ignore[method-assign, assignment]
+
+    return seed
+
+
+def grants_where(kind: type, fits: Callable[[Any, Any], bool]) -> Seed:
+    """What is refused is told as granted where request and response fit; the session ends all the same."""
+
+    def granted(request: Any, response: Any, session: Any) -> Any:
+        code = response.ResponseCode
+        refused = not code.value.startswith("OK") and fits(request, response)
+        return put(response, ResponseCode=type(code).OK) if refused else response
+
+    return responds(kind, granted)
+
+
+def stays_where(kind: type, fits: Callable[[Any, Any], bool], seconds: float = FOR_EVER) -> Seed:
+    """After the refusal of a request that fits (request, session) the session goes on for so long."""
+
+    def refused(session: Any, refusal: Any) -> None:
+        if not fits(ASKED.get(session), session):
+            refusal()
+            return
+        stays(session, refusal)
+        session._arm("close", seconds, session.heard, "close")
+
+    return all_of(remembers, refuses(kind, refused))
+
+
+def dies_of_error(*words: str) -> Seed:
+    """The program dies of octets that are no message, for a reason with one of these words."""
+
+    def seed() -> None:
+        undecodable = SeccSession._undecodable
+
+        def changed(self: Any, error: Any, *more: Any) -> None:
+            if any(word in str(error) for word in words):
+                dies()
+            undecodable(self, error, *more)
+
+        SeccSession._undecodable = changed  # type: ignore[method-assign]
+
+    return seed
+
+
 def mute(*_: Any) -> None:
     """No answer, and no end."""
 
@@ -193,6 +292,17 @@ def dies_of(kind: type, fits: Change) -> Seed:
         table = answers_to(kind)
         answer = table[kind]
         table[kind] = lambda request, known: dies() if fits(request) else answer(request, known)
+
+    return seed
+
+
+def dies_where(kind: type, fits: Change) -> Seed:
+    """The program dies of requests of one kind, where what the session knows fits."""
+
+    def seed() -> None:
+        table = answers_to(kind)
+        answer = table[kind]
+        table[kind] = lambda request, known: dies() if fits(known) else answer(request, known)
 
     return seed
 

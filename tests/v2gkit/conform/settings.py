@@ -3,6 +3,9 @@
 The first setting of a generation is the usual one; in each other one the cases are played that no setting before it admitted.
 """
 
+import os
+import shutil
+import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -11,9 +14,12 @@ from pathlib import Path
 from shutil import copytree
 from typing import Any
 
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from pki.issue import build
 from pki.plan import Plan
-from pki.store import create
+from pki.profiles import Role
+from pki.store import Store, create
 from tests.v2gkit.conform.stations import OFFER, OFFER2, PICS, PICS2
 from v2gkit.cli.main import main as v2g
 from v2gkit.conform.case import Case
@@ -37,11 +43,20 @@ class Setting:
     alone: str = ""  # waiting, refusing
     plan: Plan | None = None  # of certificates of its own
     staples: bool = False  # OCSP responses lie beside its certificates
+    revoked: str = ""  # the curve of the vehicle certificate that is
+    levers: bool = False  # somebody drives its hardware
     own: bool = True  # our station has what is claimed; it is a fault where it has not
+
+    @staticmethod
+    def folder() -> Path:
+        """Where the levers of stations lie that this process has to do with."""
+        return Path(tempfile.gettempdir()) / f"levers-{os.getpid()}"
 
     def pics(self, base: Pics, outlet: str = "") -> Pics:
         """What is claimed of a station whose usual claims are `base`, with its first outlet as the one that the setting is about."""
         test: dict[str, Any] = {self.alone: outlet} if self.alone else {}
+        if self.levers:
+            test["triggers"] = {name: f"echo {word} > {self.folder()}/{lever}" for name, (lever, word) in LEVERS.items()}
         return replace(base, claims=replace(base.claims, **self.claims), test=replace(base.test, **test))
 
 
@@ -51,6 +66,16 @@ def offered(services: str, *authorizations: str, more: str = "") -> str:
     return f"services = [{services}]\nauthorizations = [{named}]\n{more}"
 
 
+LEVERS = {  # what a tester drives: the file of the outlet's hardware, and the word in it
+    "pilot_b": ("pilot", "B"),
+    "pilot_c": ("pilot", "C"),
+    "contactor_held": ("contactor", "held"),
+    "contactor_free": ("contactor", "free"),
+    "stop": ("stop", "pressed"),
+    "link_up": ("link", "up"),
+    "link_down": ("link", "down"),
+}
+DRIVEN = '[hardware]\ndriver = "tests.v2gkit.conform.driven:Driven"\n[hardware.options]\nlevers = "{levers}"\n'
 DC_ALONE, AC_ALONE, BOTH = '"DC"', '"AC"', '"DC", "AC"'
 EIM, PNC = "EIM", "PnC"
 SETTINGS20 = {
@@ -71,7 +96,14 @@ SETTINGS20 = {
     "a status for each certificate": Setting(OFFER, claims={"chain_staples": True}, staples=True, own=False),
     "certificates on Ed448": Setting(OFFER, claims={"ed448": True}, plan=Plan(curves=("secp521r1", "ed448"))),
     "two roots": Setting(OFFER, claims={"two_roots": True}, plan=Plan(v2g_roots=("V2G", "V2GOTHER"))),
+    "a vehicle is revoked": Setting(
+        OFFER, claims={"revocation": True, "ed448": True}, plan=Plan(curves=("secp521r1", "ed448")), revoked="ed448"
+    ),
+    "cars that are known": Setting(OFFER, claims={"pcid_known": True}, own=False),
     "on a link": Setting(OFFER, claims={"sdp": True}, iface="lo"),
+    "driven": Setting(
+        offered('"DC", "AC"', EIM, PNC), DRIVEN, {"hal": True, "ac": True, "sdp": True, "bpt": False}, iface="lo", levers=True
+    ),
 }
 SETTINGS2 = {
     "usual": Setting(OFFER2, outlets=8),
@@ -104,11 +136,21 @@ def equipped(setting: Setting, pki: Path, scratch: Path) -> tuple[Path, str]:
     if setting.plan is not None:
         certs = scratch / "certs"
         create(certs, [build(setting.plan, curve, now) for curve in setting.plan.curves])
+    if setting.revoked:
+        vehicle = next(each for each in Store(certs).credentials(Role.VEHICLE) if each.curve == setting.revoked)
+        file = scratch / "revoked.pem"
+        file.write_bytes(vehicle.leaf.public_bytes(Encoding.PEM))
+        assert v2g(["pki", "revoke", "--store", str(certs), str(file)]) == 0
+        assert v2g(["pki", "crl", "--store", str(certs), "--role", "oem-sub2", "--curve", setting.revoked]) == 0
     if setting.staples:
         certs = copytree(pki, scratch / "stapled")
         assert v2g(["pki", "staple", "--store", str(certs)]) == 0
     (scratch / "prices.csv").write_text(PRICES.format(int(time.time()) - 60, int(time.time()) + 3600))
-    return certs, (f'iface = "{setting.iface}"\n' if setting.iface else "") + setting.more.format(prices=scratch / "prices.csv")
+    if setting.levers:
+        shutil.rmtree(setting.folder(), ignore_errors=True)
+        setting.folder().mkdir()
+    more = setting.more.format(prices=scratch / "prices.csv", levers=setting.folder())
+    return certs, (f'iface = "{setting.iface}"\n' if setting.iface else "") + more
 
 
 def base(generation: str) -> Pics:

@@ -30,7 +30,6 @@ OUTLETS = 4
 UNPLAYED, UNSEEDED = "it does not apply to the station of the mutants", "no fault is seeded yet"
 NOT_YET2 = {  # cases without a fault, and why
     "S2-TLS-05": "for information: any answer passes",
-    "S2-TLS-07": "the TLS library of the station shows its certificate to nobody who does not take its curve",
 }
 
 

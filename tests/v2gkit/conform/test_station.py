@@ -13,8 +13,9 @@ from pki.plan import Plan
 from pki.store import create
 from tests.conformance.harness import NOW
 from tests.starved import again, heed
+from tests.v2gkit.conform.faulty_shared import SHARED
 from tests.v2gkit.conform.faulty_station import FAULTS
-from tests.v2gkit.conform.station_mutants import NARROW, NOT_YET, judged, without
+from tests.v2gkit.conform.station_mutants import NARROW, NOT_YET, judged, played, without
 from tests.v2gkit.conform.stations import CLAIMS, Own, bad, station
 from v2gkit.conform.case import Case, Kind
 from v2gkit.conform.cases import loop
@@ -64,6 +65,29 @@ def test_a_reading_is_confirmed(tmp_path: Path, certs: Path) -> None:
     assert [each.verdict for each in results.values()] == [Verdict.PASS] * len(results)
 
 
+@again
+def test_a_tester_drives_an_outlet(certs: Path, tmp_path: Path) -> None:
+    """Pilot, contactor and button of an outlet whose hardware is the suite's; the link, which takes 19 s, `make conform` drives."""
+    driven = dict.fromkeys(("S-DCS-02", "S-STP-03", "S-PWD-02", "S-LOP-14"), Verdict.PASS)
+    results = played(certs, tmp_path, "", "driven", [catalogue()[each] for each in driven], 1)
+    assert not bad(results)
+    assert {id_: each.verdict for id_, each in results.items()} == driven
+
+
+@again
+def test_what_nothing_drives_is_blocked(own: Own) -> None:
+    results = replace(own, claims=replace(CLAIMS, hal=True)).judged([catalogue()["S-STP-03"]])
+    assert results["S-STP-03"].verdict is Verdict.BLOCKED
+    assert "'pilot_b'" in results["S-STP-03"].seen
+
+
+@again
+def test_a_revoked_vehicle_is_refused(certs: Path, tmp_path: Path) -> None:
+    results = played(certs, tmp_path, "", "a vehicle is revoked", [catalogue()["S-TLS-16"]], 1)
+    assert not bad(results)
+    assert results["S-TLS-16"].verdict is Verdict.PASS
+
+
 @pytest.mark.parametrize("fault", ["S-SAP-03", "S-SSU-06", "S-TP-08", "S-SEL-03"])
 @again
 def test_a_fault_fails_its_case(certs: Path, tmp_path: Path, fault: str) -> None:
@@ -108,6 +132,9 @@ def test_each_case_has_a_fault_or_a_reason() -> None:
     rows = [line.strip("| ").split(" | ") for line in kept if line.startswith("| S-")]
     assert {row[0]: row[1] for row in rows if row[0] in FAULTS} == dict.fromkeys(FAULTS, "fail")
     assert {row[0]: row[1] for row in rows if row[0] not in FAULTS} == without()
+    others = {row[0]: set(row[2].split(", ")) - {"none", "not played"} for row in rows if row[0] in FAULTS}
+    assert {fault: failed for fault, failed in others.items() if failed} == {fault: set(found) for fault, (found, _) in SHARED.items()}
+    assert all(row[-1] == SHARED[row[0]][1] for row in rows if row[0] in SHARED)
 
 
 def test_every_case_is_told_whole() -> None:

@@ -18,7 +18,7 @@ from v2g.messages.common_types import EVSEStatusType, MeterInfoType, evseNotific
 from v2g.session.v2gtp import PayloadType
 from v2gkit.conform.case import Case, Kind
 from v2gkit.conform.cases.car_negotiation import EARLY, ENDS
-from v2gkit.conform.running import Blocked, Unreached
+from v2gkit.conform.running import Unreached
 from v2gkit.conform.scripted import faults
 from v2gkit.conform.scripted.bench import CarBench
 from v2gkit.conform.scripted.desk import Desk
@@ -219,8 +219,8 @@ async def beyond_its_limits(bench: CarBench) -> Outcome:
 
 
 async def pilot_fault(bench: CarBench) -> Outcome:
-    """State E or F on the control pilot."""
-    raise Blocked("nothing drives the control pilot of this car here")
+    """State E or F on the control pilot, while power flows."""
+    return ended(await bench.visit(Play(), trigger="long", stop_after=NTH, lever="pilot_fault"), bench.close)
 
 
 CASES = (
@@ -310,7 +310,8 @@ CASES = (
         stimulus="control pilot state E or F in the loop",
         expected=("an emergency stop, the session is ended",),
         script=pilot_fault,
-        condition=("hal",),
+        condition=("dc", "hal"),
+        lasts=6.0,
     ),
     car(
         id="E-LOP-09",

@@ -9,13 +9,14 @@ from v2g.iso20.rational import number
 from v2g.iso20.services import DC
 from v2g.iso20.timing import EVCC_CABLE_CHECK_TIMEOUT, EVCC_PRE_CHARGE_TIMEOUT, SECC_PERFORMANCE
 from v2g.messages.common_types import processingType
+from v2g.messages.dc import DC_CableCheckReq
 from v2gkit.conform import asked
 from v2gkit.conform.at_station import AtStation
 from v2gkit.conform.case import Case, Kind
 from v2gkit.conform.guest import PACE
-from v2gkit.conform.judging import FOREIGN, OUT_OF_TURN, foreign, out_of_turn
+from v2gkit.conform.judging import FOREIGN, OUT_OF_TURN, fatal, foreign, out_of_turn
 from v2gkit.conform.silence import silent
-from v2gkit.conform.verdict import Outcome, blocked, failed, judged, passed
+from v2gkit.conform.verdict import Outcome, failed, judged, passed
 from v2gkit.conform.visit import TOLERANCE
 
 case = partial(Case, role="station", domain=DC.name, condition=("dc",))
@@ -36,8 +37,10 @@ async def checked(bench: AtStation) -> Outcome:
 
 
 async def not_plugged(bench: AtStation) -> Outcome:
-    """A car that shows that it wants no energy: a tester must drive the pilot for it."""
-    return blocked("this bench drives no control pilot")
+    """A car whose pilot says that it wants no energy."""
+    visit = await bench.at("CableCheck")
+    async with bench.driven("pilot_b", "pilot_c"):
+        return await fatal(bench, visit, await visit.ask(asked.cable_check()), of=DC_CableCheckReq)
 
 
 async def in_turn(bench: AtStation) -> Outcome:

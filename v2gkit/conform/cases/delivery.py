@@ -12,12 +12,13 @@ from v2gkit.conform.at_station import AtStation
 from v2gkit.conform.case import Case, Kind
 from v2gkit.conform.forging import changed
 from v2gkit.conform.judging import fatal, granted, refused
-from v2gkit.conform.verdict import Outcome, blocked, failed, judged, passed
+from v2gkit.conform.verdict import Outcome, failed, judged, passed
 from v2gkit.conform.visit import Visit
 
 STEP = "PowerDelivery"
 Progress, Tolerance = cm.chargeProgressType, cm.powerToleranceAcceptanceType
 SELECTION, PROFILE = "FAILED_ScheduleSelectionInvalid", "FAILED_EVPowerProfileInvalid"
+OPEN, CONTACTOR = "FAILED_ContactorError", 3.0  # s within which it is told
 STANDBY = "WARNING_StandbyNotAllowed"
 ENDS = "and the connection ends"
 MODE = "EVPowerProfile.Scheduled_EVPPTControlMode"
@@ -36,8 +37,11 @@ async def started(bench: AtStation) -> Outcome:
 
 
 async def contactor(bench: AtStation) -> Outcome:
-    """A contactor that does not close: a tester must hold it open."""
-    return blocked("this bench holds no contactor")
+    """A contactor that somebody holds open."""
+    visit = await bench.at(STEP, service=AC.name)
+    async with bench.driven("contactor_held", "contactor_free"):
+        reply = await visit.ask(visit.due(), CONTACTOR + bench.pics.test.slack)
+        return judged(reply.code == OPEN, str(reply))
 
 
 async def other_tuple(bench: AtStation) -> Outcome:

@@ -1,6 +1,5 @@
 """V2GTP over TCP: frames that are cut, glued, slow, too long, or wrong in their header."""
 
-import asyncio
 import time
 from collections.abc import Mapping
 from functools import partial
@@ -10,19 +9,18 @@ from v2g.messages.common_messages import SubCertificatesType
 from v2g.messages.common_types import ListOfRootCertificateIDsType
 from v2g.messages.xmldsig import X509IssuerSerialType
 from v2g.session.v2gtp import PayloadType, frame
-from v2gkit.conform import asked
+from v2gkit.conform import asked, framed
 from v2gkit.conform.at_station import AtStation
 from v2gkit.conform.case import Case, Kind
 from v2gkit.conform.forging import changed
-from v2gkit.conform.judging import NOTHING_GRANTED, granted, nothing
+from v2gkit.conform.framed import ALIVE, QUIET
+from v2gkit.conform.judging import NOTHING_GRANTED, nothing
 from v2gkit.conform.running import Unreached
 from v2gkit.conform.spoilt import document, header
 from v2gkit.conform.verdict import Outcome, failed, judged, passed
 from v2gkit.conform.visit import STEPS, Visit
 
-QUIET = 2.0  # s without an answer that count as silence
 LENGTHS = {"0xFFFFFFF8": 0xFFFFFFF8, "0xFFFFFFFC": 0xFFFFFFFC, "0xFFFFFFFF": 0xFFFFFFFF}
-ALIVE = f"{NOTHING_GRANTED}; a good car is served afterwards"
 case = partial(Case, role="station", domain="CMN", precondition="the protocol is agreed upon", control="S-TP-01")
 
 
@@ -35,16 +33,9 @@ async def sound(bench: AtStation) -> Outcome:
     return judged(reply.frame.payload_type == PayloadType.COMMON, f"{reply} in payload type 0x{reply.frame.payload_type:04X}")
 
 
-async def _sent(bench: AtStation, octets: bytes) -> Outcome:
-    """Octets in the place of SessionSetupReq: nothing may be granted."""
-    visit = await bench.at("SessionSetup")
-    await visit.wire.send(octets)
-    return nothing(await visit.wire.reply(QUIET))
-
-
 async def empty(bench: AtStation) -> Outcome:
     """A frame without a payload."""
-    return await _sent(bench, header(PayloadType.COMMON, 0))
+    return await framed.instead(bench, header(PayloadType.COMMON, 0))
 
 
 async def other_type(bench: AtStation) -> Outcome:
@@ -60,10 +51,7 @@ VERSIONS = {"version": (0xFF, 0xFE), "inverse": (0x01, 0xFF)}
 
 async def other_version(bench: AtStation) -> Outcome:
     """Another version of V2GTP."""
-    visit = await bench.at("SessionSetup")
-    exi, (version, inverse) = document(visit.octets(visit.due())), VERSIONS[bench.part]
-    await visit.wire.send(header(PayloadType.COMMON, len(exi), version, inverse) + exi)
-    return nothing(await visit.wire.reply(QUIET))
+    return await framed.other_version(bench, *VERSIONS[bench.part])
 
 
 async def endless(bench: AtStation) -> Outcome:
@@ -71,52 +59,10 @@ async def endless(bench: AtStation) -> Outcome:
     carrier, _, name = bench.part.partition(" ")
     octets = header(PayloadType.COMMON, LENGTHS[name]) + bytes(4096)
     if carrier == "TLS":
-        return await _sent(bench, octets)
+        return await framed.instead(bench, octets)
     wire = await bench.tcp()
     await wire.send(header(PayloadType.EXI, LENGTHS[name]) + bytes(4096))
     return nothing(await wire.reply(QUIET))
-
-
-async def trickled(bench: AtStation) -> Outcome:
-    """64 MiB are announced, and come slowly: the header says enough."""
-    visit = await bench.at("SessionSetup")
-    await visit.wire.raw(header(PayloadType.COMMON, 64 * 1024 * 1024))
-    began = time.monotonic()
-    while time.monotonic() - began < bench.pics.test.close + bench.pics.test.slack:
-        await visit.wire.raw(b"\x80")
-        reply = await visit.wire.reply(0.2)
-        if reply.kind != "silence":
-            return nothing(reply)
-    return failed(f"the connection still stands after {time.monotonic() - began:.1f} s")
-
-
-async def octet_by_octet(bench: AtStation) -> Outcome:
-    """One octet to a segment."""
-    visit = await bench.at("SessionSetup")
-    for octet in visit.octets(visit.due()):
-        await visit.wire.raw(bytes((octet,)))
-        await asyncio.sleep(0.002)
-    return granted(await visit.wire.reply(QUIET + bench.pics.test.slack), "SessionSetupRes")
-
-
-async def after_header(bench: AtStation) -> Outcome:
-    """Cut behind the header."""
-    visit = await bench.at("SessionSetup")
-    octets = visit.octets(visit.due())
-    await visit.wire.raw(octets[:8])
-    await asyncio.sleep(0.4)
-    await visit.wire.raw(octets[8:])
-    return granted(await visit.wire.reply(QUIET + bench.pics.test.slack), "SessionSetupRes")
-
-
-async def glued(bench: AtStation) -> Outcome:
-    """Two requests in one segment: the first is answered, the second is not lost."""
-    visit = await bench.at("AuthorizationSetup")
-    octets = visit.octets(visit.due())
-    await visit.wire.send(octets + octets)
-    first = await visit.wire.reply(QUIET + bench.pics.test.slack)
-    second = await visit.wire.reply(QUIET + bench.pics.test.slack)
-    return judged(first.ok and second.kind != "silence", f"first: {first}; second: {second}")
 
 
 async def largest(bench: AtStation) -> Outcome:
@@ -225,20 +171,20 @@ CASES = (
         id="S-TP-06", kind=Kind.ROBUSTNESS, requirement=(), purpose="A frame that is too long is refused by its header",
         stimulus="a header that says 64 MiB, then octets one by one",
         expected=("the connection ends at once; a good car is served afterwards",),
-        script=trickled,
+        script=framed.trickled,
     ),
     case(
         id="S-TP-07", kind=Kind.ROBUSTNESS, requirement=(), purpose="A frame may come in any pieces",
-        stimulus="SessionSetupReq, one octet to a segment", expected=("OK",), script=octet_by_octet,
+        stimulus="SessionSetupReq, one octet to a segment", expected=("OK",), script=framed.octet_by_octet,
     ),
     case(
         id="S-TP-08", kind=Kind.ROBUSTNESS, requirement=(), purpose="A frame may be cut behind its header",
-        stimulus="SessionSetupReq, cut behind the header, with 0.4 s between", expected=("OK",), script=after_header,
+        stimulus="SessionSetupReq, cut behind the header, with 0.4 s between", expected=("OK",), script=framed.in_two_pieces,
     ),
     case(
         id="S-TP-09", kind=Kind.NEGATIVE, requirement=(), purpose="No request is lost in silence", precondition="a session is set up",
         stimulus="two AuthorizationSetupReq in one segment", expected=("OK to the first; an answer to the second, or the end",),
-        script=glued,
+        script=partial(framed.glued, step="AuthorizationSetup"),
     ),
     case(
         id="S-TP-10", kind=Kind.POSITIVE, requirement=(), purpose="The largest request is read", precondition="authorization is due",

@@ -1,20 +1,18 @@
 """ISO 15118-2, V2GTP over TCP: frames that are cut, glued, slow, too long, or wrong in their header."""
 
-import asyncio
-import time
 from collections.abc import Mapping
 from functools import partial
 
 from v2g.session.v2gtp import PayloadType, frame
+from v2gkit.conform import framed
 from v2gkit.conform.at_station import AtStation
 from v2gkit.conform.case import Case, Kind
-from v2gkit.conform.judging import NOTHING_GRANTED, granted, nothing
+from v2gkit.conform.framed import ALIVE, QUIET
+from v2gkit.conform.judging import nothing
 from v2gkit.conform.spoilt import document, header
 from v2gkit.conform.verdict import Outcome, failed, judged
 from v2gkit.conform.visit2 import Visit2
 
-QUIET = 2.0  # s without an answer that count as silence
-ALIVE = f"{NOTHING_GRANTED}; a good car is served afterwards"
 case = partial(
     Case,
     role="station",
@@ -40,16 +38,9 @@ async def sound(bench: AtStation) -> Outcome:
     return judged(types == {PayloadType.EXI}, f"payload types {', '.join(f'0x{each:04X}' for each in sorted(types))}")
 
 
-async def _sent(bench: AtStation, octets: bytes, step: str = "SessionSetup") -> Outcome:
-    """Octets in the place of a request: nothing may be granted."""
-    visit = await bench.at2(step)
-    await visit.wire.send(octets)
-    return nothing(await visit.wire.reply(QUIET))
-
-
 async def empty(bench: AtStation) -> Outcome:
     """A frame without a payload."""
-    return await _sent(bench, header(PayloadType.EXI, 0))
+    return await framed.instead(bench, header(PayloadType.EXI, 0))
 
 
 TYPES = {
@@ -77,10 +68,7 @@ VERSIONS = {"version": (0xFF, 0xFE), "inverse": (0x01, 0xFF), "version 2": (0x02
 
 async def other_version(bench: AtStation) -> Outcome:
     """Another version of V2GTP."""
-    visit = await bench.at2("SessionSetup")
-    exi, (version, inverse) = _due(visit), VERSIONS[bench.part]
-    await visit.wire.send(header(PayloadType.EXI, len(exi), version, inverse) + exi)
-    return nothing(await visit.wire.reply(QUIET))
+    return await framed.other_version(bench, *VERSIONS[bench.part])
 
 
 LENGTHS: Mapping[str, int] = {"0xFFFFFFFF": 0xFFFFFFFF, "0xFFFFFFF8": 0xFFFFFFF8, "0x80000000": 0x80000000}
@@ -90,49 +78,7 @@ async def endless(bench: AtStation) -> Outcome:
     """A length near the end of its range, and 4 KiB: before the protocol is agreed upon, or after."""
     length, _, when = bench.part.partition(" ")
     octets = header(PayloadType.EXI, LENGTHS[length]) + bytes(4096)
-    return await _sent(bench, octets, "SupportedAppProtocol" if when == "before" else "SessionSetup")
-
-
-async def trickled(bench: AtStation) -> Outcome:
-    """64 MiB are announced, and come slowly: the header says enough."""
-    visit = await bench.at2("SessionSetup")
-    await visit.wire.raw(header(PayloadType.EXI, 64 * 1024 * 1024))
-    began = time.monotonic()
-    while time.monotonic() - began < bench.pics.test.close + bench.pics.test.slack:
-        await visit.wire.raw(b"\x80")
-        reply = await visit.wire.reply(0.2)
-        if reply.kind != "silence":
-            return nothing(reply)
-    return failed(f"the connection still stands after {time.monotonic() - began:.1f} s")
-
-
-async def octet_by_octet(bench: AtStation) -> Outcome:
-    """One octet to a segment."""
-    visit = await bench.at2("SessionSetup")
-    for octet in visit.octets(visit.due()):
-        await visit.wire.raw(bytes((octet,)))
-        await asyncio.sleep(0.002)
-    return granted(await visit.wire.reply(QUIET + bench.pics.test.slack), "SessionSetupRes")
-
-
-async def after_header(bench: AtStation) -> Outcome:
-    """Cut behind the header, and within it."""
-    visit = await bench.at2("SessionSetup")
-    octets, at = visit.octets(visit.due()), int(bench.part)
-    await visit.wire.raw(octets[:at])
-    await asyncio.sleep(0.4)
-    await visit.wire.raw(octets[at:])
-    return granted(await visit.wire.reply(QUIET + bench.pics.test.slack), "SessionSetupRes")
-
-
-async def glued(bench: AtStation) -> Outcome:
-    """Two requests in one segment: the first is answered, the second is not lost."""
-    visit = await bench.at2("ServiceDiscovery")
-    octets = visit.octets(visit.due())
-    await visit.wire.send(octets + octets)
-    first = await visit.wire.reply(QUIET + bench.pics.test.slack)
-    second = await visit.wire.reply(QUIET + bench.pics.test.slack)
-    return judged(first.ok and second.kind != "silence", f"first: {first}; second: {second}")
+    return await framed.instead(bench, octets, "SupportedAppProtocol" if when == "before" else "SessionSetup")
 
 
 async def cut_off(bench: AtStation) -> Outcome:
@@ -179,21 +125,23 @@ CASES = (
     ),
     case(
         id="S2-TP-06", kind=Kind.ROBUSTNESS, requirement=(), basis="7.8.3, payload length", purpose="64 MiB are not waited for",
-        stimulus="a length of 64 MiB, octet by octet", expected=("the connection ends within 5 s",), script=trickled, lasts=5.0,
+        stimulus="a length of 64 MiB, octet by octet", expected=("the connection ends within 5 s",), script=framed.trickled, lasts=5.0,
     ),
     case(
         id="S2-TP-07", kind=Kind.POSITIVE, requirement=(), basis="7.8.3", purpose="A message may come octet by octet",
-        stimulus="SessionSetupReq, one octet to a segment", expected=("OK",), script=octet_by_octet,
+        stimulus="SessionSetupReq, one octet to a segment", expected=("OK",), script=framed.octet_by_octet,
     ),
     case(
         id="S2-TP-08", kind=Kind.POSITIVE, requirement=(), basis="7.8.3", purpose="A message may come in two pieces",
-        stimulus="SessionSetupReq, cut within its header, behind it and within its payload", expected=("OK",), script=after_header,
+        stimulus="SessionSetupReq, cut within its header, behind it and within its payload", expected=("OK",),
+        script=lambda bench: framed.in_two_pieces(bench, int(bench.part)),
         parts=("3", "8", "12"),
     ),
     case(
         id="S2-TP-09", kind=Kind.POSITIVE, requirement=(), basis="7.8.3", purpose="Two messages in one segment are two",
         precondition="the session is set up", stimulus="ServiceDiscoveryReq twice in one segment",
-        expected=("OK to the first; an answer to the second, or the end of the connection",), script=glued,
+        expected=("OK to the first; an answer to the second, or the end of the connection",),
+        script=partial(framed.glued, step="ServiceDiscovery"),
     ),
     case(
         id="S2-TP-10", kind=Kind.ROBUSTNESS, requirement=(), basis="7.8.3", purpose="A frame that is cut off harms nobody",

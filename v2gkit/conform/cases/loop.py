@@ -12,7 +12,7 @@ from v2g.iso20.services import AC, DC, MCS, SERVICES
 from v2g.iso20.timing import SECC_PERFORMANCE_LOOP, SECC_SEQUENCE_TIMEOUT_LOOP
 from v2g.messages import common_messages as cm
 from v2g.messages import dc
-from v2g.messages.common_types import DisplayParametersType, RationalNumberType, ReceiptType
+from v2g.messages.common_types import DisplayParametersType, RationalNumberType, ReceiptType, evseNotificationType
 from v2gkit.conform import asked
 from v2gkit.conform.asked import Ways
 from v2gkit.conform.at_station import AtStation
@@ -21,11 +21,13 @@ from v2gkit.conform.forging import changed
 from v2gkit.conform.judging import fatal, nothing
 from v2gkit.conform.silence import silent
 from v2gkit.conform.spoilt import again, bits, document, octets
-from v2gkit.conform.verdict import Outcome, Verdict, blocked, failed, judged, passed
+from v2gkit.conform.verdict import Outcome, Verdict, failed, judged, passed
 from v2gkit.conform.visit import Visit
 
 STEP, PACE = "ChargeLoop", 0.2  # s between two requests
 case = partial(Case, role="station", domain="CMN", precondition="power has begun")
+TOLD, WATCHED, MOST_DELAY = 5.0, 4.0, 60  # s for a notification to come; of its time that are watched; that it may name
+LEAVE = (evseNotificationType.Terminate, evseNotificationType.Pause)
 DC_VARIANTS = ("DC Scheduled", "DC Dynamic", "DC_BPT Scheduled", "DC_BPT Dynamic", "MCS Scheduled", "MCS Dynamic")
 AC_VARIANTS = ("AC Scheduled", "AC Dynamic", "AC_BPT Scheduled", "AC_BPT Dynamic")
 
@@ -208,8 +210,25 @@ async def as_station(bench: AtStation) -> Outcome:
 
 
 async def ended_by_station(bench: AtStation) -> Outcome:
-    """A station that wants the end: somebody must press its button."""
-    return blocked("this bench presses no button of the station")
+    """A station whose button is pressed tells the car, and gives it the time that it names."""
+    visit = await bench.at(STEP)
+    pressed = asyncio.create_task(bench.pull("stop"))  # the loop goes on: its station waits for half a second
+    told, until = None, time.monotonic() + TOLD
+    try:
+        while time.monotonic() < until and not (pressed.done() and pressed.exception()):
+            reply = await visit.ask(asked.loop(visit.ways))
+            if not reply.ok:
+                return failed(f"{reply}, {'before anything was told' if told is None else f'{told.NotificationMaxDelay} s were named'}")
+            status = getattr(reply.message, "EVSEStatus", None)
+            if told is None and status is not None and status.EVSENotification in LEAVE:
+                told, until = status, time.monotonic() + min(status.NotificationMaxDelay, WATCHED)
+            await asyncio.sleep(PACE)
+    finally:
+        await pressed
+    if told is None:
+        return failed(f"nothing was told in {TOLD:g} s")
+    seen = f"{told.EVSENotification.value} within {told.NotificationMaxDelay} s, and the loop goes on"
+    return judged(told.NotificationMaxDelay <= MOST_DELAY, seen)
 
 
 CASES = (

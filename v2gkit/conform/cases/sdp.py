@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from v2g.iso20.timing import SECC_COMMUNICATION_SETUP_TIMEOUT
 from v2g.messages.app_protocol import supportedAppProtocolReq
 from v2g.session import sdp
 from v2g.session.errors import FramingError
@@ -18,9 +19,9 @@ from v2gkit.conform import asked
 from v2gkit.conform.asker import Asker
 from v2gkit.conform.at_station import AtStation
 from v2gkit.conform.case import Case, Kind
-from v2gkit.conform.running import Blocked
+from v2gkit.conform.running import Blocked, Unreached
 from v2gkit.conform.spoilt import header
-from v2gkit.conform.verdict import Outcome, blocked, failed, judged, passed
+from v2gkit.conform.verdict import Outcome, failed, judged, passed
 
 SOON = 1.25  # s within which a station answers
 SILENT = "no answer within 1.25 s, and the next sound request is answered"
@@ -167,8 +168,16 @@ async def malformed(bench: AtStation, id: str) -> Outcome:
 
 
 async def gone(bench: AtStation) -> Outcome:
-    """The data link must go up and down for it."""
-    return blocked("this bench drives no data link")
+    """A car that matches on the link, asks, and never connects."""
+    await bench.pull("link_down")
+    async with await asker(bench) as link, bench.driven("link_up", "link_down"):
+        before = await first(bench, link)
+        if isinstance(before, str):
+            raise Unreached(f"with the link up: {before}")
+        await asyncio.sleep(SECC_COMMUNICATION_SETUP_TIMEOUT + bench.pics.test.slack)
+        after = await first(bench, link)
+    told = f"[{after.address}]:{after.port}" if isinstance(after, Response) else after
+    return judged(isinstance(after, str), f"{SECC_COMMUNICATION_SETUP_TIMEOUT:g} s after the link stands and nobody came: {told}")
 
 
 async def disturbed(bench: AtStation) -> Outcome:
@@ -230,6 +239,7 @@ CASES = (
         id="S-SDP-12", kind=Kind.TIMING, requirement=(), condition=("sdp", "hal"),
         purpose="A station whose car does not come stops answering",
         stimulus="no connection until the communication setup timeout, then a request", expected=("no answer",), script=gone,
+        within=60.0, lasts=22.0, claim="outlet",
     ),
     case(
         id="S-SDP-13", kind=Kind.TIMING, requirement=(), purpose="Discovery disturbs no session", precondition="the charge loop goes",

@@ -48,6 +48,8 @@ async def everything(bench: AtStation) -> Outcome:
     found = energy(visit)
     claims = bench.pics.claims
     wanted = [SERVICES[name].id for name in (AC.name, DC.name) if getattr(claims, name.lower()) and name == visit.ways.service]
+    if claims.bpt and claims.ac + claims.dc + claims.mcs == 1:  # with two plugs the claim does not say of which it is
+        wanted.append(SERVICES[asked.both_ways(visit.ways.service)].id)
     missing = [each for each in wanted if each not in found]
     return judged(bool(found) and not missing, f"energy services {found}" + (f", {missing} is claimed and missing" if missing else ""))
 

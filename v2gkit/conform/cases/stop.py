@@ -9,13 +9,14 @@ from pki.profiles import Role
 from v2g.iso20.services import DC
 from v2g.iso20.timing import SECC_TCP_CLOSE
 from v2g.messages import common_messages as cm
+from v2g.messages import dc
 from v2gkit.authorities.broken import octets
 from v2gkit.conform import asked
 from v2gkit.conform.at_station import AtStation
 from v2gkit.conform.case import Case, Kind
 from v2gkit.conform.judging import fatal, granted
 from v2gkit.conform.running import Unreached
-from v2gkit.conform.verdict import Outcome, blocked, failed, judged, passed
+from v2gkit.conform.verdict import Outcome, failed, judged, passed
 from v2gkit.conform.visit import HEAD, Visit
 from v2gkit.conform.wire import Offer
 
@@ -54,8 +55,13 @@ async def ended_early(bench: AtStation) -> Outcome:
 
 
 async def welding(bench: AtStation) -> Outcome:
-    """A car that still asks for energy: a tester must drive the pilot for it."""
-    return blocked("this bench drives no control pilot")
+    """A car that tests its contactors, and wants no energy any more, or still does."""
+    visit = await bench.at("WeldingDetection", service=DC.name)
+    async with bench.driven("pilot_b" if bench.part == "B" else "pilot_c", "pilot_c"):
+        reply = await visit.ask(asked.welding())
+        if bench.part == "B":
+            return granted(reply, "DC_WeldingDetectionRes")
+        return await fatal(bench, visit, reply, of=dc.DC_WeldingDetectionReq)
 
 
 async def paused(bench: AtStation) -> Outcome:
@@ -155,7 +161,7 @@ CASES = (
         id="S-STP-03", kind=Kind.NEGATIVE, domain=DC.name, requirement=("V2G20-1617",), condition=("dc", "hal"),
         purpose="Contactors are tested when the car wants no energy any more",
         stimulus="DC_WeldingDetectionReq with the pilot in state B, in C",
-        expected=("OK in B; FAILED and the end of the connection in C",), script=welding, control="S-STP-01",
+        expected=("OK in B; FAILED and the end of the connection in C",), script=welding, parts=("B", "C"), control="S-STP-01",
     ),
     case(
         id="S-STP-04", kind=Kind.NEGATIVE, requirement=(), purpose="A pause is granted where there are any, and nowhere else",

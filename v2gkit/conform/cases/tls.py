@@ -8,9 +8,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from pki.certificate import loadable
 from pki.errors import CertificateError
+from pki.errors import Kind as Kinds
 from pki.keys import ALGORITHMS
 from pki.profiles import Role
-from pki.status_book import check_staples
+from pki.status_book import Silence, by_records, check_staples
+from pki.store import Credential
 from pki.verify import verify
 from v2g.session import handshake
 from v2g.session.errors import Misuse
@@ -221,8 +223,19 @@ async def whole(bench: AtStation) -> Outcome:
 
 
 async def revoked(bench: AtStation) -> Outcome:
-    """A vehicle that was revoked: somebody must have told the station."""
-    return blocked("this bench has no vehicle certificate that the station knows to be revoked")
+    """A vehicle that was revoked, by the records of the folder, which the station must know too."""
+    held = next(filter(partial(_is_revoked, bench), bench.wallet.credentials(Role.VEHICLE)), None)
+    if held is None:
+        return blocked("the folder has no vehicle certificate that its records call revoked; see: v2g pki revoke --help")
+    return refused(await shaken(bench, Offer(bench.wallet.tls(Role.VEHICLE, held.for_tls(), held.key))))
+
+
+def _is_revoked(bench: AtStation, held: Credential) -> bool:
+    status = by_records(bench.wallet.store, Silence.PASSES)
+    try:
+        return len(held.chain) > 1 and status(held.leaf, held.chain[1], datetime.now(UTC)) is not None
+    except CertificateError as error:
+        return error.kind is Kinds.REVOKED
 
 
 async def contract(bench: AtStation) -> Outcome:

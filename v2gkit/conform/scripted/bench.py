@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from v2g.session.errors import SessionError
+from v2gkit.conform.levers import pull
 from v2gkit.conform.pics import Pics
 from v2gkit.conform.runner import Place, Run
 from v2gkit.conform.running import Blocked, Unreached
@@ -102,19 +103,21 @@ class CarBench:
         patience: float | None = None,
         reach: float = REACH,
         stop_after: int = 0,
+        lever: str = "",
     ) -> list[Encounter]:
         """The car is made to come, and is served by `plays`, a connection each. What was seen, a connection each; more than there are plays
         where it came back unasked.
 
         A connection is watched until it is closed, or for `patience` s after the stimulus (the time to close where None), or for `reach` s
-        where there is none. `stop_after`: so many charge loops, then its driver is asked to leave. Raises Unreached where no car comes.
+        where there is none. `stop_after`: so many charge loops, then its driver is asked to leave, or its hardware is driven as the trigger
+        `lever` says, which is the stimulus then. Raises Unreached where no car comes, Blocked where nothing drives it so.
         """
         waited = self.close if patience is None else patience
         door = Door(self.site.host, self.port, tuple(plays), tuple(tls) or tuple(map(self.link, plays)))
         try:
             async with door, called(self.command(trigger), self._words(door), door.moved.set) as car:
                 for number in range(len(plays)):
-                    await self._one(door, number, car, waited, reach, stop_after)
+                    await self._one(door, number, car, waited, reach, stop_after, lever)
                 door.met[0].process = await car.left(waited if all(seen.closed for seen in door.met) else 0.0)
         except OSError as error:
             raise Blocked(f"cannot listen at {self.site.host} port {self.port}: {error.strerror}") from None
@@ -128,7 +131,7 @@ class CarBench:
         host, _, port = door.address.rpartition(":")
         return self.site.words() | {"address": door.address, "host": host.strip("[]"), "port": port}
 
-    async def _one(self, door: Door, number: int, car: Called, patience: float, reach: float, stop_after: int) -> None:
+    async def _one(self, door: Door, number: int, car: Called, patience: float, reach: float, stop_after: int, lever: str) -> None:
         """Watch one connection to its end, or to the end of patience."""
         await door.until(lambda: len(door.met) > number or car.failed, self.site.pics.test.arrival)
         if len(door.met) <= number:
@@ -141,12 +144,21 @@ class CarBench:
         seen = door.met[number]
         if stop_after:
             await door.until(lambda: seen.loops >= stop_after or seen.closed is not None, reach)
-            car.stop()
+            if lever:
+                await self._drive(seen, car, lever)
+            else:
+                car.stop()
         await door.until(lambda: seen.closed is not None or seen.stimulus is not None, reach)
         if seen.stimulus is not None:
             over = seen.stimulus + patience
             while seen.closed is None and (left_ := over - asyncio.get_running_loop().time()) > 0:
                 await door.until(lambda: seen.closed is not None, left_)
+
+    async def _drive(self, seen: Encounter, car: Called, lever: str) -> None:
+        """What drives the hardware of this car does what a trigger says: that is the stimulus, from when the car can have noticed."""
+        pid = car.process.pid if car.process is not None else ""
+        await pull(self.site.pics.test.triggers, lever, {"pid": str(pid)})
+        seen.stimulus, seen.before = asyncio.get_running_loop().time(), len(seen.heard)
 
     async def recovered(self) -> str:
         """Whether the car is alive after what was done to it: its program did not crash, and it comes to charge again.

@@ -3,13 +3,12 @@
 import asyncio
 import contextlib
 import os
-import shlex
 import signal
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
-from v2gkit.conform.running import Blocked
+from v2gkit.conform.levers import line_of
 from v2gkit.conform.scripted.encounter import Left
 
 KEPT = 4000  # characters of what a car's program said
@@ -82,12 +81,8 @@ async def called(command: str, words: Mapping[str, str], failed: Callable[[], No
     if not command:
         yield Called(None)
         return
-    try:
-        line = command.format_map({name: shlex.quote(word) for name, word in words.items()})
-    except (KeyError, IndexError, ValueError) as error:
-        raise Blocked(f"the command of the car has {error}; there are {', '.join('{' + name + '}' for name in words)}") from None
     process = await asyncio.create_subprocess_shell(
-        line, stdin=asyncio.subprocess.DEVNULL, stdout=PIPE, stderr=asyncio.subprocess.STDOUT, start_new_session=True
+        line_of(command, words), stdin=asyncio.subprocess.DEVNULL, stdout=PIPE, stderr=asyncio.subprocess.STDOUT, start_new_session=True
     )
     car = Called(process, failed)
     try:
