@@ -1,6 +1,7 @@
 """One connection over all outlets of a station: the yard that plans for them, from the configuration."""
 
 import contextlib
+import os
 from pathlib import Path
 from typing import Final
 
@@ -46,7 +47,9 @@ def past_of(folder: str | None) -> Past:
 
 def _visits(file: Path) -> list[Visit]:
     try:
-        lines = file.read_bytes()[-VISITS_LIMIT:].splitlines()
+        with file.open("rb") as kept:
+            kept.seek(max(0, file.stat().st_size - VISITS_LIMIT))
+            lines = kept.read(VISITS_LIMIT).splitlines()
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -61,8 +64,10 @@ def _visits(file: Path) -> list[Visit]:
 
 def _written(file: Path, visit: Visit) -> None:
     try:
-        with file.open("ab") as out:
-            out.write(msgspec.json.encode(visit) + b"\n")
+        with file.open("a+b") as out:
+            out.seek(max(0, out.seek(0, os.SEEK_END) - 1))
+            torn = out.read() not in (b"", b"\n")  # by a power failure: what is cut off costs no other line
+            out.write(b"\n" * torn + msgspec.json.encode(visit) + b"\n")
     except OSError as error:
         log.warning("%s cannot be written: %s; this visit is forgotten at the next start", file, error)
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from ocpp_bridge.smart.feeds import Limit
@@ -197,6 +198,8 @@ def test_visits_outlive_the_station_and_a_file_that_is_torn_costs_nothing_else(t
     again = past_of(str(tmp_path)).crowd(NOW - 7_200.0, 7_000.0)
     assert again is not None
     assert again.at(NOW + 600.0) > 7_000.0
+    past_of(str(tmp_path)).add(late := Visit(NOW, NOW + 60.0, 1.0))
+    assert msgspec.json.decode(file.read_bytes().splitlines()[-1], type=Visit) == late  # it has a line of its own
     file.unlink()
     file.mkdir()  # neither to be read nor written
     past_of(str(tmp_path)).add(Visit(NOW, NOW + 60.0, 1.0))
