@@ -17,7 +17,7 @@ from secc.driver import Driver
 from secc.engine import SeccSession
 from secc.evse import EVSE, EVSE_ID, DataLink
 from secc.generations import CONDUCTS
-from secc.lobby import Welcome
+from secc.lobby import Seen, Welcome
 from secc.opening import open_outlet, send_home
 from secc.outlet import Outlet
 from secc.pause import PausedSessions
@@ -153,6 +153,16 @@ class Bay:
         await self.tasks.close()
 
     @property
+    def offer(self) -> Outlet:
+        """What the outlet offers."""
+        return self.place.outlet
+
+    @property
+    def port(self) -> int:
+        """The port at which cars reach it."""
+        return self.server.port
+
+    @property
     def occupied(self) -> bool:
         """Whether a session has the outlet."""
         return self._holder is not None
@@ -224,14 +234,18 @@ class Bay:
 
     def welcome(self, source: str) -> Welcome:
         """How welcome at this outlet a car is that asks by SDP from address `source`."""
+        return self._seen(None).welcome(source)
+
+    def seen(self) -> Seen:
+        """What discovery has to know of this outlet now."""
+        return self._seen(self.linked())
+
+    def _seen(self, linked: bool | None) -> Seen:
         holder = self._holder
-        if self.unserviceable():
-            return Welcome.NOT
         if holder is None:
-            return Welcome.FREE
-        if source.startswith("fe80:") and self._drivers[holder].peer[0].partition("%")[0] == source:  # on a loopback all cars have one
-            return Welcome.BACK
-        return Welcome.SILENT if holder.ended is None and self._silent(holder) else Welcome.NOT
+            return Seen(self.unserviceable(), linked=linked)
+        source = self._drivers[holder].peer[0].partition("%")[0]
+        return Seen(self.unserviceable(), source, holder.ended is None and self._silent(holder), linked)
 
     def turned_away(self, said: TurnedAway) -> None:
         """A car was refused before it had the outlet."""
@@ -243,7 +257,7 @@ class Bay:
 
     def shut(self) -> str:
         """Why no car is sent to this outlet now, as far as that is not for want of a car at its cable; empty where one is."""
-        return "" if self.linked() is False else self.unserviceable() or (self.occupied and "another car has it") or ""
+        return self.seen().shut()
 
     def linked(self) -> bool | None:
         """Whether the data link to a car stands at the outlet; None where that cannot be told."""

@@ -30,6 +30,7 @@ from v2g.settings.strict import ConfigError, read
 
 SIMULATED = "simulated"
 PORT = 15118
+WORKERS = 64  # processes of one station: each takes 50 MB before its first car
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +167,7 @@ class Config:
     responder: str | None = None  # None: whom the certificates name
     profile: Profile = "conformance"
     time_scale: float = 1.0
+    workers: int = 1  # processes among which the outlets are shared out
     grace: float = 15.0  # s; the session itself insists after 10 s, what is left is for the car's way out
     state: str | None = None  # folder in which paused sessions outlive the station; None: they do not
     ocpp: Ocpp | None = None  # the CSMS that decides
@@ -186,6 +188,7 @@ class Config:
         _check_connector(self.connector_type)
         if not 0 <= self.grace < float("inf"):
             raise ConfigError(f"grace is {self.grace}; give the seconds that cars have to leave when the station is stopped, 0 for none")
+        self._check_workers()
         if not self.time_scale > 0:
             raise ConfigError(f"time_scale is {self.time_scale}; give the wall seconds that one second stands for, above 0")
         if self.tls and self.pki is None:
@@ -220,6 +223,17 @@ class Config:
             raise ConfigError("read_soc and ocpp are both given; a CSMS decides what is charged: leave out one of them")
         if not self.tls and self.iface is None and "PnC" in self.offer.authorizations and self.pki is None:
             raise ConfigError("PnC needs trust anchors: give pki, a directory made with v2g pki create")
+
+    def _check_workers(self) -> None:
+        there = len(self.outlet) or 1
+        if not 1 <= self.workers <= WORKERS:
+            raise ConfigError(f"workers is {self.workers}; give 1 to {WORKERS}, at most one for each core")
+        if self.workers > there:
+            raise ConfigError(
+                f"workers is {self.workers}, and of outlets there are {there}; an outlet is served by one: give at most {there}"
+            )
+        if self.workers > 1 and self.listener == "shared":
+            raise ConfigError('workers is above 1 and listener is "shared"; a port is in one process: give each outlet its own listener')
 
     @property
     def shares(self) -> bool:

@@ -24,7 +24,7 @@ class Front:
 
     def __init__(self, host: str, port: int | None, now: Callable[[], float]):
         self.bays: list[Bay] = []
-        self.sent_to: Callable[[str], Bay | None] = lambda source: None
+        self.sent_to: Callable[[str], object] = lambda source: None
         self.listener = Listener(host, port, self._take, self._relieve, "shared")
         self.refused = 0  # connections that were given to no outlet
         self._now, self._pace = now, Pace(*TOLD)
@@ -39,7 +39,7 @@ class Front:
         back = [number for number, each in welcome.items() if each is Welcome.BACK]
         if back:
             return self.bays[back[0]]
-        if (sent := self.sent_to(source)) is not None and sent in self.bays:
+        if isinstance(sent := self.sent_to(source), Bay) and sent in self.bays:
             return sent
         links = {number: self.bays[number].linked() for number, each in welcome.items() if each is not Welcome.NOT}
         possible = [number for number, link in links.items() if link] or [number for number, link in links.items() if link is None]

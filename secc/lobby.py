@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, Protocol
 
@@ -21,6 +22,30 @@ class Welcome(IntEnum):
     FREE = 2
     SILENT = 3  # a session is there that has fallen silent; its car may have a new address
     NOT = 4  # out of service, in use, or no data link to any car
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What discovery has to know of an outlet at one moment."""
+
+    why: str = ""  # it serves nobody; empty while it serves
+    holder: str | None = None  # the address of the car whose session has it
+    silent: bool = False  # that session has fallen silent
+    linked: bool | None = None  # whether the data link to a car stands; None: that cannot be told
+
+    def welcome(self, source: str) -> Welcome:
+        """How welcome a car is here that asks by SDP from address `source`."""
+        if self.why:
+            return Welcome.NOT
+        if self.holder is None:
+            return Welcome.FREE
+        if source.startswith("fe80:") and self.holder == source:  # on a loopback all cars have one
+            return Welcome.BACK
+        return Welcome.SILENT if self.silent else Welcome.NOT
+
+    def shut(self) -> str:
+        """Why no car is sent here now, as far as that is not for want of a car at its cable; empty where one is."""
+        return "" if self.linked is False else self.why or ("another car has it" if self.holder is not None else "")
 
 
 class Door(Protocol):

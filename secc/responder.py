@@ -1,15 +1,43 @@
 """What discovery answers on one interface, for all outlets there: by cable, and over WLAN to a car that a device or a coil serves."""
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
-from secc.bay import Bay
 from secc.conduct import Conduct
-from secc.lobby import Lobby, Welcome
+from secc.lobby import Door, Lobby, Welcome
+from secc.outlet import Outlet
 from secc.station import TurnedAway
 from v2g.session.sdp import Diagnosis, Response, Security, WirelessRequest, WirelessResponse
 from v2g.session.transport.addresses import link_local
 
 NO_PORT = 0  # of an answer that leads nowhere yet
+
+
+class Found(Door, Protocol):
+    """An outlet that cars find by discovery, wherever its sessions run."""
+
+    came: Callable[[str], None]  # called with the address of whoever connects there
+
+    @property
+    def offer(self) -> Outlet:
+        """The offer of the outlet, by which a car is told how to come."""
+
+    @property
+    def port(self) -> int:
+        """The port at which cars reach it."""
+
+    @property
+    def leaving(self) -> bool:
+        """Whether it takes no more cars because the station is stopped."""
+
+    def shut(self) -> str:
+        """Why no car is sent there now, as far as that is not for want of a car at its cable; empty where one is."""
+
+    def stands(self, request: WirelessRequest) -> bool | None:
+        """Whether the car that asks over WLAN stands there; None where that cannot be told."""
+
+    def turned_away(self, said: TurnedAway) -> None:
+        """Called with a car that was refused before it had the outlet."""
 
 
 class Responder:
@@ -18,13 +46,13 @@ class Responder:
     Outlets that a car can find over WLAN say so by their services (`Outlet.couplings`); without one of them such requests are none.
     """
 
-    def __init__(self, iface: str, bays: Sequence[Bay], security: Security, conducts: Sequence[Conduct], now: Callable[[], float]):
+    def __init__(self, iface: str, bays: Sequence[Found], security: Security, conducts: Sequence[Conduct], now: Callable[[], float]):
         self.iface, self._bays, self._security, self._now = iface, tuple(bays), security, now
         self.lobby = Lobby(self._bays, max(each.generation.station_setup for each in conducts))
         for bay in self._bays:
             bay.came = self.lobby.came
 
-    def sent_to(self, source: str) -> Bay | None:
+    def sent_to(self, source: str) -> Found | None:
         """The outlet to which the car at the address `source` was sent a short while ago; None: it was sent to none."""
         place = self.lobby.sent(source, self._now())
         return None if place is None else self._bays[place]
@@ -36,21 +64,21 @@ class Responder:
             late = self.lobby.late(source, self._now())
             self._undiscovered("it was sent to an outlet, did not connect in time, and has had no new data link since" if late else "")
             return None
-        return Response(link_local(self.iface), self._bays[chosen].server.port, self._security_at(self._bays[chosen]))
+        return Response(link_local(self.iface), self._bays[chosen].port, self._security_at(self._bays[chosen]))
 
-    def _security_at(self, bay: Bay) -> Security:
+    def _security_at(self, bay: Found) -> Security:
         """What the cars of an outlet are told: no TLS where all that is spoken there has none, whatever the station could do."""
-        return self._security if bay.place.outlet.secured else Security.NONE
+        return self._security if bay.offer.secured else Security.NONE
 
     @property
     def plain(self) -> bool:
         """Whether every outlet here takes a car without TLS: which of them it will be is not known when it asks."""
-        return all(bay.place.outlet.plain for bay in self._bays)
+        return all(bay.offer.plain for bay in self._bays)
 
     @property
     def wireless(self) -> Callable[[str, WirelessRequest], WirelessResponse | None] | None:
         """Answers over WLAN, where an outlet can be found so; else None."""
-        return self._wireless if any(bay.place.outlet.couplings for bay in self._bays) else None
+        return self._wireless if any(bay.offer.couplings for bay in self._bays) else None
 
     def _wireless(self, source: str, request: WirelessRequest) -> WirelessResponse | None:
         """Where the car stands that asks over WLAN, and where it is to connect once that is known.
@@ -58,7 +86,7 @@ class Responder:
         A device must not come down where another vehicle stands: as long as several outlets come into question the car hears that the
         station is still finding out, with no port. A car whose coupling or EVSE is none of ours is not answered: it may be a neighbour's.
         """
-        fitting = {number: bay for number, bay in enumerate(self._bays) if request.coupling in bay.place.outlet.couplings}
+        fitting = {number: bay for number, bay in enumerate(self._bays) if request.coupling in bay.offer.couplings}
         stands = {number: stands for number, bay in fitting.items() if (stands := bay.stands(request)) is not False}
         if not stands:
             return None
@@ -72,7 +100,7 @@ class Responder:
             self._undiscovered()
             return None
         bay = self._bays[chosen]
-        return WirelessResponse(here, bay.server.port, self._security_at(bay), coupling=request.coupling, evse_id=bay.place.outlet.evse_id)
+        return WirelessResponse(here, bay.port, self._security_at(bay), coupling=request.coupling, evse_id=bay.offer.evse_id)
 
     def refused(self, why: str) -> None:
         """Tell the backend of a car whose request can have no answer."""
@@ -85,5 +113,5 @@ class Responder:
             return
         shut = [(bay, reason) for bay in self._bays if (reason := bay.shut())]
         if shut and not any(bay.leaving for bay in self._bays):
-            outlets = "; ".join(f"{bay.place.outlet.evse_id}: {reason}" for bay, reason in shut)
+            outlets = "; ".join(f"{bay.offer.evse_id}: {reason}" for bay, reason in shut)
             shut[0][0].turned_away(TurnedAway(self._now(), "not discovered", f"no outlet on {self.iface} takes a car: {outlets}"))

@@ -11,6 +11,7 @@ import asyncio
 import itertools
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +44,19 @@ log = logger("v2g.secc")
 ERRANDS = 4  # threads for what waits for others, a provisioning service among them
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What some outlets of a station have in common with those in other processes; discovery is answered elsewhere."""
+
+    paused: PausedSessions
+    numbers: Callable[[], int]  # counts connections
+
+
 class Station:
     """The outlets of one process. `say` is called when a background task failed; `state` is a folder that keeps pauses over a restart.
 
-    `tls` None is for a bench: plain TCP, which ISO 15118-20 forbids; its use is among the events. `conducts` are the generations that are
-    spoken, the newest first.
+    `part` is given where other processes have more outlets of the same station. `tls` None is for a bench: plain TCP, which ISO 15118-20
+    forbids; its use is among the events. `conducts` are the generations that are spoken, the newest first.
     """
 
     def __init__(
@@ -62,14 +71,17 @@ class Station:
         say: Callable[[Fallen], None] | None = None,
         state: str | None = None,
         conducts: Sequence[Conduct] = CONDUCTS,
+        part: Part | None = None,
     ):
         self._memory, self._tasks = Memory(Path(state)) if state else None, Tasks("v2g.secc", say)
         paused = PausedSessions() if self._memory is None else self._memory.paused()
+        paused, self._alone = (paused, True) if part is None else (part.paused, False)
         self._waiting: list[asyncio.Future[Ended]] = []
         self._handshakes = Handshakes()  # one for all outlets: what strangers may cost is bounded for the process
         self._readers = Readers()
         silent = silent_room(len(places) or 1)
-        numbers = itertools.count(1).__next__  # one for all: a trace of several outlets tells their connections apart
+        # one count for all: a trace of several outlets tells their connections apart
+        numbers = itertools.count(1).__next__ if part is None else part.numbers
         common = (tls, clock, paused, verifier, prices, observe, self._over, self._handshakes, self._readers, silent, numbers, say)
         self._fronts = _fronts(places)
         self.bays = [Bay(place, *common, conducts=conducts, listener=_listener(self._fronts, place)) for place in places]
@@ -91,7 +103,7 @@ class Station:
                 started.append(bay)
             if self._memory is not None:
                 self._tasks.keep("paused sessions", self._memory.follow)
-            for iface in dict.fromkeys(bay.place.iface for bay in self.bays if bay.place.iface):
+            for iface in dict.fromkeys(bay.place.iface for bay in self.bays if bay.place.iface and self._alone):
                 await self._answer(iface)
         except BaseException:
             self._answer_no_more()

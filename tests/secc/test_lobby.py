@@ -255,9 +255,9 @@ print(json.dumps({"cars": said, "station": lines}))
 """
 
 
-@pytest.mark.parametrize("listener", ["own", "shared"])
+@pytest.mark.parametrize(("listener", "workers"), [("own", 1), ("shared", 1), ("own", 2)])
 @again
-def test_two_cars_on_one_interface_charge_at_two_outlets_and_every_line_says_at_which(tmp_path: Path, listener: str) -> None:
+def test_two_cars_on_one_interface_charge_at_two_outlets_and_every_line_says_at_which(tmp_path: Path, listener: str, workers: int) -> None:
     prefix = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
     try:
         able = subprocess.run([*prefix, "true"], capture_output=True, timeout=300, check=False).returncode == 0
@@ -265,7 +265,7 @@ def test_two_cars_on_one_interface_charge_at_two_outlets_and_every_line_says_at_
         able = False
     if not able:
         pytest.skip("a network of its own takes the right to make one")
-    (tmp_path / "station.toml").write_text(f'listener = "{listener}"\n{TWO}')
+    (tmp_path / "station.toml").write_text(f'listener = "{listener}"\nworkers = {workers}\n{TWO}')
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [*prefix, sys.executable, "-c", CARS, str(tmp_path / "station.toml")]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False)

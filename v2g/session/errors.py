@@ -29,6 +29,17 @@ class SessionError(Exception):
         super().__init__(f"{message} [{requirement}]" if requirement else message)
         self.reason, self.requirement = message, requirement
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Copies and processes that share it make it anew by what it is, not by the arguments of its class."""
+        return remade, (type(self), self.args, self.__dict__)
+
+
+def remade(kind: type[SessionError], args: tuple[object, ...], said: dict[str, object]) -> SessionError:
+    """The error of a class that has these `args` and attributes."""
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(said)
+    return error
+
 
 class FramingError(SessionError):
     """The octets are no V2GTP frame that this side may receive."""

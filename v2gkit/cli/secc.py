@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -38,6 +39,7 @@ EPILOG = """examples:
   v2g secc --config station.toml                               everything from one file, see docs/secc.md; flags overrule it
   v2g secc --pki certs --cps http://[::1]:8889/installation    let cars install contracts that `v2g pki cps` hands out
   v2g secc --pki certs --ocpp ws://localhost:9000/ocpp         let a CSMS decide
+  v2g secc --config station.toml --workers 2                   its outlets shared out among two processes
   v2g secc --pki certs --ui 9180                               every session in a browser, live, at http://127.0.0.1:9180/
   v2g secc --pki certs --metrics 9100                          figures for Prometheus at http://127.0.0.1:9100/metrics
 
@@ -97,6 +99,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--json", action="store_true", help="one JSON object per line on standard output")
     how.add_argument("--config", type=Path, metavar="FILE", help="a TOML file; unknown keys are errors")
     how.add_argument("--time-scale", type=number(above=0), metavar="N", help="wall seconds per second, for simulations (default 1)")
+    how.add_argument("--workers", type=int, metavar="N", help="processes among which the outlets of --config are shared out (default 1)")
     how.add_argument("--grace", type=float, metavar="S", help="seconds that cars have to leave after SIGTERM or Ctrl-C (default 15)")
     how.add_argument("--state", metavar="DIR", help="keep paused sessions and a password set by the CSMS over a restart")
     add_clock_options(how)
@@ -160,7 +163,7 @@ def configured(options: argparse.Namespace) -> Config:
     """The configuration from the file, overruled by the flags. Raises ConfigError."""
     text = text_of(options.config) if options.config else ""
     named: tuple[str, ...] = ("host", "port", "iface", "slac", "tls", "pki", "responder", "profile")
-    named += ("time_scale", "grace", "state", "read_soc")
+    named += ("time_scale", "grace", "state", "read_soc", "workers")
     flags: dict[str, Any] = {name: getattr(options, name) for name in named}
     offer = {"services": options.services, "controls": options.control, "authorizations": options.auth}
     offer["certificate_installation"] = options.installation
@@ -209,10 +212,20 @@ async def served(config: Config, options: argparse.Namespace) -> Ended | None:
         )
         if feed is not None:
             manner = announcing(manner, "viewer", feed.url)
-        ended = await serve(config, counted(manner, options, stack) if options.metrics is not None else manner)
+        manner = counted(manner, options, stack) if options.metrics is not None else manner
+        ended = await (serving_shared_out(options) if config.workers > 1 else serve)(config, manner)
         if feed is not None and options.once:
             feed.over()
         return ended
+
+
+def serving_shared_out(options: argparse.Namespace) -> Callable[[Config, Manner], Awaitable[Ended | None]]:
+    """What serves outlets that are shared out among workers. Raises ConfigError for options that one process alone can do."""
+    if options.cpu:
+        raise ConfigError("--cpu measures one process; leave it out, or --workers")
+    from v2gkit.station.shards.office import serve as shared_out
+
+    return shared_out
 
 
 FOLDED = {"secured", "handshake-failed", "session", "selected", "schedule", "power", "ended"}  # what the blocks tell as well

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pki.errors import StoreError
 from pki.store import Store
@@ -73,15 +73,15 @@ async def serve(config: Config, manner: Manner) -> Ended | None:
     prices = price_signing(store, config.profile) if store is not None else None
     furniture = [hardware_of(each, manner.clock, manner.folder) for each in config.outlets()]
     outlets, follows = distinct([each for _, each in furniture]), {evse.evse_id: evse.grid_functions for evse, _ in furniture}
-    lines = {each.evse_id: _matching(each.slac, each.evse_id, manner) for each in outlets if each.slac}
+    lines = {each.evse_id: matching_of(each.slac, each.evse_id, manner) for each in outlets if each.slac}
     async with (
-        _reached([evse for evse, _ in furniture], manner) as unlock,
+        reached([evse for evse, _ in furniture], manner) as unlock,
         backends_of(
             config, outlets, surroundings(manner.clock), manner.clock, store, manner.fell, manner.accounts, manner.frames, unlock, follows
         ) as backends,
     ):
         places = [
-            _place(config, evse, each, backend, manner, lines.get(each.evse_id))
+            place_of(config, evse, each, backend, manner, lines.get(each.evse_id))
             for (evse, each), backend in zip(furniture, backends, strict=True)
         ]
         async with (
@@ -108,7 +108,7 @@ async def serve(config: Config, manner: Manner) -> Ended | None:
 
 
 @contextlib.asynccontextmanager
-async def _reached(hardware: list[EVSE], manner: Manner) -> AsyncIterator[Callable[[int], None]]:
+async def reached(hardware: list[EVSE], manner: Manner) -> AsyncIterator[Callable[[int], None]]:
     """Within the block: what keeps the ways to firmware open is told of as all background work is; it ends after everything else.
 
     The block gets what unlocks the connector of an outlet by its number (`unlocking`).
@@ -123,13 +123,14 @@ async def _reached(hardware: list[EVSE], manner: Manner) -> AsyncIterator[Callab
         await asyncio.gather(*(tasks.close() for tasks in ways))
 
 
-def _matching(interface: str, evse_id: str, manner: Manner) -> "Matching":
+def matching_of(interface: str, evse_id: str, manner: Manner) -> "Matching":
+    """What matches cars with an outlet on the interface of its power line modem."""
     from v2gkit.station.matching import Matching
 
     return Matching(interface, evse_id, manner.say)
 
 
-def _place(config: Config, evse: EVSE, outlet: OutletConfig, backend: Backend, manner: Manner, link: "Matching | None") -> Place:
+def place_of(config: Config, evse: EVSE, outlet: OutletConfig, backend: Backend, manner: Manner, link: "Matching | None") -> Place:
     """An outlet with what it offers, who decides, who watches, and who knows of its data link."""
     offer = replace(outlet.offer, limits=limits_of(outlet)) if outlet.offer else config.offer
     observe = [teller(manner.say, outlet.evse_id), *manner.watch(evse=outlet.evse_id)]
@@ -150,6 +151,20 @@ def _follow(tasks: Tasks, store: Store, station: Station, config: Config, manner
         tasks.keep("OCSP responses", partial(kept_fresh, store, config.responder, unstapled, wall=wall_of(manner.clock)))
 
 
+class Leaving(Protocol):
+    """What leaves in order: a station, in one process or several."""
+
+    @property
+    def occupied(self) -> bool:
+        """Whether a session has any of the outlets."""
+
+    async def leave(self, grace: float) -> bool:
+        """Ask every car to stop, and wait at most `grace` s; True if all sessions ended well."""
+
+    def abort(self, why: str) -> None:
+        """End every session at once."""
+
+
 def stopping() -> tuple[asyncio.Event, asyncio.Event]:
     """Two events: set by the first SIGINT or SIGTERM, and by the second."""
     stop, again, loop = asyncio.Event(), asyncio.Event(), asyncio.get_running_loop()
@@ -159,7 +174,7 @@ def stopping() -> tuple[asyncio.Event, asyncio.Event]:
     return stop, again
 
 
-async def left(station: Station, grace: float, again: asyncio.Event, manner: Manner) -> Ended | None:
+async def left(station: Leaving, grace: float, again: asyncio.Event, manner: Manner) -> Ended | None:
     """Ask the cars to stop and wait `grace` s, or until a second signal; None if all left in order, else an `Ended` that says why not."""
     if station.occupied:
         manner.say("stopping", grace=grace)
