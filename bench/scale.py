@@ -2,6 +2,7 @@
 
 python -m bench scale                                 a few points, and what grows between them
 python -m bench.scale --cars 100 --seconds 20         one point
+python -m bench.scale --cars 100 --workers 2          the outlets shared out among processes
 """
 
 import argparse
@@ -34,7 +35,8 @@ class Point:
     """What one number of cars cost."""
 
     cars: int
-    share: float  # of a core that the station took in the loop
+    share: float  # of a core that the station took in the loop, all its processes together
+    busiest: float  # of a core, by the one of its processes that took most: where another core is free for each, it bounds the cars
     loop: float  # s of processor time for each loop, the station's side
     resident: float  # kB a session
     arrival: float  # s from the first arrival until all had power
@@ -86,15 +88,20 @@ def resident(process: int) -> float:
     return float(next(line.split()[1] for line in lines if line.startswith("VmRSS")))
 
 
-def measured(folder: Path, cars: int, seconds: float, control: str) -> Point:
+def processes(station: int) -> list[int]:
+    """A station's process, and those that it has started."""
+    return [station, *map(int, Path(f"/proc/{station}/task/{station}/children").read_text().split())]
+
+
+def measured(folder: Path, cars: int, seconds: float, control: str, workers: int = 1) -> Point:
     """One number of cars, whose loops are watched for so many seconds once all of them have power."""
     config = folder / "station.toml"
     outlets = "".join(f'[[outlet]]\nevse_id = "DE*V2G*E{number}"\nport = 0\n' for number in range(1, cars + 1))
     offer = f'services = ["{DC_BPT.name}"]\nauthorizations = ["PnC"]\ncontrols = ["{control.capitalize()}"]\n'
-    config.write_text(f'host = "::1"\nport = 0\npki = "{folder / "pki"}"\n[offer]\n{offer}{outlets}')
+    config.write_text(f'workers = {workers}\nhost = "::1"\nport = 0\npki = "{folder / "pki"}"\n[offer]\n{offer}{outlets}')
     car = folder / "car.toml"
     car.write_text(f"[wish]\npace = {PACE}\n")
-    serve = [*pinned(0), *COMMAND, "secc", "--config", str(config), "--json"]
+    serve = [*(pinned(0) if workers == 1 else []), *COMMAND, "secc", "--config", str(config), "--json"]
     with subprocess.Popen(serve, stdout=subprocess.PIPE, text=True, stderr=subprocess.DEVNULL) as station:
         assert station.stdout is not None
         try:
@@ -105,7 +112,8 @@ def measured(folder: Path, cars: int, seconds: float, control: str) -> Point:
 
 
 def _driven(folder: Path, station: Any, lines: Lines, addresses: Sequence[str], seconds: float, control: str) -> Point:
-    cars, before = len(addresses), resident(station.pid)
+    cars, parts = len(addresses), processes(station.pid)
+    before = sum(map(resident, parts))
     threading.Thread(target=lines.follow, daemon=True).start()
     loops = int((cars * ARRIVE * 2 + seconds + 10.0) / PACE)
     wish = [
@@ -129,30 +137,32 @@ def _driven(folder: Path, station: Any, lines: Lines, addresses: Sequence[str], 
     with subprocess.Popen(drive, stdout=subprocess.PIPE, text=True, stderr=subprocess.DEVNULL) as fleet:
         lines.await_("power", cars, fleet)
         arrival = time.monotonic() - began
-        at, until = spent(station.pid), time.monotonic()
+        at, until = list(map(spent, parts)), time.monotonic()
         time.sleep(seconds)
-        cost, real = spent(station.pid) - at, time.monotonic() - until
-        each = (resident(station.pid) - before) / cars
+        costs, real = [spent(part) - began for part, began in zip(parts, at, strict=True)], time.monotonic() - until
+        cost, each = sum(costs), (sum(map(resident, parts)) - before) / cars
         assert fleet.stdout is not None
         said = json.loads(fleet.stdout.read().splitlines()[-1])
-    return Point(cars, cost / real, cost / (cars * real / PACE), each, arrival, said["well"], said["p50_ms"], said["p99_ms"])
+    return Point(
+        cars, cost / real, max(costs) / real, cost / (cars * real / PACE), each, arrival, said["well"], said["p50_ms"], said["p99_ms"]
+    )
 
 
 def told(control: str, point: Point) -> str:
     """A point in one line."""
     return (
-        f"{control:9} {point.cars:4} cars: {point.share:6.1%} of a core, {point.loop * 1e3:.2f} ms a loop, "
+        f"{control:9} {point.cars:4} cars: {point.share:6.1%} of a core ({point.busiest:.1%} the busiest process), {point.loop * 1e3:.2f} ms a loop, "
         f"{point.resident:5.0f} kB a session, "
         f"all with power after {point.arrival:5.1f} s, {point.well} well, answers p50 {point.p50:g} ms, p99 {point.p99:g} ms"
     )
 
 
-def _points(numbers: Sequence[int], seconds: float, controls: Sequence[str]) -> None:
+def _points(numbers: Sequence[int], seconds: float, controls: Sequence[str], workers: int = 1) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         subprocess.run([*COMMAND, "pki", "create", str(folder / "pki")], check=True, capture_output=True)
         for control in controls:
-            points = [measured(folder, number, seconds, control) for number in numbers]
+            points = [measured(folder, number, seconds, control, workers) for number in numbers]
             for point in points:
                 print(told(control, point), flush=True)
             if len(points) > 1:
@@ -170,5 +180,6 @@ if __name__ == "__main__":
     parser.add_argument("--cars", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--control", choices=("scheduled", "dynamic"), default="scheduled")
+    parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
-    _points((options.cars,), options.seconds, (options.control,))
+    _points((options.cars,), options.seconds, (options.control,), options.workers)
