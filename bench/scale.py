@@ -151,7 +151,8 @@ def _driven(folder: Path, station: Any, lines: Lines, addresses: Sequence[str], 
 def told(control: str, point: Point) -> str:
     """A point in one line."""
     return (
-        f"{control:9} {point.cars:4} cars: {point.share:6.1%} of a core ({point.busiest:.1%} the busiest process), {point.loop * 1e3:.2f} ms a loop, "
+        f"{control:9} {point.cars:4} cars: {point.share:6.1%} of a core ({point.busiest:.1%} the busiest process), "
+        f"{point.loop * 1e3:.2f} ms a loop, "
         f"{point.resident:5.0f} kB a session, "
         f"all with power after {point.arrival:5.1f} s, {point.well} well, answers p50 {point.p50:g} ms, p99 {point.p99:g} ms"
     )
