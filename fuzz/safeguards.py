@@ -126,8 +126,8 @@ STATION = (
     Mutant(
         "cars are sent to an outlet out of service",
         "3",
-        BAY,
-        "        if self.unserviceable():\n            return Welcome.NOT\n",
+        "secc/lobby.py",
+        "        if self.why:\n            return Welcome.NOT\n",
         "",
         secc("service", "an_outlet_whose_contactor_does_not_open_serves_nobody_until_it_has"),
         "discovery answers for a broken outlet",
