@@ -27,6 +27,7 @@ from evcc.ev import AC_INLET, Battery, Ev, Inlet
 from evcc.iso20.charge import charge
 from evcc.trust import equip, vehicle_tls
 from pki.store import Store
+from v2g.iso20.services import DC
 from v2g.session.clock import Clock
 
 SETTLED: Final = 500  # sessions until caches and the allocator are full
@@ -70,7 +71,7 @@ def slope(points: list[tuple[int, float]]) -> float:
 async def visited(store: Store, port: int, life: Life) -> None:
     """One car comes, charges and leaves."""
     now, battery = asyncio.get_running_loop().time(), Battery()
-    wish = Wish(evccid=store.vehicle.common_name, services=("DC",), control="Dynamic", authorizations=("PnC",), loops=3, pace=0.0)
+    wish = Wish(evccid=store.vehicle.common_name, services=(DC.name,), control="Dynamic", authorizations=("PnC",), loops=3, pace=0.0)
     car: Car[Any] = Car(Ev(battery, Inlet(), AC_INLET, energy=0.2 * battery.capacity), wish=wish, clock=Clock(time.time(), now), now=now)
     equip(car, store)
     result = await Visit(car, charge, vehicle_tls(store), rest=0.0).at("::1", port)

@@ -205,6 +205,7 @@ def _loosely(der: bytes) -> Loose | None:
         return None
 
 
+@lru_cache(maxsize=256)  # a signature holds for ever, and the sub-CAs of one operator stand behind each of its cars: 0.8 ms on P-521 each
 def directly_issued(child: x509.Certificate, issuer: x509.Certificate) -> bool:
     """Whether `child` names `issuer` and is signed by its key. Whether `issuer` may issue certificates is not checked."""
     try:

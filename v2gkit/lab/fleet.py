@@ -26,6 +26,7 @@ from v2gkit.lab.visit import leave_on_signal, tls_versions, visit_of
 from v2gkit.wall import wall_of
 
 MOST = 5_000  # cars: each is a socket of a process, and more of them are more processes
+LATE = 0.25  # s: half of what a car waits for an answer in its loop
 FINENESS = math.log(1.02)  # of the counts of answers: a percentile is right to 2 %
 
 
@@ -56,10 +57,11 @@ class Answers(Observer):
         return None
 
     def as_dict(self) -> dict[str, Any]:
-        """Number of responses and times in milliseconds, JSON-able."""
+        """Number of responses, times in milliseconds, and how many took `LATE` s or more; JSON-able."""
         shares = {name: self.within(share) for name, share in (("p50_ms", 0.5), ("p99_ms", 0.99))}
         times = {name: None if value is None else round(value * 1000, 2) for name, value in shares.items()}
-        return {"answers": self._counts.total(), **times, "longest_ms": round(self.longest * 1000, 2)}
+        late = sum(count for place, count in self._counts.items() if math.exp((place - 1) * FINENESS) >= LATE)
+        return {"answers": self._counts.total(), **times, "longest_ms": round(self.longest * 1000, 2), "late": late}
 
 
 @dataclass(slots=True)
