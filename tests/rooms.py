@@ -132,8 +132,8 @@ ROOMS: Mapping[str, Room] = {
     ),
     "v2gkit.cli": Room("the command line", ("v2g.*", "pki", "secc", "evcc", "ocpp_bridge", "v2gkit.*"), ("tests/v2gkit/cli",)),
     "v2gkit.lab": Room(
-        "demo and doctor",
-        ("v2g.*", "pki", "evcc", *COMMAND, "v2gkit.insight", "v2gkit.station"),
+        "demo, market and doctor",
+        ("v2g.*", "pki", "evcc", *COMMAND, "v2gkit.insight", "v2gkit.station", "v2gkit.fleet"),
         ("tests/v2gkit/lab",),
     ),
     "v2gkit.station": Room(
@@ -176,7 +176,17 @@ ROOMS: Mapping[str, Room] = {
     ),
     "v2gkit.fleet": Room(
         "the aggregator: tenants, sites, assets, signals to ranked dispatch, settlement; log and store behind two contracts",
-        ("v2g.*", *COMMAND, "v2gkit.sql", "v2gkit.grid", "v2gkit.csms", "v2gkit.authorities", "v2gkit.insight.live", "ocpp_bridge.wire"),
+        (
+            "v2g.*",
+            *COMMAND,
+            "v2gkit.sql",
+            "v2gkit.grid",
+            "v2gkit.csms",
+            "v2gkit.authorities",
+            "v2gkit.insight.live",
+            "v2gkit.insight.viewer",
+            "ocpp_bridge.wire",
+        ),
         ("tests/v2gkit/fleet",),
     ),
     "v2gkit.grid": Room(

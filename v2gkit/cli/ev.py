@@ -15,7 +15,7 @@ from pki.errors import CertificateError, StoreError
 from v2g.iso20.services import SERVICES
 from v2g.session.errors import Misuse
 from v2g.settings.strict import ConfigError
-from v2gkit.cli import fleet, leave, live, log
+from v2gkit.cli import crowd, leave, live, log
 from v2gkit.cli import screen as screens
 from v2gkit.cli.clock import add_clock_options, clock_of, judging_at
 from v2gkit.cli.parser import number, whole
@@ -66,7 +66,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     _place(parser)
     _wish(parser)
     _battery(parser)
-    fleet.add_options(parser)
+    crowd.add_options(parser)
     clock = parser.add_argument_group("time")
     clock.add_argument(
         "--time-scale", type=number(above=0), metavar="X", help="wall seconds per second; the station needs the same (default: 1)"
@@ -183,7 +183,7 @@ def run(options: argparse.Namespace) -> int:
             if options.json:
                 put(json.dumps(said), flush=True)
             else:
-                screen.verdict(fleet.summary(said) if options.fleet else summary(said, told=screen.told), said["ok"])
+                screen.verdict(crowd.summary(said) if options.fleet else summary(said, told=screen.told), said["ok"])
             live.stay(feed, options)
     except (ConfigError, StoreError, CertificateError, Misuse) as error:
         if str(error) not in already:
@@ -261,7 +261,7 @@ async def visited(config: Config, options: argparse.Namespace, screen: screens.S
     if config.pki and config.tls and (at := judging_at(options, clock)) is not None:
         complain(f"v2g ev: certificates are judged at {at}, not at the machine's time")
     if options.fleet:
-        return await fleet.driven(config, options, screen, clock, scenario(options.scenario) if options.scenario else options.script, show)
+        return await crowd.driven(config, options, screen, clock, scenario(options.scenario) if options.scenario else options.script, show)
     play = Play(scenario(options.scenario)) if options.scenario else None
     driving = visit_of(config, clock, play or options.script)
     with witnesses(leave.files_of(options), "evcc", lambda at: driving.car.clock.wall(at), leave.warn, show) as watch:

@@ -1,60 +1,156 @@
-"""`v2g ev --fleet`: the options of many cars at once, and how they are run."""
+"""`v2g fleet`: an aggregator over stations and devices of several tenants."""
 
 import argparse
 import asyncio
 import contextlib
-from dataclasses import replace
+import json
+from collections.abc import AsyncIterator
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
-from evcc.config import Config
-from evcc.scenario import Scenario
-from v2g.session.clock import Clock
-from v2g.settings.strict import ConfigError
-from v2gkit.cli import leave
-from v2gkit.cli.parser import number, whole
-from v2gkit.cli.screen import Screen
-from v2gkit.insight.witness import Live, witnesses
-from v2gkit.lab.fleet import Fleet, addresses, members_of, telling
-from v2gkit.output import complain
+from v2gkit.cli import log, scraped
+from v2gkit.cli.clock import add_clock_options, clock_of
+from v2gkit.cli.parser import number, port, whole
+from v2gkit.output import complain, put
+
+WELL, USAGE = 0, 2
+EPILOG = """examples:
+  v2g fleet fleet.toml --check                    what the file says, and nothing else
+  v2g fleet fleet.toml --state state              stations connect to ws://127.0.0.1:9000/ocpp/STATION
+  v2g fleet fleet.toml --state state --api 8080   REST and page; keys are made and printed once
+  v2g fleet fleet.toml --store postgresql://fleet@localhost/fleet --nats nats://localhost:4222
+  v2g fleet fleet.toml --state state --json       one object for each thing that happened
+
+exit codes: 0 it was stopped, 2 wrong usage or configuration
+"""
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of a fleet: how many cars, and when they arrive."""
-    fleet = parser.add_argument_group("many cars")
-    fleet.add_argument(
-        "--fleet", type=whole(1), metavar="N", help="so many cars at once, to each --connect in turn; HOST:FIRST-LAST is a range of ports"
+def options(parser: argparse.ArgumentParser) -> None:
+    """The options of `v2g fleet`."""
+    parser.add_argument("file", type=Path, metavar="FILE", help="TOML: tenants, sites, assets, contracts and programs, see docs/fleet.md")
+    parser.add_argument("--check", action="store_true", help="read the file, say what it means, and stop")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--state", type=Path, metavar="DIR", help="keep everything in an SQLite file of this folder")
+    where.add_argument("--store", metavar="URL", help="keep it at sqlite:///FILE or postgresql://USER@HOST/DATABASE")
+    parser.add_argument("--nats", metavar="URL", help="log on this NATS server with JetStream (default: in this process)")
+    parser.add_argument("--host", default="127.0.0.1", help="address on which stations connect (default: 127.0.0.1)")
+    parser.add_argument("--port", type=port, default=9000, help="0 lets the system choose (default: 9000)")
+    parser.add_argument(
+        "--lease", type=number(above=0), default=900.0, metavar="S", help="after which a station that hears nothing keeps to what is safe"
     )
-    fleet.add_argument("--spread", type=number(0), default=0.0, metavar="S", help="they arrive within so many seconds (default: at once)")
-    fleet.add_argument("--seed", type=whole(0), default=0, metavar="N", help="decides their batteries (default: 0)")
+    parser.add_argument("--sample-interval", type=whole(1), default=60, metavar="S", help="stations tell what they meter (default: 60)")
+    rest = parser.add_argument_group("REST and page")
+    rest.add_argument("--api", type=port, nargs="?", const=0, metavar="PORT", help="serve them (default: any free port)")
+    rest.add_argument("--api-bind", default="127.0.0.1", metavar="ADDRESS", help="default: 127.0.0.1")
+    rest.add_argument("--api-cert", type=Path, metavar="PEM", help="its chain: TLS")
+    rest.add_argument("--api-key", type=Path, metavar="PEM", help="the key of that certificate")
+    rest.add_argument("--keys", type=Path, metavar="FILE", help="write new keys to this file, not to the output")
+    parser.add_argument("--time-scale", type=number(above=0), default=1.0, metavar="X", help="wall seconds per second (default: 1)")
+    add_clock_options(parser)
+    parser.add_argument("--json", action="store_true", help="the story as JSON Lines")
+    log.add_options(parser, "error")
+    scraped.add_options(parser)
 
 
-async def driven(
-    config: Config, options: argparse.Namespace, screen: Screen, clock: Clock, visit: str | Scenario, show: Live | None = None
-) -> dict[str, Any]:
-    """Drive a fleet as the options say; returns its result as plain values. Raises ConfigError. `show` gets lines for a live viewer."""
-    if config.iface or config.slac:
-        raise ConfigError("a fleet goes to addresses: give --connect HOST:PORT, again for more, or HOST:FIRST-LAST")
-    places = addresses(options.connect or [str(config.connect)])
-    fleet = Fleet(members_of([replace(config, connect=None)], options.fleet, places, clock, options.seed, visit), clock, options.spread)
-    screen.more = lambda: fleet.parts
-    with witnesses(leave.files_of(options), "evcc", clock.wall, leave.warn, show) as watch:
-        line = None if options.quiet or screen.moving else asyncio.create_task(telling(fleet, complain))
-        try:
-            return await fleet.drive(watch(), screen.follow)
-        finally:
-            if line is not None:
-                line.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await line
+def run(options: argparse.Namespace) -> int:
+    """Serve until stopped; the exit code."""
+    from v2gkit.extras import missing
+    from v2gkit.fleet import declared
+
+    try:
+        fleet = declared.read(options.file)
+        if options.check:
+            return _checked(fleet)
+        if lacking := missing(["csms", "ocpp"]):
+            raise ValueError(lacking)
+        if not (options.state or options.store):
+            raise ValueError("orders and books want a store; give --state DIR or --store URL")
+        return asyncio.run(_served(options, fleet))
+    except ValueError as error:
+        complain(f"v2g fleet: {error}")
+        return USAGE
+    except KeyboardInterrupt:
+        return WELL
 
 
-def summary(said: dict[str, Any]) -> str:
-    """The result of a fleet in one line for people."""
-    parts = [f"{said['well']} of {said['fleet']} cars well"]
-    if said["reasons"]:
-        reason, count = next(iter(said["reasons"].items()))
-        parts.append(f"{said['refused']} refused, most often ({count}x): {reason}")
-    parts.append(f"charged {said['energy_charged'] / 1000:.2f} kWh, discharged {said['energy_discharged'] / 1000:.2f} kWh")
-    if said["answers"]:
-        parts.append(f"{said['answers']} answers, p50 {said['p50_ms']:g} ms, p99 {said['p99_ms']:g} ms")
-    return ", ".join([*parts, f"{said['seconds']} s"])
+def _checked(fleet: Any) -> int:
+    for tenant in fleet.tenant:
+        own = fleet.only(tenant.id)
+        put(f"{tenant.id}: {len(own.site)} sites, {len(own.asset)} assets, {len(own.contract)} contracts, {len(own.program)} programs")
+        for site in own.site:
+            safe = sum(asset.safe for asset in own.at(site.id))
+            put(f"  {site.id}: {len(own.at(site.id))} assets below {site.import_limit:g} W; by themselves they keep to {safe:g} W")
+    return WELL
+
+
+async def _served(options: argparse.Namespace, fleet: Any) -> int:
+    from v2gkit.csms.setup import tls_of
+    from v2gkit.fleet.log.verbs import LogFault
+    from v2gkit.fleet.service import Asked, served
+    from v2gkit.fleet.store.sql import file_url
+    from v2gkit.sql.words import StoreFault
+
+    loop = asyncio.get_running_loop()
+    clock = clock_of(options, options.time_scale)
+    asked = Asked(
+        options.file,
+        options.store or file_url(options.state),
+        options.nats,
+        options.host,
+        options.port,
+        lease=options.lease,
+        sample_interval=options.sample_interval,
+        scale=options.time_scale,
+        api=None if options.api is None else (options.api_bind, options.api),
+        tls=tls_of(options.api_cert, options.api_key, option="--api-"),
+    )
+
+    def say(line: dict[str, Any]) -> None:
+        text = f"{datetime.fromtimestamp(line['at']):%H:%M:%S} {line['tenant']}  {line['text']}"
+        put(json.dumps(line, ensure_ascii=False) if options.json else text, flush=True)
+
+    def wall() -> float:
+        return clock.wall(loop.time())
+
+    try:
+        async with served(asked, fleet, wall, say) as running, _counted(options, running.service):
+            url = f"ws://{options.host}:{running.port}/ocpp"
+            put(json.dumps({"topic": "listening", "url": url}) if options.json else f"stations connect to {url}/STATION", flush=True)
+            _tell_keys(options, running.url, running.fresh)
+            await asyncio.Event().wait()
+    except (StoreFault, LogFault) as fault:
+        raise ValueError(str(fault)) from None
+    return WELL
+
+
+@contextlib.asynccontextmanager
+async def _counted(options: argparse.Namespace, service: Any) -> AsyncIterator[None]:
+    """Figures for Prometheus within the block, where they are wanted."""
+    if options.metrics is None:
+        yield
+        return
+    from v2gkit.fleet.metrics import registry_of
+    from v2gkit.metrics import serve_metrics
+
+    with serve_metrics(registry_of(service.conductor, service.store), options.metrics_host, options.metrics) as url:
+        put(json.dumps({"topic": "metrics", "url": url}) if options.json else f"figures at {url}", flush=True)
+        yield
+
+
+def _tell_keys(options: argparse.Namespace, url: str | None, fresh: Any) -> None:
+    """Say where the REST is, and the keys that are new: to the file of --keys, else once to the output."""
+    if url is None:
+        return
+    put(json.dumps({"topic": "api", "url": url}) if options.json else f"REST at {url}/v1", flush=True)
+    if options.keys is not None and fresh:
+        from v2gkit.private import open_private
+
+        with open(open_private(options.keys), "w", encoding="utf-8") as file:
+            json.dump(fresh, file)
+        return
+    for tenant, roles in fresh.items():
+        for role, key in roles.items():
+            said = {"topic": "key", "tenant": tenant, "role": role, "key": key}
+            page = f"; page {url}/?key={key}" if role == "read" else ""
+            put(json.dumps(said) if options.json else f"key of {tenant} to {role}: {key}{page}", flush=True)

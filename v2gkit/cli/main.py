@@ -18,6 +18,8 @@ COMMANDS = {
     "csms": Command("v2gkit.cli.csms", "a CSMS alone"),
     "vtn": Command("v2gkit.cli.vtn", "a VTN of OpenADR 3.1 for the laboratory"),
     "capacity": Command("v2gkit.cli.capacity", "a capacity provider of OSCP 2.0 for the laboratory"),
+    "fleet": Command("v2gkit.cli.fleet", "an aggregator: sites and stations of several tenants, signals to orders, books"),
+    "market": Command("v2gkit.cli.market", "a day of the flexibility market on this machine"),
     "grid": Command("v2gkit.cli.grid", "signals of meters and grid operators, and what holds of them"),
     "pki": Command("v2gkit.cli.pki", "create, verify and serve certificates"),
     "sign": Command("v2gkit.cli.sign", "look into a signature"),
@@ -35,7 +37,7 @@ COMMANDS = {
     "interop": Command("v2gkit.cli.interop", "foreign car and foreign station against ours"),
 }
 FOREIGN = ("asyncio", "websockets.client", "websockets.server", "uvicorn.error")  # loggers that repeat what strangers send
-LASTING = {"demo", "secc", "ev", "csms"}  # these carry sessions, which must not wait for whoever reads their output
+LASTING = {"demo", "secc", "ev", "csms", "fleet", "market"}  # these carry sessions, which must not wait for whoever reads their output
 
 EPILOG = """examples:
   v2g demo                                     a whole Plug & Charge session, charging and discharging, with report

@@ -50,6 +50,7 @@ class _Place:
     held: Held = field(default_factory=Held)
     dirty: bool = True
     cause: str = "the beginning"
+    limit: float | None = None  # W that an operator admits
     again: float = math.inf  # tick s at which it is looked at though nothing is new
 
 
@@ -103,6 +104,11 @@ class Conductor:
         selling = self._selling[program]
         selling.standing = standing
         self._soil(self._sites_of(selling), f"signals of {program}")
+
+    def bound(self, site: str, power: float | None) -> None:
+        """Let a site draw at most so much (W), base load with it, from now on; None: what connection and signals admit."""
+        self.places[site].limit = power
+        self._soil([site], "an operator's limit")
 
     def report(self, car: Car) -> None:
         """Take an asset as it is now."""
@@ -179,9 +185,12 @@ class Conductor:
         for selling in self._selling.values():
             for site, held in self._shares(selling, wall).items():
                 found[site] = _both(found[site], held) if site in found else held
-        for site, held in found.items():
-            if held != self.places[site].held:
-                self.places[site].held, self.places[site].dirty = held, True
+        for site, place in self.places.items():
+            held = found.get(site, Held())
+            if place.limit is not None:
+                held = _both(held, Held(import_cap=place.limit, import_by=("operator",)))
+            if held != place.held:
+                place.held, place.dirty = held, True
 
     def _shares(self, selling: _Selling, wall: float) -> dict[str, Held]:
         standing, sites = selling.standing, self._sites_of(selling)

@@ -38,7 +38,8 @@ def signal_row(line: Line) -> Row | None:
     last = said["steps"][-1] if said["steps"] else (start, seconds, None)
     known = {name: said[name] for name in ("tenant", "id", "version", "protocol", "kind", "received", "acknowledged")}
     known |= {"source": line["source"], "fate": line["what"] if line["what"] in ("expired", "withdrawn") else said["fate"]}
-    known |= {"by": ", ".join(said["by"]), "start": start, "until": last[0] + last[1], "doc": msgspec.json.encode(said["steps"]).decode()}
+    until = last[0] + last[1] if line["what"] != "withdrawn" else min(last[0] + last[1], max(line["at"], start))
+    known |= {"by": ", ".join(said["by"]), "start": start, "until": until, "doc": msgspec.json.encode(said["steps"]).decode()}
     return Row("signals", known)
 
 

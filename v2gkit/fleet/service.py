@@ -1,0 +1,180 @@
+"""A fleet at work: a CSMS for its stations, the sources of its programs, the conductor, devices on Modbus, settlement. A shell."""
+
+import asyncio
+import contextlib
+import ssl
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from v2g.legible import legible, logger
+from v2g.tasks import Tasks
+from v2gkit.csms.server import Csms
+from v2gkit.csms.steering import Strategy
+from v2gkit.fleet import settlement
+from v2gkit.fleet.arms.modbus import ModbusArm
+from v2gkit.fleet.arms.ocpp import OcppArm
+from v2gkit.fleet.arms.verbs import Arm, ArmFault
+from v2gkit.fleet.arms.watching import Watching
+from v2gkit.fleet.conductor import FRESH, LEASE, Conductor
+from v2gkit.fleet.decision import Car
+from v2gkit.fleet.declared import Asset, Fleet, Program
+from v2gkit.fleet.log.memory import MemoryLog
+from v2gkit.fleet.log.over_nats import NatsLog
+from v2gkit.fleet.log.verbs import Log
+from v2gkit.fleet.rows import declared_rows, signal_row
+from v2gkit.fleet.store.sql import SqlStore
+from v2gkit.grid import declared as grid_declared
+from v2gkit.grid.declared import Grid
+from v2gkit.grid.lines import Line, sentence
+from v2gkit.grid.shell.running import Listening
+from v2gkit.sql.words import StoreFault
+
+LOG = logger("v2g.fleet")
+MINUTE: Final = 60.0  # wall s between two records of telemetry
+QUARTER: Final = 900.0  # wall s between two settlements
+EVERY: Final = 1.0  # s between two readings of a device
+Say = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is wanted of a fleet. `lease` in wall s; `sample_interval` in s of the stations' clocks."""
+
+    file: Path
+    store: str  # URL
+    nats: str | None = None
+    host: str = "127.0.0.1"
+    port: int = 0
+    lease: float = LEASE
+    fresh: float = FRESH
+    sample_interval: int | None = 60
+    scale: float = 1.0  # wall s per s, of a simulation
+    api: tuple[str, int] | None = None  # address and port of REST and page; None: none
+    tls: ssl.SSLContext | None = None  # of the REST
+
+
+class Service:
+    """All parts of a fleet in one process. `say` hears every line of what happens, as a JSON-able object."""
+
+    def __init__(self, asked: Asked, fleet: Fleet, store: SqlStore, log: Log, wall: Callable[[], float], say: Say) -> None:
+        self.asked, self.fleet, self.store, self.log, self._wall, self._say = asked, fleet, store, log, wall, say
+        self.csms = Csms(Strategy("setpoint", setpoint=0.0), wall=wall, sample_interval=asked.sample_interval, process="fleet")
+        self.modbus = ModbusArm()
+        arms: dict[str, Arm] = {"ocpp": OcppArm(self.csms), "modbus": self.modbus}
+        self.conductor = Conductor(fleet, store, log, arms, wall, self._told, lease=asked.lease, fresh=asked.fresh)
+        self.watching = Watching(self.csms, self.conductor, time.monotonic, self.store.note)
+        self.listening: dict[str, Listening] = {}
+        for program in fleet.program:
+            grid = self._grid(program)
+            heed = partial(self._heed, program)
+            self.listening[program.id] = Listening(grid, wall, partial(self._heard, program), heed)
+        self.conductor.settled = self._acknowledged
+
+    def _grid(self, program: Program) -> Grid:
+        file = self.asked.file.parent / program.grid
+        grid = grid_declared.read(file)
+        if grid.tenant != program.tenant:
+            raise ValueError(f"{file} is of the tenant {grid.tenant!r}, and the program {program.id!r} of {program.tenant!r}")
+        beside = tuple(replace(vtn, secret_file=str(file.parent / vtn.secret_file)) for vtn in grid.openadr)
+        return replace(grid, openadr=beside)
+
+    # --- what is heard ---
+
+    def _heed(self, program: Program, held: Any, signals: Any) -> None:
+        self.conductor.heed(program.id, held, signals)
+
+    def _heard(self, program: Program, line: Line) -> None:
+        if (row := signal_row(line)) is not None:
+            self.store.note([row])
+        self._say({"at": line["at"], "tenant": program.tenant, "topic": "signal", "text": sentence(line), "facts": line})
+
+    def _told(self, tenant: str, text: str, facts: dict[str, Any]) -> None:
+        self._say({"at": self._wall(), "tenant": tenant, "topic": "orders", "text": legible(text), "facts": facts})
+
+    def _acknowledged(self, tenant: str, by: tuple[str, ...], at: float) -> None:
+        """Tell the book that what a signal wants was taken by all; a book tells its origin."""
+        for listening in self.listening.values():
+            if listening.book.tenant == tenant:
+                for id_ in by:
+                    listening.book.acknowledge(id_, at)
+
+    # --- work ---
+
+    async def run(self, tasks: Tasks) -> None:
+        """Begin everything; it ends with `tasks`."""
+        await self.store.keep(declared_rows(self.fleet, self._wall()))
+        tasks.keep("conductor", self.conductor.run)
+        for name, listening in self.listening.items():
+            tasks.keep(f"signals of {name}", listening.run)
+        for asset in self.fleet.asset:
+            if asset.kind == "modbus":
+                tasks.keep(f"readings of {asset.id}", partial(self._read, asset))
+        tasks.keep("telemetry", partial(self._each, MINUTE, self.conductor.telemetry))
+        tasks.keep("settlement", partial(self._each, QUARTER, self.settle))
+
+    async def _each(self, seconds: float, work: Callable[[], Any]) -> None:
+        """Do work every so many wall seconds, at most once a second of the machine."""
+        while True:
+            await asyncio.sleep(max(seconds / self.asked.scale, 1.0))
+            await work()
+
+    async def settle(self) -> int:
+        """Settle all tenants up to now; how many transactions were new. What fails is tried the next time."""
+        made = 0
+        for tenant in self.fleet.tenants:
+            try:
+                made += await settlement.run(self.store, self.fleet, tenant, self._wall())
+            except (StoreFault, ValueError) as error:
+                LOG.error("%s is not settled: %s", tenant, legible(str(error)))
+        return made
+
+    async def _read(self, asset: Asset) -> None:
+        while True:
+            try:
+                power = await self.modbus.power(asset)
+            except ArmFault as fault:
+                LOG.warning("%s: %s", asset.id, legible(str(fault)))
+            else:
+                car = Car(asset.id, asset.feeder, asset.power, asset.power, 0.0, asset.least, asset.phases, power, time.monotonic())
+                self.conductor.report(car)
+            await asyncio.sleep(EVERY)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A fleet at work: the port of its stations, the URL of its REST, and keys that are new, by tenant and role: they are nowhere else."""
+
+    service: Service
+    port: int
+    url: str | None
+    fresh: Mapping[str, Mapping[str, str]]
+
+
+@contextlib.asynccontextmanager
+async def served(asked: Asked, fleet: Fleet, wall: Callable[[], float], say: Say) -> AsyncIterator[Running]:
+    """A fleet at work within the block. Raises StoreFault, LogFault, ValueError, OSError."""
+    store = await asyncio.to_thread(SqlStore, asked.store)
+    log: Log = MemoryLog() if asked.nats is None else await NatsLog.at(asked.nats)
+    try:
+        service = Service(asked, fleet, store, log, wall, say)
+        with service.csms.heard_by(service.watching.hear):
+            async with Tasks("v2g.fleet") as tasks, contextlib.AsyncExitStack() as stack:
+                await service.run(tasks)
+                server = await service.csms.serve(asked.host, asked.port)
+                stack.callback(server.close)
+                stack.callback(service.modbus.close)
+                url, fresh = None, {}
+                if asked.api is not None:
+                    from v2gkit.fleet.rest import keys, site
+                    from v2gkit.fleet.rest.answers import Answers
+
+                    fresh = await keys.first(store, fleet, wall())
+                    url = await stack.enter_async_context(site.opened(Answers(service.conductor, store, wall), *asked.api, asked.tls))
+                yield Running(service, next(iter(server.sockets)).getsockname()[1], url, fresh)
+    finally:
+        await log.close()
+        store.close()
