@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -25,6 +26,7 @@ from v2gkit.fleet.declared import Asset, Fleet, Program, Site
 from v2gkit.fleet.log.verbs import Log, LogFault, Said
 from v2gkit.fleet.rows import decision_rows, order_row, telemetry
 from v2gkit.fleet.shed import Rebound, allotted, decided, shared_setpoint
+from v2gkit.fleet.store.reading import newest_orders
 from v2gkit.fleet.store.verbs import Store
 from v2gkit.grid.standing import Standing
 from v2gkit.sql.words import Row, StoreFault
@@ -96,6 +98,25 @@ class Conductor:
         self._run = f"{wall():.0f}"
         self.settled: Callable[[str, tuple[str, ...], float], None] = lambda tenant, by, at: None  # all orders of a decision were taken
         self.counts = dict.fromkeys(("decisions", "orders", "taken", "refused", "owed"), 0)
+
+    async def recall(self) -> int:
+        """Take up what assets were told by a process before this one; how many of them. Raises StoreFault.
+
+        What was told longer ago than the lease is over: such an asset keeps to what is safe.
+        """
+        told = await self.store.read(partial(newest_orders, since=self._wall() - self._lease))
+        for tenant, asset_id, power, state, safe in told:
+            asset = self.fleet.assets.get(asset_id)
+            if asset is None or self.fleet.tenant_of(asset) != tenant:
+                continue
+            before = self.holds.get(asset_id, asset.safe)
+            self.holds[asset_id] = max(power, 0.0) if state == "done" else max(before, power)
+            self.orders[asset_id] = Order("", power, safe, self._lease), "done" if state == "done" else "refused"
+            self._renew[asset_id] = -math.inf
+        for place in self.places.values():
+            held = {asset.id: self.orders[asset.id][0].power for asset in place.assets if asset.id in self.orders}
+            place.before = msgspec.structs.replace(place.before, told=held)
+        return len(self.orders)
 
     # --- what is told ---
 

@@ -107,6 +107,7 @@ class Service:
     async def run(self, tasks: Tasks) -> None:
         """Begin everything; it ends with `tasks`."""
         await self.store.keep(declared_rows(self.fleet, self._wall()))
+        await self.conductor.recall()
         tasks.keep("conductor", self.conductor.run)
         for name, listening in self.listening.items():
             tasks.keep(f"signals of {name}", listening.run)

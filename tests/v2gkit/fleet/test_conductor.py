@@ -163,3 +163,25 @@ def test_orders_of_a_signal_that_were_all_taken_acknowledge_it(tmp_path: Path) -
         stage.store.close()
 
     asyncio.run(scene())
+
+
+def test_a_process_that_follows_another_knows_what_assets_hold(tmp_path: Path) -> None:
+    async def scene() -> None:
+        stage = Stage(tmp_path)
+        stage.cars()
+        await stage.settle()
+        stage.yard.deaf.add("bus0")  # it keeps what it has, and nobody hears of it any more
+        stage.store.close()
+        later = Stage(tmp_path)
+        later.yard, later.now = stage.yard, stage.now
+        later.conductor._arms = {"ocpp": stage.yard}
+        assert await later.conductor.recall() == 8
+        assert later.conductor.holds["bus0"] == pytest.approx(stage.yard.holds["bus0"])
+        later.cars("bus1", "bus2", "bus3", "staff0", "staff1")
+        later.cars("bus0", drawn=None)
+        later.conductor.heed("peak", cap(30_000.0))
+        await later.settle()
+        assert later.drawn("depot") <= 28_000 + 1
+        later.store.close()
+
+    asyncio.run(scene())
