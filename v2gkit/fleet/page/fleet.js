@@ -84,6 +84,7 @@ async function look() {
   list("money", Object.entries(bills.tiers), ([tier, sum]) => [el("span", ""), el("b", tier), el("span", sum.toFixed(2))]);
   list("sessions", sessions.rows, (row) => [time(row.began), el("b", row.asset), viewerOf(row.viewer, row.ended ? `ended ${clock(row.ended)}` : "runs")]);
   fill(byId("status"), clock(now.at));
+  document.documentElement.dataset.ready = "1";
 }
 async function follow() {
   try { await look(); } catch (error) { fill(byId("status"), `${error}`); }
