@@ -23,6 +23,7 @@ from v2gkit.fleet.declared import Contract, Fleet, Program, Site
 from v2gkit.fleet.store.books import Due
 from v2gkit.fleet.store.tables import ORDERS, REGISTERS, SESSIONS, SIGNALS
 from v2gkit.fleet.store.verbs import Store
+from v2gkit.sql.words import Row
 
 DAY: Final = 86_400
 MINUTE: Final = 60
@@ -112,8 +113,9 @@ def _event(session: Session, signal: Signalled) -> Event:
     """The call in a day of minutes that ends with it: what lies before the day's begin is not looked at."""
     first = int(signal.start // MINUTE) * MINUTE
     midnight = first - DAY // 2
-    powers = tuple(_mean(session.readings, midnight + k * MINUTE, midnight + (k + 1) * MINUTE) for k in range(DAY // MINUTE))
     place = (first - midnight) // MINUTE
+    known = [_mean(session.readings, midnight + k * MINUTE, midnight + (k + 1) * MINUTE) for k in range(place)]
+    powers = (*known, *[None] * (DAY // MINUTE - place))  # what comes later changes nothing
     day = Day(datetime.datetime.fromtimestamp(first, datetime.UTC).date(), powers, event=True)
     return Event(day, place, min(place + 1, DAY // MINUTE), battery=True)
 
@@ -128,14 +130,16 @@ def _mean(readings: Sequence[Reading], start: float, until: float) -> float | No
     return ((other.imported - other.exported) - (one.imported - one.exported)) / (other.at - one.at) * 3_600.0
 
 
-async def run(store: Store, fleet: Fleet, tenant: str, until: float, name: str = RUN) -> int:
+async def run(store: Store, fleet: Fleet, tenant: str, until: float, name: str = RUN, *, again: bool = False) -> int:
     """Settle every session of a tenant up to `until` (epoch s), whole quarters of an hour; how many transactions were new.
 
-    Said again it books nothing twice. A session that has ended is settled to its end.
+    A session that goes on is settled from where it was settled to; one that has ended once more as a whole, and then no more, unless
+    everything shall be settled `again`. Said twice it books nothing twice.
     """
-    sessions, signals = await store.read(lambda connection: _known(connection, tenant))
+    sessions, signals = await store.read(lambda connection: _known(connection, tenant, again))
     edge = until // PERIOD * PERIOD
     due: list[Due] = []
+    marks: list[Row] = []
     for row, session in sessions:
         asset = fleet.assets.get(session.asset)
         if asset is None or asset.contract not in fleet.contracts:
@@ -143,14 +147,20 @@ async def run(store: Store, fleet: Fleet, tenant: str, until: float, name: str =
         site = fleet.sites[asset.site]
         over = row["ended"] is not None and row["ended"] <= until
         whole = session.readings[-1].at if over else min(session.readings[-1].at, edge)
+        since = 0.0 if over or again else row["settled"] or 0.0
         made = due_of(session, site, fleet.contracts[asset.contract], fleet.programs_of(site), signals)
-        due += [each for each in made if over or each[0].end <= whole]
+        due += [each for each in made if over or (each[0].end <= whole and each[0].start >= since)]
+        settled_to = row["ended"] if over else whole // PERIOD * PERIOD
+        marks.append(Row("sessions", {"tenant": tenant, "asset": session.asset, "id": session.id, "settled": settled_to}))
     posted = await store.settle(due, name) if due else []
+    await store.keep(marks)
     return sum(each is not None for each in posted)
 
 
-def _known(connection: Connection, tenant: str) -> tuple[list[tuple[Mapping[str, Any], Session]], list[Signalled]]:
-    rows = [dict(row) for row in connection.execute(select(SESSIONS).where(SESSIONS.c.tenant == tenant)).mappings()]
+def _known(connection: Connection, tenant: str, again: bool) -> tuple[list[tuple[Mapping[str, Any], Session]], list[Signalled]]:
+    left = SESSIONS.c.settled.is_(None) | SESSIONS.c.ended.is_(None) | (SESSIONS.c.settled < SESSIONS.c.ended)
+    wanted = select(SESSIONS).where(SESSIONS.c.tenant == tenant, *([] if again else [left]))
+    rows = [dict(row) for row in connection.execute(wanted).mappings()]
     found: list[tuple[Mapping[str, Any], Session]] = []
     for row in rows:
         mine = (REGISTERS.c.tenant == tenant, REGISTERS.c.asset == row["asset"], REGISTERS.c.session == row["id"])

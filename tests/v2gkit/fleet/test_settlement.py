@@ -52,9 +52,11 @@ def test_a_call_is_settled_against_the_meter_before_it_and_nothing_twice(tmp_pat
             first = await settlement.run(store, fleet, "metro", until)
             assert first
             assert await settlement.run(store, fleet, "metro", until) == 0
+            assert await settlement.run(store, fleet, "metro", until, again=True) == 0
         await known(store, end, end)
         assert await settlement.run(store, fleet, "metro", end + 1)
         assert await settlement.run(store, fleet, "metro", end + 900) == 0
+        assert await settlement.run(store, fleet, "metro", end + 900, again=True) == 0
         made = await store.read(lambda connection: list(books.transactions(connection, "metro")))
         assert verify(made) == len(made)
         sums = balances(made)

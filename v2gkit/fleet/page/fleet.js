@@ -46,7 +46,7 @@ function siteOf(site) {
   const cars = site.assets.filter((asset) => asset.car), drawn = cars.reduce((sum, asset) => sum + (asset.car.drawn ?? 0), 0);
   const short = site.assets.filter((asset) => asset.car && asset.order && asset.order.power < asset.car.wanted - 100);
   const cap = site.held.import_cap, box = el("article"), deaf = site.assets.filter((asset) => asset.order?.state === "refused");
-  box.className = `outlet ${short.length ? "shed" : "well"}`;
+  box.className = `outlet ${short.length ? "short" : "calm"}`;
   box.setAttribute("aria-label", `Site ${site.id}`);
   fill(box, el("h3", site.name || site.id),
     el("p", el("b", amount(drawn, "W")), ` into ${cars.length} of ${site.assets.length} assets, the connection admits `, amount(site.limit, "W")),
@@ -76,7 +76,7 @@ async function look() {
   fill(byId("title"), `v2g fleet: ${now.tenant}`);
   const count = now.sites.reduce((sum, site) => sum + site.assets.length, 0);
   fill(byId("total"), `${now.sites.length} sites, ${count} assets`);
-  document.querySelectorAll("#fleet > .shed, #fleet > .well").forEach((old) => old.remove());
+  document.querySelectorAll("#fleet > .short, #fleet > .calm").forEach((old) => old.remove());
   byId("fleet").append(...now.sites.slice(0, SHOWN).map(siteOf));
   drawPower(power.rows);
   list("signals", signals.rows, (row) => [time(row.start), el("b", row.fate), el("span", `${row.kind}, ${row.source}, until ${clock(row.until)}`)]);

@@ -55,7 +55,7 @@ async def judged(scene: Scene, seen: Seen, wall: float) -> Judged:
     try:
         for tenant in fleet.tenants:
             await settlement.run(store, fleet, tenant, wall)
-            found.promise(await settlement.run(store, fleet, tenant, wall) == 0, f"{tenant}: settled twice, booked once")
+            found.promise(await settlement.run(store, fleet, tenant, wall, again=True) == 0, f"{tenant}: settled twice, booked once")
         await store.read(lambda connection: _kept(connection, seen, found))
     finally:
         store.close()
