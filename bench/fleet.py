@@ -1,4 +1,4 @@
-"""What a fleet costs as it grows; `python -m bench.fleet EVS ... [--servers]` measures other sizes.
+"""What a fleet costs as it grows; `python -m bench.fleet EVS ... [--servers] [--quick]` measures other sizes, without settling.
 
 Sites of fifty cars that are simulated: every figure is of the product's own parts (log, decisions, store, books); cars are numbers that
 draw what they are told. A row for each size:
@@ -97,10 +97,10 @@ def report(conductor: Conductor, cars: Cars, tick: float) -> None:
         conductor.report(Car(asset.id, "grid", POWER, POWER, drawn=cars.draws.get(asset.id, 0.0), drawn_at=tick, missing=30_000.0))
 
 
-async def shed(conductor: Conductor, log: Log, evs: int) -> tuple[float, int]:
-    """Wall s from the record of a signal until all dispatches are acknowledged, and how many they were."""
+async def shed(conductor: Conductor, log: Log, evs: int) -> tuple[float, float, int]:
+    """Wall s and CPU s from the record of a signal until all dispatches are acknowledged, and how many they were."""
     before = conductor.counts["taken"]
-    began = time.monotonic()
+    began, spent = time.monotonic(), time.process_time()
     await log.append([Said("signal.one", b"{}"), Said("signal.two", b"{}")])
     read: list[int] = []
     while len(read) < 2:
@@ -113,7 +113,7 @@ async def shed(conductor: Conductor, log: Log, evs: int) -> tuple[float, int]:
     await log.ack("conductor", read)
     await conductor.round()
     await taken(conductor)
-    return time.monotonic() - began, conductor.counts["taken"] - before
+    return time.monotonic() - began, time.process_time() - spent, conductor.counts["taken"] - before
 
 
 async def settled(store: SqlStore, fleet: Fleet) -> tuple[float, int]:
@@ -137,8 +137,8 @@ async def settled(store: SqlStore, fleet: Fleet) -> tuple[float, int]:
     return spent, count
 
 
-async def measured(evs: int, servers: bool) -> dict[str, float]:
-    """The figures of one size."""
+async def measured(evs: int, servers: bool, quick: bool = False) -> dict[str, float]:
+    """The figures of one size; `quick`: nothing is settled."""
     fleet, cars, tick = fleet_of(evs), Cars(), [0.0]
     with tempfile.TemporaryDirectory(prefix="bench-fleet") as folder:
         async with grounds(Path(folder), servers) as (log, store):
@@ -159,21 +159,22 @@ async def measured(evs: int, servers: bool) -> dict[str, float]:
             decide = time.process_time() - began
             await taken(conductor)
             tick[0] += 10.0
-            seconds, count = await shed(conductor, log, evs)
-            spent, made = await settled(store, fleet)
+            seconds, cpu, count = await shed(conductor, log, evs)
+            spent, made = (0.0, 0) if quick else await settled(store, fleet)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"shed": seconds, "told": count, "minute": minute, "decide": decide, "settle": spent, "booked": made, "MB": peak}
+    return {"shed": seconds, "cpu": cpu, "told": count, "minute": minute, "decide": decide, "settle": spent, "booked": made, "MB": peak}
 
 
-def table(sizes: tuple[int, ...], servers: bool) -> None:
+def table(sizes: tuple[int, ...], servers: bool, quick: bool = False) -> None:
     """Print a row for each size."""
     print(f"log and store: {'NATS JetStream, PostgreSQL' if servers else 'in process, SQLite'}")
-    print("| EVs | shed s | told | minute CPU s | decide CPU s | settle CPU s | booked | peak MB |")
-    print("|---|---|---|---|---|---|---|---|")
+    print("| EVs | shed s | shed CPU s | told | minute CPU s | decide CPU s | settle CPU s | booked | peak MB |")
+    print("|---|---|---|---|---|---|---|---|---|")
     for evs in sizes:
-        said = asyncio.run(measured(evs, servers))
+        said = asyncio.run(measured(evs, servers, quick))
         times = " | ".join(f"{said[name]:.2f}" for name in ("minute", "decide", "settle"))
-        print(f"| {evs} | {said['shed']:.2f} | {said['told']:.0f} | {times} | {said['booked']:.0f} | {said['MB']:.0f} |", flush=True)
+        first = f"{said['shed']:.2f} | {said['cpu']:.2f} | {said['told']:.0f}"
+        print(f"| {evs} | {first} | {times} | {said['booked']:.0f} | {said['MB']:.0f} |", flush=True)
 
 
 def run() -> None:
@@ -183,4 +184,4 @@ def run() -> None:
 
 
 if __name__ == "__main__":
-    table(tuple(int(each) for each in sys.argv[1:] if each.isdecimal()) or SIZES, "--servers" in sys.argv)
+    table(tuple(int(each) for each in sys.argv[1:] if each.isdecimal()) or SIZES, "--servers" in sys.argv, "--quick" in sys.argv)
