@@ -24,7 +24,6 @@ GUIDES = (
     "docs/conform.md",
     "docs/revenue.md",
     "docs/regulation.md",
-    "docs/fleet.md",
 )
 ELSEWHERE = {  # what needs more than an empty folder, and the test that has it
     "docs/pki.md": "tests/v2gkit/authorities/test_pki_cookbook.py",  # a foreign signature
