@@ -10,7 +10,6 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
@@ -21,11 +20,12 @@ from v2g.energy.signal import Signal
 from v2g.legible import legible, logger
 from v2g.tasks import Tasks
 from v2gkit.fleet.arms.verbs import Arm, ArmFault, Order
-from v2gkit.fleet.decision import Car, Decision, Held, Question, Remembered
-from v2gkit.fleet.declared import Asset, Fleet, Program, Site
+from v2gkit.fleet.decision import Car, Decision, Held, Question
+from v2gkit.fleet.declared import Asset, Fleet
 from v2gkit.fleet.log.verbs import Log, LogFault, Said
+from v2gkit.fleet.places import CHANGED, Place, Selling, both, differs, finite, idle
 from v2gkit.fleet.rows import decision_rows, order_row, telemetry
-from v2gkit.fleet.shed import Rebound, allotted, decided, shared_setpoint
+from v2gkit.fleet.shed import allotted, decided, shared_setpoint
 from v2gkit.fleet.store.reading import newest_orders
 from v2gkit.fleet.store.verbs import Store
 from v2gkit.grid.standing import Standing
@@ -33,39 +33,12 @@ from v2gkit.sql.words import Row, StoreFault
 
 LOG = logger("v2g.fleet")
 LOOK: Final = 1.0  # s between two looks at sites that have not come to rest
-CHANGED: Final = 50.0  # W that an order may differ from the one before without being told
 FRESH: Final = 150.0  # s for which a reading counts: two and a half minutes, where telemetry comes each minute
 LEASE: Final = 900.0  # wall s after which an asset that hears nothing keeps to what is safe
 AGAIN: Final = 5.0  # s until an order that was not taken is told again
 OWED: Final = 20_000  # rows that wait for a store that does not answer; the oldest go, said in the log
 Tell = Callable[[str, str, dict[str, Any]], None]
 """Hears what happens: of which tenant, in words, and as facts."""
-
-
-@dataclass
-class _Place:
-    """A site while the process runs."""
-
-    site: Site
-    assets: list[Asset]
-    before: Remembered = field(default_factory=Remembered)
-    held: Held = field(default_factory=Held)
-    dirty: bool = True
-    cause: str = "the beginning"
-    limit: float | None = None  # W that an operator admits
-    again: float = math.inf  # tick s at which it is looked at though nothing is new
-
-
-@dataclass
-class _Selling:
-    """A program while the process runs: what holds of its signals."""
-
-    program: Program
-    standing: Standing = field(default_factory=Standing)
-    rebound: Rebound = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.rebound = Rebound(self.program.rebound)
 
 
 class Conductor:
@@ -88,8 +61,8 @@ class Conductor:
         self._wall, self._tick, self._tell = wall, tick, tell
         self._lease, self._fresh = lease, fresh
         self.cars: dict[str, Car] = {}
-        self.places = {site.id: _Place(site, list(fleet.at(site.id))) for site in fleet.site}
-        self._selling = {program.id: _Selling(program) for program in fleet.program}
+        self.places = {site.id: Place(site, list(fleet.at(site.id))) for site in fleet.site}
+        self._selling = {program.id: Selling(program) for program in fleet.program}
         self.orders: dict[str, tuple[Order, str]] = {}  # asset -> what it was told last, and its state: open, done, refused
         self.holds: dict[str, float] = {}  # asset -> the most (W) that it may draw by what it was told, whether or not it has answered
         self._renew: dict[str, float] = {}  # asset -> wall s at which its order is told again
@@ -145,7 +118,7 @@ class Conductor:
         before = self.cars.get(car.asset)
         self.cars[car.asset] = car
         place = self.places[asset.site]
-        if before is None or _differs(before, car):
+        if before is None or differs(before, car):
             place.dirty, place.cause = True, f"{asset.id} has changed"
             self._woken.set()
 
@@ -164,7 +137,7 @@ class Conductor:
             self.places[site].dirty, self.places[site].cause = True, cause
         self._woken.set()
 
-    def _sites_of(self, selling: _Selling) -> list[str]:
+    def _sites_of(self, selling: Selling) -> list[str]:
         program = selling.program
         return list(program.sites) or [site.id for site in self.fleet.site if site.tenant == program.tenant]
 
@@ -196,7 +169,7 @@ class Conductor:
             self._tasks.start(f"orders of {decision.question.site.id}", self._carried(decision, orders))
         return sum(len(orders) for _, orders in sent)
 
-    def _due(self, place: _Place, tick: float, wall: float) -> bool:
+    def _due(self, place: Place, tick: float, wall: float) -> bool:
         return place.dirty or place.again <= tick or any(self._renew.get(asset.id, math.inf) <= wall for asset in place.assets)
 
     def _hold(self) -> None:
@@ -205,18 +178,18 @@ class Conductor:
         found: dict[str, Held] = {}
         for selling in self._selling.values():
             for site, held in self._shares(selling, wall).items():
-                found[site] = _both(found[site], held) if site in found else held
+                found[site] = both(found[site], held) if site in found else held
         for site, place in self.places.items():
             held = found.get(site, Held())
             if place.limit is not None:
-                held = _both(held, Held(import_cap=place.limit, import_by=("operator",)))
+                held = both(held, Held(import_cap=place.limit, import_by=("operator",)))
             if held != place.held:
                 place.held, place.dirty = held, True
 
-    def _shares(self, selling: _Selling, wall: float) -> dict[str, Held]:
+    def _shares(self, selling: Selling, wall: float) -> dict[str, Held]:
         standing, sites = selling.standing, self._sites_of(selling)
         most = sum(self.places[site].site.import_limit or 0.0 for site in sites)
-        cap = selling.rebound.cap(_finite(standing.import_cap), most, wall)
+        cap = selling.rebound.cap(finite(standing.import_cap), most, wall)
         by = standing.import_by or ((f"{selling.program.id}:rebound",) if cap is not None else ())
         wanted = {site: self._flow(site, lambda car: max(car.wanted, 0.0)) for site in sites}
         caps = {} if cap is None else allotted(cap, wanted, {site: self._holding(site) for site in sites})
@@ -244,10 +217,10 @@ class Conductor:
         """The most (W) that a site may draw by what its assets were told, whether or not they have answered."""
         return self._flow(site, lambda car: 0.0) + sum(self.holds.get(asset.id, 0.0) for asset in self.places[site].assets)
 
-    def _decide(self, place: _Place, tick: float, wall: float) -> tuple[Decision, list[tuple[Asset, Order]]]:
+    def _decide(self, place: Place, tick: float, wall: float) -> tuple[Decision, list[tuple[Asset, Order]]]:
         deaf = {asset.id for asset in place.assets if self.orders.get(asset.id, (None, ""))[1] == "refused"}
         hearing = [asset for asset in place.assets if asset.id not in deaf]
-        cars = tuple(self._seen(self.cars.get(asset.id) or _idle(asset), tick) for asset in hearing)
+        cars = tuple(self._seen(self.cars.get(asset.id) or idle(asset), tick) for asset in hearing)
         loads: dict[str, float] = {}
         for asset in place.assets:
             if asset.id in deaf:
@@ -298,7 +271,7 @@ class Conductor:
         before = self.orders.get(asset.id)
         return order.power <= (asset.safe if before is None else max(before[0].power, 0.0))
 
-    def _told(self, place: _Place) -> dict[str, float]:
+    def _told(self, place: Place) -> dict[str, float]:
         return {asset.id: self.orders[asset.id][0].power for asset in place.assets if asset.id in self.orders}
 
     async def _carried(self, decision: Decision, orders: list[tuple[Asset, Order]]) -> None:
@@ -376,29 +349,3 @@ class Conductor:
             await self.log.append(many)
         except LogFault as fault:  # nothing rests on it
             LOG.warning("not in the log: %s", legible(str(fault)))
-
-
-def _idle(asset: Asset) -> Car:
-    """An asset at which nobody is: it wants nothing, and its draw is known to be nothing."""
-    return Car(asset.id, asset.feeder, 0.0, asset.power, phases=asset.phases, drawn=0.0, drawn_at=math.inf)
-
-
-def _differs(before: Car, after: Car) -> bool:
-    moved = abs((before.drawn or 0.0) - (after.drawn or 0.0)) > CHANGED or abs(before.wanted - after.wanted) > CHANGED
-    return moved or (before.drawn is None) != (after.drawn is None) or abs(before.give - after.give) > CHANGED
-
-
-def _finite(power: float) -> float | None:
-    return power if math.isfinite(power) else None
-
-
-def _both(one: Held, other: Held) -> Held:
-    """What holds of two programs: the lower cap of each direction, the setpoint of the first that has one."""
-    first = one if _or_inf(one.import_cap) <= _or_inf(other.import_cap) else other
-    out = one if _or_inf(one.export_cap) <= _or_inf(other.export_cap) else other
-    point = one if one.setpoint is not None else other
-    return Held(first.import_cap, first.import_by, out.export_cap, out.export_by, point.setpoint, point.setpoint_by)
-
-
-def _or_inf(cap: float | None) -> float:
-    return math.inf if cap is None else cap
