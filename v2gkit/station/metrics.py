@@ -96,8 +96,9 @@ class Counting(Observer):
             self._kinds["seconds"].labels(self._evse, name).observe(event.since_previous)
         if code is not None and not code.value.startswith("OK"):
             self._kinds["refusals"].labels(self._evse, name, code.value).inc()
-        if (meter := getattr(event.message, "MeterInfo", None)) is not None:
-            self._meter(meter.ChargedEnergyReadingWh, meter.BPT_DischargedEnergyReadingWh)
+        meter = getattr(event.message, "MeterInfo", None)
+        if (charged := getattr(meter, "ChargedEnergyReadingWh", None)) is not None:  # of others the end of the session says it
+            self._meter(charged, getattr(meter, "BPT_DischargedEnergyReadingWh", None))
 
     def _meter(self, charged: float | None, discharged: float | None) -> None:
         """Count what the meter moved on since it was last read: readings are of the session, and never go back."""

@@ -12,7 +12,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from secc import station as words
 from tests.starved import again
 from tests.v2gkit.cli.test_secc import car, station, wait_for
-from v2g.session.endpoint import Noted
+from v2g.exi.derive import least
+from v2g.messages.iso2.msg_body import ChargingStatusRes
+from v2g.messages.iso2.msg_data_types import MeterInfoType
+from v2g.session.endpoint import Ended, FrameSent, Noted
 from v2g.session.link import Connected, Disconnected
 from v2gkit.station.metrics import Figures
 
@@ -104,3 +107,15 @@ def test_energy_of_before_a_pause_is_not_counted_twice(resumed: bool, counted: i
     watch.event(Disconnected(2.0, "peer", True))
     watch.event(Disconnected(2.0, "peer", True))
     assert figures.registry.get_sample_value("v2g_connections", {"evse": "E1"}) == 0
+
+
+def test_a_car_of_iso_15118_2_is_counted_to_its_end_whatever_its_meter_is_called() -> None:
+    figures = Figures()
+    watch = figures.watching("E1")(("", 0), ("", 0), 1)
+    watch.event(Connected(0.0, ("", 0), ("", 0)))
+    watch.event(FrameSent(1.0, 0x8001, "iso2", b"", least(ChargingStatusRes, MeterInfo=MeterInfoType(MeterID="meter", MeterReading=1500))))
+    watch.event(Noted(2.0, "ended", {"charged": 700, "discharged": 0}))
+    watch.event(Disconnected(3.0, "peer", True, ended=Ended("Terminate")))
+    value = figures.registry.get_sample_value
+    assert value("v2g_energy_wh_total", {"evse": "E1", "direction": "charged"}) == 700
+    assert value("v2g_sessions_total", {"evse": "E1", "how": "Terminate", "requirement": ""}) == 1
