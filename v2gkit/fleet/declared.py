@@ -1,7 +1,7 @@
 """What fleet.toml says: tenants, their sites as trees of connections, assets at them, contracts and programs.
 
 A key that is not known is refused by its name, and so is a name that leads nowhere, or to another tenant's things. A file holds about a
-thousand assets; more are declared by REST.
+thousand assets.
 """
 
 import re

@@ -53,8 +53,10 @@ class Signalled:
     basis: Basis
 
 
-def due_of(session: Session, site: Site, contract: Contract, programs: Sequence[Program], signals: Sequence[Signalled]) -> list[Due]:
-    """What each quarter of an hour of a session comes to; the last one may be metered in part."""
+def due_of(
+    session: Session, site: Site, contract: Contract, programs: Sequence[Program], signals: Sequence[Signalled], currency: str
+) -> list[Due]:
+    """What each quarter of an hour of a session comes to in the currency of its tenant; the last one may be metered in part."""
     if len(session.readings) < 2:
         return []
     start, until = session.readings[0].at, session.readings[-1].at
@@ -74,7 +76,7 @@ def due_of(session: Session, site: Site, contract: Contract, programs: Sequence[
             *(baselines[id_] for id_ in each.calls),
         ]
         at = Interval(session.tenant, f"{contract.id}/{session.asset}/{session.id}", each.start, each.end)
-        found.append((at, amounts(each.flows, "EUR"), tuple(rests)))
+        found.append((at, amounts(each.flows, currency), tuple(rests)))
     return found
 
 
@@ -148,7 +150,8 @@ async def run(store: Store, fleet: Fleet, tenant: str, until: float, name: str =
         over = row["ended"] is not None and row["ended"] <= until
         whole = session.readings[-1].at if over else min(session.readings[-1].at, edge)
         since = 0.0 if over or again else row["settled"] or 0.0
-        made = due_of(session, site, fleet.contracts[asset.contract], fleet.programs_of(site), signals)
+        currency = fleet.tenants[tenant].currency
+        made = due_of(session, site, fleet.contracts[asset.contract], fleet.programs_of(site), signals, currency)
         due += [each for each in made if over or (each[0].end <= whole and each[0].start >= since)]
         settled_to = row["ended"] if over else whole // PERIOD * PERIOD
         marks.append(Row("sessions", {"tenant": tenant, "asset": session.asset, "id": session.id, "settled": settled_to}))

@@ -78,6 +78,7 @@ def test_a_session_that_began_after_the_call_was_not_called(tmp_path: Path) -> N
     fleet = declared.read(written(tmp_path))
     late = Session("metro", "bus0", "s", tuple(each for each in readings(UNTIL) if each.at > CALL), ())
     signal = settlement.Signalled("dso:1", CALL, UNTIL, settlement.basis(settlement.Evidence.SIGNAL, b"x"))
-    due = settlement.due_of(late, fleet.sites["depot"], fleet.contracts["buses"], fleet.program[:1], [signal])
+    due = settlement.due_of(late, fleet.sites["depot"], fleet.contracts["buses"], fleet.program[:1], [signal], "CHF")
     assert due
-    assert all(("aggregator:utilisation", "EUR") not in wanted for _, wanted, _ in due)
+    assert {currency for _, wanted, _ in due for _, currency in wanted} == {"CHF", "kWh"}  # of its tenant
+    assert all(("aggregator:utilisation", "CHF") not in wanted for _, wanted, _ in due)
