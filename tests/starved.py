@@ -19,7 +19,7 @@ TIMERS = (
     "this side was late",  # a bench of the conformance suite
     "the machine stood still",  # the demo's word, at its scale
 )
-ATTEMPTS = 6
+ATTEMPTS = 10
 _HEARD: list[str] = []  # what the parties of this attempt have said
 HANG = 300.0  # s after which something hangs: nothing is measured by it, and a machine under load is slow
 

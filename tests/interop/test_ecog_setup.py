@@ -13,8 +13,6 @@ from pki.store import Store
 from pki.verify import verify
 from v2gkit.peers.ecog_setup import CHAINS, PASSWORD, STEMS, Peer, equip
 
-NOW = datetime.now(UTC)
-
 
 @pytest.fixture(scope="module")
 def peer(tmp_path_factory: pytest.TempPathFactory) -> Peer:
@@ -42,7 +40,7 @@ def test_each_certificate_lies_beside_its_locked_key(peer: Peer, role: Role) -> 
 @pytest.mark.parametrize("role", CHAINS)
 def test_our_anchors_reach_its_chains(peer: Peer, role: Role) -> None:
     chain = x509.load_pem_x509_certificates((peer.pki() / "iso15118_2" / "certs" / CHAINS[role]).read_bytes())
-    assert verify(chain, role, Store(peer.certificates).anchors, NOW, rules=INTEROP).leaf == chain[0]
+    assert verify(chain, role, Store(peer.certificates).anchors, datetime.now(UTC), rules=INTEROP).leaf == chain[0]
 
 
 def test_a_car_without_contract_has_no_key_to_sign_with(peer: Peer) -> None:
