@@ -196,7 +196,7 @@ ROOMS: Mapping[str, Room] = {
     ),
     "v2gkit.conform": Room(
         "the conformance suite: cases as data, benches that misbehave on purpose, verdicts, results",
-        ("v2g.*", "pki", *COMMAND, "v2gkit.authorities", "v2gkit.insight", "v2gkit.conform.cases"),
+        ("v2g.*", "pki", *COMMAND, "v2gkit.authorities", "v2gkit.insight", "v2gkit.conform.cases", "ocpp_bridge.wire"),
         ("tests/v2gkit/conform",),
     ),
     "v2gkit.conform.cases": Room(

@@ -159,7 +159,7 @@ class Attempt:
 class Installation:
     """One request of the car for a contract certificate, and the backend's answer."""
 
-    request: bytes = b""  # what is signed of the provisioning certificate that it is for; empty: there is none
+    request: bytes | None = None  # what is signed of the provisioning certificate that it is for; None: there is no request
     asked: float | None = None
     number: int | None = None  # of the question to the backend
     outcome: CertificateReady | CertificateRefused | None = None

@@ -281,6 +281,18 @@ def test_an_installation_is_the_same_however_its_certificate_is_signed() -> None
     assert len(car.wants(words.CertificateInstallationWanted)) == 1
 
 
+def test_an_installation_for_no_certificate_at_all_is_judged_like_any_other() -> None:
+    """Its certificate has no octets, as has that of a request that was never made."""
+    car = pnc(certificate_installation=True)
+    challenge(car)
+    sound = installation(car)
+    nothing = msgspec.structs.replace(sound.OEMProvisioningCertificateChain, Certificate=b"")
+    response = answer(car, msgspec.structs.replace(sound, OEMProvisioningCertificateChain=nothing))
+    assert response.ResponseCode is Code.WARNING_CertificateValidationError
+    assert response.EVSEProcessing is processingType.Finished
+    assert not car.wants(words.CertificateInstallationWanted)
+
+
 def test_a_verdict_on_one_contract_is_none_on_another() -> None:
     car = pnc()
     car.auto = False

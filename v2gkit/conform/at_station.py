@@ -5,7 +5,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pki.certificate import facts
 from pki.profiles import Role
@@ -34,18 +34,26 @@ from v2gkit.conform.visit_din import VisitDin
 from v2gkit.conform.wallet import Wallet
 from v2gkit.conform.wire import Log, Offer, Reply, Wire
 
+if TYPE_CHECKING:  # what it stands on is not always installed
+    from v2g.session.trace import OcppFrame
+    from v2gkit.conform.backend import Backend
+
 Address = tuple[str, int]
 G = TypeVar("G", bound=Guest)
 SPOKEN: Mapping[str, Generation] = {"20": ISO20, "2": ISO2, "DIN": DIN}
 CURVE2 = "secp256r1"  # of every certificate of -2
 EVCCID2 = bytes.fromhex("0201020304A5")  # of the good car of -2: an address that nobody has registered
+OCPP = "OCP"  # the family of the cases about what a CSMS sees
 SILENCE = 2.0  # s without an answer that count as none
 _LOCKS: dict[str, asyncio.Lock] = {}  # of outlets that are there for single cases
 
 
 @dataclass
 class AtStation:
-    """A bench at one outlet of a station. Connections that a script leaves open are closed when its run is over."""
+    """A bench at one outlet of a station. Connections that a script leaves open are closed when its run is over.
+
+    `backend` is the CSMS that the suite plays, None: it plays none; `evse` is the number by which the station calls the outlet there.
+    """
 
     part: str
     pics: Pics
@@ -53,6 +61,9 @@ class AtStation:
     outlet: Address
     iface: str = ""
     generation: str = "20"
+    backend: "Backend | None" = None
+    evse: int = 1
+    alone: bool = True  # the station has no other outlet
     log: Log = field(default_factory=Log)
     wires: list[Wire] = field(default_factory=list)
 
@@ -140,6 +151,17 @@ class AtStation:
             yield
         finally:
             await self.pull(afterwards)
+
+    async def csms(self) -> "Backend":
+        """The CSMS of the suite, with the station connected. Raises Blocked where there is none, Unreached where no station comes."""
+        if self.backend is None:
+            raise Blocked("no CSMS is at hand; give --csms HOST:PORT, and the station that address")
+        await self.backend.station(self.pics.test.arrival)
+        return self.backend
+
+    def overhear(self, frame: "OcppFrame") -> None:
+        """Keep a frame between the station and its CSMS beside the messages of the car."""
+        self.log.events.append((max(1, self.log.connections), frame))
 
     # --- sessions ---
 
@@ -254,15 +276,23 @@ class AtStation:
             raise Broken(wrong)
 
 
-def benches(pics: Pics, wallet: Wallet, outlets: Sequence[Address], iface: str = "") -> Benches:
-    """Makes the benches of runs at the outlets of a station."""
+def benches(pics: Pics, wallet: Wallet, outlets: Sequence[Address], iface: str = "", backend: "Backend | None" = None) -> Benches:
+    """Makes the benches of runs at the outlets of a station, whose CSMS is `backend`."""
+    numbers = pics.test.evses or tuple(range(1, len(outlets) + 1))
+    if len(numbers) < len(outlets):
+        raise ValueError(f"evses names {len(numbers)} numbers for {len(outlets)} outlets; give one for each, in the order of the outlets")
 
     @contextlib.asynccontextmanager
     async def made(run: Run, place: Place) -> AsyncIterator[Bench]:
-        bench = AtStation(run.part, pics, wallet, outlets[place.outlet], iface, run.case.generation)
+        outlet, evse, alone = outlets[place.outlet], numbers[place.outlet], len(outlets) == 1
+        bench = AtStation(run.part, pics, wallet, outlet, iface, run.case.generation, backend, evse, alone)
+        if backend is not None and run.case.family == OCPP:
+            backend.listeners.append(bench.overhear)
         try:
             yield bench
         finally:
+            if backend is not None and bench.overhear in backend.listeners:
+                backend.listeners.remove(bench.overhear)
             for wire in bench.wires:
                 wire.abandon()
 

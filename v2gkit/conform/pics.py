@@ -54,6 +54,7 @@ WORDS: dict[str, str] = {
     "acdp": "an automatic connection device",
     "eim_waits": "an outlet whose external authorization is left open",
     "eim_refuses": "an outlet whose external authorization is refused",
+    "ocpp": "OCPP 2.x, and a CSMS that this suite plays (--csms)",
     "hal": "control pilot, contactor and output that a tester drives and measures",
 }
 
@@ -100,6 +101,7 @@ class Claims:
     acdp: bool = False
     eim_waits: bool = False
     eim_refuses: bool = False
+    ocpp: bool = False
     hal: bool = False
 
 
@@ -117,6 +119,8 @@ class Pixit:
     loops: int = 300  # of a car's charge whose pace is measured
     waiting: str = ""  # host:port of the outlet whose external authorization is left open
     refusing: str = ""  # of the one whose external authorization is refused
+    evses: tuple[int, ...] = ()  # how the station numbers its outlets to a CSMS, in the order they are given; none: 1, 2, 3 and on
+    returns: float = 60.0  # s within which the station connects again to a CSMS that was away
     sessions: int = 300  # with a station, for what is drawn at random
     paced: float = 60.0  # s of a charge loop with a station at the pace of the standard
     voltage: float = 400.0  # V of the battery that a bench plays
@@ -134,7 +138,7 @@ class Pixit:
     cars: int = 1  # that come at the same time, each to a port of its own
 
     def __post_init__(self) -> None:
-        for name in ("recovery", "slack", "close", "arrival", "paced"):
+        for name in ("recovery", "slack", "close", "arrival", "paced", "returns"):
             if not 0.0 < getattr(self, name) <= 600.0:
                 raise ValueError(f"{name} is {getattr(self, name):g} s; give more than 0, at most 600")
         if self.stop not in ("", "SIGTERM"):

@@ -23,6 +23,7 @@ from v2gkit.conform.verdict import Verdict
 CURVES = ("secp521r1", "secp256r1")  # the second is that of ISO 15118-2
 NEIGHBOURS2 = ("E2-SAP-02", "E2-SES-04", "E2-DCS-10", "E2-END-01")
 NEIGHBOURS = ("E-SAP-02", "E-SES-01", "E-TLS-06", "E-AUT-02", "E-SVC-01", "E-CHG-06", "E-LOP-03", "E-END-01", "E-EXI-02")
+CHAINS = {"01": "with-root", "02": "unknown-root", "03": "leaf-is-ca", "04": "version1"}  # of the cases about a station's certificates
 NARROW = {  # case -> a part that its fault fails, where there are many
     "E-SES-04": ("Authorization",),
     "E-END-03": ("Authorization",),
@@ -34,6 +35,7 @@ NARROW = {  # case -> a part that its fault fails, where there are many
     "E-EXI-02": ("wrong version",),
     "E-EXI-03": ("turned 1", "turned 2", "turned 3"),
     "E-EXI-04": ("ANSI sequences",),
+    **{f"{letter}-CRT-{number}": (part,) for letter in ("E", "E2") for number, part in CHAINS.items()},
     "E2-SES-07": ("CableCheck",),
     "E2-AUT-04": ("Ongoing",),
     "E2-END-03": ("Authorization",),
@@ -67,7 +69,8 @@ def judged(certs: Path, scratch: Path, fault: str, neighbours: bool = True) -> d
     """The verdicts on our car with a fault: of its own case, and of the neighbours."""
     known = catalogue()
     generation = known[fault].generation
-    others = [first_part(known[each]) for each in BESIDE[generation] if each != fault] if neighbours else []
+    beside = [each for each in BESIDE[generation] if each != fault and {known[fault].family, known[each].family} != {"CRT", "TLS"}]
+    others = [first_part(known[each]) for each in beside] if neighbours else []
     results = Own(certs, scratch, fault, "lo", generation).judged([narrowed(known[fault]), *others])
     return {id_: each.verdict for id_, each in results.items()}
 

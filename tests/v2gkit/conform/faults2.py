@@ -10,6 +10,7 @@ from secc.iso2.verifier import PkiVerifier
 from tests.v2gkit.conform import faulty_link as link
 from tests.v2gkit.conform import faulty_octets as octets
 from tests.v2gkit.conform import faulty_station2 as f
+from tests.v2gkit.conform.faulty_ocpp import OCPP
 from tests.v2gkit.conform.faulty_station2 import AC_LOOP, DC_LOOP, DIES_OF_GARBAGE, Code, Fault, ids, mb, mt
 from tests.v2gkit.conform.seeding import (
     FOR_EVER,
@@ -98,11 +99,11 @@ FAULTS2: dict[str, Fault] = {
         dies_of(mb.PaymentServiceSelectionReq, lambda asked: len(asked.SelectedServiceList.SelectedService) == 16), ids("SEL", 9)
     ),
     # contracts
-    "no contract": Fault(says(Details, failing), ids("PNC", 1)),
+    "no contract": Fault(says(Details, failing), ids("PNC", 1) + ids("CRT", 1)),
     "one challenge": Fault(f.with_fields(Details, GenChallenge=bytes(range(16))), ids("PNC", 2)),
-    "believes any contract": Fault(f.believes_any_contract, ids("PNC", 3, 4, 5, 6, 8)),
+    "believes any contract": Fault(f.believes_any_contract, ids("PNC", 3, 4, 5, 6, 8) + ids("CRT", 2, 3)),
     "believes anybody": Fault(all_of(f.believes_any_contract, puts(PkiVerifier, "metering", lambda *_: None)), ids("PNC", 9)),
-    "dies of octets": Fault(f.dies_of_octets, ids("PNC", 7)),
+    "dies of octets": Fault(f.dies_of_octets, ids("PNC", 7) + ids("CRT", 4)),
     "never authorizes": Fault(says(Granted, failing), ids("AUT", 1) + ids("EIM", 1)),
     "no word of the challenge": Fault(wrong_code(Granted, Code.FAILED_ChallengeInvalid), ids("AUT", 2, 3)),
     "looks at no signature": Fault(puts(PkiVerifier, "metering", lambda *_: None), ids("AUT", 4, 5, 6, 7, 8, 9)),
@@ -241,8 +242,9 @@ NARROW2 = {  # case -> the part that its fault fails, where there are many
     "S2-EXI-05": "SessionSetup", "S2-TP-11": "500", "S2-TLS-04": "RSA", "S2-TLS-06": "TLS 1.1",
     "S2-TLS-07": "secp384r1", "S2-TLS-12": "random octets", "S2-MTR-02": "another key",
     "S2-EXI-03": "SessionID 2^31", "S2-EXI-04": "100 octets", "S2-EXI-06": "the negotiation",
+    "S2-CRT-01": "good", "S2-CRT-02": "unknown-root", "S2-CRT-03": "leaf-is-ca", "S2-CRT-04": "garbage",
 }  # fmt: skip
-
+FAULTS2 |= {f"OCPP {number}": f.Fault(seed, (f"S2-OCP-{number:02}",), "at a CSMS") for number, seed in OCPP.items() if number != 22}
 
 if __name__ == "__main__":
     name = sys.argv.pop(1)

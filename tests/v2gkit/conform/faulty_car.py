@@ -32,7 +32,7 @@ from pki.envelope import EnvelopeError
 from pki.errors import CertificateError, Kind
 from pki.keys import ALGORITHMS
 from pki.profiles import Role
-from tests.v2gkit.conform.seeding import all_of
+from tests.v2gkit.conform.seeding import all_of, dies_of_malformed, refuses_a_root
 from v2g.exi.derive import least
 from v2g.exi.errors import DecodeError
 from v2g.iso20.generation import ISO20
@@ -360,6 +360,26 @@ def prints(response: Any) -> Any:
 # --- TLS ---
 
 
+def judges(wrong: Callable[[CertificateError | None, Any], None]) -> Callable[[], None]:
+    """Something else is done once a station's chain is judged: `wrong(error, chain)`, None where it is in order."""
+
+    def seed() -> None:
+        judge = trust.StationJudge.__call__
+
+        def called(self: Any, chain: Any, at: float) -> Any:
+            try:
+                found = judge(self, chain, at)
+            except CertificateError as error:
+                wrong(error, chain)
+                raise
+            wrong(None, chain)
+            return found
+
+        trust.StationJudge.__call__ = called  # type: ignore[method-assign]
+
+    return seed
+
+
 def believes(*kinds: Kind) -> Callable[[], None]:
     """Chains and staples that fail for these reasons are believed."""
 
@@ -499,6 +519,10 @@ FAULTS: dict[str, Callable[[], None]] = {
     "E-TLS-09": believes(Kind.STATUS_UNKNOWN),
     "E-TLS-10": over_tls12,
     "E-TLS-12": dies_of_a_cut,
+    "E-CRT-01": judges(refuses_a_root),
+    "E-CRT-02": believes(Kind.UNTRUSTED_ROOT, Kind.BROKEN_CHAIN),
+    "E-CRT-03": believes(Kind.WRONG_PROFILE),
+    "E-CRT-04": judges(dies_of_malformed),
     "E-SAP-01": says(app_protocol.supportedAppProtocolReq, one_priority),
     "E-SAP-02": hears(app_protocol.supportedAppProtocolRes, always_first),
     "E-SAP-03": hears(app_protocol.supportedAppProtocolRes, never_refused),

@@ -32,6 +32,7 @@ from tests.v2gkit.conform.faulty_car import (
     hangs_of_a_header,
     heard,
     hears,
+    judges,
     never_refused,
     prints,
     put,
@@ -40,7 +41,7 @@ from tests.v2gkit.conform.faulty_car import (
     waits,
 )
 from tests.v2gkit.conform.faulty_car import believes as takes_any_chain
-from tests.v2gkit.conform.seeding import all_of
+from tests.v2gkit.conform.seeding import all_of, dies_of_malformed, refuses_a_root
 from v2g.exi.derive import least
 from v2g.exi.errors import DecodeError
 from v2g.iso2.generation import ISO2
@@ -382,6 +383,9 @@ FAULTS: dict[str, Seed] = {
     "E2-TLS-02": offers(groups=("secp384r1",), signature_schemes=("ecdsa_secp256r1_sha256", "ecdsa_secp384r1_sha384")),
     "E2-TLS-03": puts(trust, "_named2", lambda store: (bytes(20),)),
     "E2-TLS-04": asks_for_no_staple,
+    "E2-CRT-01": judges(refuses_a_root),
+    **dict.fromkeys(("E2-CRT-02", "E2-CRT-03"), takes_any_chain(*Kind)),
+    "E2-CRT-04": judges(dies_of_malformed),
     "E2-TLS-05": takes_any_chain(*Kind),
     "E2-TLS-06": takes_any_chain(Kind.STATUS_UNKNOWN, Kind.REVOKED),
     "E2-TLS-07": dies_of_a_cut,

@@ -15,6 +15,8 @@ from secc.lobby import Lobby
 from tests.v2gkit.conform import faulty_link as link
 from tests.v2gkit.conform import faulty_octets as octets
 from tests.v2gkit.conform import faulty_session as session
+from tests.v2gkit.conform.faulty_chains import CHAINS
+from tests.v2gkit.conform.faulty_ocpp import OCPP
 from tests.v2gkit.conform.faulty_trust import TRUST
 from tests.v2gkit.conform.seeding import (
     Change,
@@ -462,6 +464,8 @@ FAULTS: dict[str, Seed] = {
     "S-SDP-12": puts(Lobby, "late", lambda *_: False),
     "S-STP-03": grants_where(dc.DC_WeldingDetectionReq, in_kind),
     **TRUST,
+    **CHAINS,
+    **{f"S-OCP-{number:02}": seed for number, seed in OCPP.items()},
 }
 PLACES = {  # fault -> the setting of the station that has it, where that is not the usual one
     **dict.fromkeys(("S-AUS-02", "S-AUT-04", "S-CIN-08", "S-STP-06"), "no contracts"),
@@ -481,6 +485,7 @@ PLACES = {  # fault -> the setting of the station that has it, where that is not
     "S-TLS-06": "certificates on Ed448",
     "S-TLS-12": "two roots",
     **dict.fromkeys((f"S-SDP-{number:02}" for number in (*range(1, 12), 13)), "on a link"),
+    **dict.fromkeys((f"S-OCP-{number:02}" for number in OCPP), "at a CSMS"),
 }
 
 if __name__ == "__main__":

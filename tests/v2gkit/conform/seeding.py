@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 import msgspec
 
 import v2g.session.v2gtp as v2gtp
+from pki.errors import CertificateError, Kind
 from secc.din.answers import ANSWERS as ANSWERS_DIN
 from secc.engine import SeccSession
 from secc.iso2.answers import ANSWERS as ANSWERS2
@@ -347,3 +348,15 @@ def all_of(*seeds: Seed) -> Seed:
             each()
 
     return seed
+
+
+def refuses_a_root(error: CertificateError | None, chain: Any) -> None:
+    """A chain in order is refused where its root is sent along."""
+    if error is None and len(chain) > 3:
+        raise CertificateError(Kind.WRONG_PROFILE, "it is too long")
+
+
+def dies_of_malformed(error: CertificateError | None, chain: Any) -> None:
+    """The program dies of a certificate that is none."""
+    if error is not None and error.kind is Kind.MALFORMED:
+        dies()

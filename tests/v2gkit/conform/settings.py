@@ -5,6 +5,7 @@ The first setting of a generation is the usual one; in each other one the cases 
 
 import os
 import shutil
+import socket
 import tempfile
 import time
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from shutil import copytree
-from typing import Any
+from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -46,6 +47,7 @@ class Setting:
     revoked: str = ""  # the curve of the vehicle certificate that is
     levers: bool = False  # somebody drives its hardware
     own: bool = True  # our station has what is claimed; it is a fault where it has not
+    csms: bool = False  # the suite plays its CSMS
 
     @staticmethod
     def folder() -> Path:
@@ -76,10 +78,12 @@ LEVERS = {  # what a tester drives: the file of the outlet's hardware, and the w
     "link_down": ("link", "down"),
 }
 DRIVEN = '[hardware]\ndriver = "tests.v2gkit.conform.driven:Driven"\n[hardware.options]\nlevers = "{levers}"\n'
+CSMS = "at a CSMS"
+OUTLETS = 16  # of the usual station: its cases wait for some 1,400 s of timers in all
 DC_ALONE, AC_ALONE, BOTH = '"DC"', '"AC"', '"DC", "AC"'
 EIM, PNC = "EIM", "PnC"
 SETTINGS20 = {
-    "usual": Setting(OFFER, outlets=8),
+    "usual": Setting(OFFER, outlets=OUTLETS),
     "no contracts": Setting(
         offered('"DC", "DC_BPT"', EIM, more="service_renegotiation = false\n"),
         claims={"pnc": False, "certificate_installation": False, "service_renegotiation": False},
@@ -104,9 +108,10 @@ SETTINGS20 = {
     "driven": Setting(
         offered('"DC", "AC"', EIM, PNC), DRIVEN, {"hal": True, "ac": True, "sdp": True, "bpt": False}, iface="lo", levers=True
     ),
+    CSMS: Setting(OFFER, claims={"ocpp": True}, outlets=4, csms=True),
 }
 SETTINGS2 = {
-    "usual": Setting(OFFER2, outlets=8),
+    "usual": Setting(OFFER2, outlets=OUTLETS),
     "direct current alone": Setting(offered(DC_ALONE, EIM, PNC), claims={"ac": False}),
     "alternating current alone": Setting(offered(AC_ALONE, EIM, PNC), claims={"dc": False}),
     "nobody decides": Setting(OFFER2, WAITS, {"eim_waits": True}, alone="waiting"),
@@ -121,17 +126,33 @@ SETTINGS2 = {
     "on a link without TLS": Setting(
         offered(BOTH, EIM), "tls = false\n", {"sdp": True, "tls12": False, "pnc": False, "tls": False}, iface="lo"
     ),
+    CSMS: Setting(OFFER2, claims={"ocpp": True}, outlets=4, csms=True),
 }
 SETTINGS_DIN = {
-    "usual": Setting(OFFER2, claims=DIN, outlets=8),
+    "usual": Setting(OFFER2, claims=DIN, outlets=OUTLETS),
     "both generations": Setting(OFFER2, claims={"generation_2": True, "din": True}),
 }
 SETTINGS = {"20": SETTINGS20, "2": SETTINGS2, "DIN": SETTINGS_DIN}
 BASES = {"20": PICS, "2": PICS2, "DIN": PICS2}
 
 
-def equipped(setting: Setting, pki: Path, scratch: Path) -> tuple[Path, str]:
-    """The certificates of a setting, and what stands in the station's file beside its offer."""
+class Equipped(NamedTuple):
+    """The certificates of a setting, what stands in the station's file beside its offer, and the port of its CSMS, 0: it has none."""
+
+    certs: Path
+    more: str
+    csms: int
+
+
+def free_port() -> int:
+    """A port of ::1 that nobody listens at."""
+    with socket.socket(socket.AF_INET6) as found:
+        found.bind(("::1", 0))
+        return int(found.getsockname()[1])
+
+
+def equipped(setting: Setting, pki: Path, scratch: Path) -> Equipped:
+    """What a station in a setting needs."""
     certs, now = pki, datetime.now(UTC)
     if setting.plan is not None:
         certs = scratch / "certs"
@@ -150,7 +171,9 @@ def equipped(setting: Setting, pki: Path, scratch: Path) -> tuple[Path, str]:
         shutil.rmtree(setting.folder(), ignore_errors=True)
         setting.folder().mkdir()
     more = setting.more.format(prices=scratch / "prices.csv", levers=setting.folder())
-    return certs, (f'iface = "{setting.iface}"\n' if setting.iface else "") + more
+    csms = free_port() if setting.csms else 0
+    first = (f'iface = "{setting.iface}"\n' if setting.iface else "") + (f'ocpp = "ws://[::1]:{csms}/ocpp"\n' if csms else "")
+    return Equipped(certs, first + more, csms)
 
 
 def base(generation: str) -> Pics:

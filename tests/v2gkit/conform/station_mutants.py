@@ -123,6 +123,18 @@ NARROW = {  # case -> a part that its fault fails, where there are many
     "S-CIN-07": ("another session",),
     "S-LOP-03": ("other control",),
     "S-STP-03": ("C",),
+    "S-CRT-01": ("with-root",),
+    "S-CRT-02": ("unknown-root",),
+    "S-CRT-03": ("leaf-is-ca",),
+    "S-CRT-04": ("version1",),
+    "S-CRT-05": ("good",),
+    "S-CRT-06": ("unknown-root",),
+    "S-CRT-07": ("leaf-is-ca",),
+    "S-CRT-08": ("empty",),
+    "S-CRT-09": ("good",),
+    "S-CRT-10": ("unknown-root",),
+    "S-CRT-11": ("leaf-is-ca",),
+    "S-CRT-12": ("empty",),
 }
 NOT_YET: dict[str, str] = {  # cases without a fault, and why
     "S-PNC-16": "for information: any answer passes",
@@ -147,11 +159,11 @@ def played(certs: Path, scratch: Path, fault: str, place: str, cases: Iterable[C
     """The results of cases at our station in a setting, with a fault (empty: without any)."""
     setting = SETTINGS20[place]
     scratch = Path(mkdtemp(dir=scratch))
-    own, more = equipped(setting, certs, scratch)
+    own, more, csms = equipped(setting, certs, scratch)
     outlets = min(outlets, setting.outlets)
     with station(scratch, own, setting.offer, outlets, more, fault=fault) as addresses:
         pics = setting.pics(Pics(claims=CLAIMS, test=replace(QUICK, recovery=3.0, mutants=30, paced=6.0)), address_text(addresses[0]))
-        return Own(addresses, own, pics.claims, pics.test, setting.iface).judged(cases)
+        return Own(addresses, own, pics.claims, pics.test, setting.iface, csms).judged(cases)
 
 
 def beside(fault: str, every: bool) -> dict[str, list[Case]]:

@@ -68,12 +68,13 @@ class Table:
         """The results of the cases of a fault at our station that has it."""
         known, seeded = catalogue(), self.faults[fault]
         setting, usual = SETTINGS[self.generation][seeded.place], base(self.generation)
-        own, more = equipped(setting, certs, scratch)
+        own, more, csms = equipped(setting, certs, scratch)
         places = min(outlets, setting.outlets)
         with station(scratch, own, setting.offer, places, more, fault=fault, faulty=self.module) as addresses:
             test = replace(QUICK, recovery=3.0, mutants=30, paced=3.0)
             pics = setting.pics(Pics(claims=usual.claims, test=test), address_text(addresses[0]))
-            return Own(addresses, own, pics.claims, pics.test, setting.iface).judged([self.narrowed(known[each]) for each in seeded.cases])
+            judge = Own(addresses, own, pics.claims, pics.test, setting.iface, csms)
+            return judge.judged([self.narrowed(known[each]) for each in seeded.cases])
 
     def kept(self) -> Path:
         """The file that keeps what a whole run printed."""

@@ -6,13 +6,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from pki.store import Store
 from tests.starved import heed
 from v2gkit.conform.at_station import Address, benches
+from v2gkit.conform.backend import Backend, contracts_of
 from v2gkit.conform.case import Case
 from v2gkit.conform.pics import Claims, Pics, Pixit, read
 from v2gkit.conform.running import run
@@ -46,13 +47,28 @@ class Own:
     claims: Claims = CLAIMS
     pixit: Pixit = QUICK
     iface: str = ""
+    csms: int = 0  # the port at which the suite plays its CSMS, 0: it plays none
 
     def judged(self, cases: Iterable[Case]) -> dict[str, Result]:
         """The results of cases against the station."""
-        pics = Pics(claims=self.claims, test=self.pixit)
-        made = benches(pics, Wallet(Store(self.certs)), self.outlets, self.iface)
-        results = asyncio.run(run(cases, pics, made, lambda *_: None, outlets=len(self.outlets)))
+        results = asyncio.run(self._judged(cases))
         return {each.id: each for each in results}
+
+    async def _judged(self, cases: Iterable[Case]) -> list[Result]:
+        pics, wallet = Pics(claims=self.claims, test=self.pixit), Wallet(Store(self.certs))
+        async with backend(self.csms, wallet) as csms:
+            made = benches(pics, wallet, self.outlets, self.iface, csms)
+            return await run(cases, pics, made, lambda *_: None, outlets=len(self.outlets))
+
+
+@contextlib.asynccontextmanager
+async def backend(port: int, wallet: Wallet) -> AsyncIterator[Backend | None]:
+    """The CSMS of the suite at a port of ::1; None for port 0."""
+    if not port:
+        yield None
+        return
+    async with Backend("::1", port, contracts_of(wallet.store)) as found:
+        yield found
 
 
 def bad(results: Mapping[str, Result]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from v2gkit.insight.decode.lines import Lines
 FRAMES: Final = 120  # of one case: the first and the last of them
 MESSAGE: Final = 3_000  # characters of one that is spelled out
 SPELLED: Final = 40  # messages at the beginning and at the end of one case, where a fault is seen
-_BETWEEN: Final = ("connected", "plain", "tls", "handshake-failed", "note", "relaxed", "end")
+_BETWEEN: Final = ("connected", "plain", "tls", "handshake-failed", "note", "relaxed", "ocpp", "end")
 _COLUMNS: Final = ("s", "from", "message", "code", "took", "timer", "octets")
 
 

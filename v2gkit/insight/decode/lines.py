@@ -24,6 +24,7 @@ TROUBLES: Final = (
     "TLS handshake",
 )
 _SPEAKERS: Final = {("secc", "received"): "car", ("secc", "sent"): "station", ("evcc", "received"): "station", ("evcc", "sent"): "car"}
+_SAID: Final = 400  # characters of a frame of OCPP
 _LEFT_OUT: Final = ("state", "fact", "event")  # of a trace of ours: what `v2g report` shows
 
 
@@ -137,11 +138,19 @@ def _tls(record: Record) -> str:
     return f"{record['version']}, {record['suite']}, {record['group']}{limits}"
 
 
+def _ocpp(record: Record) -> str:
+    """A frame between station and CSMS: who said it, of which call, and what, cut where it is long."""
+    by = "station" if record["direction"] == "sent" else "CSMS"
+    said = json.dumps(record["payload"], ensure_ascii=False)
+    return f"{by}: {record['action']} {record['kind']} {said if len(said) <= _SAID else said[:_SAID] + ' ...'}"
+
+
 _MADE: Final = {
     "plain": lambda record: "plain    without TLS" + (f", against {record['requirement']}" if record["requirement"] else ""),
     "tls": lambda record: f"TLS      {_tls(record)}",
     "handshake-failed": lambda record: f"TLS      failed: {record['reason']}",
     "note": lambda record: f"note     {record['topic']}: {_facts(record['facts'])}",
     "relaxed": lambda record: f"relaxed  {record['relaxation']}",
+    "ocpp": lambda record: f"OCPP     {_ocpp(record)}",
     "end": lambda record: f"end      {record['how']}" + (f": {record['error']}" if record["error"] else f": {record['reason']}"),
 }
