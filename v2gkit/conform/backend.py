@@ -32,6 +32,7 @@ from ocpp_bridge.wire.rpc import Refusal
 from ocpp_bridge.wire.schemas import Payload, PayloadFault, Version, actions, check
 from ocpp_bridge.wire.times import timestamp
 from v2g.legible import logger
+from v2g.services import SERVICES
 from v2g.session.trace import OcppFrame
 from v2gkit.conform.running import Unreached
 from v2gkit.insight.conversation import Conversation
@@ -261,7 +262,7 @@ class Backend:
         return {**ACCEPTED, "exiResponse": base64.b64encode(exi).decode()} | ({"remainingContracts": 0} if version == "ocpp2.1" else {})
 
 
-_TRANSFERS: Final = ("AC_single_phase", "AC_three_phase", "DC", "AC_BPT", "DC_BPT")
+_TRANSFERS: Final = tuple(dict.fromkeys(name for row in SERVICES.values() for name in row.ocpp["ocpp2.1"]))
 
 
 def authorized(payload: Payload, version: Version) -> Payload:

@@ -8,6 +8,7 @@ from typing import Any
 
 from v2g.messages.common_messages import chargeProgressType
 from v2g.messages.iso2.msg_data_types import chargeProgressType as Progress
+from v2g.services import services_of
 from v2gkit.conform import asked, asked2
 from v2gkit.conform.at_station import AtStation
 from v2gkit.conform.case import Kind
@@ -53,12 +54,12 @@ async def needs(bench: AtStation) -> Outcome:
 
 
 def _transfer(one: Reported, told: Any) -> str:
-    said, ways = str(told["requestedEnergyTransfer"]), one.visit.ways  # type: ignore[attr-defined]
-    return (
-        ""
-        if said.startswith("DC") == ways.dc
-        else f"requestedEnergyTransfer {said} of a car that is charged by {'DC' if ways.dc else 'AC'}"
-    )
+    said, converted = str(told["requestedEnergyTransfer"]), one.visit.ways.dc  # type: ignore[attr-defined]
+    kinds = {row.dc for row in services_of(said)}
+    return "" if kinds == {converted} else f"requestedEnergyTransfer {said} of a car that is charged by {KINDS[converted]}"
+
+
+KINDS = {True: "direct current", False: "alternating current"}
 
 
 def _departure(told: Any) -> str:
