@@ -39,8 +39,10 @@ class Front:
         back = [number for number, each in welcome.items() if each is Welcome.BACK]
         if back:
             return self.bays[back[0]]
-        if isinstance(sent := self.sent_to(source), Bay) and sent in self.bays:
-            return sent
+        sent = self.sent_to(source)
+        for bay in self.bays:
+            if bay is sent:
+                return bay
         links = {number: self.bays[number].linked() for number, each in welcome.items() if each is not Welcome.NOT}
         possible = [number for number, link in links.items() if link] or [number for number, link in links.items() if link is None]
         if len(possible) == 1:

@@ -126,7 +126,7 @@ async def _meet(
     plug = SERVICES[wish.services[0]].plug
     services, limits = tuple(row.name for row in SERVICES.values() if row.plug == plug), limits or LIMITS[plug]
     outlet = Outlet(**{"services": services, "limits": limits, "authorizations": ("EIM", "PnC") if store else ("EIM",), **(offer or {})})
-    evse = SimulatedEVSE(loop.time, lambda: clock.wall(loop.time()), asyncio.sleep, limits=limits, physics=BRISK)
+    evse = SimulatedEVSE(loop.time, lambda: clock.wall(loop.time()), asyncio.sleep, limits=limits, physics=BRISK, scale=scale)
     prices = parse_prices(PRICES.read_text()).upcoming(clock.epoch, UTC)
     site = Site(import_prices=prices.imports, export_prices=prices.exports, export_limit=11_000.0) if priced else Site()
     tls, verifier = (station_tls(store), station_verifier(store)) if store else (None, None)

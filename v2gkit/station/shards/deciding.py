@@ -7,13 +7,14 @@ from typing import Any
 
 from secc.pause import PausedSession, PausedSessions
 from secc.station import Fact, Tell
+from v2g.legible import logger
 from v2g.session.endpoint import Ended, Event
 from v2g.session.link import Disconnected, Observe, Observer
 from v2gkit.station.shards import said
 from v2gkit.station.shards.channel import Channel
 
 Say = Callable[[Any], None]
-logger = logging.getLogger("v2g.service")
+log = logger("v2g.service")
 
 
 class Deputy:
@@ -88,7 +89,7 @@ class Witness(Observer):
     def _sees(self) -> bool:
         if not self._blind and self._channel.behind:
             self._blind = True
-            logger.warning("connection %d is watched no more: whoever watches does not keep up", self._number)
+            log.warning("connection %d is watched no more: whoever watches does not keep up", self._number)
         return not self._blind
 
 

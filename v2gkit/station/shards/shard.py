@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import logging
 import os
 import signal
 import socket
@@ -264,7 +263,7 @@ class Shard:
 
 def _log(news: said.Logged) -> None:
     """Log here what a worker logs; it was made legible there."""
-    own = logging.getLogger(news.name)
+    own = logger(news.name)
     if own.isEnabledFor(news.level):
         record = own.makeRecord(news.name, news.level, PROGRAM, 0, news.text, (), None)
         record.created, record.exc_text = news.created, news.trace or None
