@@ -114,7 +114,7 @@ def test_an_account_of_minus2_needs_no_control_mode_and_its_own_tls() -> None:
 
 
 def test_energy_must_flow_in_the_direction_of_the_cell() -> None:
-    assert judged(CELL, 10, well(), well(discharged=0, charged=9)).wrong == ("no energy flowed back",)
+    assert judged(CELL, 10, well(), well(discharged=0, charged=9)).wrong == ("no energy flowed back (charged 9, discharged 0)",)
     charging = Cell("station", "DC", "scheduled", "pnc", "tls13")
     assert judged(charging, 10, well(service="DC", energy_charged=0.4), well(service="DC")).ok
     assert not judged(charging, 10, well(service="DC", energy_discharged=0.4), well(service="DC")).ok

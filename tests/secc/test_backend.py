@@ -236,7 +236,7 @@ def test_without_a_solver_or_with_one_that_fails_there_is_still_an_offer(error: 
     def fails() -> Any:
         raise error
 
-    monkeypatch.setattr(program, "_highs", fails)
+    monkeypatch.setattr(program, "load_solver", fails)
     desk = Desk()
     desk.hear(words.NeedsChanged(0.0, NEEDS, True))
     desk.work()

@@ -9,7 +9,7 @@ from v2g.energy.needs import Needs
 from v2g.energy.patience import ENDLESS, Patience
 from v2g.energy.plan import Plan
 from v2g.energy.price_schedule import PriceLevels, PriceSchedule
-from v2g.energy.program import SolverMissing
+from v2g.energy.program import SolverMissing, load_solver
 from v2g.energy.relative_prices import RelativePrices
 from v2g.energy.scheduler import AT_ONCE, cheapest, immediate
 from v2g.energy.series import Series, Step
@@ -73,6 +73,7 @@ def offered(needs: Needs, site: Site, now: float, signals: Sequence[Signal] = ()
     """
     stay = stay_of(needs, site, now, signals)
     try:
+        patience = patience.after(load_solver)
         best = cheapest(stay, patience.part(0.5))
         return best, offer(best, needs, site, patience)
     except SolverMissing:

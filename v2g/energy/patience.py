@@ -31,5 +31,11 @@ class Patience:
         """The patience for a first step that may take this share (0 to 1) of the time that remains."""
         return self if math.isinf(self.until) else Patience(self.clock() + share * self.left, self.clock)
 
+    def after(self, preparing: Callable[[], object]) -> "Patience":
+        """The patience once `preparing` was called, whose time does not count: what is done once is not taken from the first plan."""
+        begun = self.clock()
+        preparing()
+        return self if math.isinf(self.until) else Patience(self.until + self.clock() - begun, self.clock)
+
 
 ENDLESS: Final = Patience()

@@ -121,7 +121,7 @@ class Program:
         """The program in a solver, which may be solved again with other bounds, for as long as `patience` lasts, from the basis of
         another one. SolverMissing without HiGHS.
         """
-        highs = _highs()
+        highs = load_solver()
         solver = highs.Highs()
         for option, value in OPTIONS.items():
             solver.setOptionValue(option, value)
@@ -198,8 +198,8 @@ class Opened:
         return found
 
 
-def _highs() -> Any:
-    """The solver, imported on first use: series, ledger and setpoints work without it."""
+def load_solver() -> Any:
+    """The solver, imported on first use: series, ledger and setpoints work without it. SolverMissing where it is not installed."""
     try:
         import highspy
     except ImportError as error:

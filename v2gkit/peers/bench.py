@@ -23,6 +23,7 @@ START, SESSION = 60.0, 90.0  # s until a side listens, and until a session is ov
 PARTING = 10.0  # s that a station has to end after a car that failed
 ATTEMPTS = 4  # at a session in which the peer misses one of our timers
 PROTOCOLS = {"2": "ISO_15118_2", "DIN": "DIN_SPEC_70121"}  # as the peer names them
+ENERGIES = ("charged", "discharged", "energy_charged", "energy_discharged")  # Wh, as a station and a car name them
 PATIENCE = 20.0  # the peer's own timers are stretched by this; ours never are
 
 
@@ -273,7 +274,8 @@ def judged(cell: Cell, loops: int, car: dict[str, Any], station: dict[str, Any])
     wrong = (*complaints("car", car, cell, loops), *complaints("station", station, cell, loops))
     foreign, ours = (car, station) if cell.role == "car" else (station, car)
     if not wrong and cell.role != "both" and not flowed(cell, ours):
-        wrong = (f"no energy flowed {'back' if cell.bidirectional else 'into the car'}",)
+        told = ", ".join(f"{name} {ours[name]}" for name in ENERGIES if name in ours) or "no meter was read"
+        wrong = (f"no energy flowed {'back' if cell.bidirectional else 'into the car'} ({told})",)
     wrong = wrong or tuple(
         f"peer: {key} was {foreign.get(key)}, not {value}" for key, value in cell.story.seen if foreign.get(key) != value
     )

@@ -2,13 +2,19 @@
 
 import itertools
 import math
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from v2g.energy.fleet.connection import Connection
+from v2g.energy.fleet.ground import Ground
+from v2g.energy.fleet.guest import Guest
+from v2g.energy.fleet.joint import joint
 from v2g.energy.needs import EnergyOffer, Needs
 from v2g.energy.offer import offered
 from v2g.energy.patience import ENDLESS, OutOfTime, Patience
@@ -96,6 +102,24 @@ def test_no_time_is_charging_at_once_and_enough_of_it_changes_nothing() -> None:
     stay = stay_of(simple, PRICED, START)
     assert cheapest(stay, Patience(0.0, lambda: 1.0)) == immediate(stay)
     assert plan(simple, PRICED, START, patience=Patience(1e9)) == plan(simple, PRICED, START)
+
+
+@pytest.mark.parametrize("planner", [offered, joint])
+def test_the_time_that_the_solver_takes_to_load_is_not_the_first_plans(planner: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+
+    def loads() -> None:
+        now[0] += 100.0
+
+    monkeypatch.setattr(sys.modules[planner.__module__], "load_solver", loads)
+    patience = Patience(5.0, lambda: now[0])
+    if planner is offered:
+        best, _ = offered(replace(HARD, charge_minimum=0.0, discharge_minimum=0.0), PRICED, START, patience=patience)
+    else:
+        ground = Ground(Connection("grid", import_cap=22e3), PRICED)
+        best = joint(ground, [Guest("car", replace(HARD, charge_minimum=0.0, discharge_minimum=0.0), "grid")], START, patience)
+    assert now == [100.0]
+    assert best.name in {"cheapest", "joint"}
 
 
 def test_a_program_without_time_says_so() -> None:

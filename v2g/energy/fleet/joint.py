@@ -22,7 +22,7 @@ from v2g.energy.fleet.queue import in_order
 from v2g.energy.fleet.seats import Table, table_of
 from v2g.energy.fleet.settling import kept, powers_of, spilt_of, unbroken
 from v2g.energy.patience import ENDLESS, OutOfTime, Patience
-from v2g.energy.program import Basis, Opened, Solution
+from v2g.energy.program import Basis, Opened, Solution, load_solver
 from v2g.energy.scheduler import KILO
 from v2g.energy.stay import TOLERANCE
 
@@ -36,6 +36,7 @@ def joint(ground: Ground, guests: Sequence[Guest], now: float, patience: Patienc
     table = table_of(ground, guests, now)
     if not table.seats:
         return fleet_plan(table, {}, "joint", 0.0)
+    patience = patience.after(load_solver)
     begin = before.basis if before is not None else None
     divided = _divided(table, patience, begin) if divisible(table) else None
     if divided is not None and not divided.unmet and (divided.gap <= WIDE or patience.over):
