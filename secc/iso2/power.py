@@ -6,7 +6,7 @@ from secc.intent import Wish
 from secc.iso2.notices import status
 from secc.iso2.parameters import again
 from secc.iso2.schedule import announced
-from secc.neutral.account import account_of
+from secc.neutral.account import account_of, bound_prices
 from secc.neutral.contactor import CONTACTOR_LIMIT, wait_for_contactor
 from secc.neutral.context import Context, Pending, Reply
 from secc.neutral.facts import with_wish
@@ -48,11 +48,11 @@ def _start(request: PowerDeliveryReq, known: Context) -> Reply | Pending:
         return Pending(known, known.moment.received + CONTACTOR_LIMIT)
     if known.station.contactor is not True:
         return wait_for_contactor(known, True)
-    wants: list[Event] = [ScheduleChosen(known.now, profile, chosen.id)]
-    if not known.delivering:
-        wants.append(PowerStarted(known.now))
     started = known.with_service(profile=profile, delivering=True, setpoint_wanted=None).with_agreement(tuple_id=chosen.id)
     started = started.with_agreement(tab=account_of(started, chosen.id))
+    wants: list[Event] = [ScheduleChosen(known.now, profile, chosen.id, None, *bound_prices(started.agreement.tab, known.wall))]
+    if not known.delivering:
+        wants.append(PowerStarted(known.now))
     started = started.with_station(contactor_wanted=True)  # the isolation test may have closed it: from now on it is to stay so
     if known.service.coming is not None:  # another offer came after this one was shown
         started = with_wish(RenegotiationAsked("Schedule"), started)

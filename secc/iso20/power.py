@@ -10,6 +10,7 @@ from secc.iso20.objections import warning
 from secc.iso20.prices import account_from
 from secc.iso20.profile import announced
 from secc.iso20.standby import stand_by
+from secc.neutral.account import bound_prices
 from secc.neutral.bounds import bounds
 from secc.neutral.contactor import CONTACTOR_LIMIT, wait_for_contactor
 from secc.neutral.context import Context, Exchange, Pending, Reply
@@ -108,7 +109,10 @@ def _start(request: PowerDeliveryReq, known: Context) -> Reply | Pending:
     started = started.with_session(intent=started.session.intent.without(Wish.POWER))
     started = started.with_agreement(tuple_id=tuple_id, tab=account_from(takes, tuple_id))
     started = started.with_station(contactor_wanted=True)  # the isolation test may have closed it: from now on it is to stay so
-    wants: list[Event] = [*relaxed, ScheduleChosen(known.now, profile, tuple_id, confirmed)]
+    wants: list[Event] = [
+        *relaxed,
+        ScheduleChosen(known.now, profile, tuple_id, confirmed, *bound_prices(started.agreement.tab, known.wall)),
+    ]
     code, objection = Code.OK_PowerToleranceConfirmed if confirmed else Code.OK, None
     if confirmed is False:
         objection = Objection(

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import inf
 
 from secc.neutral.context import Context
 from v2g.energy.offer import Offer, Tuple
 from v2g.energy.price_schedule import PriceSchedule
+from v2g.energy.series import Series
 from v2g.energy.tab import Tab
 from v2g.energy.tariff import Tariff
 
@@ -44,3 +46,11 @@ def account_of(known: Context, tuple_id: int | None, shown: Callable[[Tariff], T
         tab = Tab(known.wall, terms.currency, last=None if tab is None else tab.last)
     sells = chosen.export_prices if known.agreement.selected.bidirectional else None
     return replace(tab, tariff=shown(terms.tariff)).priced(chosen.import_prices, sells, max(known.wall, tab.since))
+
+
+def bound_prices(tab: Tab | None, wall: float) -> tuple[Series | None, Series | None, str]:
+    """The import and export prices of an account from `wall` (epoch s) on, and their currency; nothing where there is no account."""
+    if tab is None:
+        return None, None, ""
+    imports, exports = (None if prices is None else prices.clip(wall, inf) for prices in (tab.imports, tab.exports))
+    return imports, exports, tab.currency

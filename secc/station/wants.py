@@ -161,11 +161,18 @@ class OpenContactor(Want):
 
 @dataclass(frozen=True, slots=True)
 class ScheduleChosen(Want):
-    """The car will follow this profile (W); `tuple_id` names the offered tuple, None in Dynamic control."""
+    """The car will follow this profile (W); `tuple_id` names the offered tuple, None in Dynamic control.
+
+    The prices (per kWh, in `currency`, ISO 4217) are those by which the session is billed from now on: what the car was shown. None: there
+    is no account here.
+    """
 
     profile: Series
     tuple_id: int | None = None
     tolerance_confirmed: bool | None = None
+    import_prices: Series | None = None
+    export_prices: Series | None = None
+    currency: str = ""
 
 
 @dataclass(frozen=True, slots=True)

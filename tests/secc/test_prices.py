@@ -217,6 +217,10 @@ def test_what_is_billed_is_what_the_message_states() -> None:
     assert offer is not None
     assert offer.tuples[0].import_prices is not None
     assert offer.tuples[0].import_prices.values == pytest.approx((0.12346,), rel=1e-12)
+    (chosen,) = car.wants(words.ScheduleChosen)
+    assert chosen.import_prices is not None
+    assert set(chosen.import_prices.values) == set(offer.tuples[0].import_prices.values)
+    assert (chosen.export_prices, chosen.currency) == (None, "EUR")
     car.tell(reading(1000.0))
     car.jump(3600.0)
     car.tell(reading(11_001_000.0))

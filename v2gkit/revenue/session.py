@@ -82,14 +82,14 @@ def _learn(session: Session, name: str, facts: Record, wall: float, offers: dict
         case "AuthorizationWanted":
             session.contract = legible(str(facts.get("emaid") or ""))
         case "MeterRead":
-            _read(session, facts["reading"])
+            _read(session, facts["reading"], wall)
         case "ScheduleReady":
             offers[key] = facts["offer"]
             if session.tab is None and facts["offer"].get("tuples"):  # Dynamic control chooses nothing: the first binds
                 _price(session, facts["offer"], facts["offer"]["tuples"][0], wall)
         case "ScheduleChosen":
             offer = offers.get(key, {})
-            chosen = next((each for each in offer.get("tuples", ()) if each.get("id") == facts.get("tuple_id")), None)
+            chosen = facts if facts.get("import_prices") else _tuple(offer, facts.get("tuple_id"))
             if chosen is not None:
                 _price(session, offer, chosen, wall)
         case "Billed":
@@ -97,12 +97,18 @@ def _learn(session: Session, name: str, facts: Record, wall: float, offers: dict
             session.currency = str(facts["currency"])
 
 
-def _read(session: Session, said: Record) -> None:
+def _tuple(offer: Record, number: Any) -> Record | None:
+    """The schedule of an offer that a car chose, in traces that do not tell by which prices it was billed."""
+    return next((each for each in offer.get("tuples", ()) if each.get("id") == number), None)
+
+
+def _read(session: Session, said: Record, wall: float) -> None:
+    """A reading at the time of the station's clock, by which it bills; what the meter's own clock says stands in the signed record."""
     signed = said.get("signed") or {}
     if len(session.readings) == MOST_READINGS:
         raise ValueError(f"a session has more than {MOST_READINGS} readings")
     session.meter = legible(str(said.get("meter_id", "")))
-    reading = Reading(float(said["at"]), float(said["imported"]), float(said["exported"]))
+    reading = Reading(wall, float(said["imported"]), float(said["exported"]))
     last = session.readings[-1].reading if session.readings else None
     if last is not None and (reading.at <= last.at or reading.imported < last.imported or reading.exported < last.exported):
         return  # an equal reading, told twice; one that goes back is billed to nobody
@@ -114,7 +120,7 @@ def _price(session: Session, offer: Record, chosen: Record, wall: float) -> None
     imports, exports = (_series(chosen.get(way)) for way in ("import_prices", "export_prices"))
     if imports is None:
         return
-    currency = str((chosen.get("stated") or {}).get("currency") or offer.get("currency") or "EUR")
+    currency = str((chosen.get("stated") or {}).get("currency") or chosen.get("currency") or offer.get("currency") or "EUR")
     if session.tab is None:
         session.tab = Tab(wall, currency)
         session.currency = currency

@@ -20,7 +20,6 @@ from v2gkit.revenue.session import Session, powers
 from v2gkit.revenue.terms import Given, instant
 
 CENT: Final = 10_000  # millionths; what rounding registers to whole Wh may cost in a session
-PART: Final = 1_000  # and a thousandth of what flowed: a price that changes between two readings falls on a moment in between
 LINES: Final = ("parking", "services", "overstay", "adjustment")
 
 
@@ -223,8 +222,7 @@ def _checks(session: Session, periods: Sequence[Settled], own: Sequence[Transact
     else:
         off = energy - int(session.bill.get("energy", 0))
         said = f"energy is {energy / 1e6:.4f} {currency} by the meter's records, {int(session.bill.get('energy', 0)) / 1e6:.4f} by the bill"
-        gross = totals.get(Flow.CHARGING, 0) + totals.get(Flow.FEED_IN, 0)
-        yield Check("bill", abs(off) <= CENT + gross // PART, said)
+        yield Check("bill", abs(off) <= CENT, said)
     if session.tab is None:
         yield Check("prices", None, "no prices were offered: energy is booked, and worth nothing to the driver")
 

@@ -106,6 +106,29 @@ def test_each_party_earns_what_a_pencil_says(tmp_path: Path, capsys: pytest.Capt
     assert {one["kind"] for one in answer["evidence"]} == {"meter", "price", "contract", "baseline", "signal"}
 
 
+def test_the_books_go_by_the_prices_that_the_car_was_shown_and_by_the_stations_clock(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A message holds fewer steps than an offer has; a reading is billed when the station has it, whatever its own clock says."""
+    shown = {
+        way: {"start": T, "steps": [{"duration": 9_000, "value": price}]} for way, price in (("import_prices", 0.5), ("export_prices", 0.3))
+    }
+
+    def coarser(records: list[dict[str, Any]]) -> None:
+        for one in records:
+            if one.get("name") == "ScheduleChosen":
+                one["facts"] |= {**shown, "currency": "EUR"}
+            if one.get("name") == "MeterRead":
+                one["facts"]["reading"]["at"] -= 86_400 * 365
+            if one.get("name") == "Billed":
+                one["facts"]["bill"]["energy"] = 1_700_000
+
+    answer = said(capsys, trace(tmp_path, coarser))
+    flows = {one["flow"]: one["amount"] for one in answer["flows"]}
+    assert (flows["charging"], flows["feed-in"]) == (pytest.approx(2.0), pytest.approx(0.3))
+    assert checks(answer)["bill"] is True
+
+
 def test_settled_again_nothing_is_posted_and_settled_otherwise_the_difference(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     books = tmp_path / "books.sqlite"
     first = said(capsys, trace(tmp_path), "--terms", tmp_path / "terms.toml", "--books", books)
