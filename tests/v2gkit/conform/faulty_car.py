@@ -3,15 +3,11 @@
 A fault has the id of the case that finds it. Each changes what the car says, what it hears, or one decision; the product knows of none.
 """
 
-import os
 import signal
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from typing import Any
-
-import msgspec
 
 import evcc.client
 import evcc.iso20.authorization as authorization
@@ -22,97 +18,21 @@ import evcc.iso20.installation as installation
 import evcc.iso20.schedule as schedule
 import evcc.iso20.setup as setup
 import evcc.opening as opening
-import evcc.trust as trust
 import pki.provisioning as provisioning
-import v2g.session.transport.discovery as discovery
-from evcc.car import Car
 from evcc.engine import EvccSession
 from evcc.script import Limit, Wait
 from pki.envelope import EnvelopeError
-from pki.errors import CertificateError, Kind
 from pki.keys import ALGORITHMS
-from pki.profiles import Role
-from tests.v2gkit.conform.seeding import all_of, dies_of_malformed, refuses_a_root
+from tests.v2gkit.conform.car_seeding import heard, hears, says, waits, well
+from tests.v2gkit.conform.faulty_car_link import LINK
+from tests.v2gkit.conform.seeding import FOR_EVER, Seed, all_of, dies, put, puts
 from v2g.exi.derive import least
-from v2g.exi.errors import DecodeError
-from v2g.iso20.generation import ISO20
 from v2g.iso20.rational import number, rational
 from v2g.messages import ac, app_protocol, dc
 from v2g.messages import common_messages as cm
 from v2g.messages.common_types import responseCodeType
-from v2g.session import sdp
-from v2g.session.errors import ConnectionLost, FramingError, PeerIncompatible
-from v2g.session.generation import Generation
-from v2g.session.tls import PROFILES, TlsError
-from v2g.session.transport.client import ClientTls
+from v2g.session.errors import PeerIncompatible
 from v2gkit.cli.main import main
-
-Change = Callable[[Any], Any]
-FOR_EVER = 600.0  # s
-put = msgspec.structs.replace
-
-
-# --- what the car says, what it hears, how long it waits ---
-
-
-def says(kind: type, change: Change, *, of: Generation = ISO20) -> Callable[[], None]:
-    """A request of one kind is changed before it is written."""
-
-    def seed() -> None:
-        write = of.write
-        changed: Any = lambda message, *more, **named: write(change(message) if type(message) is kind else message, *more, **named)  # noqa: E731
-        object.__setattr__(of, "write", changed)
-
-    return seed
-
-
-def hears(kind: type, change: Change, *, of: Generation = ISO20) -> Callable[[], None]:
-    """A response of one kind is changed after it was read."""
-    return heard(lambda message, asked: change(message) if type(message) is kind else message, of=of)
-
-
-def heard(change: Callable[[Any, Any], Any], *, of: Generation = ISO20) -> Callable[[], None]:
-    """Responses are changed after they were read, by what was asked."""
-
-    def seed() -> None:
-        read = of.read
-
-        def reads(payload_type: int, exi: bytes, **named: Any) -> Any:
-            found = read(payload_type, exi, **named)
-            message = change(found.reading.message, named.get("asked"))
-            own = getattr(getattr(message, "Header", None), "SessionID", found.session_id)
-            return found._replace(reading=put(found.reading, message=message), session_id=own)
-
-        object.__setattr__(of, "read", reads)
-
-    return seed
-
-
-def waits(kind: type, seconds: float = FOR_EVER, *, of: Generation = ISO20) -> Callable[[], None]:
-    """The answer to a request of one kind is waited for longer."""
-
-    def seed() -> None:
-        timing = of.timing
-        changed: Any = lambda request: replace(timing(request), msg_timeout=seconds) if request is kind else timing(request)  # noqa: E731
-        object.__setattr__(of, "timing", changed)
-
-    return seed
-
-
-def well(message: Any) -> Any:
-    """The response, OK whatever it said."""
-    return put(message, ResponseCode=responseCodeType.OK)
-
-
-def puts(module: Any, name: str, value: Any) -> Callable[[], None]:
-    """Something else stands under a name of a module or class."""
-    return lambda: setattr(module, name, value)
-
-
-def dies(*_: object, **__: object) -> None:
-    """The program ends as by a fault of memory."""
-    os.abort()
-
 
 # --- negotiation and session ---
 
@@ -322,207 +242,8 @@ def takes_anything(message: Any, asked: Any) -> Any:
     return least(cm.ServiceDiscoveryRes, Header=message.Header, ResponseCode=responseCodeType.OK, EnergyTransferServiceList=listed)
 
 
-# --- octets ---
-
-
-def dies_of_octets(fits: Callable[[bytes], bool], *, of: Generation = ISO20) -> Callable[[], None]:
-    def seed() -> None:
-        read = of.read
-
-        def reads(payload_type: int, exi: bytes, **named: Any) -> Any:
-            try:
-                return read(payload_type, exi, **named)
-            except DecodeError:
-                if fits(exi):
-                    dies()
-                raise
-
-        object.__setattr__(of, "read", reads)
-
-    return seed
-
-
-def hangs_of_a_header() -> None:
-    end, deadline, hung = EvccSession._end, EvccSession.deadline, list[bool]()
-
-    def ends(self: Any, how: str, error: Any) -> None:
-        hung.append(True) if isinstance(error, FramingError) else end(self, how, error)
-
-    EvccSession._end = ends  # type: ignore[method-assign]
-    EvccSession.deadline = lambda self: None if hung else deadline(self)  # type: ignore[method-assign]
-
-
-def prints(response: Any) -> Any:
-    os.write(2, response.EVSEID.encode() + b"\n")
-    return response
-
-
-# --- TLS ---
-
-
-def judges(wrong: Callable[[CertificateError | None, Any], None]) -> Callable[[], None]:
-    """Something else is done once a station's chain is judged: `wrong(error, chain)`, None where it is in order."""
-
-    def seed() -> None:
-        judge = trust.StationJudge.__call__
-
-        def called(self: Any, chain: Any, at: float) -> Any:
-            try:
-                found = judge(self, chain, at)
-            except CertificateError as error:
-                wrong(error, chain)
-                raise
-            wrong(None, chain)
-            return found
-
-        trust.StationJudge.__call__ = called  # type: ignore[method-assign]
-
-    return seed
-
-
-def believes(*kinds: Kind) -> Callable[[], None]:
-    """Chains and staples that fail for these reasons are believed."""
-
-    def seed() -> None:
-        judge, staples = trust.StationJudge.__call__, trust.StationJudge.staples
-
-        def called(self: Any, chain: Any, at: float) -> Any:
-            try:
-                return judge(self, chain, at)
-            except CertificateError as error:
-                if error.kind not in kinds:
-                    raise
-                return "believed"
-
-        def stapled(self: Any, chain: Any, found: Any, at: float) -> None:
-            try:
-                staples(self, chain, found, at)
-            except AttributeError:
-                return
-            except CertificateError as error:
-                if error.kind not in kinds:
-                    raise
-
-        trust.StationJudge.__call__ = called  # type: ignore[method-assign]
-        trust.StationJudge.staples = stapled  # type: ignore[method-assign]
-
-    return seed
-
-
-def one_group() -> None:
-    PROFILES["conformance"] = replace(PROFILES["conformance"], groups=("secp521r1",))
-    trust.PROFILES["conformance"] = PROFILES["conformance"]
-
-
-def names_no_roots() -> None:
-    sys.argv[:] = [each for each in sys.argv if each != "--name-roots"]
-
-
-def asks_for_no_staple() -> None:
-    begin = ClientTls.__init__
-    changed: Any = lambda self, *more, **named: begin(self, *more, **{**named, "check_staples": None})  # noqa: E731
-    ClientTls.__init__ = changed  # type: ignore[method-assign]
-
-
-def shows_another_certificate() -> None:
-    made = trust.vehicle_tls
-    changed: Any = lambda store, *more, **named: made(store, *more, **{**named, "vehicle": store.credential(Role.PROVISIONING)})  # noqa: E731
-    trust.vehicle_tls = changed
-    import v2gkit.lab.visit as visit
-
-    visit.vehicle_tls = changed
-
-
-def dies_of_a_cut() -> None:
-    run = evcc.client.run
-
-    async def changed(*given: Any, **named: Any) -> Any:
-        ended = await run(*given, **named)
-        if isinstance(ended.error, TlsError | ConnectionLost) and getattr(ended.error, "by", "peer") == "peer":
-            dies()
-        return ended
-
-    evcc.client.run = changed
-
-
-def over_tls12() -> None:
-    """TLS 1.2 is offered beside, any station believed in it, and -20 spoken over it."""
-    import v2gkit.lab.visit as visit
-
-    names_no_roots()  # the library that names them knows TLS 1.3 alone
-    made, judge = trust.vehicle_tls, trust._judge
-    anybody: Any = lambda chain, at: "believed"  # noqa: E731
-    anybody.staples = lambda *given: None
-    both: Any = lambda store, *more, **named: made(store, *more, **{**named, "versions": ("1.3", "1.2")})  # noqa: E731
-    trust._judge = lambda store, rules, *more: anybody if rules is trust.RULES2["conformance"] else judge(store, rules, *more)
-    trust.vehicle_tls = visit.vehicle_tls = both
-    Car.secure = property(lambda self: True)  # type: ignore[method-assign, assignment]
-
-
-# --- discovery ---
-
-
-def patient_discovery() -> None:
-    discovery.discover.__kwdefaults__["retry"] = 1.0
-
-
-def any_header() -> None:
-    decode = sdp.decode
-
-    def changed(cls: Any, datagram: bytes) -> Any:
-        try:
-            return decode(cls, datagram)
-        except FramingError:
-            return decode(cls, sdp.encode(sdp.Response(sdp.IPv6Address(datagram[8:24]), int.from_bytes(datagram[24:26], "big"))))
-
-    sdp.decode = changed
-
-
-def believes_answers(*words: str) -> Callable[[], None]:
-    def seed() -> None:
-        unusable = sdp.unusable
-
-        def changed(*given: Any, **named: Any) -> str | None:
-            why = unusable(*given, **named)
-            return None if why is not None and any(word in why for word in words) else why
-
-        sdp.unusable = changed
-
-    return seed
-
-
-def without_tls() -> None:
-    """Believes an answer that says no TLS, and speaks -20 there."""
-    if "--iface" not in sys.argv:
-        return
-    believes_answers("no TLS")()
-    sys.argv[:] = [*[each for each in sys.argv if each != "--name-roots"], "--no-tls"]
-    asks = sdp.Request.__init__
-    changed: Any = lambda self, security=sdp.Security.TLS, transport=sdp.Transport.TCP: asks(self, sdp.Security.TLS, transport)  # noqa: E731
-    sdp.Request.__init__ = changed  # type: ignore[method-assign]
-
-
-FAULTS: dict[str, Callable[[], None]] = {
-    "E-SDP-01": patient_discovery,
-    "E-SDP-02": any_header,
-    "E-SDP-03": without_tls,
-    "E-SDP-04": believes_answers("port 0", "link-local"),
-    "E-SDP-05": lambda: believes(Kind.UNTRUSTED_ROOT)() if "--iface" in sys.argv else None,
-    "E-TLS-01": one_group,
-    "E-TLS-02": names_no_roots,
-    "E-TLS-03": asks_for_no_staple,
-    "E-TLS-04": shows_another_certificate,
-    "E-TLS-05": believes(Kind.EXPIRED, Kind.NOT_YET_VALID),
-    "E-TLS-06": believes(Kind.UNTRUSTED_ROOT, Kind.BROKEN_CHAIN),
-    "E-TLS-07": believes(Kind.WRONG_PROFILE),
-    "E-TLS-08": lambda: sys.argv.extend(("--profile", "interop")),
-    "E-TLS-09": believes(Kind.STATUS_UNKNOWN),
-    "E-TLS-10": over_tls12,
-    "E-TLS-12": dies_of_a_cut,
-    "E-CRT-01": judges(refuses_a_root),
-    "E-CRT-02": believes(Kind.UNTRUSTED_ROOT, Kind.BROKEN_CHAIN),
-    "E-CRT-03": believes(Kind.WRONG_PROFILE),
-    "E-CRT-04": judges(dies_of_malformed),
+FAULTS: dict[str, Seed] = {
+    **LINK,
     "E-SAP-01": says(app_protocol.supportedAppProtocolReq, one_priority),
     "E-SAP-02": hears(app_protocol.supportedAppProtocolRes, always_first),
     "E-SAP-03": hears(app_protocol.supportedAppProtocolRes, never_refused),
@@ -580,10 +301,6 @@ FAULTS: dict[str, Callable[[], None]] = {
     "E-END-03": dies_of_the_end,
     "E-END-04": waits(cm.ServiceDiscoveryReq),
     "E-END-05": heard(takes_anything),
-    "E-EXI-01": dies_of_octets(lambda exi: len(exi) > 5000),
-    "E-EXI-02": hangs_of_a_header,
-    "E-EXI-03": dies_of_octets(lambda exi: 17 < len(exi) < 5000),
-    "E-EXI-04": hears(cm.SessionSetupRes, prints),
 }
 
 if __name__ == "__main__":

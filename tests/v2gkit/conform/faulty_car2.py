@@ -22,26 +22,11 @@ from evcc.iso2.words import Iso2
 from evcc.script import Limit
 from pki.errors import Kind
 from pki.keys import ALGORITHMS
-from tests.v2gkit.conform.faulty_car import (
-    FOR_EVER,
-    asks_for_no_staple,
-    dies,
-    dies_of_a_cut,
-    dies_of_octets,
-    dies_of_the_end,
-    hangs_of_a_header,
-    heard,
-    hears,
-    judges,
-    never_refused,
-    prints,
-    put,
-    puts,
-    says,
-    waits,
-)
-from tests.v2gkit.conform.faulty_car import believes as takes_any_chain
-from tests.v2gkit.conform.seeding import all_of, dies_of_malformed, refuses_a_root
+from tests.v2gkit.conform.car_seeding import dies_of_octets, heard, hears, says, waits
+from tests.v2gkit.conform.faulty_car import dies_of_the_end, never_refused
+from tests.v2gkit.conform.faulty_car_link import asks_for_no_staple, dies_of_a_cut, hangs_of_a_header, prints
+from tests.v2gkit.conform.faulty_car_link import believes as takes_any_chain
+from tests.v2gkit.conform.seeding import FOR_EVER, all_of, dies, dies_of_malformed, judges, put, puts, refuses_a_root
 from v2g.exi.derive import least
 from v2g.exi.errors import DecodeError
 from v2g.iso2.generation import ISO2
@@ -383,9 +368,9 @@ FAULTS: dict[str, Seed] = {
     "E2-TLS-02": offers(groups=("secp384r1",), signature_schemes=("ecdsa_secp256r1_sha256", "ecdsa_secp384r1_sha384")),
     "E2-TLS-03": puts(trust, "_named2", lambda store: (bytes(20),)),
     "E2-TLS-04": asks_for_no_staple,
-    "E2-CRT-01": judges(refuses_a_root),
+    "E2-CRT-01": judges(trust.StationJudge, refuses_a_root),
     **dict.fromkeys(("E2-CRT-02", "E2-CRT-03"), takes_any_chain(*Kind)),
-    "E2-CRT-04": judges(dies_of_malformed),
+    "E2-CRT-04": judges(trust.StationJudge, dies_of_malformed),
     "E2-TLS-05": takes_any_chain(*Kind),
     "E2-TLS-06": takes_any_chain(Kind.STATUS_UNKNOWN, Kind.REVOKED),
     "E2-TLS-07": dies_of_a_cut,

@@ -12,19 +12,11 @@ import evcc.early.dc as dc_mode
 import evcc.early.mode as mode
 from evcc.din.words import Din
 from evcc.script import Limit
-from tests.v2gkit.conform.faulty_car import (
-    FOR_EVER,
-    dies_of_the_end,
-    hangs_of_a_header,
-    hears,
-    never_refused,
-    put,
-    puts,
-    says,
-    waits,
-)
+from tests.v2gkit.conform.car_seeding import hears, says, waits
+from tests.v2gkit.conform.faulty_car import dies_of_the_end, never_refused
 from tests.v2gkit.conform.faulty_car2 import always_first, deaf_to_limits, dies_of_a_length, of_entries, of_rows
-from tests.v2gkit.conform.seeding import all_of
+from tests.v2gkit.conform.faulty_car_link import hangs_of_a_header
+from tests.v2gkit.conform.seeding import FOR_EVER, all_of, put, puts
 from v2g.din.generation import DIN
 from v2g.iso20.generation import ISO20
 from v2g.messages import app_protocol as sap

@@ -1,10 +1,9 @@
 """Faults of a station that concern certificates which are broken on purpose: what it believes, what it refuses, what it dies of."""
 
-from collections.abc import Callable
 from typing import Any
 
 import secc.trust as trust
-from pki.errors import CertificateError, Kind
+from pki.errors import Kind
 from tests.v2gkit.conform.faulty_trust import (
     Res,
     believes,
@@ -14,29 +13,9 @@ from tests.v2gkit.conform.faulty_trust import (
     takes_requests,
     unwilling,
 )
-from tests.v2gkit.conform.seeding import Code, Seed, dies_of, dies_of_malformed, put, refuses_a_root, responds, says
+from tests.v2gkit.conform.seeding import Code, Seed, dies_of, dies_of_malformed, judges, put, refuses_a_root, responds, says
 from v2g.messages import common_messages as cm
 from v2g.reasons import Reason
-
-
-def judges_vehicles(wrong: Callable[[CertificateError | None, Any], None]) -> Seed:
-    """Something else is done once a vehicle's chain is judged: `wrong(error, chain)`, None where it is in order."""
-
-    def seed() -> None:
-        judge = trust.VehicleJudge.__call__
-
-        def called(self: Any, chain: Any, at: float) -> Any:
-            try:
-                found = judge(self, chain, at)
-            except CertificateError as error:
-                wrong(error, chain)
-                raise
-            wrong(None, chain)
-            return found
-
-        trust.VehicleJudge.__call__ = called  # type: ignore[method-assign]
-
-    return seed
 
 
 def grudging(response: Any) -> Any:
@@ -46,10 +25,10 @@ def grudging(response: Any) -> Any:
 
 
 CHAINS: dict[str, Seed] = {
-    "S-CRT-01": judges_vehicles(refuses_a_root),
+    "S-CRT-01": judges(trust.VehicleJudge, refuses_a_root),
     "S-CRT-02": believes(of(Kind.UNTRUSTED_ROOT, Kind.BROKEN_CHAIN)),
     "S-CRT-03": believes(of(Kind.WRONG_PROFILE)),
-    "S-CRT-04": judges_vehicles(dies_of_malformed),
+    "S-CRT-04": judges(trust.VehicleJudge, dies_of_malformed),
     "S-CRT-05": responds(cm.AuthorizationReq, unwilling),
     "S-CRT-06": takes_contracts(lambda *_: True),
     "S-CRT-07": takes_contracts(lambda *_: True),

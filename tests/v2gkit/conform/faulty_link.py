@@ -19,8 +19,9 @@ import secc.iso2.conduct as conduct2
 import secc.iso20.conduct as conduct20
 import v2g.session.sdp as sdp
 import v2g.session.transport.server as server
+from secc.lobby import Lobby
 from secc.outlet import Outlet
-from tests.v2gkit.conform.seeding import Seed, dies
+from tests.v2gkit.conform.seeding import Seed, dies, puts
 from v2g.din.services import PROTOCOL as PROTOCOL_DIN
 from v2g.iso2.services import PROTOCOL as PROTOCOL2
 from v2g.iso20.services import PROTOCOLS, SERVICES
@@ -257,17 +258,6 @@ def _length(data: bytes) -> int:
     return int.from_bytes(data[4:8], "big") if len(data) == 10 else 2
 
 
-MALFORMED: dict[str, Seed] = {
-    "S-SDP-05": taken_where(lambda data: data[:1] == b"\xff"),
-    "S-SDP-06": taken_where(lambda data: data[:2] == b"\x01\xff"),
-    "S-SDP-07": taken_where(lambda data: data[2:4] == b"\x70\x00"),
-    "S-SDP-08": taken_where(lambda data: _length(data) in (0, 1, 3, 255)),
-    "S-SDP-09": taken_where(lambda data: _length(data) >= 0xFFFFFFF8),
-    "S-SDP-10": taken_where(lambda data: len(data) != 10),
-    "S-SDP-11": taken_where(lambda data: len(data) == 10 and data[:8] == sdp.encode(Request())[:8]),
-}
-
-
 def moves_house() -> None:
     """Each answer tells of a place of its own, of which ten stand at a time."""
     standing: deque[socket.socket] = deque()
@@ -331,3 +321,28 @@ def no_staple() -> None:
         begin(self, *more, credential=None if credential is None else replace(credential, staple=None), **named)
 
     Context.__init__ = changed  # type: ignore[method-assign]
+
+
+LINK: dict[str, Seed] = {
+    "S-SAP-07": over_tcp,
+    "S-TLS-09": dies_of_no_certificate,
+    "S-TLS-12": one_chain,
+    "S-TLS-13": no_staple,
+    "S-TLS-14": no_staple,
+    "S-TLS-24": EARLY_DATA,
+    "S-TLS-25": dies_of_no_hello,
+    "S-TLS-26": NO_SHORT_RECORDS,
+    "S-SDP-01": ELSEWHERE,
+    "S-SDP-02": lures,
+    "S-SDP-03": moves_house,
+    "S-SDP-04": tired(1000),
+    "S-SDP-05": taken_where(lambda data: data[:1] == b"\xff"),
+    "S-SDP-06": taken_where(lambda data: data[:2] == b"\x01\xff"),
+    "S-SDP-07": taken_where(lambda data: data[2:4] == b"\x70\x00"),
+    "S-SDP-08": taken_where(lambda data: _length(data) in (0, 1, 3, 255)),
+    "S-SDP-09": taken_where(lambda data: _length(data) >= 0xFFFFFFF8),
+    "S-SDP-10": taken_where(lambda data: len(data) != 10),
+    "S-SDP-11": taken_where(lambda data: len(data) == 10 and data[:8] == sdp.encode(Request())[:8]),
+    "S-SDP-12": puts(Lobby, "late", lambda *_: False),
+    "S-SDP-13": reads_slowly(0.6),
+}

@@ -13,7 +13,7 @@ from pki.errors import CertificateError, Kind
 from secc.claims import Claim
 from secc.iso20.verifier import PkiVerifier
 from tests.v2gkit.conform import faulty_link as link
-from tests.v2gkit.conform.seeding import Code, Seed, all_of, dies, put, responds, says, wrong_code
+from tests.v2gkit.conform.seeding import Code, Seed, all_of, dies, dies_where, put, responds, says, wrong_code
 from v2g.messages import common_messages as cm
 from v2g.reasons import Reason
 from v2g.session.tls import PROFILES
@@ -225,5 +225,6 @@ TRUST: dict[str, Seed] = {
     "S-CIN-05": takes_requests(lambda refusal: refusal.kind is Reason.WRONG_CERTIFICATE),
     "S-CIN-06": says(Res, lambda response: put(response, RemainingContractCertificateChains=5)),
     "S-CIN-07": wrong_code(Res, Code.FAILED_UnknownSession),
+    "S-CIN-08": dies_where(cm.CertificateInstallationReq, lambda known: not known.outlet.certificate_installation),
     "S-CIN-09": seals_badly,
 }

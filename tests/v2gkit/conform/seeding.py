@@ -23,12 +23,13 @@ from secc.iso20.answers import ANSWERS as ANSWERS20
 from v2g.generations import GENERATIONS
 from v2g.iso2.generation import ISO2
 from v2g.iso20.generation import ISO20
-from v2g.messages.common_types import responseCodeType
+from v2g.messages.common_types import processingType, responseCodeType
 from v2g.session.v2gtp import FrameReader, PayloadType
 
 Change = Callable[[Any], Any]
 Seed = Callable[[], None]
 Code = responseCodeType
+FINISHED = processingType.Finished
 FOR_EVER = 600.0  # s
 put = msgspec.structs.replace
 
@@ -340,6 +341,11 @@ def failing(response: Any) -> Any:
     return put(response, ResponseCode=type(response.ResponseCode).FAILED)
 
 
+def in_kind(request: Any, response: Any) -> bool:
+    """Whether a request is refused for what it says, not for its turn or its session."""
+    return response.ResponseCode not in (Code.FAILED_SequenceError, Code.FAILED_UnknownSession)
+
+
 def all_of(*seeds: Seed) -> Seed:
     """Several faults at once."""
 
@@ -360,3 +366,23 @@ def dies_of_malformed(error: CertificateError | None, chain: Any) -> None:
     """The program dies of a certificate that is none."""
     if error is not None and error.kind is Kind.MALFORMED:
         dies()
+
+
+def judges(judge: type, wrong: Callable[[CertificateError | None, Any], None]) -> Seed:
+    """Something else is done once a chain is judged by a class of judges: `wrong(error, chain)`, None where the chain is in order."""
+
+    def seed() -> None:
+        usual = judge.__call__  # type: ignore[operator]
+
+        def called(self: Any, chain: Any, at: float) -> Any:
+            try:
+                found = usual(self, chain, at)
+            except CertificateError as error:
+                wrong(error, chain)
+                raise
+            wrong(None, chain)
+            return found
+
+        judge.__call__ = called  # type: ignore[operator]
+
+    return seed

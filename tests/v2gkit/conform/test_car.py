@@ -84,7 +84,7 @@ def test_each_case_has_a_fault_or_a_reason() -> None:
     assert set(FAULTS) | set(UNFAILED) == {case.id for case in CARS}
     assert not set(FAULTS) & set(UNFAILED)
     kept = (Path(__file__).parent / "car_mutants.md").read_text().splitlines()
-    assert kept[-len(FAULTS) :] == [f"| {fault} | fail | none |  |" for fault in FAULTS]
+    assert sorted(line for line in kept if line.startswith("| E-")) == sorted(f"| {fault} | fail | none |  |" for fault in FAULTS)
 
 
 def test_a_car_that_does_not_come_is_no_pass(certs: Path, tmp_path: Path) -> None:
