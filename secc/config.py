@@ -22,6 +22,7 @@ from v2g.energy.der import GridControl
 from v2g.energy.fleet.connection import ALL_PHASES
 from v2g.energy.fleet.feeders import TOP, Feeder, tree
 from v2g.energy.fleet.ground import Ground
+from v2g.energy.fleet.pack import Pack, demand_apart
 from v2g.energy.site import Site
 from v2g.energy.tariff import Tariff
 from v2g.services import SERVICES
@@ -64,6 +65,7 @@ class SiteConfig:
     carbon: str | None = None  # file of what the grid emits: start, carbon (g/kWh)
     carbon_price: float = 0.0  # currency per kg that a plan counts with, on no bill
     feeder: tuple[Feeder, ...] = ()
+    battery: tuple[Pack, ...] = ()
     prices: str | None = None
     currency: str | None = None
     efficiency_charge: float = 0.95
@@ -74,6 +76,7 @@ class SiteConfig:
     def __post_init__(self) -> None:
         Site(**self.numbers())  # says what is out of range
         try:
+            demand_apart(self.battery, (TOP, *(each.name for each in self.feeder)), self.export_limit)
             Ground(tree(self, self.feeder), peak_price=self.peak_price, peak_before=self.peak_before, carbon_price=self.carbon_price)
         except ValueError as error:
             raise ConfigError(f"{error}") from None
@@ -81,7 +84,7 @@ class SiteConfig:
     @property
     def shared(self) -> bool:
         """Whether anything is said that one outlet by itself could not keep: loads beside the cars, phases, feeders, a peak."""
-        more = ("phase_import_limit", "phase_export_limit", "base_load", "load", "metered", "peak_price", "carbon", "feeder")
+        more = ("phase_import_limit", "phase_export_limit", "base_load", "load", "metered", "peak_price", "carbon", "feeder", "battery")
         return any(getattr(self, name) for name in more)
 
     def numbers(self) -> dict[str, Any]:
@@ -211,6 +214,7 @@ class Config:
             raise ConfigError(
                 "feed is given without ocpp, and [site] has nothing that follows it: give ocpp, or limits of the site, or leave feed out"
             )
+        self._check_batteries()
         feeders = [TOP, *(each.name for each in self.site.feeder)]
         if (lost := next((each for each in self.outlet if each.feeder not in feeders), None)) is not None:
             raise ConfigError(f"the outlet {lost.evse_id} is at the feeder {lost.feeder!r}; there are {', '.join(feeders)}")
@@ -234,6 +238,15 @@ class Config:
             )
         if self.workers > 1 and self.listener == "shared":
             raise ConfigError('workers is above 1 and listener is "shared"; a port is in one process: give each outlet its own listener')
+
+    def _check_batteries(self) -> None:
+        packs, outlets = self.site.battery, {each.evse_id for each in self.outlet}
+        if twice := next((pack.name for pack in packs if pack.name in outlets), None):
+            raise ConfigError(f"an outlet and a battery are {twice!r}; a plan names each: give the battery another name")
+        if packs and not self.shares:
+            raise ConfigError(f"nobody here leads the battery {packs[0].name}: leave it out beside ocpp and read_soc")
+        if self.feed is None and (dumb := next((pack.name for pack in packs if pack.driver == "feed"), None)) is not None:
+            raise ConfigError(f'the battery {dumb} tells its state by [feed]; give that table, or driver = "simulated" on a bench')
 
     @property
     def shares(self) -> bool:

@@ -13,11 +13,13 @@ from dataclasses import dataclass, replace
 from math import inf, isfinite
 from typing import Any, Final, Protocol
 
+from secc.storage import Storage
 from v2g.energy.fleet.connection import ALL_PHASES, cap_over
 from v2g.energy.fleet.dispatch import Dispatch, dispatch
 from v2g.energy.fleet.feeders import corrected
 from v2g.energy.fleet.ground import Ground, Outlet
 from v2g.energy.fleet.guest import Guest
+from v2g.energy.fleet.pack import Pack
 from v2g.energy.fleet.plan import FleetPlan
 from v2g.energy.fleet.promises import Party, Settled, settled
 from v2g.energy.fleet.room import PATIENCE, Demand, Memory, Reading
@@ -179,6 +181,7 @@ class Yard:
         self.around, self._ground, self._past = around, ground, past
         self._made: FleetPlan | None = None  # the last, from which the next one begins
         self.spots: dict[str, Spot] = {}
+        self.storages: dict[str, Storage] = {}
         self.told = Dispatch({}, {}, (), {})
         self._signals: tuple[Signal, ...] = ()
         self._meters: dict[str, Reading] = {}
@@ -200,6 +203,18 @@ class Yard:
             raise ValueError(f"the outlet {name} is at {at!r}; the connections are {', '.join(top.ways())}")
         self.spots[name] = Spot(self, name, at or top.name, phases, rank, tenant, most=most)
         return self.spots[name]
+
+    def storage(self, pack: Pack) -> Storage:
+        """A battery that stays, from now on: it is planned for once it has said how full it is. ValueError for a connection not there."""
+        ways = self._ground(self.around.wall()).connection.ways()
+        if pack.feeder not in ways or pack.name in self.spots:
+            raise ValueError(f"the battery {pack.name} is at {pack.feeder!r}; there are {', '.join(ways)}, and no outlet has its name")
+        self.storages[pack.name] = Storage(self, pack)
+        return self.storages[pack.name]
+
+    def wall(self) -> float:
+        """The present time (epoch s)."""
+        return self.around.wall()
 
     # --- what is told ---
 
@@ -236,16 +251,19 @@ class Yard:
 
     def plan(self) -> None:
         """Make a plan for all who are here. One is made at a time; what happens meanwhile is planned for after it."""
+        self._read()
         if self._planning:
             self._again = True
             return
         wall = self.around.wall()
         here = {spot.name: spot.visit for spot in self.spots.values() if spot.needs is not None}
-        if not here:
+        stores = [store for store in self.storages.values() if store.there(wall)]
+        if not here and not stores:
             return
         self._planning, self._planned = True, wall
         self._known = dict(self._off(self._ground(wall), wall))
         ground, parties, before = self.ground(wall), [self.spots[name].party(wall) for name in here], self._made
+        parties += [store.party(wall) for store in stores]
         self.around.plan(self, lambda patience: settled(ground, parties, wall, patience, before), lambda found: self._done(found, here))
         if not self._looking:
             self._looking = True
@@ -258,10 +276,14 @@ class Yard:
             for name, visit in here.items():
                 if self.spots[name].visit == visit and name in found.plan.plans:
                     self._settle(self.spots[name], found.plan.plans[name], found.offers.get(name))
+            for store in self.storages.values():
+                store.plan = found.plan.plans.get(store.pack.name)
         elif isinstance(found, Exception):
             log.error(
                 "no plan for the outlets of this connection: %s; they charge at once within what it leaves them", found, exc_info=found
             )
+            for store in self.storages.values():
+                store.plan = None
             for name, visit in here.items():
                 if self.spots[name].visit == visit:
                     self.give_up(self.spots[name], visit)
@@ -308,32 +330,40 @@ class Yard:
     # --- what flows ---
 
     def _turn(self) -> None:
-        if not any(spot.needs is not None for spot in self.spots.values()):
+        if not self.storages and not any(spot.needs is not None for spot in self.spots.values()):
             self._looking = False
             return
         self.around.later(LOOK, self._turn)  # first: whatever fails below, caps are looked after again
         wall = self.around.wall()
         self.look()
-        if wall - self._planned >= ROLL or self._has_drifted(wall):
+        silent = [store for store in self.storages.values() if store.turned(wall)]
+        if silent or wall - self._planned >= ROLL or self._has_drifted(wall):
             self._drifted = inf
             self.plan()
 
     def look(self) -> None:
         """Tell every outlet under power what it may draw until the next look; nothing where that cannot be worked out: a cap is a cap."""
         there = [spot for spot in self.spots.values() if spot.powered and spot.needs is not None]
+        self._read()
         try:
             wall = self.around.wall()
-            demands = [spot.demand(wall) for spot in there]
+            demands = [*(spot.demand(wall) for spot in there), *(store.demand(wall) for store in self.storages.values())]
             self.told, self._memory = dispatch(self.ground(wall), demands, self._meters, self._memory, wall)
             commands, self._lost = self.told.commands, False
         except Exception:
             if not self._lost:  # once, not every second
                 log.exception("what the outlets of this connection may draw cannot be worked out; they draw nothing until it can")
             self._lost = True
-            commands = dict.fromkeys((spot.name for spot in there), 0.0)
+            commands = dict.fromkeys((*(spot.name for spot in there), *self.storages), 0.0)
         for spot in there:
             if spot.occupant is not None:
                 spot.occupant.hold(commands[spot.name])
+        for store in self.storages.values():
+            store.tell(commands[store.pack.name])
+
+    def _read(self) -> None:
+        for store in self.storages.values():
+            store.look()
 
     def _off(self, ground: Ground, wall: float) -> Iterator[tuple[str, float]]:
         """W by which the load at each connection with a meter that speaks differs from what is foreseen there and below."""
@@ -342,6 +372,7 @@ class Yard:
             if one.metered and reading is not None and wall - reading.at <= PATIENCE:
                 ways = ground.connection.ways()
                 cars = sum(s.measured.power for s in self.spots.values() if s.measured is not None and one.name in ways[s.at])
+                cars += sum(s.measured.power for s in self.storages.values() if s.measured is not None and one.name in ways[s.pack.feeder])
                 loads = sum(each.load.at(wall) or 0.0 for each in one.all() if each.load is not None)
                 yield one.name, reading.power - cars - loads
 

@@ -16,6 +16,7 @@ from secc.simulated import AC_LIMITS, DC_LIMITS, Physics
 from secc.station import Limits
 from v2g.energy.der import GridControl
 from v2g.energy.fleet.feeders import Feeder
+from v2g.energy.fleet.pack import Pack
 from v2g.energy.tariff import Tariff
 from v2g.session.wireless import GroundDevice
 from v2g.settings.strict import ConfigError
@@ -134,6 +135,7 @@ DECLARED = {
     "site": config.SiteConfig,
     "site.tariff": Tariff,
     "site.feeder": Feeder,
+    "site.battery": Pack,
     "eim": config.Eim,
     "metering": config.Metering,
     "cps": config.Cps,

@@ -9,7 +9,6 @@ from typing import Any
 
 from secc.backend import LocalBackend, Surroundings
 from secc.config import Config, OutletConfig, limits_of
-from secc.feed import Feed
 from secc.neighbour import Neighbour
 from secc.yard import Yard
 from v2g.energy.prices import parse_prices as parsed_prices
@@ -18,7 +17,7 @@ from v2g.session.clock import Clock
 from v2g.settings.strict import TABLE_LIMIT, ConfigError, octets_of
 from v2g.tasks import Account, Fallen, Tasks
 from v2gkit.extras import missing
-from v2gkit.station.site import yard_of
+from v2gkit.station.site import stored, yard_of
 from v2gkit.wall import LOCAL
 
 
@@ -51,10 +50,11 @@ async def backends_of(
         yard = yard_of(config, around, site)
         for each in outlets:
             yard.spot(each.evse_id, each.feeder, each.phases, each.rank, most=limits_of(each).charge_power)
+        stored(config, yard)
         async with Tasks("v2g.site", fell) as tasks:
             accounts.append(tasks.account)
             if config.feed is not None:
-                _told(tasks, config.feed, yard, outlets, around)
+                _told(tasks, config, yard, outlets, around)
             yield [Neighbour(around, _sited(site, each), **rules, spot=yard.spots[each.evse_id]) for each in outlets]
         return
     from v2gkit.station.csms import csms_backends
@@ -63,16 +63,18 @@ async def backends_of(
         yield backends
 
 
-def _told(tasks: Tasks, feed: Feed, yard: Yard, outlets: Sequence[OutletConfig], around: Surroundings) -> None:
+def _told(tasks: Tasks, config: Config, yard: Yard, outlets: Sequence[OutletConfig], around: Surroundings) -> None:
     """Let a yard hear of meters, limits and setpoints beside its cars. ConfigError where a library for that is missing."""
     if lacking := missing(["ocpp"]):
         raise ConfigError(f"feed: {lacking}")
     from v2gkit.station.feed.hearing import Hearing
     from v2gkit.station.feed.listening import listen
+    from v2gkit.station.orders import Orders
     from v2gkit.station.told import Told
 
     names = [each.evse_id for each in outlets]
-    listen(tasks, feed, Hearing(Told(yard, names, around.wall), {name: number for number, name in enumerate(names, 1)}))
+    numbers = {name: number for number, name in enumerate(names, 1)}
+    listen(tasks, config.feed, Hearing(Told(yard, names, around.wall), numbers, Orders(yard, config.site.battery)))
 
 
 def provisioning(config: Config, store: Any) -> Any:

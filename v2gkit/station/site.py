@@ -9,6 +9,7 @@ import msgspec
 
 from secc.backend import Surroundings
 from secc.config import Config
+from secc.simulated_storage import SimulatedStorage
 from secc.yard import Yard
 from v2g.energy.fleet.feeders import grounds
 from v2g.energy.forecast import Visit
@@ -32,6 +33,14 @@ def yard_of(config: Config, around: Surroundings, site: Site) -> Yard:
     carbon = _loads(said.carbon, "carbon") if said.carbon is not None else None
     peak = said.peak_price, said.peak_before
     return Yard(around, grounds(said, said.feeder, loads, site, LOCAL, peak, (carbon, said.carbon_price)), past_of(config.state))
+
+
+def stored(config: Config, yard: Yard) -> None:
+    """Give a yard the batteries of its configuration; those that are simulated begin at once."""
+    for pack in config.site.battery:
+        storage = yard.storage(pack)
+        if pack.driver == "simulated":
+            SimulatedStorage(storage, yard.wall)
 
 
 def past_of(folder: str | None) -> Past:

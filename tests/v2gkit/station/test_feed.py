@@ -59,12 +59,13 @@ class Follower:
         ('{"type":"limit","charge":3000,"critical":true}', ("take_limit", Limit("EMS", 0, 3000.0, None, True))),
         ('{"type":"limit","source":"SO","evse":"E1"}', ("drop_limit", "SO", 1, False)),
         ('{"type":"priority","evse":"E1","activated":true}', ("take_priority", 1, True)),
+        ('{"type":"battery","name":"pack","soc":55,"power":-20}', ("heard", "pack", 55.0, -20.0, None)),
     ],
 )
 def test_a_word_is_what_the_charge_point_is_told(line: str, told: tuple[Any, ...]) -> None:
     follower = Follower()
     SCHEMA.validate(json.loads(line))
-    Hearing(follower, {"E1": 1, "E2": 2}).hear(words.read(line.encode()))
+    Hearing(follower, {"E1": 1, "E2": 2}, follower).hear(words.read(line.encode()))
     assert follower.told == [told]
 
 
@@ -77,6 +78,8 @@ def test_a_word_is_what_the_charge_point_is_told(line: str, told: tuple[Any, ...
         '{"type":"setpoint","power":1,"lasts":0}',
         '{"type":"setpoint","power":1,"lasts":1e9}',
         '{"type":"setpoint","power":1,"evse":"E9"}',
+        '{"type":"battery","name":"pack","soc":101,"power":0}',
+        '{"type":"battery","name":"pack","soc":50,"power":0}',
         '{"type":"limit","charge":-1}',
         '{"type":"limit","source":"CSO","charge":1}',
         '{"type":"upstream"}',

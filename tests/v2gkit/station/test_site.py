@@ -24,6 +24,7 @@ from v2gkit.station.site import VISITS, past_of, yard_of
 from v2gkit.station.told import Told
 
 NOW = 1_790_000_000.0
+BATTERY = "[[site.battery]]\nname = 'pack'\ncapacity = 9000\ncharge_power = 3000\ndischarge_power = 3000\n"
 OUTLETS = """
 [[outlet]]
 evse_id = "A"
@@ -90,6 +91,14 @@ def test_outlets_are_planned_for_together_where_they_have_something_in_common() 
         ('[[site.feeder]]\nname = "a"\nbelow = "b"\n[[site.feeder]]\nname = "b"\nbelow = "a"', "below each other"),
         ('[[site.feeder]]\nname = "a"\n[[site.feeder]]\nname = "a"', "named 'a'"),
         ("[site]\nblind = -1", "blind of grid is -1"),
+        ('[[site.battery]]\nname = "grid"', "other than 'grid'"),
+        (f"{BATTERY}", "and no export_limit"),
+        (f"[site]\nexport_limit = 0\n{BATTERY}", "tells its state by [feed]"),
+        (f"[site]\nexport_limit = 0\n{BATTERY}minimum_soc = 99", "minimum_soc < maximum_soc"),
+        (f"[site]\nexport_limit = 0\n{BATTERY}feeder = 'F9'", "is at the feeder 'F9'; there are grid"),
+        (f"[site]\nexport_limit = 0\n{BATTERY}{BATTERY}", "2 batteries are named 'pack'"),
+        (f"read_soc = true\n[site]\nexport_limit = 0\n{BATTERY}", "leave it out beside ocpp and read_soc"),
+        (f"[site]\nexport_limit = 0\n{BATTERY}[[outlet]]\nevse_id = 'pack'", "an outlet and a battery are 'pack'"),
         ('[[outlet]]\nfeeder = "F9"', "at the feeder 'F9'; there are grid"),
         ("[[outlet]]\nphases = [4]", "give some of [1, 2, 3]"),
     ],

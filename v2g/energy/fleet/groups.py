@@ -178,9 +178,9 @@ def worth_of(made: FleetPlan, table: Table) -> tuple[float, float]:
 
 
 def _cost(made: FleetPlan, table: Table) -> float:
-    """Money and carbon (currency) of a plan."""
+    """Money and carbon (currency) of a plan, less what batteries hold more at its end."""
     burden = math.fsum(max(net, 0.0) / KILO * slot.hours * slot.carbon for net, slot in zip(made.net.values, table.slots, strict=True))
-    return made.cash + made.wear + burden
+    return made.cash + made.wear + burden - made.held
 
 
 def _gap(cost: float, bound: float) -> float:

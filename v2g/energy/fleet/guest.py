@@ -28,6 +28,9 @@ class Guest:
     import_cap: float = math.inf  # W, of its outlet and cable
     export_cap: float = math.inf  # W
     outlet: str = ""  # where it stands; without one the outlet of its own name
+    efficiencies: tuple[float, float] | None = None  # of charging and discharging; None: those of the site
+    wear_cost: float | None = None  # currency per kWh out; None: that of the site
+    stores: bool = False  # what it holds when the plan ends counts with what buying it anew costs in the mean
 
     def __post_init__(self) -> None:
         if not self.phases or set(self.phases) - set(ALL_PHASES):
@@ -41,6 +44,10 @@ class Guest:
         own = replace(site, import_limit=self.import_cap, export_limit=self.export_cap)
         if self.needs.departure is not None and self.needs.energy_offer is None:
             own = replace(own, import_prices=None, export_prices=None)
+        if self.efficiencies is not None:
+            own = replace(own, efficiency_charge=self.efficiencies[0], efficiency_discharge=self.efficiencies[1])
+        if self.wear_cost is not None:
+            own = replace(own, wear_cost=self.wear_cost)
         return stay_of(self.needs, own, max(now, self.arrival), self.signals)
 
 

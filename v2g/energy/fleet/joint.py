@@ -97,7 +97,7 @@ class _Search:
     def _mended(self, solution: Solution) -> FleetPlan | None:
         """The plan of a solution that may break something, without what breaks it; None where that breaks a limit."""
         made = self._made(solution, "joint, as far as time allowed")
-        cost, was = made.cash + made.wear, solution.objective
+        cost, was = made.cash + made.wear - made.held, solution.objective
         return replace(made, gap=max(cost - self.bound, 0.0) / max(abs(was), 1e-9)) if kept(self.table, made) else None
 
     def drawn_as(self, plain: FleetPlan) -> FleetPlan:

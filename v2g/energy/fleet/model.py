@@ -98,7 +98,8 @@ class Model:
         for place, interval in enumerate(stay.intervals):
             low = lows[place + 1] / KILO
             program.label = (seat.guest.name, interval.start + interval.duration, "stored")
-            after = program.variable(lower=min(low, 0.0), upper=ceiling)
+            last = place == len(stay.intervals) - 1
+            after = program.variable(-seat.worth if last else 0.0, min(low, 0.0), ceiling)
             part.energy.append(after)
             terms = [(after, 1.0), (part.charge[place], -interval.hours * stay.efficiency_charge)]
             if before is not None:

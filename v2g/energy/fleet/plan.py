@@ -25,6 +25,7 @@ class FleetPlan:
     curtailed: float  # Wh of generation that no cap lets through
     name: str  # how it was made: "joint", "in order of departure"
     gap: float  # how far (relative) the objective may be from the best; infinite where nobody knows
+    held: float = 0.0  # currency that batteries hold more at its end than now, by what buying it anew costs in the mean
     basis: Basis = field(default_factory=Basis, repr=False, compare=False)  # where the plan that replaces this one begins
 
     @property
@@ -74,6 +75,7 @@ def fleet_plan(table: Table, powers: Mapping[str, list[float]], name: str, gap: 
         curtailed=curtailed,
         name=name,
         gap=gap,
+        held=math.fsum(seat.worth * plans[seat.guest.name].energies[-1] / 1000.0 for seat in table.seats if seat.worth),
     )
 
 

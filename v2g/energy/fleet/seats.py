@@ -8,6 +8,7 @@ from v2g.energy.fleet.axis import Slot, axis_of, on_axis
 from v2g.energy.fleet.connection import PHASES, Connection, cap_over, load_over
 from v2g.energy.fleet.ground import Ground
 from v2g.energy.fleet.guest import Guest
+from v2g.energy.scheduler import CALM
 from v2g.energy.series import Series
 from v2g.energy.stay import POWER_BOUND, Stay
 
@@ -20,6 +21,7 @@ class Seat:
     stay: Stay
     slots: tuple[int, ...]
     wanted: float  # Wh in the battery that are wanted at departure and could be reached by this guest alone
+    worth: float = 0.0  # currency/kWh that it holds when the plan ends: 0 for whoever leaves with it
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,14 @@ def table_of(ground: Ground, guests: Sequence[Guest], now: float) -> Table:
 
 def _seat(guest: Guest, stay: Stay, slots: Sequence[Slot]) -> Seat:
     cut, places = on_axis(stay, slots)
-    return Seat(guest, cut, places, max(min(cut.target, cut.fastest()[-1]), 0.0))
+    return Seat(guest, cut, places, max(min(cut.target, cut.fastest()[-1]), 0.0), _worth(cut, slots) if guest.stores else 0.0)
+
+
+def _worth(stay: Stay, slots: Sequence[Slot]) -> float:
+    """What a kWh in a battery costs (currency) that is bought at the mean price, and a little more: with nothing to gain it is full."""
+    prices = [slot.import_price for slot in slots] + [slot.export_price for slot in slots]
+    mean = math.fsum(slot.import_price * slot.hours for slot in slots) / math.fsum(slot.hours for slot in slots)
+    return (max(mean, 0.0) + 4.0 * CALM * (max(map(abs, prices)) or 1.0)) / stay.efficiency_charge
 
 
 def _limits(ground: Ground, slots: Sequence[Slot], seats: Sequence[Seat], ways: dict[str, tuple[str, ...]]) -> Iterator[Shared]:

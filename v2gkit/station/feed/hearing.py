@@ -1,10 +1,19 @@
 """Takes what is told beside the cars to who follows it: a charge point under a CSMS, or the yard of a station without."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from ocpp_bridge.smart.feeds import Limit
 from v2gkit.station.feed import words
+
+Reply = Callable[[bytes], None]
+
+
+class Orders(Protocol):
+    """Who leads the batteries of a site."""
+
+    def heard(self, name: str, soc: float, power: float, reply: Reply | None) -> None:
+        """Take what a battery says of itself (%, W), and send its orders by `reply` from now on. ValueError for one that is not there."""
 
 
 class Follower(Protocol):
@@ -30,14 +39,19 @@ class Follower(Protocol):
 
 
 class Hearing:
-    """Hears for who follows. `numbers` are those of its EVSEs by their id."""
+    """Hears for who follows. `numbers` are those of its EVSEs by their id; `orders` takes what batteries say, where there are any."""
 
-    def __init__(self, follower: Follower, numbers: Mapping[str, int]) -> None:
-        self._follower, self._numbers = follower, dict(numbers)
+    def __init__(self, follower: Follower, numbers: Mapping[str, int], orders: "Orders | None" = None) -> None:
+        self._follower, self._numbers, self._orders = follower, dict(numbers), orders
 
-    def hear(self, word: words.Told) -> None:
-        """Let the cars follow what was told. Raises ValueError for an EVSE that is not there, and for a limit that cannot be meant."""
+    def hear(self, word: words.Told, reply: Reply | None = None) -> None:
+        """Let the cars follow what was told; `reply` sends lines back to who told it. Raises ValueError for an EVSE or a battery that is
+        not there, and for a limit that cannot be meant."""
         match word:
+            case words.Battery(name, soc, power):
+                if self._orders is None:
+                    raise ValueError(f"no battery is {name!r}; there is none in [site]")
+                self._orders.heard(name, soc, power, reply)
             case words.Frequency(hertz):
                 self._follower.take_frequency(hertz)
             case words.Upstream(power, at):

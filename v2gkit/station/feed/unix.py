@@ -6,10 +6,11 @@ from pathlib import Path
 
 from v2g.legible import legible, logger
 from v2gkit.station.feed import words
-from v2gkit.station.feed.hearing import Hearing
+from v2gkit.station.feed.hearing import Hearing, Reply
 from v2gkit.station.firmware.unix import bound
 
 PEERS = 8  # programs at once: a meter, an energy management, and somebody who looks
+BACKLOG = 4_096  # octets of orders that a program has not read: some fifty seconds of one battery
 log = logger("v2g.feed")
 
 
@@ -37,7 +38,7 @@ class Listener:
     async def _attend(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._peers.add(writer)
         try:
-            why = f"{PEERS} programs speak here already" if len(self._peers) > PEERS else await _told(reader, self._hearing)
+            why = f"{PEERS} programs speak here already" if len(self._peers) > PEERS else await _told(reader, self._hearing, _reply(writer))
             if why:
                 log.error("%s: %s", self._path, why)
                 writer.write(words.refused(why))
@@ -48,7 +49,17 @@ class Listener:
                 await writer.wait_closed()
 
 
-async def _told(reader: asyncio.StreamReader, hearing: Hearing) -> str:
+def _reply(writer: asyncio.StreamWriter) -> Reply:
+    """What sends a line back; one that is not read in time is left out, and so is its order: the battery stands still by itself."""
+
+    def reply(line: bytes) -> None:
+        if not writer.is_closing() and writer.transport.get_write_buffer_size() < BACKLOG:
+            writer.write(line)
+
+    return reply
+
+
+async def _told(reader: asyncio.StreamReader, hearing: Hearing, reply: Reply) -> str:
     """Hear one program until it goes; returns what was wrong with its last line, empty where nothing was."""
     while True:
         try:
@@ -60,6 +71,6 @@ async def _told(reader: asyncio.StreamReader, hearing: Hearing) -> str:
         if not line:
             return ""
         try:
-            hearing.hear(words.read(line))
+            hearing.hear(words.read(line), reply)
         except ValueError as error:
             return legible(f"{error}: {line[:200].decode('utf-8', 'replace').rstrip()}")

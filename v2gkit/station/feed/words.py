@@ -69,7 +69,23 @@ class Priority(Word, frozen=True):
     activated: bool
 
 
-Told = Frequency | Upstream | Setpoint | Limit | Priority
+class Battery(Word, frozen=True):
+    """How full a battery of [site] is (%), and what flows at its meter, more often than each 10 s. Who says it is told its `Order`."""
+
+    name: Annotated[str, msgspec.Meta(max_length=64)]
+    soc: Annotated[float, msgspec.Meta(ge=0, le=100)]
+    power: Power
+
+
+class Order(Word, frozen=True):
+    """What a station wants of a battery, to whoever spoke for it last: a power for `lasts` s. After that it stands still by itself."""
+
+    name: str
+    power: Power
+    lasts: float
+
+
+Told = Frequency | Upstream | Setpoint | Limit | Priority | Battery
 _decoder = msgspec.json.Decoder(Told)
 
 
@@ -89,6 +105,11 @@ def word_of(name: str, payload: object) -> Told:
     return word
 
 
+def order(name: str, power: float, lasts: float) -> bytes:
+    """The line that tells a battery its power (W) for so many seconds."""
+    return msgspec.json.encode(Order(name, round(power, 1), lasts)) + b"\n"
+
+
 def refused(reason: str) -> bytes:
     """The line that says what was wrong with one; the connection is closed after it."""
     return msgspec.json.encode({"type": "refused", "reason": reason}) + b"\n"
@@ -96,7 +117,7 @@ def refused(reason: str) -> bytes:
 
 def schema() -> dict[str, Any]:
     """JSON schema (2020-12) of a line."""
-    (told,), components = msgspec.json.schema_components((Told,), ref_template="#/$defs/{name}")
+    (told, _), components = msgspec.json.schema_components((Told, Order), ref_template="#/$defs/{name}")
     for word in components.values():
         if "description" in word:  # there are versions of msgspec that leave a docstring as it is indented
             word["description"] = inspect.cleandoc(word["description"])
