@@ -48,3 +48,15 @@ def test_what_is_added_counts_and_is_told() -> None:
     assert len(heard) == len(visits(90))
     assert past.crowd(MONDAY.timestamp(), 11_000.0) == Past(UTC, visits(90)).crowd(MONDAY.timestamp(), 11_000.0)
     assert ENOUGH <= 90 * 2 / 7  # weekends too
+
+
+def test_what_is_kept_between_two_looks_is_forgotten_with_the_next_visit_and_another_power() -> None:
+    start = MONDAY.timestamp()
+    past = Past(UTC, visits(90))
+    later = Visit(start + 8 * HOUR, start + 9 * HOUR, 50_000.0)
+    for power in (11_000.0, 7_000.0):
+        for now in (start, start + 9 * HOUR, start + 20 * HOUR, start + 24 * HOUR, start + 33 * HOUR):
+            assert past.crowd(now, power) == Past(UTC, visits(90)).crowd(now, power)
+    past.add(later)
+    assert past.crowd(start + 24 * HOUR, 7_000.0) == Past(UTC, [*visits(90), later]).crowd(start + 24 * HOUR, 7_000.0)
+    assert past.crowd(start + 24 * HOUR, 7_000.0) != Past(UTC, visits(90)).crowd(start + 24 * HOUR, 7_000.0)

@@ -69,7 +69,8 @@ class Guard:
                 program.row(-math.inf, 0.0, (stored, 1.0), (flows[place], -interval.hours / stay.efficiency_discharge))
         program.label = (seat.guest.name, "way back")
         self.lost.append(program.variable(ASTRAY * self.model.scale))
-        program.row(seat.wanted / KILO, math.inf, *terms, (self.lost[-1], 1.0))
+        wanted = min(stay.target, seat.wanted)  # below 0 for who holds more than it wants: that it may give
+        program.row(wanted / KILO, math.inf, *terms, (self.lost[-1], 1.0))
         self.flows[number] = flows
 
     def astray(self, solution: Solution) -> float:

@@ -106,3 +106,12 @@ def test_an_outlet_that_is_taken_is_free_for_nobody() -> None:
     assert joint(ground, guests, NOON).plans["car"].power.at(NOON) == 0.0
     with pytest.raises(ValueError, match="power of outlet A is -1"):
         Outlet("A", "grid", -1.0)
+
+
+def test_who_holds_more_than_it_wants_gives_it_back_in_its_last_minutes() -> None:
+    """Nobody misses what it did not want: the way back of such a car is no reason to keep it."""
+    ground = Ground(Connection("grid", POWER, POWER), site(), outlets=(Outlet("A", "grid", POWER), Outlet("B", "grid", POWER)))
+    needs = replace(car(0.2, 0.0, POWER, POWER), energy_target=-2_000.0)
+    for outlets in ((), ground.outlets):
+        made = joint(replace(ground, outlets=outlets), [Guest("car", needs, "grid", outlet="A")], NOON)
+        assert made.plans["car"].power.integral() == pytest.approx(-2_000.0 * 0.95, abs=1.0)
