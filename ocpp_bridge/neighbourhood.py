@@ -38,6 +38,10 @@ class Neighbourhood:
         """Note that somebody at the station asks for priority, or no more; False where no profile of the CSMS gives any."""
         return external.ask_priority(self.charger, self.charger.evses[evse], activated, now)
 
+    def standing(self, evse: int) -> dict[str, Any]:
+        """How an EVSE is: whether a transaction runs, its power (W, + into the car), the least of the limits from elsewhere (W)."""
+        return external.standing(self.charger, self.charger.evses[evse])
+
     def transfer(self, vendor: str, message: str, data: Any, heard: Heard) -> None:
         """Send data of a vendor to the CSMS; `heard` is told status and data of its answer. ValueError for what cannot be sent."""
         extension.transfer(self.charger, vendor, message, data, heard)
@@ -92,6 +96,10 @@ class Teller:
         taken = self.bridge.take_priority(evse, activated, self.now())
         self.wake()
         return taken
+
+    def standing(self: Shell, evse: int) -> dict[str, Any]:
+        """How an EVSE is: whether a transaction runs, its power (W, + into the car), the least of the limits from elsewhere (W)."""
+        return self.bridge.standing(evse)
 
     def transfer(self: Shell, vendor: str, message: str, data: Any, heard: Heard) -> None:
         """Send data of a vendor to the CSMS; `heard` is told status and data of its answer. ValueError for what cannot be sent."""

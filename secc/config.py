@@ -211,9 +211,7 @@ class Config:
         if self.cps is not None and self.ocpp is not None:
             raise ConfigError("cps and ocpp are both given; a CSMS passes requests for contracts on by itself: leave out cps")
         if self.feed is not None and self.ocpp is None and not self.shares:
-            raise ConfigError(
-                "feed is given without ocpp, and [site] has nothing that follows it: give ocpp, or limits of the site, or leave feed out"
-            )
+            raise ConfigError("feed is given without ocpp, and with read_soc nothing follows it: give ocpp, or leave feed or read_soc out")
         self._check_batteries()
         feeders = [TOP, *(each.name for each in self.site.feeder)]
         if (lost := next((each for each in self.outlet if each.feeder not in feeders), None)) is not None:
@@ -250,9 +248,9 @@ class Config:
 
     @property
     def shares(self) -> bool:
-        """Whether the outlets are planned for together: where several have a limit in common, or the site says more than a limit."""
+        """Whether the outlets are planned for together: where they have a limit in common, the site says more, or [feed] leads."""
         common = len(self.outlet) > 1 and (self.site.import_limit, self.site.export_limit) != (None, None)
-        return self.ocpp is None and not self.read_soc and (common or self.site.shared)
+        return self.ocpp is None and not self.read_soc and (common or self.site.shared or self.feed is not None)
 
     def _addresses(self) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         web = ("http", "https")

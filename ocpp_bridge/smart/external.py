@@ -4,7 +4,7 @@ A limit is a profile of the purpose ChargingStationExternalConstraints, or Local
 until whoever told it takes it back: an energy management that falls silent lets nobody have more.
 """
 
-from typing import Final
+from typing import Any, Final
 
 from ocpp_bridge.charger import Charger, Evse
 from ocpp_bridge.model.mapping import present
@@ -114,6 +114,21 @@ def ask_priority(charger: Charger, evse: Evse, activated: bool, now: float) -> b
         return False
     set_priority(charger, evse, activated, now)
     return charger.call("NotifyPriorityCharging", {"transactionId": evse.transaction.id, "activated": activated}) or True
+
+
+def standing(charger: Charger, evse: Evse) -> dict[str, Any]:
+    """How an EVSE is: whether a transaction runs, its power (W, + into the car), the least of the limits from elsewhere (W)."""
+    limits = [limit for limit in charger.external.values() if limit.evse in (0, evse.id) and not limit.generation]
+    found: dict[str, Any] = {"here": evse.transaction is not None}
+    power = evse.sample.power if evse.transaction is not None else 0.0
+    for name, values in (
+        ("power", [power]),
+        ("charge", [each.charge for each in limits]),
+        ("discharge", [each.discharge for each in limits]),
+    ):
+        if known := [value for value in values if value is not None]:
+            found[name] = min(known)
+    return found
 
 
 def _offer(charger: Charger, mode: str) -> None:

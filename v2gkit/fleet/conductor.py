@@ -21,7 +21,7 @@ from v2g.legible import legible, logger
 from v2g.tasks import Tasks
 from v2gkit.fleet.arms.verbs import Arm, ArmFault, Order
 from v2gkit.fleet.decision import Car, Decision, Held, Question
-from v2gkit.fleet.declared import Asset, Fleet
+from v2gkit.fleet.declared import KEEPERS, Asset, Fleet
 from v2gkit.fleet.log.verbs import Log, LogFault, Said
 from v2gkit.fleet.places import CHANGED, Place, Selling, both, differs, finite, idle
 from v2gkit.fleet.rows import decision_rows, order_row, telemetry
@@ -75,9 +75,10 @@ class Conductor:
     async def recall(self) -> int:
         """Take up what assets were told by a process before this one; how many of them. Raises StoreFault.
 
-        What was told longer ago than the lease is over: such an asset keeps to what is safe.
+        What a station was told by OCPP longer ago than the lease is over: it keeps to what is safe. Other kinds keep to it for ever.
         """
-        told = await self.store.read(partial(newest_orders, since=self._wall() - self._lease))
+        keepers = [asset.id for asset in self.fleet.asset if asset.kind in KEEPERS]
+        told = await self.store.read(partial(newest_orders, since=self._wall() - self._lease, keepers=keepers))
         for tenant, asset_id, power, state, safe in told:
             asset = self.fleet.assets.get(asset_id)
             if asset is None or self.fleet.tenant_of(asset) != tenant:

@@ -20,7 +20,30 @@ from v2g.settings import strict
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,47}")  # of things: they are words of subjects and parts of paths
 CURRENCY: Final = re.compile(r"[A-Z]{3}")
 POWER: Final = 1e9  # W
-Kind = Literal["ocpp", "modbus"]
+Kind = Literal["ocpp", "modbus", "vendor", "iso15118"]
+WAYS: Final = {"ocpp": "station", "modbus": "address", "vendor": "api", "iso15118": "feed"}  # kind -> the key that says where it is
+KEEPERS: Final = ("modbus", "vendor", "iso15118")  # kinds that keep to what they were told last, when nobody tells them anything any more
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """Where a station without CSMS takes what it shall keep to: the table [feed] of its own file, seen from here."""
+
+    socket: str = ""  # path of its Unix socket
+    host: str = ""  # or its broker (MQTT)
+    port: int = 1883
+    prefix: str = "v2gkit"
+    username: str | None = None
+    password_file: str | None = None  # its first line
+    ca: str | None = None  # PEM; with it TLS is used
+
+    def __post_init__(self) -> None:
+        if bool(self.socket) == bool(self.host):
+            raise ValueError("feed: give socket, the path of a Unix socket, or host, that of a broker; one of them")
+        if not 1 <= self.port <= 65_535:
+            raise ValueError(f"feed: port is {self.port}; give 1 to 65535")
+        if not self.prefix or set("+#") & set(self.prefix):
+            raise ValueError(f"feed: prefix is {self.prefix[:40]!r}; give the beginning of a topic, without + and #")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +102,8 @@ class Asset:
     """Something that draws power and can be told how much. `safe` is what it keeps to when nobody tells it anything any more (W).
 
     ocpp: the station of that name, whose EVSE 1 it is. modbus: two holding registers at an address, the W that it may draw (uint32) and
-    the W that it draws (int32), the high word first.
+    the W that it draws (int32), the high word first. vendor: a file with one [[vendor]] of the role charger, as `v2g grid` reads it.
+    iso15118: a station without CSMS, by its [feed]; `evse` is its outlet, and may be left out where it has one.
     """
 
     id: str
@@ -97,14 +121,18 @@ class Asset:
     unit: int = 1
     limit_register: int = 0
     power_register: int = 2
+    api: str = ""  # file
+    feed: Feed | None = None
+    evse: str = ""  # EVSE id
 
     def __post_init__(self) -> None:
         if not (0 < self.power < POWER and 0 <= self.give < POWER and 0 <= self.least <= self.power and 0 <= self.safe <= self.power):
             said = f"power {self.power}, give {self.give}, least {self.least}, safe {self.safe} W"
             raise ValueError(f"{self.id}: {said}; give 0 or more, and no safe or least above power")
-        if (self.kind == "ocpp") != bool(self.station) or (self.kind != "ocpp") != bool(self.address):
-            wanted = "station" if self.kind == "ocpp" else "address"
-            raise ValueError(f"{self.id}: an asset of the kind {self.kind} wants {wanted}, and that alone")
+        if [way for way in WAYS.values() if getattr(self, way)] != [WAYS[self.kind]] or (self.evse and self.kind != "iso15118"):
+            raise ValueError(f"{self.id}: an asset of the kind {self.kind} wants {WAYS[self.kind]}, and of the ways to it that alone")
+        if self.give and self.kind in ("modbus", "vendor"):
+            raise ValueError(f"{self.id}: an asset of the kind {self.kind} cannot be told to give; leave give out")
         if self.kind == "modbus":
             host_and_port(self.address)
         if not self.phases or set(self.phases) - set(ALL_PHASES):

@@ -5,7 +5,7 @@ import contextlib
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -15,12 +15,13 @@ from v2g.tasks import Tasks
 from v2gkit.csms.server import Csms
 from v2gkit.csms.steering import Strategy
 from v2gkit.fleet import settlement
+from v2gkit.fleet.arms.feed import FeedArm
 from v2gkit.fleet.arms.modbus import ModbusArm
 from v2gkit.fleet.arms.ocpp import OcppArm
-from v2gkit.fleet.arms.verbs import Arm, ArmFault
+from v2gkit.fleet.arms.vendor import VendorArm
+from v2gkit.fleet.arms.verbs import Arm, Seen, Watched, car_of
 from v2gkit.fleet.arms.watching import Watching
 from v2gkit.fleet.conductor import FRESH, LEASE, Conductor
-from v2gkit.fleet.decision import Car
 from v2gkit.fleet.declared import Asset, Fleet, Program
 from v2gkit.fleet.log.memory import MemoryLog
 from v2gkit.fleet.log.over_nats import NatsLog
@@ -29,6 +30,7 @@ from v2gkit.fleet.rows import declared_rows, signal_row
 from v2gkit.fleet.store.sql import SqlStore
 from v2gkit.grid import declared as grid_declared
 from v2gkit.grid.declared import Grid
+from v2gkit.grid.files import grid_beside
 from v2gkit.grid.lines import Line, sentence
 from v2gkit.grid.shell.running import Listening
 from v2gkit.sql.words import StoreFault
@@ -36,7 +38,6 @@ from v2gkit.sql.words import StoreFault
 LOG = logger("v2g.fleet")
 MINUTE: Final = 60.0  # wall s between two records of telemetry
 QUARTER: Final = 900.0  # wall s between two settlements
-EVERY: Final = 1.0  # s between two readings of a device
 Say = Callable[[dict[str, Any]], None]
 
 
@@ -63,8 +64,12 @@ class Service:
     def __init__(self, asked: Asked, fleet: Fleet, store: SqlStore, log: Log, wall: Callable[[], float], say: Say) -> None:
         self.asked, self.fleet, self.store, self.log, self._wall, self._say = asked, fleet, store, log, wall, say
         self.csms = Csms(Strategy("setpoint", setpoint=0.0), wall=wall, sample_interval=asked.sample_interval, process="fleet")
-        self.modbus = ModbusArm()
-        arms: dict[str, Arm] = {"ocpp": OcppArm(self.csms), "modbus": self.modbus}
+        self.watched: dict[str, Watched] = {
+            "modbus": ModbusArm(),
+            "vendor": VendorArm(asked.file.parent, wall),
+            "iso15118": FeedArm(asked.file.parent),
+        }
+        arms: dict[str, Arm] = {"ocpp": OcppArm(self.csms), **self.watched}
         self.conductor = Conductor(fleet, store, log, arms, wall, self._told, lease=asked.lease, fresh=asked.fresh)
         self.watching = Watching(self.csms, self.conductor, time.monotonic, self.store.note)
         self.listening: dict[str, Listening] = {}
@@ -79,8 +84,7 @@ class Service:
         grid = grid_declared.read(file)
         if grid.tenant != program.tenant:
             raise ValueError(f"{file} is of the tenant {grid.tenant!r}, and the program {program.id!r} of {program.tenant!r}")
-        beside = tuple(replace(vtn, secret_file=str(file.parent / vtn.secret_file)) for vtn in grid.openadr)
-        return replace(grid, openadr=beside)
+        return grid_beside(grid, file.parent)
 
     # --- what is heard ---
 
@@ -112,8 +116,7 @@ class Service:
         for name, listening in self.listening.items():
             tasks.keep(f"signals of {name}", listening.run)
         for asset in self.fleet.asset:
-            if asset.kind == "modbus":
-                tasks.keep(f"readings of {asset.id}", partial(self._read, asset))
+            self.watch(asset, tasks)
         tasks.keep("telemetry", partial(self._each, MINUTE, self.conductor.telemetry))
         tasks.keep("settlement", partial(self._each, QUARTER, self.settle))
 
@@ -133,16 +136,23 @@ class Service:
                 LOG.error("%s is not settled: %s", tenant, legible(str(error)))
         return made
 
-    async def _read(self, asset: Asset) -> None:
-        while True:
-            try:
-                power = await self.modbus.power(asset)
-            except ArmFault as fault:
-                LOG.warning("%s: %s", asset.id, legible(str(fault)))
-            else:
-                car = Car(asset.id, asset.feeder, asset.power, asset.power, 0.0, asset.least, asset.phases, power, time.monotonic())
-                self.conductor.report(car)
-            await asyncio.sleep(EVERY)
+    def watch(self, asset: Asset, tasks: Tasks) -> None:
+        """Hear from now on how an asset is, where that is not told by a CSMS. Raises ConfigError, ValueError, OSError."""
+        arm = self.watched.get(asset.kind)
+        if arm is None:
+            return
+        if isinstance(arm, VendorArm):
+            arm.know(asset, self.fleet.tenant_of(asset))
+        tasks.keep(f"readings of {asset.id}", partial(arm.follow, asset, partial(self._see, asset)))
+
+    def _see(self, asset: Asset, seen: Seen) -> None:
+        """Tell the conductor how an asset is."""
+        if seen.back:
+            self.conductor.told_again(asset.id)
+        if seen.here:
+            self.conductor.report(car_of(asset, seen, time.monotonic()))
+        else:
+            self.conductor.gone(asset.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +177,8 @@ async def served(asked: Asked, fleet: Fleet, wall: Callable[[], float], say: Say
                 await service.run(tasks)
                 server = await service.csms.serve(asked.host, asked.port)
                 stack.callback(server.close)
-                stack.callback(service.modbus.close)
+                for arm in service.watched.values():
+                    stack.callback(arm.close)
                 url, fresh = None, {}
                 if asked.api is not None:
                     from v2gkit.fleet.rest import keys, site

@@ -1,13 +1,17 @@
 """Takes what is told beside the cars to the yard of a station without CSMS: meters, limits, setpoints, priority."""
 
-from collections.abc import Callable
-from typing import Final
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from ocpp_bridge.smart.feeds import Limit
 from secc.yard import Yard
+from v2g.energy.fleet.room import PATIENCE
 from v2g.energy.series import Series
 from v2g.energy.signal import Kind, Rank, Signal
 
+NAMES: Final = {Kind.IMPORT_CAP: "charge", Kind.EXPORT_CAP: "discharge"}
+FULL: Final = 50.0  # Wh that nobody misses
 FOREVER: Final = 3e8  # s, ten years: until it is taken back
 
 
@@ -53,6 +57,31 @@ class Told:
         self._yard.spots[name].rank = self._ranks[name] - activated
         self._yard.plan()
         return True
+
+    def standing(self, evse: int) -> Mapping[str, Any]:
+        """How the outlet of an EVSE is: its power (W), the limits told here, what its car needs; without what nobody knows."""
+        spot, wall = self._yard.spots[self._evses[evse - 1]], self._wall()
+        found: dict[str, Any] = {"here": spot.needs is not None, **self._caps(evse)}
+        if not spot.powered:
+            found["power"] = 0.0
+        elif spot.measured is not None and wall - spot.measured.at <= PATIENCE:
+            found["power"] = spot.measured.power
+        if (needs := spot.needs) is not None:
+            full, missing = needs.ceiling <= FULL, max(needs.target, 0.0)
+            found |= {"most": 0.0 if full else needs.charge_maximum, "departure": needs.departure}
+            found |= {"missing": missing} if math.isfinite(missing) else {}
+            if needs.bidirectional and needs.lower < -FULL:
+                found["give"] = needs.discharge_maximum
+        return found
+
+    def _caps(self, evse: int) -> dict[str, float]:
+        """The least of the limits told for an EVSE or for the station, W of both directions."""
+        found: dict[str, float] = {}
+        for (_, number), signals in self._limits.items():
+            for signal in signals if number in (0, evse) else ():
+                name, power = NAMES[signal.kind], signal.power.steps[0].value
+                found[name] = min(found.get(name, power), power)
+        return found
 
     def _tell(self) -> None:
         for number, name in enumerate(self._evses, 1):

@@ -117,8 +117,8 @@ def test_a_feed_that_cannot_be_meant_is_refused(said: dict[str, Any], why: str) 
 
 
 def test_a_feed_that_nobody_follows_is_refused() -> None:
-    with pytest.raises(ConfigError, match="has nothing that follows it"):
-        configured(Config, 'tls = false\n[feed]\nsocket = "site.sock"\n')
+    with pytest.raises(ConfigError, match="nothing follows it"):
+        configured(Config, 'tls = false\nread_soc = true\n[feed]\nsocket = "site.sock"\n')
 
 
 # --- the socket ---
@@ -166,6 +166,30 @@ async def connected(path: Path) -> AsyncIterator[tuple[asyncio.StreamReader, asy
         yield reader, writer
     finally:
         writer.close()
+
+
+def test_a_report_is_answered_after_what_was_told_before(tmp_path: Path) -> None:
+    class Standing(Follower):
+        def standing(self, evse: int) -> dict[str, Any]:
+            limits = [told[1].charge for told in self.told if told[0] == "take_limit"]
+            return {"here": True, "power": 7.0, "charge": limits[-1]}
+
+    async def scene() -> None:
+        path = tmp_path / "site.sock"
+        task = asyncio.ensure_future(Listener(path, 0o600, Hearing(Standing(), {"E1": 1})).heard())
+        try:
+            async with connected(path) as (reader, writer):
+                writer.write(b'{"type":"limit","charge":9000}\n{"type":"limit","charge":3000}\n{"type":"report","id":"7"}\n')
+                said = json.loads(await reader.readline())
+                SCHEMA.validate({"type": "report", "id": "7"})
+                state = jsonschema_rs.validator_for(words.schema()["$defs"]["State"] | {"$defs": words.schema()["$defs"]})
+                state.validate(said)
+                assert said == {"type": "state", "id": "7", "outlets": [{"evse": "E1", "here": True, "power": 7.0, "charge": 3000.0}]}
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(asyncio.wait_for(scene(), HANG))
 
 
 # --- the whole chain ---

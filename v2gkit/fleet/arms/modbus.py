@@ -5,13 +5,16 @@ import math
 from typing import Final
 
 from v2g.address import host_and_port
-from v2gkit.fleet.arms.verbs import ArmFault, Order
+from v2g.legible import legible, logger
+from v2gkit.fleet.arms.verbs import ArmFault, Order, See, Seen
 from v2gkit.fleet.declared import Asset
 from v2gkit.grid.faults import GridFault
 from v2gkit.grid.modbus.frames import HOLDING, Answer, Declined, Line, Question, Read, Write
 
 PATIENCE: Final = 3.0  # s for a device to answer
 AT_ONCE: Final = 512  # octets of one read
+EVERY: Final = 1.0  # s between two readings
+LOG = logger("v2g.fleet")
 
 
 class ModbusArm:
@@ -20,6 +23,26 @@ class ModbusArm:
     def __init__(self) -> None:
         self._lines: dict[str, tuple[Line, asyncio.StreamReader, asyncio.StreamWriter]] = {}
         self._turns: dict[str, asyncio.Lock] = {}
+
+    def forget(self, asset: str) -> None:
+        """Hang up to an asset."""
+        if (line := self._lines.pop(asset, None)) is not None:
+            line[2].transport.abort()
+        self._turns.pop(asset, None)
+
+    async def follow(self, asset: Asset, see: See) -> None:
+        """Tell what the asset draws each second, until cancelled; one that does not answer is tried again."""
+        missed, complained = False, ""
+        while True:
+            try:
+                see(Seen(await self.power(asset), back=missed))
+                missed, complained = False, ""
+            except ArmFault as fault:
+                missed = True
+                if str(fault) != complained:
+                    complained = str(fault)
+                    LOG.warning("%s: %s", asset.id, legible(complained))
+            await asyncio.sleep(EVERY)
 
     async def carry(self, asset: Asset, order: Order) -> None:
         """Write what the asset may draw. Raises ArmFault where the device does not confirm it."""

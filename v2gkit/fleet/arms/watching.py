@@ -10,6 +10,7 @@ from v2gkit.csms.grounds import Member, OutletPlace
 from v2gkit.csms.server import Csms
 from v2gkit.csms.stations import Entry, Station, Transaction
 from v2gkit.csms.steering import needs_of
+from v2gkit.fleet.arms.verbs import FULL
 from v2gkit.fleet.conductor import Conductor
 from v2gkit.fleet.decision import Car
 from v2gkit.fleet.declared import Asset
@@ -17,7 +18,6 @@ from v2gkit.sql.words import Row
 
 HEARD: Final = frozenset({"boot", "connected", "transaction", "needs"})
 MINUTE: Final = 60.0  # s: of registers one reading of each minute is kept, and the first and the last of a session
-FULL: Final = 50.0  # Wh that nobody misses
 PLAIN: Final = Site()
 
 

@@ -1,12 +1,22 @@
 """What can be asked of a fleet's store beside the pages of its REST."""
 
-from sqlalchemy import Connection, select
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, and_, func, or_, select
 
 from v2gkit.fleet.store.tables import ORDERS
 
 
-def newest_orders(connection: Connection, since: float) -> list[tuple[str, str, float, str, float]]:
-    """The orders that were told since then (epoch s), the oldest first: tenant, asset, W, state, W that is safe."""
-    o = ORDERS.c
-    wanted = select(o.tenant, o.asset, o.power, o.state, o.safe).where(o.sent >= since).order_by(o.sent, o.id)
-    return [(row[0], row[1], row[2], row[3], row[4]) for row in connection.execute(wanted)]
+def newest_orders(connection: Connection, since: float, keepers: Sequence[str] = ()) -> list[tuple[str, str, float, str, float]]:
+    """The orders that were told since then (epoch s), the oldest first: tenant, asset, W, state, W that is safe.
+
+    Of `keepers`, assets that keep to an order for ever, also older ones: from the last that was taken.
+    """
+    o, before = ORDERS.c, ORDERS.alias()
+    wanted = o.sent >= since
+    if keepers:
+        same = and_(before.c.tenant == o.tenant, before.c.asset == o.asset, before.c.state == "done")
+        taken = select(func.max(before.c.sent)).where(same).scalar_subquery()
+        wanted = or_(wanted, and_(o.asset.in_(keepers), o.sent >= func.coalesce(taken, 0.0)))
+    asked = select(o.tenant, o.asset, o.power, o.state, o.safe).where(wanted).order_by(o.sent, o.id)
+    return [(row[0], row[1], row[2], row[3], row[4]) for row in connection.execute(asked)]

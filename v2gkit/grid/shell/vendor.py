@@ -25,12 +25,26 @@ class Behind:
         self._vendor, self._wall, self._hear, self._complain = vendor, wall, hear, complain
         self._pace = Pace(vendor, wall())
         self._woken = asyncio.Event()
+        self._asking: list[tuple[float | None, asyncio.Future[None]]] = []  # who waits for a limit (units) to be taken
 
     def heed(self, cap: float) -> None:
         """Let the device keep to its share of this (W, of the site; inf: nothing limits) from now on."""
         if self._vendor.limit is not None:
             self._pace.want(self._vendor.limit, cap, self._wall())
             self._woken.set()
+
+    async def obeyed(self, cap: float) -> None:
+        """Tell the device its share of this (W) once, though it may have it already; back when it has taken it. Raises GridFault."""
+        limit = self._vendor.limit
+        assert limit is not None
+        asking = limit.units(cap), asyncio.get_running_loop().create_future()
+        self._asking.append(asking)
+        self.heed(cap)
+        self._pace.disobeyed(self._wall())
+        try:
+            await asking[1]
+        finally:
+            self._asking.remove(asking)
 
     async def run(self) -> None:
         """Speak with the device until cancelled. OSError, ConfigError for secret or roots."""
@@ -65,13 +79,27 @@ class Behind:
             if what == "limit":
                 assert vendor.limit is not None
                 demand_answer(vendor, response, vendor.limit.accepts, "a limit")
+                self._answered(told, None)
             else:
                 self._read(reading_of(vendor, response))
         except GridFault as fault:
-            self._complain(GridFault(fault.trouble, _named(vendor.name, fault)))
+            named = GridFault(fault.trouble, _named(vendor.name, fault))
+            self._complain(named)
+            if what == "limit":
+                self._answered(told, named)
             self._pace.failed(what, self._wall(), after)
         else:
             self._pace.well(what, told, self._wall())
+
+    def _answered(self, told: float | None, fault: GridFault | None) -> None:
+        """Tell who waits whether the device took a limit (units). Who asked for more than it took later is not answered by it."""
+        for units, asking in self._asking:
+            if asking.done() or units != told:
+                continue
+            if fault is None:
+                asking.set_result(None)
+            else:
+                asking.set_exception(fault)
 
     def _read(self, reading: Reading) -> None:
         self._hear(reading)

@@ -46,10 +46,12 @@ class Device:
         return bytes([function | 0x80, ILLEGAL])
 
     @asynccontextmanager
-    async def served(self) -> AsyncIterator[int]:
-        """Answer on loopback within the block; gives the port."""
+    async def served(self, port: int = 0) -> AsyncIterator[int]:
+        """Answer on loopback within the block, at a port, or any (0); gives the port."""
+        there: set[asyncio.StreamWriter] = set()
 
         async def attend(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            there.add(writer)
             try:
                 while True:
                     transaction, protocol, length, unit = HEAD.unpack(await reader.readexactly(HEAD.size))
@@ -59,10 +61,13 @@ class Device:
             except (ConnectionError, asyncio.IncompleteReadError, struct.error):
                 pass
             finally:
+                there.discard(writer)
                 writer.transport.abort()
 
-        server = await asyncio.start_server(attend, "127.0.0.1", 0)
+        server = await asyncio.start_server(attend, "127.0.0.1", port)
         try:
             yield server.sockets[0].getsockname()[1]
         finally:
             server.close()
+            for writer in list(there):
+                writer.transport.abort()

@@ -1,7 +1,7 @@
 """Takes what is told beside the cars to who follows it: a charge point under a CSMS, or the yard of a station without."""
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from ocpp_bridge.smart.feeds import Limit
 from v2gkit.station.feed import words
@@ -37,6 +37,9 @@ class Follower(Protocol):
     def take_priority(self, evse: int, activated: bool) -> bool:
         """Note that somebody at an EVSE asks for priority, or no more."""
 
+    def standing(self, evse: int) -> Mapping[str, Any]:
+        """How an EVSE is at this moment: the fields of `words.Outlet` but its name."""
+
 
 class Hearing:
     """Hears for who follows. `numbers` are those of its EVSEs by their id; `orders` takes what batteries say, where there are any."""
@@ -44,10 +47,15 @@ class Hearing:
     def __init__(self, follower: Follower, numbers: Mapping[str, int], orders: "Orders | None" = None) -> None:
         self._follower, self._numbers, self._orders = follower, dict(numbers), orders
 
-    def hear(self, word: words.Told, reply: Reply | None = None) -> None:
-        """Let the cars follow what was told; `reply` sends lines back to who told it. Raises ValueError for an EVSE or a battery that is
-        not there, and for a limit that cannot be meant."""
+    def hear(self, word: words.Told, reply: Reply | None = None) -> words.State | None:
+        """Let the cars follow what was told; what answers it, if anything does. `reply` sends lines back to who told it, later.
+
+        Raises ValueError for an EVSE or a battery that is not there, and for a limit that cannot be meant.
+        """
         match word:
+            case words.Report(id=id_):
+                outlets = (words.Outlet(evse, **self._follower.standing(number)) for evse, number in self._numbers.items())
+                return words.State(id_, tuple(outlets))
             case words.Battery(name, soc, power):
                 if self._orders is None:
                     raise ValueError(f"no battery is {name!r}; there is none in [site]")
@@ -64,6 +72,7 @@ class Hearing:
                 self._follower.take_limit(Limit(source, self._number(evse), charge, discharge, critical, generation))
             case words.Priority(evse, activated):
                 self._follower.take_priority(self._number(evse), activated)
+        return None
 
     def _number(self, evse: str | None) -> int:
         if evse is None:

@@ -1,7 +1,7 @@
 """What a station's cars follow, over an MQTT broker: the topics `<prefix>/site/<type>`, each word as JSON without its `type`.
 
-Orders of batteries go to `<prefix>/order`. What the broker has retained is not believed: a frequency or a setpoint is of now.
-A broker that is gone falls silent, as a meter does.
+Orders of batteries go to `<prefix>/order`, a report is answered at `<prefix>/state`. What the broker has retained is not believed: a
+frequency or a setpoint is of now. A broker that is gone falls silent, as a meter does.
 """
 
 import asyncio
@@ -36,8 +36,11 @@ async def heard(feed: Feed, hearing: Hearing) -> None:
             sending = asyncio.create_task(_sent(broker, f"{feed.prefix}/order", outbox))
             try:
                 async for message in broker.messages:
-                    if not message.retain:
-                        _take(str(message.topic), message.payload, hearing, partial(_queued, outbox))
+                    if message.retain:
+                        continue
+                    answer = _take(str(message.topic), message.payload, hearing, partial(_queued, outbox))
+                    if answer is not None:
+                        await broker.publish(f"{feed.prefix}/state", words.answered(answer), qos=QOS)
             finally:
                 sending.cancel()
     except aiomqtt.MqttError as error:
@@ -61,9 +64,10 @@ def _proof(feed: Feed) -> tuple[str | None, ssl.SSLContext | None]:
     return password, ssl.create_default_context(cafile=feed.ca) if feed.ca else None
 
 
-def _take(topic: str, payload: object, hearing: Hearing, reply: Reply) -> None:
-    """Hear one message; one that is wrong is said, and costs the others nothing: many may publish."""
+def _take(topic: str, payload: object, hearing: Hearing, reply: Reply) -> words.State | None:
+    """Hear one message; one that is wrong is said, and costs the others nothing: many may publish. What answers it, if anything does."""
     try:
-        hearing.hear(words.word_of(topic.rpartition("/")[2], payload), reply)
+        return hearing.hear(words.word_of(topic.rpartition("/")[2], payload), reply)
     except ValueError as error:
         log.error("%s: %s", legible(topic), legible(str(error)))
+        return None

@@ -38,7 +38,11 @@ class Listener:
     async def _attend(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._peers.add(writer)
         try:
-            why = f"{PEERS} programs speak here already" if len(self._peers) > PEERS else await _told(reader, self._hearing, _reply(writer))
+            why = (
+                f"{PEERS} programs speak here already"
+                if len(self._peers) > PEERS
+                else await _told(reader, writer, self._hearing, _reply(writer))
+            )
             if why:
                 log.error("%s: %s", self._path, why)
                 writer.write(words.refused(why))
@@ -59,7 +63,7 @@ def _reply(writer: asyncio.StreamWriter) -> Reply:
     return reply
 
 
-async def _told(reader: asyncio.StreamReader, hearing: Hearing, reply: Reply) -> str:
+async def _told(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, hearing: Hearing, reply: Reply) -> str:
     """Hear one program until it goes; returns what was wrong with its last line, empty where nothing was."""
     while True:
         try:
@@ -71,6 +75,12 @@ async def _told(reader: asyncio.StreamReader, hearing: Hearing, reply: Reply) ->
         if not line:
             return ""
         try:
-            hearing.hear(words.read(line), reply)
+            answer = hearing.hear(words.read(line), reply)
         except ValueError as error:
             return legible(f"{error}: {line[:200].decode('utf-8', 'replace').rstrip()}")
+        if answer is not None:
+            writer.write(words.answered(answer))
+            try:
+                await writer.drain()
+            except ConnectionError:
+                return ""

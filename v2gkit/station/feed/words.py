@@ -85,7 +85,36 @@ class Order(Word, frozen=True):
     lasts: float
 
 
-Told = Frequency | Upstream | Setpoint | Limit | Priority | Battery
+class Report(Word, frozen=True):
+    """Whoever tells wants to know how the outlets are: all that it told before is taken, and a `state` with this `id` answers."""
+
+    id: Annotated[str, msgspec.Meta(max_length=64)] = ""
+
+
+Told = Frequency | Upstream | Setpoint | Limit | Priority | Battery | Report
+
+
+class Outlet(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An outlet as it is: powers in W, energies in Wh, `departure` in epoch s. What nobody knows is left out."""
+
+    evse: str  # EVSE id
+    here: bool  # whether a car is there
+    power: float | None = None  # + into the car
+    charge: float | None = None  # the least that limits told here let the outlet, or the station, charge; none: no limit
+    discharge: float | None = None  # likewise
+    most: float | None = None  # that the car can take
+    give: float = 0.0  # that it can give, 0 once it is down to its reserve
+    missing: float | None = None  # until what its driver wants
+    departure: float | None = None
+
+
+class State(msgspec.Struct, frozen=True, tag_field="type", tag="state"):
+    """What answers a `report`."""
+
+    id: str
+    outlets: tuple[Outlet, ...]
+
+
 _decoder = msgspec.json.Decoder(Told)
 
 
@@ -110,6 +139,11 @@ def order(name: str, power: float, lasts: float) -> bytes:
     return msgspec.json.encode(Order(name, round(power, 1), lasts)) + b"\n"
 
 
+def answered(state: State) -> bytes:
+    """The line that answers a report."""
+    return msgspec.json.encode(state) + b"\n"
+
+
 def refused(reason: str) -> bytes:
     """The line that says what was wrong with one; the connection is closed after it."""
     return msgspec.json.encode({"type": "refused", "reason": reason}) + b"\n"
@@ -117,7 +151,7 @@ def refused(reason: str) -> bytes:
 
 def schema() -> dict[str, Any]:
     """JSON schema (2020-12) of a line."""
-    (told, _), components = msgspec.json.schema_components((Told, Order), ref_template="#/$defs/{name}")
+    (told, *_), components = msgspec.json.schema_components((Told, Order, State), ref_template="#/$defs/{name}")
     for word in components.values():
         if "description" in word:  # there are versions of msgspec that leave a docstring as it is indented
             word["description"] = inspect.cleandoc(word["description"])
