@@ -16,6 +16,7 @@ from secc.doorkeeper import CLOSING, Doorkeeper
 from secc.driver import Driver
 from secc.engine import SeccSession
 from secc.evse import EVSE, EVSE_ID, DataLink
+from secc.foreseen import SIGNED, Foreseen
 from secc.generations import CONDUCTS
 from secc.lobby import Seen, Welcome
 from secc.opening import open_outlet, send_home
@@ -209,12 +210,13 @@ class Bay:
             loop.time(),
             entropy=secrets.token_bytes,
             tls=link.tls,
-            verifier=self._verifier,
+            verifier=None if self._verifier is None else Foreseen(self._verifier),
             prices=self._prices,
             paused=self._paused,
             insecure=self._tls is None,
             conducts=self._conducts,
             aside=aside(),
+            signed_aside=SIGNED,
         )
         driver = ReadingDriver(
             self._readers, session, self.place.evse, self.place.backend, self, loop.time, lambda: _soon(loop, link.nudge)

@@ -145,6 +145,8 @@ class Conduct:
     signatures: Callable[[Incoming], tuple[Any, ...]]  # under the prices of a response: one, None if there was no key; empty: not wanted
     fault_answer: float  # s after a fault in which a car may still ask and be told why its power went
     silent: str  # id of the requirement by which the session of a silent car ends
+    signing: frozenset[Enum] = frozenset()  # the states in which a car shows its contract, or signs to have one
+    foresee: Callable[..., None] = lambda heard, known, wall: None  # (Incoming, known, wall): judge what it signs, before the answer asks
 
 
 def blamed(error: SessionError) -> str:

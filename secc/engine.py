@@ -11,6 +11,7 @@ do is among its events (`secc.station.Want`), what became true is told to it (`t
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from secc import reception
@@ -37,7 +38,7 @@ class SeccSession:
     """One session. `entropy(n)` gives n octets of the system's generator; without a `verifier` for what the car signs, PnC is not offered.
 
     `conducts` are the generations that may be spoken, the newest first; each decides whether a connection may carry it. `insecure` allows
-    ISO 15118-20 without TLS 1.3, for a bench; its use is among the events. Frames beyond `aside` octets go to the `desk`, for the shell.
+    ISO 15118-20 without TLS 1.3, for a bench (it is told). Frames beyond `aside` octets, with contracts `signed_aside`, go to the desk.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class SeccSession:
         chain: tuple[bytes, ...] = (),
         conducts: Sequence[Conduct] = CONDUCTS,
         aside: int | None = None,
+        signed_aside: int | None = None,
     ):
         self.ended: Ended | None = None
         self._diary = Diary(now)
@@ -70,7 +72,7 @@ class SeccSession:
         self._reader = FrameReader(self.generation.state_limit(self.generation.first), ahead=AHEAD)
         self._out: list[bytes] = []
         self._parked: dict[str, Parked] = {}  # by stream
-        self._held, self.desk = deque[Frame](), Desk(aside)  # frames of streams that wait; a frame for the shell to read
+        self._held, self.desk = deque[Frame](), Desk(aside, signed_aside)  # frames of streams that wait; a frame for the shell to read
         self._closing = ""  # how the session ended, once it waits for the car to close
         self._timer: Timer | None = None
         self._arm(SETUP, self.generation.station_setup, now, reception.REQUEST.__name__)
@@ -242,7 +244,9 @@ class SeccSession:
 
     def _take(self, received: Frame, now: float) -> None:
         self.heard = now
-        unread = Unread(received, None if self._spoke is None else now - self._spoke, self._conduct.decode, self.context, now)
+        since, conduct, known = None if self._spoke is None else now - self._spoke, self._conduct, self.context
+        judge, signed = partial(conduct.foresee, wall=self._clock.wall(now)), conduct.state(known) in conduct.signing
+        unread = Unread(received, since, conduct.decode, known, now, judge, signed)
         if not self.desk.leaves(unread):
             self._heard(unread, now)
         elif self.generation.stream(received.payload_type) == MAIN:
@@ -392,6 +396,5 @@ class SeccSession:
     def _send(self, message: Type, stream: str, now: float, signature: Any = None) -> None:
         payload_type, schema_set, exi = self.generation.write(message, self._conduct.session_id(self.context), stream, signature)
         self._out.append(frame(payload_type, exi))
-        since = None if self.heard is None else now - self.heard
-        self._events.append(FrameSent(now, payload_type, schema_set, exi, message, since))
+        self._events.append(FrameSent(now, payload_type, schema_set, exi, message, None if self.heard is None else now - self.heard))
         self._spoke, self._answering = now, None

@@ -44,13 +44,16 @@ class Unread:
     decode: Callable[[int, bytes, Any, float], Decoded]  # of payload type, octets, what is known, and when (session time, s)
     known: Any = None
     now: float = 0.0
+    foresee: Callable[[Incoming, Any], None] = lambda heard, known: None  # judge what is signed in it, where it is read aside
+    signed: bool = False  # whether it comes when a car shows its contract
     outcome: Decoded | None = None  # None: it was not read yet, or in vain
     failed: list[Exception] = field(default_factory=list)  # what reading it raised, until somebody asks for the message
 
     def read(self) -> None:
-        """Read the frame, and keep its message, or what reading it raised, for whoever asks for the message."""
+        """Read the frame, and keep its message, or what reading it raised, for whoever asks for the message. Judge what is signed in it."""
         try:
             self.outcome = self._decoded()
+            self.foresee(self.outcome[0], self.known)
         except Exception as error:
             self.failed.append(bare(error))
 
@@ -67,17 +70,18 @@ class Unread:
 class Desk:
     """The frame that a session leaves for its shell to read: at most one, for which all that comes later waits.
 
-    Frames of more than `limit` octets are left; None: none is.
+    Frames of more than `limit` octets are left, and of more than `signed` where a car shows its contract; None: none is.
     """
 
-    def __init__(self, limit: int | None):
-        self.limit = limit
+    def __init__(self, limit: int | None, signed: int | None = None):
+        self.limit, self.signed = limit, signed
         self.waits: Unread | None = None
         self._given = False
 
     def leaves(self, unread: Unread) -> bool:
         """Whether this frame is left to the shell, and kept here for it."""
-        if self.limit is None or len(unread.frame.payload) <= self.limit:
+        bounds = [bound for bound in (self.limit, self.signed if unread.signed else None) if bound is not None]
+        if not bounds or len(unread.frame.payload) <= min(bounds):
             return False
         self.waits, self._given = unread, False
         return True

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from enum import Enum
 from functools import partial
 from typing import Any
 
@@ -10,6 +11,7 @@ from secc.conduct import Conduct, Ending, Replied, Say, Surroundings
 from secc.enveloped.ev_status import heard, telling
 from secc.enveloped.requests import admit, decode
 from secc.enveloped.words import Words
+from secc.foreseen import Foreseen
 from secc.neutral.context import Agreement, Context, Given, Moment, Pending, Reply, Step
 from secc.neutral.ending import account, over
 from secc.neutral.facts import learn
@@ -43,6 +45,8 @@ class Own:
     verifier: Callable[[Trust], Verifier]
     contract_chain: Callable[[Type], tuple[bytes, ...]]
     signatures: Callable[[Incoming], tuple[Any, ...]]
+    signing: frozenset[Enum] = frozenset()
+    foresee: Callable[..., None] = lambda heard, known, wall: None
 
 
 def conduct_of(words: Words, answers: Answers, phases: Phases, own: Own) -> Conduct:
@@ -80,6 +84,8 @@ def conduct_of(words: Words, answers: Answers, phases: Phases, own: Own) -> Cond
         signatures=own.signatures,
         fault_answer=FAULT_ANSWER,
         silent=words.silent,
+        signing=own.signing,
+        foresee=own.foresee,
     )
 
 
@@ -92,6 +98,7 @@ def _beginning(
         outlet=around.outlet,
         entropy=drawing(around.entropy, say),
         verifier=None if around.verifier is None else Witnessed(around.verifier, say),
+        foreseen=around.verifier if isinstance(around.verifier, Foreseen) else None,
         prices=around.prices,
         tls=around.tls,
         chain=around.chain,

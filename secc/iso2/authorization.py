@@ -12,6 +12,7 @@ from v2g.messages.iso2.msg_data_types import EVSEProcessingType
 from v2g.messages.iso2.msg_data_types import responseCodeType as Code
 from v2g.reasons import Reason
 from v2g.session.errors import Refused
+from v2g.session.generation import Incoming
 
 PROVIDER = 5  # characters of an eMAID that name its provider: country and provider id
 
@@ -33,6 +34,17 @@ def payment_details(request: PaymentDetailsReq, known: Context) -> Reply:
     learnt = known.with_service(challenge=challenge, attempt=Attempt(claim=claim))
     relaxed = tuple(deviation.used(known.now) for deviation in claim.relaxed)
     return Reply(response, State.AUTHORIZATION, learnt, relaxed)
+
+
+def foresee(heard: Incoming, known: Context, wall: float) -> None:
+    """Judge the contract that a car shows, or what it signs with it, before the answer asks; `wall` is the present (epoch s)."""
+    request, foreseen, claim = heard.reading.message, known.given.foreseen, known.service.attempt.claim
+    if foreseen is None:
+        return
+    if isinstance(request, PaymentDetailsReq):
+        foreseen.foresee("contract", request, b"", wall)
+    elif isinstance(request, AuthorizationReq) and claim is not None and claim.chain and claim.presented is None:
+        foreseen.foresee("metering", Signed(request, heard.signature), claim.chain[0], wall)
 
 
 def _refused(objection: Objection) -> Refused:

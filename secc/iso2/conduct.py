@@ -5,6 +5,7 @@ from typing import Any
 from pki.tariff import sales_tariffs
 from secc.enveloped.conduct import Own, conduct_of
 from secc.iso2.answers import ANSWERS
+from secc.iso2.authorization import foresee
 from secc.iso2.notices import statuses
 from secc.iso2.phases import PHASES
 from secc.iso2.selection import modes
@@ -13,6 +14,7 @@ from secc.iso2.verifier import PkiVerifier, contract_chain
 from secc.iso2.words import WORDS
 from secc.neutral.context import NO_SESSION, Context
 from v2g.exi.schema import Type
+from v2g.iso2.sequence import State
 from v2g.messages.iso2.msg_body import SessionSetupReq
 from v2g.session.generation import Incoming
 
@@ -42,5 +44,7 @@ CONDUCT = conduct_of(
         verifier=PkiVerifier,
         contract_chain=contract_chain,
         signatures=signatures,
+        signing=frozenset({State.CONTRACT, State.PAYMENT_DETAILS, State.AUTHORIZATION}),
+        foresee=foresee,
     ),
 )

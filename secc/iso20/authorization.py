@@ -42,6 +42,7 @@ from v2g.messages.common_types import processingType
 from v2g.messages.common_types import responseCodeType as Code
 from v2g.reasons import Reason
 from v2g.session.errors import Refused, SequenceError
+from v2g.session.generation import Incoming
 
 PROVIDER = 5  # characters of an eMAID that name its provider: country and provider id
 
@@ -99,13 +100,35 @@ def authorization(request: AuthorizationReq, known: Context) -> Reply:
     return Reply(_answered(known, Code.OK, processingType.Ongoing), State.AUTHORIZATION, known)
 
 
+def foresee(heard: Incoming, known: Context, wall: float) -> None:
+    """Judge the chain and signature of a request before its answer asks; `wall` is the present (epoch s). A poll was judged before."""
+    request, foreseen = heard.reading.message, known.given.foreseen
+    if foreseen is None:
+        return
+    if isinstance(request, AuthorizationReq) and request.PnC_AReqAuthorizationMode is not None and not _repeated(request, known):
+        foreseen.foresee("contract", request, known.service.challenge, wall)
+    elif isinstance(request, CertificateInstallationReq) and known.outlet.certificate_installation and not _asked(request, known):
+        foreseen.foresee("provisioning", request, None, wall)
+
+
+def _presented(request: AuthorizationReq) -> tuple[Authorization, object]:
+    """The way to authorize, and what was signed for it."""
+    if request.PnC_AReqAuthorizationMode is None:
+        return "EIM", None
+    return "PnC", (request.PnC_AReqAuthorizationMode, request.Header.Signature)
+
+
+def _repeated(request: AuthorizationReq, known: Context) -> bool:
+    """Whether a request repeats the claim that is being judged."""
+    claim = known.service.attempt.claim
+    return claim is not None and (claim.authorization, claim.presented) == _presented(request)
+
+
 def _claimed(request: AuthorizationReq, known: Context) -> Context:
     """The context with this request's claim. A poll repeats the claim [V2G20-1582]; another claim needs another verdict."""
-    way: Authorization = "EIM" if request.PnC_AReqAuthorizationMode is None else "PnC"
-    presented = (request.PnC_AReqAuthorizationMode, request.Header.Signature) if way == "PnC" else None
-    claim = known.service.attempt.claim
-    if claim is not None and (claim.authorization, claim.presented) == (way, presented):
+    if _repeated(request, known):
         return known
+    (way, presented), claim = _presented(request), known.service.attempt.claim
     early = known.service.attempt.verdict if claim is None and way == "EIM" else None  # a card may be shown before the car asks
     if way == "EIM":
         return known.with_service(attempt=Attempt(claim=Claim("EIM"), verdict=early))
@@ -149,12 +172,17 @@ def _granted(known: Context, claim: Claim, verdict: Authorized) -> Reply:
     return Reply(response, State.SERVICE_DISCOVERY, granted)
 
 
+def _asked(request: CertificateInstallationReq, known: Context) -> bool:
+    """Whether the backend was asked for this contract already: the car polls."""
+    return known.service.installation.request == identity(request.OEMProvisioningCertificateChain.Certificate)
+
+
 def certificate_installation(request: CertificateInstallationReq, known: Context) -> Reply:
     """Pass a request for a contract to the backend, and its response to the car, which polls meanwhile."""
     if not known.outlet.certificate_installation:
         raise SequenceError("CertificateInstallationService was not offered", "V2G20-459")
     certificate = identity(request.OEMProvisioningCertificateChain.Certificate)
-    if known.service.installation.request != certificate:
+    if not _asked(request, known):
         warning = known.given.verifier.provisioning(request, known.wall) if known.given.verifier is not None else None
         if warning is not None:
             return _no_installation(known, warning)

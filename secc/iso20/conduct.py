@@ -10,7 +10,9 @@ from pki.profiles import Role
 from pki.tariff import price_schedules
 from pki.verify import VerifiedChain
 from secc.conduct import Conduct, Ending, Replied, Say, Surroundings
+from secc.foreseen import Foreseen
 from secc.iso20.answers import ANSWERS
+from secc.iso20.authorization import foresee
 from secc.iso20.notices import header
 from secc.iso20.objections import warning
 from secc.iso20.phases import PHASES
@@ -70,6 +72,7 @@ def beginning(around: Surroundings, say: Say, now: float) -> tuple[Context, Even
         outlet=around.outlet,
         entropy=drawing(around.entropy, say),
         verifier=None if around.verifier is None else Witnessed(around.verifier, say),
+        foreseen=around.verifier if isinstance(around.verifier, Foreseen) else None,
         prices=around.prices,
         tls=around.tls,
         proved=proved,
@@ -275,4 +278,6 @@ CONDUCT = Conduct(
     signatures=signatures,
     fault_answer=FAULT_ANSWER,
     silent="V2G20-443",
+    signing=frozenset({State.AUTHORIZATION}),
+    foresee=foresee,
 )

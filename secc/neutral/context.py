@@ -22,6 +22,7 @@ from itertools import accumulate
 from typing import Any, Concatenate, ParamSpec, cast
 
 from secc.claims import Claim, PriceSigner, Verifier
+from secc.foreseen import Foreseen
 from secc.intent import Intent, Notice
 from secc.neutral.fault import Fault
 from secc.neutral.feeding import Feeding
@@ -101,6 +102,7 @@ class Given:
     outlet: Outlet
     entropy: Callable[[int], bytes]
     verifier: Verifier | None = None  # None: no trust anchors, PnC is not offered
+    foreseen: Foreseen | None = None  # the same, where it may be asked beforehand
     prices: PriceSigner | None = None  # None: prices are not signed
     tls: TlsFacts | None = None
     proved: str = ""  # whom the car's certificate names; empty without one

@@ -22,6 +22,7 @@ from secc import station as words
 from secc.claims import Trust
 from secc.iso20.verifier import PkiVerifier
 from tests.pki.sample_pki import NOW, anchors, hierarchy
+from tests.secc.aside import where  # noqa: F401
 from tests.secc.scripted import Scripted, outlet
 from v2g.exi.derive import least
 from v2g.messages import schema_set

@@ -15,6 +15,7 @@ from secc import station as words
 from secc.claims import Trust
 from secc.trust import Verifiers
 from tests.pki.sample_pki import NOW, anchors, hierarchy
+from tests.secc.aside import where  # noqa: F401
 from tests.secc.iso2.scripted2 import Scripted2, outlet, tls12
 from tests.secc.scripted import EPOCH
 from v2g.iso2.generation import ISO2
