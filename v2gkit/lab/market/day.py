@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import secrets
 import signal
 import tempfile
 import time
@@ -24,6 +25,7 @@ from v2gkit.lab.market.device import Device
 from v2gkit.lab.market.judgement import Judged, judged
 from v2gkit.lab.market.scene import BOX, LEASE, NO_SETPOINT, POWER, WALLBOX, Scene
 from v2gkit.lab.market.seen import Seen
+from v2gkit.lab.market.utility import Utility
 from v2gkit.lab.party import LEAVING, Party, Tell, party
 from v2gkit.wall import MOMENT, SharedClock, shared_clock
 
@@ -33,6 +35,8 @@ SECONDS: Final = 110.0  # s that the stay lasts
 LOOK: Final = 0.05  # s between two looks at what flows
 GRACE: Final = 4.0  # s for a limit that has come, or changed, to be kept; 3 s are aimed at for a call
 STEP: Final = 0.02  # of a connection: what meters and converters err
+CONTROL: Final = "C0FFEE01"  # mRID of the utility's DER control
+CURBED: Final = 0.5  # of the shop's connection, that it may draw by that
 CALLED: Final = 0.45  # of the metro's connection, that it may draw on call
 GIVEN: Final = 0.25  # of what its cars can give, that is dispatched
 WISH: Final = Wish(services=(DC_BPT.name,), control="Dynamic", authorizations=("EIM",), pace=0.25)
@@ -58,14 +62,16 @@ class Day:
         folder.mkdir(parents=True, exist_ok=True)
         self.scene, self._seconds, self._tell = Scene.of(folder, stations), seconds, tell
         self.device, self.seen = Device(self._followed), Seen()
+        self.utility = Utility(secrets.token_hex(20).upper(), self._wall)
         self._fleet: Fleet | None = None
+        self._time: SharedClock | None = None
         self._secrets: dict[str, str] = {}
         self._limits = _Limits(dict(self.scene.limits), dict.fromkeys(self.scene.limits, 0.0))
 
     async def play(self) -> Judged:
         """The whole day, and what came of it. Raises RuntimeError where a party does not start."""
         async with contextlib.AsyncExitStack() as stack:
-            clock = self._clock(stack)
+            self._time = clock = self._clock(stack)
             night = ["--time-scale", str(clock.scale), "--epoch", str(clock.epoch), "--epoch-at", str(clock.started)]
             night += ["--hold", str(self.scene.folder / "moment")]
             vtn, fleet = await self._centre(stack, night)
@@ -78,6 +84,7 @@ class Day:
                 clock.let_go(time.monotonic())
                 self._tell("power flows; from here on the day takes " + f"{self._seconds:g} s")
                 await self._events(vtn)
+                self.seen.answers = self.utility.answers
                 self.seen.ended = clock.wall(time.monotonic())
                 self.seen.cars = await under_way
             finally:
@@ -115,7 +122,9 @@ class Day:
         url = (await vtn.says(lambda line: "url" in line, STARTING))["url"]
         self._tell(f"VTN        OpenADR 3.1 at {url}; Modbus at 127.0.0.1:{port}")
         await asyncio.to_thread(self._programs, url)
-        self.scene.write(url, f"127.0.0.1:{port}")
+        utility = await stack.enter_async_context(self.utility.served())
+        self._tell(f"utility    IEEE 2030.5 at {utility}")
+        self.scene.write(url, f"127.0.0.1:{port}", utility, self.utility.lfdi)
         command = ["fleet", str(folder / "fleet.toml"), "--state", str(folder / "state"), "--port", "0", "--json"]
         command += ["--lease", str(LEASE), "--sample-interval", "600", *night]
         fleet = await stack.enter_async_context(party("the fleet", folder / "fleet.jsonl", self._story, *command))
@@ -163,10 +172,10 @@ class Day:
     # --- what happens ---
 
     async def _events(self, vtn: Party) -> None:
-        """The day: a call soon after the cars have come, a dispatch at night, a link that is lost after it."""
+        """The day: calls of VTN and utility soon after the cars have come, a dispatch at night, a link that is lost after it."""
         url = next(line["url"] for line in vtn.said if "url" in line)
         await asyncio.sleep(0.06 * self._seconds)
-        await self._call(url)
+        await asyncio.gather(self._call(url), self._curb())
         await asyncio.sleep(0.22 * self._seconds)
         await self._dispatch()
         await asyncio.sleep(0.05 * self._seconds)
@@ -197,6 +206,22 @@ class Day:
             self._tell(f"cars       lower after {self.seen.first:.2f} s, all of them within the call after {self.seen.whole:.2f} s")
         await asyncio.sleep(max(began + lasts - time.monotonic(), 0.0))
         self._limits.put("metro", limit)
+
+    async def _curb(self) -> None:
+        """A DER control of the shop's utility, beside the VTN's call to the metro."""
+        limit, lasts = self.scene.limits["shop"], 0.15 * self._seconds
+        curbed, before, began = CURBED * limit, self.power("shop"), time.monotonic()
+        self.utility.curb(CONTROL, 0.15 * STAY, curbed)
+        self._limits.put("shop", curbed)
+        self._tell(f"utility    the shop may draw {curbed / 1000:.1f} kW, and draws {before / 1000:.1f} kW")
+        while self.seen.curbed is None and time.monotonic() < began + lasts:
+            await asyncio.sleep(LOOK / 2)
+            if self.power("shop") <= curbed + STEP * limit:
+                self.seen.curbed = time.monotonic() - began
+        if self.seen.curbed is not None:
+            self._tell(f"cars       the shop keeps it after {self.seen.curbed:.2f} s")
+        await asyncio.sleep(max(began + lasts - time.monotonic(), 0.0))
+        self._limits.put("shop", limit)
 
     async def _dispatch(self) -> None:
         count = len(self._of("metro"))
@@ -265,9 +290,12 @@ class Day:
         said = {"objectType": "EVENT", "programID": program, "eventName": "call", "intervalPeriod": period}
         _asked(f"{url}/events", token, said | {"intervals": [{"id": 0, "payloads": [payload]}]})
 
+    def _wall(self) -> float:
+        assert self._time is not None
+        return self._time.wall(time.monotonic())
+
     def _now(self) -> str:
-        assert self._fleet is not None
-        return datetime.fromtimestamp(self._fleet.clock.wall(time.monotonic()), UTC).isoformat()
+        return datetime.fromtimestamp(self._wall(), UTC).isoformat()
 
     def _token(self, url: str) -> str:
         form = f"grant_type=client_credentials&client_id=utility&client_secret={self._secrets['utility']}".encode()

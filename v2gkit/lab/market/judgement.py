@@ -22,6 +22,8 @@ from v2gkit.lab.market.seen import Seen
 
 ERR: Final = 0.02  # of a connection: what meters and converters err
 SOON: Final = 3.0  # s from the VTN's event to lower power
+CALLS: Final = ("openadr3", "sep2")  # protocols whose calls want an acknowledgement
+ANSWERS: Final = [1, 2, 3]  # of IEEE 2030.5, to one control: received, started, completed
 TARGET, RESERVE = 70.0, 15.0  # % of a car
 DEVIATION: Final = 0.05  # of the energy that cars count, by which the books may differ: a session's first and last reading are not its ends
 
@@ -66,13 +68,17 @@ def _limits(scene: Scene, seen: Seen, found: Judged) -> None:
     for tenant, limit in scene.limits.items():
         over = seen.passed.get(tenant, 0.0)
         found.promise(over <= ERR * limit, f"{tenant}: at most {max(over, 0.0) / 1000:.2f} kW above what was allowed")
-    found.figures |= {"first_lower_s": seen.first, "within_call_s": seen.whole}
+    found.figures |= {"first_lower_s": seen.first, "within_call_s": seen.whole, "within_control_s": seen.curbed}
     words = (
         "no car drew less"
         if seen.first is None or seen.whole is None
         else f"{seen.first:.2f} s to the first car, {seen.whole:.2f} s to all"
     )
     found.promise(seen.first is not None and seen.first <= SOON and seen.whole is not None, f"the VTN's call: {words}")
+    kept = "the shop did not keep it" if seen.curbed is None else f"{seen.curbed:.2f} s until the shop kept it"
+    found.promise(seen.curbed is not None, f"the utility's control: {kept}")
+    told = sorted(status for statuses in seen.answers.values() for status in statuses)
+    found.promise(told == ANSWERS, f"the utility was told {told} of its control (1 received, 2 started, 3 completed)")
     found.promise(seen.given > 0, f"the dispatch: cars gave {seen.given / 1000:.1f} kW")
     most = FALLBACK * scene.limits["metro"]
     drawn = seen.fallback
@@ -100,9 +106,11 @@ def _kept(connection: Connection, seen: Seen, found: Judged) -> None:
     there = [state for state, said in told if "connected" not in said and "ConnectionLost" not in said]
     done = sum(state == "done" for state in there)
     found.promise(there and done == len(there), f"{done} of {len(there)} orders to stations that were there were acknowledged")
-    signals = list(connection.execute(select(SIGNALS).where(SIGNALS.c.protocol == "openadr3")).mappings())
+    signals = list(connection.execute(select(SIGNALS).where(SIGNALS.c.protocol.in_(CALLS))).mappings())
     acknowledged = [row for row in signals if row["acknowledged"] is not None]
-    found.promise(signals and len(acknowledged) == len(signals), f"{len(acknowledged)} of {len(signals)} calls were acknowledged")
+    heard = {row["protocol"] for row in acknowledged}
+    well = heard == set(CALLS) and len(acknowledged) == len(signals)
+    found.promise(well, f"{len(acknowledged)} of {len(signals)} calls were acknowledged, of {', '.join(sorted(heard))}")
     found.figures["shed"] = len(list(connection.execute(select(SHED.c.asset)).scalars()))
     energy = 0.0
     for tenant in books.tenants(connection):

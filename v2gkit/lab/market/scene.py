@@ -51,6 +51,15 @@ every = 0.3
 patience = $patience
 fallback_import = $fallback
 """)
+UTILITY = Template("""
+[[sep2]]
+name = "utility"
+url = "$utility"
+lfdi = "$lfdi"
+import_limit = $limit
+every = 0.3
+patience = 7200
+""")
 DISPATCH = Template("""
 [[modbus]]
 name = "box"
@@ -164,10 +173,13 @@ class Scene:
         limits = {tenant: 0.7 * POWER * count + 1_500.0 + (7_000.0 if tenant == "shop" else 0.0) for tenant, count in counts.items()}
         return cls(folder, tuple(places), limits)
 
-    def write(self, vtn: str, device: str) -> None:
-        """Write the files of fleet and programs. `vtn` is a URL, `device` HOST:PORT."""
-        for tenant in TENANTS:
-            more = DISPATCH.substitute(device=device) if tenant == "metro" else ""
+    def write(self, vtn: str, device: str, utility: str, lfdi: str) -> None:
+        """Write the files of fleet and programs: URLs of `vtn` and `utility`, HOST:PORT of `device`, `lfdi` of the shop at its utility."""
+        own = {
+            "metro": DISPATCH.substitute(device=device),
+            "shop": UTILITY.substitute(utility=utility, lfdi=lfdi, limit=self.limits["shop"]),
+        }
+        for tenant, more in own.items():
             said = {"tenant": tenant, "vtn": vtn, "patience": PATIENCE, "fallback": FALLBACK * self.limits[tenant]}
             (self.folder / f"{tenant}-grid.toml").write_text(GRID.substitute(said) + more)
         sites = {"metro": "depot", "shop": "lot"}
