@@ -19,6 +19,7 @@ EXTRAS = {
     "sqlalchemy": "csms",
     "psycopg": "csms",
     "nats": "csms",
+    "jwt": "fleet",
     "pyocmf": "ocmf",
 }
 

@@ -46,6 +46,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     rest.add_argument("--api-cert", type=Path, metavar="PEM", help="its chain: TLS")
     rest.add_argument("--api-key", type=Path, metavar="PEM", help="the key of that certificate")
     rest.add_argument("--keys", type=Path, metavar="FILE", help="write new keys to this file, not to the output")
+    rest.add_argument("--oidc", type=Path, metavar="FILE", help="TOML: an OpenID Connect issuer whose tokens count beside keys")
     parser.add_argument("--time-scale", type=number(above=0), default=1.0, metavar="X", help="wall seconds per second (default: 1)")
     add_clock_options(parser)
     parser.add_argument("--json", action="store_true", help="the story as JSON Lines")
@@ -103,6 +104,7 @@ async def _served(options: argparse.Namespace, fleet: Any) -> int:
         sample_interval=options.sample_interval,
         scale=options.time_scale,
         api=None if options.api is None else (options.api_bind, options.api),
+        oidc=options.oidc,
         tls=tls_of(options.api_cert, options.api_key, option="--api-"),
     )
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from v2g.legible import legible, logger
 from v2g.tasks import Tasks
 from v2gkit.csms.server import Csms
 from v2gkit.csms.steering import Strategy
+from v2gkit.extras import missing
 from v2gkit.fleet import settlement
 from v2gkit.fleet.arms.feed import FeedArm
 from v2gkit.fleet.arms.modbus import ModbusArm
@@ -26,6 +27,7 @@ from v2gkit.fleet.declared import Asset, Fleet, Program
 from v2gkit.fleet.log.memory import MemoryLog
 from v2gkit.fleet.log.over_nats import NatsLog
 from v2gkit.fleet.log.verbs import Log
+from v2gkit.fleet.rest.keys import Bearer
 from v2gkit.fleet.rows import declared_rows, signal_row
 from v2gkit.fleet.store.sql import SqlStore
 from v2gkit.grid import declared as grid_declared
@@ -56,6 +58,7 @@ class Asked:
     scale: float = 1.0  # wall s per s, of a simulation
     api: tuple[str, int] | None = None  # address and port of REST and page; None: none
     tls: ssl.SSLContext | None = None  # of the REST
+    oidc: Path | None = None  # file of an issuer of tokens, beside keys
 
 
 class Service:
@@ -185,8 +188,28 @@ async def served(asked: Asked, fleet: Fleet, wall: Callable[[], float], say: Say
                     from v2gkit.fleet.rest.answers import Answers
 
                     fresh = await keys.first(store, fleet, wall())
-                    url = await stack.enter_async_context(site.opened(Answers(service.conductor, store, wall), *asked.api, asked.tls))
+                    judge = None if asked.oidc is None else await judge_of(asked.oidc, fleet)
+                    answers = Answers(service.conductor, store, wall)
+                    url = await stack.enter_async_context(site.opened(answers, *asked.api, asked.tls, judge))
                 yield Running(service, next(iter(server.sockets)).getsockname()[1], url, fresh)
     finally:
         await log.close()
         store.close()
+
+
+async def judge_of(file: Path, fleet: Fleet) -> Callable[[str], Awaitable[Bearer | None]]:
+    """Who knows the tokens of the issuer that a file names. Raises ConfigError, ValueError, OSError."""
+    if lacking := missing(["fleet"]):
+        raise ValueError(f"tokens of an issuer: {lacking}")
+    from v2gkit.fleet.rest import oidc
+    from v2gkit.fleet.rest.answers import Refused
+
+    issuer = oidc.Issuer(await asyncio.to_thread(oidc.declared, file, fleet), lambda: fleet.tenants)
+
+    async def judge(token: str) -> Bearer | None:
+        try:
+            return await issuer.bearer(token)
+        except oidc.Unreachable as error:
+            raise Refused(503, str(error)) from None
+
+    return judge

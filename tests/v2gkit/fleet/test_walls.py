@@ -15,6 +15,7 @@ from sqlalchemy import select
 
 from tests.v2gkit.csms.houses import asked
 from tests.v2gkit.fleet.played import Stage
+from tests.v2gkit.fleet.test_oidc import issuer
 from tests.v2gkit.fleet.test_store import due
 from v2gkit.fleet.metrics import registry_of
 from v2gkit.fleet.rest import keys, site
@@ -68,8 +69,12 @@ async def lodge(folder: Path) -> AsyncIterator[Lodge]:
             ]
         )
     made = await keys.first(stage.store, stage.conductor.fleet, stage.now)  # type: ignore[arg-type]
-    async with site.opened(Answers(stage.conductor, stage.store, lambda: stage.now), "127.0.0.1", 0) as url:
-        yield Lodge(stage, url, made)
+    async with issuer() as (tokens, _):
+        for tenant in made:  # whoever comes with a token of the issuer stands before the same walls
+            made[tenant] |= {f"{role} by token": tokens.token(tenant=tenant, role=role) for role in ROLES}
+        answers = Answers(stage.conductor, stage.store, lambda: stage.now)
+        async with site.opened(answers, "127.0.0.1", 0, None, tokens.judge.bearer) as url:
+            yield Lodge(stage, url, made)
     stage.store.close()  # type: ignore[attr-defined]
 
 
@@ -86,13 +91,13 @@ def test_the_description_is_valid_and_whole() -> None:
     assert {each.table for each in LISTINGS} | {"about"} == set(METADATA.tables), "a table that nobody can read, or that has no wall"
 
 
-async def _crossed(house: Lodge, tenant: str, foreign: tuple[str, ...], ids: list[str]) -> int:
+async def _crossed(house: Lodge, tenant: str, foreign: tuple[str, ...], ids: list[str], role: str = "admin") -> int:
     """Ask every route as one tenant, with ids of the other; how many answers there were."""
     count = 0
     bodies = {"/sites/{id}/limit": {"power": 1.0}, "/keys": {"name": "more", "role": "read"}}
     for method, path in routes():
         for id_ in ids if "{id}" in path else [""]:
-            status, said = await house.ask(method, path.replace("{id}", id_), tenant, body=bodies.get(path))
+            status, said = await house.ask(method, path.replace("{id}", id_), tenant, role, bodies.get(path))
             text = json.dumps(said)
             if "{id}" in path:
                 assert status == 404, f"{method} {path} of another tenant's {id_!r}: {status} {text[:200]}"
@@ -104,7 +109,8 @@ async def _crossed(house: Lodge, tenant: str, foreign: tuple[str, ...], ids: lis
     return count
 
 
-def test_no_route_leads_to_another_tenant(tmp_path: Path) -> None:
+@pytest.mark.parametrize("role", ["admin", "admin by token"])
+def test_no_route_leads_to_another_tenant(role: str, tmp_path: Path) -> None:
     async def scene() -> None:
         async with lodge(tmp_path) as house:
             limits = {place.site.id: place.limit for place in house.stage.conductor.places.values()}
@@ -115,7 +121,7 @@ def test_no_route_leads_to_another_tenant(tmp_path: Path) -> None:
                 assert theirs
                 site_, _ = IDS[other]
                 await house.stage.store.keep([Row("keys", {"digest": other, "tenant": other, "name": f"{other}-own", "role": "read"})])
-                assert await _crossed(house, tenant, words, [theirs[0], site_, f"{other}-own"]) >= len(routes())
+                assert await _crossed(house, tenant, words, [theirs[0], site_, f"{other}-own"], role) >= len(routes())
             assert {place.site.id: place.limit for place in house.stage.conductor.places.values()} == limits
             for listing in LISTINGS:  # and a filter, or the place of another's page, opens nothing
                 for query in ("limit=1&newest=true", *(f"{name}=guest0" for name in listing.filters)):
@@ -137,7 +143,7 @@ def test_roles_keys_and_rates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
             assert (await house.ask("GET", "/now", role="nobody"))[0] == 401
             wanted = {("GET", each.path): each.role for each in LISTINGS} | {(each.method, each.path): each.role for each in VERBS}
             for (method, path), role in wanted.items():
-                for lower in ROLES[: ROLES.index(role)]:
+                for lower in [f"{name}{way}" for name in ROLES[: ROLES.index(role)] for way in ("", " by token")]:
                     assert (await house.ask(method, path.replace("{id}", "depot"), role=lower))[0] == 403, (method, path, lower)
             status, said = await house.ask("POST", "/sites/depot/limit", role="operate", body={"power": 12_000})
             assert (status, house.stage.conductor.places["depot"].limit) == (200, 12_000)

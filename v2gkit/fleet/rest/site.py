@@ -36,7 +36,10 @@ from v2gkit.sql.words import StoreFault
 
 SLOW: Final = 60.0  # s that a request may take whose sender has a key
 COOKIE: Final = 86_400  # s that a browser keeps a key
+TOKEN: Final = 2  # dots of a JSON Web Token; a key has none
 LAST: Final = 0.2  # s that answers in work have at the end
+Judge = Callable[[str], Awaitable[Bearer | None]]
+"""Who came with a token of an issuer; None: nobody who is known. May raise Refused."""
 Work = Callable[[Asked, Bearer], Awaitable[Any]]
 
 
@@ -48,6 +51,7 @@ class House:
     door: Door
     room: Room
     buckets: Buckets = field(default_factory=Buckets)
+    judge: Judge | None = None  # of tokens that are no keys
 
 
 def application(house: House) -> ASGIApp:
@@ -102,7 +106,10 @@ async def _demand(house: House, request: Request, by_cookie: bool) -> Bearer:
     kind, _, key = request.headers.get("authorization", "").partition(" ")
     if kind.lower() != "bearer":
         key = request.cookies.get(house.door.cookie, "") if by_cookie else ""
-    who = await bearer(house.answers.store, key.strip()) if key else None
+    if house.judge is not None and kind.lower() == "bearer" and key.count(".") == TOKEN:
+        who = await house.judge(key.strip())
+    else:
+        who = await bearer(house.answers.store, key.strip()) if key else None
     if who is None:
         raise Refused(401, "a key is wanted: Authorization: Bearer KEY, or open the whole address that the command printed")
     if wait := house.buckets.take(f"{who.tenant} {who.name}"):
@@ -193,15 +200,20 @@ class _Guarded:
 
 
 @contextlib.asynccontextmanager
-async def opened(answers: Answers, bind: str, port: int, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
-    """Serve within the block, over TLS where a context for it is given; gives the URL. Raises OSError where the port cannot be had."""
+async def opened(
+    answers: Answers, bind: str, port: int, tls: ssl.SSLContext | None = None, judge: Judge | None = None
+) -> AsyncIterator[str]:
+    """Serve within the block, over TLS where a context for it is given; gives the URL. `judge` knows tokens that are no keys.
+
+    Raises OSError where the port cannot be had.
+    """
     listener = listening(bind, port)
     host, place = listener.getsockname()[:2]
     local = ipaddress.ip_address(host.partition("%")[0]).is_loopback
     names: frozenset[str] = LOCAL | {address_text((host, place)).rpartition(":")[0].lower()} if local else frozenset()
     scheme, room = ("http" if tls is None else "https"), Room()
     gate = None if tls is None else Gate(tls)
-    house = House(answers, Door("", names, place, scheme), room)
+    house = House(answers, Door("", names, place, scheme), room, judge=judge)
     server = await serve(listener, application(house), room, None if gate is None else gate.entry)
     try:
         yield f"{scheme}://{address_text((host, place))}"
