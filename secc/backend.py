@@ -1,5 +1,6 @@
 """The built-in backend, for a station without CSMS: it decides by its settings, the site's prices and what the session has verified."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -283,7 +284,8 @@ class LocalBackend:
         """Real seconds until the setpoint is looked at anew: when the plan changes, and in any case soon."""
         changes = self._plan.power.edges() if self._plan is not None else ()
         wall = self.around.wall()
-        soonest = min((self.around.until(edge) for edge in changes if edge > wall), default=inf)
+        place = bisect_right(changes, wall)
+        soonest = self.around.until(changes[place]) if place < len(changes) else inf
         return max(min(soonest, STEERING_PERIOD), STEERING_PAUSE)
 
     def _set(self) -> None:

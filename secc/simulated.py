@@ -290,8 +290,8 @@ class SimulatedEVSE(EVSE):
         before, self._looked = self._looked, (now, wall)
         real, counted = max(0.0, now - before[0]), max(0.0, wall - before[1])
         was = self._flowing()
-        steps = (self._physics.volts_per_second * real, self._physics.amperes_per_second * counted)
-        voltage, current = (_towards(a, b, step) for a, b, step in zip(self._present, self._wanted, steps, strict=True))
+        voltage = _towards(self._present[0], self._wanted[0], self._physics.volts_per_second * real)
+        current = _towards(self._present[1], self._wanted[1], self._physics.amperes_per_second * counted)
         if self._bound is not None and voltage > 0:
             current = min(max(current, -self._bound / voltage), self._bound / voltage)
         self._present = (voltage, current)

@@ -1,5 +1,6 @@
 """Powers of AC over the phases: an element alone is the total, with its _L2 and _L3 it is that of L1."""
 
+from functools import cache
 from typing import Any, Final
 
 from v2g.iso20.rational import Rounding, inward, number, rational
@@ -18,11 +19,19 @@ def each(said: Any, name: str) -> tuple[float, ...]:
     """What is said of each phase; one value is the total, empty where nothing is said. A phase that is left out has nothing."""
     if (first := getattr(said, name, None)) is None:
         return ()
-    values = [first, *(getattr(said, name + phase, None) for phase in PHASES[1:])]
-    if values == [first, None, None]:  # of DC there is no more
+    kind: Any = type(said)
+    others = _others(kind, name)
+    values = [first, *[getattr(said, other) for other in others]]
+    if not others or values == [first, None, None]:  # of DC there is no more
         return (number(first),)
     last = max(place for place, value in enumerate(values) if value is not None)
     return tuple(0.0 if value is None else number(value) for value in values[: last + 1])
+
+
+@cache
+def _others(message: Any, name: str) -> tuple[str, ...]:
+    """The elements of the other phases that a class of messages has beside this one."""
+    return tuple(name + phase for phase in PHASES[1:] if hasattr(message, name + phase))
 
 
 def spread(name: str, value: float, phases: int, rounding: Rounding | None = None) -> dict[str, RationalNumberType]:
@@ -40,6 +49,9 @@ def within_phases(said: Any, name: str, share: float) -> float:
     A limit of charging below zero stays so: it cannot be meant. Of discharging either sign is read: public stacks differ.
     """
     stated = each(said, name)
-    if "Discharge" not in name and any(value < 0 for value in stated):
+    discharged = "Discharge" in name
+    if len(stated) == 1:
+        return abs(stated[0]) if discharged else stated[0]
+    if not discharged and any(value < 0 for value in stated):
         return sum(stated)
-    return sum(min(abs(value), share) for value in stated) if len(stated) > 1 else sum(map(abs, stated))
+    return sum(min(abs(value), share) for value in stated)
