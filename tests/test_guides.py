@@ -19,6 +19,7 @@ GUIDES = (
     "docs/evcc.md",
     "docs/ocpp.md",
     "docs/csms.md",
+    "docs/fleet.md",
     "docs/grid.md",
     "docs/viewer.md",
     "docs/conform.md",

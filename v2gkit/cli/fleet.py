@@ -108,7 +108,12 @@ async def _served(options: argparse.Namespace, fleet: Any) -> int:
         tls=tls_of(options.api_cert, options.api_key, option="--api-"),
     )
 
+    early: list[dict[str, Any]] | None = []  # what happens before it says where it listens, which comes first
+
     def say(line: dict[str, Any]) -> None:
+        if early is not None:
+            early.append(line)
+            return
         text = f"{datetime.fromtimestamp(line['at']):%H:%M:%S} {line['tenant']}  {line['text']}"
         put(json.dumps(line, ensure_ascii=False) if options.json else text, flush=True)
 
@@ -118,7 +123,13 @@ async def _served(options: argparse.Namespace, fleet: Any) -> int:
     try:
         async with served(asked, fleet, wall, say) as running, _counted(options, running.service):
             url = f"ws://{options.host}:{running.port}/ocpp"
-            put(json.dumps({"topic": "listening", "url": url}) if options.json else f"stations connect to {url}/STATION", flush=True)
+            put(
+                json.dumps({"topic": "listening", "url": url}) if options.json else f"listening: stations connect to {url}/STATION",
+                flush=True,
+            )
+            held, early = early, None
+            for line in held or ():
+                say(line)
             _tell_keys(options, running.url, running.fresh)
             await asyncio.Event().wait()
     except (StoreFault, LogFault) as fault:

@@ -10,6 +10,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -132,6 +133,27 @@ class Conductor:
         """Tell an asset its order once more: it has come back, and may have forgotten it."""
         self._renew[asset] = -math.inf
         self._soil([self.fleet.assets[asset].site], f"{asset} has come back")
+
+    def join(self, asset: Asset) -> None:
+        """Reckon with one more asset from now on. Raises ValueError for one that does not fit into the fleet."""
+        self.fleet = replace(self.fleet, asset=(*self.fleet.asset, asset))
+        self.places[asset.site].assets.append(asset)
+        self._soil([asset.site], f"{asset.id} is new")
+
+    async def leave(self, asset: Asset, anyway: bool = False) -> None:
+        """Reckon with an asset no more, once it has taken that it may draw nothing, or `anyway`. Raises ArmFault where it has not."""
+        order = Order(f"{self._run}-{next(self._numbers)}", 0.0, 0.0, self._lease)
+        self.orders[asset.id] = order, "refused"  # until it has answered it is a load, and told nothing else
+        state, said = await self._carry(asset, order)
+        if state != "done" and not anyway:
+            raise ArmFault(said)
+        self.fleet = replace(self.fleet, asset=tuple(each for each in self.fleet.asset if each.id != asset.id))
+        place = self.places[asset.site]
+        place.assets[:] = [each for each in place.assets if each.id != asset.id]
+        for known in (self.cars, self.orders, self.holds, self._renew):
+            known.pop(asset.id, None)
+        place.before = msgspec.structs.replace(place.before, told=self._told(place))
+        self._soil([asset.site], f"{asset.id} is gone for good")
 
     def _soil(self, sites: Iterable[str], cause: str) -> None:
         for site in sites:

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from v2g.address import host_and_port
+from v2g.address import demand_address, host_and_port
 from v2g.energy.fleet.feeders import TOP, Feeder, tree
 from v2g.energy.fleet.guest import ALL_PHASES
 from v2g.energy.settlement import Flexibility, Shares
@@ -124,6 +124,7 @@ class Asset:
     api: str = ""  # file
     feed: Feed | None = None
     evse: str = ""  # EVSE id
+    viewer: str = ""  # URL of the live viewer of its station (`v2g secc --ui`), for the page
 
     def __post_init__(self) -> None:
         if not (0 < self.power < POWER and 0 <= self.give < POWER and 0 <= self.least <= self.power and 0 <= self.safe <= self.power):
@@ -135,6 +136,8 @@ class Asset:
             raise ValueError(f"{self.id}: an asset of the kind {self.kind} cannot be told to give; leave give out")
         if self.kind == "modbus":
             host_and_port(self.address)
+        if self.viewer:
+            demand_address(self.viewer, "http", "https")
         if not self.phases or set(self.phases) - set(ALL_PHASES):
             raise ValueError(f"{self.id} is on the phases {self.phases}; give some of {ALL_PHASES}")
 
@@ -237,6 +240,11 @@ class Fleet:
     def assets(self) -> dict[str, Asset]:
         """All assets, by their ids."""
         return {each.id: each for each in self.asset}
+
+    @cached_property
+    def stations(self) -> dict[str, Asset]:
+        """The assets of OCPP, by the names of their stations."""
+        return {each.station: each for each in self.asset if each.kind == "ocpp"}
 
     @cached_property
     def _at(self) -> dict[str, list[Asset]]:

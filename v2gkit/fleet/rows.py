@@ -1,7 +1,8 @@
 """What is kept of decisions, orders and signals: from values to rows of the store (pure; it needs no library of the store)."""
 
 from collections.abc import Iterable
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
 
 import msgspec
 
@@ -10,6 +11,8 @@ from v2gkit.fleet.decision import Car, Decision
 from v2gkit.fleet.declared import CLASSES, Asset, Fleet
 from v2gkit.grid.lines import Line
 from v2gkit.sql.words import Row
+
+ADDED: Final = "added"  # the kind of a row of what was declared by the REST, not by the file
 
 
 def decision_rows(decision: Decision, orders: Iterable[tuple[Asset, Order]], at: float) -> list[Row]:
@@ -57,6 +60,26 @@ def declared_rows(fleet: Fleet, at: float) -> list[Row]:
             known = {"tenant": tenant, "kind": kind, "id": each.id, "doc": msgspec.json.encode(each).decode(), "at": at, "gone": 0}
             rows.append(Row("declared", known))
     return rows
+
+
+def added_row(asset: Asset, tenant: str, at: float, gone: bool = False) -> Row:
+    """The row of an asset that was added by the REST, or taken away again."""
+    known = {"tenant": tenant, "kind": ADDED, "id": asset.id, "doc": msgspec.json.encode(asset).decode(), "at": at, "gone": int(gone)}
+    return Row("declared", known)
+
+
+def with_added(fleet: Fleet, rows: Iterable[Any]) -> tuple[Fleet, list[str]]:
+    """A fleet with the assets of rows that its file does not have, and what is wrong with those that do not fit any more."""
+    faults = []
+    for row in rows:
+        try:
+            asset = msgspec.json.decode(row["doc"], type=Asset)
+            if fleet.sites.get(asset.site) is None or fleet.sites[asset.site].tenant != row["tenant"]:
+                raise ValueError(f"there is no site {asset.site!r} of {row['tenant']}")
+            fleet = replace(fleet, asset=(*fleet.asset, asset))
+        except ValueError as error:
+            faults.append(f"the asset {row['id']!r} that was added by REST: {error}")
+    return fleet, faults
 
 
 def fleet_of(rows: Iterable[Any]) -> Fleet:

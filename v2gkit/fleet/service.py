@@ -28,7 +28,8 @@ from v2gkit.fleet.log.memory import MemoryLog
 from v2gkit.fleet.log.over_nats import NatsLog
 from v2gkit.fleet.log.verbs import Log
 from v2gkit.fleet.rest.keys import Bearer
-from v2gkit.fleet.rows import declared_rows, signal_row
+from v2gkit.fleet.rows import declared_rows, signal_row, with_added
+from v2gkit.fleet.store.reading import added_rows
 from v2gkit.fleet.store.sql import SqlStore
 from v2gkit.grid import declared as grid_declared
 from v2gkit.grid.declared import Grid
@@ -65,7 +66,7 @@ class Service:
     """All parts of a fleet in one process. `say` hears every line of what happens, as a JSON-able object."""
 
     def __init__(self, asked: Asked, fleet: Fleet, store: SqlStore, log: Log, wall: Callable[[], float], say: Say) -> None:
-        self.asked, self.fleet, self.store, self.log, self._wall, self._say = asked, fleet, store, log, wall, say
+        self.asked, self.store, self.log, self._wall, self._say = asked, store, log, wall, say
         self.csms = Csms(Strategy("setpoint", setpoint=0.0), wall=wall, sample_interval=asked.sample_interval, process="fleet")
         self.watched: dict[str, Watched] = {
             "modbus": ModbusArm(),
@@ -81,6 +82,11 @@ class Service:
             heed = partial(self._heed, program)
             self.listening[program.id] = Listening(grid, wall, partial(self._heard, program), heed)
         self.conductor.settled = self._acknowledged
+
+    @property
+    def fleet(self) -> Fleet:
+        """All that is declared, by the file and by the REST."""
+        return self.conductor.fleet
 
     def _grid(self, program: Program) -> Grid:
         file = self.asked.file.parent / program.grid
@@ -174,6 +180,9 @@ async def served(asked: Asked, fleet: Fleet, wall: Callable[[], float], say: Say
     store = await asyncio.to_thread(SqlStore, asked.store)
     log: Log = MemoryLog() if asked.nats is None else await NatsLog.at(asked.nats)
     try:
+        fleet, faults = with_added(fleet, await store.read(added_rows))
+        for fault in faults:
+            LOG.error("%s; it is left out", legible(fault))
         service = Service(asked, fleet, store, log, wall, say)
         with service.csms.heard_by(service.watching.hear):
             async with Tasks("v2g.fleet") as tasks, contextlib.AsyncExitStack() as stack:
@@ -202,7 +211,7 @@ async def judge_of(file: Path, fleet: Fleet) -> Callable[[str], Awaitable[Bearer
     if lacking := missing(["fleet"]):
         raise ValueError(f"tokens of an issuer: {lacking}")
     from v2gkit.fleet.rest import oidc
-    from v2gkit.fleet.rest.answers import Refused
+    from v2gkit.fleet.rest.asked import Refused
 
     issuer = oidc.Issuer(await asyncio.to_thread(oidc.declared, file, fleet), lambda: fleet.tenants)
 

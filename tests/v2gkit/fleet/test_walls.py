@@ -14,21 +14,25 @@ from openapi_spec_validator import validate
 from sqlalchemy import select
 
 from tests.v2gkit.csms.houses import asked
+from tests.v2gkit.fleet.depot import written
 from tests.v2gkit.fleet.played import Stage
 from tests.v2gkit.fleet.test_oidc import issuer
 from tests.v2gkit.fleet.test_store import due
+from v2gkit.fleet import declared
 from v2gkit.fleet.metrics import registry_of
 from v2gkit.fleet.rest import keys, site
 from v2gkit.fleet.rest.answers import Answers
 from v2gkit.fleet.rest.declared import LISTINGS, ROLES, VERBS
 from v2gkit.fleet.rest.openapi import description
-from v2gkit.fleet.rows import declared_rows
+from v2gkit.fleet.rows import declared_rows, with_added
+from v2gkit.fleet.store.reading import added_rows
 from v2gkit.fleet.store.tables import METADATA
 from v2gkit.grid.standing import Standing
 from v2gkit.sql.words import Row
 
 METRO = ("metro", "depot", "bus", "staff", "buses", 'peak"', "metro-secret")  # words that stand in nothing of the shop's
 SHOP = ("shop", '"lot"', "guest", "shop-secret")
+TIMES = {"start": 1_800_000_000.0, "until": 1_800_000_900.0, "doc": "[]", "kind": "import_cap", "by": ""}
 IDS = {"metro": ("depot", "read"), "shop": ("lot", "read")}
 
 
@@ -64,7 +68,10 @@ async def lodge(folder: Path) -> AsyncIterator[Lodge]:
             [
                 Row("sessions", known | {"id": f"{tenant}-secret", "contract": asset, "began": stage.now}),
                 Row("registers", known | {"session": f"{tenant}-secret", "at": stage.now, "imported": 1.0, "exported": 0.0}),
-                Row("signals", {"tenant": tenant, "id": f"{tenant}-secret", "version": 1.0, "received": stage.now, "fate": "obeyed"}),
+                Row(
+                    "signals",
+                    {"tenant": tenant, "id": f"{tenant}-secret", "version": 1.0, "received": stage.now, "fate": "obeyed", **TIMES},
+                ),
                 Row("audit", {"tenant": tenant, "at": stage.now, "who": f"{tenant}-secret", "outcome": "done"}),
             ]
         )
@@ -94,7 +101,14 @@ def test_the_description_is_valid_and_whole() -> None:
 async def _crossed(house: Lodge, tenant: str, foreign: tuple[str, ...], ids: list[str], role: str = "admin") -> int:
     """Ask every route as one tenant, with ids of the other; how many answers there were."""
     count = 0
-    bodies = {"/sites/{id}/limit": {"power": 1.0}, "/keys": {"name": "more", "role": "read"}}
+    own = {
+        "site": IDS[tenant][0],
+        "contract": {"metro": "staff", "shop": "guests"}[tenant],
+        "power": 7_000,
+        "id": "more",
+        "station": "CS-more",
+    }
+    bodies = {"/sites/{id}/limit": {"power": 1.0}, "/keys": {"name": "more", "role": "read"}, "/assets": own}
     for method, path in routes():
         for id_ in ids if "{id}" in path else [""]:
             status, said = await house.ask(method, path.replace("{id}", id_), tenant, role, bodies.get(path))
@@ -121,7 +135,14 @@ def test_no_route_leads_to_another_tenant(role: str, tmp_path: Path) -> None:
                 assert theirs
                 site_, _ = IDS[other]
                 await house.stage.store.keep([Row("keys", {"digest": other, "tenant": other, "name": f"{other}-own", "role": "read"})])
-                assert await _crossed(house, tenant, words, [theirs[0], site_, f"{other}-own"], role) >= len(routes())
+                asset = {"metro": "bus0", "shop": "guest0"}[other]
+                assert await _crossed(house, tenant, words, [theirs[0], site_, f"{other}-own", asset], role) >= len(routes())
+                mine, added = {"metro": ("depot", "staff"), "shop": ("lot", "guests")}, {"power": 1, "id": "x", "station": "x"}
+                for site_, contract in ((mine[other][0], mine[tenant][1]), (mine[tenant][0], mine[other][1])):
+                    status, _ = await house.ask("POST", "/assets", tenant, role, added | {"site": site_, "contract": contract})
+                    assert status == 404
+                status, _ = await house.ask("POST", "/assets/more/remove", tenant, role)
+                assert status == 200
             assert {place.site.id: place.limit for place in house.stage.conductor.places.values()} == limits
             for listing in LISTINGS:  # and a filter, or the place of another's page, opens nothing
                 for query in ("limit=1&newest=true", *(f"{name}=guest0" for name in listing.filters)):
@@ -186,5 +207,50 @@ def test_what_is_read_is_so(tmp_path: Path) -> None:
             assert {sample.labels["site"]: sample.value for sample in limit.samples} == {"depot": 20_000, "lot": 9_000}
             for path, status in (("/orders?limit=0", 400), ("/orders?after=x", 400), ("/orders?who=x", 400), ("/nothing", 404)):
                 assert (await house.ask("GET", path))[0] == status
+
+    asyncio.run(asyncio.wait_for(scene(), 200))
+
+
+def test_assets_are_added_and_taken_away(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with lodge(tmp_path) as house:
+            conductor = house.stage.conductor
+            new = {"id": "bus9", "site": "depot", "contract": "buses", "station": "CS-9", "power": 11_000, "give": 11_000, "safe": 1_000}
+            for wrong, status in (
+                ({"kind": "modbus", "address": "127.0.0.1:22"}, 400),  # nothing that leads to other machines, or to files
+                ({"feed": {"socket": "/run/other.sock"}}, 400),
+                ({"api": "../../etc/passwd"}, 400),
+                ({"station": "CS-guest0"}, 400),
+                ({"id": "bus0"}, 400),
+                ({"feeder": "attic"}, 400),
+                ({"safe": 60_000, "power": 70_000}, 400),
+                ({"viewer": "javascript:alert(1)"}, 400),
+            ):
+                assert (await house.ask("POST", "/assets", body=new | wrong))[0] == status, wrong
+            assert (await house.ask("POST", "/assets", role="operate", body=new))[0] == 403
+            assert (await house.ask("POST", "/assets", body=new | {"viewer": "http://bus9.example:9180/"}))[0] == 200
+            assert (await house.ask("POST", "/assets", body=new))[0] == 400
+            house.stage.cars("bus9")
+            await house.stage.settle()
+            assert house.stage.yard.holds["bus9"] > 0
+            _, now = await house.ask("GET", "/now")
+            assert "bus9" in [asset["id"] for asset in now["sites"][0]["assets"]]
+            later, faults = with_added(declared.read(written(tmp_path)), await house.stage.store.read(added_rows))
+            assert "bus9" in later.assets  # also after the process
+            assert not faults
+            assert (await house.ask("POST", "/assets/bus0/remove"))[0] == 409  # the file's
+            assert (await house.ask("POST", "/assets/bus9/remove"))[0] == 409  # somebody is there
+            conductor.gone("bus9")
+            house.stage.yard.deaf.add("bus9")
+            assert (await house.ask("POST", "/assets/bus9/remove"))[0] == 409  # nobody knows what it draws
+            assert conductor.orders["bus9"][1] == "refused"
+            house.stage.yard.deaf.clear()
+            assert (await house.ask("POST", "/assets/bus9/remove"))[0] == 200
+            assert house.stage.yard.holds["bus9"] == 0
+            assert "bus9" not in conductor.fleet.assets
+            await house.stage.settle()
+            assert "bus9" not in with_added(declared.read(written(tmp_path)), await house.stage.store.read(added_rows))[0].assets
+            _, audit = await house.ask("GET", "/audit?limit=1000")
+            assert ("/v1/assets/bus9/remove", "done") in {(row["path"], row["outcome"]) for row in audit["rows"]}
 
     asyncio.run(asyncio.wait_for(scene(), 200))

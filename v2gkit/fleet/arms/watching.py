@@ -26,13 +26,12 @@ class Watching:
 
     def __init__(self, csms: Csms, conductor: Conductor, tick: Callable[[], float], keep: Callable[[list[Row]], None]) -> None:
         self._csms, self._conductor, self._tick, self._keep = csms, conductor, tick, keep
-        self._assets = {asset.station: asset for asset in conductor.fleet.asset if asset.kind == "ocpp"}
         self._members: dict[tuple[str, str], Member] = {}
         self._kept: dict[tuple[str, str], float] = {}  # the minute of the last register that was kept
 
     def hear(self, entry: Entry) -> None:
         """Take an entry of the CSMS's story."""
-        asset, station = self._assets.get(entry.station), self._csms.stations.get(entry.station)
+        asset, station = self._conductor.fleet.stations.get(entry.station), self._csms.stations.get(entry.station)
         if asset is None or station is None or entry.topic not in HEARD:
             return
         if entry.topic == "boot":
@@ -70,7 +69,8 @@ class Watching:
         if tx is None:
             return
         tenant, key = self._conductor.fleet.tenant_of(asset), (asset.id, id_)
-        session: dict[str, Any] = {"tenant": tenant, "asset": asset.id, "id": id_, "contract": asset.contract, "viewer": tx.viewer}
+        session: dict[str, Any] = {"tenant": tenant, "asset": asset.id, "id": id_, "contract": asset.contract}
+        session["viewer"] = tx.viewer or asset.viewer or None
         if kind == "Started":
             session["began"] = at
         member = self._members.get((station.id, id_))

@@ -3,7 +3,7 @@
 import base64
 import binascii
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Connection, desc, literal, select, tuple_
@@ -14,6 +14,8 @@ from v2gkit.fleet.conductor import Conductor
 from v2gkit.fleet.decision import read
 from v2gkit.fleet.forecast import bids
 from v2gkit.fleet.rest import keys
+from v2gkit.fleet.rest.asked import Asked, Refused, body_of
+from v2gkit.fleet.rest.assets import Assets
 from v2gkit.fleet.rest.declared import LONGEST_PAGE, PAGE, PAYLOADS, Limit, Listing, NewKey
 from v2gkit.fleet.rest.keys import Bearer
 from v2gkit.fleet.shed import replayed
@@ -34,27 +36,12 @@ TIERS: Final[Mapping[str, tuple[tuple[str, int], ...]]] = {  # accounts of the b
 }
 
 
-class Refused(Exception):
-    """A request is not answered as it was meant: status of HTTP, words."""
-
-    def __init__(self, status: int, text: str):
-        super().__init__(text)
-        self.status = status
-
-
-class Asked(NamedTuple):
-    """A request behind the door: parameters of path and query, body."""
-
-    path: Mapping[str, str]
-    query: Mapping[str, str]
-    body: bytes = b""
-
-
 class Answers:
     """Answers for one fleet. `wall` gives epoch s."""
 
     def __init__(self, conductor: Conductor, store: Store, wall: Callable[[], float]) -> None:
         self.conductor, self.store, self._wall = conductor, store, wall
+        self.assets = Assets(conductor, store, wall)
 
     async def listed(self, listing: Listing, asked: Asked, who: Bearer) -> dict[str, Any]:
         """One page of a listing, of the bearer's tenant. Raises Refused, StoreFault."""
@@ -143,13 +130,13 @@ class Answers:
         site = self.conductor.places.get(asked.path["id"])
         if site is None or site.site.tenant != who.tenant:  # who asks for another tenant's is not told that it exists
             raise Refused(404, f"there is no site {asked.path['id'][:80]!r}")
-        limit = _body(asked.body, Limit)
+        limit = body_of(asked.body, Limit)
         self.conductor.bound(site.site.id, limit.power)
         return {"site": site.site.id, "power": limit.power}
 
     async def new_key(self, asked: Asked, who: Bearer) -> dict[str, Any]:
         """Make a key of the same tenant."""
-        wanted = _body(asked.body, NewKey)
+        wanted = body_of(asked.body, NewKey)
         return {"name": wanted.name, "key": await keys.made(self.store, who.tenant, wanted.name, wanted.role, self._wall())}
 
     async def revoke(self, asked: Asked, who: Bearer) -> dict[str, Any]:
@@ -164,13 +151,6 @@ class Answers:
         """Keep who did what. Raises StoreFault; what changes something is not done then."""
         known = {"tenant": who.tenant, "at": self._wall(), "who": who.name, "role": who.role}
         await self.store.keep([Row("audit", known | {"method": method, "path": path[:300], "outcome": outcome[:300]})])
-
-
-def _body(octets: bytes, kind: Any) -> Any:
-    try:
-        return msgspec.json.decode(octets or b"{}", type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise Refused(400, f"the body cannot be read: {error}") from None
 
 
 def _shown(name: str, value: Any) -> Any:

@@ -71,6 +71,32 @@ class NewKey(msgspec.Struct, forbid_unknown_fields=True):
     role: Role
 
 
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=48, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+Watts = Annotated[float, msgspec.Meta(ge=0, lt=1e9)]
+
+
+class NewAsset(msgspec.Struct, forbid_unknown_fields=True):
+    """An asset of OCPP, as [[asset]] of the file says it. Other kinds lead to files and addresses of this machine: they are the file's."""
+
+    id: Name
+    site: Name
+    contract: Name
+    station: Annotated[str, msgspec.Meta(min_length=1, max_length=48)]
+    power: Watts
+    give: Watts = 0.0
+    least: Watts = 0.0
+    safe: Watts = 0.0
+    feeder: Name = "grid"
+    phases: Annotated[tuple[int, ...], msgspec.Meta(min_length=1, max_length=3)] = (1, 2, 3)
+    viewer: Annotated[str, msgspec.Meta(max_length=300)] = ""
+
+
+class Removal(msgspec.Struct, forbid_unknown_fields=True):
+    """`anyway`: also where the asset does not take that it may draw nothing, or somebody is there; nobody reckons with it then."""
+
+    anyway: bool = False
+
+
 class Fault(msgspec.Struct):
     """Why nothing was done, in words for people."""
 
@@ -93,6 +119,8 @@ VERBS: Final = (
     Verb("GET", "/bills", "what each party earned, and revenue by tier", "read"),
     Verb("GET", "/forecast", "what sites could draw less, or give, from now on, as bids", "read"),
     Verb("POST", "/sites/{id}/limit", "bound what a site draws", "operate", Limit),
+    Verb("POST", "/assets", "add an asset of OCPP to a site", "admin", NewAsset),
+    Verb("POST", "/assets/{id}/remove", "have an asset that was added so draw nothing, and take it away", "admin", Removal),
     Verb("POST", "/keys", "make a key; it is shown once", "admin", NewKey),
     Verb("POST", "/keys/{id}/revoke", "let keys of that name open nothing any more", "admin"),
 )

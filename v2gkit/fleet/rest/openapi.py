@@ -5,7 +5,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import BigInteger, Double, Integer
 
-from v2gkit.fleet.rest.declared import BASE, LISTINGS, LONGEST_PAGE, PAGE, PAYLOADS, VERBS, Fault, Limit, Listing, NewKey, Verb
+from v2gkit.fleet.rest.declared import BASE, LISTINGS, LONGEST_PAGE, PAGE, PAYLOADS, VERBS, Fault, Listing, Verb
 from v2gkit.fleet.store.tables import METADATA
 
 Said = dict[str, Any]
@@ -14,6 +14,7 @@ FAULTS: Final = {
     "401": "no key, or one that nobody has",
     "403": "the role of the key does not suffice",
     "404": "no such thing of this tenant",
+    "409": "it is not so that this can be done now",
     "413": "the body is too long",
     "429": "this key asks too often",
     "503": "too many ask, or the store does not answer",
@@ -22,7 +23,9 @@ FAULTS: Final = {
 
 def description(version: str) -> Said:
     """The whole description, OpenAPI 3.1."""
-    _, schemas = msgspec.json.schema_components((Limit, NewKey, Fault), ref_template="#/components/schemas/{name}")
+    kinds = (*(verb.body for verb in VERBS if verb.body is not None), Fault)
+    _, made = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
+    schemas: Said = msgspec.json.decode(msgspec.json.encode(made))  # a default may be a tuple
     paths: dict[str, Said] = {}
     for listing in LISTINGS:
         schemas[_named(listing.table)] = _row(listing)

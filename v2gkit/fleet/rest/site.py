@@ -26,7 +26,8 @@ from v2g.session.link import address_text
 from v2gkit.authorities.gate import Gate
 from v2gkit.csms.rest.opened import listening
 from v2gkit.fleet.page import assets
-from v2gkit.fleet.rest.answers import Answers, Asked, Refused
+from v2gkit.fleet.rest.answers import Answers
+from v2gkit.fleet.rest.asked import Asked, Refused
 from v2gkit.fleet.rest.declared import BASE, LISTINGS, LONGEST_BODY, VERBS, Listing, Role
 from v2gkit.fleet.rest.keys import Bearer, Buckets, bearer
 from v2gkit.fleet.rest.openapi import description
@@ -63,6 +64,8 @@ def application(house: House) -> ASGIApp:
         ("GET", "/bills"): own.bills,
         ("GET", "/forecast"): own.forecast,
         ("POST", "/sites/{id}/limit"): own.limit,
+        ("POST", "/assets"): own.assets.add,
+        ("POST", "/assets/{id}/remove"): own.assets.remove,
         ("POST", "/keys"): own.new_key,
         ("POST", "/keys/{id}/revoke"): own.revoke,
     }

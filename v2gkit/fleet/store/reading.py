@@ -1,10 +1,12 @@
 """What can be asked of a fleet's store beside the pages of its REST."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import Connection, and_, func, or_, select
 
-from v2gkit.fleet.store.tables import ORDERS
+from v2gkit.fleet.rows import ADDED
+from v2gkit.fleet.store.tables import DECLARED, ORDERS
 
 
 def newest_orders(connection: Connection, since: float, keepers: Sequence[str] = ()) -> list[tuple[str, str, float, str, float]]:
@@ -20,3 +22,9 @@ def newest_orders(connection: Connection, since: float, keepers: Sequence[str] =
         wanted = or_(wanted, and_(o.asset.in_(keepers), o.sent >= func.coalesce(taken, 0.0)))
     asked = select(o.tenant, o.asset, o.power, o.state, o.safe).where(wanted).order_by(o.sent, o.id)
     return [(row[0], row[1], row[2], row[3], row[4]) for row in connection.execute(asked)]
+
+
+def added_rows(connection: Connection) -> list[dict[str, Any]]:
+    """The rows of assets that were added by the REST and are there still."""
+    wanted = select(DECLARED).where(DECLARED.c.kind == ADDED, DECLARED.c.gone == 0).order_by(DECLARED.c.tenant, DECLARED.c.id)
+    return [dict(row) for row in connection.execute(wanted).mappings()]
