@@ -23,6 +23,7 @@ from v2g.energy.fleet.connection import ALL_PHASES
 from v2g.energy.fleet.feeders import TOP, Feeder, tree
 from v2g.energy.fleet.ground import Ground
 from v2g.energy.fleet.pack import Pack, demand_apart
+from v2g.energy.fleet.shares import Contract, Tenant, demand_tenants
 from v2g.energy.site import Site
 from v2g.energy.tariff import Tariff
 from v2g.services import SERVICES
@@ -66,6 +67,8 @@ class SiteConfig:
     carbon_price: float = 0.0  # currency per kg that a plan counts with, on no bill
     feeder: tuple[Feeder, ...] = ()
     battery: tuple[Pack, ...] = ()
+    tenant: tuple[Tenant, ...] = ()
+    contract: tuple[Contract, ...] = ()
     prices: str | None = None
     currency: str | None = None
     efficiency_charge: float = 0.95
@@ -77,6 +80,7 @@ class SiteConfig:
         Site(**self.numbers())  # says what is out of range
         try:
             demand_apart(self.battery, (TOP, *(each.name for each in self.feeder)), self.export_limit)
+            demand_tenants(self.tenant, [each.tenant or "" for each in self.contract])
             Ground(tree(self, self.feeder), peak_price=self.peak_price, peak_before=self.peak_before, carbon_price=self.carbon_price)
         except ValueError as error:
             raise ConfigError(f"{error}") from None
@@ -84,7 +88,19 @@ class SiteConfig:
     @property
     def shared(self) -> bool:
         """Whether anything is said that one outlet by itself could not keep: loads beside the cars, phases, feeders, a peak."""
-        more = ("phase_import_limit", "phase_export_limit", "base_load", "load", "metered", "peak_price", "carbon", "feeder", "battery")
+        more = (
+            "phase_import_limit",
+            "phase_export_limit",
+            "base_load",
+            "load",
+            "metered",
+            "peak_price",
+            "carbon",
+            "feeder",
+            "battery",
+            "tenant",
+            "contract",
+        )
         return any(getattr(self, name) for name in more)
 
     def numbers(self) -> dict[str, Any]:
@@ -145,6 +161,7 @@ class OutletConfig:
     feeder: str = TOP  # the connection of the site that feeds it
     phases: tuple[int, ...] = ALL_PHASES  # of that connection, from which it draws alike
     rank: int = 0  # of two outlets for which there is not power enough, the smaller is served first
+    tenant: str = ""  # of the site, to whose share the outlet belongs
     offer: Outlet | None = None
     hardware: Hardware | None = None
 
@@ -213,6 +230,10 @@ class Config:
         if self.feed is not None and self.ocpp is None and not self.shares:
             raise ConfigError("feed is given without ocpp, and with read_soc nothing follows it: give ocpp, or leave feed or read_soc out")
         self._check_batteries()
+        try:
+            demand_tenants(self.site.tenant, [each.tenant for each in self.outlet])
+        except ValueError as error:
+            raise ConfigError(f"an outlet: {error}") from None
         feeders = [TOP, *(each.name for each in self.site.feeder)]
         if (lost := next((each for each in self.outlet if each.feeder not in feeders), None)) is not None:
             raise ConfigError(f"the outlet {lost.evse_id} is at the feeder {lost.feeder!r}; there are {', '.join(feeders)}")
@@ -283,6 +304,7 @@ class Config:
                 feeder=each.feeder,
                 phases=each.phases,
                 rank=each.rank,
+                tenant=each.tenant,
                 offer=self._offer(each),
                 hardware=each.hardware or self.hardware,
             )

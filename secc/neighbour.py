@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from secc.backend import LocalBackend, within
-from secc.station import EVReported, Fact, Limits, LimitsChanged, OutputMeasured, ScheduleChosen, ScheduleReady, Tell
+from secc.station import AuthorizationWanted, EVReported, Fact, Limits, LimitsChanged, OutputMeasured, ScheduleChosen, ScheduleReady, Tell
 from secc.yard import Spot
 from v2g.energy.needs import Needs
 from v2g.energy.offer import Offer
@@ -42,6 +42,8 @@ class Neighbour(LocalBackend):
                 self._held = None
             case ScheduleChosen():
                 self._spot.chooses()
+            case AuthorizationWanted(emaid=emaid):
+                self._spot.signs(emaid)
         super().heard(event)
 
     def follow(self, signals: Sequence[Signal]) -> None:

@@ -23,6 +23,7 @@ from v2g.energy.fleet.pack import Pack
 from v2g.energy.fleet.plan import FleetPlan
 from v2g.energy.fleet.promises import Party, Settled, settled
 from v2g.energy.fleet.room import PATIENCE, Demand, Memory, Reading
+from v2g.energy.fleet.shares import Contract, contract_of, place_of
 from v2g.energy.forecast import Visit
 from v2g.energy.needs import Needs
 from v2g.energy.offer import Offer, offer
@@ -83,6 +84,7 @@ class Spot:
     phases: tuple[int, ...] = ALL_PHASES
     rank: int = 0
     tenant: str = ""
+    contract: Contract | None = None  # of the car that is here
     occupant: Occupant | None = None
     needs: Needs | None = None  # of the car that is here; None: there is none, or it has not said
     scheduled: bool = False
@@ -92,6 +94,7 @@ class Spot:
     offered: Series | None = None  # W, signed: what was offered last to a car in Scheduled control
     promise: Series | None = None  # W, signed: what it has chosen, and goes by
     measured: Reading | None = None
+    urgent: bool = False  # somebody asks for priority
     signals: tuple[Signal, ...] = ()
     visit: int = 0
     most: float = USUAL  # W that a car draws here at most
@@ -106,6 +109,10 @@ class Spot:
         self.yard.plan()
         visit = self.visit
         self.yard.around.later(WAITING, lambda: self.yard.give_up(self, visit))
+
+    def signs(self, identity: str) -> None:
+        """The car shows a contract (eMAID): it is served by the rank and tenant of that, until it leaves."""
+        self.contract = contract_of(self.yard.contracts, identity)
 
     def reports(self, needs: Needs) -> None:
         """The car says anew what it needs."""
@@ -132,7 +139,7 @@ class Spot:
         here = self.needs is not None
         if here and self.yard.around.wall() > self.came:
             self.yard.came(Visit(self.came, self.yard.around.wall(), self.gained))
-        self.occupant = self.needs = self.plan = self.promise = self.offered = None
+        self.occupant = self.needs = self.plan = self.promise = self.offered = self.contract = None
         self.powered = self.asks = self.scheduled = False
         self.measured, self.visit = None, self.visit + 1
         if here:
@@ -146,11 +153,17 @@ class Spot:
         source = self.promise if self.scheduled and self.promise is not None else self.plan
         return setpoint(source, self.needs, site, wall, self.signals)
 
+    @property
+    def place(self) -> tuple[int, str]:
+        """Rank and tenant of the car: those of its contract, else of the outlet; who asks for priority is one rank before."""
+        rank, tenant = place_of(self.contract, self.rank, self.tenant)
+        return rank - self.urgent, tenant
+
     def demand(self, wall: float) -> Demand:
         """What the dispatcher is asked for."""
         assert self.needs is not None
         most = limits(self.needs, Site(export_limit=POWER_BOUND), wall, self.signals)
-        needs = self.needs
+        needs, (rank, tenant) = self.needs, self.place
         return Demand(
             self.name,
             self.at,
@@ -160,24 +173,26 @@ class Spot:
             min(needs.charge_minimum, needs.charge_maximum),
             min(needs.discharge_minimum, needs.discharge_maximum),
             self.phases,
-            self.rank,
+            rank,
+            tenant,
             self.measured,
         )
 
     def party(self, wall: float) -> Party:
         """What the plan is asked for."""
         assert self.needs is not None
-        guest = Guest(self.name, self.needs, self.at, self.phases, self.rank, self.tenant, signals=self.signals)
+        guest = Guest(self.name, self.needs, self.at, self.phases, *self.place, signals=self.signals)
         return Party(guest, self.offered if self.scheduled and not self.asks else None, self.asks)
 
 
 class Yard:
     """All outlets behind one connection. `ground` gives, at a time (epoch s), the connection with prices and the load that is foreseen.
 
-    `past` knows who came before: without it a plan leaves room for cars at all outlets that are free.
+    `past` knows who came before: without it a plan leaves room for cars at all outlets that are free. `contracts` rank cars.
     """
 
-    def __init__(self, around: Around, ground: Callable[[float], Ground], past: Past | None = None):
+    def __init__(self, around: Around, ground: Callable[[float], Ground], past: Past | None = None, contracts: Sequence[Contract] = ()):
+        self.contracts = tuple(contracts)
         self.around, self._ground, self._past = around, ground, past
         self._made: FleetPlan | None = None  # the last, from which the next one begins
         self.spots: dict[str, Spot] = {}

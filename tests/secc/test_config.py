@@ -17,6 +17,7 @@ from secc.station import Limits
 from v2g.energy.der import GridControl
 from v2g.energy.fleet.feeders import Feeder
 from v2g.energy.fleet.pack import Pack
+from v2g.energy.fleet.shares import Contract, Tenant
 from v2g.energy.tariff import Tariff
 from v2g.session.wireless import GroundDevice
 from v2g.settings.strict import ConfigError
@@ -136,6 +137,8 @@ DECLARED = {
     "site.tariff": Tariff,
     "site.feeder": Feeder,
     "site.battery": Pack,
+    "site.tenant": Tenant,
+    "site.contract": Contract,
     "eim": config.Eim,
     "metering": config.Metering,
     "cps": config.Cps,

@@ -14,6 +14,7 @@ from secc.yard import ROLL, WAITING, Yard
 from v2g.energy.fleet.connection import Connection
 from v2g.energy.fleet.ground import Ground
 from v2g.energy.fleet.room import PATIENCE
+from v2g.energy.fleet.shares import Contract, Tenant
 from v2g.energy.needs import Needs
 from v2g.energy.patience import ENDLESS, Patience
 from v2g.energy.series import Series
@@ -286,3 +287,63 @@ def test_where_nothing_can_be_worked_out_nothing_is_drawn_until_it_can(control: 
     assert depot.yard.told.commands
     if control == "Dynamic":
         assert total(depot) == pytest.approx(11e3)
+
+
+def contracted(tenants: tuple[Tenant, ...], contracts: tuple[Contract, ...]) -> Depot:
+    """Two outlets behind 11 kW, whose cars want more than that."""
+    depot = Depot(Connection("grid", 11e3))
+    site = Site(import_prices=PRICES, export_prices=PRICES)
+    depot.yard._ground = lambda wall: Ground(depot.connection, site, tenants=tenants)
+    depot.yard.contracts = contracts
+    return depot
+
+
+def shows(depot: Depot, name: str, emaid: str) -> None:
+    depot.outlets[name].began(depot.told[name].append)
+    depot.outlets[name].heard(words.AuthorizationWanted(depot.wall, "PnC", "EVCC", emaid))  # type: ignore[call-arg,arg-type]
+
+
+def charges(depot: Depot, name: str, hours: float = 1.0) -> None:
+    outlet = depot.outlets[name]
+    outlet.heard(words.LimitsChanged(LIMITS))
+    outlet.heard(words.ServiceSelected(depot.wall, "DC", "Dynamic"))  # type: ignore[call-arg,arg-type]
+    outlet.heard(words.NeedsChanged(depot.wall, needs(30e3, hours), True))
+    depot.work()
+    depot.start(name)
+
+
+def test_a_contract_of_a_group_is_served_first_and_only_while_it_is_here() -> None:
+    depot = contracted((), (Contract("DE-ABC", rank=-1),))
+    depot.arrive("E1", wanted=30e3, hours=1.0)
+    depot.work()
+    depot.start("E1")
+    depot.pass_time(3.0)
+    assert depot.power("E1") == pytest.approx(11e3)
+    shows(depot, "E2", "DEABCC00123456")
+    charges(depot, "E2")
+    assert depot.yard.spots["E2"].place == (-1, "")
+    depot.pass_time(5.0)
+    assert depot.power("E2") == pytest.approx(11e3, rel=0.02)
+    assert total(depot) <= 11e3 + 0.01
+    depot.outlets["E2"].ended(Ended("Terminate"))
+    shows(depot, "E2", "GBXYZC00123456")
+    assert depot.yard.spots["E2"].place == (0, "")
+
+
+def test_a_tenants_car_gets_its_share_beside_one_that_ranks_first() -> None:
+    """Both want more than there is until they leave; the second comes later, and has half of what is there from then on."""
+    depot = contracted((Tenant("acme", share=0.5),), (Contract("DE-ACM", tenant="acme", rank=5),))
+    depot.arrive("E1", wanted=30e3, hours=1.0)
+    depot.work()
+    depot.start("E1")
+    depot.pass_time(3.0)
+    assert depot.power("E1") == pytest.approx(11e3)
+    shows(depot, "E2", "DE-ACM-C00123456-7")
+    charges(depot, "E2", hours=0.5)
+    energy = dict.fromkeys(depot.outlets, 0.0)
+    for _ in range(1_790):
+        depot.pass_time(1.0)
+        depot.work()
+        assert total(depot) <= 11e3 + 0.01
+        energy = {name: energy[name] + (depot.power(name) or 0.0) / 3600.0 for name in energy}
+    assert energy["E2"] >= 0.98 * 5.5e3 * 1_790 / 3600

@@ -20,6 +20,7 @@ from v2g.energy.fleet.ground import Ground, Outlet
 from v2g.energy.fleet.guest import Guest
 from v2g.energy.fleet.plan import FleetPlan
 from v2g.energy.fleet.promises import OFF, Party, Settled, settled
+from v2g.energy.fleet.shares import Contract, Tenant, contract_of, demand_tenants, place_of
 from v2g.energy.forecast import Visit
 from v2g.energy.loads import parse_loads
 from v2g.energy.needs import Needs
@@ -54,6 +55,7 @@ class OutletPlace:
     feeder: str = TOP
     phases: tuple[int, ...] = ALL_PHASES
     rank: int = 0
+    tenant: str = ""  # to whose share its cars belong
     power: float | None = None  # W that a car draws there at most; None: what the most demanding car so far could
 
 
@@ -73,12 +75,15 @@ class GroundsConfig:
     carbon_price: float = 0.0  # currency per kg that a plan counts with, on no bill
     unplanned: float | None = None  # W for a car that tells no needs, by a default profile; None: as it likes
     feeder: tuple[Feeder, ...] = ()
+    tenant: tuple[Tenant, ...] = ()
+    contract: tuple[Contract, ...] = ()
     outlet: tuple[OutletPlace, ...] = ()  # without any: all outlets of all stations, at the top
     metered: bool = field(default=False, init=False)
     blind: float = field(default=0.0, init=False)
 
     def __post_init__(self) -> None:
         try:
+            demand_tenants(self.tenant, [*(each.tenant or "" for each in self.contract), *(each.tenant for each in self.outlet)])
             Ground(tree(self, self.feeder), peak_price=self.peak_price, peak_before=self.peak_before, carbon_price=self.carbon_price)
         except ValueError as error:
             raise ConfigError(f"{error}") from None
@@ -152,7 +157,7 @@ class Grounds:
         site = replace(site, zone=strategy.zone or LOCAL)
         emits = parse_loads(text_of(Path(config.carbon), TABLE_LIMIT), "carbon") if config.carbon is not None else None
         peak, carbon = (config.peak_price, config.peak_before), (emits, config.carbon_price)
-        self._ground = grounds(config, config.feeder, loads, site, LOCAL, peak, carbon)
+        self._ground = grounds(config, config.feeder, loads, site, LOCAL, peak, carbon, config.tenant)
         self.members: dict[str, Member] = {}
         self._past = Past(LOCAL)
         self._most = USUAL  # W: the most that a car could draw that was here
@@ -289,7 +294,10 @@ class Grounds:
     def _party(self, member: Member, wall: float) -> Party:
         place, site = member.place, self._ground(wall).site
         outlet = f"{member.station.id} {member.tx.evse or 1}"
-        guest = Guest(member.name, member.rest(wall, site), place.feeder, place.phases, place.rank, outlet=outlet)
+        token = member.tx.token or {}
+        contract = contract_of(self.config.contract, token.get("idToken", ""))
+        ranked = place_of(contract, place.rank, place.tenant)
+        guest = Guest(member.name, member.rest(wall, site), place.feeder, place.phases, *ranked, outlet=outlet)
         if member.stuck and member.sent is not None:
             return Party(guest, member.sent, firm=True)
         kept = member.sent if member.scheduled and not member.asks else None

@@ -49,7 +49,7 @@ async def backends_of(
             return
         yard = yard_of(config, around, site)
         for each in outlets:
-            yard.spot(each.evse_id, each.feeder, each.phases, each.rank, most=limits_of(each).charge_power)
+            yard.spot(each.evse_id, each.feeder, each.phases, each.rank, each.tenant, most=limits_of(each).charge_power)
         stored(config, yard)
         async with Tasks("v2g.site", fell) as tasks:
             accounts.append(tasks.account)

@@ -32,7 +32,8 @@ def yard_of(config: Config, around: Surroundings, site: Site) -> Yard:
     loads = {file: _loads(file) for file in files}
     carbon = _loads(said.carbon, "carbon") if said.carbon is not None else None
     peak = said.peak_price, said.peak_before
-    return Yard(around, grounds(said, said.feeder, loads, site, LOCAL, peak, (carbon, said.carbon_price)), past_of(config.state))
+    ground = grounds(said, said.feeder, loads, site, LOCAL, peak, (carbon, said.carbon_price), said.tenant)
+    return Yard(around, ground, past_of(config.state), said.contract)
 
 
 def stored(config: Config, yard: Yard) -> None:

@@ -22,7 +22,6 @@ class Told:
         self._yard, self._evses, self._wall = yard, evses, wall
         self._limits: dict[tuple[str, int], tuple[Signal, ...]] = {}
         self._setpoints: dict[int, Signal] = {}
-        self._ranks = {name: yard.spots[name].rank for name in evses}
 
     def take_frequency(self, hertz: float) -> None:
         """Nothing here follows the frequency."""
@@ -54,7 +53,7 @@ class Told:
     def take_priority(self, evse: int, activated: bool) -> bool:
         """Serve the car at an EVSE before those of the same rank, or no more."""
         name = self._evses[evse - 1]
-        self._yard.spots[name].rank = self._ranks[name] - activated
+        self._yard.spots[name].urgent = activated
         self._yard.plan()
         return True
 

@@ -13,6 +13,7 @@ import pytest
 
 from secc.station import Authorized, ScheduleReady
 from tests.ocpp_bridge.ocpp_stand import NEEDS, WALL, Stand, stand
+from v2g.energy.fleet.shares import Contract, Tenant
 from v2g.energy.needs import Needs
 from v2g.energy.prices import parse_prices
 from v2g.energy.series import Series
@@ -47,10 +48,10 @@ async def stations(count: int, config: GroundsConfig) -> AsyncIterator[tuple[Csm
     await server.wait_closed()
 
 
-async def arrives(s: Stand, needs: Needs, control: str = "Scheduled") -> Series:
+async def arrives(s: Stand, needs: Needs, control: str = "Scheduled", emaid: str = "DE8AA1A2B3C4D5") -> Series:
     """A car comes and gets its schedule: W, signed."""
     s.arrive(control=control)
-    s.pnc()
+    s.pnc(emaid=emaid)
     await s.fact(Authorized)
     s.ask(needs)
     offer = (await s.fact(ScheduleReady)).offer
@@ -85,6 +86,7 @@ def test_profiles_of_three_stations_keep_the_limits_of_their_connection() -> Non
                 await arrives(s, replace(NEEDS, departure=WALL + (8 + number) * HOUR, max_points=24), control)
             assert csms.grounds is not None
             await stands[0].until(lambda: len(sent(csms)) == 3 and not any(m.asks for m in csms.grounds.members.values()))  # type: ignore[union-attr]
+            await stands[0].until(lambda: peak(sent(csms))[0] <= 14_000.0 + 1.0)  # whoever gets less elsewhere may be told last
             most, least = peak(sent(csms))
             assert 10_000.0 < most <= 14_000.0 + 1.0
             assert least >= -10_000.0 - 1.0  # what is given serves the load first
@@ -127,6 +129,26 @@ def test_a_station_that_does_not_take_less_is_planned_around() -> None:
             second = await arrives(stands[1], wants)
             assert peak([first, second])[0] <= 11_000.0 + 1.0
             assert csms.grounds.members[f"CS-1 {csms.stations['CS-1'].running().id}"].stuck  # type: ignore[union-attr]
+
+    asyncio.run(asyncio.wait_for(scene(), 300))
+
+
+def test_tenants_and_contracts_of_a_csms_decide_who_draws() -> None:
+    """The first car has all of what there is; the second, whose contract has a share, gets that of it, and the first another profile."""
+
+    async def scene() -> None:
+        shares = (Tenant("acme", share=0.5),), (Contract("DE8AA", rank=3, tenant="acme"),)
+        config = GroundsConfig(import_limit=11_000.0, tenant=shares[0], contract=shares[1])
+        async with stations(2, config) as (csms, stands):
+            wants = replace(NEEDS, departure=WALL + 4 * HOUR, bidirectional=False, discharge_maximum=0.0, energy_target=60_000.0)
+            assert csms.grounds is not None
+            await arrives(stands[0], wants, emaid="GB7XYZ12345678")
+            whole = sum(flow.integral() for flow in sent(csms))
+            second = await arrives(stands[1], wants)
+            assert second.integral() > 0.45 * whole
+            assert peak(sent(csms))[0] <= 11_000.0 + 1.0
+            parties = [csms.grounds._party(member, WALL).guest for member in csms.grounds.members.values()]
+            assert [(guest.rank, guest.tenant) for guest in parties] == [(0, ""), (3, "acme")]
 
     asyncio.run(asyncio.wait_for(scene(), 300))
 

@@ -91,6 +91,10 @@ def test_outlets_are_planned_for_together_where_they_have_something_in_common() 
         ('[[site.feeder]]\nname = "a"\nbelow = "b"\n[[site.feeder]]\nname = "b"\nbelow = "a"', "below each other"),
         ('[[site.feeder]]\nname = "a"\n[[site.feeder]]\nname = "a"', "named 'a'"),
         ("[site]\nblind = -1", "blind of grid is -1"),
+        ('[[site.tenant]]\nname = "a"', "or neither"),
+        ('[[site.tenant]]\nname = "a"\nshare = 0.7\n[[site.tenant]]\nname = "b"\nshare = 0.7', "come to 1.4"),
+        ('[[site.contract]]\ngroup = "DE"\ntenant = "a"', "'a' is not there"),
+        ('[[outlet]]\ntenant = "a"', "'a' is not there"),
         ('[[site.battery]]\nname = "grid"', "other than 'grid'"),
         (f"{BATTERY}", "and no export_limit"),
         (f"[site]\nexport_limit = 0\n{BATTERY}", "tells its state by [feed]"),
@@ -161,9 +165,9 @@ def test_meters_limits_and_setpoints_come_by_the_feed() -> None:
     assert not made.ground(NOW).signals
     told.take_priority(2, True)
     told.take_priority(2, True)
-    assert made.spots["B"].rank == 0
+    assert made.spots["B"].place == (0, "")
     told.take_priority(2, False)
-    assert made.spots["B"].rank == 1
+    assert made.spots["B"].place == (1, "")
 
 
 def test_a_feed_is_heard_by_a_station_that_shares_its_connection() -> None:

@@ -17,6 +17,7 @@ from typing import Final
 
 from v2g.energy.fleet.ground import Ground
 from v2g.energy.fleet.room import SMALL, Demand, Limit, Memory, Reading, Room, State, below, beyond, room_of, state_of
+from v2g.energy.fleet.shares import rooms
 from v2g.energy.stay import TOLERANCE, setpoints
 
 TURN: Final = 300.0  # s that a turn lasts: shorter ones wear out contactors, and cars take some 10 s to begin
@@ -70,18 +71,56 @@ def _goals(
     for sign in (-1.0, 1.0):
         left = [(limit.up if sign > 0 else limit.down) + (_relief(limit, states, goals) if sign > 0 else 0.0) for limit in room.limits]
         those = [d for d in demands if not states[d.name].stray and sign * wishes[d.name] > TOLERANCE]
+        claims = {d.name: _claim(d, states[d.name], abs(wishes[d.name]), sign) for d in those}
+        shares = _shared(ground, those, room.limits, left) if sign > 0 else {}
+        own = _assured(those, wishes, claims, room.limits, left, shares, memory, now)
         for rank in sorted({demand.rank for demand in those}):
-            group = _admitted([d for d in those if d.rank == rank], wishes, room.limits, left, memory, now, sign)
-            turns |= {demand.name for demand in group if _minimum(demand, sign) > 0}
+            ranked = [d for d in those if d.rank == rank]
+            group = _admitted([d for d in ranked if d.name not in own], wishes, room.limits, left, memory, now, sign)
             given = {demand.name: _minimum(demand, sign) for demand in group}
             _take(room.limits, left, given)
-            claims = {d.name: _claim(d, states[d.name], abs(wishes[d.name]), sign) for d in group}
-            _fill(given, claims, room.limits, left)
+            given |= {d.name: own[d.name] for d in ranked if d.name in own}
+            turns |= {d.name for d in ranked if d.name in given and _minimum(d, sign) > 0}
+            _fill(given, {name: claims[name] for name in given}, room.limits, left)
             _fill(given, {name: abs(wishes[name]) for name in given}, room.limits, left)
             goals |= {name: sign * power for name, power in given.items()}
         full |= {limit.name for limit, each in zip(room.limits, left, strict=True) if each <= TOLERANCE}
         full |= {limit.name for d in those if not goals[d.name] for limit in room.limits if d.name in limit.shares}
     return goals, turns, full
+
+
+def _shared(ground: Ground, those: Sequence[Demand], limits: Sequence[Limit], left: Sequence[float]) -> dict[str, Limit]:
+    """The share of each tenant of what the top leaves to outlets now, as a limit for its own."""
+    top = next((room for limit, room in zip(limits, left, strict=True) if limit.name == ground.connection.name), math.inf)
+    if not ground.tenants or not math.isfinite(top):
+        return {}
+    members = {name: {d.name: 1.0 for d in those if d.tenant == name} for name in (tenant.name for tenant in ground.tenants)}
+    return {name: Limit(name, members[name], power, 0.0) for name, power in rooms(ground.tenants, top).items()}
+
+
+def _assured(
+    those: Sequence[Demand],
+    wishes: Mapping[str, float],
+    claims: Mapping[str, float],
+    limits: Sequence[Limit],
+    left: list[float],
+    shares: Mapping[str, Limit],
+    memory: Memory,
+    now: float,
+) -> dict[str, float]:
+    """W that guests of tenants have of their shares before anybody else is served; `left` shrinks by it. What nobody claims is lent."""
+    own: dict[str, float] = {}
+    held = [*limits, *shares.values()]
+    rest = [*left, *(share.up for share in shares.values())]
+    members = [demand for demand in those if demand.tenant in shares]
+    for rank in sorted({demand.rank for demand in members}):
+        group = _admitted([d for d in members if d.rank == rank], wishes, held, rest, memory, now, 1.0)
+        given = {demand.name: _minimum(demand, 1.0) for demand in group}
+        _take(held, rest, given)
+        _fill(given, {name: claims[name] for name in given}, held, rest)
+        own |= given
+    left[:] = rest[: len(left)]
+    return own
 
 
 def _minimum(demand: Demand, sign: float) -> float:

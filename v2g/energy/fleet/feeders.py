@@ -8,6 +8,7 @@ from typing import Final, Protocol
 
 from v2g.energy.fleet.connection import Connection
 from v2g.energy.fleet.ground import Ground
+from v2g.energy.fleet.shares import Tenant
 from v2g.energy.loads import Loads
 from v2g.energy.series import Series
 from v2g.energy.site import Site
@@ -110,6 +111,7 @@ def grounds(
     zone: tzinfo,
     peak: tuple[float, float] = (0.0, 0.0),
     carbon: tuple[Loads | None, float] = (None, 0.0),
+    tenants: Sequence[Tenant] = (),
 ) -> Callable[[float], Ground]:
     """What gives the ground at a time (epoch s), made anew every minute. `loads` are those of the files that are named, by name.
 
@@ -134,6 +136,7 @@ def grounds(
                 peak_before=peak[1],
                 carbon=carbon[0].at(wall, zone) if carbon[0] is not None else None,
                 carbon_price=carbon[1],
+                tenants=tuple(tenants),
             )
         return made[minute]
 

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass, field
 
 from v2g.energy.fleet.connection import ALL_PHASES, Connection
+from v2g.energy.fleet.shares import Tenant
 from v2g.energy.series import Series
 from v2g.energy.signal import Signal
 from v2g.energy.site import Site
@@ -37,6 +38,7 @@ class Ground:
     peak_before: float = 0.0  # W that the period pays for already
     carbon: Series | None = None  # g/kWh of what is drawn
     carbon_price: float = 0.0  # currency/kg that a plan counts with, on top of the money
+    tenants: tuple[Tenant, ...] = ()  # who have a part of the connection, whatever the others want
     outlets: tuple[Outlet, ...] = ()  # at which cars may come while a plan runs; none: nobody but the guests comes
     crowd: Series | None = (
         None  # W that all who are still to come draw at most, as far as it is foreseen; elsewhere every free outlet counts

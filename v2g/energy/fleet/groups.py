@@ -15,9 +15,11 @@ from typing import Final
 from v2g.energy.fleet.guard import Guard
 from v2g.energy.fleet.model import Model
 from v2g.energy.fleet.plan import FleetPlan, fleet_plan
+from v2g.energy.fleet.queue import assured, missed
 from v2g.energy.fleet.sample import Sampled, sampled
 from v2g.energy.fleet.seats import Shared, Table
 from v2g.energy.fleet.settling import powers_of, unbroken
+from v2g.energy.fleet.shares import deprived
 from v2g.energy.patience import Patience
 from v2g.energy.program import Basis
 from v2g.energy.scheduler import KILO
@@ -113,7 +115,7 @@ class _Groups:
             shares = {places[number]: share for number, share in limit.shares.items() if number in places}
             left = tuple(room * len(group) / len(self.table.seats) for room in limit.left)
             shared.append(Shared(limit.name, limit.within, limit.phase, shares, ups, downs, left))
-        return Table(self.table.ground, slots, tuple(self.table.seats[number] for number in group), tuple(shared))
+        return Table(replace(self.table.ground, tenants=()), slots, tuple(self.table.seats[number] for number in group), tuple(shared))
 
     def plan(self, gap: float) -> FleetPlan:
         """The plan that the powers make."""
@@ -137,7 +139,7 @@ class _Groups:
             replace(s, load=0.0, import_price=mean, export_price=mean, carbon=0.0) for s, mean in zip(self.table.slots, means, strict=True)
         ]
         for group in self.groups:
-            alone = Table(self.table.ground, tuple(priced), tuple(self.table.seats[number] for number in group), ())
+            alone = Table(replace(self.table.ground, tenants=()), tuple(priced), tuple(self.table.seats[number] for number in group), ())
             found += Model(alone).program.opened(self.patience).solved().objective
         return found
 
@@ -172,9 +174,10 @@ def in_groups(table: Table, patience: Patience, begin: Basis | None = None) -> F
     return made if made.unmet else replace(made, gap=_gap(_cost(made, whole), groups.bound()))
 
 
-def worth_of(made: FleetPlan, table: Table) -> tuple[float, float]:
-    """What is missing (Wh), then what it costs (currency): the less the better."""
-    return (round(sum(made.unmet.values()), 1), _cost(made, table))
+def worth_of(made: FleetPlan, table: Table) -> tuple[float, float, float]:
+    """What tenants miss of what they are assured of (Wh), what is missing in all (Wh), what it costs (currency): the less the better."""
+    beyond = deprived(missed(table, made), assured(table))
+    return (round(beyond), round(sum(made.unmet.values()), 1), _cost(made, table))
 
 
 def _cost(made: FleetPlan, table: Table) -> float:

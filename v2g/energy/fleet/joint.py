@@ -48,9 +48,16 @@ def joint(ground: Ground, guests: Sequence[Guest], now: float, patience: Patienc
     if found is not None and not found.unmet:
         return found
     plain = in_order(table)
-    if found is None or sum(found.unmet.values()) > sum(plain.unmet.values()) + TOLERANCE:
-        found = divided or (search.drawn_as(plain) if found is not None else plain)
+    if found is None or _worse(found, plain, table):
+        kept = divided if divided is not None and not _worse(divided, plain, table) else None
+        found = kept or (search.drawn_as(plain) if found is not None else plain)
     return found
+
+
+def _worse(made: FleetPlan, plain: FleetPlan, table: Table) -> bool:
+    """Whether a plan takes more from tenants than a plain one, or as much and misses more energy."""
+    ours, theirs = worth_of(made, table), worth_of(plain, table)
+    return ours[0] > theirs[0] or (ours[0] == theirs[0] and sum(made.unmet.values()) > sum(plain.unmet.values()) + TOLERANCE)
 
 
 def _divided(table: Table, patience: Patience, begin: Basis | None) -> FleetPlan | None:

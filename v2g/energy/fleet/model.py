@@ -1,14 +1,16 @@
 """The linear program of a table: what each guest draws and gives in each slot, within every limit, for the least cost.
 
-What counts, in this order: limits and batteries (never broken), the reserves, a setpoint at the meter, the energy that guests want (of the
-first rank before the second; within a rank the least missing in all, then the smallest largest share missing of anyone), money, and calm.
-All but the first are slack variables whose costs lie an order of magnitude apart, so there always is a plan.
+What counts, in this order: limits and batteries (never broken), the reserves, a setpoint at the meter, what tenants are assured of, the
+energy that guests want (of the first rank before the second; within a rank the least missing in all, then the smallest largest share
+missing of anyone), money, and calm. All but the first are slack variables whose costs lie an order of magnitude apart, so there always is
+a plan.
 """
 
 import math
 from dataclasses import dataclass, field
 from typing import Final
 
+from v2g.energy.fleet.queue import assured
 from v2g.energy.fleet.seats import Seat, Shared, Table
 from v2g.energy.program import Program
 from v2g.energy.scheduler import CALM, DISOBEYED, KILO, UNRESERVED, UNSERVED
@@ -61,6 +63,7 @@ class Model:
             self.parts.append(self._part(seat, weights[seat.guest.rank]))
         for rank in ranks:
             self._fair(rank)
+        self._assure(UNSERVED * STRICTER ** len(ranks))
         self._spill()
         self._meter()
         for limit in table.shared:
@@ -137,6 +140,14 @@ class Model:
         for seat, part in those:
             self.program.label = (seat.guest.name, "rank")
             self.program.row(0.0, math.inf, (worst, seat.wanted / KILO), (part.lacking, -1.0))
+
+    def _assure(self, weight: float) -> None:
+        """The guests of a tenant miss no more than they would with its share alone, whatever the ranks of the others."""
+        for name, most in assured(self.table).items():
+            those = [p.lacking for s, p in zip(self.table.seats, self.parts, strict=True) if s.guest.tenant == name]
+            self.program.label = (name, "share")
+            beyond = self.program.variable(weight * self.scale)
+            self.program.row(-math.inf, most / KILO, *((column, 1.0) for column in those), (beyond, -1.0))
 
     # --- what they share ---
 

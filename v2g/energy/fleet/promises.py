@@ -17,8 +17,9 @@ from v2g.energy.fleet.ground import Ground
 from v2g.energy.fleet.guest import Guest
 from v2g.energy.fleet.joint import joint
 from v2g.energy.fleet.plan import FleetPlan
-from v2g.energy.fleet.queue import in_order, uncertain
+from v2g.energy.fleet.queue import assured, in_order, missed, uncertain
 from v2g.energy.fleet.seats import Table, table_of
+from v2g.energy.fleet.shares import deprived
 from v2g.energy.offer import Offer, offer
 from v2g.energy.patience import ENDLESS, Patience
 from v2g.energy.plan import plan_of
@@ -29,6 +30,7 @@ from v2g.energy.stay import POWER_BOUND, stay_of
 
 OFF: Final = 100.0  # W that a plan may lie off a promise without being another one; what a schedule of few steps loses by rounding
 MISSED: Final = 10.0  # Wh for which nobody is asked again
+ASSURED: Final = 100.0  # times any other energy that is missing: who was promised a schedule gives way to who has a share
 AT_ONCE: Final = "at once"  # the name by which an offer knows a plan that no solver is wanted for
 
 
@@ -63,11 +65,20 @@ def settled(ground: Ground, parties: Sequence[Party], now: float, patience: Pati
     made = _planned(ground, bound, now, patience.part(0.5), before)
     if any(party.promise for party in parties) and sum(made.unmet.values()) > MISSED:
         other = _planned(ground, free, now, patience, made)
-        if sum(other.unmet.values()) < sum(made.unmet.values()) - MISSED:
+        if _missing(ground, parties, other, now) < _missing(ground, parties, made, now) - MISSED:
             made = other
     asked = {party.guest.name for party in parties if not party.firm and (party.asks or _broken(party, made))}
     kept = {party.guest.name: party.promise for party in parties if party.promise is not None and party.guest.name not in asked}
     return Settled(made, _offers(ground, [party.guest for party in parties], made, asked, kept, now))
+
+
+def _missing(ground: Ground, parties: Sequence[Party], made: FleetPlan, now: float) -> float:
+    """Wh that are missing in a plan; those that a tenant is assured of count many times."""
+    total = sum(made.unmet.values())
+    if not ground.tenants:
+        return total
+    table = table_of(ground, [party.guest for party in parties], now)
+    return total + ASSURED * deprived(missed(table, made), assured(table))
 
 
 def _bound(party: Party, now: float) -> Guest:

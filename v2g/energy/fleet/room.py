@@ -43,6 +43,7 @@ class Demand:
     least_give: float = 0.0  # W; likewise out of the car
     phases: tuple[int, ...] = ALL_PHASES
     rank: int = 0  # of two who cannot both draw, the smaller first
+    tenant: str = ""
     measured: Reading | None = None
 
 
