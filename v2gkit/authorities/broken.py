@@ -6,6 +6,7 @@ A row is a name, what is wrong, the verdict (None: it must pass), and a function
         chain = variant.chain(Bench(hierarchy, Role.SECC, now))       # DER, leaf first; variant.verdict is what `verify` must say
 """
 
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -15,6 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import NameOID
 
 from pki.der import EXPLICIT_EXTENSIONS, INTEGER, SEQUENCE, elements, integer, signed_anew, wrap
@@ -33,6 +35,8 @@ from v2gkit.authorities.broken_bench import Variant as Variant
 from v2gkit.authorities.broken_bench import octets as octets
 from v2gkit.authorities.broken_bounds import BOUND_VARIANTS
 
+# whoever shows a chain of these has a serial number that is none on purpose: that TLS loads it is no news for a user
+warnings.filterwarnings("ignore", category=CryptographyDeprecationWarning, module="v2g.session.transport.openssl")
 PRIVATE_OID = x509.ObjectIdentifier("1.3.6.1.4.1.55555.1")  # an extension nobody knows
 
 

@@ -16,8 +16,8 @@ from v2g.iso20.services import AC, DC
 from v2g.messages.iso2.msg_data_types import EnergyTransferModeType as Transfer
 from v2g.session.generation import Generation
 from v2g.session.link import address_text
+from v2g.session.tls import CONFORMANCE, Credential, Profile, TlsError
 from v2g.session.tls import ISO2 as TLS12
-from v2g.session.tls import TlsError
 from v2gkit.conform import asked, asked2, asked_din
 from v2gkit.conform.asked import Control, Ways
 from v2gkit.conform.asked2 import Ways2
@@ -64,6 +64,7 @@ class AtStation:
     backend: "Backend | None" = None
     evse: int = 1
     alone: bool = True  # the station has no other outlet
+    profile: Profile = CONFORMANCE  # what the good cars of -20 offer in TLS
     log: Log = field(default_factory=Log)
     wires: list[Wire] = field(default_factory=list)
 
@@ -84,7 +85,11 @@ class AtStation:
         """What a good car brings to TLS; None for a station without TLS on a bench."""
         if self.generation != "20":
             return Offer(None, TLS12) if self.pics.claims.tls12 else None
-        return Offer(self.wallet.tls(Role.VEHICLE)) if self.pics.claims.tls else None
+        return self.offer(self.wallet.tls(Role.VEHICLE)) if self.pics.claims.tls else None
+
+    def offer(self, credential: Credential | None) -> Offer:
+        """What a car of -20 with this credential offers in TLS."""
+        return Offer(credential, self.profile)
 
     async def wire(self, offer: Offer | Literal["sound"] | None = "sound") -> Wire:
         """A connection with TLS as offered. Raises Unreached where there is none."""
@@ -276,8 +281,15 @@ class AtStation:
             raise Broken(wrong)
 
 
-def benches(pics: Pics, wallet: Wallet, outlets: Sequence[Address], iface: str = "", backend: "Backend | None" = None) -> Benches:
-    """Makes the benches of runs at the outlets of a station, whose CSMS is `backend`."""
+def benches(
+    pics: Pics,
+    wallet: Wallet,
+    outlets: Sequence[Address],
+    iface: str = "",
+    backend: "Backend | None" = None,
+    profile: Profile = CONFORMANCE,
+) -> Benches:
+    """Makes the benches of runs at the outlets of a station, whose CSMS is `backend`; their cars offer `profile` in TLS."""
     numbers = pics.test.evses or tuple(range(1, len(outlets) + 1))
     if len(numbers) < len(outlets):
         raise ValueError(f"evses names {len(numbers)} numbers for {len(outlets)} outlets; give one for each, in the order of the outlets")
@@ -285,7 +297,7 @@ def benches(pics: Pics, wallet: Wallet, outlets: Sequence[Address], iface: str =
     @contextlib.asynccontextmanager
     async def made(run: Run, place: Place) -> AsyncIterator[Bench]:
         outlet, evse, alone = outlets[place.outlet], numbers[place.outlet], len(outlets) == 1
-        bench = AtStation(run.part, pics, wallet, outlet, iface, run.case.generation, backend, evse, alone)
+        bench = AtStation(run.part, pics, wallet, outlet, iface, run.case.generation, backend, evse, alone, profile)
         if backend is not None and run.case.family == OCPP:
             backend.listeners.append(bench.overhear)
         try:

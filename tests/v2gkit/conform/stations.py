@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pki.store import Store
 from tests.starved import heed
+from v2g.session.tls import PROFILES
 from v2gkit.conform.at_station import Address, benches
 from v2gkit.conform.backend import Backend, contracts_of
 from v2gkit.conform.case import Case
@@ -48,6 +49,7 @@ class Own:
     pixit: Pixit = QUICK
     iface: str = ""
     csms: int = 0  # the port at which the suite plays its CSMS, 0: it plays none
+    profile: str = "conformance"
 
     def judged(self, cases: Iterable[Case]) -> dict[str, Result]:
         """The results of cases against the station."""
@@ -57,7 +59,7 @@ class Own:
     async def _judged(self, cases: Iterable[Case]) -> list[Result]:
         pics, wallet = Pics(claims=self.claims, test=self.pixit), Wallet(Store(self.certs))
         async with backend(self.csms, wallet) as csms:
-            made = benches(pics, wallet, self.outlets, self.iface, csms)
+            made = benches(pics, wallet, self.outlets, self.iface, csms, PROFILES[self.profile])
             return await run(cases, pics, made, lambda *_: None, outlets=len(self.outlets))
 
 

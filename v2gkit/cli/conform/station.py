@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pki.errors import StoreError
 from pki.store import Store
 from v2g.session.link import address_text
+from v2g.session.tls import PROFILES
 from v2g.settings.strict import ConfigError, text_of
 from v2gkit.cli.conform import among
 from v2gkit.cli.conform.telling import Teller
@@ -46,6 +47,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("address", nargs="+", type=address, metavar="HOST:PORT", help="of an outlet; more of the same station run at once")
     parser.add_argument("--iface", metavar="NAME", default="", help="the charging link, for the cases of discovery")
     parser.add_argument("--pki", type=Path, required=True, metavar="DIR", help="certificates of cars, with the keys of their authorities")
+    parser.add_argument("--profile", choices=("conformance", "interop"), default="conformance", help="what good cars of -20 offer in TLS")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the results go")
     parser.add_argument("--case", action="append", default=[], metavar="ID", help="only this case, or family as S-TLS; again for more")
     among.options(parser)
@@ -98,7 +100,7 @@ async def _played(
     options: argparse.Namespace, cases: Sequence[Case], pics: Pics, wallet: Wallet, outlets: Sequence[Address], teller: Teller
 ) -> None:
     async with _backend(options, wallet) as backend:
-        made = benches(pics, wallet, outlets, options.iface, backend)
+        made = benches(pics, wallet, outlets, options.iface, backend, PROFILES[options.profile])
         await play(cases, pics, made, teller, outlets=len(outlets), repeat=options.repeat)
 
 

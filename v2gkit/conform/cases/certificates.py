@@ -14,7 +14,7 @@ from v2gkit.conform.cases.tls import completed, refused, shaken
 from v2gkit.conform.forging import Moment
 from v2gkit.conform.judging import not_authorized, nothing, polled
 from v2gkit.conform.verdict import Outcome, judged, passed
-from v2gkit.conform.wire import Offer, Wire
+from v2gkit.conform.wire import Wire
 
 Script = Callable[[AtStation], Awaitable[Outcome]]
 NOBODY = "no rule: stacks differ on it"
@@ -23,7 +23,7 @@ PROFILES = {"20": "the certificate profiles of ISO 15118-20, Annex B", "2": "the
 
 
 async def _vehicle(bench: AtStation) -> Any:
-    return await shaken(bench, Offer(bench.wallet.tls(Role.VEHICLE, bench.wallet.broken(Role.VEHICLE, bench.part))))
+    return await shaken(bench, bench.offer(bench.wallet.tls(Role.VEHICLE, bench.wallet.broken(Role.VEHICLE, bench.part))))
 
 
 async def vehicle_taken(bench: AtStation) -> Outcome:
@@ -33,7 +33,7 @@ async def vehicle_taken(bench: AtStation) -> Outcome:
 
 async def vehicle_refused(bench: AtStation) -> Outcome:
     """A vehicle chain that is not."""
-    return refused(await _vehicle(bench))
+    return await refused(bench, await _vehicle(bench))
 
 
 async def vehicle_borne(bench: AtStation) -> Outcome:
@@ -95,8 +95,8 @@ async def contract2_taken(bench: AtStation) -> Outcome:
 
 
 async def contract2_refused(bench: AtStation) -> Outcome:
-    """A contract chain of -2 that is not."""
-    return await unbelieved(bench, forging2.chain(bench.part))
+    """A contract chain of -2 that is not. That it is answered before the connection ends is another question [V2G2-736]: S2-PNC-05."""
+    return await unbelieved(bench, forging2.chain(bench.part), closes=True)
 
 
 async def contract2_borne(bench: AtStation) -> Outcome:

@@ -14,7 +14,7 @@ from v2gkit.conform.case import Case, Kind
 from v2gkit.conform.forging2 import Forge2, Moment2, Showing
 from v2gkit.conform.judging import nothing, polled, told
 from v2gkit.conform.randomness import suspicion
-from v2gkit.conform.verdict import Outcome, judged
+from v2gkit.conform.verdict import Outcome, judged, passed
 from v2gkit.conform.visit2 import Visit2
 
 CHALLENGE, SIGNATURE, EXPIRED = "FAILED_ChallengeInvalid", "FAILED_SignatureError", "FAILED_CertificateExpired"
@@ -55,10 +55,15 @@ async def drawn(bench: AtStation) -> Outcome:
     return judged(not wrong, wrong or f"{len(challenges)} challenges, none twice, their bits in balance")
 
 
-async def unbelieved(bench: AtStation, showing: Showing, *codes: str) -> Outcome:
-    """A contract that is not to be believed: refused by one of the codes (none: any), or at the latest when it is to authorize."""
+async def unbelieved(bench: AtStation, showing: Showing, *codes: str, closes: bool = False) -> Outcome:
+    """A contract that is not to be believed: refused by one of the codes (none: any), or at the latest when it is to authorize.
+
+    With `closes` the end of the connection is a refusal too.
+    """
     visit = await bench.at2("PaymentDetails", authorization="PnC")
     reply = await visit.ask(showing(visit.wallet))
+    if closes and reply.kind == "closed":
+        return passed(str(reply))
     if codes or not reply.ok:
         return told(visit, reply, *codes, of=mb.PaymentDetailsReq)
     after = await polled(visit, visit.authorization())

@@ -16,6 +16,7 @@ from v2g.session.v2gtp import PayloadType
 from v2gkit.conform import asked2
 from v2gkit.conform.at_station import AtStation
 from v2gkit.conform.case import Case, Kind
+from v2gkit.conform.cases.tls import turned_away
 from v2gkit.conform.hello import numbers, vector
 from v2gkit.conform.running import Blocked
 from v2gkit.conform.spoilt import header
@@ -44,13 +45,17 @@ async def shaken(bench: AtStation, **lists: object) -> Wire | TlsError:
     return wire
 
 
-def refused(found: Wire | TlsError) -> Outcome:
-    """Pass where the station refused the handshake."""
+async def refused(bench: AtStation, found: Wire | TlsError) -> Outcome:
+    """Pass where the station refused the handshake, and does not refuse the good car, which comes after it."""
     if not isinstance(found, TlsError):
         return failed(f"complete: {found.facts.version}, {found.facts.suite}, {found.facts.group}")
     if found.by == "us" and found.alert is None:
         return inconclusive(f"this side gave up: {found}")
-    return passed(f"refused{f' by alert {found.alert}' if found.alert else ''}: {found.reason}")
+    good = await shaken(bench)
+    if isinstance(good, TlsError):
+        return inconclusive(f"refused: {found}; but so is a good car: {good}")
+    good.abandon()
+    return passed(turned_away(found))
 
 
 async def usual(bench: AtStation) -> Outcome:
@@ -74,7 +79,7 @@ NUMBERS = {"RSA": 0x002F, "RC4": 0xC007, "3DES": 0xC008, "no encryption": 0xC006
 async def other_suite(bench: AtStation) -> Outcome:
     """Suites that -2 does not have: none is weaker than its own, and yet no station need speak it."""
     found = await shaken(bench, suites=(SUITES[bench.part],))
-    return passed(refused(found).seen if isinstance(found, TlsError) else f"spoken all the same: {found.facts.suite}")
+    return passed(turned_away(found) if isinstance(found, TlsError) else f"spoken all the same: {found.facts.suite}")
 
 
 def client_hello(*suites: int, version: int = 0x0303, group: int = 0x0017, compression: bytes = b"\x00") -> bytes:
@@ -143,7 +148,7 @@ async def compressed(bench: AtStation) -> Outcome:
 
 async def other_group(bench: AtStation) -> Outcome:
     """A curve that -2 does not have."""
-    return refused(await shaken(bench, groups=(bench.part,)))
+    return await refused(bench, await shaken(bench, groups=(bench.part,)))
 
 
 async def unasked(bench: AtStation) -> Outcome:

@@ -121,7 +121,7 @@ async def another_car(bench: AtStation) -> Outcome:
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "WMIV2GKIT9999999999"), *kept])
     other = made.again(made.leaf, subject=name)
     before = await _away(bench, How.Pause)
-    visit = await _back(bench, before, Offer(bench.wallet.tls(Role.VEHICLE, octets(other), other.key)))
+    visit = await _back(bench, before, bench.offer(bench.wallet.tls(Role.VEHICLE, octets(other), other.key)))
     visit.evccid = "WMIV2GKIT9999999999"
     return await _anew(visit, before)
 

@@ -47,18 +47,27 @@ def completed(found: Wire | TlsError) -> Outcome:
     return passed(f"{facts.version}, {facts.suite}, {facts.group}, {facts.peer_scheme}")
 
 
-def refused(found: Wire | TlsError) -> Outcome:
-    """Pass where the station refused the handshake."""
+async def refused(bench: AtStation, found: Wire | TlsError) -> Outcome:
+    """Pass where the station refused the handshake, and does not refuse the good car, which comes after it."""
     if not isinstance(found, TlsError):
         return failed(f"complete: {found.facts.suite}, {found.facts.group}")
     if found.by == "us" and found.alert is None:
         return inconclusive(f"this side gave up: {found}")
-    return passed(f"refused{f' by alert {found.alert}' if found.alert else ''}: {found.reason}")
+    good = await shaken(bench, sound(bench))
+    if isinstance(good, TlsError):
+        return inconclusive(f"refused: {found}; but so is a good car: {good}")
+    good.abandon()
+    return passed(turned_away(found))
+
+
+def turned_away(found: TlsError) -> str:
+    """How a handshake was refused, in words."""
+    return f"refused{f' by alert {found.alert}' if found.alert else ''}: {found.reason}"
 
 
 def sound(bench: AtStation, **lists: object) -> Offer:
     """What a good car offers, with other lists in its profile."""
-    profile: Profile = replace(CONFORMANCE, name="a car of a tester", **lists)  # type: ignore[arg-type]
+    profile: Profile = replace(bench.profile, name="a car of a tester", **lists)  # type: ignore[arg-type]
     return Offer(bench.wallet.tls(Role.VEHICLE), profile)
 
 
@@ -81,7 +90,7 @@ async def chacha(bench: AtStation) -> Outcome:
 
 async def other_suite(bench: AtStation) -> Outcome:
     """A suite of TLS 1.3 that -20 does not have."""
-    return refused(await shaken(bench, sound(bench, suites=("TLS_AES_128_GCM_SHA256",))))
+    return await refused(bench, await shaken(bench, sound(bench, suites=("TLS_AES_128_GCM_SHA256",))))
 
 
 async def group(bench: AtStation) -> Outcome:
@@ -91,7 +100,7 @@ async def group(bench: AtStation) -> Outcome:
 
 async def other_group(bench: AtStation) -> Outcome:
     """A group that -20 does not have."""
-    return refused(await shaken(bench, sound(bench, groups=(bench.part,))))
+    return await refused(bench, await shaken(bench, sound(bench, groups=(bench.part,))))
 
 
 async def ed448(bench: AtStation) -> Outcome:
@@ -99,7 +108,7 @@ async def ed448(bench: AtStation) -> Outcome:
     held = next((each for each in bench.wallet.credentials(Role.VEHICLE) if each.curve == "ed448"), None)
     if held is None:
         return blocked("the folder of certificates has no vehicle certificate on Ed448; v2g pki create DIR --curve ed448 makes one")
-    return completed(await shaken(bench, Offer(bench.wallet.tls(Role.VEHICLE, held.for_tls(), held.key))))
+    return completed(await shaken(bench, bench.offer(bench.wallet.tls(Role.VEHICLE, held.for_tls(), held.key))))
 
 
 async def older(bench: AtStation) -> Outcome:
@@ -132,7 +141,7 @@ async def demanded(bench: AtStation) -> Outcome:
 
 async def none_shown(bench: AtStation) -> Outcome:
     """A car without a certificate."""
-    return refused(await shaken(bench, Offer(None)))
+    return await refused(bench, await shaken(bench, bench.offer(None)))
 
 
 async def roots(bench: AtStation) -> Outcome:
@@ -210,16 +219,18 @@ async def chain(bench: AtStation) -> Outcome:
     if bench.part == "leaf-by-leaf":
         made = bench.wallet.bench(Role.VEHICLE)
         below = made.again(made.leaf, issuer=made.leaf, key=ALGORITHMS[made.curve].generate())
-        return refused(await shaken(bench, Offer(bench.wallet.tls(Role.VEHICLE, octets(below), below.key))))
-    return refused(await shaken(bench, Offer(bench.wallet.tls(Role.VEHICLE, bench.wallet.broken(Role.VEHICLE, bench.part)))))
+        return await refused(bench, await shaken(bench, bench.offer(bench.wallet.tls(Role.VEHICLE, octets(below), below.key))))
+    return await refused(
+        bench, await shaken(bench, bench.offer(bench.wallet.tls(Role.VEHICLE, bench.wallet.broken(Role.VEHICLE, bench.part))))
+    )
 
 
 async def whole(bench: AtStation) -> Outcome:
     """A chain without its sub-CAs is refused; one in another order or with more is complete, as this car and no other, or refused."""
     if bench.part.startswith("missing"):
         return await chain(bench)
-    found = await shaken(bench, Offer(bench.wallet.tls(Role.VEHICLE, bench.wallet.broken(Role.VEHICLE, bench.part))))
-    return passed(refused(found).seen if isinstance(found, TlsError) else completed(found).seen)
+    found = await shaken(bench, bench.offer(bench.wallet.tls(Role.VEHICLE, bench.wallet.broken(Role.VEHICLE, bench.part))))
+    return passed(turned_away(found) if isinstance(found, TlsError) else completed(found).seen)
 
 
 async def revoked(bench: AtStation) -> Outcome:
@@ -227,7 +238,7 @@ async def revoked(bench: AtStation) -> Outcome:
     held = next(filter(partial(_is_revoked, bench), bench.wallet.credentials(Role.VEHICLE)), None)
     if held is None:
         return blocked("the folder has no vehicle certificate that its records call revoked; see: v2g pki revoke --help")
-    return refused(await shaken(bench, Offer(bench.wallet.tls(Role.VEHICLE, held.for_tls(), held.key))))
+    return await refused(bench, await shaken(bench, bench.offer(bench.wallet.tls(Role.VEHICLE, held.for_tls(), held.key))))
 
 
 def _is_revoked(bench: AtStation, held: Credential) -> bool:
@@ -240,7 +251,7 @@ def _is_revoked(bench: AtStation, held: Credential) -> bool:
 
 async def contract(bench: AtStation) -> Outcome:
     """A contract certificate for a vehicle certificate."""
-    return refused(await shaken(bench, Offer(bench.wallet.tls(Role.CONTRACT))))
+    return await refused(bench, await shaken(bench, bench.offer(bench.wallet.tls(Role.CONTRACT))))
 
 
 async def weak(bench: AtStation) -> Outcome:
@@ -249,7 +260,7 @@ async def weak(bench: AtStation) -> Outcome:
     key = ec.generate_private_key(ec.SECP256R1()) if bench.part == "P-256" else rsa.generate_private_key(65537, 2048)
     leaf = made.again(made.leaf, key=key)  # type: ignore[arg-type]
     wide = replace(CONFORMANCE, name="wide", signature_schemes=("ecdsa_secp521r1_sha512", "ecdsa_secp256r1_sha256", "rsa_pss_rsae_sha256"))
-    return refused(await shaken(bench, Offer(bench.wallet.tls(Role.VEHICLE, octets(leaf), key), wide)))
+    return await refused(bench, await shaken(bench, Offer(bench.wallet.tls(Role.VEHICLE, octets(leaf), key), wide)))
 
 
 KEYS = ("P-256", "RSA")
