@@ -5,6 +5,7 @@ passed when every step of it is complete, and the cap that holds after each roun
 that want what the client or the stub has not.
 """
 
+import functools
 import re
 import time
 from math import inf
@@ -15,6 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from v2gkit.grid.book import Book
+from v2gkit.grid.faults import GridFault, Trouble
 from v2gkit.grid.http import Response
 from v2gkit.grid.link import Promise
 from v2gkit.grid.sep2 import words
@@ -32,14 +34,12 @@ NAMES = {
 UNITS = {"second": 1, "minute": 60, "hour": 3_600}
 MIRRORS = '<MirrorUsagePointListLink href="/mup"/>'
 NS = 'xmlns="urn:ieee:std:2030.5:ns" xmlns:csipaus="https://csipaus.org/ns"'
-LONGEST = 7_200.0  # s of a procedure
+LONGEST = 80 * 3_600.0  # s of a procedure: one lasts three days
+PIN = 111_115  # of the client, as the procedures have it
 LACKING = {
-    "registration by the server, PIN, connection point": "ALL-01 ALL-03 ALL-03-REJ ALL-04 ALL-05 SDVN-01",
+    "discovery by .well-known": "SDVN-01",
     "a person at the DER, its alarms and ramps": "ALL-07 ALL-08 ALL-13 ALL-17 ALL-28 DRA-02 DRD-01 DRG-01 DRL-01 MUL-01 MUL-03",
     "subscriptions": "ALL-14",
-    "a link that is cut by the server": "ALL-23 ALL-30",
-    "three days": "ALL-25-EXT",
-    "several assignments, ten programs": "GEN-10 LOA-10 P-02",
     "two devices": "P-01",
     "prices": "PRC-01 PRC-02 PRC-03 PRC-04 PRC-05",
 }
@@ -61,7 +61,9 @@ class Lab:
         self.steps: dict[str, dict[str, Any]] = procedure["Steps"]
         self.enabled = {next(iter(self.steps)): self.now}
         self.left = set(self.steps)
-        self.programs: list[dict[str, Any]] = [{"primacy": 1, "default": {}, "controls": []}]
+        self.programs: list[dict[str, Any]] = [{"primacy": 1, "default": {}, "controls": [], "fsa": 1, "tag": ""}]
+        self.pin, self.links, self.cut, self.every = PIN, True, False, 60
+        self.gone: set[int] = set()  # assignments that the device has no more
         self.tags: dict[str, str] = {}
         self.reports: dict[str, bytes] = {}
         self.finished = False
@@ -90,10 +92,24 @@ class Lab:
         self.finished = True
 
     def do_set_comms_rate(self, given: dict[str, Any]) -> None:
-        """Every round is a minute here."""
+        self.every = int(given.get("derp_list_poll_seconds", self.every))
+
+    def do_communications_status(self, given: dict[str, Any]) -> None:
+        self.cut = not given["enabled"]
+
+    def do_register_end_device(self, given: dict[str, Any]) -> None:
+        pin = int(given["registration_pin"])
+        self.registered, self.pin = True, pin * 10 + sum(map(int, str(pin))) % 10
+
+    def do_remove_function_set_assignment(self, given: dict[str, Any]) -> None:
+        self.gone.add(given["fsa_id"])
+
+    def do_edev_registration_links(self, given: dict[str, Any]) -> None:
+        self.links = given["enabled"]
 
     def do_create_der_program(self, given: dict[str, Any]) -> None:
-        self.programs.append({"primacy": given["primacy"], "default": {}, "controls": []})
+        program = {"primacy": given["primacy"], "default": {}, "controls": [], "fsa": given.get("fsa_id", 1), "tag": given.get("tag", "")}
+        self.programs.append(program)
 
     def do_set_default_der_control(self, given: dict[str, Any]) -> None:
         program = self.programs[given.get("derp_id", 1) - 1]
@@ -104,9 +120,16 @@ class Lab:
 
     def do_create_der_control(self, given: dict[str, Any]) -> None:
         primacy = given.get("primacy", self.programs[0]["primacy"])
-        program = next((each for each in self.programs if each["primacy"] == primacy), None)
+        fsa, tag = given.get("fsa_id"), given.get("der_program_tag")
+        alike = (
+            [each for each in self.programs if each["tag"] == tag]
+            if tag
+            else [each for each in self.programs if each["primacy"] == primacy and fsa in (None, each["fsa"])]
+        )
+        program = next(iter(alike), None)
         if program is None:
-            self.programs.append(program := {"primacy": primacy, "default": {}, "controls": []})
+            self.programs.append(program := {"primacy": primacy, "default": {}, "controls": [], "fsa": fsa or 1, "tag": ""})
+        primacy = program["primacy"]
         self.count += 1
         mrid = f"{self.count:08X}"
         self.tags[given.get("tag", mrid)] = mrid
@@ -190,27 +213,34 @@ class Lab:
 
     def resource(self, path: str) -> str | None:
         if path == "/dcap":
-            return (
-                f'<DeviceCapability {NS} pollRate="60"><TimeLink href="/tm"/><EndDeviceListLink href="/edev"/>{MIRRORS}</DeviceCapability>'
-            )
+            links = f'<TimeLink href="/tm"/><EndDeviceListLink href="/edev"/>{MIRRORS}'
+            return f'<DeviceCapability {NS} pollRate="{self.every}">{links}</DeviceCapability>'
         if path == "/mup":
             point = f'<MirrorUsagePoint href="/mup/1"><mRID>{RATING.lfdi[:30]}01</mRID></MirrorUsagePoint>' if "mup" in self.reports else ""
             return f"<MirrorUsagePointList {NS}>{point}</MirrorUsagePointList>"
         if path == "/tm":
             return f"<Time {NS}><currentTime>{int(self.now)}</currentTime></Time>"
+        if path == "/edev/1/rg":
+            return f"<Registration {NS}><dateTimeRegistered>{int(self.now)}</dateTimeRegistered><pIN>{self.pin}</pIN></Registration>"
         if path == "/edev":
-            links = '<DERListLink href="/edev/1/der"/>', '<FunctionSetAssignmentsListLink href="/edev/1/fsa"/>'
-            device = f'<EndDevice href="/edev/1">{links[0]}<lFDI>{RATING.lfdi}</lFDI>{links[1]}</EndDevice>' if self.registered else ""
+            parts = '<DERListLink href="/edev/1/der"/>', '<FunctionSetAssignmentsListLink href="/edev/1/fsa"/>'
+            own = '<RegistrationLink href="/edev/1/rg"/>' if self.links else ""
+            own += '<csipaus:ConnectionPointLink href="/edev/1/cp"/>'
+            device = f'<EndDevice href="/edev/1">{parts[0]}<lFDI>{RATING.lfdi}</lFDI>{parts[1]}{own}</EndDevice>' if self.registered else ""
             return f"<EndDeviceList {NS}>{device}</EndDeviceList>"
         if path == "/edev/1/fsa":
-            inner = '<FunctionSetAssignments><DERProgramListLink href="/edev/1/fsa/1/derp"/></FunctionSetAssignments>'
+            inner = "".join(
+                f'<FunctionSetAssignments><DERProgramListLink href="/edev/1/fsa/{fsa}/derp"/></FunctionSetAssignments>'
+                for fsa in sorted({program["fsa"] for program in self.programs} - self.gone)
+            )
             return f"<FunctionSetAssignmentsList {NS}>{inner}</FunctionSetAssignmentsList>"
         if path == "/edev/1/der":
             pairs = (("Capability", "dercap"), ("Settings", "derg"), ("Status", "ders"))
             links_ = "".join(f'<DER{name}Link href="/edev/1/der/1/{last}"/>' for name, last in pairs)
             return f"<DERList {NS}><DER>{links_}</DER></DERList>"
-        if path == "/edev/1/fsa/1/derp":
-            return f"<DERProgramList {NS}>{''.join(map(self.program, range(len(self.programs))))}</DERProgramList>"
+        if (listed := re.fullmatch(r"/edev/1/fsa/(\d+)/derp", path)) is not None:
+            places = [place for place, program in enumerate(self.programs) if program["fsa"] == int(listed[1])]
+            return f"<DERProgramList {NS}>{''.join(map(self.program, places))}</DERProgramList>"
         found = re.fullmatch(r"/edev/1/derp/(\d+)/(d?derc)", path)
         if found is None or int(found[1]) > len(self.programs):
             return None
@@ -248,7 +278,8 @@ class Lab:
 
     def meant(self, mode: str) -> float | None:
         """The cap that the server means at this moment in a mode; None where events overlap, so that history decides."""
-        given = [each for program in self.programs for each in program["controls"] if mode in each["modes"] and each["status"] == 0]
+        there = [program for program in self.programs if program["fsa"] not in self.gone]
+        given = [each for program in there for each in program["controls"] if mode in each["modes"] and each["status"] == 0]
         active = [each for each in given if each["start"] <= self.now < each["start"] + each["length"]]
         if any(each["random"] for each in given) or any(
             one is not other and one["start"] < other["start"] + other["length"] and other["start"] < one["start"] + one["length"]
@@ -258,45 +289,66 @@ class Lab:
             return None
         if active:
             return float(int(active[0]["modes"][mode]))
-        ordered = sorted(self.programs, key=lambda program: program["primacy"])
+        ordered = sorted(there, key=lambda program: program["primacy"])
         return next((float(int(program["default"][mode])) for program in ordered if mode in program["default"]), inf)
 
 
 def play(procedure: dict[str, Any]) -> None:
     """Play a procedure to its end; fails where the client does not what it wants."""
     server = Lab(procedure)
-    client, following = Client("http://[::1]/dcap", RATING), Following("u")
+    pin = PIN if server.links and "edev-registration-links" not in str(procedure) else None
+    client, following = Client("http://[::1]/dcap", RATING, pin=pin, point="1234567890"), Following("u")
     book = Book("site", {"u": Promise(900)})
 
     def carried(script: Any) -> Any:
         try:
             request = next(script)
             while True:
+                if server.cut:
+                    raise GridFault(Trouble.UNREACHABLE, "the link is cut")
                 request = script.send(server.answer(request.method, request.url, request.body or b""))
         except StopIteration as end:
             return end.value
 
-    session = carried(client.opening(server.now))
-    carried(client.reporting(session, server.now))
-    server.do(server.later)
+    def one_round(session: Any) -> None:
+        before = repr(server.programs)
+        found = carried(client.polling(session))
+        assert not found.faults
+        assert not book.take_all("u", "sep2", following.told(found.controls, server.now), server.now)
+        book.settle(server.now)
+        carried(client.responding(session, found, server.now))
+        carried(client.stating(session, found, server.now))
+        carried(client.metering(session, 9_000.0, server.now))
+        if repr(server.programs) == before:  # what was changed meanwhile is for the next round
+            demand_meant(server, book)
+
+    if (procedure.get("Preconditions") or {}).get("immediate_start"):
+        server.do(server.later)
+    session: Any = None
+    started, denied = False, 0
     due, ends = server.now, server.now + LONGEST
     while server.left and not server.finished:
         assert server.now < ends, f"never complete: {sorted(server.left)}"
         server.wait()
         if server.now >= due:
-            before = repr(server.programs)
-            found = carried(client.polling(session))
-            assert not found.faults
-            assert not book.take_all("u", "sep2", following.told(found.controls, server.now), server.now)
-            book.settle(server.now)
-            carried(client.responding(session, found, server.now))
-            carried(client.stating(session, found, server.now))
-            carried(client.metering(session, 9_000.0, server.now))
-            if repr(server.programs) == before:  # what was changed meanwhile is for the next round
-                demand_meant(server, book)
-            due = server.now + 60
+            try:
+                if session is None:
+                    session = carried(client.opening(server.now))
+                    carried(client.reporting(session, server.now))
+                    if not started and not (procedure.get("Preconditions") or {}).get("immediate_start"):
+                        server.do(server.later)
+                    started = True
+                one_round(session)
+            except GridFault as fault:  # as the shell does
+                if fault.trouble is not Trouble.UNREACHABLE and server.pin == PIN:
+                    raise
+                denied += fault.trouble is Trouble.DENIED
+                session = None
+            due = server.now + server.every
         server.now = min(due, max(server.deadline(), server.now + 1))
     assert not server.left or server.finished
+    assert bool(denied) is (server.pin != PIN)
+    assert not (denied and started)  # where another is meant, nothing but the registration was asked for
 
 
 def demand_meant(server: Lab, book: Book) -> None:
@@ -310,6 +362,7 @@ def demand_meant(server: Lab, book: Book) -> None:
         assert cap == (0.0 if 0.0 in off else min(each for each in wanted if each is not None)), (server.now, cap, wanted, off)
 
 
+@functools.cache
 def procedures() -> dict[str, dict[str, Any]]:
     import yaml
 

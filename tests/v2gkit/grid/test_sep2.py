@@ -452,3 +452,49 @@ async def _besieged() -> None:
     faults = [line for line in said if line["what"] == "fault"]
     assert sorted((line["source"], line["trouble"]) for line in faults) == sorted((name, each[2]) for name, each in HOSTILE.items())
     assert [line["import_cap"] for line in said if line["what"] == "holds"] == [4_000]
+
+
+# --- registration ---
+
+
+@pytest.mark.parametrize(
+    ("pin", "link", "why"), [(111_115, True, ""), (222_220, True, "another site"), (111_115, False, "RegistrationLink")]
+)
+def test_a_registration_with_another_pin_is_not_followed(pin: int, link: bool, why: str) -> None:
+    """With our own the connection point is told; with another one nothing more is asked for."""
+    sent: list[tuple[str, str, bytes]] = []
+    device = f"<EndDevice>{'<RegistrationLink href=' + chr(34) + '/rg' + chr(34) + '/>' if link else ''}<lFDI>{LFDI}</lFDI>"
+    device += '<csipaus:ConnectionPointLink href="/cp"/></EndDevice>'
+    said = {
+        "/dcap": f'<DeviceCapability {NS}><EndDeviceListLink href="/edev"/></DeviceCapability>',
+        "/edev": f"<EndDeviceList {NS}>{device}</EndDeviceList>",
+        "/rg": f"<Registration {NS}><dateTimeRegistered>1</dateTimeRegistered><pIN>{pin}</pIN></Registration>",
+    }
+    script = Client("http://[::1]/dcap", RATING, pin=111_115, point="6407123456").opening(0.0)
+    try:
+        request = next(script)
+        while True:
+            path = urlsplit(request.url).path
+            sent.append((request.method, path, request.body or b""))
+            request = script.send(Response(200, said[path].encode()) if request.method == "GET" else Response(204))
+    except StopIteration:
+        found = None
+    except GridFault as fault:
+        found = fault
+    if why:
+        assert found is not None
+        assert why in str(found)
+        assert found.trouble is Trouble.DENIED
+        assert sent[-1][0] == "GET"
+        return
+    assert found is None
+    assert sent[-1][:2] == ("PUT", "/cp")
+    assert words.text(words.read(sent[-1][2], "csipaus:ConnectionPoint"), "csipaus:connectionPointId") == "6407123456"
+
+
+@pytest.mark.parametrize(
+    "more", [{"pin": 111_111}, {"pin": -5}, {"pin": 1_111_115}, {"connection_point": ""}, {"connection_point": "x" * 40}]
+)
+def test_a_pin_or_point_that_cannot_be_meant_is_refused(more: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"pin|connection_point"):
+        Sep2("u", "http://localhost/dcap", 1_000.0, lfdi=LFDI, **more)

@@ -57,10 +57,10 @@ class Round:
 
 
 class Client:
-    """One device at one server. `now` is epoch s of our clock."""
+    """One device at one server. `now` is epoch s of our clock; `pin` is that of its registration, `point` its connection point."""
 
-    def __init__(self, url: str, rating: Rating, version: str = "1.2") -> None:
-        self._url, self._rating, self._version = url, rating, version
+    def __init__(self, url: str, rating: Rating, version: str = "1.2", pin: int | None = None, point: str | None = None) -> None:
+        self._url, self._rating, self._version, self._pin, self._point = url, rating, version, pin, point
         self._answered: dict[str, int] = {}  # control -> the last status that was told
 
     def opening(self, now: float) -> Script[Session]:
@@ -82,6 +82,7 @@ class Client:
             device = yield from self._device(devices)
         if device is None:
             raise GridFault(Trouble.DENIED, f"it has no EndDevice of the LFDI {self._rating.lfdi}, and keeps none that is registered")
+        yield from self._registered(device)
         poll = capability.get("pollRate", "900")
         return Session(
             offset,
@@ -90,6 +91,17 @@ class Client:
             words.href(device, "DERListLink"),
             words.href(capability, "MirrorUsagePointListLink"),
         )
+
+    def _registered(self, device: Element) -> Script[None]:
+        """Make sure that the server means us, where we know our PIN, and tell our connection point. Raises GridFault."""
+        if self._pin is not None:
+            where = words.href(device, "RegistrationLink")
+            if where is None:
+                raise GridFault(Trouble.DENIED, "our EndDevice has no RegistrationLink, and so no PIN to compare; leave pin out")
+            if words.number((yield from self._get(where, "Registration")), "pIN") != self._pin:
+                raise GridFault(Trouble.DENIED, "its PIN is another one than ours: that device is registered as another site")
+        if self._point is not None and (where := words.href(device, "csipaus:ConnectionPointLink")) is not None:
+            yield from self._send("PUT", where, "csipaus:ConnectionPoint", [("csipaus:connectionPointId", self._point)])
 
     def polling(self, session: Session) -> Script[Round]:
         """Every control of every program that this device is assigned to. Raises GridFault."""

@@ -20,6 +20,8 @@ class Sep2:
     roots: str | None = None  # PEM; None: the system's
     csipaus: Literal["1.2", "1.3"] = "1.2"  # whose namespace our messages have
     lfdi: str | None = None  # 40 hex digits: of the device that an aggregator's certificate acts for; None: that of our certificate
+    pin: int | None = None  # of our registration there, with its check digit: another one is another site's, and is not followed
+    connection_point: str | None = None  # that the server is told (CSIP-AUS), as a NMI
     every: float | None = None  # s between two rounds; None: what the server says, a second to a quarter of an hour
     timeout: float = 10.0  # s for one answer
     patience: float = 900.0  # s
@@ -33,6 +35,10 @@ class Sep2:
             raise ValueError(f"{self.name}: give cert and key, whose LFDI names us; lfdi alone is for a laboratory without TLS")
         if self.lfdi is not None and (len(self.lfdi) != 40 or set(self.lfdi.lower()) - set("0123456789abcdef")):
             raise ValueError(f"{self.name}: lfdi is {self.lfdi[:48]!r}; give 40 hex digits")
+        if self.pin is not None and not (0 <= self.pin <= 999_999 and sum(map(int, str(self.pin // 10))) % 10 == self.pin % 10):
+            raise ValueError(f"{self.name}: pin is {self.pin}; give five digits and the one that makes their sum")
+        if self.connection_point is not None and not 1 <= len(self.connection_point) <= 36:
+            raise ValueError(f"{self.name}: connection_point has {len(self.connection_point)} characters; give 1 to 36")
         if not (0 < self.import_limit < 1e9 and 0 <= self.export_limit < 1e9):
             raise ValueError(
                 f"{self.name}: import_limit {self.import_limit} W, export_limit {self.export_limit} W; give what chargers may do"

@@ -35,7 +35,9 @@ class Utility:
         if lfdi is None:
             assert source.cert is not None
             lfdi = lfdi_of(ssl.PEM_cert_to_DER_cert(_first(await asyncio.to_thread(text_of, Path(source.cert), CERTIFICATE))))
-        client = Client(source.url, Rating(source.import_limit, source.export_limit, lfdi.upper()), source.csipaus)
+        client = Client(
+            source.url, Rating(source.import_limit, source.export_limit, lfdi.upper()), source.csipaus, source.pin, source.connection_point
+        )
         session: Session | None = None
         wait = FIRST
         while True:
