@@ -30,7 +30,7 @@ from v2g.iso20.rational import number, rational
 from v2g.messages import ac, dc
 from v2g.messages import common_messages as cm
 
-Loop, Way = dc.DC_ChargeLoopRes, cm.chargingSessionType
+Loop, Way, Progress = dc.DC_ChargeLoopRes, cm.chargingSessionType, cm.chargeProgressType
 
 
 def never_begins() -> Seed:
@@ -42,7 +42,7 @@ def never_begins() -> Seed:
             polled.add(session)
         mode = getattr(request.EVPowerProfile, "Scheduled_EVPPTControlMode", None)
         tells = mode is not None and mode.PowerToleranceAcceptance is not None
-        starts = request.ChargeProgress is cm.chargeProgressType.Start and response.ResponseCode is Code.OK
+        starts = request.ChargeProgress is Progress.Start and response.ResponseCode is Code.OK
         return failing(response) if starts and not tells and session not in polled else response
 
     return responds(cm.PowerDeliveryReq, changed)
@@ -107,7 +107,9 @@ POWER: dict[str, Seed] = {
     "S-PWD-03": wrong_code(cm.PowerDeliveryRes, Code.FAILED_ScheduleSelectionInvalid),
     "S-PWD-04": wrong_code(cm.PowerDeliveryRes, Code.FAILED_EVPowerProfileInvalid, Code.OK),
     "S-PWD-05": wrong_code(cm.PowerDeliveryRes, Code.WARNING_StandbyNotAllowed, Code.OK),
-    "S-PWD-06": grants_where(cm.PowerDeliveryReq, lambda request, _: request.ChargeProgress is not cm.chargeProgressType.Start),
+    "S-PWD-06": grants_where(
+        cm.PowerDeliveryReq, lambda request, _: request.ChargeProgress in (Progress.ScheduleRenegotiation, Progress.Stop)
+    ),
     "S-STP-01": session.stands_after_power,
     "S-STP-02": answers(cm.SessionStopReq, early_stop),
     "S-STP-04": stop(Way.Pause),

@@ -1,9 +1,12 @@
-"""Each case that judges a station against our station with its fault: `python -m tests.v2gkit.conform.station_mutants [--some] [ID]...`
+"""Each case that judges a station against our station with its fault.
+
+    python -m tests.v2gkit.conform.station_mutants [--some] [--keep] [ID]...
 
 A mutant must fail its own case. Beside it are played, with their first part, all others that do not last long, or with `--some` one of each
 message and its family; of its family every part. Which of them fail too is printed with the reason (`SHARED`), and how many come to no
 verdict, for a fault of what every session needs keeps most cases from their stimulus. Its own case is played at a process of its own, the
-others at the usual station, or at that of its setting where the usual one has not what they need.
+others at the usual station, or at that of its setting where the usual one has not what they need. With `--keep` each row takes the place of
+the one that `station_mutants.md` has of its fault.
 """
 
 import sys
@@ -139,6 +142,7 @@ NARROW = {  # case -> a part that its fault fails, where there are many
 NOT_YET: dict[str, str] = {  # cases without a fault, and why
     "S-PNC-16": "for information: any answer passes",
 }
+TABLE = Path(__file__).parent / "station_mutants.md"
 UNPLAYED = "it does not apply to the station of the mutants"
 UNSEEDED = "no fault is seeded yet"
 
@@ -204,7 +208,19 @@ def row(fault: str, found: dict[str, Result]) -> str:
     return f"| {fault} | {found[fault].verdict.value} | {', '.join(sorted(failed)) or 'none'} | {passed} | {open_} | {why} |"
 
 
-def main(wanted: list[str], every: bool) -> int:
+def keep(new: str, table: Path = TABLE) -> None:
+    """Put a row in the place of that of the same fault in the table, or behind the last row of a fault."""
+    lines = table.read_text().splitlines()
+    faults = [number for number, line in enumerate(lines) if line.startswith("| S-") and line.split()[1] in FAULTS]
+    old = next((number for number in faults if lines[number].split()[1] == new.split()[1]), None)
+    if old is None:
+        lines.insert(faults[-1] + 1, new)
+    else:
+        lines[old] = new
+    table.write_text("\n".join(lines) + "\n")
+
+
+def main(wanted: list[str], every: bool, keeps: bool = False) -> int:
     """Print a row for each mutant, and on standard error what was seen where its case does not fail, or another; 1 where that is so."""
     bad = 0
     with tempfile.TemporaryDirectory() as folder:
@@ -213,6 +229,8 @@ def main(wanted: list[str], every: bool) -> int:
         for fault in (each for each in FAULTS if not wanted or each.startswith(tuple(wanted))):
             found = judged(certs, Path(folder), fault, every=every)
             print(row(fault, found), flush=True)
+            if keeps:
+                keep(row(fault, found))
             wrong = [id_ for id_, each in found.items() if (each.verdict is Verdict.FAIL) is (id_ != fault)]
             told = [f"{fault}, {id_}: {found[id_].seen}" for id_ in wrong if id_ not in SHARED.get(fault, ((), ""))[0]]
             bad += len(told)
@@ -223,4 +241,5 @@ def main(wanted: list[str], every: bool) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main([each for each in sys.argv[1:] if each != "--some"], "--some" not in sys.argv))
+    named = [each for each in sys.argv[1:] if not each.startswith("--")]
+    sys.exit(main(named, "--some" not in sys.argv, "--keep" in sys.argv))
