@@ -54,6 +54,11 @@ def of(*kinds: Kind, words: str = "", but: str = "\0") -> Callable[[CertificateE
     return lambda error: error.kind in kinds and words in error.words and but not in error.words
 
 
+def a_vehicle(name: str) -> bool:
+    """Whether the name of a leaf is that of a vehicle, not of a contract."""
+    return name.startswith("WMI")
+
+
 def takes_contracts(fits: Callable[[Any, Any, Any, bytes], bool]) -> Seed:
     """Contracts that are refused authorize where it fits: fits(refusal, what was signed, its signature, the challenge)."""
 
@@ -193,12 +198,12 @@ TRUST: dict[str, Seed] = {
     "S-TLS-11": offers(signature_schemes=PROFILES["conformance"].signature_schemes[::-1]),
     "S-TLS-15": believes(of(Kind.EXPIRED, Kind.NOT_YET_VALID)),
     "S-TLS-16": believes(of(Kind.REVOKED)),
-    "S-TLS-17": believes(of(Kind.UNTRUSTED_ROOT, Kind.BROKEN_CHAIN, but=ALONE)),
+    "S-TLS-17": believes(of(Kind.UNTRUSTED_ROOT, Kind.BROKEN_CHAIN, but=ALONE), of_whom=a_vehicle),
     "S-TLS-18": believes(of(Kind.UNTRUSTED_ROOT, Kind.BROKEN_CHAIN, words=ALONE)),
     "S-TLS-19": believes(of(Kind.WRONG_PROFILE, words="extended key usage")),
     "S-TLS-20": believes(of(Kind.WRONG_PROFILE, words="key usage", but="extended")),
     "S-TLS-21": believes(of(Kind.WRONG_PROFILE, words="critical")),
-    "S-TLS-22": believes(of(*Kind), of_whom=lambda name: not name.startswith("WMI")),
+    "S-TLS-22": believes(of(*Kind), of_whom=lambda name: not a_vehicle(name)),
     "S-TLS-23": all_of(
         believes(of(Kind.WEAK_ALGORITHM)),
         offers(signature_schemes=(*PROFILES["conformance"].signature_schemes, "ecdsa_secp256r1_sha256", "rsa_pss_rsae_sha256")),
