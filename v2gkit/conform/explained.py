@@ -1,5 +1,6 @@
 """A result in words: what was expected, what was seen, why it matters, what was on the wire, how to see it again."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
@@ -65,9 +66,14 @@ def _again(each: Entry, campaign: Campaign, folder: str) -> Iterator[str]:
     if evidence:
         yield _row("look at it", f"v2g report {folder + '/' if folder else ''}{evidence}")
     if campaign.how and each.result.id[:1] in ("S", "E"):
-        yield _row("play it", f"{campaign.how} --case {each.result.id}")
+        yield _row("play it", f"{_of_all(campaign.how)} --case {each.result.id}")
     elif campaign.how:
         yield _row("again", campaign.how)
+
+
+def _of_all(how: str) -> str:
+    """The command line of a run without the cases that it chose."""
+    return re.sub(r" --case[ =]\S+", "", how)
 
 
 def _row(name: str, value: str) -> str:

@@ -8,6 +8,7 @@ SHARED: dict[str, tuple[tuple[str, ...], str]] = {
         ("S-SAP-04", "S-TLS-09", "S-TLS-10", "S-TLS-11", *(f"S-TLS-{number}" for number in (15, *range(17, 24)))),
         "who asks for no certificate refuses none, names no roots and schemes for it, and speaks no -20 with a car that is nobody",
     ),
+    "S-TLS-23": (("S-TLS-11",), "TLS takes no signature whose scheme was not named: who believes a key on P-256 names its scheme"),
     "S-TP-01": (("S-TP-07",), "an answer under another payload type is no answer, whatever was asked"),
 }
 """Fault -> the other cases that fail at it, and why they do."""

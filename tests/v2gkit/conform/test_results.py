@@ -305,6 +305,9 @@ def test_an_explanation_says_all_that_is_known() -> None:
         told = "\n".join(lines(Result(case.id, Verdict.FAIL, case.requirement, "a", "b"), CAMPAIGN_OF_RUN))
         assert case.purpose in told
         assert f"--case {case.id}" in told
+    some = replace(CAMPAIGN_OF_RUN, how="v2g conform station [::1]:1 --case S-SAP-01 --out out --case=S-SSU-01")
+    told = "\n".join(lines(Result("S-SSU-01", Verdict.PASS, (), "a", "b"), some))
+    assert "v2g conform station [::1]:1 --out out --case S-SSU-01" in told, "the case alone, not all of the run"
 
 
 def test_the_command_explains(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
