@@ -5,6 +5,7 @@ the guide is over; one with the remark `# refused` must end with 1. A block of a
 that file.
 """
 
+import json
 import os
 import re
 import shlex
@@ -67,6 +68,9 @@ class Guide:
                     running.append(served(command.removesuffix(" &"), line))
                 else:
                     assert outcome(command) == (1 if remark.startswith("refused") else 0), line
+        for results in Path().glob("*/results.jsonl"):  # exit code 0 is had without a verdict, too
+            wrong = {each["id"]: each["seen"] for each in map(json.loads, results.read_text().splitlines()) if each["verdict"] != "pass"}
+            assert not wrong, f"{results}: {wrong}"
 
 
 @contextmanager
@@ -98,6 +102,12 @@ def served(command: str, line: str) -> subprocess.Popen[str]:
 
 def outcome(command: str) -> int:
     """The exit code of a command that a guide has typed: v2g in this process, python and tshark as programs of their own."""
+    with pytest.MonkeyPatch.context() as patch:  # a file of the guide may call v2g
+        patch.setenv("PATH", os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])))
+        return _outcome(command)
+
+
+def _outcome(command: str) -> int:
     words, _, target = command.partition(" > ")
     program, *arguments = shlex.split(words)
     if program == "v2g":

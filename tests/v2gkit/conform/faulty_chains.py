@@ -6,16 +6,17 @@ import secc.trust as trust
 from pki.errors import Kind
 from tests.v2gkit.conform.faulty_trust import (
     Res,
+    because,
     believes,
     dies_of_a_claim,
     of,
+    of_another_chain,
     takes_contracts,
     takes_requests,
     unwilling,
 )
 from tests.v2gkit.conform.seeding import Code, Seed, dies_of, dies_of_malformed, judges, put, refuses_a_root, responds, says
 from v2g.messages import common_messages as cm
-from v2g.reasons import Reason
 
 
 def grudging(response: Any) -> Any:
@@ -30,11 +31,11 @@ CHAINS: dict[str, Seed] = {
     "S-CRT-03": believes(of(Kind.WRONG_PROFILE)),
     "S-CRT-04": judges(trust.VehicleJudge, dies_of_malformed),
     "S-CRT-05": responds(cm.AuthorizationReq, unwilling),
-    "S-CRT-06": takes_contracts(lambda *_: True),
-    "S-CRT-07": takes_contracts(lambda *_: True),
+    "S-CRT-06": takes_contracts(of_another_chain),
+    "S-CRT-07": takes_contracts(because(Kind.WRONG_PROFILE.value)),
     "S-CRT-08": dies_of_a_claim(lambda request: not request.PnC_AReqAuthorizationMode.ContractCertificateChain.Certificate),
     "S-CRT-09": says(Res, grudging),
-    "S-CRT-10": takes_requests(lambda refusal: refusal.kind is not Reason.SIGNATURE),
-    "S-CRT-11": takes_requests(lambda refusal: refusal.kind is not Reason.SIGNATURE),
+    "S-CRT-10": takes_requests(lambda refusal: Kind.UNTRUSTED_ROOT.value in refusal.reason or Kind.BROKEN_CHAIN.value in refusal.reason),
+    "S-CRT-11": takes_requests(lambda refusal: Kind.WRONG_PROFILE.value in refusal.reason),
     "S-CRT-12": dies_of(cm.CertificateInstallationReq, lambda request: not request.OEMProvisioningCertificateChain.Certificate),
 }

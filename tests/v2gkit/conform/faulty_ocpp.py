@@ -17,6 +17,7 @@ from v2g.messages import dc
 from v2g.messages.iso2 import msg_body as mb
 
 Payload = dict[str, Any]
+DYNAMIC, SCHEDULED = "DynamicControl", "ScheduledControl"
 REGISTER = "Energy.Active.Import.Register"
 
 
@@ -56,24 +57,54 @@ def hears(action: str, change: Callable[[Payload], Payload]) -> Seed:
     return seed
 
 
-def obeys_not(action: str, then: Callable[[], None] = lambda: None) -> Seed:
-    """A call of the CSMS is answered by Accepted, and nothing is done."""
+def obeys_not(action: str, then: Callable[[], None] = lambda: None, where: Callable[[Payload], bool] = lambda payload: True) -> Seed:
+    """A call of the CSMS, where its payload fits, is answered by Accepted, and nothing is done."""
 
     def seed() -> None:
         receive = Exchange.receive
 
         def changed(self: Any, text: Any) -> Any:
-            found = receive(self, text)
-            for each in found:
-                if isinstance(each, Asked) and each.action == action:
+            left = []
+            for each in receive(self, text):
+                if isinstance(each, Asked) and each.action == action and where(each.payload):
                     del self._asked[each.id]
                     self._write(CALLRESULT, each.id, {"status": "Accepted"})
                     then()
-            return [each for each in found if not (isinstance(each, Asked) and each.action == action)]
+                else:
+                    left.append(each)
+            return left
 
         Exchange.receive = changed  # type: ignore[method-assign]
 
     return seed
+
+
+CONTROLS: dict[int, str] = {}  # EVSE -> the control mode of the car there, as it was told; empty: its protocol has none
+CHARGING: set[str] = set()  # transactions that were told to charge
+
+
+def keeps_told() -> None:
+    """What is told of control modes and of charging is kept."""
+    call = Exchange.call
+
+    def told(self: Any, name: str, payload: Payload, timeout: float) -> str:
+        if name == "NotifyEVChargingNeeds":
+            CONTROLS[payload["evseId"]] = payload["chargingNeeds"].get("controlMode", "")
+        if name == "TransactionEvent" and payload["transactionInfo"].get("chargingState") == "Charging":
+            CHARGING.add(payload["transactionInfo"]["transactionId"])
+        return call(self, name, payload, timeout)
+
+    Exchange.call = told  # type: ignore[method-assign]
+
+
+def deaf_to_profiles(*where: tuple[str, bool]) -> Seed:
+    """Profiles are forgotten for cars in one of these control modes that charge, or do not yet."""
+
+    def fits(payload: Payload) -> bool:
+        control = CONTROLS.get(payload["evseId"], "")
+        return (control, payload["chargingProfile"].get("transactionId") in CHARGING) in where
+
+    return all_of(keeps_told, obeys_not("SetChargingProfile", where=fits))
 
 
 def misspells(action: str, right: str, wrong: str) -> Seed:
@@ -177,11 +208,11 @@ OCPP: dict[int, Seed] = {
         "NotifyEVChargingNeeds",
         lambda payload: {**payload, "chargingNeeds": {**payload["chargingNeeds"], "requestedEnergyTransfer": "AC_three_phase"}},
     ),
-    21: obeys_not("SetChargingProfile"),
-    22: obeys_not("SetChargingProfile"),
-    23: obeys_not("SetChargingProfile"),
+    21: deaf_to_profiles((DYNAMIC, True), ("", True)),
+    22: deaf_to_profiles((SCHEDULED, True)),
+    23: deaf_to_profiles((SCHEDULED, False), ("", False)),
     24: all_of(obeys_not("SetChargingProfile", lifts), says(dc.DC_ChargeLoopRes, lifted), says(mb.CurrentDemandRes, lifted2)),
-    25: obeys_not("RequestStopTransaction"),
+    25: all_of(keeps_told, obeys_not("RequestStopTransaction", where=lambda payload: payload["transactionId"] in CHARGING)),
     26: always_the_running_one,
     27: tells("TransactionEvent", doubled),
     28: tells("Get15118EVCertificate", longer),

@@ -3,10 +3,10 @@
     python -m tests.v2gkit.conform.station_mutants [--some] [--keep] [ID]...
 
 A mutant must fail its own case. Beside it are played, with their first part, all others that do not last long, or with `--some` one of each
-message and its family; of its family every part. Which of them fail too is printed with the reason (`SHARED`), and how many come to no
-verdict, for a fault of what every session needs keeps most cases from their stimulus. Its own case is played at a process of its own, the
-others at the usual station, or at that of its setting where the usual one has not what they need. With `--keep` each row takes the place of
-the one that `station_mutants.md` has of its fault.
+message, its family, and the family that shows the same chains; of its family every part. Which of them fail too is printed with the reason
+(`SHARED`), and how many come to no verdict, for a fault of what every session needs keeps most cases from their stimulus. Its own case is
+played at a process of its own, the others at the usual station, or at that of its setting where the usual one has not what they need. With
+`--keep` each row takes the place of the one that `station_mutants.md` has of its fault.
 """
 
 import sys
@@ -38,6 +38,10 @@ NEIGHBOURS = (  # a case of each message
 CHEAP = 8.0  # s that a case beside may last
 SLOW = ("S-SSU-02", "S-AUS-03", "S-GEN-04")  # that last longer at others' stations, and not at ours
 SILENT = ("S-SSU-04", "S-SAP-10", "S-GEN-03", "S-DCS-06", "S-TP-12", "S-AUT-05")  # that wait for a minute
+
+ASKS_THE_SAME = {
+    f"S-CRT-{number:02}": family for family, first in (("TLS", 1), ("PNC", 5), ("CIN", 9)) for number in range(first, first + 4)
+}
 TURNS = ("S-GEN-01", "S-GEN-02")  # that ask in every state what single cases ask in one
 ALSO = {  # fault -> cases that are played beside it though they last
     **dict.fromkeys((*SILENT, "S-LOP-04", "S-TP-13"), SILENT),
@@ -175,12 +179,13 @@ def beside(fault: str, every: bool) -> dict[str, list[Case]]:
     known, own, also = catalogue(), catalogue()[fault], ALSO.get(fault, ())
 
     def parts(case: Case) -> Case:
-        if case.id in TURNS or (case.family == own.family and case.lasts <= CHEAP):
+        if case.id in TURNS or (case.family == own.family != "CRT" and case.lasts <= CHEAP):
             return case
         return replace(case, parts=tuple(dict.fromkeys((case.parts[0], *NARROW.get(case.id, ())))))
 
     others = [each for each in known.values() if each.role == "station" and each.generation == "20" and each.id != fault]
-    others = [each for each in others if every or each.family == own.family or each.id in (*NEIGHBOURS, *also)]
+    families = (own.family, ASKS_THE_SAME.get(fault, ""))
+    others = [each for each in others if every or each.family in families or each.id in (*NEIGHBOURS, *also)]
     short = [parts(each) for each in others if each.claim != "station" and (each.lasts <= CHEAP or each.id in (*SLOW, *also))]
     place = PLACES.get(fault, "usual")
     settings = plays("20", tuple(short))

@@ -15,7 +15,7 @@ from tests.conformance.harness import NOW
 from tests.starved import again, heed
 from tests.v2gkit.conform.faulty_shared import SHARED
 from tests.v2gkit.conform.faulty_station import FAULTS
-from tests.v2gkit.conform.station_mutants import NARROW, NOT_YET, TABLE, judged, keep, played, without
+from tests.v2gkit.conform.station_mutants import NARROW, NOT_YET, judged, played, without
 from tests.v2gkit.conform.stations import CLAIMS, Own, bad, station
 from v2gkit.conform.case import Case, Kind
 from v2gkit.conform.cases import loop
@@ -128,26 +128,13 @@ def test_each_case_has_a_fault_or_a_reason() -> None:
     assert set(FAULTS) <= known
     assert set(NOT_YET) <= known - set(FAULTS)
     assert set(NARROW) <= set(FAULTS)
-    kept = TABLE.read_text().splitlines()
+    kept = (Path(__file__).parent / "station_mutants.md").read_text().splitlines()
     rows = [line.strip("| ").split(" | ") for line in kept if line.startswith("| S-")]
     assert {row[0]: row[1] for row in rows if row[0] in FAULTS} == dict.fromkeys(FAULTS, "fail")
     assert {row[0]: row[1] for row in rows if row[0] not in FAULTS} == without()
     others = {row[0]: set(row[2].split(", ")) - {"none", "not played"} for row in rows if row[0] in FAULTS}
     assert {fault: failed for fault, failed in others.items() if failed} == {fault: set(found) for fault, (found, _) in SHARED.items()}
     assert all(row[-1] == SHARED[row[0]][1] for row in rows if row[0] in SHARED)
-
-
-def test_a_row_takes_the_place_of_the_one_before_it(tmp_path: Path) -> None:
-    table = tmp_path / "table.md"
-    table.write_text("# Rows\n| fault | its case |\n| S-SAP-01 | fail | S-SAP-03 |\n| S-SAP-03 | fail | none |\n| S-PNC-16 | why |\n")
-    keep("| S-SAP-01 | fail | none |", table)
-    keep("| S-SAP-04 | fail | none |", table)
-    assert table.read_text().splitlines()[2:] == [
-        "| S-SAP-01 | fail | none |",
-        "| S-SAP-03 | fail | none |",
-        "| S-SAP-04 | fail | none |",
-        "| S-PNC-16 | why |",
-    ]
 
 
 def test_every_case_is_told_whole() -> None:
