@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import ssl
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
@@ -50,6 +51,7 @@ class Own:
     iface: str = ""
     csms: int = 0  # the port at which the suite plays its CSMS, 0: it plays none
     profile: str = "conformance"
+    csms_tls: ssl.SSLContext | None = None
 
     def judged(self, cases: Iterable[Case]) -> dict[str, Result]:
         """The results of cases against the station."""
@@ -58,18 +60,18 @@ class Own:
 
     async def _judged(self, cases: Iterable[Case]) -> list[Result]:
         pics, wallet = Pics(claims=self.claims, test=self.pixit), Wallet(Store(self.certs))
-        async with backend(self.csms, wallet) as csms:
+        async with backend(self.csms, wallet, self.csms_tls) as csms:
             made = benches(pics, wallet, self.outlets, self.iface, csms, PROFILES[self.profile])
             return await run(cases, pics, made, lambda *_: None, outlets=len(self.outlets))
 
 
 @contextlib.asynccontextmanager
-async def backend(port: int, wallet: Wallet) -> AsyncIterator[Backend | None]:
+async def backend(port: int, wallet: Wallet, tls: ssl.SSLContext | None = None) -> AsyncIterator[Backend | None]:
     """The CSMS of the suite at a port of ::1; None for port 0."""
     if not port:
         yield None
         return
-    async with Backend("::1", port, contracts_of(wallet.store)) as found:
+    async with Backend("::1", port, contracts_of(wallet.store), tls) as found:
         yield found
 
 

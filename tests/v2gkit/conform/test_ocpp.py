@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,12 +19,13 @@ from pki.plan import Plan
 from pki.profiles import Role
 from pki.store import Store, create
 from tests.conformance.harness import NOW
+from tests.ocpp_bridge.ocpp_certificates import Ca
 from tests.starved import again, heed
 from tests.v2gkit.conform.faulty_ocpp import OCPP
 from tests.v2gkit.conform.settings import CSMS, SETTINGS20, equipped
 from tests.v2gkit.conform.station_mutants import judged
 from tests.v2gkit.conform.stations import CLAIMS, QUICK, Own, bad, station
-from v2gkit.conform.backend import Backend
+from v2gkit.conform.backend import Backend, tls_of
 from v2gkit.conform.cases.ocpp_account import account, unproven
 from v2gkit.conform.catalogue import catalogue
 from v2gkit.conform.running import Unreached
@@ -49,6 +51,21 @@ def test_nothing_of_our_own_station_fails_at_a_csms(tmp_path: Path, certs: Path)
         results = Own(outlets, certs, replace(CLAIMS, ocpp=True), QUICK, csms=port).judged(cases)
     assert not bad(results)
     assert [each.verdict for each in results.values()] == [Verdict.PASS] * len(PLAYED)
+
+
+@again
+def test_nothing_fails_in_ocpp_2_0_1_over_wss(tmp_path: Path, certs: Path) -> None:
+    """The station offers no other version, and takes no other CSMS than the one below that root."""
+    ca = Ca(tmp_path / "csms", at=datetime.now(UTC))
+    chain, key = ca.issue("server", purpose="SERVER_AUTH", names=("::1",))
+    port, played = equipped(SETTINGS20[CSMS], certs, tmp_path).csms, ("S-OCP-02", "S-OCP-05", "S-OCP-25")
+    more = f'[ocpp]\nurl = "wss://[::1]:{port}/ocpp"\ntrust = "{ca.root}"\nversions = ["ocpp2.0.1"]'
+    cases = [replace(catalogue()[id_], parts=catalogue()[id_].parts[:1]) for id_ in played]
+    with station(tmp_path, certs, outlets=2, more=more) as outlets:
+        own = Own(outlets, certs, replace(CLAIMS, ocpp=True), QUICK, csms=port, csms_tls=tls_of(str(chain), str(key)))
+        results = own.judged(cases)
+    assert not bad(results)
+    assert [each.verdict for each in results.values()] == [Verdict.PASS] * len(played)
 
 
 @again

@@ -82,6 +82,15 @@ def test_what_did_not_come_to_its_stimulus_is_no_verdict() -> None:
         refused_tls(Encounter(0.0))
 
 
+def test_a_car_is_not_blamed_for_a_handshake_that_this_side_ended() -> None:
+    hello: Any = object()
+    told = "TLS handshake failed: no shared cipher (us sent alert handshake_failure)"
+    with pytest.raises(Unreached, match="no shared cipher"):
+        refused_tls(Encounter(0.0, hello, refused=told, closed=Closed(1.0, "us", False, "TLS alert handshake_failure")))
+    assert refused_tls(Encounter(0.0, hello, refused="a reset", closed=Closed(1.0, "car", False, "reset"))).verdict is Verdict.PASS
+    assert refused_tls(Encounter(0.0, hello, closed=Closed(20.0, "us", True, "TCP closed"))).verdict is Verdict.FAIL
+
+
 def test_leaving_is_stop_and_nothing_else() -> None:
     assert leaving(STOP)
     assert leaving(power(Progress.Stop))

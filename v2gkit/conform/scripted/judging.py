@@ -59,7 +59,10 @@ def went_on(seen: Encounter, least: int = 1) -> Outcome:
 
 
 def refused_tls(seen: Encounter) -> Outcome:
-    """A pass where the car came, was shown the station's flight, and sent no message over it."""
+    """A pass where the car came, was shown the station's flight, and sent no message over it.
+
+    Raises Unreached where no car came, or this side's own TLS library gave up.
+    """
     if seen.hello is None:
         raise Unreached(f"the car sent no ClientHello: {seen.story}")
     if seen.heard:
@@ -68,6 +71,8 @@ def refused_tls(seen: Encounter) -> Outcome:
         return passed(f"alert {seen.alert}")
     if seen.closed is not None and seen.closed.by == "car":
         return passed(f"no message, {seen.closed.how}, without an alert")
+    if seen.refused and seen.closed is not None and seen.closed.by == "us":
+        raise Unreached(f"this side ended the handshake: {seen.refused}")
     return failed(f"it neither refused nor spoke: {seen.story}")
 
 
