@@ -101,6 +101,10 @@ class Teller:
         """How an EVSE is: whether a transaction runs, its power (W, + into the car), the least of the limits from elsewhere (W)."""
         return self.bridge.standing(evse)
 
+    def take_override(self: Shell, evse: int, activated: bool) -> None:
+        """Refuse it: default hours are kept where cars are planned for. Raises ValueError."""
+        raise ValueError("the CSMS says when cars charge here; override its default hours there")
+
     def transfer(self: Shell, vendor: str, message: str, data: Any, heard: Heard) -> None:
         """Send data of a vendor to the CSMS; `heard` is told status and data of its answer. ValueError for what cannot be sent."""
         self.bridge.transfer(vendor, message, data, heard)

@@ -24,6 +24,7 @@ from v2g.energy.fleet.feeders import TOP, Feeder, tree
 from v2g.energy.fleet.ground import Ground
 from v2g.energy.fleet.pack import Pack, demand_apart
 from v2g.energy.fleet.shares import Contract, Tenant, demand_tenants
+from v2g.energy.market.hours import OffPeak
 from v2g.energy.site import Site
 from v2g.energy.tariff import Tariff
 from v2g.services import SERVICES
@@ -195,6 +196,7 @@ class Config:
     offer: Outlet = field(default_factory=Outlet)
     hardware: Hardware = field(default_factory=Hardware)
     site: SiteConfig = field(default_factory=SiteConfig)
+    off_peak: OffPeak | None = None  # default hours, and random delays
     eim: Eim = field(default_factory=Eim)
     metering: Metering = field(default_factory=Metering)
     cps: Cps | None = None
@@ -227,6 +229,8 @@ class Config:
             )
         if self.cps is not None and self.ocpp is not None:
             raise ConfigError("cps and ocpp are both given; a CSMS passes requests for contracts on by itself: leave out cps")
+        if self.off_peak is not None and not self.shares:
+            raise ConfigError("off_peak is given beside ocpp or read_soc; say default hours where cars are planned for: v2g csms --site")
         if self.feed is not None and self.ocpp is None and not self.shares:
             raise ConfigError("feed is given without ocpp, and with read_soc nothing follows it: give ocpp, or leave feed or read_soc out")
         self._check_batteries()
@@ -271,7 +275,9 @@ class Config:
     def shares(self) -> bool:
         """Whether the outlets are planned for together: where they have a limit in common, the site says more, or [feed] leads."""
         common = len(self.outlet) > 1 and (self.site.import_limit, self.site.export_limit) != (None, None)
-        return self.ocpp is None and not self.read_soc and (common or self.site.shared or self.feed is not None)
+        return (
+            self.ocpp is None and not self.read_soc and (common or self.site.shared or self.feed is not None or self.off_peak is not None)
+        )
 
     def _addresses(self) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         web = ("http", "https")

@@ -4,8 +4,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from secc.backend import LocalBackend, within
-from secc.station import AuthorizationWanted, EVReported, Fact, Limits, LimitsChanged, OutputMeasured, ScheduleChosen, ScheduleReady, Tell
-from secc.yard import Spot
+from secc.spot import Spot
+from secc.station import (
+    AuthorizationWanted,
+    ChangeDelayed,
+    DefaultsOverridden,
+    EVReported,
+    Fact,
+    Limits,
+    LimitsChanged,
+    OutputMeasured,
+    ScheduleChosen,
+    ScheduleReady,
+    Tell,
+)
+from v2g.energy.market.off_peak import Delayed
 from v2g.energy.needs import Needs
 from v2g.energy.offer import Offer
 from v2g.energy.plan import Plan
@@ -65,6 +78,14 @@ class Neighbour(LocalBackend):
         self._plan = plan
         if shown is not None:
             self._say(ScheduleReady(shown))
+
+    def delayed(self, change: Delayed) -> None:
+        """Let the trace know of a random delay."""
+        self._say(ChangeDelayed(change.at, change.seconds, change.why))
+
+    def overridden(self, overridden: bool) -> None:
+        """Let the trace know that default hours hold for this car no more, or again."""
+        self._say(DefaultsOverridden(overridden))
 
     def hold(self, power: float) -> None:
         """Take this power (W, signed) of what is shared: a car in Dynamic control follows it, one in Scheduled control is bounded by it."""

@@ -8,181 +8,38 @@ every quarter of an hour. Once a second what flows is looked at, and every outle
 long, costs nobody anything but money: who waits for an offer gets a share of the connection, and the others what each look leaves them.
 """
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from math import inf, isfinite
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from math import inf
+from typing import Final
 
+from secc.spot import USUAL, Around, Spot
 from secc.storage import Storage
 from v2g.energy.fleet.connection import ALL_PHASES, cap_over
 from v2g.energy.fleet.dispatch import Dispatch, dispatch
 from v2g.energy.fleet.feeders import corrected
 from v2g.energy.fleet.ground import Ground, Outlet
-from v2g.energy.fleet.guest import Guest
 from v2g.energy.fleet.pack import Pack
 from v2g.energy.fleet.plan import FleetPlan
-from v2g.energy.fleet.promises import Party, Settled, settled
-from v2g.energy.fleet.room import PATIENCE, Demand, Memory, Reading
-from v2g.energy.fleet.shares import Contract, contract_of, place_of
+from v2g.energy.fleet.promises import Settled, settled
+from v2g.energy.fleet.room import PATIENCE, Memory, Reading
+from v2g.energy.fleet.shares import Contract
 from v2g.energy.forecast import Visit
-from v2g.energy.needs import Needs
+from v2g.energy.market.hours import Hours
 from v2g.energy.offer import Offer, offer
 from v2g.energy.past import Past
-from v2g.energy.patience import Patience
 from v2g.energy.plan import Plan
 from v2g.energy.scheduler import immediate
-from v2g.energy.series import Series
-from v2g.energy.setpoint import limits, setpoint
 from v2g.energy.signal import Kind, Signal
-from v2g.energy.site import Site
 from v2g.energy.stay import POWER_BOUND, stay_of
 from v2g.legible import logger
 
 log = logger("v2g.secc")
 LOOK: Final = 1.0  # s between two looks at what flows: the period of the fastest meters, and of charge loops
 ROLL: Final = 900.0  # s after which a plan is made anew though nothing happened: the market's quarter of an hour
-WAITING: Final = 8.0  # s that a car waits for its offer: ISO 15118-20 gives it 60 s, in messages answered Ongoing
 DRIFT: Final = 0.05  # of the cap, that the load may differ from what was foreseen before a plan is made anew
 DRIFTED: Final = 60.0  # s for which it must have, and for which no other plan is made for it
-USUAL: Final = 22_000.0  # W of an outlet that says nothing of itself: AC on three phases of 32 A
 HELD: Final = 200.0  # W, below which no schedule is changed: metering and control
-
-
-class Around(Protocol):
-    """What a yard needs of its shell: the time, a later call, and a place for what computes."""
-
-    @property
-    def wall(self) -> Callable[[], float]:
-        """The present time (epoch s)."""
-
-    @property
-    def later(self) -> Callable[[float, Callable[[], None]], Callable[[], None]]:
-        """(real s, call) -> cancel."""
-
-    @property
-    def plan(self) -> Callable[[Hashable, Callable[[Patience], Any], Callable[[Any], None]], None]:
-        """(owner, job, done): compute off the event loop, then call `done` on it with the result, or the exception."""
-
-
-class Occupant(Protocol):
-    """A backend with a car: whom a yard plans for."""
-
-    def settle(self, plan: Plan | None, shown: Offer | None) -> None:
-        """Go by another plan; `shown` is for the car, where it waits for an offer or gets another one."""
-
-    def hold(self, power: float) -> None:
-        """Draw this power (W, signed) in Dynamic control; in Scheduled control at most this of what was promised."""
-
-
-@dataclass(slots=True)
-class Spot:
-    """The place of an outlet in a yard, and what is known of the car there."""
-
-    yard: "Yard"
-    name: str
-    at: str
-    phases: tuple[int, ...] = ALL_PHASES
-    rank: int = 0
-    tenant: str = ""
-    contract: Contract | None = None  # of the car that is here
-    occupant: Occupant | None = None
-    needs: Needs | None = None  # of the car that is here; None: there is none, or it has not said
-    scheduled: bool = False
-    powered: bool = False
-    asks: bool = False
-    plan: Plan | None = None
-    offered: Series | None = None  # W, signed: what was offered last to a car in Scheduled control
-    promise: Series | None = None  # W, signed: what it has chosen, and goes by
-    measured: Reading | None = None
-    urgent: bool = False  # somebody asks for priority
-    signals: tuple[Signal, ...] = ()
-    visit: int = 0
-    most: float = USUAL  # W that a car draws here at most
-    came: float = 0.0  # epoch s
-    gained: float = 0.0  # Wh that were measured into the car since then
-
-    def wants(self, needs: Needs, scheduled: bool, occupant: Occupant) -> None:
-        """A car asks for a schedule: everybody is planned for, and it gets an offer."""
-        if self.needs is None:
-            self.came, self.gained = self.yard.around.wall(), 0.0
-        self.needs, self.scheduled, self.occupant, self.asks = needs, scheduled, occupant, True
-        self.yard.plan()
-        visit = self.visit
-        self.yard.around.later(WAITING, lambda: self.yard.give_up(self, visit))
-
-    def signs(self, identity: str) -> None:
-        """The car shows a contract (eMAID): it is served by the rank and tenant of that, until it leaves."""
-        self.contract = contract_of(self.yard.contracts, identity)
-
-    def reports(self, needs: Needs) -> None:
-        """The car says anew what it needs."""
-        self.needs = needs
-
-    def drew(self, power: float) -> None:
-        """W, signed, are measured at the outlet now."""
-        before, wall = self.measured, self.yard.around.wall()
-        self.measured = Reading(power, wall) if isfinite(power) else None
-        if before is not None and 0.0 <= wall - before.at <= PATIENCE:
-            self.gained += max(before.power, 0.0) * (wall - before.at) / 3600.0
-
-    def powers(self, powered: bool) -> None:
-        """Power flows from now on, or does no more."""
-        self.powered = powered
-        self.yard.look()
-
-    def chooses(self) -> None:
-        """The car goes by what it was offered last."""
-        self.promise = self.offered
-
-    def leaves(self) -> None:
-        """There is no car here any more."""
-        here = self.needs is not None
-        if here and self.yard.around.wall() > self.came:
-            self.yard.came(Visit(self.came, self.yard.around.wall(), self.gained))
-        self.occupant = self.needs = self.plan = self.promise = self.offered = self.contract = None
-        self.powered = self.asks = self.scheduled = False
-        self.measured, self.visit = None, self.visit + 1
-        if here:
-            self.yard.plan()
-
-    def due(self, wall: float) -> float:
-        """W, signed, that the plan wants now; without one, charging at once."""
-        if self.needs is None:
-            return 0.0
-        site = Site(export_limit=POWER_BOUND)
-        source = self.promise if self.scheduled and self.promise is not None else self.plan
-        return setpoint(source, self.needs, site, wall, self.signals)
-
-    @property
-    def place(self) -> tuple[int, str]:
-        """Rank and tenant of the car: those of its contract, else of the outlet; who asks for priority is one rank before."""
-        rank, tenant = place_of(self.contract, self.rank, self.tenant)
-        return rank - self.urgent, tenant
-
-    def demand(self, wall: float) -> Demand:
-        """What the dispatcher is asked for."""
-        assert self.needs is not None
-        most = limits(self.needs, Site(export_limit=POWER_BOUND), wall, self.signals)
-        needs, (rank, tenant) = self.needs, self.place
-        return Demand(
-            self.name,
-            self.at,
-            self.due(wall),
-            most.charge,
-            most.discharge,
-            min(needs.charge_minimum, needs.charge_maximum),
-            min(needs.discharge_minimum, needs.discharge_maximum),
-            self.phases,
-            rank,
-            tenant,
-            self.measured,
-        )
-
-    def party(self, wall: float) -> Party:
-        """What the plan is asked for."""
-        assert self.needs is not None
-        guest = Guest(self.name, self.needs, self.at, self.phases, *self.place, signals=self.signals)
-        return Party(guest, self.offered if self.scheduled and not self.asks else None, self.asks)
 
 
 class Yard:
@@ -191,8 +48,15 @@ class Yard:
     `past` knows who came before: without it a plan leaves room for cars at all outlets that are free. `contracts` rank cars.
     """
 
-    def __init__(self, around: Around, ground: Callable[[float], Ground], past: Past | None = None, contracts: Sequence[Contract] = ()):
-        self.contracts = tuple(contracts)
+    def __init__(
+        self,
+        around: Around,
+        ground: Callable[[float], Ground],
+        past: Past | None = None,
+        contracts: Sequence[Contract] = (),
+        hours: Hours | None = None,
+    ):
+        self.contracts, self.hours = tuple(contracts), hours
         self.around, self._ground, self._past = around, ground, past
         self._made: FleetPlan | None = None  # the last, from which the next one begins
         self.spots: dict[str, Spot] = {}
@@ -257,6 +121,10 @@ class Yard:
         top = corrected(ground.connection, dict(self._off(ground, wall)), wall)
         outlets = tuple(Outlet(spot.name, spot.at, spot.most, spot.phases) for spot in self.spots.values())
         crowd = self._past.crowd(wall, max((spot.most for spot in self.spots.values()), default=0.0)) if self._past is not None else None
+        if self.hours is not None and not any(spot.free for spot in self.spots.values()):
+            site, hours = ground.site, self.hours
+            imports, exports = hours.prices(site.import_prices, 0, wall), hours.prices(site.export_prices, 1, wall)
+            ground = replace(ground, site=replace(site, import_prices=imports, export_prices=exports))
         return replace(ground, connection=top, signals=(*ground.signals, *self._signals), outlets=outlets, crowd=crowd)
 
     def came(self, visit: Visit) -> None:
@@ -317,6 +185,10 @@ class Yard:
                 spot.asks = False
         if spot.occupant is not None:
             spot.occupant.settle(plan, shown)
+            for change in self.hours.behind(plan.power) if self.hours is not None and plan is not None and not spot.free else ():
+                if change.at not in spot.noted:
+                    spot.noted.add(change.at)
+                    spot.occupant.delayed(change)
 
     def give_up(self, spot: Spot, visit: int) -> None:
         """Whoever waits still is offered its share of the connection, without any plan: what all outlets together may draw, divided."""
@@ -326,7 +198,7 @@ class Yard:
         ground = self.ground(wall)
         share = min(self._shares(spot, ground, wall), default=0.0)
         site = replace(ground.site, import_limit=share, export_limit=0.0)
-        plan = immediate(stay_of(spot.needs, site, wall, spot.signals))
+        plan = immediate(stay_of(spot.needs, site, wall, spot.led(wall)))
         self._settle(spot, plan, offer(plan, spot.needs, site))
 
     def _shares(self, spot: Spot, ground: Ground, wall: float) -> Iterator[float]:

@@ -105,6 +105,8 @@ def with_wish(fact: words.Fact, known: Context) -> Context:
             return _noticed(known, Wish.SERVICE, GENTLE_DELAY)
         case words.MeteringConfirmationAsked() if looping and known.agreement.contract:
             return _noticed(known, Wish.METERING, GENTLE_DELAY)
+        case words.ChangeDelayed() | words.DefaultsOverridden():
+            return known  # for whoever reads the trace
     return known
 
 

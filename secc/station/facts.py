@@ -253,6 +253,22 @@ class CostTold(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeDelayed(Fact):
+    """What default hours or prices change at `at` (epoch s) comes `seconds` later, by a draw of its own: start, increase, decrease."""
+
+    at: float
+    seconds: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class DefaultsOverridden(Fact):
+    """Somebody lets this car charge in peak hours, and without random delays; or no more."""
+
+    overridden: bool
+
+
+@dataclass(frozen=True, slots=True)
 class StopAsked(Fact):
     """The session shall end: the car is asked by EVSENotification under power, elsewhere refused at its next request. Never taken back."""
 

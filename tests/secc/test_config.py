@@ -18,6 +18,7 @@ from v2g.energy.der import GridControl
 from v2g.energy.fleet.feeders import Feeder
 from v2g.energy.fleet.pack import Pack
 from v2g.energy.fleet.shares import Contract, Tenant
+from v2g.energy.market.hours import OffPeak, Peak
 from v2g.energy.tariff import Tariff
 from v2g.session.wireless import GroundDevice
 from v2g.settings.strict import ConfigError
@@ -137,6 +138,8 @@ DECLARED = {
     "site.tariff": Tariff,
     "site.feeder": Feeder,
     "site.battery": Pack,
+    "off_peak": OffPeak,
+    "off_peak.peak": Peak,
     "site.tenant": Tenant,
     "site.contract": Contract,
     "eim": config.Eim,

@@ -10,7 +10,8 @@ import secc.yard
 from secc import station as words
 from secc.backend import Surroundings
 from secc.neighbour import Neighbour
-from secc.yard import ROLL, WAITING, Yard
+from secc.spot import WAITING
+from secc.yard import ROLL, Yard
 from v2g.energy.fleet.connection import Connection
 from v2g.energy.fleet.ground import Ground
 from v2g.energy.fleet.room import PATIENCE

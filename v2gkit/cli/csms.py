@@ -46,6 +46,7 @@ A station connects to ws://HOST:PORT/ocpp/STATION. Commands on standard input (-
   start STATION [EVSE] [TOKEN]      RequestStartTransaction
   stop STATION [TRANSACTION]        RequestStopTransaction
   setpoint STATION WATT             steer the running transaction, + into the car
+  override STATION [off]            with --site, its cars charge in peak hours too
   limit [WATT]                      with --site, what the connection draws from now on at most; without WATT no more
   call STATION ACTION JSON          any message of the CSMS
   tasks                             background work that failed, how often and why

@@ -49,6 +49,12 @@ async def _limit(csms: Csms, power: str = "") -> Any:
     return {"limit": float(power) if power else None}
 
 
+async def _override(csms: Csms, station: str, again: str = "on") -> Any:
+    if csms.grounds is None or again not in ("on", "off"):
+        raise ValueError("give --site, whose [off_peak] is overridden, and: override STATION [off]")
+    return {"overridden": csms.grounds.override(station, again == "on")}
+
+
 COMMANDS: dict[str, Callable[..., Awaitable[Any]]] = {
     "tasks": _tasks,
     "stations": _stations,
@@ -56,5 +62,6 @@ COMMANDS: dict[str, Callable[..., Awaitable[Any]]] = {
     "stop": lambda csms, station, transaction="": csms.remote_stop(station, transaction or None),
     "setpoint": lambda csms, station, power: csms.steer(station, float(power)),
     "limit": _limit,
+    "override": _override,
     "call": _call,
 }

@@ -6,6 +6,7 @@ last, and the others are planned around it. A car that tells no needs counts wit
 """
 
 import asyncio
+import secrets
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
@@ -14,6 +15,7 @@ from typing import Any, Final
 
 from ocpp_bridge.wire.link import CallFailed
 from ocpp_bridge.wire.schemas import Payload
+from ocpp_bridge.wire.times import timestamp
 from v2g.energy.fleet.connection import ALL_PHASES
 from v2g.energy.fleet.feeders import TOP, Feeder, corrected, grounds, tree
 from v2g.energy.fleet.ground import Ground, Outlet
@@ -23,6 +25,7 @@ from v2g.energy.fleet.promises import OFF, Party, Settled, settled
 from v2g.energy.fleet.shares import Contract, Tenant, contract_of, demand_tenants, place_of
 from v2g.energy.forecast import Visit
 from v2g.energy.loads import parse_loads
+from v2g.energy.market.hours import Hours, OffPeak
 from v2g.energy.needs import Needs
 from v2g.energy.offer import Offer
 from v2g.energy.past import Past
@@ -73,6 +76,7 @@ class GroundsConfig:
     peak_before: float = 0.0
     carbon: str | None = None  # file of what the grid emits: start, carbon (g/kWh)
     carbon_price: float = 0.0  # currency per kg that a plan counts with, on no bill
+    off_peak: OffPeak | None = None  # default hours, and random delays
     unplanned: float | None = None  # W for a car that tells no needs, by a default profile; None: as it likes
     feeder: tuple[Feeder, ...] = ()
     tenant: tuple[Tenant, ...] = ()
@@ -116,6 +120,8 @@ class Member:
     asks: bool = True
     stuck: bool = False  # its station did not take what was sent: it is planned around
     sent: Series | None = None  # W, signed
+    free: bool = False  # of default hours and delays
+    noted: set[float] = field(default_factory=set)  # epoch s of edges whose delay was logged
 
     @property
     def name(self) -> str:
@@ -158,6 +164,7 @@ class Grounds:
         emits = parse_loads(text_of(Path(config.carbon), TABLE_LIMIT), "carbon") if config.carbon is not None else None
         peak, carbon = (config.peak_price, config.peak_before), (emits, config.carbon_price)
         self._ground = grounds(config, config.feeder, loads, site, LOCAL, peak, carbon, config.tenant)
+        self._hours = Hours(config.off_peak, site.zone, secrets.token_bytes) if config.off_peak is not None else None
         self.members: dict[str, Member] = {}
         self._past = Past(LOCAL)
         self._most = USUAL  # W: the most that a car could draw that was here
@@ -184,6 +191,7 @@ class Grounds:
         needs = needs_of(payload, self._ground(self._wall()).site.currency)
         known = self.members.get(f"{station.id} {tx.id}")
         member = Member(station, tx, place, needs, dict(tx.energy), scheduled, self._wall(), sent=known.sent if known else None)
+        member.free = known is not None and known.free
         self.members[member.name] = member
         self._most = max(self._most, min(needs.charge_maximum, POWER_BOUND))
         self._wanted.set()
@@ -202,6 +210,14 @@ class Grounds:
             if (began := tx.began) is not None and self._wall() > began:
                 self._past.add(Visit(began, self._wall(), tx.energy["imported"]))
             self._wanted.set()
+
+    def override(self, station: str, overridden: bool) -> int:
+        """Let the cars of a station charge in peak hours, and without random delays, until they leave, or no more; how many there are."""
+        those = [member for member in self.members.values() if member.station.id == station]
+        for member in those:
+            member.free, member.asks = overridden, True
+        self._wanted.set()
+        return len(those)
 
     def limit(self, power: float | None) -> None:
         """Bound what the connection draws (W), base load included; None: by nothing but its own limits any more."""
@@ -234,6 +250,7 @@ class Grounds:
             LOG.exception("no plan for the stations of this connection; their cars go on by the profiles that they have")
             return
         self._made = made.plan
+        self._note(made.plan, here)
         offers = [(here[name], offer) for name, offer in made.offers.items() if self.members.get(name) is here[name]]
         for member, offer in sorted(offers, key=lambda each: _more(each[0].sent, each[1].tuples[0].power, wall)):
             if member.sent is not None and not member.asks and not _differs(member.sent, offer.tuples[0].power, wall):
@@ -242,6 +259,15 @@ class Grounds:
                 member.stuck = True  # the others had more only because it had less
                 self._wanted.set()
                 return
+
+    def _note(self, made: FleetPlan, here: Mapping[str, Member]) -> None:
+        """Log the random delays behind what is planned, each once for a car."""
+        for name, member in here.items():
+            plan = made.plans.get(name)
+            for change in self._hours.behind(plan.power) if self._hours is not None and plan is not None and not member.free else ():
+                if change.at not in member.noted:
+                    member.noted.add(change.at)
+                    LOG.info("%s: %s at %s comes %d s later, by a random delay", name, change.why, timestamp(change.at), change.seconds)
 
     async def _told(self, member: Member, offer: Offer, site: Site) -> bool:
         bare = member.station.version != "ocpp2.1"
@@ -271,6 +297,10 @@ class Grounds:
                     continue
                 for name in ways[place.feeder]:
                     off[name] = off.get(name, 0.0) + max(tx.power or 0.0, self.config.unplanned or 0.0)
+        if self._hours is not None and not any(member.free for member in self.members.values()):
+            site = ground.site
+            imports, exports = self._hours.prices(site.import_prices, 0, wall), self._hours.prices(site.export_prices, 1, wall)
+            ground = replace(ground, site=replace(site, import_prices=imports, export_prices=exports))
         outlets = tuple(self._outlets())
         crowd = self._past.crowd(wall, max((outlet.power for outlet in outlets), default=0.0))
         return replace(
@@ -294,10 +324,11 @@ class Grounds:
     def _party(self, member: Member, wall: float) -> Party:
         place, site = member.place, self._ground(wall).site
         outlet = f"{member.station.id} {member.tx.evse or 1}"
+        signals = self._hours.signals(wall) if self._hours is not None and not member.free else ()
         token = member.tx.token or {}
         contract = contract_of(self.config.contract, token.get("idToken", ""))
         ranked = place_of(contract, place.rank, place.tenant)
-        guest = Guest(member.name, member.rest(wall, site), place.feeder, place.phases, *ranked, outlet=outlet)
+        guest = Guest(member.name, member.rest(wall, site), place.feeder, place.phases, *ranked, signals=signals, outlet=outlet)
         if member.stuck and member.sent is not None:
             return Party(guest, member.sent, firm=True)
         kept = member.sent if member.scheduled and not member.asks else None

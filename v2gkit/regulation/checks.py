@@ -10,9 +10,8 @@ from secc.station import Limits
 from v2g.energy.ledger.books import BrokenChain, verify
 from v2g.energy.ledger.export import table
 from v2g.energy.ledger.transaction import Evidence
-from v2g.energy.market.off_peak import LONGEST_DELAY, is_peak
 from v2gkit.regulation.given import Given, Record
-from v2gkit.regulation.rule import Finding, met, moot, not_met, unknown
+from v2gkit.regulation.rule import Finding, met, not_met, unknown
 from v2gkit.revenue.session import Session
 from v2gkit.revenue.statement import settle
 from v2gkit.revenue.terms import given as no_terms
@@ -34,7 +33,7 @@ def generation(wanted: str) -> Any:
         if given.config is None:
             return unknown("no station file was handed over")
         lacking = [one.evse_id for one in given.config.outlets() if one.offer is not None and wanted not in one.offer.generations]
-        at = _config(given)
+        at = config_of(given)
         if lacking:
             return not_met(f"{', '.join(lacking)} do not offer ISO 15118-{wanted}: add it to `generations` of [offer]", at)
         return met(f"every outlet offers ISO 15118-{wanted}", at)
@@ -46,12 +45,12 @@ def connected(given: Given) -> Finding:
     """Whether the station has a CSMS that it can talk to."""
     seen = sum(1 for record in given.records if record.get("type") == "ocpp")
     if seen:
-        return met(f"{seen} frames with a CSMS stand in the traces", *_traces(given))
+        return met(f"{seen} frames with a CSMS stand in the traces", *traces_of(given))
     if given.config is None:
-        return unknown("no station file was handed over, and no trace shows a CSMS", *_traces(given))
+        return unknown("no station file was handed over, and no trace shows a CSMS", *traces_of(given))
     if given.config.ocpp is None:
-        return not_met("the station has no CSMS: give [ocpp]", _config(given))
-    return met("a CSMS is configured; no trace shows it at work", _config(given), *_traces(given))
+        return not_met("the station has no CSMS: give [ocpp]", config_of(given))
+    return met("a CSMS is configured; no trace shows it at work", config_of(given), *traces_of(given))
 
 
 def confidential(given: Given) -> Finding:
@@ -60,13 +59,13 @@ def confidential(given: Given) -> Finding:
         return unknown("no station file was handed over")
     csms = given.config.ocpp
     if csms is not None and not csms.url.startswith("wss:"):
-        return not_met("the CSMS is reached without TLS, and the password in clear: give a wss:// address", _config(given))
+        return not_met("the CSMS is reached without TLS, and the password in clear: give a wss:// address", config_of(given))
     if not given.config.tls:
-        return not_met("cars are served without TLS: `tls = false` is for benches", _config(given))
+        return not_met("cars are served without TLS: `tls = false` is for benches", config_of(given))
     plain = [record for record in given.records if record.get("type") == "plain"]
     if plain:
-        return not_met(f"{len(plain)} connections of the traces had no TLS", *_traces(given))
-    return met("the CSMS is reached by TLS, and cars are served by it", _config(given), *_traces(given))
+        return not_met(f"{len(plain)} connections of the traces had no TLS", *traces_of(given))
+    return met("the CSMS is reached by TLS, and cars are served by it", config_of(given), *traces_of(given))
 
 
 def passwords(given: Given) -> Finding:
@@ -75,12 +74,12 @@ def passwords(given: Given) -> Finding:
         return unknown("no station file was handed over")
     csms = given.config.ocpp
     if csms is None:
-        return unknown("the station file names no CSMS; how the station proves itself to one was not handed over", _config(given))
+        return unknown("the station file names no CSMS; how the station proves itself to one was not handed over", config_of(given))
     if csms.security_profile == 3 or csms.certificate:
-        return met("the station proves itself by a certificate of its own", _config(given))
+        return met("the station proves itself by a certificate of its own", config_of(given))
     if csms.password_file:
-        return met("the password stands in a file of the station's own; the software has no default one", _config(given))
-    return unknown("no password file is named; whether the environment gives one that is unique cannot be seen", _config(given))
+        return met("the password stands in a file of the station's own; the software has no default one", config_of(given))
+    return unknown("no password file is named; whether the environment gives one that is unique cannot be seen", config_of(given))
 
 
 def updates(given: Given) -> Finding:
@@ -89,12 +88,12 @@ def updates(given: Given) -> Finding:
         return unknown("no station file was handed over")
     firmware = given.config.ocpp.firmware if given.config.ocpp else None
     if firmware is None:
-        return unknown("the station takes no firmware by OCPP; how it is updated was not handed over", _config(given))
+        return unknown("the station takes no firmware by OCPP; how it is updated was not handed over", config_of(given))
     if firmware.unsigned:
-        return not_met("the station takes firmware that nobody has signed: `unsigned = true`", _config(given))
+        return not_met("the station takes firmware that nobody has signed: `unsigned = true`", config_of(given))
     if not firmware.verify:
-        return unknown("signatures are demanded; no command of the owner verifies the file for this hardware", _config(given))
-    return met("firmware is signed, and verified before it is installed", _config(given))
+        return unknown("signatures are demanded; no command of the owner verifies the file for this hardware", config_of(given))
+    return met("firmware is signed, and verified before it is installed", config_of(given))
 
 
 def on_its_own(given: Given) -> Finding:
@@ -103,14 +102,16 @@ def on_its_own(given: Given) -> Finding:
         return unknown("neither a station file nor a trace was handed over")
     csms = given.config.ocpp if given.config else None
     if csms is not None and csms.fallback == "zero":
-        return not_met('cars stop when the CSMS is away and its profile has run out: `fallback = "zero"`', _config(given))
+        return not_met('cars stop when the CSMS is away and its profile has run out: `fallback = "zero"`', config_of(given))
     heard = {record["connection"] for record in given.records if record.get("type") == "ocpp"}
-    alone = [one for one in given.sessions if _imported(one) > NEAR and one.connection not in heard]
+    alone = [one for one in given.sessions if imported(one) > NEAR and one.connection not in heard]
     if alone:
-        return met(f"{len(alone)} sessions charged while no CSMS was heard", *_traces(given))
+        return met(f"{len(alone)} sessions charged while no CSMS was heard", *traces_of(given))
     if csms is not None:
-        return unknown(f'the station file says so (`fallback = "{csms.fallback}"`); no trace shows a session without CSMS', _config(given))
-    return unknown("no trace shows a session that charged without a CSMS", *_traces(given))
+        return unknown(
+            f'the station file says so (`fallback = "{csms.fallback}"`); no trace shows a session without CSMS', config_of(given)
+        )
+    return unknown("no trace shows a session that charged without a CSMS", *traces_of(given))
 
 
 # --- traces ---
@@ -138,10 +139,10 @@ def follows(given: Given) -> Finding:
                 kept = True
                 held += 1
     if broken:
-        return not_met(f"{len(broken)} measured powers are above the limit told before: {broken[0]}", *_traces(given))
+        return not_met(f"{len(broken)} measured powers are above the limit told before: {broken[0]}", *traces_of(given))
     if held:
-        return met(f"{told} limits were told; after {held} of them power was measured, and kept to them", *_traces(given))
-    return unknown(f"no trace shows a limit and a power measured {FOLLOWED_WITHIN:.0f} s after it, by both clocks", *_traces(given))
+        return met(f"{told} limits were told; after {held} of them power was measured, and kept to them", *traces_of(given))
+    return unknown(f"no trace shows a limit and a power measured {FOLLOWED_WITHIN:.0f} s after it, by both clocks", *traces_of(given))
 
 
 def measured(given: Given) -> Finding:
@@ -150,9 +151,9 @@ def measured(given: Given) -> Finding:
         return unknown("no trace with meter readings was handed over")
     lacking = [one.name for one in given.sessions if not one.id or one.readings[-1].reading.at <= one.readings[0].reading.at]
     if lacking:
-        return not_met(f"{lacking[0]} has no session id, or no time between its readings", *_traces(given))
-    into, out = (sum(each) / 1000 for each in zip(*((_imported(one), _exported(one)) for one in given.sessions), strict=True))
-    return met(f"{len(given.sessions)} sessions with start, end, {into:.2f} kWh in and {out:.2f} kWh out", *_traces(given))
+        return not_met(f"{lacking[0]} has no session id, or no time between its readings", *traces_of(given))
+    into, out = (sum(each) / 1000 for each in zip(*((imported(one), _exported(one)) for one in given.sessions), strict=True))
+    return met(f"{len(given.sessions)} sessions with start, end, {into:.2f} kWh in and {out:.2f} kWh out", *traces_of(given))
 
 
 def every_second(given: Given) -> Finding:
@@ -165,46 +166,16 @@ def every_second(given: Given) -> Finding:
         return unknown("no trace with measured powers was handed over")
     typical = sorted(gaps)[len(gaps) // 2]
     if typical <= 1.0:
-        return met(f"powers stand {typical:.2f} s apart in the middle, {max(gaps):.1f} s at most", *_traces(given))
-    return unknown(f"powers stand {typical:.1f} s apart in the middle; a trace leaves out what has not changed", *_traces(given))
-
-
-def off_peak(given: Given) -> Finding:
-    """Whether cars charged outside of the peak hours of working days by default."""
-    if "dsr_agreement" in given.papers:
-        one = given.papers["dsr_agreement"]
-        return moot(f"a demand-side response agreement is on file: {one.path}", f"{one.path} sha256 {one.digest}")
-    if not given.sessions:
-        return unknown("no trace with meter readings was handed over")
-    peaks = {one.name: _in_peak(one, given) for one in given.sessions}
-    charged = {name: energy for name, energy in peaks.items() if energy > NEAR}
-    if charged:
-        name, energy = max(charged.items(), key=lambda each: each[1])
-        said = f"{len(charged)} of {len(peaks)} sessions charged in peak hours, {name} {energy / 1000:.2f} kWh"
-        return unknown(f"{said}; whether the driver had overridden the default cannot be seen", *_traces(given))
-    return met(f"none of {len(peaks)} sessions charged in peak hours (by meter readings, interpolated)", *_traces(given))
-
-
-def delayed(given: Given) -> Finding:
-    """Whether changes are delayed at random: what a CSMS told of it; delays of the station's own are in no trace."""
-    told = []
-    for record in given.frames("SetChargingProfile"):
-        profile = (record.get("payload") or {}).get("chargingProfile") or {}
-        told += [one["randomizedDelay"] for one in profile.get("chargingSchedule", ()) if one.get("randomizedDelay") is not None]
-    beyond = [one for one in told if not 0 <= one <= LONGEST_DELAY]
-    if beyond:
-        return not_met(f"a charging profile delays by up to {beyond[0]} s; at most {LONGEST_DELAY} s can be set", *_traces(given))
-    if told:
-        return unknown(f"{len(told)} charging profiles delay by up to {max(told)} s; the draws stand in no trace", *_traces(given))
-    return unknown("no charging profile in the traces delays at random", *_traces(given))
+        return met(f"powers stand {typical:.2f} s apart in the middle, {max(gaps):.1f} s at most", *traces_of(given))
+    return unknown(f"powers stand {typical:.1f} s apart in the middle; a trace leaves out what has not changed", *traces_of(given))
 
 
 def security_events(given: Given) -> Finding:
     """Whether security events reach the CSMS."""
     kinds = sorted({str((record.get("payload") or {}).get("type")) for record in given.frames("SecurityEventNotification")})
     if kinds:
-        return met(f"the CSMS was told of {', '.join(kinds)}", *_traces(given))
-    return unknown("no trace shows a SecurityEventNotification", *_traces(given))
+        return met(f"the CSMS was told of {', '.join(kinds)}", *traces_of(given))
+    return unknown("no trace shows a SecurityEventNotification", *traces_of(given))
 
 
 def prefers_20(given: Given) -> Finding:
@@ -221,10 +192,10 @@ def prefers_20(given: Given) -> Finding:
         if MINUS20 not in chosen:
             broken.append(chosen)
     if broken:
-        return not_met(f"{len(broken)} of {seen} cars that ranked -20 first were answered with {broken[0]}", *_traces(given))
+        return not_met(f"{len(broken)} of {seen} cars that ranked -20 first were answered with {broken[0]}", *traces_of(given))
     if seen:
-        return met(f"{seen} cars ranked -20 first, and all got it", *_traces(given))
-    return unknown("no trace shows a car that ranks -20 first", *_traces(given))
+        return met(f"{seen} cars ranked -20 first, and all got it", *traces_of(given))
+    return unknown("no trace shows a car that ranks -20 first", *traces_of(given))
 
 
 def steered(given: Given) -> Finding:
@@ -232,8 +203,8 @@ def steered(given: Given) -> Finding:
     offers = sum(1 for one in given.facts("ScheduleReady") if any(len(t.get("charging", {}).get("steps", ())) > 1 for t in _tuples(one)))
     limits = sum(1 for _ in given.facts("LimitsChanged"))
     if offers or limits:
-        return met(f"{offers} schedules of several steps were offered, {limits} limits told", *_traces(given))
-    return unknown("no trace shows a schedule of several steps, or a limit", *_traces(given))
+        return met(f"{offers} schedules of several steps were offered, {limits} limits told", *traces_of(given))
+    return unknown("no trace shows a schedule of several steps, or a limit", *traces_of(given))
 
 
 def price_is_billed(given: Given) -> Finding:
@@ -242,15 +213,15 @@ def price_is_billed(given: Given) -> Finding:
 
     priced = [one for one in given.sessions if one.tab is not None and one.bill is not None]
     if not priced:
-        return unknown("no trace shows a price that was offered and a bill", *_traces(given))
+        return unknown("no trace shows a price that was offered and a bill", *traces_of(given))
     wrong = []
     for one in priced:
         checks = {check.name: check for check in settle(one, no_terms(None), Memory(), given.zone).checks}
         if checks["bill"].well is not True:
             wrong.append(f"{one.name}: {checks['bill'].said}")
     if wrong:
-        return not_met(f"{len(wrong)} of {len(priced)} bills are not what was offered: {wrong[0]}", *_traces(given))
-    return met(f"{len(priced)} bills are the energy of the meter at the prices per kWh that were offered", *_traces(given))
+        return not_met(f"{len(wrong)} of {len(priced)} bills are not what was offered: {wrong[0]}", *traces_of(given))
+    return met(f"{len(priced)} bills are the energy of the meter at the prices per kWh that were offered", *traces_of(given))
 
 
 def eichrecht(given: Given) -> Finding:
@@ -262,7 +233,7 @@ def eichrecht(given: Given) -> Finding:
     if not total:
         return unknown("no trace with meter readings was handed over")
     if not records:
-        return not_met("no reading is signed", *_traces(given))
+        return not_met("no reading is signed", *traces_of(given))
     wrong = []
     try:
         for one in records:
@@ -270,12 +241,12 @@ def eichrecht(given: Given) -> Finding:
             if not value.verified or value.problems:
                 wrong.append(value.problems[0] if value.problems else "a signature does not hold")
     except ImportError:
-        return unknown("signatures were not verified: pip install 'v2gkit[ocmf]'", *_traces(given))
+        return unknown("signatures were not verified: pip install 'v2gkit[ocmf]'", *traces_of(given))
     except ValueError as error:
         wrong.append(str(error))
     if wrong or len(records) < total:
-        return not_met(f"{total - len(records)} of {total} readings are not signed, {len(wrong)} not good: {wrong[:1]}", *_traces(given))
-    return met(f"{total} readings are signed and hold by the key that came with them", *_traces(given))
+        return not_met(f"{total - len(records)} of {total} readings are not signed, {len(wrong)} not good: {wrong[:1]}", *traces_of(given))
+    return met(f"{total} readings are signed and hold by the key that came with them", *traces_of(given))
 
 
 # --- books ---
@@ -366,7 +337,8 @@ def _tuples(record: Record) -> Iterator[Record]:
     yield from record.get("facts", {}).get("offer", {}).get("tuples", ())
 
 
-def _imported(one: Session) -> float:
+def imported(one: Session) -> float:
+    """Wh that a session drew by its first and last reading."""
     return one.readings[-1].reading.imported - one.readings[0].reading.imported
 
 
@@ -374,24 +346,13 @@ def _exported(one: Session) -> float:
     return one.readings[-1].reading.exported - one.readings[0].reading.exported
 
 
-def _in_peak(one: Session, given: Given) -> float:
-    """Wh imported in peak hours, quarter hour by quarter hour, in proportion to time between readings."""
-    energy = 0.0
-    for before, after in pairwise(each.reading for each in one.readings):
-        gained, span = after.imported - before.imported, after.at - before.at
-        at = before.at
-        while gained > 0 and at < after.at:
-            until = min(after.at, (at // 900 + 1) * 900)
-            energy += gained * (until - at) / span if is_peak(at, given.zone) else 0.0
-            at = until
-    return energy
-
-
-def _config(given: Given) -> str:
+def config_of(given: Given) -> str:
+    """The station's file as evidence: its path and hash."""
     return f"{given.config_path} sha256 {given.config_digest}"
 
 
-def _traces(given: Given) -> tuple[str, ...]:
+def traces_of(given: Given) -> tuple[str, ...]:
+    """The traces as evidence: the path and hash of each."""
     return tuple(f"{path} sha256 {digest}" for path, digest in given.traces)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Final
 
-from v2gkit.regulation import checks
+from v2gkit.regulation import checks, hours
 from v2gkit.regulation.rule import Profile, Rule, paper
 
 UK = "SI 2021/1467"
@@ -35,8 +35,8 @@ UK_SCP: Final = Profile(
             "uk-10",
             f"{UK} reg. 10",
             "off-peak by default: not Mon-Fri 8-11 and 16-22",
-            "traces, documents",
-            checks.off_peak,
+            "station file, traces, documents",
+            hours.off_peak,
             date(2022, 6, 30),
         ),
         Rule(
@@ -46,7 +46,9 @@ UK_SCP: Final = Profile(
             "documents",
             paper("first_use", "what a driver is asked at first use"),
         ),
-        Rule("uk-11", f"{UK} reg. 11", "a random delay of 0 to 600 s, at most 1800", "traces", checks.delayed, date(2022, 6, 30)),
+        Rule(
+            "uk-11", f"{UK} reg. 11", "a random delay of 0 to 600 s, at most 1800", "station file, traces", hours.delayed, date(2022, 6, 30)
+        ),
         Rule("uk-s1a", f"{UK} Sch. 1", "no shared password", "station file", checks.passwords, date(2022, 12, 30)),
         Rule("uk-s1b", f"{UK} Sch. 1", "communication is encrypted", "station file, traces", checks.confidential, date(2022, 12, 30)),
         Rule("uk-s1c", f"{UK} Sch. 1", "updates are signed and verified", "station file", checks.updates, date(2022, 12, 30)),

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,7 @@ from secc.yard import Yard
 from v2g.energy.fleet.feeders import grounds
 from v2g.energy.forecast import Visit
 from v2g.energy.loads import Loads, parse_loads
+from v2g.energy.market.hours import Hours
 from v2g.energy.past import Past
 from v2g.energy.site import Site
 from v2g.legible import logger
@@ -33,7 +35,8 @@ def yard_of(config: Config, around: Surroundings, site: Site) -> Yard:
     carbon = _loads(said.carbon, "carbon") if said.carbon is not None else None
     peak = said.peak_price, said.peak_before
     ground = grounds(said, said.feeder, loads, site, LOCAL, peak, (carbon, said.carbon_price), said.tenant)
-    return Yard(around, ground, past_of(config.state), said.contract)
+    hours = Hours(config.off_peak, LOCAL, secrets.token_bytes) if config.off_peak is not None else None
+    return Yard(around, ground, past_of(config.state), said.contract, hours)
 
 
 def stored(config: Config, yard: Yard) -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,19 @@ import pytest
 from secc.station import Authorized, ScheduleReady
 from tests.ocpp_bridge.ocpp_stand import NEEDS, WALL, Stand, stand
 from v2g.energy.fleet.shares import Contract, Tenant
+from v2g.energy.market.hours import OffPeak, Peak
 from v2g.energy.needs import Needs
 from v2g.energy.prices import parse_prices
 from v2g.energy.series import Series
 from v2g.settings.strict import ConfigError
+from v2gkit.csms.console import answer
 from v2gkit.csms.grounds import GroundsConfig, OutletPlace, read_grounds
 from v2gkit.csms.planned import points_of
 from v2gkit.csms.server import Csms
 from v2gkit.csms.setup import shared
 from v2gkit.csms.stations import Station, Transaction
 from v2gkit.csms.steering import Strategy
+from v2gkit.wall import LOCAL
 
 HOUR = 3600.0
 PRICES = parse_prices("start,import_price,export_price\n00:00,0.1,0.08\n06:00,0.3,0.25\n20:00,0.2,0.15\n")
@@ -149,6 +153,26 @@ def test_tenants_and_contracts_of_a_csms_decide_who_draws() -> None:
             assert peak(sent(csms))[0] <= 11_000.0 + 1.0
             parties = [csms.grounds._party(member, WALL).guest for member in csms.grounds.members.values()]
             assert [(guest.rank, guest.tenant) for guest in parties] == [(0, ""), (3, "acme")]
+
+    asyncio.run(asyncio.wait_for(scene(), 300))
+
+
+def test_default_hours_of_a_csms_keep_the_peak_free_until_they_are_overridden() -> None:
+    async def scene() -> None:
+        begin = datetime.fromtimestamp(WALL, LOCAL)
+        peak_ends = (WALL // 900 + 4) * 900.0
+        end = begin + timedelta(seconds=peak_ends - WALL)
+        hours = Peak(0.0, end.hour + end.minute / 60, tuple(range(7)))
+        config = GroundsConfig(import_limit=11_000.0, off_peak=OffPeak(peak=(hours,), delay=600))
+        async with stations(1, config) as (csms, stands):
+            wants = replace(NEEDS, departure=WALL + 2 * HOUR, bidirectional=False, discharge_maximum=0.0, energy_target=18_000.0)
+            power = await arrives(stands[0], wants)
+            starts = next(start for start, _, value in power.spans() if value > 0)
+            assert peak_ends <= starts <= peak_ends + 600.0 + 900.0
+            assert csms.grounds is not None
+            assert await answer(csms, ["override", "CS-1"]) == {"overridden": 1}
+            (member,) = csms.grounds.members.values()
+            await stands[0].until(lambda: any(v > 0 and start < peak_ends for start, _, v in (member.sent or Series(0.0)).spans()))
 
     asyncio.run(asyncio.wait_for(scene(), 300))
 

@@ -19,6 +19,7 @@ from v2gkit.regulation.rule import State
 PROVEN = importlib.util.find_spec("pyocmf") is not None
 BENCH = 'tls = false\n[offer]\nauthorizations = ["EIM"]\n'
 CSMS = BENCH + '[ocpp]\nurl = "wss://csms.example/ocpp"\npassword_file = "secret"\n'
+HOURS = BENCH + '[off_peak]\nprofile = "uk-scp-2021"\n'
 FIRMWARE = CSMS + '[ocpp.firmware]\ninstall = ["/usr/bin/install-it"]\nverify = ["/usr/bin/verify-it"]\n'
 Change = Callable[[list[dict[str, Any]]], None]
 
@@ -46,6 +47,18 @@ def power(at: float, watts: float) -> dict[str, Any]:
 
 def limit(at: float, **limits: float) -> dict[str, Any]:
     return record(at, "fact", name="LimitsChanged", facts={"limits": limits})
+
+
+def fact(name: str, **facts: Any) -> dict[str, Any]:
+    return record(1, "fact", name=name, facts=facts)
+
+
+def both(first: Change, second: Change) -> Change:
+    def change(records: list[dict[str, Any]]) -> None:
+        first(records)
+        second(records)
+
+    return change
 
 
 def adding(*records: dict[str, Any]) -> Change:
@@ -84,6 +97,14 @@ CASES: list[tuple[str, State, Change, str]] = [  # rule, what it comes to, trace
     ("uk-9c", State.NOT_VERIFIED, adding(*(power(second, 1.0) for second in range(0, 90, 10))), ""),
     ("uk-10", State.MET, at_hour(12), ""),
     ("uk-10", State.NOT_VERIFIED, at_hour(18), ""),
+    ("uk-10", State.MET, both(at_hour(18), adding(fact("DefaultsOverridden", overridden=True))), HOURS),
+    ("uk-10", State.NOT_MET, at_hour(18), HOURS),
+    ("uk-11", State.NOT_VERIFIED, NOTHING, HOURS),
+    ("uk-11", State.MET, adding(*(fact("ChangeDelayed", at=T + 900 * k, seconds=k * 30, why="start") for k in range(21))), HOURS),
+    ("uk-11", State.MET, adding(fact("ChangeDelayed", at=T, seconds=7, why="start")), HOURS),
+    ("uk-11", State.NOT_MET, adding(fact("ChangeDelayed", at=T, seconds=601, why="start")), HOURS),
+    ("uk-11", State.NOT_MET, adding(*(fact("ChangeDelayed", at=T + 900 * k, seconds=7, why="start") for k in range(21))), HOURS),
+    ("uk-11", State.NOT_MET, NOTHING, HOURS + "delay = 0\n"),
     ("uk-11", State.NOT_VERIFIED, adding(call("SetChargingProfile", chargingProfile={"chargingSchedule": [{"randomizedDelay": 600}]})), ""),
     ("uk-11", State.NOT_MET, adding(call("SetChargingProfile", chargingProfile={"chargingSchedule": [{"randomizedDelay": 1_801}]})), ""),
     ("uk-s1a", State.MET, NOTHING, CSMS),

@@ -59,6 +59,7 @@ class Follower:
         ('{"type":"limit","charge":3000,"critical":true}', ("take_limit", Limit("EMS", 0, 3000.0, None, True))),
         ('{"type":"limit","source":"SO","evse":"E1"}', ("drop_limit", "SO", 1, False)),
         ('{"type":"priority","evse":"E1","activated":true}', ("take_priority", 1, True)),
+        ('{"type":"override","evse":"E2","activated":true}', ("take_override", 2, True)),
         ('{"type":"battery","name":"pack","soc":55,"power":-20}', ("heard", "pack", 55.0, -20.0, None)),
     ],
 )

@@ -34,6 +34,9 @@ class Follower(Protocol):
     def drop_limit(self, source: str, evse: int = 0, *, generation: bool = False) -> None:
         """Take back the limit of a source for an EVSE (0: the station)."""
 
+    def take_override(self, evse: int, activated: bool) -> None:
+        """Let the car at an EVSE charge in peak hours, or no more. ValueError where no default hours are kept."""
+
     def take_priority(self, evse: int, activated: bool) -> bool:
         """Note that somebody at an EVSE asks for priority, or no more."""
 
@@ -70,6 +73,8 @@ class Hearing:
                 self._follower.drop_limit(word.source, self._number(word.evse), generation=word.generation)
             case words.Limit(source, evse, charge, discharge, critical, generation):
                 self._follower.take_limit(Limit(source, self._number(evse), charge, discharge, critical, generation))
+            case words.Override(evse, activated):
+                self._follower.take_override(self._number(evse), activated)
             case words.Priority(evse, activated):
                 self._follower.take_priority(self._number(evse), activated)
         return None

@@ -69,6 +69,13 @@ class Priority(Word, frozen=True):
     activated: bool
 
 
+class Override(Word, frozen=True):
+    """Somebody at the outlet lets the car charge in peak hours ([off_peak]), and without random delays, until it leaves; or no more."""
+
+    evse: Evse
+    activated: bool
+
+
 class Battery(Word, frozen=True):
     """How full a battery of [site] is (%), and what flows at its meter, more often than each 10 s. Who says it is told its `Order`."""
 
@@ -91,7 +98,7 @@ class Report(Word, frozen=True):
     id: Annotated[str, msgspec.Meta(max_length=64)] = ""
 
 
-Told = Frequency | Upstream | Setpoint | Limit | Priority | Battery | Report
+Told = Frequency | Upstream | Setpoint | Limit | Priority | Override | Battery | Report
 
 
 class Outlet(msgspec.Struct, frozen=True, omit_defaults=True):
