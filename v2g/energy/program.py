@@ -170,22 +170,38 @@ class Opened:
         self.solver.changeColBounds(column, lower, upper)
 
     def solved(self) -> Solution:
-        """The cheapest solution, or the best found when time is up. ArithmeticError where there is none, OutOfTime where none was found."""
+        """The cheapest solution, or the best found when time is up. ArithmeticError where there is none, OutOfTime where none was found.
+
+        A search that begins where another ended may lose its way in what rounding left there: then it begins anew, with nothing.
+        """
+        timed = self._run()
+        if not self._feasible and not timed and self.solver.getModelStatus() != self.highs.HighsModelStatus.kInfeasible:
+            self.solver.clearSolver()
+            self.solver.resetOptions()
+            for option, value in OPTIONS.items():
+                self.solver.setOptionValue(option, value)
+            timed = self._run()
+        if not self._feasible:
+            if timed:
+                raise OutOfTime("no plan was found in the time that was given")
+            status = self.solver.modelStatusToString(self.solver.getModelStatus())
+            raise ArithmeticError(f"HiGHS ended with {status}; a plan has slack everywhere, please report this")
+        info = self.solver.getInfo()
+        gap = max(info.mip_gap, 0.0) if self.whole else 0.0
+        return Solution(self.solver.getSolution().col_value, math.inf if timed and not self.whole else gap, info.objective_function_value)
+
+    def _run(self) -> bool:
+        """Let the solver search; whether its time was over before it was done. OutOfTime where there is none left."""
         if not math.isinf(left := self.patience.left):
             if left <= 0:
                 raise OutOfTime("no time is left to look for a plan")
             self.solver.setOptionValue("time_limit", self.solver.getRunTime() + left)  # the solver counts all its runs
         self.solver.run()
-        status, info = self.solver.getModelStatus(), self.solver.getInfo()
-        timed = status == self.highs.HighsModelStatus.kTimeLimit
-        if info.primal_solution_status != self.highs.kSolutionStatusFeasible:
-            if timed:
-                raise OutOfTime("no plan was found in the time that was given")
-            raise ArithmeticError(
-                f"HiGHS ended with {self.solver.modelStatusToString(status)}; a plan has slack everywhere, please report this"
-            )
-        gap = max(info.mip_gap, 0.0) if self.whole else 0.0
-        return Solution(self.solver.getSolution().col_value, math.inf if timed and not self.whole else gap, info.objective_function_value)
+        return bool(self.solver.getModelStatus() == self.highs.HighsModelStatus.kTimeLimit)
+
+    @property
+    def _feasible(self) -> bool:
+        return bool(self.solver.getInfo().primal_solution_status == self.highs.kSolutionStatusFeasible)
 
     def basis(self, program: Program) -> Basis:
         """Where a program that is much like this one should begin."""

@@ -160,3 +160,21 @@ def test_any_needs_have_an_offer_whenever_time_is_up(needs: Needs, site: Site, n
     kept(best)
     assert 1 <= len(shown.tuples) <= 3
     assert all(len(each.charging.steps) <= max(needs.max_points, 1) for each in shown.tuples if each.charging)
+
+
+def test_a_search_that_loses_its_way_begins_anew_with_nothing() -> None:
+    """A solver that ends without a solution, as one does that rounding led astray, is asked once more from the start."""
+    program = Program()
+    columns = [program.variable(1.0 + k % 3, upper=2.0) for k in range(20)]
+    for k in range(10):
+        program.row(3.0, 5.0, *((column, 1.0 + (column * k) % 4) for column in columns))
+    opened = program.opened()
+    best = opened.solved().objective
+    opened.solver.clearSolver()
+    opened.solver.setOptionValue("simplex_iteration_limit", 0)
+    opened.solver.run()
+    assert not opened._feasible
+    assert opened.solved().objective == pytest.approx(best)
+    opened.bound(columns[0], 3.0, 2.0)
+    with pytest.raises(ArithmeticError, match="HiGHS ended with Infeasible"):
+        opened.solved()
