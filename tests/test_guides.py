@@ -20,6 +20,7 @@ GUIDES = (
     "docs/ocpp.md",
     "docs/csms.md",
     "docs/fleet.md",
+    "docs/energy.md",
     "docs/grid.md",
     "docs/viewer.md",
     "docs/conform.md",

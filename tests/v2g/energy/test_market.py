@@ -1,5 +1,6 @@
 """Price documents of others, tariffs by the clocks, the demand charge, off-peak hours, and what a site could sell."""
 
+import dataclasses
 import itertools
 import json
 import math
@@ -11,11 +12,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from v2g.energy.fleet.connection import Connection
+from v2g.energy.fleet.ground import Ground
+from v2g.energy.forecast import Visit
 from v2g.energy.market.document import prices
 from v2g.energy.market.entsoe import day_ahead
 from v2g.energy.market.ocpp_tariff import bands
 from v2g.energy.market.off_peak import DEFAULT_DELAY, default_hours, delay, is_peak
-from v2g.energy.market.products import FLEXIBILITY, MEGA, Asset, Contribution, Direction, Product, capability, distribution, offered
+from v2g.energy.market.outlook import Outlook, Wish, bids, outlook
+from v2g.energy.market.products import (
+    FCR,
+    FLEXIBILITY,
+    MEGA,
+    Asset,
+    Contribution,
+    Direction,
+    Product,
+    capability,
+    distribution,
+    offered,
+    together,
+)
 from v2g.energy.market.tariff import DAY, MONDAY_TO_FRIDAY, Band, DemandCharge, Retail, banded
 from v2g.energy.market.xml_events import DEEPEST, MOST_OCTETS, elements
 from v2g.energy.needs import Needs
@@ -381,6 +398,84 @@ def test_a_site_below_the_least_bid_says_what_it_lacks() -> None:
     bid = offered([Contribution("a", 11_000, 0.5, 1.0)], AFRR_UP, T)
     assert (bid.power, bid.there, bid.lacking) == (0.0, 11_000, MEGA - 11_000)
     assert offered([], AFRR_UP, T).power == 0
+
+
+def test_nobody_charges_for_a_call_before_it_comes() -> None:
+    """A car lends 5 kWh: whatever it would have charged had it known, for an hour it gives 5 kW less its losses, and no more."""
+    needs = dataclasses.replace(asset(energy=0.0, both=True).needs, energy_maximum=20_000.0, energy_minimum=-5_000.0)
+    flat = dataclasses.replace(SITE, import_prices=Series.constant(T, 8 * HOUR, 0.2))
+    waiting = Asset("a", needs, plan(needs, flat, T))
+    assert max(map(abs, waiting.plan.power.values)) == 0.0
+    (one,) = capability([waiting], flat, FLEXIBILITY, T + 3 * HOUR)
+    assert 4_750.0 - 22_000.0 / 2**7 <= one.power <= 4_751.0  # as near as halving comes
+
+
+def test_a_symmetric_product_takes_what_can_be_done_either_way_and_the_dearer() -> None:
+    both = dataclasses.replace(FCR, lasts=3_600)
+    up, down = (dataclasses.replace(both, symmetric=False, direction=way) for way in Direction)
+    car = asset(energy=8_000, both=True)
+    (one,), (more,), (less,) = (capability([car], SITE, product, T + 3 * HOUR) for product in (both, up, down))
+    assert one.power == min(more.power, less.power)
+    assert one.cost == max(more.cost, less.cost)
+
+
+def test_who_is_less_probable_is_there_only_with_those_who_are_more_so() -> None:
+    assert together([]) == [(0.0, 1.0)]
+    assert together([(5_000, 0.5), (4_000, 0.9)]) == [(0.0, pytest.approx(0.1)), (4_000, pytest.approx(0.4)), (9_000, 0.5)]
+    could = [Contribution("a", 4_000, 0.0, 0.9), Contribution("b", 5_000, 0.0, 0.5)]
+    product = Product("x", Direction.UP, 3_600, 1_000, 1_000, 0.9)
+    assert offered(could, product, T, together).power == 4_000
+    assert offered(could, product, T, together, room=2_500.0).power == 2_000
+
+
+# --- what a site could sell on a day to come ---
+
+
+def history(days: int, second: bool = True) -> list[Visit]:
+    """Working days before the Monday of these tests: a car from 7 to 16, and on most of them another from 8 to 17."""
+    found, back = [], 0
+    while len({datetime.fromtimestamp(v.arrival, UTC).date() for v in found}) < days:
+        back += 1
+        start = T - back * DAY
+        if datetime.fromtimestamp(start, UTC).weekday() < 5:
+            found.append(Visit(start + 7 * HOUR, start + 16 * HOUR, 14_000.0))
+            if second and back % 7 != 5:
+                found.append(Visit(start + 8 * HOUR, start + 17 * HOUR, 11_000.0))
+    return found
+
+
+def ahead(cap: float = 40_000.0, lends: float = 5_000.0, days: int = 20) -> Outlook:
+    spot = Series.from_pairs([(T + k * HOUR, 0.1 + 0.02 * (k % 5)) for k in range(48)], T + 48 * HOUR)
+    ground = Ground(Connection("grid", cap, cap), Site(import_prices=spot, export_prices=spot.map(lambda price: price - 0.05)))
+    return outlook(ground, history(days), UTC, date(2026, 3, 2), Wish(11_000.0, lends))
+
+
+def test_what_a_site_could_sell_is_as_certain_as_history() -> None:
+    day = ahead()
+    assert len(day.guests) == 2
+    assert day.share(9 * HOUR, 10 * HOUR, 1) == 1.0
+    assert day.share(9 * HOUR, 10 * HOUR, 2) == pytest.approx(16 / 20)
+    assert day.share(6 * HOUR, 10 * HOUR, 1) == 0.0
+    relief = Product("relief", Direction.UP, 3_600, 1_000, 1_000, certainty=0.9)
+    sure, likely = ({bid.start: bid for bid in bids(day, dataclasses.replace(relief, certainty=c), 3_600.0)} for c in (0.9, 0.7))
+    assert {(start - T) / HOUR for start in sure} <= set(range(7, 17))
+    assert all(bid.certainty >= bid.product.certainty for bid in [*sure.values(), *likely.values()])
+    assert sum(bid.power for bid in likely.values()) > sum(bid.power for bid in sure.values()) > 0
+    assert all(bid.power <= 2 * 22_000.0 for bid in likely.values())
+
+
+def test_the_connection_bounds_a_bid() -> None:
+    relief = Product("relief", Direction.UP, 3_600, 100, 100, certainty=0.9)
+    for bid in bids(ahead(cap=4_000.0), relief, 3_600.0):
+        assert bid.power <= 8_000.0
+    assert all(bid.power == 0 and bid.lacking for bid in bids(ahead(), FCR, 4 * HOUR))  # 1 MW is no car park
+
+
+def test_a_history_that_is_too_short_foresees_no_day() -> None:
+    with pytest.raises(ValueError, match="the history has 3 days like 2026-03-02"):
+        ahead(days=3)
+    with pytest.raises(ValueError, match="give a power above 0"):
+        Wish(0.0)
 
 
 @settings(max_examples=30, deadline=None)

@@ -9,8 +9,8 @@ is left with the certainty that the product asks.
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
@@ -48,6 +48,7 @@ class Product:
     utilisation: float = 0.0  # currency per kWh called
     penalty: float = 0.0  # currency per kWh called and not delivered
     called: float = 0.0  # expected share of the window that is called
+    symmetric: bool = False  # the same power in both directions, as the grid wants it; `direction` says nothing then
 
     def __post_init__(self) -> None:
         sound = self.lasts > 0 and self.step > 0 and self.least >= 0 and 0 < self.certainty < 1 and 0 <= self.called <= 1
@@ -59,6 +60,7 @@ MEGA: Final = 1_000_000.0
 # The European standard products: bids of 1 MW and more in whole MW, for a quarter hour (aFRR, mFRR) or symmetric for four hours (FCR).
 AFRR_UP, AFRR_DOWN = (Product(f"aFRR {way.name.lower()}", way, 900, MEGA, MEGA) for way in Direction)
 MFRR_UP, MFRR_DOWN = (Product(f"mFRR {way.name.lower()}", way, 900, MEGA, MEGA) for way in Direction)
+FCR: Final = Product("FCR", Direction.UP, 4 * 3_600, MEGA, MEGA, symmetric=True)  # as if it were called in full, all the time, one way
 FLEXIBILITY: Final = Product("local flexibility", Direction.UP, 3_600, 10_000.0, 1_000.0)  # of a distribution network: as its tender says
 
 
@@ -106,8 +108,17 @@ class Bid:
 
 
 def capability(assets: Sequence[Asset], site: Site, product: Product, start: float) -> tuple[Contribution, ...]:
-    """What each asset could change from `start` (epoch s) on for as long as a call may last. SolverMissing if HiGHS is not installed."""
-    return tuple(_contribution(asset, site, product, start) for asset in assets)
+    """What each asset could change from `start` (epoch s) on for as long as a call may last. SolverMissing if HiGHS is not installed.
+
+    Of a symmetric product that is what it could change in either direction, and the dearer of both.
+    """
+    if not product.symmetric:
+        return tuple(_contribution(asset, site, product, start) for asset in assets)
+    found = []
+    for asset in assets:
+        ways = [_contribution(asset, site, replace(product, direction=way), start) for way in Direction]
+        found.append(Contribution(asset.id, min(one.power for one in ways), max(one.cost for one in ways), asset.stays))
+    return tuple(found)
 
 
 def _contribution(asset: Asset, site: Site, product: Product, start: float) -> Contribution:
@@ -132,21 +143,35 @@ def _contribution(asset: Asset, site: Site, product: Product, start: float) -> C
 
 
 def _called(asset: Asset, site: Site, own: Series, change: float) -> float | None:
-    """What a call costs, None where the car could not follow it, or would leave with less."""
-    wanted = own.map(lambda value: value + change)
+    """What a call costs, None where the car could not follow it, or would leave with less. Nobody knows of it before it comes."""
+    before = asset.plan.power.clip(asset.plan.stay.start, own.start)
+    pairs = [(start, value) for start, _, value in before.spans()] + [(start, value + change) for start, _, value in own.spans()]
+    wanted = Series.from_pairs(pairs, own.until)
     made = plan(asset.needs, site, asset.plan.stay.start, (Signal(CALL, Kind.SETPOINT, wanted, Rank.COMMITMENT),))
-    followed = made.power.clip(own.start, own.until)
+    followed = made.power.clip(wanted.start, own.until)
     edges = sorted({*wanted.edges()[:-1], *followed.edges()[:-1]})
-    pairs = zip(wanted.sample(edges), followed.sample(edges), strict=True)
-    if made.unmet > asset.plan.unmet + TOLERANCE or any(a is None or b is None or abs(a - b) > 10 * TOLERANCE for a, b in pairs):
+    both = zip(wanted.sample(edges), followed.sample(edges), strict=True)
+    if made.unmet > asset.plan.unmet + TOLERANCE or any(a is None or b is None or abs(a - b) > 10 * TOLERANCE for a, b in both):
         return None
     return made.cost - asset.plan.cost
 
 
-def offered(could: Sequence[Contribution], product: Product, start: float) -> Bid:
-    """The bid that the contributions allow: the largest step that is there with the product's certainty, with what it is worth."""
+Parts = Sequence[tuple[float, float]]  # W, and the probability that they are there
+
+
+def offered(
+    could: Sequence[Contribution],
+    product: Product,
+    start: float,
+    spread: Callable[[Parts], list[tuple[float, float]]] | None = None,
+    room: float = math.inf,
+) -> Bid:
+    """The bid that the contributions allow: the largest step that is there with the product's certainty, with what it is worth.
+
+    `spread` says how those who stay hang together (None: not at all, `distribution`); `room` (W) is what the connection lets through.
+    """
     able = [one for one in could if one.power > 0]
-    chances = distribution([(one.power, one.stays) for one in able])
+    chances = [(min(power, room), chance) for power, chance in (spread or distribution)([(one.power, one.stays) for one in able])]
     there = max((power for power, chance in _at_least(chances) if chance >= product.certainty), default=0.0)
     power = math.floor(there / product.step + 1e-9) * product.step
     if power < product.least or power <= 0:
@@ -171,7 +196,19 @@ def _cheapest(able: Sequence[Contribution], power: float) -> float:
     return cost
 
 
-def distribution(parts: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+def together(parts: Parts) -> list[tuple[float, float]]:
+    """The sums of parts of which the less probable is there only with all that are more so: a quiet day is quiet for all of them."""
+    if not parts:
+        return [(0.0, 1.0)]
+    ordered = sorted(parts, key=lambda part: -part[1])
+    found, total = [(0.0, 1.0 - ordered[0][1])], 0.0
+    for (power, stays), after in zip(ordered, [*(chance for _, chance in ordered[1:]), 0.0], strict=True):
+        total += power
+        found.append((total, stays - after))
+    return found
+
+
+def distribution(parts: Parts) -> list[tuple[float, float]]:
     """The sums that independent parts (W, probability of being there) come to, with their probabilities; sums are rounded down to a bin."""
     total = math.fsum(power for power, _ in parts)
     if total <= 0:
