@@ -15,16 +15,17 @@ MODELS = "flexmeasures.data.models.planning"
 
 
 def devices(told: dict[str, Any], pandas: Any, index: Any, columns: list[str]) -> list[Any]:
-    """The constraints of each car, in kW and kWh from the energy at its arrival on."""
+    """The constraints of each car, in kW and kW times a step (its stock counts steps, no hours) from the energy at its arrival on."""
+    steps = 4.0  # an hour
     found = []
     for first, last, wanted, room, reserve, power in told["cars"]:
         frame = pandas.DataFrame(index=index, columns=columns, dtype=float)
-        frame["max"], frame["min"] = room, reserve
+        frame["max"], frame["min"] = steps * room, steps * reserve
         frame["derivative max"], frame["derivative min"] = 0.0, 0.0
         frame.iloc[first:last, columns.index("derivative max")] = power
         if told["both"]:
             frame.iloc[first:last, columns.index("derivative min")] = -power
-        frame.iloc[last - 1 :, columns.index("min")] = wanted
+        frame.iloc[last - 1 :, columns.index("min")] = steps * wanted
         frame["derivative up efficiency"] = frame["derivative down efficiency"] = told["efficiency"]
         found.append(frame)
     return found

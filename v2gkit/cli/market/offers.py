@@ -132,7 +132,7 @@ def _ground(options: argparse.Namespace, day: date) -> "Ground":
     said = shared(options.site, "prices")
     priced = strategy_of("prices", options.prices, None, 0.0, 0.0)
     start = midnight(day, LOCAL)
-    files = {one.load for one in (said, *said.feeder) if one.load is not None}
+    files = {file for file in (said.load, *(one.load for one in said.feeder)) if file is not None}
     loads = {file: parse_loads(text_of(Path(file), TABLE_LIMIT)) for file in files}
     site = dataclasses.replace(priced.priced(start), daily=priced.prices if priced.prices and priced.prices.relative else None)
     return grounds(said, said.feeder, loads, site, LOCAL, (said.peak_price, said.peak_before))(start)
