@@ -186,13 +186,18 @@ def test_a_meter_that_is_replayed_second_by_second_agrees_with_the_plan(fleet: t
         for start, end, power in flow_.spans():
             for second in range(max(int(start), first), min(int(end), last)):
                 seconds[second - first] += power
-    counted = 0.0
+    counted, billed = 0.0, 0.0
+    assert ground.site.import_prices is not None
+    assert ground.site.export_prices is not None
     for start, end, net in plan.net.spans():
         joules = math.fsum(seconds[int(start) - first : int(end) - first])
         counted += joules / HOUR
+        billed += joules / HOUR / 1000.0 * ((ground.site.import_prices if joules > 0 else ground.site.export_prices).at(start) or 0.0)
         spilt = net * (end - start) / HOUR - joules / HOUR
         assert spilt >= -0.5  # nothing but generation that no cap lets through makes the meter's another sum
     assert plan.net.integral() == pytest.approx(counted + plan.curtailed, abs=1.0)
+    if not plan.curtailed:
+        assert plan.cash - plan.peak_cost == pytest.approx(billed, abs=1e-3)
 
 
 # --- beside a program that was written by itself, and has all that is to be known in it ---
