@@ -1,15 +1,14 @@
 """The connection that stations of a CSMS share: one plan for their cars, sent as charging profiles.
 
-A plan is made when a car tells its needs, when one leaves, when a limit is told, and every quarter of an hour. Profiles that ask for less
-are sent first, and those that ask for more only once the station has taken them; a car whose station does not answer keeps what it was sent
+A plan is made when a car tells its needs, when one leaves, when a limit is told, and every quarter of an hour. What a car loses is sent
+first, and what another gains only once the stations have taken that (`order`); a car whose station does not answer keeps what it was sent
 last, and the others are planned around it. A car that tells no needs counts with what it draws, and may be bounded by a default profile.
 """
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from math import inf
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +20,7 @@ from v2g.energy.fleet.feeders import TOP, Feeder, corrected, grounds, tree
 from v2g.energy.fleet.ground import Ground, Outlet
 from v2g.energy.fleet.guest import Guest
 from v2g.energy.fleet.plan import FleetPlan
-from v2g.energy.fleet.promises import OFF, Party, Settled, settled
+from v2g.energy.fleet.promises import Party, Settled, settled
 from v2g.energy.fleet.shares import Contract, Tenant, contract_of, demand_tenants, place_of
 from v2g.energy.forecast import Visit
 from v2g.energy.loads import parse_loads
@@ -36,6 +35,7 @@ from v2g.energy.site import Site
 from v2g.energy.stay import POWER_BOUND
 from v2g.legible import logger
 from v2g.settings.strict import TABLE_LIMIT, ConfigError, read, text_of
+from v2gkit.csms.order import differs, in_order
 from v2gkit.csms.stations import Station, Transaction
 from v2gkit.csms.steering import Strategy, needs_of, schedule_of
 from v2gkit.wall import LOCAL
@@ -223,6 +223,8 @@ class Grounds:
         """Bound what the connection draws (W), base load included; None: by nothing but its own limits any more."""
         told = Series.constant(self._wall(), FOREVER, power) if power is not None else None
         self._signals = () if told is None else (Signal("operator", Kind.IMPORT_CAP, told),)
+        for member in self.members.values():
+            member.stuck = False  # what it refused before was another profile
         self._wanted.set()
 
     # --- plans ---
@@ -252,9 +254,12 @@ class Grounds:
         self._made = made.plan
         self._note(made.plan, here)
         offers = [(here[name], offer) for name, offer in made.offers.items() if self.members.get(name) is here[name]]
-        for member, offer in sorted(offers, key=lambda each: _more(each[0].sent, each[1].tuples[0].power, wall)):
-            if member.sent is not None and not member.asks and not _differs(member.sent, offer.tuples[0].power, wall):
-                continue
+        changes = [
+            (member, member.sent, offer)
+            for member, offer in offers
+            if member.sent is None or member.asks or differs(member.sent, offer.tuples[0].power, wall)
+        ]
+        for member, offer in in_order(changes, wall):
             if not await self._told(member, offer, ground.site):
                 member.stuck = True  # the others had more only because it had less
                 self._wanted.set()
@@ -333,22 +338,6 @@ class Grounds:
             return Party(guest, member.sent, firm=True)
         kept = member.sent if member.scheduled and not member.asks else None
         return Party(guest, kept, member.asks or not member.scheduled)
-
-
-def _rises(before: Series | None, after: Series, wall: float) -> Sequence[tuple[float, float]]:
-    """W before and after, over the time of a profile that is still to come."""
-    rest = after.clip(wall, inf)
-    starts = [start for start, _, _ in rest.spans()]
-    had = [0.0] * len(starts) if before is None else [value or 0.0 for value in before.sample(starts)]
-    return list(zip(had, rest.values, strict=True))
-
-
-def _more(before: Series | None, after: Series, wall: float) -> float:
-    return max((new - old for old, new in _rises(before, after, wall)), default=0.0)
-
-
-def _differs(before: Series, after: Series, wall: float) -> bool:
-    return any(abs(new - old) > OFF for old, new in _rises(before, after, wall))
 
 
 def default_profile(power: float, number: int) -> dict[str, Any]:
