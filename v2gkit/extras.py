@@ -6,6 +6,7 @@ from importlib import util
 EXTRAS = {
     "lxml": "xml",
     "highspy": "energy",
+    "jwt": "fleet",
     "websockets": "ocpp",
     "ocpp": "ocpp",
     "jsonschema_rs": "ocpp",

@@ -359,7 +359,8 @@ def test_no_server_of_ours_shakes_hands_on_its_loop() -> None:
     """Whoever listens with TLS does it through `Gate`, or as a station: asyncio's own TLS bounds nothing in number."""
     listens = {"serve", "create_server", "start_server", "connect_accepted_socket", "create_unix_server", "start_tls"}
     found = []
-    for path in (file for room in OURS for file in Path(ROOT, room).rglob("*.py") if "peers" not in file.parts):
+    bench = Path(ROOT, "v2gkit/conform/backend.py")  # plays the CSMS of the one station that a lab judges
+    for path in (file for room in OURS for file in Path(ROOT, room).rglob("*.py") if "peers" not in file.parts and file != bench):
         text = path.read_text()
         for node in ast.walk(ast.parse(text)) if "ssl=" in text else ():
             if isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in listens:
