@@ -6,7 +6,6 @@ from importlib import util
 EXTRAS = {
     "lxml": "xml",
     "highspy": "energy",
-    "jwt": "fleet",
     "websockets": "ocpp",
     "ocpp": "ocpp",
     "jsonschema_rs": "ocpp",

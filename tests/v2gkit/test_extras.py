@@ -77,9 +77,9 @@ def test_the_doctor_names_every_library_and_its_extra() -> None:
 def test_the_table_is_what_is_declared() -> None:
     extras = DECLARED["project"]["optional-dependencies"]
     names = {"python-pkcs11": "pkcs11", "jsonschema-rs": "jsonschema_rs", "prometheus-client": "prometheus_client"}
-    names |= {"psycopg[binary]": "psycopg", "nats-py": "nats", "pyocmf[crypto]": "pyocmf"}
+    names |= {"psycopg[binary]": "psycopg", "nats-py": "nats", "pyocmf[crypto]": "pyocmf", "pyjwt[crypto]": "jwt"}
     declared: dict[str, str] = {}
-    for extra in ("xml", "energy", "ocpp", "web", "hsm", "mqtt", "terminal", "metrics", "csms", "ocmf"):
+    for extra in ("xml", "energy", "ocpp", "web", "hsm", "mqtt", "terminal", "metrics", "csms", "ocmf", "fleet"):
         for requirement in extras[extra]:
             name = requirement.partition(">")[0]
             declared.setdefault(names.get(name, name), extra)  # csms has those of web too
