@@ -150,7 +150,7 @@ def test_without_cars_a_battery_earns_by_the_hours_of_the_day_and_a_plan_that_fa
         if used:
             cost += (50.0 - battery.soc) / 100.0 * PACK.capacity / 1000.0 * 0.4  # what is missing costs as in the dearest hour
         bill[used] = cost
-    assert bill[True] < 0.98 * bill[False]  # by 0.85 where the plans have all their time
+    assert bill[True] < 0.98 * bill[False]  # 0.966 was seen once, and not found; see docs/limits.md
 
     battery.storage.plan = None
     depot.yard.look()
