@@ -25,7 +25,7 @@ from v2gkit.fleet.decision import Car, Decision, Held, Question
 from v2gkit.fleet.declared import KEEPERS, Asset, Fleet
 from v2gkit.fleet.log.verbs import Log, LogFault, Said
 from v2gkit.fleet.places import CHANGED, Place, Selling, both, differs, finite, idle
-from v2gkit.fleet.rows import decision_rows, order_row, telemetry
+from v2gkit.fleet.rows import answer_row, decision_rows, shed_rows, telemetry
 from v2gkit.fleet.shed import allotted, decided, shared_setpoint
 from v2gkit.fleet.store.reading import newest_orders
 from v2gkit.fleet.store.verbs import Store
@@ -37,6 +37,7 @@ LOOK: Final = 1.0  # s between two looks at sites that have not come to rest
 FRESH: Final = 150.0  # s for which a reading counts: two and a half minutes, where telemetry comes each minute
 LEASE: Final = 900.0  # wall s after which an asset that hears nothing keeps to what is safe
 AGAIN: Final = 5.0  # s until an order that was not taken is told again
+BATCH: Final = 20  # sites that are decided, kept and told together; a thousand orders where fifty cars are at each
 OWED: Final = 20_000  # rows that wait for a store that does not answer; the oldest go, said in the log
 Tell = Callable[[str, str, dict[str, Any]], None]
 """Hears what happens: of which tenant, in words, and as facts."""
@@ -183,14 +184,23 @@ class Conductor:
     async def round(self) -> int:
         """Look once at what is new; how many orders went out."""
         self._hold()
-        tick, wall = self._tick(), self._wall()
-        made = [self._decide(place, tick, wall) for place in self.places.values() if self._due(place, tick, wall)]
-        sent = [(decision, orders) for decision, orders in made if orders]
-        if sent or self._owed:
-            await self._keep(sent)
-        for decision, orders in sent:
+        tick, wall, made = self._tick(), self._wall(), list[tuple[Decision, list[tuple[Asset, Order]]]]()
+        due = [place for place in self.places.values() if self._due(place, tick, wall)]
+        async with asyncio.TaskGroup() as group:
+            for first in range(0, max(len(due), 1), BATCH):
+                sent = [each for each in (self._decide(place, tick, wall) for place in due[first : first + BATCH]) if each[1]]
+                if sent or self._owed:
+                    group.create_task(self._sent(sent))
+                    await asyncio.sleep(0)  # the first are told while the next are decided
+                made += sent
+        return sum(len(orders) for _, orders in made)
+
+    async def _sent(self, made: list[tuple[Decision, list[tuple[Asset, Order]]]]) -> None:
+        await self._keep(made)
+        for decision, orders in made:
             self._tasks.start(f"orders of {decision.question.site.id}", self._carried(decision, orders))
-        return sum(len(orders) for _, orders in sent)
+        if not self._owed:
+            self.store.note([row for decision, _ in made for row in shed_rows(decision)])
 
     def _due(self, place: Place, tick: float, wall: float) -> bool:
         return place.dirty or place.again <= tick or any(self._renew.get(asset.id, math.inf) <= wall for asset in place.assets)
@@ -300,13 +310,14 @@ class Conductor:
     async def _carried(self, decision: Decision, orders: list[tuple[Asset, Order]]) -> None:
         """Tell assets their orders at once, and keep what they answered."""
         question = decision.question
+        subject = f"{question.tenant}.{question.site.id}"
         octets = msgspec.json.encode({asset.id: order.power for asset, order in orders})
-        await self._logged(Said(f"dispatch.{question.tenant}.{question.site.id}", octets, decision.id))
+        self._tasks.start(
+            f"log of {question.site.id}", self._logged(Said(f"dispatch.{subject}", octets, decision.id))
+        )  # no order waits for it
         states = await asyncio.gather(*(self._carry(asset, order) for asset, order in orders))
-        rows = [
-            order_row(question.tenant, asset, order, decision.id, state, said, self._wall())
-            for (asset, order), (state, said) in zip(orders, states, strict=True)
-        ]
+        told = zip(orders, states, strict=True)
+        rows = [answer_row(question.tenant, asset, order, state, said, self._wall()) for (asset, order), (state, said) in told]
         refused = [said for state, said in states if state != "done"]
         text = f"{question.site.id}: {len(orders) - len(refused)} of {len(orders)} orders taken, for {decision.cause}"
         self._tell(question.tenant, text + (f"; {refused[0]}" if refused else ""), {"decision": decision.id, "refused": refused})
@@ -314,10 +325,10 @@ class Conductor:
             await self.store.keep(rows)
         except StoreFault:
             self._owed.extend(rows)
-        await self._logged(Said(f"ack.{question.tenant}.{question.site.id}", octets, f"{decision.id}-ack"))
         if not refused:
             by = (*question.held.import_by, *((question.held.setpoint_by,) if question.held.setpoint_by else ()))
             self.settled(question.tenant, by, self._wall())
+        await self._logged(Said(f"ack.{subject}", octets, f"{decision.id}-ack"))
 
     async def _carry(self, asset: Asset, order: Order) -> tuple[str, str]:
         self.counts["orders"] += 1

@@ -16,20 +16,34 @@ ADDED: Final = "added"  # the kind of a row of what was declared by the REST, no
 
 
 def decision_rows(decision: Decision, orders: Iterable[tuple[Asset, Order]], at: float) -> list[Row]:
-    """The rows of a decision before anybody is told: itself, its orders as open, and who is shed."""
-    question = decision.question
-    about = {"tenant": question.tenant, "id": decision.id, "site": question.site.id, "at": question.at}
+    """The rows of a decision before anybody is told: itself, and its orders as open."""
+    question, id_ = decision.question, decision.id
+    tenant = question.tenant
+    about = {"tenant": tenant, "id": id_, "site": question.site.id, "at": question.at}
     rows = [Row("decisions", about | {"cause": decision.cause, "doc": decision.octets.decode()})]
-    rows += [order_row(question.tenant, asset, order, decision.id, "open", "", at) for asset, order in orders]
+    rows += [
+        Row(
+            "orders",
+            {
+                "tenant": tenant, "asset": asset.id, "id": order.id, "decision": id_, "state": "open", "said": "",
+                "power": order.power, "safe": order.safe, "lasts": order.lasts, "sent": at,
+            },
+        )
+        for asset, order in orders
+    ]  # fmt: skip
+    return rows
+
+
+def shed_rows(decision: Decision) -> list[Row]:
+    """Who has less than it wanted: what the decision says as well, for those who ask without reading it."""
+    question = decision.question
     told = {"tenant": question.tenant, "decision": decision.id, "site": question.site.id, "at": question.at}
-    return rows + [Row("shed", told | msgspec.structs.asdict(each)) for each in decision.answer.shed]
+    return [Row("shed", told | msgspec.structs.asdict(each)) for each in decision.answer.shed]
 
 
-def order_row(tenant: str, asset: Asset, order: Order, decision: str, state: str, said: str, at: float) -> Row:
-    """An order as it stands at `at` (epoch s)."""
-    known: dict[str, Any] = {"tenant": tenant, "asset": asset.id, "id": order.id, "decision": decision, "state": state, "said": said[:500]}
-    known |= {"power": order.power, "safe": order.safe, "lasts": order.lasts}
-    return Row("orders", known | ({"sent": at} if state == "open" else {"answered": at}))
+def answer_row(tenant: str, asset: Asset, order: Order, state: str, said: str, at: float) -> Row:
+    """What became of an order at `at` (epoch s)."""
+    return Row("orders", {"tenant": tenant, "asset": asset.id, "id": order.id, "state": state, "said": said[:500], "answered": at})
 
 
 def signal_row(line: Line) -> Row | None:

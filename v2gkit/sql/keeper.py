@@ -9,15 +9,15 @@ import contextlib
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, Engine, Executable, Table, create_engine, event, func, inspect, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, select, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from v2g.legible import legible, logger
+from v2gkit.sql.insert import Writes, insert_of
 from v2gkit.sql.schema import Again, Schema
 from v2gkit.sql.words import Row, StoreFault
 
@@ -47,7 +47,10 @@ class Keeper:
         self.url, self._schema = url, schema
         self.commits = self.rows = self.failures = 0
         self._engine = _engine(url)
-        self._statements: dict[tuple[str, tuple[str, ...]], Executable] = {}
+        self._inserts: dict[tuple[str, tuple[str, ...]], Writes] = {}
+        tables = schema.metadata.tables
+        newer = (name for name, again in schema.again.items() if again is Again.NEWER)
+        self._keys = {name: tuple(column.name for column in tables[name].primary_key) for name in newer}
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         try:
             self._make_tables()
@@ -206,38 +209,29 @@ class Keeper:
 
     def _write(self, connection: Connection, rows: Iterable[Row]) -> None:
         groups: dict[tuple[str, tuple[str, ...]], list[dict[str, Any]]] = {}
-        renewed: dict[tuple[Any, ...], dict[str, Any]] = {}
-        for table, values in rows:
-            names = tuple(values)
-            if self._schema.again[table] is Again.NEWER:  # of a row that is renewed often in one commit, the newest is written
-                key = (table, names, *(values[column.name] for column in self._schema.metadata.tables[table].primary_key))
-                if (before := renewed.get(key)) is not None:
-                    before.update(values)
-                    continue
-                values = renewed[key] = dict(values)
-            groups.setdefault((table, names), []).append(values)
+        for table, values in self._merged(rows):
+            groups.setdefault((table, tuple(values)), []).append(values)
         for group, together in groups.items():
-            if (statement := self._statements.get(group)) is None:
-                statement = self._statements[group] = self._insert(*group)
-            connection.execute(statement, together)
+            if (write := self._inserts.get(group)) is None:
+                write = self._inserts[group] = insert_of(self._schema, self._engine.dialect, *group)
+            write(connection, together)
 
-    def _insert(self, name: str, names: tuple[str, ...]) -> Executable:
-        table = self._schema.metadata.tables[name]
-        insert: Any = (postgresql if self._engine.dialect.name == "postgresql" else sqlite).insert(table)
-        if self._schema.again[name] is Again.SAME:
-            return insert.on_conflict_do_nothing()  # type: ignore[no-any-return]
-        if self._schema.again[name] is Again.NEWER:
-            keys = [column.name for column in table.primary_key]
-            new = {each: self._renewed(table, insert, each) for each in names if each not in keys}
-            if not new:
-                return insert.on_conflict_do_nothing()  # type: ignore[no-any-return]
-            return insert.on_conflict_do_update(index_elements=keys, set_=new)  # type: ignore[no-any-return]
-        return insert  # type: ignore[no-any-return]
-
-    def _renewed(self, table: Table, insert: Any, name: str) -> Any:
-        """The new value of a column: what is not known erases nothing, and what was first stays."""
-        old, new = table.c[name], insert.excluded[name]
-        return func.coalesce(old, new) if name in self._schema.firsts else func.coalesce(new, old)
+    def _merged(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """Rows for one commit: of one that is renewed often in it what comes out in the end, whichever columns each names."""
+        renewed: dict[tuple[Any, ...], dict[str, Any]] = {}
+        for row in rows:
+            if (keys := self._keys.get(row.table)) is None:
+                yield row
+                continue
+            key = (row.table, *map(row.values.__getitem__, keys))
+            if (before := renewed.get(key)) is None:
+                renewed[key] = dict(row.values)
+                continue
+            for name, value in row.values.items():
+                if before.get(name) is None or (value is not None and name not in self._schema.firsts):
+                    before[name] = value
+        for key, values in renewed.items():
+            yield Row(key[0], values)
 
     def _tell(self, jobs: list[_Job], fault: Exception | None) -> None:
         waiting = [job for job in jobs if job.done is not None]

@@ -18,6 +18,9 @@ class Store(Protocol):
     async def keep(self, rows: Sequence[Row]) -> None:
         """Write rows; they are on the disk when it returns. A row that is met again is what its table says (`SCHEMA.again`)."""
 
+    def note(self, rows: Sequence[Row]) -> None:
+        """Write rows some time: nobody waits for them."""
+
     async def work(self, work: Callable[[Connection], T]) -> T:
         """What `work` gives, done in a transaction of its own."""
 
