@@ -69,6 +69,7 @@ class Conductor:
         self.holds: dict[str, float] = {}  # asset -> the most (W) that it may draw by what it was told, whether or not it has answered
         self._renew: dict[str, float] = {}  # asset -> wall s at which its order is told again
         self._owed: deque[Row] = deque(maxlen=OWED)
+        self._held_back: set[str] = set()  # sites of which orders were not told for want of the store
         self._woken, self._tasks, self._numbers = asyncio.Event(), Tasks("v2g.fleet"), itertools.count(1)
         self._run = f"{wall():.0f}"
         self.settled: Callable[[str, tuple[str, ...], float], None] = lambda tenant, by, at: None  # all orders of a decision were taken
@@ -294,10 +295,13 @@ class Conductor:
             for decision, orders in made:
                 place = self.places[decision.question.site.id]
                 orders[:] = [(asset, order) for asset, order in orders if self._falls(asset, order)]
-                place.again = self._tick() + AGAIN
+                self._held_back.add(place.site.id)
                 place.before = msgspec.structs.replace(place.before, told=self._told(place))
         else:
             self.counts["owed"] = 0
+            if self._held_back:  # the store is back
+                self._soil(self._held_back, "the store is back")
+                self._held_back = set()
         self.counts["decisions"] += len(made)
 
     def _falls(self, asset: Asset, order: Order) -> bool:
