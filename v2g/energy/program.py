@@ -74,6 +74,7 @@ class Program:
     starts: list[int] = field(default_factory=lambda: [0])
     columns: list[int] = field(default_factory=list)
     coefficients: list[float] = field(default_factory=list)
+    begins: list[tuple[int, int]] = field(default_factory=list)  # (variable, row): what a search from nothing begins with
     label: Hashable = None
     labels: tuple[list[Hashable], list[Hashable]] = field(default_factory=lambda: ([], []))  # of variables, of rows
 
@@ -90,8 +91,13 @@ class Program:
         self.binaries.append(self.variable(upper=1.0))
         return self.binaries[-1]
 
-    def row(self, lower: float, upper: float, *terms: tuple[int, float]) -> None:
-        """Require lower <= the sum of coefficient times variable, over terms (variable, coefficient), <= upper."""
+    def row(self, lower: float, upper: float, *terms: tuple[int, float], by: int | None = None) -> None:
+        """Require lower <= the sum of coefficient times variable, over terms (variable, coefficient), <= upper.
+
+        `by` is the variable that may make the row true while all else is 0: a search that begins there has a third of the way to go.
+        """
+        if by is not None:
+            self.begins.append((by, len(self.row_lowers)))
         self.row_lowers.append(lower)
         self.row_uppers.append(upper)
         self.columns += [column for column, _ in terms]
@@ -128,16 +134,22 @@ class Program:
         solver.passModel(self._model(highs))
         if not self.binaries:
             solver.setOptionValue("presolve", "off")  # it would take longer than it saves where a program is solved again and again
-            if begin is not None and begin.known:
-                solver.setBasis(self._basis(highs, begin.known))
+            if self.begins or (begin is not None and begin.known):
+                solver.setBasis(self._basis(highs, begin.known if begin is not None else {}))
         return Opened(solver, highs, bool(self.binaries), patience)
 
-    def _basis(self, highs: Any, begin: Mapping[Hashable, Any]) -> Any:
-        """The basis of a program that was much the same. What is new is at its lower bound, new rows hold nothing."""
-        columns, rows = self.keys()
+    def _basis(self, highs: Any, known: Mapping[Hashable, Any]) -> Any:
+        """Where the search begins: as a program ended that was much the same, and what is new in this one as its rows say (`by`)."""
         basis, status = highs.HighsBasis(), highs.HighsBasisStatus
-        basis.col_status = [begin.get(key, status.kLower) for key in columns]
-        basis.row_status = [begin.get(key, status.kBasic) for key in rows]
+        columns, rows = [status.kLower] * len(self.costs), [status.kBasic] * len(self.row_lowers)
+        for column, row in self.begins:
+            columns[column] = status.kBasic
+            rows[row] = status.kLower if self.row_lowers[row] > -math.inf else status.kUpper
+        if known:
+            keys = self.keys()
+            columns = [known.get(key, state) for key, state in zip(keys[0], columns, strict=True)]
+            rows = [known.get(key, state) for key, state in zip(keys[1], rows, strict=True)]
+        basis.col_status, basis.row_status = columns, rows
         basis.valid = basis.alien = True  # alien: it need not be a basis here; the solver mends it
         return basis
 

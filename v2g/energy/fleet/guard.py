@@ -70,7 +70,7 @@ class Guard:
         program.label = (seat.guest.name, "way back")
         self.lost.append(program.variable(ASTRAY * self.model.scale))
         wanted = min(stay.target, seat.wanted)  # below 0 for who holds more than it wants: that it may give
-        program.row(wanted / KILO, math.inf, *terms, (self.lost[-1], 1.0))
+        program.row(wanted / KILO, math.inf, *terms, (self.lost[-1], 1.0), by=self.lost[-1] if wanted > 0 else None)
         self.flows[number] = flows
 
     def astray(self, solution: Solution) -> float:

@@ -89,7 +89,7 @@ class Model:
         else:
             gains = [(column, i.hours * stay.efficiency_charge) for column, i in zip(part.charge, stay.intervals, strict=True)]
             program.row(-math.inf, min(stay.ceiling, stay.fastest()[-1]) / KILO, *gains)
-            program.row(seat.wanted / KILO, math.inf, *gains, (part.lacking, 1.0))
+            program.row(seat.wanted / KILO, math.inf, *gains, (part.lacking, 1.0), by=part.lacking)
         self._setpoints(seat, part)
         return part
 
@@ -109,14 +109,14 @@ class Model:
                 terms.append((before, -1.0))
             if (gives := part.discharge[place]) is not None:
                 terms.append((gives, interval.hours / stay.efficiency_discharge))
-            program.row(0.0, 0.0, *terms)
+            program.row(0.0, 0.0, *terms, by=after)
             if low > 0:
                 short = program.variable(cost=UNRESERVED * self.scale)
-                program.row(low, math.inf, (after, 1.0), (short, 1.0))
+                program.row(low, math.inf, (after, 1.0), (short, 1.0), by=short)
             before = after
         program.label = seat.guest.name
         target = min(stay.target, fastest[-1]) / KILO
-        program.row(target, math.inf, (part.energy[-1], 1.0), (part.lacking, 1.0))
+        program.row(target, math.inf, (part.energy[-1], 1.0), (part.lacking, 1.0), by=part.lacking if target > 0 else None)
 
     def _setpoints(self, seat: Seat, part: Part) -> None:
         for interval, charge, discharge in zip(seat.stay.intervals, part.charge, part.discharge, strict=True):
@@ -127,8 +127,8 @@ class Model:
 
     def _wish(self, wish: float, hours: float, terms: list[tuple[int, float]]) -> None:
         off = self.program.variable(cost=DISOBEYED * self.scale * hours)
-        self.program.row(wish, math.inf, *terms, (off, 1.0))
-        self.program.row(-math.inf, wish, *terms, (off, -1.0))
+        self.program.row(wish, math.inf, *terms, (off, 1.0), by=off if wish > 0 else None)
+        self.program.row(-math.inf, wish, *terms, (off, -1.0), by=off if wish < 0 else None)
 
     def _fair(self, rank: int) -> None:
         """Nobody of a rank misses a larger share than `worst` of what it wants."""
@@ -179,7 +179,7 @@ class Model:
                 if (gives := self.parts[seat].discharge[place]) is not None:
                     terms.append((gives, share))
             self.meters.append(len(program.row_lowers))
-            program.row(slot.load / KILO, slot.load / KILO, *terms)
+            program.row(slot.load / KILO, slot.load / KILO, *terms, by=bought if slot.load > 0 else sold)
             if slot.export_price > slot.import_price:
                 self._either(bought, sold, number)
             if slot.setpoint is not None:

@@ -395,6 +395,20 @@ def test_a_search_that_begins_where_another_ended_takes_fewer_steps() -> None:
     assert steps[1] < steps[0] / 2
 
 
+@pytest.mark.parametrize("spread", [0.08, -0.05])
+def test_a_search_from_nothing_begins_with_what_makes_the_rows_true(spread: float) -> None:
+    guests = [Guest(f"car {k}", car(3.0 + k % 3, 4_000.0 + 700.0 * k, back=11_000.0), "grid") for k in range(12)]
+    program = Model(table_of(Ground(Connection("grid", 40_000.0, 40_000.0), site(spread)), guests, NOON)).program
+    steps, costs = [], []
+    for begins in (program.begins, []):
+        program.begins = begins
+        opened = program.opened()
+        costs.append(opened.solved().objective)
+        steps.append(opened.solver.getInfo().simplex_iteration_count)
+    assert costs[0] == pytest.approx(costs[1])
+    assert steps[0] < steps[1] / 2
+
+
 @pytest.mark.parametrize("looks", range(1, 12))
 def test_whenever_time_is_up_the_best_so_far_is_a_plan_that_keeps_all_limits(looks: int) -> None:
     guests = [Guest(f"car {k}", car(5.0, 9_000.0, back=11_000.0, least=4_140.0), "grid") for k in range(8)]
