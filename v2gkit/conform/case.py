@@ -9,7 +9,7 @@ from typing import Any, Literal
 from v2gkit.conform.verdict import Outcome
 
 Role = Literal["station", "car"]
-Claim = Literal["outlet", "connection", "station"]
+Claim = Literal["outlet", "link", "connection", "station"]
 GENERATIONS = {"": "20", "2": "2", "D": "DIN"}  # what follows the letter of the role in an id -> the generation that is judged
 Script = Callable[[Any], Awaitable[Outcome]]
 """Plays a case with a bench of the role and says what it came to. The bench has the part that is played as `bench.part`."""
@@ -31,7 +31,8 @@ class Case:
     `condition` names claims of the PICS, each of which must hold; "not X" must not. `expected` are the outcomes that are admissible, in
     words. `control` is the id of the case that shows the same without the fault. `within` bounds one run (s), `lasts` is how long one
     usually takes (s). A case with `parts` is run once for each, and the gravest verdict holds. `claim` says what a run needs for itself: an
-    outlet, a connection beside others, or the whole station or car. `basis` names clause or table where no requirement id is known. `slack`
+    outlet, an outlet and the data link (of which there is one), a connection beside others, or the whole station or car. `basis` names
+    clause or table where no requirement id is known. `slack`
     (s) is how late this side may be where the stimulus leaves it less time than the PIXIT do.
     """
 

@@ -2,7 +2,7 @@
 
 import importlib
 import pkgutil
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from itertools import chain
 
@@ -26,7 +26,18 @@ def catalogue() -> dict[str, Case]:
     for case in found.values():
         if case.control and case.control not in found:
             raise ValueError(f"{case.id} names the control {case.control}, which is no case")
+        if case.id in (passed := _controls(case, found)):
+            raise ValueError(f"{case.id} is a control of itself, by way of {', '.join(passed)}")
     return dict(sorted(found.items()))
+
+
+def _controls(case: Case, known: Mapping[str, Case]) -> list[str]:
+    """The control of a case, and so on, until there is none, or one comes twice."""
+    found: list[str] = []
+    while case.control and case.control not in found:
+        found.append(case.control)
+        case = known[case.control]
+    return found
 
 
 def chosen(role: Role, ids: Iterable[str] = (), generations: Collection[str] = ()) -> tuple[Case, ...]:

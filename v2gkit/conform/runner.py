@@ -1,7 +1,7 @@
 """Which run comes next, and what several runs of a case come to (pure). The shell that starts them is `running`.
 
-A run is one part of a case, once. A run that needs an outlet has one for itself; one that needs only a connection runs beside them, as many
-at once as the peer takes; one that needs the whole station runs alone.
+A run is one part of a case, once. A run that needs an outlet has one for itself; of those that need the data link too there is one at a
+time; one that needs only a connection runs beside them, as many at once as the peer takes; one that needs the whole station runs alone.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from v2gkit.conform.case import Case
 from v2gkit.conform.pics import Pics
 from v2gkit.conform.verdict import Outcome, Result, Verdict, gravest
+
+LINK = "link"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +38,9 @@ class Place:
 
 
 def runs_of(cases: Iterable[Case], repeat: int = 1) -> list[Run]:
-    """The runs of cases, the longest first, so that the last ones are short."""
+    """The runs of cases: those that need the link first, since they wait for each other; then the longest, so that the last are short."""
     runs = [Run(case, part, number) for case in cases for part in case.parts for number in range(1, repeat + 1)]
-    return sorted(runs, key=lambda run: (-run.case.lasts, run.case.id))
+    return sorted(runs, key=lambda run: (run.case.claim != LINK, -run.case.lasts, run.case.id))
 
 
 @dataclass
@@ -71,6 +73,8 @@ class Schedule:
             if len(shared) >= self.beside:
                 return None
             return Place(min(range(self.outlets), key=shared.count), beside=True)
+        if run.case.claim == LINK and any(each.case.claim == LINK for each in self.playing):
+            return None
         taken = {place.outlet for place in self.playing.values() if not place.beside}
         free = [number for number in range(self.outlets) if number not in taken]
         return Place(free[0]) if free else None
@@ -84,7 +88,8 @@ class Schedule:
         runs = [*self.waiting, *self.playing]
         beside = [run for run in runs if run.case.claim == "connection"] if self.beside else []
         own = [run for run in runs if run not in beside]
-        lanes = ((own, self.outlets), (beside, self.beside))
+        link = [run for run in own if run.case.claim == LINK]
+        lanes = ((own, self.outlets), (beside, self.beside), (link, 1))
         times = [([self._lasts(run, now) for run in each], count) for each, count in lanes if each]
         return max((max(sum(each) / count, *each) for each, count in times), default=0.0)
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from v2gkit.conform.case import Case, Kind
+from v2gkit.conform.controls import Controls
 from v2gkit.conform.lateness import BEAT, Stalls, late_request, punctual, stalled
 from v2gkit.conform.pics import Pics
 from v2gkit.conform.runner import Place, Run, Schedule, divided, result, runs_of
@@ -123,7 +124,10 @@ def _by_error(error: Exception, within: float = 0.0) -> Outcome:
 
 
 async def run(cases: Iterable[Case], pics: Pics, benches: Benches, told: Told, *, outlets: int = 1, repeat: int = 1) -> list[Result]:
-    """Play the cases that apply, `repeat` times each; the results of all, sorted by id. `told` hears of each as soon as it is known."""
+    """Play the cases that apply, `repeat` times each; the results of all, sorted by id. `told` hears of each as soon as it is known.
+
+    A pass whose control is among the cases is known when that is, and stands where it passed too.
+    """
     async with _watched() as stalls:
         return await _run(cases, pics, benches, told, outlets, repeat, stalls)
 
@@ -131,6 +135,7 @@ async def run(cases: Iterable[Case], pics: Pics, benches: Benches, told: Told, *
 async def _run(cases: Iterable[Case], pics: Pics, benches: Benches, told: Told, outlets: int, repeat: int, stalls: Stalls) -> list[Result]:
     applicable, results = divided(cases, pics)
     schedule = Schedule(runs_of(applicable, repeat), outlets, pics.test.connections)
+    controls = Controls[list[tuple[Run, Outcome]]]({case.id: case for case in applicable})
     for each in results:
         told(each, (), schedule.left(time.monotonic()))
     outcomes: dict[str, list[tuple[Run, Outcome]]] = {case.id: [] for case in applicable}
@@ -146,8 +151,9 @@ async def _run(cases: Iterable[Case], pics: Pics, benches: Benches, told: Told, 
                 case, heard = each_run.case, outcomes[each_run.case.id]
                 heard.append((each_run, task.result()))
                 if len(heard) == len(case.parts) * repeat:
-                    results.append(result(case, heard))
-                    told(results[-1], heard, schedule.left(time.monotonic()))
+                    for final, behind in controls.add(result(case, heard), heard):
+                        results.append(final)
+                        told(final, behind, schedule.left(time.monotonic()))
     finally:
         for task in tasks:
             task.cancel()

@@ -66,7 +66,11 @@ def believes(generation: Generation, row: Exchange) -> Seed:
     answer = generation.responses[asked_for(generation, row)]
     new = row.request == "SessionSetup"
     granted = "OK_NewSessionEstablished" if new else "OK"
-    return hears(answer, lambda message: put(message, ResponseCode=type(message.ResponseCode)[granted]), of=generation)
+
+    def change(message: Any) -> Any:
+        return message if generation.failure(message) is None else put(message, ResponseCode=type(message.ResponseCode)[granted])
+
+    return hears(answer, change, of=generation)
 
 
 def takes_anything(generation: Generation, row: Exchange) -> Seed:
@@ -82,13 +86,14 @@ def takes_anything(generation: Generation, row: Exchange) -> Seed:
     return heard(change, of=generation)
 
 
-def hangs(generation: Generation, row: Exchange) -> Seed:
-    """The program stands still where an answer is a refusal, or none."""
+def hangs(generation: Generation, row: Exchange, refused: bool) -> Seed:
+    """The program stands still where an answer is a refusal, or (not `refused`) where it is none to the request."""
     request = asked_for(generation, row)
     answer = generation.responses[request]
 
     def change(message: Any, asked: Any) -> Any:
-        if asked is request and (type(message) is not answer or generation.failure(message) is not None):
+        own = type(message) is answer
+        if asked is request and own is refused and not (own and generation.failure(message) is None):
             time.sleep(FOR_EVER)
         return message
 
@@ -102,8 +107,8 @@ def of_rows(prefix: str, generation: Generation, rows: Iterable[Exchange]) -> di
         name = f"{row.request}{f' ({row.called})' if row.called else ''}"
         faults = (
             waits(asked_for(generation, row), of=generation),
-            hangs(generation, row) if name in LEAVING else believes(generation, row),
-            hangs(generation, row) if name in IN_VAIN else takes_anything(generation, row),
+            hangs(generation, row, True) if name in LEAVING else believes(generation, row),
+            hangs(generation, row, False) if name in IN_VAIN else takes_anything(generation, row),
         )
         made |= {f"{prefix}-{row.family}-{row.first + number:02}": fault for number, fault in enumerate(faults)}
     return made
@@ -179,7 +184,7 @@ def under_the_old_id(asked: list[bytes]) -> None:
 
 
 def takes_any_join(response: Any) -> Any:
-    return put(response, ResponseCode=Code.OK_NewSessionEstablished)
+    return put(response, ResponseCode=Code.OK_NewSessionEstablished) if response.ResponseCode is Code.OK_OldSessionJoined else response
 
 
 # --- services and payment ---

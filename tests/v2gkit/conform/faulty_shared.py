@@ -1,6 +1,10 @@
 """Faults of a station that other cases find too, because they ask the same: with the reason, which stands in the table."""
 
-SHARED: dict[str, tuple[tuple[str, ...], str]] = {
+from collections.abc import Mapping
+
+Shared = Mapping[str, tuple[tuple[str, ...], str]]
+
+SHARED: Shared = {
     "S-AUS-04": (("S-GEN-01",), "S-GEN-01 asks this in the same state, among all others"),
     "S-SSU-03": (("S-GEN-01",), "S-GEN-01 asks this in the same state, among all others"),
     "S-SVD-04": (("S-GEN-02",), "S-GEN-02 asks this in the same state, among all others"),
@@ -19,3 +23,35 @@ SHARED: dict[str, tuple[tuple[str, ...], str]] = {
     "S-TP-01": (("S-TP-07",), "an answer under another payload type is no answer, whatever was asked"),
 }
 """Fault -> the other cases that fail at it, and why they do."""
+
+TWICE = "PowerDelivery is asked for twice in a session: what is made of its answer is made of it at the start and at the end"
+PRE_CHARGE = "the limit of PreCharge is lifted, for an answer that does not come and for a voltage that does not"
+ANY_CHAIN = "it believes any chain and any status: each of these shows one that is not in order"
+NO_HEADER = "it hangs of what is no header, and octets behind a message that is cut are none"
+NO_ANSWER = "SVD-01 measures the same wait, for an answer that does not come at all"
+SHARED_CARS: Shared = {
+    **{
+        f"{prefix}-PWD-{first:02}": ((f"{prefix}-PWD-{second:02}",), TWICE)
+        for prefix in ("E2", "ED")
+        for first, second in ((1, 4), (4, 1), (5, 2), (6, 3))
+    },
+    **{f"{prefix}-DCS-04": ((f"{prefix}-DCS-08",), PRE_CHARGE) for prefix in ("E2", "ED")},
+    **{f"{prefix}-EXI-01": ((f"{prefix}-EXI-02",), "it dies of a length that is wrong, and EXI-02 says one") for prefix in ("E2", "ED")},
+    **{f"{prefix}-EXI-02": ((f"{prefix}-EXI-01",), NO_HEADER) for prefix in ("E2", "ED")},
+    "E2-SES-05": (("E2-SES-08", "E2-SES-09"), "they read the id of what follows SessionSetup, too, in a session that is resumed"),
+    "E2-SES-08": (("E2-SES-09",), "E2-SES-09 reads the id of a session that is resumed, too"),
+    "E2-AUT-04": (("E2-AUT-05",), "who leaves after 20 s does not wait for the 60 s of E2-AUT-05 either"),
+    "E2-LOP-13": (("E2-LOP-08", "E2-LOP-10"), "it is deaf to all of AC_EVSEStatus, in which the notifications of these stand"),
+    "E2-END-02": (("E2-END-01",), "who leaves by nothing does so for the driver, too"),
+    "E2-END-04": (("E2-SVD-01",), NO_ANSWER),
+    "ED-END-03": (("ED-SVD-01",), NO_ANSWER),
+    "E2-TLS-01": (("E2-TLS-02",), "E2-TLS-02 reads in the ClientHello that the suite is another"),
+    "E2-TLS-02": (("E2-TLS-01",), "a car without P-256 has no handshake with a station whose certificates are on it"),
+    "E2-TLS-05": (("E2-CRT-02", "E2-CRT-03", "E2-TLS-06"), ANY_CHAIN),
+    "E2-CRT-02": (("E2-CRT-03", "E2-TLS-05", "E2-TLS-06"), ANY_CHAIN),
+    "E2-CRT-03": (("E2-CRT-02", "E2-TLS-05", "E2-TLS-06"), ANY_CHAIN),
+    "ED-CPD-06": (("ED-CPD-04",), "who takes Ongoing for the last word polls no more, as ED-CPD-04 has it"),
+}
+"""Fault of a car of an older generation -> the other cases that fail at it, and why they do."""
+SHARED_STATIONS: Mapping[str, Shared] = {"2": {}, "DIN": {}}
+"""Generation -> fault of a station of it -> the other cases that fail at it, and why they do."""

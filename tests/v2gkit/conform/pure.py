@@ -1,12 +1,13 @@
 """A car of ours and the scripted station in one process and in virtual time: a case of an older generation costs milliseconds.
 
-What needs TLS or the program of a car cannot be played here, and no fault can be seeded: the bench reads the tables of this process, too.
+What needs TLS or the program of a car cannot be played here. A car with a fault comes out of another process (`far`): the bench reads the
+tables of this one.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 from evcc.car import Car, Wish
 from evcc.engine import EvccSession
@@ -17,17 +18,18 @@ from evcc.opening import usual
 from v2g.exi.errors import DecodeError
 from v2g.iso20.services import AC, DC
 from v2g.session.clock import Clock
+from v2g.session.endpoint import Ended
 from v2g.session.errors import FramingError
 from v2g.session.v2gtp import FrameReader
-from v2gkit.conform.case import Case
+from v2gkit.conform.case import Case, Kind
 from v2gkit.conform.pics import Pics, Pixit
-from v2gkit.conform.running import Blocked, Unreached
+from v2gkit.conform.running import Blocked, Broken, Unreached
 from v2gkit.conform.scripted.acts import Enveloped, HangUp, Late, Several
 from v2gkit.conform.scripted.desk import Desk
-from v2gkit.conform.scripted.encounter import Closed, Encounter, Heard
+from v2gkit.conform.scripted.encounter import Closed, Encounter, Heard, Left
 from v2gkit.conform.scripted.play import Play
 from v2gkit.conform.scripted.speeches import SPEECHES
-from v2gkit.conform.verdict import Evidence, Outcome, Verdict
+from v2gkit.conform.verdict import Evidence, Outcome, Verdict, failed
 
 EPOCH = 1_800_000_000.0
 IMPURE = ("tls", "sdp")  # claims whose cases need a socket
@@ -47,11 +49,55 @@ def pure(case: Case) -> bool:
     return not set(IMPURE) & set(case.condition) and not case.id.endswith(PROGRAM)
 
 
+class Session(Protocol):
+    """What a visit needs of a session of the car."""
+
+    @property
+    def ended(self) -> Ended | None: ...
+    def receive(self, octets: bytes, now: float) -> None: ...
+    def tick(self, now: float) -> None: ...
+    def deadline(self) -> float | None: ...
+    def octets_to_send(self) -> bytes: ...
+    def stop(self, reason: str) -> None: ...
+
+
+class Coming(Protocol):
+    """A car that comes."""
+
+    def session(self, now: float) -> Session:
+        """Its next session, which begins at `now` (s)."""
+
+    def left(self) -> Left | None:
+        """How its program ended; None where it did not, or there is none. It comes no more."""
+
+
+class Home:
+    """A car of ours in this process."""
+
+    def __init__(self, generation: Name, trigger: str):
+        wish = Wish(**{"authorizations": ("EIM",), "bench_plain": True, **WISHES[trigger]})
+        self._conducts, self._came = conducts_named((generation,)), False
+        self._car: Car[Any] = Car(Ev(), wish=wish, goal=Goal(), clock=Clock(EPOCH, 0.0, 1.0))
+
+    def session(self, now: float) -> EvccSession:
+        """The next session of the car."""
+        self._car, self._came = self._car.anew() if self._came else self._car, True
+        return EvccSession(usual(self._conducts), self._car, now, self._conducts[0])
+
+    def left(self) -> Left | None:
+        """Nothing: there is no program."""
+        return None
+
+
+Comes = Callable[[Name, str], Coming]
+"""Makes a car of a generation come, for a trigger of the PIXIT."""
+
+
 @dataclass
 class Virtual:
     """One visit: a session of the car against a desk, second by second as nothing passes but what they wait for."""
 
-    session: EvccSession
+    session: Session
     desk: Desk
     seen: Encounter
     now: float
@@ -59,7 +105,7 @@ class Virtual:
     reader: FrameReader = field(default_factory=FrameReader)
 
     @classmethod
-    def of(cls, session: EvccSession, play: Play, session_id: bytes, paused: set[bytes], seen: Encounter) -> "Virtual":
+    def of(cls, session: Session, play: Play, session_id: bytes, paused: set[bytes], seen: Encounter) -> "Virtual":
         """A visit whose station tells the time of its session."""
         desk = Desk(play, session_id, paused, lambda: EPOCH + made.now, SPEECHES[play.generation])
         made = cls(session, desk, seen, seen.opened)
@@ -146,6 +192,7 @@ class PureBench:
     part: str
     generation: Name
     pics: Pics
+    comes: Comes = Home
     met: list[Encounter] = field(default_factory=list)
     evidence: Evidence = ()
 
@@ -172,50 +219,58 @@ class PureBench:
         self, plays: Sequence[Play], *, trigger: str = "", patience: float | None = None, reach: float = 60.0, stop_after: int = 0, **_: Any
     ) -> list[Encounter]:
         """The car comes, and is served by `plays`, a connection each."""
-        wish = Wish(**{"authorizations": ("EIM",), "bench_plain": True, **WISHES[trigger]})
-        car: Car[Any] = Car(Ev(), wish=wish, goal=Goal(), clock=Clock(EPOCH, 0.0, 1.0))
-        conducts, now, met, paused = conducts_named((self.generation,)), 0.0, list[Encounter](), set[bytes]()
+        car, now, met, paused = self.comes(self.generation, trigger), 0.0, list[Encounter](), set[bytes]()
         for number, play in enumerate(plays):
-            session = EvccSession(usual(conducts), car, now, conducts[0])
+            session = car.session(now)
             seen = Encounter(now)
             met.append(seen)
-            ids = bytes([number + 1]) * 8
+            ids = bytes([0xC0 + number]) * 8
             running = Virtual.of(session, play, ids, paused, seen)
             running.run(self.close if patience is None else patience, reach, stop_after)
             if session.ended is None or session.ended.how != "Pause":
                 break
-            car, now = car.anew(), running.now + 1.0
+            now = running.now + 1.0
+        met[0].process = car.left()
         if len(met) < len(plays):
             raise Unreached(f"no car came (connection {len(met) + 1}): {met[-1].story}")
         self.met += met
         return met
 
     def crashed(self, seen: Encounter) -> str:
-        """Nothing: a session in this process that fell would have raised."""
-        return ""
+        """How the program of a car that came from elsewhere ended, in words; empty where it did not."""
+        left = seen.process
+        return "" if left is None or left.code is None else f"the car's program ended with {left.code}"
 
     async def recovered(self) -> str:
-        """Nothing: the car has no process that could be gone."""
-        return ""
+        """How the car's program fell; empty where it did not."""
+        return next((crash for seen in self.met if (crash := self.crashed(seen))), "")
 
 
-def played(case: Case, generation: Name) -> dict[str, Outcome]:
-    """What each part of a case comes to against our car of a generation."""
+def played(case: Case, generation: Name, comes: Comes = Home) -> dict[str, Outcome]:
+    """What each part of a case comes to against a car of ours of a generation."""
     pics = Pics(test=Pixit(stop="SIGTERM", mutants=16, loops=20))
-    return {part: _outcome(case, PureBench(part, generation, pics)) for part in case.parts}
+    return {part: _outcome(case, PureBench(part, generation, pics, comes)) for part in case.parts}
+
+
+async def _judged(case: Case, bench: PureBench) -> Outcome:
+    outcome = await case.script(bench)
+    robust = outcome.verdict is Verdict.PASS and case.kind is Kind.ROBUSTNESS
+    return failed(f"{outcome.seen}; then {wrong}") if robust and (wrong := await bench.recovered()) else outcome
 
 
 def _outcome(case: Case, bench: PureBench) -> Outcome:
     try:
-        return asyncio.run(case.script(bench))  # type: ignore[arg-type]
+        return asyncio.run(_judged(case, bench))
+    except Broken as error:
+        return Outcome(Verdict.FAIL, str(error))
     except Unreached as error:
         return Outcome(Verdict.INCONCLUSIVE, str(error))
     except (DecodeError, FramingError) as error:
         return Outcome(Verdict.INCONCLUSIVE, f"the car's octets are no message: {error}")
 
 
-def gravest(case: Case, generation: Name) -> Outcome:
+def gravest(case: Case, generation: Name, comes: Comes = Home) -> Outcome:
     """The gravest outcome of the parts of a case, with the part in what was seen."""
-    found = played(case, generation)
+    found = played(case, generation, comes)
     part, outcome = max(found.items(), key=lambda each: each[1].verdict.rank)
     return replace(outcome, seen=f"{part}: {outcome.seen}" if part else outcome.seen)

@@ -24,6 +24,7 @@ from tests.v2gkit.conform.faulty_shared import SHARED
 from tests.v2gkit.conform.faulty_station import FAULTS, PLACES
 from tests.v2gkit.conform.settings import SETTINGS20, equipped, plays
 from tests.v2gkit.conform.stations import CLAIMS, QUICK, Own, station
+from tests.v2gkit.conform.tabled import keep, row
 from v2g.session.link import address_text
 from v2gkit.conform.case import Case
 from v2gkit.conform.catalogue import catalogue
@@ -203,28 +204,6 @@ def judged(certs: Path, scratch: Path, fault: str, neighbours: bool = True, ever
     return found
 
 
-def row(fault: str, found: dict[str, Result]) -> str:
-    """The row of a mutant in the table."""
-    others = {id_: each.verdict for id_, each in found.items() if id_ != fault}
-    failed = [id_ for id_, verdict in others.items() if verdict is Verdict.FAIL]
-    open_ = sum(verdict in (Verdict.INCONCLUSIVE, Verdict.BLOCKED) for verdict in others.values())
-    passed = sum(verdict is Verdict.PASS for verdict in others.values())
-    why = SHARED.get(fault, ("", ""))[1] if failed else ""
-    return f"| {fault} | {found[fault].verdict.value} | {', '.join(sorted(failed)) or 'none'} | {passed} | {open_} | {why} |"
-
-
-def keep(new: str, table: Path = TABLE) -> None:
-    """Put a row in the place of that of the same fault in the table, or behind the last row of a fault."""
-    lines = table.read_text().splitlines()
-    faults = [number for number, line in enumerate(lines) if line.startswith("| S-") and line.split()[1] in FAULTS]
-    old = next((number for number in faults if lines[number].split()[1] == new.split()[1]), None)
-    if old is None:
-        lines.insert(faults[-1] + 1, new)
-    else:
-        lines[old] = new
-    table.write_text("\n".join(lines) + "\n")
-
-
 def main(wanted: list[str], every: bool, keeps: bool = False) -> int:
     """Print a row for each mutant, and on standard error what was seen where its case does not fail, or another; 1 where that is so."""
     bad = 0
@@ -233,9 +212,10 @@ def main(wanted: list[str], every: bool, keeps: bool = False) -> int:
         create(certs, [build(Plan(), curve, datetime.now(UTC)) for curve in ("secp521r1", "secp256r1")])
         for fault in (each for each in FAULTS if not wanted or each.startswith(tuple(wanted))):
             found = judged(certs, Path(folder), fault, every=every)
-            print(row(fault, found), flush=True)
+            line = row(fault, fault, {id_: each.verdict for id_, each in found.items()}, SHARED)
+            print(line, flush=True)
             if keeps:
-                keep(row(fault, found))
+                keep(line, TABLE, FAULTS)
             wrong = [id_ for id_, each in found.items() if (each.verdict is Verdict.FAIL) is (id_ != fault)]
             told = [f"{fault}, {id_}: {found[id_].seen}" for id_ in wrong if id_ not in SHARED.get(fault, ((), ""))[0]]
             bad += len(told)

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from v2gkit.conform.case import Case, Kind
+from v2gkit.conform.catalogue import catalogue
+from v2gkit.conform.controls import with_controls
 from v2gkit.conform.pics import Claims, Pics, Pixit, checked, read
 from v2gkit.conform.runner import Place, Run, Schedule, divided, result, runs_of
 from v2gkit.conform.running import Broken, Unreached, run
@@ -95,6 +97,18 @@ def test_an_outlet_has_one_run_and_connections_run_beside_it() -> None:
     schedule.done(Run(beside, number=2))
     assert schedule.next() == (Run(alone), Place(0))
     assert schedule.next() is None
+
+
+def test_one_run_has_the_link_and_the_others_go_on() -> None:
+    discovery = [replace(CASE, id=each, claim="link", lasts=1.0) for each in ("L1", "L2")]
+    schedule = Schedule(runs_of([replace(CASE, id="Z", lasts=9.0), replace(CASE, lasts=4.0), *discovery]), outlets=3)
+    begun = [schedule.next() for _ in range(4)]
+    assert [each and (each[0].case.id, each[1].outlet) for each in begun] == [("L1", 0), ("Z", 1), (CASE.id, 2), None]
+    schedule.done(Run(replace(CASE, lasts=4.0)))
+    assert schedule.next() is None, "the link is taken, though an outlet is free"
+    schedule.done(Run(discovery[0]))
+    assert schedule.next() == (Run(discovery[1]), Place(0))
+    assert Schedule([Run(each) for each in discovery], outlets=3).left() == 2.0
 
 
 def test_the_longest_come_first_and_the_time_left_is_told() -> None:
@@ -187,3 +201,71 @@ def test_runs_overlap_on_as_many_outlets_as_there_are() -> None:
         stage.play(*(replace(CASE, id=f"C{number}") for number in range(6)), outlets=outlets)
         assert stage.most == outlets
         assert len(stage.told) == 6
+
+
+# --- controls ---
+
+
+def _played(*cases: Case) -> dict[str, Result]:
+    stage, told = Stage(), list[Result]()
+    found = asyncio.run(run(cases, Pics(), stage.bench, lambda each, *_: told.append(each)))
+    assert sorted(told, key=lambda each: each.id) == found, "what is told is what is returned"
+    return {each.id: each for each in found}
+
+
+async def _badly(bench: Any) -> Outcome:
+    return failed("nothing is granted")
+
+
+async def _unreached(bench: Any) -> Outcome:
+    raise Unreached("no session")
+
+
+CONTROL = replace(CASE, id="S-XXX-02", kind=Kind.POSITIVE)
+BESIDE = replace(CASE, control=CONTROL.id)
+NEXT = replace(CASE, id="S-XXX-03", control=BESIDE.id)
+
+
+@pytest.mark.parametrize("first", [1.0, 9.0])
+@pytest.mark.parametrize("script", [_badly, _unreached])
+def test_a_pass_whose_control_does_not_pass_proves_nothing(script: Any, first: float) -> None:
+    """Whichever is over first; and what stands on it proves nothing either."""
+    found = _played(BESIDE, replace(CONTROL, script=script, lasts=first), NEXT)
+    assert [found[each.id].verdict for each in (BESIDE, NEXT)] == [Verdict.INCONCLUSIVE] * 2
+    assert found[BESIDE.id].seen.startswith(f"its control {CONTROL.id} came to {found[CONTROL.id].verdict}: ")
+    assert found[BESIDE.id].seen.endswith("seen was: as it should be")
+
+
+def test_a_pass_stands_beside_a_control_that_passed_and_a_failure_beside_any() -> None:
+    assert {each.verdict for each in _played(BESIDE, CONTROL, NEXT).values()} == {Verdict.PASS}
+    found = _played(replace(BESIDE, script=_badly), replace(CONTROL, script=_unreached))
+    assert found[BESIDE.id].verdict is Verdict.FAIL
+    assert _played(BESIDE)[BESIDE.id].verdict is Verdict.PASS, "a control that is not played says nothing"
+
+
+def test_a_control_that_is_slow_was_reached() -> None:
+    late = replace(CONTROL, kind=Kind.TIMING, script=_badly)
+    assert _played(BESIDE, late)[BESIDE.id].verdict is Verdict.PASS
+    assert _played(BESIDE, replace(late, script=_unreached))[BESIDE.id].verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_case_that_is_asked_for_brings_its_controls() -> None:
+    known = {each.id: each for each in (replace(CONTROL, parts=("a", "b")), BESIDE, NEXT)}
+    found = with_controls([NEXT], known)
+    assert [(each.id, each.parts) for each in found] == [(NEXT.id, ("",)), (BESIDE.id, ("",)), (CONTROL.id, ("a",))]
+    assert with_controls(known.values(), known) == tuple(known.values())
+
+
+UNLIKE = {  # cases whose control does not apply everywhere they do: there a pass stands alone
+    *("S-SCH-05", "S-SCH-08", "S2-CPD-05", "S2-SDP-03", "S2-SDP-04", "S2-SDP-05"),
+    *(f"S2-SEL-{number:02}" for number in range(4, 10)),
+    *(f"S2-STP-{number}" for number in range(11, 17)),
+}
+
+
+def test_what_shall_not_happen_has_a_case_in_which_it_may() -> None:
+    known = catalogue()
+    assert not [each.id for each in known.values() if not each.control and each.kind in (Kind.NEGATIVE, Kind.ROBUSTNESS)]
+    found = {each.id: known[each.control] for each in known.values() if each.control}
+    assert {id_ for id_, control in found.items() if not set(control.condition) <= set(known[id_].condition)} == UNLIKE
+    assert not [id_ for id_, each in found.items() if (each.role, each.generation) != (known[id_].role, known[id_].generation)]

@@ -13,7 +13,7 @@ from v2g.messages import schema_set
 from v2g.messages.common_types import MessageHeaderType
 from v2g.session.v2gtp import FrameReader
 from v2gkit.conform.cases.car_charge import profiled
-from v2gkit.conform.cases.car_loop import gaps
+from v2gkit.conform.cases.car_loop import FOLLOWING, gaps, left_early
 from v2gkit.conform.cases.car_tls import order_of
 from v2gkit.conform.running import Unreached
 from v2gkit.conform.scripted import faults, raw
@@ -54,6 +54,15 @@ def seen(after: tuple[Any, ...] = (), closed: float | None = 11.0, stimulus: flo
 
 
 # --- judgements ---
+
+
+def test_a_car_that_leaves_in_order_is_not_blamed_for_too_few_loops() -> None:
+    assert left_early(seen((ON, ON)), FOLLOWING) is None
+    broke = left_early(seen((ON, ON)), 2)
+    assert broke is not None
+    assert broke.verdict is Verdict.FAIL
+    with pytest.raises(Unreached, match="left in order after 2 of 10 loops"):
+        left_early(seen((ON, STOP)), 2)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from v2g.settings.strict import ConfigError, text_of
 from v2gkit.cli.conform import among
 from v2gkit.cli.conform.telling import Teller
 from v2gkit.cli.parser import whole
-from v2gkit.conform.catalogue import chosen
+from v2gkit.conform.catalogue import catalogue, chosen
+from v2gkit.conform.controls import with_controls
 from v2gkit.conform.pics import Pics, read
 from v2gkit.conform.running import run as play
 from v2gkit.conform.scripted.bench import Site
@@ -61,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         pics = read(text_of(options.pics), options.pics) if options.pics else Pics()
         pics = pics.speaking(options.generation)
-        cases = chosen("car", options.case, options.generation)
+        cases = with_controls(chosen("car", options.case, options.generation), catalogue())
         if not options.pki and not options.no_tls:
             raise ConfigError("a station speaks TLS: give --pki DIR (v2g pki create DIR makes one), or --no-tls on a bench")
         if not pics.test.command and (not port or pics.test.cars > 1):

@@ -18,7 +18,8 @@ from v2gkit.cli.conform.telling import Teller
 from v2gkit.cli.parser import whole
 from v2gkit.conform.at_station import Address, benches
 from v2gkit.conform.case import Case
-from v2gkit.conform.catalogue import chosen
+from v2gkit.conform.catalogue import catalogue, chosen
+from v2gkit.conform.controls import with_controls
 from v2gkit.conform.pics import Pics, read
 from v2gkit.conform.running import run as play
 from v2gkit.conform.wallet import Wallet
@@ -76,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
         pics = pics.speaking(options.generation)
         if options.csms is not None:
             pics = replace(pics, claims=replace(pics.claims, ocpp=True))
-        cases = chosen("station", options.case, options.generation)
+        cases = with_controls(chosen("station", options.case, options.generation), catalogue())
         wallet = Wallet(Store(options.pki))
         outlets = list(dict.fromkeys([*options.address, *(address(each) for each in pics.test.outlets)]))
         teller = Teller(options.out, "station", len(cases))

@@ -162,12 +162,12 @@ CASES = (
         purpose="Challenges cannot be guessed", precondition="a session is set up", condition=("pnc",),
         stimulus="AuthorizationSetupReq in many sessions, as many as the PIXIT say",
         expected=("no challenge twice, bits in balance, every octet over its whole range",), script=challenges,
-        within=600.0, lasts=60.0, control="S-AUS-01",
+        within=600.0, lasts=60.0, control="S-PNC-01",
     ),
     case(
         id="S-AUS-04", kind=Kind.NEGATIVE, requirement=("V2G20-459",),
         purpose="Authorization comes after its setup", precondition="a session is set up",
-        stimulus="AuthorizationReq where AuthorizationSetupReq is due", expected=(OUT_OF_TURN,), script=too_early,
+        stimulus="AuthorizationReq where AuthorizationSetupReq is due", expected=(OUT_OF_TURN,), script=too_early, control="S-SSU-01",
     ),
     case(
         id="S-AUS-05", kind=Kind.POSITIVE, requirement=(),

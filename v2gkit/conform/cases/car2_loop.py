@@ -15,7 +15,7 @@ from v2g.messages.iso2 import msg_data_types as types
 from v2g.messages.iso2.msg_body import MeteringReceiptReq, PaymentDetailsReq
 from v2gkit.conform.case import Case, Kind
 from v2gkit.conform.cases.car2_exchanges import AC2, CLAIM2, DC2, GOOD2, PNC2, play2
-from v2gkit.conform.cases.car_loop import DELAY, FOLLOWING, NTH, first_of
+from v2gkit.conform.cases.car_loop import DELAY, FOLLOWING, NTH, first_of, left_early
 from v2gkit.conform.cases.car_negotiation import ENDS
 from v2gkit.conform.running import Unreached
 from v2gkit.conform.scripted import faults
@@ -84,8 +84,8 @@ async def lowered(bench: CarBench) -> Outcome:
     seen = await bench.visit(play2(services=(DC.name,), fault=Fault(DEMAND, answer, nth=NTH, always=True)), trigger="long", patience=20.0)
     reached(seen)
     asked = [each.request for each in seen.after if each.name == "CurrentDemand"]
-    if len(asked) < FOLLOWING:
-        return failed(f"the car did not go on: {seen.story}")
+    if gone := left_early(seen, len(asked)):
+        return gone
     last = asked[FOLLOWING - 1]
     amperes, volts = number(last.EVTargetCurrent), number(last.EVTargetVoltage)
     told = f"{amperes:g} A at {volts:g} V after {FOLLOWING} loops, limits {current:g} A and {power:g} W"

@@ -28,7 +28,7 @@ PATIENT = 3  # requests that are answered wrongly before one is answered well
 LOOK = 0.05  # s between two looks at what came
 QUIET = 2.0  # s in which a car that has given up may not ask again
 TOLERANCE = 0.1  # s by which a machine may be late
-car = partial(Case, role="car", domain="CMN", condition=("sdp",), claim="station", within=120.0)
+car = partial(Case, role="car", domain="CMN", condition=("sdp",), claim="link", within=120.0)
 HEADERS: dict[str, Callable[[bytes], bytes]] = {
     "version": lambda good: b"\x02" + good[1:],
     "inverse version": lambda good: good[:1] + b"\xff" + good[2:],

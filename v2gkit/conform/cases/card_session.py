@@ -14,7 +14,7 @@ from v2gkit.conform.case import Case, Kind, Script
 from v2gkit.conform.cases.car_authorization import stopped_polling
 from v2gkit.conform.cases.car_end import PUNCTUAL, delayed, left_alone, left_in_order
 from v2gkit.conform.cases.car_exi import HEADERS, bad_header, bombed
-from v2gkit.conform.cases.car_loop import FOLLOWING, NTH
+from v2gkit.conform.cases.car_loop import FOLLOWING, NTH, left_early
 from v2gkit.conform.cases.car_negotiation import ENDS, faulty, never_offered, none_fits, offer, withheld
 from v2gkit.conform.cases.card_exchanges import CLAIM, GOOD, TABLE, play
 from v2gkit.conform.running import Unreached
@@ -25,7 +25,7 @@ from v2gkit.conform.scripted.good import ongoing
 from v2gkit.conform.scripted.good_din import DIN, good, status
 from v2gkit.conform.scripted.judging import ended, reached
 from v2gkit.conform.scripted.play import Answers, Fault
-from v2gkit.conform.verdict import Outcome, failed, judged
+from v2gkit.conform.verdict import Outcome, judged
 
 EVCCID = 8  # octets at the most: an address of a MAC
 TOUCH = 2.0  # A that may flow before the contactors are closed [IEC 61851-23]
@@ -122,8 +122,8 @@ async def lowered(bench: CarBench) -> Outcome:
     seen = await bench.visit(play(fault=Fault("CurrentDemandReq", answer, nth=NTH, always=True)), trigger="long", patience=20.0)
     reached(seen)
     asked = [each.request for each in seen.after if isinstance(each.request, CurrentDemandReq)]
-    if len(asked) < FOLLOWING:
-        return failed(f"the car did not go on: {seen.story}")
+    if gone := left_early(seen, len(asked)):
+        return gone
     amperes, volts = number(asked[FOLLOWING - 1].EVTargetCurrent), number(asked[FOLLOWING - 1].EVTargetVoltage)
     told = f"{amperes:g} A at {volts:g} V after {FOLLOWING} loops, limits {current:g} A and {power:g} W"
     return judged(amperes <= current * 1.01 and amperes * volts <= power * 1.05, told)

@@ -372,7 +372,7 @@ CASES = (
     _case("LOP-02", N, "CurrentDemandRes: EVSEMaximumCurrentLimit", "No more flows than the outlet can", "a demand of 10,000 A",
           "OK, and a current within the limits", charges, parts=("beyond its limits",)),
     _case("STP-01", P, "V2G-DC-451", "A session goes from its beginning to its end", "a car that does everything right",
-          "SessionStopRes, and the connection ends", whole),
+          "SessionStopRes, and the connection ends", whole, control=""),
     _case("STP-02", P, "V2G-DC-441 V2G-DC-451", "A car may leave before power", "SessionStopReq where the part says",
           "OK, and the connection ends within 5 s", leaves,
           parts=STEPS[STEPS.index("ServiceDiscovery") : STEPS.index("PowerDelivery")]),

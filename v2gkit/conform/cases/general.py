@@ -170,11 +170,13 @@ CASES = (
         precondition="the session is at the step that the part names",
         stimulus="every request that is not due there, each in its own session",
         expected=(f"each time {OUT_OF_TURN}",), script=sequence, parts=tuple(STATES), within=300.0, lasts=20.0,
+        control="S-PWD-01",
     ),
     case(
         id="S-GEN-02", kind=Kind.NEGATIVE, requirement=("V2G20-460",), purpose="No request counts under the id of another session",
         precondition="the session is at the step that the part names", stimulus="what is due, with a foreign SessionID",
         expected=(FOREIGN,), script=session, parts=tuple(each for each in STATES if each != "SessionSetup"),
+        control="S-PWD-01",
     ),
     case(
         id="S-GEN-03", kind=Kind.TIMING, requirement=("V2G20-443", "V2G20-445"), purpose="A station leaves a car that fell silent",
@@ -191,11 +193,11 @@ CASES = (
     case(
         id="S-GEN-05", kind=Kind.NEGATIVE, requirement=(), purpose="After a failure nothing is granted any more",
         precondition="the car is authorized", stimulus="a request out of turn, then a sound one on the same connection",
-        expected=("FAILED to the first; no OK to the second; the connection ends within 5 s",), script=after_failure,
+        expected=("FAILED to the first; no OK to the second; the connection ends within 5 s",), script=after_failure, control="S-SVD-01",
     ),
     case(
         id="S-GEN-06", kind=Kind.NEGATIVE, requirement=(), purpose="Two cars do not get in each other's way",
         precondition="the car is authorized", stimulus="another car at the same outlet, which also uses the first one's SessionID",
-        expected=("the second is refused", "it has a session of its own; the first goes on"), script=beside,
+        expected=("the second is refused", "it has a session of its own; the first goes on"), script=beside, control="S-SVD-01",
     ),
 )  # fmt: skip

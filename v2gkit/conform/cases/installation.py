@@ -200,7 +200,7 @@ CASES = (
     case(
         id="S-CIN-08", kind=Kind.ROBUSTNESS, requirement=(), purpose="A request for what is not offered harms nobody",
         condition=("not certificate_installation",), stimulus="CertificateInstallationReq at a station that does not offer it",
-        expected=(f"{NOTHING_GRANTED}, or a warning; a good car is served afterwards",), script=unoffered,
+        expected=(f"{NOTHING_GRANTED}, or a warning; a good car is served afterwards",), script=unoffered, control="S-AUS-05",
     ),
     case(
         id="S-CIN-09", kind=Kind.POSITIVE, requirement=("V2G20-2674",), purpose="The key of a contract comes sealed for this car alone",

@@ -128,18 +128,20 @@ CASES = (
         id="S-CPD-03", domain="CMN", kind=Kind.NEGATIVE, requirement=("V2G20-1619", "V2G20-2272"), condition=("bpt",),
         purpose="Limits are those of the selected service", stimulus="limits of one direction under a service of both, and the reverse",
         expected=(f"{WRONG}, and the connection ends",), script=other_kind, parts=("plain under BPT", "BPT under plain"),
+        control="S-SEL-01",
     ),
     case(
         id="S-CPD-04", domain="CMN", kind=Kind.ROBUSTNESS, requirement=("V2G20-1619", "V2G20-2272"),
         purpose="Limits that cannot be harm nobody",
         stimulus="a least power beyond the most, a negative most, the greatest and the least exponent, zero",
         expected=(WRONG, "OK, where the station cuts them; a good car is served afterwards"), script=impossible, parts=tuple(IMPOSSIBLE),
+        control="S-SEL-01",
     ),
     case(
         id="S-CPD-05", domain="CMN", kind=Kind.NEGATIVE, requirement=(), condition=("bpt",),
         purpose="Limits of discharging that contradict each other are refused or cut",
         stimulus="a most of discharging below its least; both negative", expected=("OK", WRONG), script=discharge,
-        parts=tuple(INCONSISTENT),
+        parts=tuple(INCONSISTENT), control="S-SEL-01",
     ),
     case(
         id="S-CPD-06", domain=MCS.name, kind=Kind.POSITIVE, requirement=(), condition=("mcs",), purpose="Megawatts survive the wire",
@@ -149,6 +151,6 @@ CASES = (
         id="S-CPD-07", domain="CMN", kind=Kind.NEGATIVE, requirement=("V2G20-459", "V2G20-460"),
         purpose="Limits are exchanged in their turn",
         stimulus="ScheduleExchangeReq where ChargeParameterDiscoveryReq is due; the request with a foreign SessionID",
-        expected=(OUT_OF_TURN, FOREIGN), script=in_turn, parts=("another request", "another session"),
+        expected=(OUT_OF_TURN, FOREIGN), script=in_turn, parts=("another request", "another session"), control="S-SEL-01",
     ),
 )  # fmt: skip

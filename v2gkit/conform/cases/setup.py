@@ -146,7 +146,7 @@ CASES = (
         expected=(FOREIGN,),
         script=stranger,
         parts=("another", "zero", "one bit"),
-        control="S-AUS-01",
+        control="S-AUS-05",
     ),
     case(
         id="S-SSU-07",
@@ -158,7 +158,7 @@ CASES = (
         expected=("nothing is granted: silence, a fatal code or the end of the connection; a good car is served afterwards",),
         script=odd_length,
         parts=("0 octets", "1 octet", "7 octets", "9 octets", "16 octets"),
-        control="S-AUS-01",
+        control="S-AUS-05",
     ),
     case(
         id="S-SSU-08",
