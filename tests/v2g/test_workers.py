@@ -1,6 +1,7 @@
 """Work beside the loop: bounded, fair, told how long it may take, and never in the way of whoever comes next."""
 
 import asyncio
+import gc
 import sys
 import threading
 from collections.abc import Callable, Coroutine
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from v2g.energy.patience import Patience
-from v2g.workers import TURN, Dropped, Workers
+from v2g.workers import SELDOM, TURN, Dropped, Workers
 
 HANG = 60.0  # s until a test gives up; nothing waits so long
 
@@ -157,5 +158,14 @@ def test_the_loop_waits_little_for_its_turn_while_somebody_works() -> None:
         usual = sys.getswitchinterval()
         assert await Workers("test").run("a", lambda _: sys.getswitchinterval()) == pytest.approx(TURN)
         assert sys.getswitchinterval() == pytest.approx(usual)
+
+    played(script)
+
+
+def test_while_somebody_works_garbage_is_seldom_looked_for_among_all_that_is_old() -> None:
+    async def script() -> None:
+        usual = gc.get_threshold()
+        assert await Workers("test").run("a", lambda _: gc.get_threshold()) == (*usual[:2], usual[2] * SELDOM)
+        assert gc.get_threshold() == usual
 
     played(script)

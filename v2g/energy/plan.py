@@ -1,7 +1,7 @@
 """A plan: the power of a car over its stay, and what follows from it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from v2g.energy.series import Series, Step
@@ -47,8 +47,12 @@ class Plan:
 def plan_of(stay: Stay, powers: Sequence[float], name: str, gap: float = 0.0) -> Plan:
     """The plan that follows those powers (W, signed, one per interval) as far as caps, minimum powers and battery allow."""
     kept, energies = stay.followed(powers)
-    charged = [max(power, 0.0) * i.hours / 1000.0 for power, i in zip(kept, stay.intervals, strict=True)]  # kWh
-    given = [max(-power, 0.0) * i.hours / 1000.0 for power, i in zip(kept, stay.intervals, strict=True)]  # kWh
+    charged, given = [0.0] * len(kept), [0.0] * len(kept)  # kWh
+    for place, (power, interval) in enumerate(zip(kept, stay.intervals, strict=True)):
+        if power > 0:
+            charged[place] = power * interval.hours / 1000.0
+        elif power < 0:
+            given[place] = -power * interval.hours / 1000.0
     lows = stay.lowest()[1:]
     return Plan(
         stay=stay,
@@ -69,11 +73,16 @@ def _bound(stay: Stay, interval: Interval, power: float, energy: float, low: flo
     flow.
     """
     names = [interval.setpoint_by] if interval.setpoint is not None and abs(power - interval.setpoint) <= TOLERANCE else []
-    for flow, cap, by in ((power, interval.charge_cap, interval.charge_by), (-power, interval.discharge_cap, interval.discharge_by)):
-        if flow >= cap - TOLERANCE and (flow > TOLERANCE or power == 0):
-            names += [name for name in by if power != 0 or not name.startswith("ev.")]
+    if power >= interval.charge_cap - TOLERANCE and (power > TOLERANCE or power == 0):
+        names += _named(interval.charge_by, power)
+    if -power >= interval.discharge_cap - TOLERANCE and (-power > TOLERANCE or power == 0):
+        names += _named(interval.discharge_by, power)
     if power > 0 and energy >= stay.ceiling - TOLERANCE:
         names.append("ev.energy_maximum")
     if energy <= low + TOLERANCE and (power < 0 or low > 0):
         names.append("ev.energy_minimum")
     return tuple(names)
+
+
+def _named(those: tuple[str, ...], power: float) -> Iterable[str]:
+    return those if power != 0 else (name for name in those if not name.startswith("ev."))

@@ -1,7 +1,6 @@
 """A linear program, some of whose variables may be binary, solved exactly by HiGHS."""
 
 import math
-from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,27 +34,46 @@ class Solution:
     objective: float = 0.0
 
 
+Labels = tuple[list[Hashable], list[Hashable]]  # of variables, of rows
+
+
 @dataclass(slots=True)
 class Basis:
     """Where a solution lay, by the labels of variables and rows: where a program that is much the same begins."""
 
-    program: "Program | None" = None
+    labels: Labels | None = None
     found: Any = None
+    parts: tuple["Basis", ...] = ()
     _known: Mapping[Hashable, Any] | None = None
 
     @property
     def known(self) -> Mapping[Hashable, Any]:
-        """The state of each variable and row, by its key."""
-        if self._known is None and self.program is not None:
-            columns, rows = self.program.keys()
-            self._known = dict(zip((*columns, *rows), (*self.found.col_status, *self.found.row_status), strict=True))
-            self.program = self.found = None
-        return self._known or {}
+        """The state of each variable and row, by its key; worked out when it is first asked for, since most plans are replaced by none."""
+        if self._known is None:
+            known = {key: state for part in self.parts for key, state in part.known.items()}
+            if self.labels is not None:
+                for keys, states in zip(keys_of(self.labels), (self.found.col_status, self.found.row_status), strict=True):
+                    known |= {key: state for key, state in zip(keys, states, strict=True)}  # noqa: C416  (no call of C for all of them: others want their turn)
+            self._known, self.labels, self.found, self.parts = known, None, None, ()
+        return self._known
 
     @classmethod
     def joined(cls, parts: Iterable["Basis"]) -> "Basis":
         """The basis for a program that is made of several."""
-        return cls(_known={key: state for part in parts for key, state in part.known.items()})
+        return cls(parts=tuple(parts))
+
+
+def keys_of(labels: Labels) -> tuple[list[Hashable], list[Hashable]]:
+    """A key for every variable and every row: its label, and how many have had that before."""
+    found: list[list[Hashable]] = []
+    for kind, each in enumerate(labels):
+        seen: dict[Hashable, int] = {}
+        keys: list[Hashable] = []
+        for label in each:
+            seen[label] = number = seen.get(label, -1) + 1
+            keys.append((kind, label, number))
+        found.append(keys)
+    return found[0], found[1]
 
 
 @dataclass(slots=True)
@@ -76,7 +94,7 @@ class Program:
     coefficients: list[float] = field(default_factory=list)
     begins: list[tuple[int, int]] = field(default_factory=list)  # (variable, row): what a search from nothing begins with
     label: Hashable = None
-    labels: tuple[list[Hashable], list[Hashable]] = field(default_factory=lambda: ([], []))  # of variables, of rows
+    labels: Labels = field(default_factory=lambda: ([], []))
 
     def variable(self, cost: float = 0.0, lower: float = 0.0, upper: float = math.inf) -> int:
         """Add a variable with bounds and its cost per unit, and return its number."""
@@ -100,8 +118,9 @@ class Program:
             self.begins.append((by, len(self.row_lowers)))
         self.row_lowers.append(lower)
         self.row_uppers.append(upper)
-        self.columns += [column for column, _ in terms]
-        self.coefficients += [coefficient for _, coefficient in terms]
+        for column, coefficient in terms:
+            self.columns.append(column)
+            self.coefficients.append(coefficient)
         self.starts.append(len(self.columns))
         self.labels[1].append(self.label)
 
@@ -110,18 +129,6 @@ class Program:
         OutOfTime where none was found in time.
         """
         return self.opened(patience).solved()
-
-    def keys(self) -> tuple[list[Hashable], list[Hashable]]:
-        """A key for every variable and every row: its label, and how many have had that before."""
-        found: list[list[Hashable]] = []
-        for kind, labels in enumerate(self.labels):
-            seen: Counter[Hashable] = Counter()
-            keys: list[Hashable] = []
-            for label in labels:
-                keys.append((kind, label, seen[label]))
-                seen[label] += 1
-            found.append(keys)
-        return found[0], found[1]
 
     def opened(self, patience: Patience = ENDLESS, begin: Basis | None = None) -> "Opened":
         """The program in a solver, which may be solved again with other bounds, for as long as `patience` lasts, from the basis of
@@ -146,11 +153,11 @@ class Program:
             columns[column] = status.kBasic
             rows[row] = status.kLower if self.row_lowers[row] > -math.inf else status.kUpper
         if known:
-            keys = self.keys()
+            keys = keys_of(self.labels)
             columns = [known.get(key, state) for key, state in zip(keys[0], columns, strict=True)]
             rows = [known.get(key, state) for key, state in zip(keys[1], rows, strict=True)]
         basis.col_status, basis.row_status = columns, rows
-        basis.valid = basis.alien = True  # alien: it need not be a basis here; the solver mends it
+        basis.valid, basis.alien = True, bool(known)  # alien: it need not be a basis here; the solver mends it, which takes long
         return basis
 
     def _model(self, highs: Any) -> Any:
@@ -218,7 +225,7 @@ class Opened:
     def basis(self, program: Program) -> Basis:
         """Where a program that is much like this one should begin."""
         found = self.solver.getBasis()
-        return Basis(program, found) if found.valid else Basis()
+        return Basis(program.labels, found) if found.valid else Basis()
 
     def duals(self) -> Sequence[float]:
         """What one unit more of each row would cost, by the solution that was found last; there are none with binaries."""

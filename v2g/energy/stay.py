@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate, pairwise
+from itertools import pairwise
 
 from v2g.energy.needs import Needs
 from v2g.energy.prices import DAY, expected_prices
@@ -80,8 +80,11 @@ class Stay:
 
     def fastest(self) -> list[float]:
         """The Wh stored at the start and after each interval when the car charges with all that the caps allow."""
-        gains = (self.stored(interval.charge_cap, interval.hours) for interval in self.intervals)
-        return list(accumulate(gains, lambda energy, gain: min(energy + gain, self.ceiling), initial=0.0))
+        energy, reached, ceiling, kept = 0.0, [0.0], self.ceiling, self.efficiency_charge
+        for interval in self.intervals:
+            energy = min(energy + interval.charge_cap * (interval.duration / SECONDS_PER_HOUR) * kept, ceiling)
+            reached.append(energy)
+        return reached
 
     def lowest(self) -> list[float]:
         """The least Wh that the battery must hold at the start and after each interval; below the floor, what fastest charging reaches."""
@@ -93,12 +96,19 @@ class Stay:
 
         A solver keeps bounds within its tolerance; what leaves this function keeps those of power exactly, of the battery to `TOLERANCE`.
         """
-        energy, energies, kept = 0.0, [0.0], []
+        energy, energies, kept, ceiling = 0.0, [0.0], [], self.ceiling
+        into, out = self.efficiency_charge, 1.0 / self.efficiency_discharge  # as in `metered` and `stored`: this is the loop of all plans
+        least_powers = self.charge_minimum > 0 or self.discharge_minimum > 0
         for interval, low, power in zip(self.intervals, self.lowest()[1:], powers, strict=True):
-            most = min(interval.charge_cap, self.metered(max(self.ceiling - energy, 0.0) + TOLERANCE, interval.hours))
-            least = max(-interval.discharge_cap, self.metered(min(low - energy, 0.0) - TOLERANCE, interval.hours))
-            power = self.feasible(min(max(power, least), most), least, most)
-            energy = min(energy + self.stored(power, interval.hours), self.ceiling)
+            hours = interval.duration / SECONDS_PER_HOUR
+            most = min(interval.charge_cap, (max(ceiling - energy, 0.0) + TOLERANCE) / hours / into)
+            least = max(-interval.discharge_cap, (min(low - energy, 0.0) - TOLERANCE) / hours / out)
+            power = min(max(power, least), most)
+            if least_powers:
+                power = self.feasible(power, least, most)
+            elif -TOLERANCE <= power <= TOLERANCE:
+                power = 0.0
+            energy = min(energy + power * hours * (into if power > 0 else out), ceiling)
             energies.append(energy)
             kept.append(power)
         return kept, energies
@@ -209,10 +219,10 @@ def _edges(prices: Iterable[Series], limits: Iterable[Series | float], start: fl
     days = range(math.ceil(-HORIZON_MAXIMUM / DAY), math.ceil(HORIZON_MAXIMUM / DAY) + 1)  # assumed prices change when known ones did
     changes = {edge + day * DAY for series in prices for edge in series.edges() if series.steps for day in days}
     changes |= {edge for limit in limits if isinstance(limit, Series) for edge in limit.edges()}
-    first = math.floor(start / RESOLUTION) + 1
-    changes |= {i * RESOLUTION for i in range(first, math.ceil(until / RESOLUTION))}
     whole = {float(side(change)) for change in changes for side in (math.floor, math.ceil)}
-    return sorted({start, until} | {edge for edge in whole if start < edge < until})
+    first = math.floor(start / RESOLUTION) + 1
+    quarters = (i * RESOLUTION for i in range(first, math.ceil(until / RESOLUTION)))
+    return sorted({start, until, *quarters, *(edge for edge in whole if start < edge < until)})
 
 
 Cap = tuple[float, tuple[str, ...]]  # W, and the ids of those who set it
@@ -280,6 +290,9 @@ def _caps(
     name = "site.import_limit" if kind is Kind.IMPORT_CAP else "site.export_limit"
     sources = [(name, _held(limit, starts, ends))] if isinstance(limit, Series) else [(name, [limit] * len(starts))]
     sources += [(s.id, _lower(s.power.sample(starts), s.power.sample(ends))) for s in signals if s.kind is kind]
+    if len(sources) == 1 and not isinstance(limit, Series):
+        lowest = min(own[0], limit)
+        return [(lowest, tuple(source for value, source in (own, (limit, name)) if value == lowest))] * len(starts)
     caps = []
     for place in range(len(starts)):
         named = [(own[0], own[1]), *((values[place], source) for source, values in sources)]

@@ -72,7 +72,8 @@ def _joined(ground: Ground, stays: Sequence[Stay], edges: Sequence[float]) -> li
 
 
 def _alike(before: Interval, after: Interval) -> bool:
-    return (before.charge_cap, before.discharge_cap, before.setpoint) == (after.charge_cap, after.discharge_cap, after.setpoint)
+    same = before.charge_cap == after.charge_cap and before.discharge_cap == after.discharge_cap
+    return same and before.setpoint == after.setpoint
 
 
 def _changes(ground: Ground) -> set[float]:
@@ -124,12 +125,12 @@ def on_axis(stay: Stay, slots: Sequence[Slot]) -> tuple[Stay, tuple[int, ...]]:
     places: list[int] = []
     for interval in stay.intervals:
         first, end = interval.start, interval.start + interval.duration
-        inside = [edge for edge in edges[bisect_right(edges, first) : bisect_right(edges, end)] if edge < end]
-        for begin, until in pairwise([first, *inside, end]):
-            place = bisect_right(edges, begin) - 1
-            if place < len(slots):
-                bought, sold = slots[place].import_price - slots[place].carbon, slots[place].export_price
-                caps = interval.charge_cap, interval.charge_by, interval.discharge_cap, interval.discharge_by
-                intervals.append(Interval(begin, until - begin, *caps, bought, sold, interval.setpoint, interval.setpoint_by))
-                places.append(place)
+        place = bisect_right(edges, first) - 1
+        while first < end and place < len(slots):
+            slot, until = slots[place], min(edges[place + 1], end)
+            caps = interval.charge_cap, interval.charge_by, interval.discharge_cap, interval.discharge_by
+            bought, sold = slot.import_price - slot.carbon, slot.export_price
+            intervals.append(Interval(first, until - first, *caps, bought, sold, interval.setpoint, interval.setpoint_by))
+            places.append(place)
+            first, place = until, place + 1
     return replace(stay, intervals=tuple(intervals)), tuple(places)

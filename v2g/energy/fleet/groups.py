@@ -122,13 +122,15 @@ class _Groups:
         named = {seat.guest.name: self.powers[number] for number, seat in enumerate(self.table.seats)}
         return replace(fleet_plan(self.whole, named, "joint, in groups", gap), basis=Basis.joined(self.bases))
 
-    def bound(self) -> float:
-        """What no plan is cheaper than: guests who buy and sell at the mean of the groups' prices, and a meter that trades at them."""
+    def gap_of(self, cost: float) -> float:
+        """How far a cost is (relative) from what no plan beats: guests who buy and sell at the mean of the groups' prices, and a meter that
+        trades at them. Where that leaves the gap wide, those of the sample are tried as well.
+        """
         means = [math.fsum(each) / len(each) for each in zip(*self.prices, strict=True)]
-        bounds = [self._bound(means)]
-        if self.sampled.worth:
-            bounds.append(self._bound([self.sampled.worth.get(number, mean) for number, mean in enumerate(means)]))
-        return max(bounds)
+        gap = _gap(cost, self._bound(means))
+        if gap <= WIDE or not self.sampled.worth:
+            return gap
+        return min(gap, _gap(cost, self._bound([self.sampled.worth.get(number, mean) for number, mean in enumerate(means)])))
 
     def _bound(self, means: Sequence[float]) -> float:
         found = math.fsum(
@@ -171,7 +173,7 @@ def in_groups(table: Table, patience: Patience, begin: Basis | None = None) -> F
     groups = _Groups(whole, sampled(whole, dealt[0], patience), patience, dealt, begin)
     groups.plan_all()
     made = groups.plan(math.inf)
-    return made if made.unmet else replace(made, gap=_gap(_cost(made, whole), groups.bound()))
+    return made if made.unmet else replace(made, gap=groups.gap_of(_cost(made, whole)))
 
 
 def worth_of(made: FleetPlan, table: Table) -> tuple[float, float, float]:

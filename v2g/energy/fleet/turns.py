@@ -39,23 +39,25 @@ def fixes(model: Model, solution: Solution, told: Mapping[int, Fix], final: bool
     values = solution.values
     owed = [0.0] * len(model.table.seats)  # Wh that the solution gave and turns have not
     window = WINDOW
+    demand = {number for number, seat in enumerate(model.table.seats) if seat.stay.charge_minimum > 0 or seat.stay.discharge_minimum > 0}
     for slot, there in enumerate(model.here):
         if window == 0 and not final:
             return
         short: list[_Short] = []
         for seat, place in there:
-            yield from _impossible(model, seat, place, values)
-            short += [each for each in _short(model, seat, place, values) if each.column not in told]
+            out = model.parts[seat].discharge[place]
+            if out is not None and values[out] * KILO > TOLERANCE:
+                yield from _impossible(model, seat, place, out, values)
+            if seat in demand:
+                short += [each for each in _short(model, seat, place, values) if each.column not in told]
         window -= bool(short)
         yield from _turn(model, slot, short, owed, values, (final, generous))
 
 
-def _impossible(model: Model, seat: int, place: int, values: Sequence[float]) -> Iterator[Fix]:
-    """Both directions at once, or discharging outside the range in which the car lets itself be discharged."""
+def _impossible(model: Model, seat: int, place: int, out: int, values: Sequence[float]) -> Iterator[Fix]:
+    """Of somebody that discharges: both directions at once, or outside the range in which the car lets itself be discharged."""
     part, stay = model.parts[seat], model.table.seats[seat].stay
-    into, out = part.charge[place], part.discharge[place]
-    if out is None or values[out] * KILO <= TOLERANCE:
-        return
+    into = part.charge[place]
     if values[into] * KILO > TOLERANCE:
         loser = out if values[into] >= values[out] else into
         yield Fix(loser, 0.0, 0.0)
