@@ -161,7 +161,7 @@ class AtStation:
         """The CSMS of the suite, with the station connected. Raises Blocked where there is none, Unreached where no station comes."""
         if self.backend is None:
             raise Blocked("no CSMS is at hand; give --csms HOST:PORT, and the station that address")
-        await self.backend.station(self.pics.test.arrival)
+        await self.backend.station(max(self.pics.test.arrival, self.pics.test.returns))
         return self.backend
 
     def overhear(self, frame: "OcppFrame") -> None:

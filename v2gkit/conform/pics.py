@@ -120,7 +120,8 @@ class Pixit:
     waiting: str = ""  # host:port of the outlet whose external authorization is left open
     refusing: str = ""  # of the one whose external authorization is refused
     evses: tuple[int, ...] = ()  # how the station numbers its outlets to a CSMS, in the order they are given; none: 1, 2, 3 and on
-    returns: float = 60.0  # s within which the station connects again to a CSMS that was away
+    # s within which the station connects to a CSMS that was away: by OCPP it waits longer each time, usually at most 2 * 2**5 + 2
+    returns: float = 90.0
     sessions: int = 300  # with a station, for what is drawn at random
     paced: float = 60.0  # s of a charge loop with a station at the pace of the standard
     voltage: float = 400.0  # V of the battery that a bench plays

@@ -85,7 +85,8 @@ def test_each_case_has_a_fault() -> None:
 def of(claims: Any, csms: int, certs: Path, tmp_path: Path) -> Any:
     """The result of a case at a station that is not connected to any CSMS."""
     with station(tmp_path, certs, outlets=1) as outlets:
-        return Own(outlets, certs, claims, replace(QUICK, arrival=0.5), csms=csms).judged([catalogue()["S-OCP-25"]])["S-OCP-25"]
+        test = replace(QUICK, arrival=0.5, returns=0.5)
+        return Own(outlets, certs, claims, test, csms=csms).judged([catalogue()["S-OCP-25"]])["S-OCP-25"]
 
 
 @again
