@@ -2,7 +2,7 @@
 
     python -m bench.sessions                                six days, as far apart as the files allow
     python -m bench.sessions --days 60 --place jpl --cap 100
-    python -m bench.sessions --days 0                       all of them, one season after the other: hours
+    python -m bench.sessions --days 0 --jobs 8              all of them, season by season, on so many cores: hours
 
 Cars of two car parks (Caltech and JPL, CC BY 4.0) come, leave and want what they did; prices are the Dutch day-ahead prices of the `ev2gym`
 wheel at the same time of day, so many weeks later, and what is paid and earned on top. A plan is made anew at each arrival and each
@@ -23,10 +23,11 @@ import itertools
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 
 from bench._wheels import NotToBeHad, wheel
 from bench.foresight import BEFORE, expecting
@@ -190,6 +191,7 @@ def daily(way: Callable[[Days, str], Planner], days: Days) -> Planner:
     return planned
 
 
+@cache
 def parts(count: int, since: str, place: str) -> list[Part]:
     """So many days, as far apart as the files allow, with a month before each; 0: all sessions, season by season."""
     found: list[Part] = []
@@ -211,6 +213,7 @@ def run(arguments: Sequence[str] = ()) -> None:
     parser.add_argument("--way", action="append", choices=ways(False), help="may be given again (default: all but arrivals)")
     parser.add_argument("--only", choices=("charging", "both"), help="charging only, or V2G only")
     parser.add_argument("--each", action="store_true", help="a line for each day too")
+    parser.add_argument("--jobs", type=int, default=1, help="processes that live days, or seasons, beside each other")
     given = parser.parse_args(arguments)
     try:
         lived = parts(given.days, given.since, given.place)
@@ -229,16 +232,31 @@ def run(arguments: Sequence[str] = ()) -> None:
             _table(given, lived, both, days)
 
 
+def _metered(given: argparse.Namespace, name: str, both: bool, count: int) -> Iterator[Metered]:
+    """What each part came to by one way of planning, in their order."""
+    one = partial(_part, given.days, given.since, given.place, given.cap, given.weeks, name, both)
+    if given.jobs <= 1:
+        yield from map(one, range(count))
+        return
+    with ProcessPoolExecutor(given.jobs) as pool:
+        yield from pool.map(one, range(count))
+
+
+def _part(count: int, since: str, place: str, cap: float, weeks: int, name: str, both: bool, number: int) -> Metered:
+    """One part lived: named by numbers and words, so that a process of its own can find it."""
+    part = parts(count, since, place)[number]
+    return replayed(part.sessions, ground(part, cap, weeks), daily(ways(both)[name], part.before), both)
+
+
 def _table(given: argparse.Namespace, lived: Sequence[Part], both: bool, days: int) -> None:
     kind, energies = "both ways" if both else "charging only", f"{'kWh missing':>12} {'worse days':>10} {'kWh over':>9}"
     print(f"{kind:16} {'EUR':>9} {energies} {'CPU s a day':>12} {'worst ms':>9}")
     plain: list[float] = []
-    for name, way in ways(both).items():
+    for name in ways(both):
         if name not in (given.way or [each for each in ways(both) if each != "arrivals"]):
             continue
         total, worse, missing = Metered(), 0, list[float]()
-        for number, part in enumerate(lived):
-            one = replayed(part.sessions, ground(part, given.cap, given.weeks), daily(way, part.before), both)
+        for number, (part, one) in enumerate(zip(lived, _metered(given, name, both, len(lived)), strict=True)):
             for each in ("cash", "missing", "over", "cpu"):
                 setattr(total, each, getattr(total, each) + getattr(one, each))
             total.worst = max(total.worst, one.worst)
