@@ -47,11 +47,22 @@ def options(parser: argparse.ArgumentParser) -> None:
     rest.add_argument("--api-key", type=Path, metavar="PEM", help="the key of that certificate")
     rest.add_argument("--keys", type=Path, metavar="FILE", help="write new keys to this file, not to the output")
     rest.add_argument("--oidc", type=Path, metavar="FILE", help="TOML: an OpenID Connect issuer whose tokens count beside keys")
+    parser.add_argument(
+        "--solvers",
+        type=_solvers,
+        default=1,
+        metavar="N",
+        help="processes that make plans, 0 for none (default: 1); nats: `v2g solver` at --nats",
+    )
     parser.add_argument("--time-scale", type=number(above=0), default=1.0, metavar="X", help="wall seconds per second (default: 1)")
     add_clock_options(parser)
     parser.add_argument("--json", action="store_true", help="the story as JSON Lines")
     log.add_options(parser, "error")
     scraped.add_options(parser)
+
+
+def _solvers(said: str) -> int | None:
+    return None if said == "nats" else whole(0)(said)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -65,6 +76,8 @@ def run(options: argparse.Namespace) -> int:
             return _checked(fleet)
         if lacking := missing(["csms", "ocpp"]):
             raise ValueError(lacking)
+        if options.solvers != 0 and (lacking := missing(["energy"])):
+            raise ValueError(f"{lacking}, or give --solvers 0: no plans")
         if not (options.state or options.store):
             raise ValueError("orders and books want a store; give --state DIR or --store URL")
         return asyncio.run(_served(options, fleet))
@@ -85,16 +98,13 @@ def _checked(fleet: Any) -> int:
     return WELL
 
 
-async def _served(options: argparse.Namespace, fleet: Any) -> int:
+def _asked(options: argparse.Namespace) -> Any:
+    """What the options want of a fleet."""
     from v2gkit.csms.setup import tls_of
-    from v2gkit.fleet.log.verbs import LogFault
-    from v2gkit.fleet.service import Asked, served
+    from v2gkit.fleet.service import Asked
     from v2gkit.fleet.store.sql import file_url
-    from v2gkit.sql.words import StoreFault
 
-    loop = asyncio.get_running_loop()
-    clock = clock_of(options, options.time_scale)
-    asked = Asked(
+    return Asked(
         options.file,
         options.store or file_url(options.state),
         options.nats,
@@ -103,11 +113,20 @@ async def _served(options: argparse.Namespace, fleet: Any) -> int:
         lease=options.lease,
         sample_interval=options.sample_interval,
         scale=options.time_scale,
+        solvers=options.solvers,
         api=None if options.api is None else (options.api_bind, options.api),
         oidc=options.oidc,
         tls=tls_of(options.api_cert, options.api_key, option="--api-"),
     )
 
+
+async def _served(options: argparse.Namespace, fleet: Any) -> int:
+    from v2gkit.fleet.log.verbs import LogFault
+    from v2gkit.fleet.service import served
+    from v2gkit.sql.words import StoreFault
+
+    loop = asyncio.get_running_loop()
+    clock, asked = clock_of(options, options.time_scale), _asked(options)
     early: list[dict[str, Any]] | None = []  # what happens before it says where it listens, which comes first
 
     def say(line: dict[str, Any]) -> None:

@@ -19,6 +19,7 @@ COMMANDS = {
     "vtn": Command("v2gkit.cli.vtn", "a VTN of OpenADR 3.1 for the laboratory"),
     "capacity": Command("v2gkit.cli.capacity", "a capacity provider of OSCP 2.0 for the laboratory"),
     "fleet": Command("v2gkit.cli.fleet", "an aggregator: sites and stations of several tenants, signals to orders, books"),
+    "solver": Command("v2gkit.cli.solver", "makes plans for the sites of a fleet that asks by NATS"),
     "market": Command("v2gkit.cli.market", "a day of the flexibility market on this machine"),
     "grid": Command("v2gkit.cli.grid", "signals of meters and grid operators, and what holds of them"),
     "pki": Command("v2gkit.cli.pki", "create, verify and serve certificates"),

@@ -23,10 +23,12 @@ from v2g.tasks import Tasks
 from v2gkit.fleet.arms.verbs import Arm, ArmFault, Order
 from v2gkit.fleet.decision import Car, Decision, Held, Question
 from v2gkit.fleet.declared import KEEPERS, Asset, Fleet
+from v2gkit.fleet.estate import Estate, as_planned
 from v2gkit.fleet.log.verbs import Log, LogFault, Said
-from v2gkit.fleet.places import CHANGED, Place, Selling, both, differs, finite, idle
+from v2gkit.fleet.places import CHANGED, Place, Selling, differs, idle
+from v2gkit.fleet.plans.task import Planned
 from v2gkit.fleet.rows import answer_row, decision_rows, shed_rows, telemetry
-from v2gkit.fleet.shed import allotted, decided, shared_setpoint
+from v2gkit.fleet.shed import decided
 from v2gkit.fleet.store.reading import newest_orders
 from v2gkit.fleet.store.verbs import Store
 from v2gkit.grid.standing import Standing
@@ -67,13 +69,14 @@ class Conductor:
         self._selling = {program.id: Selling(program) for program in fleet.program}
         self.orders: dict[str, tuple[Order, str]] = {}  # asset -> what it was told last, and its state: open, done, refused
         self.holds: dict[str, float] = {}  # asset -> the most (W) that it may draw by what it was told, whether or not it has answered
+        self.estate = Estate(self.places, self.cars, self.holds)
         self._renew: dict[str, float] = {}  # asset -> wall s at which its order is told again
         self._owed: deque[Row] = deque(maxlen=OWED)
         self._held_back: set[str] = set()  # sites of which orders were not told for want of the store
         self._woken, self._tasks, self._numbers = asyncio.Event(), Tasks("v2g.fleet"), itertools.count(1)
         self._run = f"{wall():.0f}"
         self.settled: Callable[[str, tuple[str, ...], float], None] = lambda tenant, by, at: None  # all orders of a decision were taken
-        self.counts = dict.fromkeys(("decisions", "orders", "taken", "refused", "owed"), 0)
+        self.counts = dict.fromkeys(("decisions", "orders", "taken", "refused", "owed", "plans", "plan_faults"), 0)
 
     async def recall(self) -> int:
         """Take up what assets were told by a process before this one; how many of them. Raises StoreFault.
@@ -100,13 +103,23 @@ class Conductor:
     def heed(self, program: str, standing: Standing, signals: tuple[Signal, ...] = ()) -> None:
         """Let this hold of a program's signals from now on."""
         selling = self._selling[program]
-        selling.standing = standing
+        selling.standing, selling.signals = standing, signals
         self._soil(self._sites_of(selling), f"signals of {program}")
 
     def bound(self, site: str, power: float | None) -> None:
         """Let a site draw at most so much (W), base load with it, from now on; None: what connection and signals admit."""
         self.places[site].limit = power
         self._soil([site], "an operator's limit")
+
+    def follow(self, plan: Planned) -> None:
+        """Let the cars of a site want what is planned for them, from now on."""
+        self.places[plan.site].plan = plan
+        self._soil([plan.site], "a new plan")
+
+    def ahead(self, place: Place) -> list[tuple[tuple[Signal, ...], float]]:
+        """The signals of each program that are known at a place, with the part (0 to 1) of them that it is planned with."""
+        found = ((selling.signals, self._sites_of(selling)) for selling in self._selling.values())
+        return [(signals, self.estate.part(place.site.id, sites)) for signals, sites in found if signals and place.site.id in sites]
 
     def report(self, car: Car) -> None:
         """Take an asset as it is now."""
@@ -184,8 +197,8 @@ class Conductor:
 
     async def round(self) -> int:
         """Look once at what is new; how many orders went out."""
-        self._hold()
         tick, wall, made = self._tick(), self._wall(), list[tuple[Decision, list[tuple[Asset, Order]]]]()
+        self.estate.hold(((selling, self._sites_of(selling)) for selling in self._selling.values()), wall)
         due = [place for place in self.places.values() if self._due(place, tick, wall)]
         async with asyncio.TaskGroup() as group:
             for first in range(0, max(len(due), 1), BATCH):
@@ -204,57 +217,19 @@ class Conductor:
             self.store.note([row for decision, _ in made for row in shed_rows(decision)])
 
     def _due(self, place: Place, tick: float, wall: float) -> bool:
-        return place.dirty or place.again <= tick or any(self._renew.get(asset.id, math.inf) <= wall for asset in place.assets)
-
-    def _hold(self) -> None:
-        """What holds at each site: of all its programs the lowest cap, and of setpoints the first."""
-        wall = self._wall()
-        found: dict[str, Held] = {}
-        for selling in self._selling.values():
-            for site, held in self._shares(selling, wall).items():
-                found[site] = both(found[site], held) if site in found else held
-        for site, place in self.places.items():
-            held = found.get(site, Held())
-            if place.limit is not None:
-                held = both(held, Held(import_cap=place.limit, import_by=("operator",)))
-            if held != place.held:
-                place.held, place.dirty = held, True
-
-    def _shares(self, selling: Selling, wall: float) -> dict[str, Held]:
-        standing, sites = selling.standing, self._sites_of(selling)
-        most = sum(self.places[site].site.import_limit or 0.0 for site in sites)
-        cap = selling.rebound.cap(finite(standing.import_cap), most, wall)
-        by = standing.import_by or ((f"{selling.program.id}:rebound",) if cap is not None else ())
-        wanted = {site: self._flow(site, lambda car: max(car.wanted, 0.0)) for site in sites}
-        caps = {} if cap is None else allotted(cap, wanted, {site: self._holding(site) for site in sites})
-        outs = {} if not math.isfinite(standing.export_cap) else {site: standing.export_cap / len(sites) for site in sites}
-        points: dict[str, float] = {}
-        if standing.setpoint is not None:
-            flows = {site: self._flow(site, lambda car: car.wanted) for site in sites}
-            spans = {site: self._spans(site) for site in sites}
-            points = shared_setpoint(standing.setpoint, flows, spans)
-        return {
-            site: Held(caps.get(site), by, outs.get(site), standing.export_by, points.get(site), standing.asked_by if points else "")
-            for site in sites
-        }
-
-    def _flow(self, site: str, power: Callable[[Car], float]) -> float:
-        place = self.places[site]
-        load = place.site.base_load + sum(feeder.base_load for feeder in place.site.feeder)
-        return load + sum(power(self.cars[asset.id]) for asset in place.assets if asset.id in self.cars)
-
-    def _spans(self, site: str) -> tuple[float, float]:
-        here = [self.cars[asset.id] for asset in self.places[site].assets if asset.id in self.cars]
-        return sum(car.wanted + car.give for car in here), sum(car.most - car.wanted for car in here)
-
-    def _holding(self, site: str) -> float:
-        """The most (W) that a site may draw by what its assets were told, whether or not they have answered."""
-        return self._flow(site, lambda car: 0.0) + sum(self.holds.get(asset.id, 0.0) for asset in self.places[site].assets)
+        return (
+            place.dirty
+            or place.again <= tick
+            or place.edge <= wall
+            or any(self._renew.get(asset.id, math.inf) <= wall for asset in place.assets)
+        )
 
     def _decide(self, place: Place, tick: float, wall: float) -> tuple[Decision, list[tuple[Asset, Order]]]:
         deaf = {asset.id for asset in place.assets if self.orders.get(asset.id, (None, ""))[1] == "refused"}
         hearing = [asset for asset in place.assets if asset.id not in deaf]
-        cars = tuple(self._seen(self.cars.get(asset.id) or idle(asset), tick) for asset in hearing)
+        seen = (as_planned(self.cars.get(asset.id) or idle(asset), place, wall) for asset in hearing)
+        cars = tuple(self._seen(car, tick) for car in seen)
+        place.edge = math.inf if place.plan is None else place.plan.edge(wall)
         loads: dict[str, float] = {}
         for asset in place.assets:
             if asset.id in deaf:
@@ -371,9 +346,9 @@ class Conductor:
             here = [self.cars[asset.id] for asset in place.assets if asset.id in self.cars]
             told = self._told(place)
             said.append(Said(f"telemetry.{place.site.tenant}.{place.site.id}", telemetry(wall, here)))
-            power = self._flow(place.site.id, lambda car: car.drawn or 0.0)
+            power = self.estate.flow(place.site.id, lambda car: car.drawn or 0.0)
             cap = min(place.site.import_limit or math.inf, math.inf if place.held.import_cap is None else place.held.import_cap)
-            load = self._flow(place.site.id, lambda car: 0.0)
+            load = self.estate.flow(place.site.id, lambda car: 0.0)
             values = {"at": wall, "power": power, "planned": load + sum(told.values()), "cap": cap}
             rows.append(Row("power", {"tenant": place.site.tenant, "site": place.site.id} | values))
         await self._logged(*said)

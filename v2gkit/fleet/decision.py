@@ -25,6 +25,7 @@ class Car(msgspec.Struct, frozen=True, omit_defaults=True):
     departure: float | None = None  # epoch s
     tenant_rank: int = 0
     contract_rank: int = 0
+    spare: float = 0.0  # Wh that it can give until it is down to its reserve
 
 
 class Held(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -14,6 +14,8 @@ COUNTED = {
     "orders": "orders that were told",
     "taken": "orders that were taken",
     "refused": "that were not",
+    "plans": "plans of sites that were made",
+    "plan_faults": "that were not, so that the last ones stood",
 }
 
 

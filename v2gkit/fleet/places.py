@@ -4,8 +4,10 @@ import math
 from dataclasses import dataclass, field
 from typing import Final
 
+from v2g.energy.signal import Signal
 from v2gkit.fleet.decision import Car, Held, Remembered
 from v2gkit.fleet.declared import Asset, Program, Site
+from v2gkit.fleet.plans.task import Planned, other
 from v2gkit.fleet.shed import Rebound
 from v2gkit.grid.standing import Standing
 
@@ -24,6 +26,8 @@ class Place:
     cause: str = "the beginning"
     limit: float | None = None  # W that an operator admits
     again: float = math.inf  # tick s at which it is looked at though nothing is new
+    plan: Planned | None = None
+    edge: float = math.inf  # epoch s at which what is planned changes
 
 
 @dataclass
@@ -32,6 +36,7 @@ class Selling:
 
     program: Program
     standing: Standing = field(default_factory=Standing)
+    signals: tuple[Signal, ...] = ()  # what holds, and what is still to come
     rebound: Rebound = field(init=False)
 
     def __post_init__(self) -> None:
@@ -46,7 +51,12 @@ def idle(asset: Asset) -> Car:
 def differs(before: Car, after: Car) -> bool:
     """Whether a car is another one than before, by more than counts."""
     moved = abs((before.drawn or 0.0) - (after.drawn or 0.0)) > CHANGED or abs(before.wanted - after.wanted) > CHANGED
-    return moved or (before.drawn is None) != (after.drawn is None) or abs(before.give - after.give) > CHANGED
+    return (
+        moved
+        or other(before.departure, after.departure)
+        or (before.drawn is None) != (after.drawn is None)
+        or abs(before.give - after.give) > CHANGED
+    )
 
 
 def finite(power: float) -> float | None:

@@ -27,6 +27,10 @@ from v2gkit.fleet.declared import Asset, Fleet, Program
 from v2gkit.fleet.log.memory import MemoryLog
 from v2gkit.fleet.log.over_nats import NatsLog
 from v2gkit.fleet.log.verbs import Log
+from v2gkit.fleet.plans.over_nats import NatsSolvers
+from v2gkit.fleet.plans.planner import Planner
+from v2gkit.fleet.plans.pool import PoolSolvers
+from v2gkit.fleet.plans.verbs import SolverFault, Solvers
 from v2gkit.fleet.rest.keys import Bearer
 from v2gkit.fleet.rows import declared_rows, signal_row, with_added
 from v2gkit.fleet.store.reading import added_rows
@@ -57,6 +61,7 @@ class Asked:
     fresh: float = FRESH
     sample_interval: int | None = 60
     scale: float = 1.0  # wall s per s, of a simulation
+    solvers: int | None = 0  # processes of this machine that make plans; None: whoever works at `nats`; 0: there are no plans
     api: tuple[str, int] | None = None  # address and port of REST and page; None: none
     tls: ssl.SSLContext | None = None  # of the REST
     oidc: Path | None = None  # file of an issuer of tokens, beside keys
@@ -65,7 +70,16 @@ class Asked:
 class Service:
     """All parts of a fleet in one process. `say` hears every line of what happens, as a JSON-able object."""
 
-    def __init__(self, asked: Asked, fleet: Fleet, store: SqlStore, log: Log, wall: Callable[[], float], say: Say) -> None:
+    def __init__(
+        self,
+        asked: Asked,
+        fleet: Fleet,
+        store: SqlStore,
+        log: Log,
+        wall: Callable[[], float],
+        say: Say,
+        solvers: Solvers | None = None,
+    ) -> None:
         self.asked, self.store, self.log, self._wall, self._say = asked, store, log, wall, say
         self.csms = Csms(Strategy("setpoint", setpoint=0.0), wall=wall, sample_interval=asked.sample_interval, process="fleet")
         self.watched: dict[str, Watched] = {
@@ -82,6 +96,7 @@ class Service:
             heed = partial(self._heed, program)
             self.listening[program.id] = Listening(grid, wall, partial(self._heard, program), heed)
         self.conductor.settled = self._acknowledged
+        self.planner = None if solvers is None else Planner(self.conductor, solvers, wall)
 
     @property
     def fleet(self) -> Fleet:
@@ -126,14 +141,21 @@ class Service:
             tasks.keep(f"signals of {name}", listening.run)
         for asset in self.fleet.asset:
             self.watch(asset, tasks)
+        if self.planner is not None:
+            await self.planner.recall()
+            tasks.keep("plans", partial(self.planner.run, self._pause))
         tasks.keep("telemetry", partial(self._each, MINUTE, self.conductor.telemetry))
         tasks.keep("settlement", partial(self._each, QUARTER, self.settle))
 
     async def _each(self, seconds: float, work: Callable[[], Any]) -> None:
         """Do work every so many wall seconds, at most once a second of the machine."""
         while True:
-            await asyncio.sleep(max(seconds / self.asked.scale, 1.0))
+            await self._pause(seconds)
             await work()
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait for so many wall seconds, at least one of the machine."""
+        await asyncio.sleep(max(seconds / self.asked.scale, 1.0))
 
     async def settle(self) -> int:
         """Settle all tenants up to now; how many transactions were new. What fails is tried the next time."""
@@ -179,11 +201,13 @@ async def served(asked: Asked, fleet: Fleet, wall: Callable[[], float], say: Say
     """A fleet at work within the block. Raises StoreFault, LogFault, ValueError, OSError."""
     store = await asyncio.to_thread(SqlStore, asked.store)
     log: Log = MemoryLog() if asked.nats is None else await NatsLog.at(asked.nats)
+    solvers: Solvers | None = None
     try:
         fleet, faults = with_added(fleet, await store.read(added_rows))
         for fault in faults:
             LOG.error("%s; it is left out", legible(fault))
-        service = Service(asked, fleet, store, log, wall, say)
+        solvers = await solvers_of(asked)
+        service = Service(asked, fleet, store, log, wall, say, solvers)
         with service.csms.heard_by(service.watching.hear):
             async with Tasks("v2g.fleet") as tasks, contextlib.AsyncExitStack() as stack:
                 await service.run(tasks)
@@ -202,8 +226,22 @@ async def served(asked: Asked, fleet: Fleet, wall: Callable[[], float], say: Say
                     url = await stack.enter_async_context(site.opened(answers, *asked.api, asked.tls, judge))
                 yield Running(service, next(iter(server.sockets)).getsockname()[1], url, fresh)
     finally:
+        if solvers is not None:
+            await solvers.close()
         await log.close()
         store.close()
+
+
+async def solvers_of(asked: Asked) -> Solvers | None:
+    """Who makes plans. Raises ValueError where nobody can be asked."""
+    if asked.solvers is None:
+        if asked.nats is None:
+            raise ValueError("solvers at NATS want a server; give --nats URL, or --solvers N for processes of this machine")
+        try:
+            return await NatsSolvers.at(asked.nats)
+        except SolverFault as fault:
+            raise ValueError(str(fault)) from None
+    return PoolSolvers(asked.solvers) if asked.solvers else None
 
 
 async def judge_of(file: Path, fleet: Fleet) -> Callable[[str], Awaitable[Bearer | None]]:

@@ -55,7 +55,7 @@ class Stage:
     def follow(self) -> None:
         """Every car draws what its asset holds."""
         for car in list(self.conductor.cars.values()):
-            self.cars(car.asset, wanted=car.wanted, drawn=self.yard.holds.get(car.asset, 0.0), missing=car.missing)
+            self.cars(car.asset, wanted=car.wanted, drawn=self.yard.holds.get(car.asset, 0.0), missing=car.missing, departure=car.departure)
 
     async def settle(self, rounds: int = 6, seconds: float = 6.0) -> None:
         """Let so many rounds pass, each with time for cars to follow."""

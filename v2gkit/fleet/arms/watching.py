@@ -60,6 +60,7 @@ class Watching:
             wanted=wanted,
             most=member.needs.charge_maximum if rest.ceiling > FULL else 0.0,
             give=_gives(rest),
+            spare=max(-rest.lower, 0.0),
             missing=missing,
             departure=member.needs.departure,
         )

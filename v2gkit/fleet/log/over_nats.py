@@ -26,6 +26,15 @@ PENDING: Final = 100_000  # records that a reader may have without acknowledging
 AT_ONCE: Final = 512  # publications in flight
 
 
+async def connected(url: str) -> Client:
+    """A connection to a NATS server, which is opened anew whenever it is lost. Raises LogFault where there is none to begin with."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await nats.connect(url, max_reconnect_attempts=-1, reconnect_time_wait=0.2, error_cb=_told)
+    except (Error, OSError, ValueError, TimeoutError) as error:
+        raise LogFault(f"NATS at {url.rpartition('@')[2]}: {error or type(error).__name__}") from None
+
+
 class NatsLog:
     """A log on a NATS server with JetStream (`nats-server -js`)."""
 
@@ -37,12 +46,7 @@ class NatsLog:
     @classmethod
     async def at(cls, url: str, room: int = ROOM) -> "NatsLog":
         """The log of a server. Raises LogFault where it cannot be had, or has no JetStream."""
-        bare = url.rpartition("@")[2]
-        try:
-            async with asyncio.timeout(PATIENCE):
-                client = await nats.connect(url, max_reconnect_attempts=-1, reconnect_time_wait=0.2, error_cb=_told)
-        except (Error, OSError, ValueError, TimeoutError) as error:
-            raise LogFault(f"NATS at {bare}: {error or type(error).__name__}") from None
+        bare, client = url.rpartition("@")[2], await connected(url)
         stream = client.jetstream(timeout=PATIENCE, publish_async_max_pending=AT_ONCE)
         config = StreamConfig(
             STREAM,

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, func, or_, select
 
 from v2gkit.fleet.rows import ADDED
-from v2gkit.fleet.store.tables import DECLARED, ORDERS
+from v2gkit.fleet.store.tables import DECLARED, ORDERS, PLANS
 
 
 def newest_orders(connection: Connection, since: float, keepers: Sequence[str] = ()) -> list[tuple[str, str, float, str, float]]:
@@ -28,3 +28,8 @@ def added_rows(connection: Connection) -> list[dict[str, Any]]:
     """The rows of assets that were added by the REST and are there still."""
     wanted = select(DECLARED).where(DECLARED.c.kind == ADDED, DECLARED.c.gone == 0).order_by(DECLARED.c.tenant, DECLARED.c.id)
     return [dict(row) for row in connection.execute(wanted).mappings()]
+
+
+def newest_plans(connection: Connection) -> list[dict[str, Any]]:
+    """The newest plan of each site."""
+    return [dict(row) for row in connection.execute(select(PLANS)).mappings()]

@@ -14,7 +14,11 @@ def _hurried(connection: Connection) -> None:
     connection.execute(text_of("CREATE INDEX IF NOT EXISTS orders_open ON orders (state, tenant)"))
 
 
-SCHEMA: Final = Schema("the fleet", version=2, firsts=frozenset({"received", "sent"}), steps={2: _hurried})
+def _planned(connection: Connection) -> None:
+    """Version 3: plans have a table, which is made with all others that are missing."""
+
+
+SCHEMA: Final = Schema("the fleet", version=3, firsts=frozenset({"received", "sent"}), steps={2: _hurried, 3: _planned})
 METADATA: Final = SCHEMA.metadata
 _table = SCHEMA.table
 
@@ -64,6 +68,9 @@ ORDERS: Final = _table(  # the outbox: what each asset is told, until it answers
     *map(real, ("power", "cap", "safe", "lasts", "sent", "answered")),
     *map(text, ("state", "said")),  # open, done, refused, replaced
     Index("orders_open", "state", "tenant"),
+)
+PLANS: Final = _table(  # the newest plan of each site, as `v2gkit.fleet.plans.task.Planned`
+    "plans", Again.NEWER, text("tenant", primary_key=True), text("site", primary_key=True), real("at"), text("doc")
 )
 SHED: Final = _table(  # who had less than it wanted, and why
     "shed",
