@@ -1,8 +1,8 @@
 """Many cars at one station, each side in a process of its own: processor time a loop, answer times, memory a session.
 
 python -m bench scale                                 a few points, and what grows between them
-python -m bench.scale --cars 100 --seconds 20         one point
-python -m bench.scale --cars 100 --workers 2          the outlets shared out among processes
+python -m bench scale --cars 100 --seconds 20         one point
+python -m bench scale --cars 100 --workers 2          the outlets shared out among processes
 """
 
 import argparse

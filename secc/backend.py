@@ -271,7 +271,8 @@ class LocalBackend:
                 "v2x_minimum": report.v2x_minimum,
                 "soc": report.soc,
             }
-            self._needs = replace(self._needs, **{name: value for name, value in said.items() if value is not None})
+            anew = {name: value for name, value in said.items() if value is not None and value != getattr(self._needs, name)}
+            self._needs = replace(self._needs, **anew) if anew else self._needs
 
     def _steer(self, visit: int) -> None:
         """Tell the setpoint when it has changed, and look again."""

@@ -91,7 +91,7 @@ class Driver:
         self._station, self._now, self._nudge = station, now, nudge
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._commands: list[Want] = []
-        self._present: Want | None = None  # the command that is being carried out
+        self._commanded = asyncio.Event()  # the hardware was told something
         self._claimed = self._finished = self._docked = False  # docked: a service of ACDP was selected, its device goes home at the end
         self._hearing = Hearing(backend, evse.evse_id)
         self._seen: dict[type[Fact], Fact] = {}
@@ -101,7 +101,7 @@ class Driver:
     @property
     def _watch(self) -> Watches:
         """The watches over the outlet, made when they are asked for: kept, they and this would hold each other."""
-        return Watches(self.evse, self._fact)
+        return Watches(self.evse, self._fact, self._commanded)
 
     # --- Endpoint ---
 
@@ -131,7 +131,8 @@ class Driver:
         """Take what happened since the last call; every want among it is carried out."""
         events = self.session.events()
         for event in events:
-            self._dispatch(event)
+            if isinstance(event, Want):
+                self._dispatch(event)
         if self.session.ended is not None and not self._finished:
             self._finished = True
             self._say(self.session.ended)
@@ -182,7 +183,7 @@ class Driver:
 
     # --- wants ---
 
-    def _dispatch(self, event: Event) -> None:
+    def _dispatch(self, event: Want) -> None:
         match event:
             case SessionStarted(evccid=evccid):
                 self._begin(evccid)
@@ -217,8 +218,7 @@ class Driver:
                 self._keep("check-out", partial(self._check_out, departure))
             case EVReported():
                 self._start("report", partial(self.evse.car_reported, event))
-        if isinstance(event, Want):
-            self._hearing.hear(event)
+        self._hearing.hear(event)
 
     def _begin(self, evccid: str) -> None:
         self._claimed = True
@@ -276,6 +276,7 @@ class Driver:
         while self._commands:
             want = self._commands.pop(0)
             await self._carry_out(want)
+            self._commanded.set()
 
     async def _carry_out(self, want: Want) -> None:
         evse = self.evse

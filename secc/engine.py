@@ -75,7 +75,7 @@ class SeccSession:
         self._held, self.desk = deque[Frame](), Desk(aside, signed_aside)  # frames of streams that wait; a frame for the shell to read
         self._closing = ""  # how the session ended, once it waits for the car to close
         self._timer: Timer | None = None
-        self._arm(SETUP, self.generation.station_setup, now, reception.REQUEST.__name__)
+        self._arm(SETUP, self.generation.station_setup, now, lambda: reception.REQUEST.__name__)
         self.heard: float | None = None  # when the last request came
         self._spoke: float | None = None
         self._answering: tuple[type[Type], str] | None = None  # the request that has no answer yet, and its stream
@@ -170,7 +170,7 @@ class SeccSession:
         elif fault is not None:
             self._end(blamed(fault.error), fault.error, now)
         else:
-            self._end("timed out", TimedOut(timer.name, timer.limit, f"no {timer.what}", self._conduct.silent), now)
+            self._end("timed out", TimedOut(timer.name, timer.limit, f"no {timer.what()}", self._conduct.silent), now)
 
     def _learn(self, fact: Fact, now: float) -> None:
         before = self.context
@@ -325,16 +325,16 @@ class SeccSession:
         """What follows a response: another state and its timer, or the wait for the car to close."""
         if then is self.generation.over:
             self._closing = how
-            self._arm(CLOSE, self.generation.close, now, "close")
+            self._arm(CLOSE, self.generation.close, now, lambda: "close")
             self._events.append(StateEntered(now, then.value, CLOSE, self.generation.close))
         elif request is reception.REQUEST and self._timer is not None:  # the setup ends with a session, not before
-            self._timer = replace(self._timer, what=self.generation.begins.__name__)
+            self._timer = replace(self._timer, what=lambda: self.generation.begins.__name__)
             self._events.append(StateEntered(now, then.value, SETUP, round(self._timer.due - now, 3)))
         elif stream == MAIN or (
             self._timer is None and MAIN not in self._parked and self.desk.waits is None
         ):  # a side stream does not touch the time of the main one
             limit = self.generation.timing(request).sequence_timeout
-            self._arm(SEQUENCE, limit, now, " or ".join(each.__name__ for each in self.generation.accepted(then)))
+            self._arm(SEQUENCE, limit, now, partial(self.generation.awaited, then))
             self._events.append(StateEntered(now, then.value, SEQUENCE, limit))
 
     def _welcome(self, now: float) -> None:
@@ -390,7 +390,7 @@ class SeccSession:
         self.ended = Ended(how, error, asked)
         self._events.append(Noted(now, "ended", {"how": how, **why, **account}))
 
-    def _arm(self, name: str, limit: float, now: float, what: str) -> None:
+    def _arm(self, name: str, limit: float, now: float, what: Callable[[], str]) -> None:
         self._timer = Timer(name, limit, now + limit, what)
 
     def _send(self, message: Type, stream: str, now: float, signature: Any = None) -> None:

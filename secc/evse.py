@@ -54,7 +54,7 @@ class EVSE:
 
     evse_id = EVSE_ID  # what the car hears
     grid_functions: tuple[str, ...] = ()  # DC: what its inverter follows of what a grid asks, by the names of `GridControl`
-    output_period = 0.05  # s between two readings of voltage and current while the outlet is live
+    output_period = 0.05  # s between two readings of voltage and current while they change; a few of it while they stand still
 
     def __init__(self) -> None:
         self._output = OutputMeasured(0.0, 0.0)

@@ -16,12 +16,12 @@ Decoded = tuple[Incoming, tuple[Relaxed, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Timer:
-    """A timer of the standard that runs: its name, its limit (s), when it is due (session time, s), and what is waited for."""
+    """A timer of the standard that runs: its name, its limit (s), when it is due (session time, s), and what says what is waited for."""
 
     name: str
     limit: float
     due: float
-    what: str
+    what: Callable[[], str]
 
 
 @dataclass(frozen=True, slots=True)

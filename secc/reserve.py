@@ -41,7 +41,7 @@ class Reserve:
 
     def bars(self, net: float | None) -> bool:
         """Whether the reserve forbids to discharge; `net` (Wh) is the meter now, None without a meter."""
-        now = self.heard(net)
+        now = self if net == self.counted else self.heard(net)
         if now.energy is not None and now.energy >= 0:
             return True
         if (now.v2x_minimum is not None and now.v2x_minimum >= 0) or (now.v2x_maximum is not None and now.v2x_maximum < 0):

@@ -9,13 +9,17 @@ from secc.station import Arrival, Fact, LimitsChanged, MeterRead, PlaceIs, Posit
 METER_PERIOD = 0.5  # s between two readings of the meter under power
 LIMITS_PERIOD = 1.0  # s between two looks at what the outlet can do
 POSITION_PERIOD = 0.2  # s between two looks at where a vehicle stands
+STILL = 5  # periods between two readings of an output that stands still: with those of an EVSE a quarter of a second, as a car's loop
 
 
 class Watches:
-    """The watches over one outlet in one session. Each goes on until its task is cancelled; `fact` is told what was found."""
+    """The watches over one outlet in one session. Each goes on until its task is cancelled; `fact` is told what was found.
 
-    def __init__(self, evse: EVSE, fact: Callable[[Fact], None]):
-        self._evse, self._fact = evse, fact
+    `commanded` is set when the hardware was told something.
+    """
+
+    def __init__(self, evse: EVSE, fact: Callable[[Fact], None], commanded: asyncio.Event):
+        self._evse, self._fact, self._commanded = evse, fact, commanded
 
     async def position(self) -> None:
         """Watch where a vehicle stands under an ACDP."""
@@ -34,10 +38,26 @@ class Watches:
             await asyncio.sleep(POSITION_PERIOD)
 
     async def output(self) -> None:
-        """Watch voltage and current at the outlet."""
+        """Watch voltage and current at the outlet: closely while they change, more rarely while they do not, until the next command."""
+        before, periods = None, 1
         while True:
-            self._fact(await self._evse.read_output())
-            await asyncio.sleep(self._evse.output_period)
+            self._commanded.clear()
+            found = await self._evse.read_output()
+            self._fact(found)
+            periods = min(periods * 2, STILL) if found == before else 1
+            before = found
+            if await self._told(periods * self._evse.output_period):
+                periods = 1
+
+    async def _told(self, seconds: float) -> bool:
+        """Wait so long, or until the next command; whether one came."""
+        loop = asyncio.get_running_loop()
+        bell = loop.call_later(seconds, self._commanded.set)
+        try:
+            await self._commanded.wait()
+        finally:
+            bell.cancel()
+        return loop.time() < bell.when()
 
     async def meter(self) -> None:
         """Watch the meter of the outlet: its registers under power."""

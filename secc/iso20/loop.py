@@ -171,7 +171,7 @@ def car_limits(mode: Type, known: Context) -> Limits:
         value = getattr(mode, field, None)
         if value is not None:
             changed[name] = max(within_phases(mode, field, shares.get(name, math.inf)), 0.0)  # below zero is nothing
-    limits: Limits = replaced(said, changed)
+    limits: Limits = replaced(said, changed)  # itself, for as long as the car says the same
     return limits
 
 

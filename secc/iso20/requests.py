@@ -9,7 +9,7 @@ from v2g.exi.errors import DecodeError
 from v2g.exi.schema import Type
 from v2g.iso20 import frames
 from v2g.iso20.generation import ISO20, session_id
-from v2g.iso20.sequence import REQUESTS, State, requests_in, row
+from v2g.iso20.sequence import State, requests_in, row
 from v2g.messages import schema_set
 from v2g.messages.common_messages import CertificateInstallationReq, PowerDeliveryReq, SessionSetupReq
 from v2g.messages.common_types import V2GRequestType
@@ -18,8 +18,6 @@ from v2g.session.errors import PeerMisbehaved, SequenceError, UnknownSession
 from v2g.session.generation import MAIN, Incoming
 from v2g.session.profiles import INSTALLATION_FRAMED_AS_2, PRE_CHARGE_UNFINISHED
 from v2g.session.v2gtp import PayloadType
-
-BY_NAME = {request.__name__: request for request in REQUESTS}
 
 
 def decode(payload_type: int, exi: bytes, known: Context, now: float) -> tuple[Incoming, tuple[Relaxed, ...]]:
@@ -43,7 +41,7 @@ def admit(heard: Incoming, payload_type: int, known: Context, now: float) -> tup
     request = heard.reading.message
     kind = type(request)
     relaxed: tuple[Relaxed, ...] = ()
-    if kind not in BY_NAME.values():
+    if kind not in ISO20.responses:
         raise PeerMisbehaved(f"{kind.__name__} is no request that a station answers", None)
     started = known.state not in (State.SUPPORTED_APP_PROTOCOL, State.SESSION_SETUP)
     if started and isinstance(request, V2GRequestType) and kind is not SessionSetupReq and request.Header.SessionID != known.session.id:

@@ -13,6 +13,7 @@
 
 A context is a value. An answer reads it and returns the next one; nothing is changed in place, so any moment of a session can be looked at,
 kept and played again. A new field goes where its life is: `tests/secc/test_lifetimes.py` says for each what it survives.
+Parts have no slots: one is copied as its dictionary, many times in a charge loop (`secc.neutral.replaced`).
 """
 
 from collections.abc import Callable
@@ -66,7 +67,7 @@ CHALLENGE_LENGTH = 16
 P = ParamSpec("P")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Agreement:
     """What car and station agreed upon in a session; it survives a pause."""
 
@@ -95,7 +96,7 @@ class Before(Enum):
     NEGOTIATION = "nothing yet"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Given:
     """The constants of a session, which hold as long as it lives."""
 
@@ -112,7 +113,7 @@ class Given:
     phases: Phases = field(default_factory=Phases)  # of the generation
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Moment:
     """The request, fact or tick being worked on. Times are session time (s), but for `wall` (epoch s)."""
 
@@ -123,7 +124,7 @@ class Moment:
     former: PausedSession | None = None  # the paused session that this car may resume
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Step:
     """The state of the message sequence, and since when the car polls in it."""
 
@@ -133,7 +134,7 @@ class Step:
     signature: Any = None  # in that envelope
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class V2GSession:
     """Everything that stays true until the session ends."""
 
@@ -147,7 +148,7 @@ class V2GSession:
     fault: Fault | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Attempt:
     """One attempt to be authorized. The verdict on EIM may be there before the claim: a card can be shown before the car asks."""
 
@@ -157,7 +158,7 @@ class Attempt:
     verdict: Authorized | AuthorizationRefused | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Installation:
     """One request of the car for a contract certificate, and the backend's answer."""
 
@@ -167,7 +168,7 @@ class Installation:
     outcome: CertificateReady | CertificateRefused | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Exchange:
     """One exchange of the car's needs for an offer of schedules."""
 
@@ -178,7 +179,7 @@ class Exchange:
     limits: Limits | None = None  # of the outlet, when it was asked for
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Aside:
     """An exchange of schedules beside the charge loop; the exchange before it binds until PowerDelivery takes this one over."""
 
@@ -187,7 +188,7 @@ class Aside:
     shown: float | None = None  # when the car was shown the offer
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ServiceSession:
     """Everything that stays true until another service is negotiated."""
 
@@ -264,7 +265,7 @@ def _changing(kind: Callable[P, object], *path: str) -> Callable[Concatenate["Co
     return changed
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Context:
     """All that an answer may read: the parts of what a session knows. It is immutable; methods return another context."""
 

@@ -1,5 +1,8 @@
 """WPT: what a station watches of its ground device. There is no field for a vehicle that is not paired, not aligned, not in its place."""
 
+from collections.abc import Callable
+from functools import partial
+
 from secc.neutral.context import Context
 from secc.neutral.fault import Fault
 from v2g.reasons import Reason
@@ -55,16 +58,20 @@ def field_fault(known: Context) -> Fault | None:
         kind = Reason.ASSOCIATION if known.station.unassociated else Reason.FIELD
         return Fault(StationFailed(f"{why}, under power", kind=kind, requirement=None))
     if obstructed(known) and (checking or known.station.ground not in PASSING):
-        return Fault(StationFailed(obstructed(known), kind=Reason.FIELD, requirement=None))
+        return _fault(obstructed(known))
     return None
 
 
-def disturbed(known: Context) -> list[tuple[float, Fault]]:
+def disturbed(known: Context) -> list[tuple[float, Callable[[], Fault]]]:
     """An obstruction that stays, or over which power flows on: when (session time, s), and the fault it is then."""
-    why, since = obstructed(known), known.station.ground_since
+    if not wireless(known):
+        return []
+    why, since, watts = obstructed(known), known.station.ground_since, known.station.output.watts
     if not why or not known.live:
         return []
-    long = Fault(StationFailed(f"{why} for {OBSTRUCTED_LIMIT:g} s", kind=Reason.FIELD, requirement=None))
-    over = Fault(StationFailed(f"{why}, and {known.station.output.watts:.0f} W flow", kind=Reason.FIELD, requirement=None))
-    still = [(since + REACTION, over)] if abs(known.station.output.watts) > RESIDUE else []
-    return [(since + OBSTRUCTED_LIMIT, long), *still]
+    still = [(since + REACTION, partial(_fault, f"{why}, and {watts:.0f} W flow"))] if abs(watts) > RESIDUE else []
+    return [(since + OBSTRUCTED_LIMIT, partial(_fault, f"{why} for {OBSTRUCTED_LIMIT:g} s")), *still]
+
+
+def _fault(why: str) -> Fault:
+    return Fault(StationFailed(why, kind=Reason.FIELD, requirement=None))

@@ -60,6 +60,8 @@ def cut(before: SetOutput, known: Context, now: float) -> SetOutput:
     ours = known.present_limits
     power = min(max(before.power, -ours.discharge_power), ours.charge_power)
     current = min(max(before.current, -ours.discharge_current), ours.charge_current)
+    if power == before.power and current == before.current and before.voltage <= ours.voltage:
+        return before
     if power != before.power:
         most = abs(power) / max(known.station.output.voltage, min(before.voltage, ours.voltage_minimum), LEAST_VOLTAGE)
         current = min(max(current, -most), most)
@@ -68,7 +70,7 @@ def cut(before: SetOutput, known: Context, now: float) -> SetOutput:
 
 def differs(before: SetOutput | None, wanted: SetOutput) -> bool:
     """Whether an output command differs from the one before so much that the hardware must be told."""
-    if before is None:
-        return True
+    if before is None or before is wanted:
+        return before is None
     apart = max(abs(before.voltage - wanted.voltage), abs(before.current - wanted.current))
     return apart >= SAME or abs(before.power - wanted.power) >= SAME_POWER

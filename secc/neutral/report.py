@@ -7,7 +7,7 @@ from v2g.energy.der import NO_SHARES, GridControl, Shares
 from v2g.session.wireless import Condition
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class StationReport:
     """The last facts that the station reported about itself: limits, contactor, pilot, meter, output."""
 

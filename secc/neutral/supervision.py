@@ -5,6 +5,10 @@ tick, so that no state and no traffic is a way around them. A finding takes the 
 next request.
 """
 
+from collections.abc import Callable
+from enum import Enum
+from functools import partial
+
 from secc.intent import Notice, Wish
 from secc.neutral.context import Context
 from secc.neutral.fault import Fault
@@ -15,6 +19,8 @@ from v2g.reasons import Reason
 from v2g.session.endpoint import Event, Noted
 from v2g.session.errors import Refused, StationFailed
 
+Bound = tuple[float, Callable[[], Fault]]
+"""When something will have lasted too long (session time, s), and what makes the fault that it is then, which is hardly ever asked."""
 NOTICE_GRACE = 10.0  # s beyond NotificationMaxDelay until a car that was told to stop is stopped
 FAULT_ANSWER = 2.0  # s in which a car may still ask and hear why its power went; it gives up on an answer as soon (V2G_EVCC_Msg_Timeout)
 PILOT = {
@@ -33,7 +39,7 @@ def supervise(known: Context, now: float) -> tuple[Context, tuple[Event, ...]]:
     if known.state in known.given.phases.idle and known.station.pilot == "B" and known.live:  # it may: PowerDelivery(Start) closes again
         return known.with_station(contactor_wanted=False), (OpenContactor(now),)
     bound = due(known)
-    fault = hazard(known) or (bound[1] if bound is not None and now >= bound[0] else None)
+    fault = hazard(known) or (bound[1]() if bound is not None and now >= bound[0] else None)
     if fault is None or (before is not None and fault.may_stop):
         return _within_limits(known, now)
     return _powerless(fault, known, now)
@@ -108,44 +114,49 @@ def _plug(known: Context) -> Fault | None:
     return None
 
 
-def due(known: Context) -> tuple[float, Fault] | None:
-    """The next time (session time, s) at which something will have lasted too long, and the fault it is then; None: nothing will."""
+def due(known: Context) -> Bound | None:
+    """What will have lasted too long next; None: nothing will."""
     if known.session.fault is not None:
         return None
     bounds = [*_unheeded(known), *_unlooped(known), *_polled(known), *disturbed(known)]
     return min(bounds, key=lambda bound: bound[0]) if bounds else None
 
 
-def _unheeded(known: Context) -> list[tuple[float, Fault]]:
+def _unheeded(known: Context) -> list[Bound]:
     """A car that was told to stop, to pause or to end its standby, and does not."""
-    if known.state in known.given.phases.after_power:
+    if not known.session.intent.asked or known.state in known.given.phases.after_power:
         return []
     notices = [notice for wish in (Wish.STOP, Wish.PAUSE, Wish.POWER) if (notice := known.session.intent.of(wish)) is not None]
-    return [(notice.since + notice.delay + NOTICE_GRACE, Fault(_unfollowed(notice, known.given.phases.unheeded))) for notice in notices]
+    return [(notice.since + notice.delay + NOTICE_GRACE, partial(_unfollowed, notice, known.given.phases.unheeded)) for notice in notices]
 
 
-def _unfollowed(notice: Notice, requirement: str | None) -> Refused:
+def _unfollowed(notice: Notice, requirement: str | None) -> Fault:
     why = f"the car did not follow {notice.wish.value} within {notice.delay + NOTICE_GRACE:g} s"
-    return Refused(Reason.OTHER, why, requirement)
+    return Fault(Refused(Reason.OTHER, why, requirement))
 
 
-def _unlooped(known: Context) -> list[tuple[float, Fault]]:
+def _unlooped(known: Context) -> list[Bound]:
     """Power without a charge loop: nobody looks at meter, profile and limits then."""
     if not known.delivering or known.service.looped is None:
         return []
+    return [(known.service.looped + known.given.phases.loopless, partial(_loopless, known))]
+
+
+def _loopless(known: Context) -> Fault:
     anew, loopless = known.state in known.given.phases.renegotiating, known.given.phases.loopless
     what = "the renegotiation of the schedule took longer than" if anew else "there was no charge loop under power for"
-    refused = Refused(Reason.SCHEDULE_RENEGOTIATION if anew else Reason.OTHER, f"{what} {loopless:g} s", None)
-    return [(known.service.looped + loopless, Fault(refused))]
+    return Fault(Refused(Reason.SCHEDULE_RENEGOTIATION if anew else Reason.OTHER, f"{what} {loopless:g} s", None))
 
 
-def _polled(known: Context) -> list[tuple[float, Fault]]:
+def _polled(known: Context) -> list[Bound]:
     """A step that the car asks for again and again."""
-    limit = known.given.phases.stays.get(known.state)
-    if known.state in known.given.phases.settling and known.service.exchange.asked is not None:
-        limit = None  # the exchange of schedules has a patience of its own
-    if limit is None or known.step.polled is None or known.delivering:
+    since, limit = known.step.polled, known.given.phases.stays.get(known.state)
+    if limit is None or since is None or known.delivering:
         return []
-    return [
-        (known.step.polled + limit, Fault(Refused(Reason.OTHER, f"the car did not finish {known.state.value} within {limit:g} s", None)))
-    ]
+    if known.state in known.given.phases.settling and known.service.exchange.asked is not None:
+        return []  # the exchange of schedules has a patience of its own
+    return [(since + limit, partial(_unfinished, known.state, limit))]
+
+
+def _unfinished(state: Enum, limit: float) -> Fault:
+    return Fault(Refused(Reason.OTHER, f"the car did not finish {state.value} within {limit:g} s", None))

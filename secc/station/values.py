@@ -1,6 +1,7 @@
 """Values in wants and facts: limits, meter readings, objections, and the literals for services and controls."""
 
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from typing import Literal
 
 from v2g.reasons import Reason
@@ -11,7 +12,7 @@ Device = Literal["Home", "Moving", "EndPosition"]  # of ACDP: what comes down to
 Service = str  # the name of a row of `v2g.services.SERVICES`
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Limits:
     """The limits of one EVSE, or of a car. Powers are magnitudes in W, currents in A, voltages in V."""
 
@@ -31,14 +32,19 @@ class Limits:
 
     def within(self, bounds: "Limits") -> "Limits":
         """The limits, cut to `bounds`: of two maxima the lower, of two minima the higher."""
-        if self == bounds:  # those of an outlet that nobody has limited: asked a dozen times in each turn of a loop
+        if self is bounds or self == bounds:  # those of an outlet that nobody has limited: asked a dozen times in each turn of a loop
             return self
-        return replace(self, **{name: choose(getattr(self, name), getattr(bounds, name)) for name, choose in _BOUNDED})
+        return _cut(self, bounds)
 
 
 _BOUNDED = tuple(
     (f.name, max if f.name.endswith("_minimum") else min) for f in fields(Limits) if not f.name.startswith("nominal") and f.name != "phases"
 )
+
+
+@lru_cache(maxsize=1024)
+def _cut(limits: Limits, bounds: Limits) -> Limits:
+    return replace(limits, **{name: choose(getattr(limits, name), getattr(bounds, name)) for name, choose in _BOUNDED})
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ class Hardware(SimulatedEVSE):
 
     def __init__(self, now: Callable[[], float]):
         super().__init__(now, lambda: EPOCH + now(), asyncio.sleep, limits=LIMITS, physics=QUICK)
-        self.output_period, self.facts = 0.05, asyncio.Queue[words.Fact]()
+        self.output_period, self.facts = 0.01, asyncio.Queue[words.Fact]()
 
     async def notices(self) -> AsyncIterator[words.Fact]:
         while True:

@@ -4,7 +4,8 @@ import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import cached_property
+from itertools import accumulate, pairwise
 
 SECONDS_PER_HOUR = 3600.0
 SAME_INSTANT = 1e-6  # s; instants closer than this are one: an epoch second as a float resolves 2.4e-7 s
@@ -24,7 +25,7 @@ class Step:
             raise ValueError("a step has the value NaN; give a number")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: the edges are kept
 class Series:
     """Steps one after the other from `start` (epoch s). Half-open: a step holds at its first instant, not at its last. It may be empty."""
 
@@ -73,10 +74,11 @@ class Series:
 
     def edges(self) -> tuple[float, ...]:
         """The starts of the steps and, last, the end of the series (epoch s): one more than there are steps."""
-        edges = [self.start]
-        for step in self.steps:
-            edges.append(edges[-1] + step.duration)
-        return tuple(edges)
+        return self._edges
+
+    @cached_property
+    def _edges(self) -> tuple[float, ...]:
+        return tuple(accumulate((step.duration for step in self.steps), initial=self.start))
 
     def spans(self) -> Iterator[tuple[float, float, float]]:
         """Start (epoch s), end (epoch s) and value of each step."""

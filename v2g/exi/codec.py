@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from v2g.exi import engine
 from v2g.exi.bounds import Bounds, Spent
-from v2g.exi.decoder import Decoder
+from v2g.exi.decoder import HEADER, Decoder
 from v2g.exi.encoder import Encoder, element_name
 from v2g.exi.errors import DecodeError, EncodeError
 from v2g.exi.grammar import QName, SchemaSet
@@ -99,7 +99,11 @@ def _found(quick: engine.Found, octets: bytes) -> Reading:
 
 def root(octets: bytes, schema_set: SchemaSet) -> Element:
     """The global element that a document begins with; nothing else is looked at. Raises DecodeError."""
-    return Decoder(octets, schema_set).root()
+    if len(octets) > 2 and octets[0] == HEADER:
+        code = int.from_bytes(octets[1:3], "big") >> (16 - schema_set.document_width)
+        if code < len(schema_set.globals):
+            return schema_set.globals[code]
+    return Decoder(octets, schema_set).root()  # which says what is wrong
 
 
 def receive(octets: bytes, schema_set: SchemaSet, bounds: Bounds, items: int) -> Reading:

@@ -1,5 +1,8 @@
 """Messages to V2GTP frames and back: which schema set a message belongs to, and which payload type announces it."""
 
+from functools import cache
+from typing import Any
+
 from v2g.exi.codec import Bounds, Reading, encode, read, receive, root
 from v2g.exi.errors import DecodeError
 from v2g.exi.schema import Type
@@ -9,7 +12,7 @@ from v2g.session.errors import FramingError
 from v2g.session.generation import MAIN
 from v2g.session.v2gtp import PAYLOADS, PayloadType, frame
 
-SETS: dict[PayloadType, str] = {each: row.schema_sets[0] for each, row in PAYLOADS.items() if row.schema_sets}
+SETS: dict[int, str] = {each: row.schema_sets[0] for each, row in PAYLOADS.items() if row.schema_sets}
 _MAIN_STREAM = {  # by module, named and not imported: a session loads what it speaks
     MODULES[row.schema_sets[0]][0]: each for each, row in PAYLOADS.items() if row.stream == MAIN
 }
@@ -27,7 +30,8 @@ _ASIDE = {  # what never runs on the main stream
 }
 
 
-def payload_type_of(message: type[Type], stream: str = MAIN) -> PayloadType:
+@cache
+def payload_type_of(message: Any, stream: str = MAIN) -> PayloadType:
     """The payload type that carries a message class on a stream; a message that never runs on the main stream has its own type."""
     own, side = _ASIDE.get(message), _SIDE_STREAMS.get(stream)
     if own is not None:
@@ -38,12 +42,25 @@ def payload_type_of(message: type[Type], stream: str = MAIN) -> PayloadType:
 
 def payload_type_for(message: Type, stream: str = MAIN) -> PayloadType:
     """The payload type that carries a message: an amendment of AC has no messages of its own, but modes in those of AC, and a type."""
-    for field in MODE_FIELDS:
-        mode = getattr(message, field, None)
-        amended = _MAIN_STREAM.get(type(mode).__module__.rpartition(".")[2])
-        if mode is not None and amended is not None:
+    kind: Any = type(message)
+    for field in _modes(kind):
+        mode: Any = getattr(message, field)
+        of: Any = type(mode)
+        if mode is not None and (amended := _amended(of)) is not None:
             return amended
-    return payload_type_of(type(message), stream)
+    return payload_type_of(kind, stream)
+
+
+@cache
+def _modes(message: Any) -> tuple[str, ...]:
+    """The fields of a class of messages that hold a mode."""
+    return tuple(field for field in MODE_FIELDS if field in message.__struct_fields__)
+
+
+@cache
+def _amended(mode: Any) -> PayloadType | None:
+    """The payload type of the amendment that a mode is of; None for one of AC or DC themselves."""
+    return _MAIN_STREAM.get(mode.__module__.rpartition(".")[2])
 
 
 def exi(message: Type) -> bytes:
@@ -91,8 +108,9 @@ def read_bounded(payload_type: int, payload: bytes, expected: str = "", bounds: 
 
 def schema_set_of(payload_type: int) -> str:
     """The schema set that a payload type announces. Raises FramingError for one that carries no message."""
-    if payload_type not in SETS:
+    found = SETS.get(payload_type)
+    if found is None:
         raise FramingError(
             f"payload type 0x{payload_type:04X} carries no message of a session; known are {', '.join(f'0x{each:04X}' for each in SETS)}"
         )
-    return SETS[PayloadType(payload_type)]
+    return found

@@ -1,7 +1,8 @@
 """`ISO20`, the one value by which the engines read the tables of ISO 15118-20."""
 
+from collections.abc import Callable
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from v2g.exi.schema import Type
 from v2g.iso20 import frames
@@ -19,7 +20,7 @@ from v2g.messages.common_types import processingType, responseCodeType
 from v2g.messages.wpt import WPT_AlignmentCheckReq, WPT_FinePositioningReq, WPT_FinePositioningSetupReq, WPT_PairingReq
 from v2g.session.bounds import FRAMES_AT_ONCE
 from v2g.session.generation import MAIN, Generation, Incoming, Outgoing
-from v2g.session.v2gtp import PAYLOADS, PayloadType
+from v2g.session.v2gtp import PAYLOADS
 
 BOTH_FINISH: Final = (WPT_FinePositioningSetupReq, WPT_FinePositioningReq, WPT_PairingReq, WPT_AlignmentCheckReq)  # steps of WPT
 
@@ -42,9 +43,12 @@ def read(payload_type: int, exi: bytes, *, by_car: bool = False, asked: type[Typ
     return Incoming(frames.schema_set_of(payload_type), reading, session_id(reading.message))
 
 
+_STREAMS: Final[dict[int, str]] = {each: row.stream for each, row in PAYLOADS.items() if row.schema_sets}
+
+
 def stream(payload_type: int) -> str:
     """The name of the stream that a payload type runs on; "main" for a payload type that carries no message of a session."""
-    return PAYLOADS[PayloadType(payload_type)].stream if payload_type in frames.SETS else MAIN
+    return _STREAMS.get(payload_type, MAIN)
 
 
 def session_id(message: Type) -> bytes | None:
@@ -91,7 +95,7 @@ ISO20: Final = Generation(
     car_setup=EVCC_COMMUNICATION_SETUP_TIMEOUT,
     ongoing=SECC_ONGOING_TIMEOUT,
     close=SECC_TCP_CLOSE,
-    state_limit=lambda state: state_limit(State(state)),
+    state_limit=cast(Callable[[Enum], int], state_limit),  # of its own states, as every table here
     answer_limit=answer_limit,
     other_limit=ANY_OTHER.octets,
     at_once=FRAMES_AT_ONCE,

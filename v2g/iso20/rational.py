@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 from v2g.messages.common_types import RationalNumberType
@@ -11,6 +12,7 @@ _ROUND: Final[dict[Rounding, Callable[[float], int]]] = {"nearest": round, "down
 _LIMIT = 2**15 - 1
 
 
+@lru_cache(maxsize=4096)  # a station says the same limits in every loop
 def rational(value: float, rounding: Rounding = "nearest") -> RationalNumberType:
     """A float as the closest RationalNumberType with four to five significant digits.
 

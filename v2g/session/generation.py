@@ -120,6 +120,10 @@ class Generation:
         """The requests that a state accepts, in the order of the table."""
         return tuple(request for at, request in self.rows if at is state)
 
+    def awaited(self, state: Enum) -> str:
+        """The same in words."""
+        return " or ".join(each.__name__ for each in self.accepted(state))
+
     def times(self, message: type[Type]) -> tuple[type[Type], Timing] | None:
         """The request that is answered by a response class, and the times of that pair; None for a class that is no response."""
         for request, response in self.responses.items():

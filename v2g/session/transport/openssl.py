@@ -24,6 +24,7 @@ _lib: Any = SSL._lib  # type: ignore[attr-defined]
 _ffi: Any = SSL._ffi  # type: ignore[attr-defined]
 
 _VERSIONS: Final = {"TLSv1.2": SSL.TLS1_2_VERSION, "TLSv1.3": SSL.TLS1_3_VERSION}
+ROOM: Final = 65536  # octets that are read at a time
 _PSEUDO: Final = 256  # content types from here on are OpenSSL's own, for record headers
 # the X.509 error for which OpenSSL sends that alert
 _X509_ERRORS: Final = {
@@ -245,17 +246,17 @@ class _Engine:
         self.connection.bio_write(octets)
 
     def drain(self) -> bytes:
-        pieces = []
+        pieces = [b""]
         with contextlib.suppress(SSL.WantReadError):
-            while True:
-                pieces.append(self.connection.bio_read(65536))
+            while not pieces[-1] or len(pieces[-1]) == ROOM:
+                pieces.append(self.connection.bio_read(ROOM))
         return b"".join(pieces)
 
     def read(self) -> bytes:
         pieces = []
         try:
             while True:
-                pieces.append(self.connection.recv(65536))
+                pieces.append(self.connection.recv(ROOM))
         except SSL.WantReadError:
             pass
         except SSL.ZeroReturnError:

@@ -1,12 +1,15 @@
 """All observers of one connection, kept apart from it: their errors never reach the session."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from v2g.legible import logger
 from v2g.session.endpoint import Event
 from v2g.session.link import Observer
 
 log = logger("v2g.transport")
+
+Heeding = tuple[Observer, Callable[..., None]]
 
 
 class Watchers(Observer):
@@ -17,31 +20,40 @@ class Watchers(Observer):
 
     def __init__(self, make: Sequence[Callable[[], Observer]], who: str):
         self._who = who  # for the log
-        self._watching: list[Observer] = []
+        watching = []
         for one in make:
-            self._kept(lambda: self._watching.append(one()), "an observer")  # noqa: B023 - called at once
+            try:
+                watching.append(one())
+            except Exception as error:
+                self._say("an observer", error)
+        self._events, self._octets, self._secrets = (_heeding(watching, verb) for verb in ("event", "octets", "secret"))
 
     def event(self, event: Event) -> None:
         """Tell every observer of an event."""
-        self._each(lambda observer: observer.event(event))
+        self._each(self._events, event)
 
     def octets(self, sent: bool, octets: bytes, now: float) -> None:
         """Tell every observer of octets on the wire."""
-        self._each(lambda observer: observer.octets(sent, octets, now))
+        self._each(self._octets, sent, octets, now)
 
     def secret(self, line: bytes) -> None:
         """Tell every observer of a TLS secret."""
-        self._each(lambda observer: observer.secret(line))
+        self._each(self._secrets, line)
 
-    def _each(self, tell: Callable[[Observer], None]) -> None:
-        for observer in tuple(self._watching):
-            if not self._kept(lambda: tell(observer), type(observer).__name__):  # noqa: B023 - called at once
-                self._watching.remove(observer)
+    def _each(self, told: list[Heeding], *what: Any) -> None:
+        for observer, tell in tuple(told):
+            try:
+                tell(*what)
+            except Exception as error:
+                for kind in (self._events, self._octets, self._secrets):
+                    kind[:] = [each for each in kind if each[0] is not observer]
+                self._say(type(observer).__name__, error)
 
-    def _kept(self, call: Callable[[], None], name: str) -> bool:
-        try:
-            call()
-        except Exception as error:
-            log.error("%s: %s watches no more: %r", self._who, name, error, exc_info=not isinstance(error, OSError))
-            return False
-        return True
+    def _say(self, name: str, error: Exception) -> None:
+        log.error("%s: %s watches no more: %r", self._who, name, error, exc_info=not isinstance(error, OSError))
+
+
+def _heeding(watching: Sequence[Observer], verb: str) -> list[Heeding]:
+    """Those of the observers who make something of a verb, with it."""
+    told = [(each, getattr(each, verb)) for each in watching]
+    return [(each, tell) for each, tell in told if getattr(tell, "__func__", None) is not getattr(Observer, verb)]
