@@ -1,4 +1,4 @@
-"""Run the measurements: all, or those that are named (`python -m bench exi session`), or one with its options (`bench scale --cars 100`)."""
+"""Run the measurements: all, those that are named (`python -m bench exi session`), or one with its options (`bench scale --cars 100`)."""
 
 import importlib
 import pkgutil

@@ -70,6 +70,7 @@ def test_a_session_grows_and_a_lost_server_is_found_again(opened: Opened) -> Non
 def test_a_station_that_is_through_says_so_and_its_page_stays(opened: Opened) -> None:
     with station("--ui", "--once") as (secc, first):
         page = opened(wait_for(secc, "viewer")["url"], losing=True)
+        until(page, "live")
         with process("ev", "--no-tls", "--auth", "eim", "--json", "--connect", first["address"], "--loops", "3") as car:
             heed(car.communicate(timeout=300)[0])
         page.locator("#connections .well .verdict").first.wait_for()

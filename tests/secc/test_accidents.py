@@ -32,13 +32,15 @@ from secc.trust import station_tls
 from tests.leaping import Leaping, leap
 from tests.secc.scripted import EPOCH, LIMITS, Scripted
 from tests.secc.test_order import WAITING, reach
+from v2g.exi.derive import least
 from v2g.exi.schema import Type
 from v2g.iso20 import frames
+from v2g.iso20.rational import number, rational
 from v2g.iso20.sequence import CHARGE_LOOPS, ROWS, STANDBY, State
 from v2g.iso20.timing import SECC_COMMUNICATION_SETUP_TIMEOUT, SECC_SEQUENCE_TIMEOUT, SECC_SEQUENCE_TIMEOUT_LOOP
-from v2g.messages import acdp
+from v2g.messages import acdp, dc
 from v2g.messages.common_messages import SessionSetupReq
-from v2g.messages.common_types import processingType
+from v2g.messages.common_types import MessageHeaderType, processingType
 from v2g.session.clock import Clock
 from v2g.session.endpoint import Ended, FrameReceived
 from v2g.session.errors import ConnectionLost, Refused, StationFailed, TimedOut
@@ -347,4 +349,34 @@ def test_an_outlet_survives_an_alert_in_every_state(state: State, store: Store) 
             line.close(abort=True)
             await it.over(driver)
 
+    leap(story())
+
+
+def test_the_voltage_of_the_isolation_test_is_no_pre_charge(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The watch reads in the middle of the test, over a slow bus, and the car asks before it has read again."""
+
+    async def tested(hardware: Any, voltage: float) -> bool:
+        hardware.testing = True
+        await asyncio.sleep(0.09)
+        hardware.closed, hardware.testing = True, False
+        return True
+
+    async def read(hardware: Any) -> words.OutputMeasured:
+        found = words.OutputMeasured(348.0 if getattr(hardware, "testing", False) else 0.0, 0.0)
+        await asyncio.sleep(0.09)
+        return found
+
+    async def story() -> None:
+        async with scene(State.DC_PRE_CHARGE) as it:
+            it.hardware.output_period = 3600.0
+            line, driver = await it.car(State.DC_PRE_CHARGE)
+            said = {"EVPresentVoltage": rational(0), "EVTargetVoltage": rational(348)}
+            asked = dc.DC_PreChargeReq(Header=least(MessageHeaderType), EVProcessing=processingType.Ongoing, **said)
+            answer = await line.ask(asked, frames.payload_type_for(asked))
+            assert number(answer.EVSEPresentVoltage) == 0.0
+            line.close()
+            await it.over(driver)
+
+    monkeypatch.setattr(Hardware, "check_isolation", tested)
+    monkeypatch.setattr(Hardware, "read_output", read)
     leap(story())
