@@ -150,7 +150,7 @@ WIRELESS = (
         "a field that does not go off is believed to be off",
         "wpt",
         FIELD,
-        "if abs(known.station.output.watts) > RESIDUE else []",
+        "if abs(watts) > RESIDUE else []",
         "if False else []",
         secc("wpt", "a_field_that_does_not_go_off_over_what_lies_there_opens_the_contactor"),
         "hardware that does not obey is not switched off",

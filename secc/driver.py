@@ -130,9 +130,8 @@ class Driver:
     def events(self) -> list[Event]:
         """Take what happened since the last call; every want among it is carried out."""
         events = self.session.events()
-        for event in events:
-            if isinstance(event, Want):
-                self._dispatch(event)
+        for want in [event for event in events if isinstance(event, Want)]:
+            self._dispatch(want)
         if self.session.ended is not None and not self._finished:
             self._finished = True
             self._say(self.session.ended)
@@ -274,12 +273,13 @@ class Driver:
 
     async def _work(self) -> None:
         while self._commands:
-            want = self._commands.pop(0)
-            await self._carry_out(want)
+            await self._carry_out(self._commands.pop(0))
             self._commanded.set()
 
     async def _carry_out(self, want: Want) -> None:
         evse = self.evse
+        if isinstance(want, CheckIsolation | CheckAlignment | CloseContactor):
+            self._start("output", self._watch.output)  # there is something to see from now on
         match want:
             case LockConnector():
                 locked = await evse.lock_connector()
@@ -287,12 +287,10 @@ class Driver:
                     self._commands.clear()  # nothing becomes live after this
                 self._fact(ConnectorLock(locked))
             case CheckIsolation(voltage=voltage):
-                self._start("output", self._watch.output)
                 sound = await evse.check_isolation(voltage)
                 self._fact(await evse.read_output())  # what was read of the test's own voltage is no pre-charge
                 self._fact(IsolationMeasured(sound))
             case CheckAlignment(current=current):
-                self._start("output", self._watch.output)
                 self._keep("position", self._watch.position)  # of a session that was resumed
                 self._fact(AlignmentIs(await evse.check_alignment(current)))
             case SetOutput(voltage=voltage, current=current, power=power):
@@ -300,7 +298,6 @@ class Driver:
             case SetPower(power=power):
                 await evse.set_power(power)
             case CloseContactor():
-                self._start("output", self._watch.output)
                 self._fact(ContactorIs(await evse.close_contactor()))
             case OpenContactor():
                 self._fact(ContactorIs(not await evse.open_contactor()))

@@ -12,8 +12,7 @@
     Moment           the request or the fact that is looked at                           until the next
 
 A context is a value. An answer reads it and returns the next one; nothing is changed in place, so any moment of a session can be looked at,
-kept and played again. A new field goes where its life is: `tests/secc/test_lifetimes.py` says for each what it survives.
-Parts have no slots: one is copied as its dictionary, many times in a charge loop (`secc.neutral.replaced`).
+kept and played again. A new field goes where its life is: `tests/secc/test_lifetimes.py` says what it survives.
 """
 
 from collections.abc import Callable
@@ -267,7 +266,7 @@ def _changing(kind: Callable[P, object], *path: str) -> Callable[Concatenate["Co
 
 @dataclass(frozen=True)
 class Context:
-    """All that an answer may read: the parts of what a session knows. It is immutable; methods return another context."""
+    """All that an answer may read: the parts of what a session knows. It is immutable; methods return another context. Parts have no slots."""
 
     given: Given
     station: StationReport = field(default_factory=StationReport)
