@@ -266,7 +266,7 @@ def _changing(kind: Callable[P, object], *path: str) -> Callable[Concatenate["Co
 
 @dataclass(frozen=True)
 class Context:
-    """All that an answer may read: the parts of what a session knows. It is immutable; methods return another context. Parts have no slots."""
+    """All that an answer may read: the parts of what a session knows. It is immutable; methods return another. Parts have no slots."""
 
     given: Given
     station: StationReport = field(default_factory=StationReport)
