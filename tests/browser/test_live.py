@@ -72,7 +72,8 @@ def test_a_station_that_is_through_says_so_and_its_page_stays(opened: Opened) ->
         page = opened(wait_for(secc, "viewer")["url"], losing=True)
         until(page, "live")
         with process("ev", "--no-tls", "--auth", "eim", "--json", "--connect", first["address"], "--loops", "3") as car:
-            heed(car.communicate(timeout=300)[0])
+            heed(said := car.communicate(timeout=300)[0])
+        assert car.returncode == 0, said
         page.locator("#connections .well .verdict").first.wait_for()
         until(page, "over")
         assert frames(page) > 20
