@@ -121,7 +121,7 @@ class Generation:
         return tuple(request for at, request in self.rows if at is state)
 
     def awaited(self, state: Enum) -> str:
-        """The same in words."""
+        """The names of the requests that a state accepts, in words."""
         return " or ".join(each.__name__ for each in self.accepted(state))
 
     def times(self, message: type[Type]) -> tuple[type[Type], Timing] | None:
