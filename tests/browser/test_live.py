@@ -22,6 +22,15 @@ def until(page: Any, said: str) -> None:
     page.locator("#status").get_by_text(said).wait_for()
 
 
+def verdict(page: Any, how: str) -> None:
+    """Wait until a connection has ended so."""
+    limit = time.monotonic() + TIME / 1000
+    while not page.locator(f"#connections .{how} .verdict").count():
+        said = page.locator("#status").inner_text(), frames(page), page.locator("#connections").inner_text()
+        assert time.monotonic() < limit, f"no connection ended {how}; status, messages and connections are {said}"
+        page.wait_for_timeout(50)
+
+
 def more_than(page: Any, count: int) -> int:
     """Wait until the viewer holds more messages than that; returns how many."""
     limit = time.monotonic() + TIME / 1000
@@ -47,7 +56,7 @@ def test_a_session_grows_and_a_lost_server_is_found_again(opened: Opened) -> Non
             page.screenshot(path=_pictured("live-running"))
             assert more_than(page, seen + 20) > seen + 20
             heed(car.communicate(timeout=300)[0])
-        page.locator("#connections .well .verdict").first.wait_for()
+        verdict(page, "well")
         assert page.locator("#sequence [data-n]").count() > 1
         page.locator("#sequence [data-n]").last.click()
         assert page.locator("#detail-head").inner_text().strip()
@@ -61,7 +70,7 @@ def test_a_session_grows_and_a_lost_server_is_found_again(opened: Opened) -> Non
             said = json.loads(car.communicate(timeout=300)[0].splitlines()[-1])
             heed(said)
             assert said["ok"], said
-        page.locator("#connections .well .verdict").first.wait_for()
+        verdict(page, "well")
         assert frames(page) > 20
         page.screenshot(path=_pictured("live-found-again"))
 
@@ -74,7 +83,7 @@ def test_a_station_that_is_through_says_so_and_its_page_stays(opened: Opened) ->
         with process("ev", "--no-tls", "--auth", "eim", "--json", "--connect", first["address"], "--loops", "3") as car:
             heed(said := car.communicate(timeout=300)[0])
         assert car.returncode == 0, said
-        page.locator("#connections .well .verdict").first.wait_for()
+        verdict(page, "well")
         until(page, "over")
         assert frames(page) > 20
 
@@ -89,7 +98,7 @@ def test_hostile_text_of_a_live_peer_stays_text(opened: Opened) -> None:
         until(page, "live")
         with introduced(first["address"], HOSTILE.replace("\x00", "")[:255]):
             more_than(page, 3)
-        page.locator("#connections .bad .verdict").first.wait_for()
+        verdict(page, "bad")
         page.locator("#sequence [data-n]").filter(has_text="SessionSetupReq").first.click()
         page.locator("[data-tab=json]").click()
         assert "<script>" in page.locator("#panel").inner_text()

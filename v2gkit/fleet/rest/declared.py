@@ -45,6 +45,7 @@ LISTINGS: Final = (
         ("asset", "state", "decision"),
         "sent",
     ),
+    Listing("/plans", "plans", "the newest plan of each site: when it was made, and the powers of its cars", ("site",), ("site",), "at"),
     Listing("/shed", "shed", "who had less than it wanted, and why", ("at", "decision", "asset"), ("site", "asset", "decision"), "at"),
     Listing("/sessions", "sessions", "sessions at assets", ("began", "asset", "id"), ("asset", "contract"), "began"),
     Listing("/registers", "registers", "readings of cumulative registers", ("at", "asset", "session"), ("asset", "session"), "at"),
