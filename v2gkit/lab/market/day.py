@@ -126,6 +126,7 @@ class Day:
         self._tell(f"utility    IEEE 2030.5 at {utility}")
         self.scene.write(url, f"127.0.0.1:{port}", utility, self.utility.lfdi)
         command = ["fleet", str(folder / "fleet.toml"), "--state", str(folder / "state"), "--port", "0", "--json"]
+        command += ["--solvers", "0"]  # its plans are of quarter hours of the clock on the wall: in those this day is over
         command += ["--lease", str(LEASE), "--sample-interval", "600", *night]
         fleet = await stack.enter_async_context(party("the fleet", folder / "fleet.jsonl", self._story, *command))
         return vtn, fleet
