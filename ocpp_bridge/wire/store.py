@@ -22,12 +22,15 @@ LOG = logger("v2g.ocpp")
 APPLICATION: Final = 0x76326F63  # says whose file it is (application_id)
 FORMAT: Final = 1
 WAL_MAXIMUM: Final = 4_000_000  # octets that the log beside the file may keep: a few thousand commits; one that grew beyond is cut
-TABLES: Final = """
-    PRAGMA auto_vacuum = FULL;
-    PRAGMA journal_mode = WAL;
-    CREATE TABLE event (number INTEGER PRIMARY KEY, body BLOB NOT NULL);
-    CREATE TABLE value (name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
-"""
+MANNER: Final = "PRAGMA auto_vacuum = FULL; PRAGMA journal_mode = WAL;"  # these are outside of any transaction
+TABLES: Final = (
+    "DROP TABLE IF EXISTS event",
+    "DROP TABLE IF EXISTS value",
+    "CREATE TABLE event (number INTEGER PRIMARY KEY, body BLOB NOT NULL)",
+    "CREATE TABLE value (name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID",
+    f"PRAGMA user_version = {FORMAT}",
+    f"PRAGMA application_id = {APPLICATION}",
+)
 
 
 class StoreError(Exception):
@@ -121,10 +124,12 @@ class Store:
         base = self._base
         assert base is not None
         if base.execute("PRAGMA application_id").fetchone()[0] != APPLICATION:
-            base.executescript("DROP TABLE IF EXISTS event; DROP TABLE IF EXISTS value;" + TABLES)
-            base.execute("INSERT INTO value VALUES ('station', ?)", (msgspec.json.encode(self._station),))
-            base.execute(f"PRAGMA user_version = {FORMAT}")
-            base.execute(f"PRAGMA application_id = {APPLICATION}")
+            base.executescript(MANNER)
+            with base:  # as one: who was killed in between has left an empty file, and not a stranger's
+                base.execute("BEGIN IMMEDIATE")
+                for step in TABLES:
+                    base.execute(step)
+                base.execute("INSERT INTO value VALUES ('station', ?)", (msgspec.json.encode(self._station),))
         base.execute("BEGIN IMMEDIATE")  # a file that cannot be written is found out now, not with the first event
         base.execute("COMMIT")
         try:
