@@ -1,6 +1,8 @@
 """A fleet, its NATS and its PostgreSQL, killed in turn while it dispatches and settles: no cap broken, no booking lost or doubled.
 
-    python -m fuzz.kills_fleet --kills 200      # prints its counts and how long it took to catch up, exit code 1 for a fault
+    python -m fuzz.kills_fleet --kills 200      # a line for each kill, then its counts; exit code 1 for a fault
+
+Ctrl-C (or SIGTERM) ends it after the kill at hand: what was done until then is judged, books and all.
 
 The fleet is a process with the real conductor, log and store. Its assets are here, in the process that judges: each holds what it was told
 last, and its car draws that. The cap changes all the time. An order that raises what a site may draw beyond its cap is a fault; so is a
@@ -23,7 +25,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -279,14 +281,29 @@ def parts(folder: Path, port: int) -> Iterator[dict[str, Part]]:
             each.kill()
 
 
-async def judged(kills: int, seed: int, folder: Path) -> Count:
-    """Kill so often, in turn; what came of it."""
-    count, dice = Count(), random.Random(seed)
+def stopped() -> asyncio.Event:
+    """What SIGINT or SIGTERM sets, each once: a second one ends the process as it always does."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def heard(number: int) -> None:
+        stop.set()
+        loop.remove_signal_handler(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, heard, number)
+    return stop
+
+
+async def judged(kills: int, seed: int, folder: Path, tell: Callable[[str], None]) -> Count:
+    """Kill so often, in turn, or until somebody stops it; what came of it. `tell` gets a line for each kill."""
+    count, dice, stop = Count(), random.Random(seed), stopped()
     yard = Yard(count)
     server = await asyncio.start_server(yard.attend, "127.0.0.1", 0)
     with parts(folder, server.sockets[0].getsockname()[1]) as found:
         await caught_up(yard, count)
         for number in range(kills):
+            if stop.is_set():
+                break
             name = PARTS[number % len(PARTS)]
             yard.lower(dice.choice((15_000.0, 25_000.0, 40_000.0, 55_000.0)))
             await asyncio.sleep(dice.uniform(0.0, LONGEST))
@@ -297,10 +314,17 @@ async def judged(kills: int, seed: int, folder: Path) -> Count:
             await asyncio.to_thread(found[name].begin)
             await caught_up(yard, count)
             count.catching.append(time.monotonic() - began)
+            took = f"{number + 1} of {kills}, {name}: {count.catching[-1]:.1f} s"
+            tell(f"{took}; {count.orders} orders, {yard.booked} quarters, {found_out(count)}")
         found["fleet"].kill()
         await finished(yard, found["PostgreSQL"], count)
     server.close()
     return count
+
+
+def found_out(count: Count) -> str:
+    """The verdict so far."""
+    return f"{len(count.broken)} faults" + (f", the last: {count.broken[-1]}" if count.broken else "")
 
 
 async def caught_up(yard: Yard, count: Count) -> None:
@@ -335,9 +359,9 @@ async def finished(yard: Yard, database: Part, count: Count) -> None:
         count.broken.append(f"{len(doubled)} doubled, {len(lost)} lost, {energy / 1e6} kWh of {len(intervals)} intervals")
 
 
-def run(kills: int, seed: int, folder: Path) -> Count:
+def run(kills: int, seed: int, folder: Path, tell: Callable[[str], None] = lambda line: None) -> Count:
     """Kill so often in a folder."""
-    return asyncio.run(judged(kills, seed, folder))
+    return asyncio.run(judged(kills, seed, folder, tell))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -353,7 +377,7 @@ def main(arguments: list[str] | None = None) -> int:
         asyncio.run(work(int(given.work[0]), given.work[1], given.work[2]))
         return 1
     with tempfile.TemporaryDirectory(prefix="kills-fleet") as place:
-        count = run(given.kills, given.seed, Path(place))
+        count = run(given.kills, given.seed, Path(place), lambda line: print(line, flush=True))
     print(f"seed {given.seed}: killed {', '.join(f'{times} x {name}' for name, times in count.kills.items())}")
     print(f"{count.orders} orders taken, {count.booked} transactions; {len(count.broken)} faults")
     if count.catching:
