@@ -11,13 +11,15 @@ from typing import Any
 
 import pytest
 
-from tests.starved import again
+from tests.starved import HANG, again
+from tests.v2gkit.station.test_orders import running
 from v2gkit.grid.declared import Grid, Modbus, Register, Site
 from v2gkit.grid.modbus.frames import HOLDING, Declined, Line, Question, Read, Write
 from v2gkit.grid.modbus.models import MODELS
 from v2gkit.grid.modbus.registers import registers_of, width
 from v2gkit.grid.modbus.sunspec import Script, models_of, points_of
 from v2gkit.grid.shell.running import Listening
+from v2gkit.grid.shell.station import Feeding
 from v2gkit.peers import grid_setup
 from v2gkit.peers.process import Process
 
@@ -28,6 +30,16 @@ pytestmark = pytest.mark.skipif(not PYTHON.exists(), reason="pymodbus and pysuns
 PV = {"unit": 2, "base": 0, "models": [[1, {"Mn": "lab"}], [701, {"W": 300, "W_SF": 1, "TotWhInj": 1 << 40, "TotWh_SF": 0}]]}
 METER = {"unit": 1, "base": 40_000, "models": [[1, {"Mn": "lab"}], [203, {"W": 5_000, "W_SF": 0}]]}
 BATTERY = {"unit": 3, "base": 50_000, "models": [[713, {"SoC": 425, "Pct_SF": -1, "WHRtg": 100, "WH_SF": 3}], [213, {"W": 1234.5}]]}
+LED = {
+    "unit": 5,
+    "base": 40_000,
+    "models": [
+        [1, {"Mn": "lab"}],
+        [701, {"W": 0, "W_SF": 1}],
+        [704, {"WSetEna": 0, "WSetMod": 0, "WSet": 0, "WSet_SF": 1, "WSetRvrt": -7, "WSetEnaRvrt": 0, "WSetRvrtTms": 0}],
+        [713, {"SoC": 400, "Pct_SF": -1}],
+    ],
+}
 BOX = {"unit": 4, "registers": {"10": [0, 11_000], "20": [65_535], "30": list(registers_of(-2_500, "int32", "little"))}}
 
 
@@ -50,6 +62,14 @@ async def devices(folder: Path, *units: dict[str, Any]) -> AsyncIterator[str]:
     command = [str(PYTHON), str(grid_setup.MODBUS), json.dumps({"units": units})]
     async with Process("modbus", command, folder=ROOT, log=folder / "modbus.log") as server:
         yield f"127.0.0.1:{(await server.expect('port', TIME))['port']}"
+
+
+def as_read(address: str, unit: int, model: int) -> dict[str, Any]:
+    """The points of a model as the client of `pysunspec2` reads them, in SI."""
+    asked = json.dumps({"read": {"port": int(address.rpartition(":")[2]), "unit": unit, "model": model}})
+    done = subprocess.run([PYTHON, grid_setup.MODBUS, asked], capture_output=True, text=True, timeout=TIME, check=True)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
 class Wire:
@@ -155,3 +175,67 @@ def test_what_a_site_leaves_follows_its_meters_and_falls_when_they_are_gone(tmp_
             task.cancel()
 
     asyncio.run(tried())
+
+
+@again
+def test_a_battery_of_a_station_is_led_through_its_inverter(tmp_path: Path) -> None:
+    """With 2 kW left by the load of a station's site, the inverter is set to draw them, for 10 s at most; it is read by `pysunspec2`."""
+
+    async def tried() -> None:
+        async with asyncio.timeout(HANG), devices(tmp_path, LED) as address, running(f'socket = "{tmp_path / "site.sock"}"') as yard:
+            led = Modbus("inverter", address, "battery", unit=5, sunspec=True, pack="pack", every=0.2, timeout=20.0)
+            listening = Listening(Grid(modbus=(led,)), time.monotonic, lambda line: None)
+            feeding = Feeding(tmp_path / "site.sock", 1, storages=listening.storages.values())
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(listening.run()), group.create_task(feeding.run())]
+                found = await asyncio.to_thread(as_read, address, 5, 704)
+                while found["WSet"] != -2_000:  # it takes as long as the station needs for a plan
+                    found = await asyncio.to_thread(as_read, address, 5, 704)
+                assert yard.storages["pack"].soc == 40.0
+                assert {name: found[name] for name in ("WSetEna", "WSetMod", "WSetRvrt", "WSetEnaRvrt")} == {
+                    "WSetEna": 1, "WSetMod": 1, "WSetRvrt": 0, "WSetEnaRvrt": 1,
+                }  # fmt: skip
+                assert 1 <= found["WSetRvrtTms"] <= 10
+                for task in tasks:
+                    task.cancel()
+
+    asyncio.run(tried())
+
+
+@again
+def test_an_inverter_that_would_go_on_by_itself_gets_no_orders(tmp_path: Path) -> None:
+    """Without a time of reversion, without 704, without a state of charge: one clear error each, and nothing is written."""
+
+    def without(*models: int, **points: int) -> dict[str, Any]:
+        kept = [[number, values] for number, values in LED["models"] if number not in models]  # type: ignore[attr-defined]
+        return LED | {"models": [[number, values | points if number == 704 else values] for number, values in kept]}
+
+    async def faults_of(unit: dict[str, Any]) -> list[str]:
+        said: list[str] = []
+        heard = asyncio.Event()
+
+        def say(line: dict[str, Any]) -> None:
+            if line["what"] == "fault":
+                said.append(line["text"])
+                heard.set()
+
+        async with asyncio.timeout(TIME), devices(tmp_path, unit) as address:
+            led = Modbus("inverter", address, "battery", unit=5, sunspec=True, pack="pack", every=0.2, timeout=20.0)
+            listening = Listening(Grid(modbus=(led,)), time.monotonic, say)
+            listening.storages["inverter"].ordered(2_000.0, 10.0)
+            task = asyncio.ensure_future(listening.run())
+            await heard.wait()
+            task.cancel()
+            if 704 in [number for number, _ in unit["models"]]:
+                assert (await asyncio.to_thread(as_read, address, 5, 704))["WSet"] == 0
+        return said
+
+    none = 0xFFFF_FFFF
+    for unit, reason in (
+        (without(WSetRvrtTms=none), "model 704 has no WSetRvrtTms"),
+        (without(704), "no model 704"),
+        (without(713), "no model 713"),
+        (without(WSet_SF=12), "a scale factor of 12"),
+    ):
+        (fault,) = asyncio.run(faults_of(unit))
+        assert reason in fault

@@ -258,6 +258,7 @@ async def _heeding(options: argparse.Namespace, csms: Any) -> AsyncIterator[None
         heeding.heed(Bounds(held.import_cap, held.export_cap, held.setpoint))
 
     grid = declared.read(options.grid)
+    grid.demand_stations(0)
     listening = Listening(grid, csms.wall, say, heed)
     site = site_of(grid, listening)
     with csms.heard_by(heeding.hear):

@@ -22,6 +22,7 @@ EPILOG = """examples:
   v2g grid grid.toml --station site.sock            a station keeps to what holds ([feed] socket of its configuration)
   v2g grid grid.toml --station a.sock --station b.sock     two of them, half each
   v2g grid grid.toml --station site.sock --outlets 4       of four outlets, which a setpoint is for together
+  v2g grid grid.toml --station site.sock            where a device has a `pack`: that battery of the station is led by it
   v2g csms --grid grid.toml                         a CSMS steers its stations by it
 
 exit codes: 0 it was stopped or its time was over, 2 wrong usage or configuration
@@ -52,6 +53,7 @@ def run(options: argparse.Namespace) -> int:
         grid = declared.read(options.file)
         if options.check:
             return _checked(grid)
+        grid.demand_stations(len(options.station))
         return asyncio.run(_listened(options, grid))
     except ValueError as error:
         complain(f"v2g grid: {error}")
@@ -63,6 +65,7 @@ def run(options: argparse.Namespace) -> int:
 def _checked(grid: Any) -> int:
     for device in grid.modbus:
         reads = "SunSpec" if device.sunspec else f"{len(device.register)} registers"
+        reads += f", the battery {device.pack} of the station, which it is ordered by" if device.pack else ""
         put(f"{device.name}: {device.role} at {device.address}, unit {device.unit}, {reads}, every {device.every:g} s")
     for maker in grid.vendor:
         limited = "" if maker.limit is None else f", limited to {maker.limit.share:g} of what holds"
@@ -93,7 +96,6 @@ async def _listened(options: argparse.Namespace, grid: Any) -> int:
 
     loop = asyncio.get_running_loop()
     clock = clock_of(options, 1.0)
-    feeds = [Feeding(path, len(options.station), options.outlets) for path in options.station]
 
     def say(line: dict[str, Any]) -> None:
         text = f"{datetime.fromtimestamp(line['at']):%H:%M:%S} {sentence(line)}"
@@ -104,6 +106,7 @@ async def _listened(options: argparse.Namespace, grid: Any) -> int:
             feed.heed(held)
 
     listening = Listening(grid, lambda: clock.wall(loop.time()), say, heed)
+    feeds = [Feeding(path, len(options.station), options.outlets, listening.storages.values()) for path in options.station]
     site = site_of(grid, listening)
     async with Tasks("v2g.grid") as tasks:
         if site is not None:

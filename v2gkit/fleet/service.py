@@ -106,6 +106,7 @@ class Service:
     def _grid(self, program: Program) -> Grid:
         file = self.asked.file.parent / program.grid
         grid = grid_declared.read(file)
+        grid.demand_stations(0)
         if grid.tenant != program.tenant:
             raise ValueError(f"{file} is of the tenant {grid.tenant!r}, and the program {program.id!r} of {program.tenant!r}")
         return grid_beside(grid, file.parent)

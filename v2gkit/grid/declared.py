@@ -77,6 +77,7 @@ class Modbus:
     unit: int = 1
     sunspec: bool = False
     invert: bool = False  # SunSpec: this meter counts import as negative
+    pack: str = ""  # the [[site.battery]] of the station that this is: its orders go to the inverter
     register: tuple[Register, ...] = ()
     every: float = 1.0  # s between two readings
     timeout: float = 3.0  # s for one answer
@@ -93,6 +94,8 @@ class Modbus:
             raise ValueError(f"{self.name}: give sunspec = true, or a table [[modbus.register]] for each number")
         if not (0.05 <= self.every <= 3_600 and 0.05 <= self.timeout <= 60):
             raise ValueError(f"{self.name}: every {self.every} s, timeout {self.timeout} s; give 0.05 to 3600 s, and to 60 s")
+        if self.pack and not (self.sunspec and self.role == "battery"):
+            raise ValueError(f"{self.name}: pack is {self.pack!r}, of a {self.role}; SunSpec batteries alone take orders")
         reads = {register.reads for register in self.register}
         if len(reads) < len(self.register):
             raise ValueError(f"{self.name}: two registers read one thing; give each its own")
@@ -208,7 +211,20 @@ class Grid:
             raise ValueError("[[oscp]] is called by its capacity provider; give [serving], the address where we listen")
         if (shares := sum(each.limit.share for each in self.vendor if each.limit is not None)) > 1 + 1e-9:
             raise ValueError(f"[vendor.limit] share: {shares:g} in all; give 1 or less together, what is left is the stations'")
+        packs = self.packs
+        if len(set(packs)) < len(packs):
+            raise ValueError(f"pack is said of {len(packs)} devices, for {', '.join(sorted(set(packs)))}; give each battery one inverter")
         demand_sum(self.site, self.meters.values())
+
+    @property
+    def packs(self) -> list[str]:
+        """The batteries of a station's site that its orders are carried to."""
+        return [device.pack for device in self.modbus if device.pack]
+
+    def demand_stations(self, count: int) -> None:
+        """Raise ValueError unless so many stations can be steered: a battery belongs to one."""
+        if self.packs and count != 1:
+            raise ValueError(f"pack = {self.packs[0]!r} is a battery of one station; lead it by `v2g grid --station SOCKET`, given once")
 
     @property
     def promises(self) -> dict[str, Promise]:
@@ -224,8 +240,10 @@ class Grid:
 
     @property
     def meters(self) -> dict[str, str]:
-        """What each device that counts as a meter measures, by name."""
-        return {device.name: device.role for device in self.devices if device.role not in ("signal", "charger")}
+        """What each device that counts as a meter measures, by name. A station's battery counts where the connection has a limit here."""
+        limited = self.site.import_limit is not None or self.site.export_limit is not None
+        led = {device.name for device in self.modbus if device.pack and not limited}
+        return {device.name: device.role for device in self.devices if device.role not in ("signal", "charger") and device.name not in led}
 
     @property
     def left(self) -> float:

@@ -4,6 +4,7 @@ It runs in an interpreter of its own, is given one JSON object, and prints the p
 
 {"units": [{"unit": 1, "base": 40000, "models": [[203, {"W": 5000, "W_SF": 0}]]}, {"unit": 2, "registers": {"0": 17}}]}
 {"offsets": [203, 701]}
+{"read": {"port": 5020, "unit": 3, "model": 704}}       by the client of `pysunspec2`: values by point, in SI
 """
 
 import asyncio
@@ -44,6 +45,16 @@ def offsets_of(numbers: list[int]) -> dict[int, Any]:
     return tables
 
 
+def read(port: int, unit: int, model: int) -> dict[str, Any]:
+    """The points of the first group of a model of a unit, each in SI; None where the device has none."""
+    from sunspec2.modbus import client  # type: ignore[import-not-found]
+
+    met = client.SunSpecModbusClientDeviceTCP(slave_id=unit, ipaddr="127.0.0.1", ipport=port)
+    met.scan()
+    found = met.models[model][0]
+    return {name: point.cvalue for name, point in found.points.items()}
+
+
 async def serve(units: list[Any]) -> None:
     """Serve the maps of all units on a free port, for ever."""
     from pymodbus.server import ModbusTcpServer  # type: ignore[import-not-found]
@@ -67,6 +78,8 @@ def main() -> None:
     asked = json.loads(sys.argv[1])
     if "offsets" in asked:
         print(json.dumps(offsets_of(asked["offsets"])), flush=True)
+    elif "read" in asked:
+        print(json.dumps(read(**asked["read"])), flush=True)
     else:
         asyncio.run(serve(asked["units"]))
 

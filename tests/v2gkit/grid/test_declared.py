@@ -61,6 +61,7 @@ def test_a_file_says_sources_and_what_holds_in_their_silence(tmp_path: Path) -> 
         ("role = \"signal\"", "role = \"signal\"\nunit = 300", "unit is 300"),
         ("role = \"signal\"", "role = \"signal\"\nevery = 0", "every 0"),
         ("fallback_import = 11000", "fallback_import = -5", "fallback_import is -5"),
+        ("role = \"load\"", "role = \"load\"\npack = \"pack\"", "pack is 'pack', of a load"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_meant_is_refused_by_its_name(before: str, after: str, said: str, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from v2g.energy.signal import Signal
 from v2gkit.cli.main import main
 from v2gkit.grid.declared import Grid, Modbus, OpenAdr, Register
 from v2gkit.grid.feeding import words_of
+from v2gkit.grid.modbus.storage import Storage
 from v2gkit.grid.shell.running import Listening
 from v2gkit.grid.shell.station import Feeding
 from v2gkit.grid.standing import Standing
@@ -226,6 +227,54 @@ def test_a_station_is_told_its_share_in_the_words_of_its_feed(tmp_path: Path) ->
                 await asyncio.wait([task])
 
     asyncio.run(tried())
+
+
+@again
+def test_a_battery_that_speaks_all_the_time_keeps_no_setpoint_from_being_told_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A setpoint lapses unless it is told again; and what a station answers is an order, or ends the connection."""
+    monkeypatch.setattr("v2gkit.grid.shell.station.LASTS", 0.6)
+
+    async def tried() -> None:
+        told: list[words.Told] = []
+        again, left = asyncio.Event(), asyncio.Event()
+
+        async def attend(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(words.order("pack", -1_500.0, 10.0) + words.order("another", 7.0, 10.0))
+            while line := await reader.readline():
+                told.append(words.read(line))
+                if sum(isinstance(each, words.Setpoint) for each in told) == 3:
+                    again.set()
+                    writer.write(words.refused("enough"))
+            left.set()
+            writer.close()
+
+        async with asyncio.timeout(TIME):
+            storage = Storage("inverter", "pack", time.monotonic)
+            feeding = Feeding(tmp_path / "site.sock", 1, storages=[storage])
+            feeding.heed(Standing(asked=-8_000, asked_by="b"))
+            async with await asyncio.start_unix_server(attend, tmp_path / "site.sock"):
+                task = asyncio.ensure_future(feeding.run())
+                while not again.is_set():
+                    storage.heard({"soc": 40.0, "power": -1_500.0})
+                    await asyncio.sleep(0.01)
+                await left.wait()
+                task.cancel()
+                await asyncio.wait([task])
+        assert words.Battery("pack", 40.0, -1_500.0) in told
+        assert storage.ordered_power == -1_500.0
+
+    asyncio.run(tried())
+
+
+@pytest.mark.parametrize(("power", "lasts"), [(float("nan"), 10.0), (1e3, 0.0), (1e3, -1.0), (1e3, 1e9), (float("inf"), 10.0)])
+def test_an_order_that_is_none_is_refused_and_the_one_before_stands(power: float, lasts: float) -> None:
+    storage = Storage("inverter", "pack", lambda: 0.0)
+    storage.ordered(-500.0, 10.0)
+    with pytest.raises(ValueError, match="give a power"):
+        storage.ordered(power, lasts)
+    assert storage.ordered_power == -500.0
 
 
 def test_a_setpoint_is_for_all_outlets_together() -> None:

@@ -7,6 +7,7 @@ from v2gkit.grid.declared import Modbus, Register
 from v2gkit.grid.faults import GridFault, Trouble
 from v2gkit.grid.modbus.frames import HOLDING, INPUT, Declined, Read
 from v2gkit.grid.modbus.registers import implemented, number, width
+from v2gkit.grid.modbus.storage import soc_of
 from v2gkit.grid.modbus.sunspec import Script, models_of, points_of, power_of
 from v2gkit.grid.received import Told
 from v2gkit.grid.unversioned import Unversioned
@@ -15,9 +16,12 @@ KINDS = {"import_cap": Kind.IMPORT_CAP, "export_cap": Kind.EXPORT_CAP, "setpoint
 
 
 def round_of(device: Modbus, models: dict[int, int] | None) -> Script[dict[str, float]]:
-    """One round: what each register says (W), by what it reads; `models` is where the device's SunSpec models begin."""
+    """One round: what each register says (W), by what it reads; `models` is where the device's SunSpec models begin.
+
+    Of a battery that a station leads also `soc`, how full it is (%)."""
     if device.sunspec:
-        return (yield from _sunspec_power(device, models or {}))
+        power = yield from _sunspec_power(device, models or {})
+        return power | {"soc": (yield from soc_of(device.name, models or {}))} if device.pack else power
     said: dict[str, float] = {}
     for register in device.register:
         value = yield from _value(device, register)

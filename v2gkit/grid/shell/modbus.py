@@ -9,6 +9,7 @@ from v2gkit.grid.declared import Modbus
 from v2gkit.grid.faults import GridFault, Trouble
 from v2gkit.grid.modbus.frames import Answer, Line, Question
 from v2gkit.grid.modbus.reading import opening_of, round_of
+from v2gkit.grid.modbus.storage import Storage
 from v2gkit.grid.modbus.sunspec import Script
 from v2gkit.grid.shell.reason import reason
 
@@ -19,8 +20,10 @@ Hear = Callable[[dict[str, float]], None]
 Complain = Callable[[GridFault], None]
 
 
-async def follow(device: Modbus, hear: Hear, complain: Complain) -> None:
-    """Tell `hear` what the device says in each round, and `complain` each fault, until cancelled. What `hear` raises is a fault as well."""
+async def follow(device: Modbus, hear: Hear, complain: Complain, storage: Storage | None = None) -> None:
+    """Tell `hear` what the device says in each round, and `complain` each fault, until cancelled. What `hear` raises is a fault as well.
+
+    After each round a battery's `storage` is asked for the order of that moment."""
     wait = FIRST
     while True:
         try:
@@ -31,13 +34,18 @@ async def follow(device: Modbus, hear: Hear, complain: Complain) -> None:
         except OSError as error:
             complain(GridFault(Trouble.UNREACHABLE, f"{device.name}: {device.address}: {reason(error)}"))
         else:
-            wait = await _attended(device, reader, writer, hear, complain) or wait
+            wait = await _attended(device, reader, writer, hear, complain, storage) or wait
         await asyncio.sleep(wait)
         wait = min(2 * wait, LONGEST)
 
 
 async def _attended(
-    device: Modbus, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, hear: Hear, complain: Complain
+    device: Modbus,
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    hear: Hear,
+    complain: Complain,
+    storage: Storage | None,
 ) -> float | None:
     """Rounds on one connection until a fault; how long to wait then (s), None where there was no sound round."""
     sound, line, loop = None, Line(device.unit), asyncio.get_running_loop()
@@ -47,9 +55,13 @@ async def _attended(
 
     try:
         models = await carried(opening_of(device))
+        if storage is not None:
+            await carried(storage.opening(models or {}))
         due = loop.time()
         while True:
             hear(await carried(round_of(device, models)))
+            if storage is not None:
+                await carried(storage.obeyed())
             sound = FIRST
             due = max(due + device.every, loop.time())
             await asyncio.sleep(due - loop.time())

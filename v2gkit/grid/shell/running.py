@@ -15,6 +15,7 @@ from v2gkit.grid.faults import GridFault, Trouble
 from v2gkit.grid.lines import Line, fault_line, line_of, passed_line, reads_line, standing_line
 from v2gkit.grid.modbus.headroom import Headroom
 from v2gkit.grid.modbus.reading import signals_of as signals_of_box
+from v2gkit.grid.modbus.storage import Storage
 from v2gkit.grid.openadr2.pulled import Pulled
 from v2gkit.grid.openadr3.events import Reader, ignored, signals_of
 from v2gkit.grid.openadr3.words import Event, Program
@@ -55,6 +56,8 @@ class Listening:
         self._signals: tuple[Signal, ...] = ()
         self._powers: dict[str, tuple[str, float]] = {}  # meter -> role, W as it was read last
         self._called: list[Flexible] = []  # sources that call us
+        self.storages = {each.name: Storage(each.name, each.pack, wall) for each in grid.modbus if each.pack}
+        """The batteries that a station leads, by the name of their inverter."""
 
     def routes(self, base: str) -> list[Route]:
         """The routes by which sources call us at `base`, a URL, to be served in the loop of `run`, later. ConfigError, OSError."""
@@ -87,7 +90,7 @@ class Listening:
                 await self._pause()
 
     def _follow(self, device: Modbus) -> Coroutine[Any, Any, None]:
-        return follow(device, partial(self._hear, device, "modbus"), partial(self._complain, device.name))
+        return follow(device, partial(self._hear, device, "modbus"), partial(self._complain, device.name), self.storages.get(device.name))
 
     async def _poll(self, vtn: OpenAdr) -> None:
         reader = Reader(vtn.name, vtn.ven, frozenset(vtn.targets), vtn.simple)
@@ -121,6 +124,10 @@ class Listening:
     def _hear(self, device: Modbus | Vendor, protocol: str, said: Mapping[str, float]) -> None:
         """Enter what a device said in one round."""
         now = self._wall()
+        if device.name in self.storages:
+            self.storages[device.name].heard(said)
+            if device.name not in self._grid.meters:
+                return
         if device.role == "signal":
             told, source = signals_of_box(said, self._values[device.name], now), device.name
         else:
