@@ -19,6 +19,7 @@ import pwd
 import random
 import shutil
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -30,6 +31,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from sqlalchemy import Connection, func, select
+
 from v2g.energy.ledger.books import balances, verify
 from v2gkit.fleet import settlement
 from v2gkit.fleet.arms.verbs import ArmFault, Order
@@ -40,14 +43,14 @@ from v2gkit.fleet.log.over_nats import NatsLog
 from v2gkit.fleet.log.verbs import LogFault
 from v2gkit.fleet.store import books
 from v2gkit.fleet.store.sql import SqlStore
+from v2gkit.fleet.store.tables import BOOKS
 from v2gkit.grid.standing import Standing
 from v2gkit.sql.words import Row, StoreFault
 
 CARS: Final = 8
 POWER, LIMIT = 11_000.0, 60_000.0  # W
 START: Final = 1_800_000_000.0
-STEADY: Final = 90.0  # s for everything to be there again, and the cap kept
-LONGEST: Final = 0.5  # s until the next kill
+STEADY, LONGEST = 90.0, 0.5  # s for everything to be there again, and the cap kept; until the next kill
 POSTGRES: Final = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 PARTS: Final = ("fleet", "NATS", "PostgreSQL")
 FLEET: Final = Fleet(
@@ -135,10 +138,12 @@ async def work(port: int, url: str, nats: str) -> None:
 
 
 async def book(store: SqlStore, wire: Wire) -> None:
-    """Register and settle one quarter of an hour after the other; tell each that is booked."""
-    place = 0
+    """Register and settle one quarter of an hour after the other; tell each that is booked. The last two that are there come once more."""
+    place: int | None = None
     while True:
         try:
+            if place is None:
+                place = max(await store.read(booked) - 2, 0)
             await store.keep([row for asset in FLEET.asset for row in registered(asset, place)])
             await settlement.run(store, FLEET, "t", START + 900.0 * (place + 1))
         except StoreFault:
@@ -147,6 +152,12 @@ async def book(store: SqlStore, wire: Wire) -> None:
         place += 1
         wire.tell({"booked": place})
         await asyncio.sleep(0.05)
+
+
+def booked(connection: Connection) -> int:
+    """How many quarters of an hour are in the books."""
+    last = connection.execute(select(func.max(BOOKS.c.end)).where(BOOKS.c.tenant == "t")).scalar_one()
+    return 0 if last is None else (last - int(START)) // 900
 
 
 def registered(asset: Asset, place: int) -> list[Row]:
@@ -239,8 +250,6 @@ class Part:
 
 def free_port() -> int:
     """A port that nobody has now."""
-    import socket
-
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import time
 from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import Path
@@ -73,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         fleet = declared.read(options.file)
         if options.check:
-            return _checked(fleet)
+            return _checked(fleet, options.file.parent)
         if lacking := missing(["csms", "ocpp"]):
             raise ValueError(lacking)
         if options.solvers != 0 and (lacking := missing(["energy"])):
@@ -88,13 +89,19 @@ def run(options: argparse.Namespace) -> int:
         return WELL
 
 
-def _checked(fleet: Any) -> int:
+def _checked(fleet: Any, folder: Path) -> int:
+    from v2gkit.fleet.pricing import read
+
     for tenant in fleet.tenant:
         own = fleet.only(tenant.id)
         put(f"{tenant.id}: {len(own.site)} sites, {len(own.asset)} assets, {len(own.contract)} contracts, {len(own.program)} programs")
         for site in own.site:
             safe = sum(asset.safe for asset in own.at(site.id))
             put(f"  {site.id}: {len(own.at(site.id))} assets below {site.import_limit:g} W; by themselves they keep to {safe:g} W")
+        for tariff in own.tariff:
+            rates = read(tariff, folder, tenant.currency, time.time())
+            prices, until = sorted(each[2] for each in rates), datetime.fromtimestamp(rates[-1][1])
+            put(f"  {tariff.id}: {prices[0]:g} to {prices[-1]:g} {tenant.currency}/kWh, known until {until:%Y-%m-%d %H:%M}")
     return WELL
 
 

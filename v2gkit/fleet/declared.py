@@ -4,12 +4,14 @@ A key that is not known is refused by its name, and so is a name that leads nowh
 thousand assets.
 """
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Literal
+from zoneinfo import ZoneInfo
 
 from v2g.address import demand_address, host_and_port
 from v2g.energy.fleet.feeders import TOP, Feeder, tree
@@ -95,6 +97,33 @@ class Site:
         tree(self, self.feeder)
         if self.import_limit is None:
             raise ValueError(f"the site {self.id!r} has no import_limit; give the W of its connection")
+
+
+@dataclass(frozen=True, slots=True)
+class Tariff:
+    """What energy costs at sites of a tenant over time, by a file as `v2g csms --prices` reads it. It is read anew when it has changed.
+
+    A site that a tariff names has that one, all others of the tenant the one that names none. Fees and tax come on top of the file.
+    """
+
+    id: str
+    tenant: str
+    prices: str  # file
+    sites: tuple[str, ...] = ()  # empty: all of the tenant
+    zone: str = ""  # of times of day, as Europe/Berlin; that of the machine without it
+    fee: float = 0.0  # currency/kWh, on what is drawn
+    tax: float = 0.0  # % of price and fee of what is drawn
+    export_fee: float = 0.0  # currency/kWh, taken off what is given
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.tax <= 1_000 and all(map(math.isfinite, (self.fee, self.export_fee)))):
+            raise ValueError(
+                f"{self.id}: fee {self.fee}, tax {self.tax} %, export_fee {self.export_fee}; give finite ones, a tax of 0 to 1000"
+            )
+        try:
+            ZoneInfo(self.zone or "UTC")
+        except (ValueError, OSError) as error:
+            raise ValueError(f"{self.id}: the zone {self.zone[:60]!r} is not known here: {error}; give one as Europe/Berlin") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,13 +213,14 @@ class Fleet:
     contract: tuple[Contract, ...] = ()
     asset: tuple[Asset, ...] = ()
     program: tuple[Program, ...] = ()
+    tariff: tuple[Tariff, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.tenant:
             raise ValueError("no tenant; give a table [[tenant]] with an id")
         for kind in KINDS:
             _demand_names(kind, [each.id for each in getattr(self, kind)])
-        for kind in ("site", "contract", "program"):
+        for kind in ("site", "contract", "program", "tariff"):
             for each in getattr(self, kind):
                 _demand_known(f"the {kind} {each.id!r}", "tenant", each.tenant, self.tenants)
         for asset in self.asset:
@@ -201,11 +231,22 @@ class Fleet:
                 raise ValueError(f"the asset {asset.id!r} is at a site of {site.tenant!r}, and its contract is of {whose!r}")
             _demand_known(f"the asset {asset.id!r}", "feeder", asset.feeder, [TOP, *(each.name for each in site.feeder)])
         _demand_names("station", [asset.station for asset in self.asset if asset.kind == "ocpp"], named=False)
-        for program in self.program:
-            for name in program.sites:
-                if self.sites.get(name, Site("", "", import_limit=0)).tenant != program.tenant:
-                    raise ValueError(f"the program {program.id!r} is of {program.tenant!r}, which has no site {name!r}")
+        for kind in ("program", "tariff"):
+            for each in getattr(self, kind):
+                for name in each.sites:
+                    if name not in self.sites or self.sites[name].tenant != each.tenant:
+                        raise ValueError(f"the {kind} {each.id!r} is of {each.tenant!r}, which has no site {name!r}")
+        self._demand_one_tariff()
         self._demand_safe()
+
+    def _demand_one_tariff(self) -> None:
+        """A site is named by one tariff at most, and one of a tenant may name none."""
+        named: dict[tuple[str, str], str] = {}
+        for each in self.tariff:
+            for site in each.sites or ("",):
+                if (before := named.setdefault((each.tenant, site), each.id)) != each.id:
+                    what = f"the site {site!r}" if site else f"all sites of {each.tenant!r}"
+                    raise ValueError(f"the tariffs {before!r} and {each.id!r} are both for {what}; let one name other sites")
 
     def _demand_safe(self) -> None:
         """What assets keep to when nobody tells them anything has to fit every connection, together with its base load."""
@@ -261,6 +302,14 @@ class Fleet:
         """The programs that steer a site."""
         return [each for each in self.program if each.tenant == site.tenant and (not each.sites or site.id in each.sites)]
 
+    @cached_property
+    def tariffs(self) -> dict[str, Tariff]:
+        """The tariff of each site that has one."""
+        whole = {each.tenant: each for each in self.tariff if not each.sites}
+        named = {name: each for each in self.tariff for name in each.sites}
+        found = {site.id: named.get(site.id, whole.get(site.tenant)) for site in self.site}
+        return {site: each for site, each in found.items() if each is not None}
+
     def tenant_of(self, asset: Asset) -> str:
         """Whose asset it is."""
         return self.sites[asset.site].tenant
@@ -275,11 +324,19 @@ class Fleet:
             tuple(each for each in self.contract if each.tenant == tenant),
             tuple(each for each in self.asset if each.site in mine),
             tuple(each for each in self.program if each.tenant == tenant),
+            tuple(each for each in self.tariff if each.tenant == tenant),
         )
 
 
 KINDS: Final = tuple(each.name for each in fields(Fleet))
-CLASSES: Final[dict[str, Any]] = {"tenant": Tenant, "site": Site, "contract": Contract, "asset": Asset, "program": Program}
+CLASSES: Final[dict[str, Any]] = {
+    "tenant": Tenant,
+    "site": Site,
+    "contract": Contract,
+    "asset": Asset,
+    "program": Program,
+    "tariff": Tariff,
+}
 
 
 def read(path: Path) -> Fleet:

@@ -31,6 +31,7 @@ from v2gkit.fleet.plans.over_nats import NatsSolvers
 from v2gkit.fleet.plans.planner import Planner
 from v2gkit.fleet.plans.pool import PoolSolvers
 from v2gkit.fleet.plans.verbs import SolverFault, Solvers
+from v2gkit.fleet.pricing import Pricing
 from v2gkit.fleet.rest.keys import Bearer
 from v2gkit.fleet.rows import declared_rows, signal_row, with_added
 from v2gkit.fleet.store.reading import added_rows
@@ -96,7 +97,8 @@ class Service:
             heed = partial(self._heed, program)
             self.listening[program.id] = Listening(grid, wall, partial(self._heard, program), heed)
         self.conductor.settled = self._acknowledged
-        self.planner = None if solvers is None else Planner(self.conductor, solvers, wall)
+        self.pricing = Pricing(fleet, asked.file.parent, store, wall, self._priced)
+        self.planner = None if solvers is None else Planner(self.conductor, solvers, wall, self.pricing.ahead)
 
     @property
     def fleet(self) -> Fleet:
@@ -124,6 +126,10 @@ class Service:
     def _told(self, tenant: str, text: str, facts: dict[str, Any]) -> None:
         self._say({"at": self._wall(), "tenant": tenant, "topic": "orders", "text": legible(text), "facts": facts})
 
+    def _priced(self, sites: list[str]) -> None:
+        if self.planner is not None:
+            self.planner.renew(sites)
+
     def _acknowledged(self, tenant: str, by: tuple[str, ...], at: float) -> None:
         """Tell the book that what a signal wants was taken by all; a book tells its origin."""
         for listening in self.listening.values():
@@ -137,6 +143,7 @@ class Service:
         """Begin everything; it ends with `tasks`."""
         await self.store.keep(declared_rows(self.fleet, self._wall()))
         await self.conductor.recall()
+        await self.pricing.begin()
         tasks.keep("conductor", self.conductor.run)
         for name, listening in self.listening.items():
             tasks.keep(f"signals of {name}", listening.run)
@@ -145,6 +152,7 @@ class Service:
         if self.planner is not None:
             await self.planner.recall()
             tasks.keep("plans", partial(self.planner.run, self._pause))
+        tasks.keep("prices", partial(self._each, MINUTE, self.pricing.look))
         tasks.keep("telemetry", partial(self._each, MINUTE, self.conductor.telemetry))
         tasks.keep("settlement", partial(self._each, QUARTER, self.settle))
 

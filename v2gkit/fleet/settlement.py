@@ -16,10 +16,11 @@ from v2g.energy.baseline.model import Day, Event, Unavailable
 from v2g.energy.baseline.same_day import Before
 from v2g.energy.ledger.rows import Reading, entries_between
 from v2g.energy.ledger.transaction import Basis, Evidence, Interval, amounts, basis
-from v2g.energy.prices import Prices
 from v2g.energy.series import Series
 from v2g.energy.settlement import PERIOD, Call, Terms, settled
 from v2gkit.fleet.declared import Contract, Fleet, Program, Site
+from v2gkit.fleet.rates import Priced, supply, within
+from v2gkit.fleet.store import rates
 from v2gkit.fleet.store.books import Due
 from v2gkit.fleet.store.tables import ORDERS, REGISTERS, SESSIONS, SIGNALS
 from v2gkit.fleet.store.verbs import Store
@@ -27,6 +28,7 @@ from v2gkit.sql.words import Row
 
 DAY: Final = 86_400
 MINUTE: Final = 60
+FLAT: Final = Priced()  # the prices of the site
 METHOD: Final = Before()  # meter before, meter after: of a car nobody has ten days
 OBEYED: Final = ("obeyed", "overridden", "expired", "withdrawn")
 RUN: Final = "SF"
@@ -54,7 +56,13 @@ class Signalled:
 
 
 def due_of(
-    session: Session, site: Site, contract: Contract, programs: Sequence[Program], signals: Sequence[Signalled], currency: str
+    session: Session,
+    site: Site,
+    contract: Contract,
+    programs: Sequence[Program],
+    signals: Sequence[Signalled],
+    currency: str,
+    priced: Priced = FLAT,
 ) -> list[Due]:
     """What each quarter of an hour of a session comes to in the currency of its tenant; the last one may be metered in part."""
     if len(session.readings) < 2:
@@ -63,10 +71,10 @@ def due_of(
     span = until - start
     buys, sells = (Series.constant(start, span, price) for price in (contract.import_price, contract.export_price))
     entries = entries_between(session.id, session.readings, buys, sells)
-    supply = Prices(Series.constant(start, span, site.import_price), Series.constant(start, span, site.export_price))
+    whole = start // PERIOD * PERIOD, -(-until // PERIOD) * PERIOD  # a period has the price of its begin
     program = programs[0] if programs else None
     calls, baselines = _calls(session, program, signals) if program is not None else ([], {})
-    terms = Terms(supply, flexibility=None if program is None else program.terms)
+    terms = Terms(supply(site, priced.rates, *whole), flexibility=None if program is None else program.terms)
     named = {each.id: each for each in signals}
     found: list[Due] = []
     for each in settled(entries, terms, calls):
@@ -75,6 +83,8 @@ def due_of(
             *(named[id_].basis for id_ in each.calls),
             *(baselines[id_] for id_ in each.calls),
         ]
+        if told := within(priced.rates, each.start, each.end):
+            rests.append(basis(Evidence.PRICE, msgspec.json.encode(told), priced.tariff))
         at = Interval(session.tenant, f"{contract.id}/{session.asset}/{session.id}", each.start, each.end)
         found.append((at, amounts(each.flows, currency), tuple(rests)))
     return found
@@ -151,13 +161,23 @@ async def run(store: Store, fleet: Fleet, tenant: str, until: float, name: str =
         whole = session.readings[-1].at if over else min(session.readings[-1].at, edge)
         since = 0.0 if over or again else row["settled"] or 0.0
         currency = fleet.tenants[tenant].currency
-        made = due_of(session, site, fleet.contracts[asset.contract], fleet.programs_of(site), signals, currency)
+        priced = await _priced(store, fleet, site, session)
+        made = due_of(session, site, fleet.contracts[asset.contract], fleet.programs_of(site), signals, currency, priced)
         due += [each for each in made if over or (each[0].end <= whole and each[0].start >= since)]
         settled_to = row["ended"] if over else whole // PERIOD * PERIOD
         marks.append(Row("sessions", {"tenant": tenant, "asset": session.asset, "id": session.id, "settled": settled_to}))
     posted = await store.settle(due, name) if due else []
     await store.keep(marks)
     return sum(each is not None for each in posted)
+
+
+async def _priced(store: Store, fleet: Fleet, site: Site, session: Session) -> Priced:
+    """What energy cost at a site while a session went on, as it was told then."""
+    tariff = fleet.tariffs.get(site.id)
+    if tariff is None:
+        return FLAT
+    span = session.readings[0].at - PERIOD, session.readings[-1].at + PERIOD
+    return Priced(tariff.id, await store.read(lambda connection: rates.known(connection, tariff.tenant, tariff.id, *span)))
 
 
 def _known(connection: Connection, tenant: str, again: bool) -> tuple[list[tuple[Mapping[str, Any], Session]], list[Signalled]]:

@@ -72,6 +72,7 @@ async def lodge(folder: Path) -> AsyncIterator[Lodge]:
                     "signals",
                     {"tenant": tenant, "id": f"{tenant}-secret", "version": 1.0, "received": stage.now, "fate": "obeyed", **TIMES},
                 ),
+                Row("prices", {"tenant": tenant, "tariff": f"{tenant}-secret", "start": stage.now, "until": stage.now + 900.0}),
                 Row("plans", {"tenant": tenant, "site": f"{tenant}-secret", "at": stage.now, "doc": "{}"}),
                 Row("audit", {"tenant": tenant, "at": stage.now, "who": f"{tenant}-secret", "outcome": "done"}),
             ]

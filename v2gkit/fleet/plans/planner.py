@@ -5,7 +5,7 @@ that has none draws what it can.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final
 
 import msgspec
@@ -15,6 +15,7 @@ from v2gkit.fleet.conductor import Conductor
 from v2gkit.fleet.places import Place
 from v2gkit.fleet.plans.task import Planned, Task, digest, limits_of
 from v2gkit.fleet.plans.verbs import SolverFault, Solvers
+from v2gkit.fleet.rates import Rate
 from v2gkit.fleet.store.reading import newest_plans
 from v2gkit.sql.words import Row, StoreFault
 
@@ -23,14 +24,16 @@ QUARTER: Final = 900.0  # wall s that a plan is the newest
 LOOK: Final = 60.0  # wall s after which a car that came has its plan begun
 ABREAST: Final = 64  # tasks that are away at once: the quarter's others wait here, where what they rest on stays fresh
 LONGEST: Final = 5.0  # s that a solver may look for a plan
+Rates = Callable[[str, float], tuple[Rate, ...]]
 
 
 class Planner:
-    """Has the sites of a conductor planned. `seconds` s for each plan at most."""
+    """Has the sites of a conductor planned. `rates` tell what energy costs at a site, seen from an instant (epoch s)."""
 
-    def __init__(self, conductor: Conductor, solvers: Solvers, wall: Callable[[], float], seconds: float = LONGEST) -> None:
-        self._conductor, self._solvers, self._wall, self._seconds = conductor, solvers, wall, seconds
+    def __init__(self, conductor: Conductor, solvers: Solvers, wall: Callable[[], float], rates: Rates = lambda site, at: ()) -> None:
+        self._conductor, self._solvers, self._wall, self._rates = conductor, solvers, wall, rates
         self._turns = asyncio.Semaphore(ABREAST)
+        self._renewed: set[str] = set()  # sites whose prices are others than those that they were planned by
 
     async def recall(self) -> int:
         """Take up the plans of a process before this one; how many. Raises StoreFault."""
@@ -51,9 +54,13 @@ class Planner:
             await pause(LOOK)
 
     def unplanned(self) -> list[str]:
-        """The sites with a car that has a goal and no plan."""
-        at = self._wall()
-        return [site for site, place in self._conductor.places.items() if any(_lacks(place, car, at) for car in self._cars(place))]
+        """The sites with a car that has a goal and no plan, and those with other prices."""
+        at, places = self._wall(), self._conductor.places
+        return [site for site, place in places.items() if site in self._renewed or any(_lacks(place, car, at) for car in self._cars(place))]
+
+    def renew(self, sites: Iterable[str]) -> None:
+        """Have sites planned with the next look: their prices have changed."""
+        self._renewed |= set(sites)
 
     async def round(self, sites: list[str] | None = None) -> int:
         """Have sites planned, all or these; how many were."""
@@ -75,10 +82,11 @@ class Planner:
             if car.departure is None:
                 loads[car.at] = loads.get(car.at, 0.0) + max(car.wanted, car.drawn or 0.0, 0.0)
         limits = tuple(limit for signals, share in self._conductor.ahead(place) for limit in limits_of(signals, share, at))
-        return Task(place.site.tenant, place.site, at, cars, limits, loads, self._seconds)
+        return Task(place.site.tenant, place.site, at, cars, limits, loads, LONGEST, self._rates(place.site.id, at))
 
     async def _site(self, place: Place) -> bool:
         async with self._turns:
+            self._renewed.discard(place.site.id)
             task = self.task(place)
             if task is None:
                 return False

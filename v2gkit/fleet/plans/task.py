@@ -23,6 +23,7 @@ from v2g.energy.signal import Kind, Rank, Signal
 from v2g.energy.site import Site as Prices
 from v2gkit.fleet.decision import Car
 from v2gkit.fleet.declared import Site
+from v2gkit.fleet.rates import Rate, series, within
 
 Span = tuple[float, float, float]
 """A power (W, the last) from one instant to another (epoch s)."""
@@ -40,7 +41,10 @@ class Limit(msgspec.Struct, frozen=True):
 
 
 class Task(msgspec.Struct, frozen=True):
-    """A site at one moment (epoch s): cars that have a goal, W by feeder of those that have none, s to look for a plan at the most."""
+    """A site at one moment (epoch s): cars that have a goal, W by feeder of those that have none, s to look for a plan at the most.
+
+    `rates` are its prices, as far as they are known; without any the prices of the site hold at all hours.
+    """
 
     tenant: str
     site: Site
@@ -49,10 +53,14 @@ class Task(msgspec.Struct, frozen=True):
     limits: tuple[Limit, ...] = ()
     loads: dict[str, float] = {}
     seconds: float = 5.0
+    rates: tuple[Rate, ...] = ()
 
 
 class Planned(msgspec.Struct, frozen=True):
-    """W for each car over time, signed, and Wh that it will miss; `departures` tell which car was meant. `fault`: why there is no plan."""
+    """W for each car over time, signed, and Wh that it will miss; `departures` tell which car was meant. `fault`: why there is no plan.
+
+    `cost` is what the site pays by it (currency), `rates` the prices that are known of its time.
+    """
 
     task: str  # the digest of the task
     site: str
@@ -62,6 +70,8 @@ class Planned(msgspec.Struct, frozen=True):
     missing: dict[str, float] = {}
     name: str = ""
     fault: str = ""
+    cost: float = 0.0
+    rates: tuple[Rate, ...] = ()
 
     def power(self, car: Car, at: float) -> float | None:
         """W that are planned for a car at an instant (epoch s); None: nothing is planned for this car then."""
@@ -112,7 +122,8 @@ def _planned(name: str, task: Task, clock: Callable[[], float] | None) -> Planne
     made = joint(_ground(task), _guests(task.cars), task.at, patience)
     powers = {asset: tuple(plan.power.merged().spans()) for asset, plan in made.plans.items()}
     departures = {car.asset: car.departure for car in task.cars if car.departure is not None}
-    return Planned(name, task.site.id, task.at, powers, departures, made.unmet, made.name)
+    rates = within(task.rates, task.at, max(departures.values(), default=task.at))
+    return Planned(name, task.site.id, task.at, powers, departures, made.unmet, made.name, cost=made.cash, rates=rates)
 
 
 def _ground(task: Task) -> Ground:
@@ -127,8 +138,9 @@ def _ground(task: Task) -> Ground:
         return Series.from_pairs([(at, one.base_load + guests), (at + AHEAD, one.base_load)], at + CONSTANT)
 
     prices = Prices(import_limit=math.inf, export_limit=math.inf)
-    if site.import_price or site.export_price:
-        buys, sells = (Series.constant(at, CONSTANT, price) for price in (site.import_price, site.export_price))
+    if task.rates or site.import_price or site.export_price:
+        flat = (Series.constant(at, CONSTANT, price) for price in (site.import_price, site.export_price))
+        buys, sells = series(task.rates) if task.rates else flat
         prices = Prices(import_limit=math.inf, export_limit=math.inf, import_prices=buys, export_prices=sells)
     signals = tuple(
         Signal(each.id, Kind(each.kind), Series.constant(start, end - start, power), Rank(each.rank))

@@ -26,7 +26,7 @@ class Listing(NamedTuple):
 
 
 LISTINGS: Final = (
-    Listing("/declared", "declared", "tenant, sites, assets, contracts, programs", ("kind", "id"), ("kind", "id")),
+    Listing("/declared", "declared", "tenant, sites, assets, contracts, programs, tariffs", ("kind", "id"), ("kind", "id")),
     Listing("/signals", "signals", "signals, and what became of them", ("received", "id", "version"), ("source", "fate"), "received"),
     Listing(
         "/decisions",
@@ -45,7 +45,15 @@ LISTINGS: Final = (
         ("asset", "state", "decision"),
         "sent",
     ),
-    Listing("/plans", "plans", "the newest plan of each site: when it was made, and the powers of its cars", ("site",), ("site",), "at"),
+    Listing(
+        "/plans",
+        "plans",
+        "the newest plan of each site: when it was made, the powers of its cars, by which prices, and what it costs",
+        ("site",),
+        ("site",),
+        "at",
+    ),
+    Listing("/prices", "prices", "what a kWh costs and earns at sites over time, by tariff", ("start", "tariff"), ("tariff",), "start"),
     Listing("/shed", "shed", "who had less than it wanted, and why", ("at", "decision", "asset"), ("site", "asset", "decision"), "at"),
     Listing("/sessions", "sessions", "sessions at assets", ("began", "asset", "id"), ("asset", "contract"), "began"),
     Listing("/registers", "registers", "readings of cumulative registers", ("at", "asset", "session"), ("asset", "session"), "at"),

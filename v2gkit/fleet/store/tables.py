@@ -18,7 +18,11 @@ def _planned(connection: Connection) -> None:
     """Version 3: plans have a table, which is made with all others that are missing."""
 
 
-SCHEMA: Final = Schema("the fleet", version=3, firsts=frozenset({"received", "sent"}), steps={2: _hurried, 3: _planned})
+def _priced(connection: Connection) -> None:
+    """Version 4: so have prices."""
+
+
+SCHEMA: Final = Schema("the fleet", version=4, firsts=frozenset({"received", "sent"}), steps={2: _hurried, 3: _planned, 4: _priced})
 METADATA: Final = SCHEMA.metadata
 _table = SCHEMA.table
 
@@ -71,6 +75,14 @@ ORDERS: Final = _table(  # the outbox: what each asset is told, until it answers
 )
 PLANS: Final = _table(  # the newest plan of each site, as `v2gkit.fleet.plans.task.Planned`
     "plans", Again.NEWER, text("tenant", primary_key=True), text("site", primary_key=True), real("at"), text("doc")
+)
+PRICES: Final = _table(  # what energy costs at sites, by tariff, in the currency of the tenant for a kWh
+    "prices",
+    Again.NEWER,
+    text("tenant", primary_key=True),
+    text("tariff", primary_key=True),
+    real("start", primary_key=True),
+    *map(real, ("until", "import_price", "export_price")),
 )
 SHED: Final = _table(  # who had less than it wanted, and why
     "shed",
