@@ -111,14 +111,18 @@ def _lowest(ground: Ground, kind: Kind, cap: Series | float | None, start: float
 
 
 def _in_slots(stay: Stay, edges: Sequence[float]) -> Stay:
-    """The stay with those of its intervals joined that lie in one slot."""
-    places = [bisect_right(edges, interval.start) for interval in stay.intervals]
-    cuts = [0, *(number for number in range(1, len(places)) if places[number] != places[number - 1]), len(places)]
-    return stay.coarsened(cuts) if len(cuts) <= len(places) else stay
+    """The stay with those of its intervals joined that begin in one slot."""
+    cuts = _cuts([bisect_right(edges, interval.start) for interval in stay.intervals])
+    return stay.coarsened(cuts) if len(cuts) <= len(stay.intervals) else stay
+
+
+def _cuts(places: Sequence[int]) -> list[int]:
+    """Where another slot begins among intervals that lie in these, with both ends."""
+    return [0, *(number for number in range(1, len(places)) if places[number] != places[number - 1]), len(places)]
 
 
 def on_axis(stay: Stay, slots: Sequence[Slot]) -> tuple[Stay, tuple[int, ...]]:
-    """The stay cut at the edges of the slots, and the slot of each of its intervals. What lies beyond the last slot is left out."""
+    """The stay cut at the edges of the slots, and the slot of each of its intervals, one in each. Beyond the last slot nothing is left."""
     edges = [slot.start for slot in slots] + [slots[-1].end]
     stay = _in_slots(stay, edges)
     intervals: list[Interval] = []
@@ -133,4 +137,7 @@ def on_axis(stay: Stay, slots: Sequence[Slot]) -> tuple[Stay, tuple[int, ...]]:
             intervals.append(Interval(first, until - first, *caps, bought, sold, interval.setpoint, interval.setpoint_by))
             places.append(place)
             first, place = until, place + 1
-    return replace(stay, intervals=tuple(intervals)), tuple(places)
+    stay, cuts = replace(stay, intervals=tuple(intervals)), _cuts(places)
+    if len(cuts) > len(places):
+        return stay, tuple(places)
+    return stay.coarsened(cuts), tuple(places[cut] for cut in cuts[:-1])  # an interval began in the slot before, and ended in this one
