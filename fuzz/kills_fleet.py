@@ -19,7 +19,6 @@ import pwd
 import random
 import shutil
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -33,6 +32,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, func, select
 
+from fuzz.parts import Part, free_port
 from v2g.energy.ledger.books import balances, verify
 from v2gkit.fleet import settlement
 from v2gkit.fleet.arms.verbs import ArmFault, Order
@@ -216,43 +216,6 @@ class Yard:
                 writer.write(json.dumps({"number": said["number"]}).encode() + b"\n")
         task.cancel()
         writer.transport.abort()
-
-
-class Part:
-    """A process that is killed and begun again."""
-
-    def __init__(self, command: list[str], ready: str, user: str | None = None, cwd: str = "/") -> None:
-        self._command, self._ready, self._user, self._cwd = command, ready, user, cwd
-        self.process: subprocess.Popen[str] | None = None
-
-    def begin(self) -> None:
-        """Begin, and wait until it is ready; what it says goes nowhere after that."""
-        user: dict[str, Any] = {"user": self._user} if self._user else {}
-        stderr = subprocess.PIPE if self._ready else None
-        self.process = subprocess.Popen(self._command, stderr=stderr, text=True, cwd=self._cwd, start_new_session=True, **user)
-        if self.process.stderr is not None:
-            for line in self.process.stderr:
-                if self._ready in line:
-                    break
-            else:
-                raise RuntimeError(f"{self._command[0]} does not begin")
-            os.set_blocking(self.process.stderr.fileno(), False)
-
-    def kill(self) -> None:
-        """SIGKILL, to it and all that it began."""
-        if self.process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
-            if self.process.stderr is not None:
-                self.process.stderr.close()
-
-
-def free_port() -> int:
-    """A port that nobody has now."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from fuzz.kills_fleet import LIMIT, PARTS, POSTGRES, Count, Yard, run
+from fuzz.parts import Part
 from tests.starved import HANG, again
 from tests.v2gkit.csms.stores import nats
 
@@ -60,3 +61,21 @@ def test_an_order_beyond_every_cap_is_a_fault() -> None:
     before = len(count.broken)
     yard.take("a0", 0.0)
     assert len(count.broken) == before  # less is never a fault
+
+
+def test_a_part_whose_forerunner_is_not_quite_gone_is_begun_again(tmp_path: Path) -> None:
+    (tmp_path / "late.py").write_text(
+        "import os, sys, time\n"
+        "tries = int(open('tries').read()) if os.path.exists('tries') else 0\n"
+        "open('tries', 'w').write(str(tries + 1))\n"
+        "sys.exit('in use') if tries < 2 else print('ready', file=sys.stderr, flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    part = Part([sys.executable, "late.py"], "ready", cwd=str(tmp_path))
+    try:
+        part.begin()
+        assert (tmp_path / "tries").read_text() == "3"
+        assert part.process is not None
+        assert part.process.poll() is None
+    finally:
+        part.kill()
