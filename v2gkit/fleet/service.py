@@ -153,7 +153,7 @@ class Service:
             await self.planner.recall()
             tasks.keep("plans", partial(self.planner.run, self._pause))
         tasks.keep("prices", partial(self._each, MINUTE, self.pricing.look))
-        tasks.keep("telemetry", partial(self._each, MINUTE, self.conductor.telemetry))
+        tasks.keep("telemetry", partial(self._each, MINUTE, self._telemetry))
         tasks.keep("settlement", partial(self._each, QUARTER, self.settle))
 
     async def _each(self, seconds: float, work: Callable[[], Any]) -> None:
@@ -165,6 +165,13 @@ class Service:
     async def _pause(self, seconds: float) -> None:
         """Wait for so many wall seconds, at least one of the machine."""
         await asyncio.sleep(max(seconds / self.asked.scale, 1.0))
+
+    async def _telemetry(self) -> None:
+        """Record what every site draws, and let grid operators know who ask for it."""
+        for program in self.fleet.program:
+            for site in program.sites or [site.id for site in self.fleet.site if site.tenant == program.tenant]:
+                self.listening[program.id].measured(site, self.conductor.estate.flow(site, lambda car: car.drawn or 0.0))
+        await self.conductor.telemetry()
 
     async def settle(self) -> int:
         """Settle all tenants up to now; how many transactions were new. What fails is tried the next time."""

@@ -28,6 +28,7 @@ class Watching:
         self._csms, self._conductor, self._tick, self._keep = csms, conductor, tick, keep
         self._members: dict[tuple[str, str], Member] = {}
         self._kept: dict[tuple[str, str], float] = {}  # the minute of the last register that was kept
+        self._unread: set[tuple[str, str]] = set()  # transactions whose registers were not read since their cars told their needs
 
     def hear(self, entry: Entry) -> None:
         """Take an entry of the CSMS's story."""
@@ -39,8 +40,11 @@ class Watching:
         tx = station.running()
         if entry.topic == "transaction":
             self._metered(asset, station, str(entry.facts["transactionInfo"]["transactionId"]), entry.facts["eventType"], entry.at)
+        if entry.topic == "transaction" and entry.facts.get("meterValue"):
+            self._first_read(station, str(entry.facts["transactionInfo"]["transactionId"]))
         if entry.topic == "needs" and tx is not None:
             self._members[station.id, tx.id] = _member(station, tx, entry.facts, entry.at)
+            self._unread.add((station.id, tx.id))
         if tx is None:
             self._conductor.gone(asset.id)
         else:
@@ -65,6 +69,16 @@ class Watching:
             departure=member.needs.departure,
         )
 
+    def _first_read(self, station: Station, id_: str) -> None:
+        """Reckon what a car has got since it told its needs from the first reading after them.
+
+        What it took between the reading before and its words is in these already, and up to a minute's more is left to it.
+        """
+        member = self._members.get((station.id, id_))
+        if member is not None and (station.id, id_) in self._unread:
+            self._unread.discard((station.id, id_))
+            member.before = {**member.before, "imported": member.tx.energy["imported"]}
+
     def _metered(self, asset: Asset, station: Station, id_: str, kind: str, at: float) -> None:
         tx = station.transactions.get(id_)
         if tx is None:
@@ -80,6 +94,7 @@ class Watching:
         if kind == "Ended":
             session["ended"] = at
             self._members.pop((station.id, id_), None)
+            self._unread.discard((station.id, id_))
         rows = [Row("sessions", session)] if kind != "Updated" or key not in self._kept else []
         if tx.registers and (kind == "Ended" or at // MINUTE != self._kept.get(key)):
             self._kept[key] = at // MINUTE

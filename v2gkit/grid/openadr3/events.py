@@ -60,6 +60,15 @@ def signals_of(event: Event, reader: Reader, units: Mapping[str, str | None], no
         raise GridFault(Trouble.MALFORMED, f"{named}: {quoted(error)}") from None
 
 
+def intervals_of(event: Event, reader: Reader, now: float) -> list[tuple[float, float, int]]:
+    """From, to (epoch s) and id of each interval of an event; none of one that cannot be meant."""
+    try:
+        placed = list(_placed(event, _said(event.created_date_time) or now, _shift(event, reader)))
+    except (GridFault, ValueError, OverflowError):
+        return []
+    return [(start, end, interval.id) for start, end, interval in placed]
+
+
 def ignored(events: Iterable[Event]) -> frozenset[str]:
     """The types of payload that no signal is made of."""
     types = {payload.type for event in events for interval in event.intervals or () for payload in interval.payloads}

@@ -3,7 +3,7 @@
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import msgspec
 
@@ -11,7 +11,8 @@ from v2g.address import origin
 from v2gkit.grid.book import SIGNALS
 from v2gkit.grid.faults import GridFault, Trouble, quoted
 from v2gkit.grid.http import BODY, Request, Response
-from v2gkit.grid.openadr3.words import Event, Problem, Program, Server, Token, Ven, read
+from v2gkit.grid.openadr3.reports import Due
+from v2gkit.grid.openadr3.words import Event, Problem, Program, Report, Server, Token, Ven, read
 from v2gkit.grid.received import STEPS
 
 T = TypeVar("T")
@@ -70,6 +71,18 @@ def polling(access: Access, session: Session) -> Script[list[tuple[Event, Progra
         if (intervals := sum(len(event.intervals or ()) for event, _ in found)) > INTERVALS:
             raise GridFault(Trouble.HUGE, f"GET /events: {intervals} intervals of {len(found)} events; at most {INTERVALS} are taken")
     return found
+
+
+def reporting(access: Access, session: Session, due: Due, before: str | None) -> Script[str]:
+    """Send a report in the place of the one before (its id), or a new one where there is none, or no more; its id. Raises GridFault."""
+    if before is not None:
+        where = f"/reports/{quote(before, safe='')}"
+        answer = yield _request(access, "PUT", where, session.token, due.body)
+        if answer.status != 404:
+            _demand(answer, 200, "PUT /reports")
+            return before
+    answer = yield _request(access, "POST", "/reports", session.token, due.body)
+    return read(_demand(answer, 201, "POST /reports"), Report, "POST /reports").id
 
 
 def _token(access: Access) -> Script[Token]:

@@ -54,6 +54,14 @@ class Descriptor(Word, frozen=True):
     units: Text | None = None
 
 
+class ReportDescriptor(Word, frozen=True):
+    """What a VTN wants to be told of an event: of which type, and after how many intervals; a `frequency` below 1 is after the last."""
+
+    payload_type: Name
+    units: Text | None = None
+    frequency: int = -1
+
+
 class Event(Word, frozen=True):
     """An event of a program. A lower `priority` goes first; without one it is last."""
 
@@ -66,6 +74,7 @@ class Event(Word, frozen=True):
     priority: Annotated[int, msgspec.Meta(ge=0)] | None = None
     targets: Annotated[list[Text], msgspec.Meta(max_length=256)] | None = None
     payload_descriptors: Annotated[list[Descriptor], msgspec.Meta(max_length=64)] | None = None
+    report_descriptors: Annotated[list[ReportDescriptor], msgspec.Meta(max_length=64)] | None = None
     interval_period: IntervalPeriod | None = None
     intervals: Annotated[list[Interval], msgspec.Meta(max_length=INTERVALS)] | None = None
 
@@ -83,6 +92,12 @@ class Ven(Word, frozen=True):
 
     id: Name
     ven_name: Name
+
+
+class Report(Word, frozen=True):
+    """A report as the VTN keeps it."""
+
+    id: Name
 
 
 class Server(Word, frozen=True):

@@ -1,7 +1,7 @@
 """The shell around a book: listens to every source of a site, and tells what happens and what holds, as long as it runs."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from functools import partial
 from typing import Any, Final
 from urllib.parse import quote
@@ -17,7 +17,9 @@ from v2gkit.grid.modbus.headroom import Headroom
 from v2gkit.grid.modbus.reading import signals_of as signals_of_box
 from v2gkit.grid.modbus.storage import Storage
 from v2gkit.grid.openadr2.pulled import Pulled
-from v2gkit.grid.openadr3.events import Reader, ignored, signals_of
+from v2gkit.grid.openadr3.events import Reader, ignored, intervals_of, signals_of
+from v2gkit.grid.openadr3.reports import Reports
+from v2gkit.grid.openadr3.standing import states_of
 from v2gkit.grid.openadr3.words import Event, Program
 from v2gkit.grid.received import Told
 from v2gkit.grid.shell import openadr2, openadr3
@@ -34,6 +36,7 @@ from v2gkit.grid.vendor.reading import Reading
 
 AGAIN: Final = 60.0  # s after which a fault that goes on is told again
 LAZIEST: Final = 60.0  # s between two looks at the book, where nothing happens
+REPORTED: Final = ("connection", "chargers")  # roles of meters that a VTN is told of
 Say = Callable[[Line], None]
 Heed = Callable[[Standing, tuple[Signal, ...]], None]
 """Hears what holds, whenever it changes: at this moment, and the signals that planners reckon with."""
@@ -56,6 +59,8 @@ class Listening:
         self._signals: tuple[Signal, ...] = ()
         self._powers: dict[str, tuple[str, float]] = {}  # meter -> role, W as it was read last
         self._called: list[Flexible] = []  # sources that call us
+        self._reports = {each.name: Reports(each.ven) for each in grid.openadr}
+        self._refused: dict[str, frozenset[str]] = {}  # source -> its events (ids) that cannot be meant
         self.storages = {each.name: Storage(each.name, each.pack, wall) for each in grid.modbus if each.pack}
         """The batteries that a station leads, by the name of their inverter."""
 
@@ -94,7 +99,18 @@ class Listening:
 
     async def _poll(self, vtn: OpenAdr) -> None:
         reader = Reader(vtn.name, vtn.ven, frozenset(vtn.targets), vtn.simple)
-        await openadr3.follow(vtn, self._wall, partial(self._hear_events, reader), partial(self._complain, vtn.name))
+        reports = self._reports[vtn.name]
+        account = openadr3.Account(reports, lambda: reports.due(self._states_of(vtn.name, reports.events), self._wall()))
+        await openadr3.follow(vtn, self._wall, partial(self._hear_events, reader), partial(self._complain, vtn.name), account)
+
+    def _states_of(self, source: str, events: Iterable[str]) -> dict[str, str]:
+        rows = (row for row in self.book.rows() if row.source == source)
+        return states_of(events, rows, self._refused.get(source, ()))
+
+    def measured(self, name: str, power: float) -> None:
+        """Take it that a meter, or a site, draws so much at this moment (W, + from the grid): for reports to those who ask for them."""
+        for reports in self._reports.values():
+            reports.sample(name, power, self._wall())
 
     async def _pull(self, vtn: OpenAdr2) -> None:
         pulled = Pulled(vtn, self.book, self._wall, partial(self._complain, vtn.name), self._woken.set)
@@ -132,6 +148,8 @@ class Listening:
             told, source = signals_of_box(said, self._values[device.name], now), device.name
         else:
             self._powers[device.name] = device.role, said["power"]
+            if device.role in REPORTED:
+                self.measured(device.name, said["power"])
             self._headroom.read(device.name, said["power"], now)
             caps = self._headroom.told(now)
             if caps is None:
@@ -146,12 +164,16 @@ class Listening:
         now = self._wall()
         told: list[Told] = []
         faults: list[GridFault] = []
+        refused: set[str] = set()
+        self._reports[reader.source].know((event, intervals_of(event, reader, now)) for event, _ in events)
         for event, program in events:
             units = {each.payload_type: each.units for each in program.payload_descriptors or ()}
             try:
                 told += signals_of(event, reader, units, now)
             except GridFault as fault:
                 faults.append(fault)
+                refused.add(event.id)
+        self._refused[reader.source] = frozenset(refused)
         for found in self.book.take_all(reader.source, "openadr3", told, now, faults):
             self._complain(reader.source, found)
         self._pass_over(reader.source, ignored(event for event, _ in events))

@@ -126,7 +126,6 @@ class Day:
         self._tell(f"utility    IEEE 2030.5 at {utility}")
         self.scene.write(url, f"127.0.0.1:{port}", utility, self.utility.lfdi)
         command = ["fleet", str(folder / "fleet.toml"), "--state", str(folder / "state"), "--port", "0", "--json"]
-        command += ["--solvers", "0"]  # a plan is a second or more of the machine: half an hour of this day
         command += ["--lease", str(LEASE), "--sample-interval", "600", *night]
         fleet = await stack.enter_async_context(party("the fleet", folder / "fleet.jsonl", self._story, *command))
         return vtn, fleet
