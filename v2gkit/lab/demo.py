@@ -45,7 +45,7 @@ ARRIVAL = 9.5  # h of local (here: UTC) time, on the day after tomorrow's prices
 PATIENCE = 2.0  # an idle machine has power after three seconds, a starved one after thirty, and its loops take as much longer
 SLOWEST = 60.0  # s of preparation, beyond which it is not the machine
 SECONDS = 10.0  # s that the stay lasts for those who watch, from the first power
-STOOD_STILL = 3600.0  # s of the stay between two charge loops, from which a machine has skipped too much of it to judge what was charged
+STOOD_STILL = 3600.0  # s of the stay without a charge loop, from which a machine has skipped too much of it to judge what was charged
 TOPICS = {  # of the CSMS's story -> what it did
     "boot": "received a BootNotification",
     "status": "received a StatusNotification",
@@ -155,14 +155,14 @@ class Daybreak(Observer):
     def __init__(self, clock: SharedClock, stay: float):
         self._clock, self._stay = clock, stay
         self._last: float | None = None  # wall time (epoch s) of the last loop
-        self.skipped = 0.0  # s, the most of the stay between two loops
+        self.skipped = 0.0  # s, the most of the stay between two loops, or behind the last
 
     def event(self, event: Event) -> None:
-        """Start the fast clock at the first response of a charge loop, and note what lies between two; any other event does nothing."""
+        """Start the fast clock at the first response of a charge loop; note what lies between two, and behind the last."""
+        if self._last is not None:
+            self.skipped = max(self.skipped, self._clock.wall(event.at) - self._last)
         if isinstance(event, FrameReceived) and isinstance(event.message, LOOPS):
-            wall = self._clock.wall(event.at)
-            self.skipped = max(self.skipped, wall - (wall if self._last is None else self._last))
-            self._last = wall
+            self._last = self._clock.wall(event.at)
             preparation = min(event.at - self._clock.started, SLOWEST)
             self._clock.let_go(event.at, self._stay / (PATIENCE * preparation))
 

@@ -16,9 +16,12 @@ from pki.plan import Plan
 from pki.store import create
 from secc.replay import replay
 from tests.starved import again, attempts, heed
+from v2g.session.endpoint import FrameReceived
 from v2gkit.insight.decode import records
 from v2gkit.insight.report.page import page
 from v2gkit.insight.report.reading import stories, story_of
+from v2gkit.lab.demo import Daybreak
+from v2gkit.wall import SharedClock
 
 
 def demo(output: Path, *arguments: str, environment: dict[str, str] | None = None) -> tuple[int, dict[str, Any], str]:
@@ -237,3 +240,16 @@ def test_a_signal_stops_the_demo_in_order(tmp_path: Path, certs: Path, number: s
     assert (own / "contract").is_dir()
     assert not (own / "secc").exists()
     assert not (own / "responses").exists()
+
+
+def test_what_a_machine_skips_of_the_stay_counts_behind_the_last_loop_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A car that is not given the processor while it renegotiates has no loop any more, and its stay is over."""
+    monkeypatch.setattr("v2gkit.lab.demo.LOOPS", (str,))
+    clock = SharedClock(1_790_000_000.0, 100.0, 3_600.0)
+    daybreak = Daybreak(clock, 36_000.0)
+    for at, message in ((101.0, None), (101.5, "loop"), (101.75, "loop"), (102.0, "loop")):
+        daybreak.event(FrameReceived(at, 0x8001, "DC", b"", message))  # type: ignore[arg-type]
+    assert daybreak.skipped == pytest.approx(clock.wall(102.0) - clock.wall(101.75))
+    daybreak.event(FrameReceived(104.0, 0x8001, "common", b"", None))
+    assert daybreak.skipped == pytest.approx(clock.wall(104.0) - clock.wall(102.0))
+    assert daybreak.skipped > 3_600

@@ -5,6 +5,7 @@ wrote into it is gone, and so is this process: it waits for nobody.
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -26,7 +27,7 @@ from v2gkit.insight.viewer.page import shell
 NICE: Final = 10  # a session that wants the processor has it first
 PIECE: Final = 64 * 1024  # octets that are read from the pipe at once
 LINE: Final = 64 * 1024 * 1024  # octets of a line: one beyond, and what writes there is not what started this
-LAST: Final = 0.5  # s that viewers have at the end for what they have not got
+LAST: Final = 7.0  # s that viewers have at the end for what they have not got, as far as there are such
 POLL: Final = 0.2  # s between two looks at a file that is followed
 
 
@@ -113,7 +114,9 @@ async def run(said: dict[str, Any], rest: bytes) -> None:
     await ended.wait()
     live.tell()
     server.close()
-    await asyncio.sleep(LAST if live.viewers else 0)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LAST):
+            await live.all_have_all()
     room.close()
 
 

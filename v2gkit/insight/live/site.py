@@ -57,6 +57,11 @@ class Live:
         self.history.over = True
         self.tell()
 
+    async def all_have_all(self) -> None:
+        """Wait until every viewer has been given what there is, and has taken it."""
+        while any(viewer.lacking for viewer in self.viewers):  # noqa: ASYNC110 - buffers say nothing when they are empty
+            await asyncio.sleep(STEP / 4)
+
     def tell(self) -> None:
         """Wake every viewer: there may be lines to fetch."""
         self._due = None
@@ -70,11 +75,17 @@ class Viewer:
     def __init__(self, connection: "Connection", send: Send):
         self._connection, self._send = connection, send
         self.news = asyncio.Event()
+        self.idle = False  # it was given all there was when it was woken last
 
     @property
     def gone(self) -> bool:
         """Whether nobody reads any more."""
         return self._connection.transport.is_closing()
+
+    @property
+    def lacking(self) -> bool:
+        """Whether there is something that it was not given yet, or has not taken."""
+        return not self.gone and (self.news.is_set() or not self.idle or self._connection.transport.get_write_buffer_size() > 0)
 
     async def give(self, octets: bytes, more: bool = True) -> bool:
         """Send octets; False where the viewer does not take them in time, or has gone."""
@@ -294,10 +305,13 @@ async def _told(live: Live, viewer: Viewer, number: int) -> None:
             octets, said = OVER, True
         if not octets:
             try:
+                viewer.idle = True
                 async with asyncio.timeout(QUIET):
                     await viewer.news.wait()
             except TimeoutError:
                 octets = STILL
+            finally:
+                viewer.idle = False
         if octets and not await viewer.give(octets):
             return
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import json
+import os
 import socket
 from collections.abc import AsyncIterator
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.starved import HANG
+from v2gkit.insight.live import __main__ as process
 from v2gkit.insight.live import site
 from v2gkit.insight.live.door import LOCAL, Door
 from v2gkit.insight.live.history import History
@@ -65,6 +68,45 @@ def test_a_viewer_that_does_not_read_is_cut_off_and_the_others_see_all(monkeypat
             await reader.readuntil(b'"exi":"xxxxxxxxxx"')
             lazy.close()
             writer.close()
+
+    asyncio.run(asyncio.wait_for(looked(), HANG))
+
+
+def test_the_process_stays_until_every_viewer_has_taken_all_and_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The feeder has gone while a viewer still lacks most of the lines: it gets them, and the word that nothing more will come."""
+    read, write = os.pipe()
+    monkeypatch.setattr(process, "LAST", HANG)
+    monkeypatch.setattr(site, "STALLED", HANG)
+    monkeypatch.setattr("sys.stdin", os.fdopen(read))
+    listener = socket.create_server(("127.0.0.1", 0))
+    address = listener.getsockname()
+    said = {"token": "", "names": sorted(LOCAL), "port": address[1], "socket": listener.detach(), "title": "test", "source": "test"}
+
+    def feed() -> None:
+        about = {"type": "trace", "connection": 1, "at": 0, "epoch": 0, "version": 1, "side": "secc", "about": {}}
+        notes = (
+            {"type": "note", "connection": 1, "at": n, "epoch": n, "topic": f"note {n}", "facts": {"x": "y" * 100_000}} for n in range(100)
+        )
+        with os.fdopen(write, "w") as pipe:
+            for each in (about, *notes, {"type": "over"}):
+                pipe.write(json.dumps(each) + "\n")
+
+    async def looked() -> None:
+        running = asyncio.ensure_future(process.run(said, b""))
+        slow = socket.socket()
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        slow.connect(address)
+        reader, writer = await asyncio.open_connection(sock=slow, limit=1 << 17)
+        writer.write(GET)
+        await reader.readuntil(b"retry: 1000\n\n")
+        await asyncio.to_thread(feed)
+        assert not running.done()  # most of it is neither here nor on its way
+        for n in range(100):
+            while b'"note %d"' % n not in await reader.readuntil(b"\n"):
+                pass
+        await reader.readuntil(b"event: over\n")
+        await running  # and no longer
+        writer.close()
 
     asyncio.run(asyncio.wait_for(looked(), HANG))
 
