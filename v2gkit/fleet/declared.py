@@ -130,9 +130,10 @@ class Tariff:
 class Asset:
     """Something that draws power and can be told how much. `safe` is what it keeps to when nobody tells it anything any more (W).
 
-    ocpp: the station of that name, whose EVSE 1 it is. modbus: two holding registers at an address, the W that it may draw (uint32) and
-    the W that it draws (int32), the high word first. vendor: a file with one [[vendor]] of the role charger, as `v2g grid` reads it.
-    iso15118: a station without CSMS, by its [feed]; `evse` is its outlet, and may be left out where it has one.
+    ocpp: the station of that name, whose EVSE 1 it is. modbus: holding registers at an address, the high word first: the W that it may
+    draw (uint32), the W that it draws (int32), and, where it has one, the Wh that it has drawn (uint32). vendor: a file with one [[vendor]]
+    of the role charger, as `v2g grid` reads it. iso15118: a station without CSMS, by its [feed]; `evse` is its outlet, and may be left out
+    where it has one.
     """
 
     id: str
@@ -150,6 +151,7 @@ class Asset:
     unit: int = 1
     limit_register: int = 0
     power_register: int = 2
+    energy_register: int | None = None  # without one nothing is billed
     api: str = ""  # file
     feed: Feed | None = None
     evse: str = ""  # EVSE id
@@ -163,6 +165,8 @@ class Asset:
             raise ValueError(f"{self.id}: an asset of the kind {self.kind} wants {WAYS[self.kind]}, and of the ways to it that alone")
         if self.give and self.kind in ("modbus", "vendor"):
             raise ValueError(f"{self.id}: an asset of the kind {self.kind} cannot be told to give; leave give out")
+        if self.energy_register is not None and not (self.kind == "modbus" and 0 <= self.energy_register < 0xFFFF):
+            raise ValueError(f"{self.id}: energy_register is {self.energy_register}; give 0 to 65534, at an asset of the kind modbus")
         if self.kind == "modbus":
             host_and_port(self.address)
         if self.viewer:

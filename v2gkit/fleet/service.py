@@ -17,6 +17,7 @@ from v2gkit.csms.steering import Strategy
 from v2gkit.extras import missing
 from v2gkit.fleet import settlement
 from v2gkit.fleet.arms.feed import FeedArm
+from v2gkit.fleet.arms.metering import Metering
 from v2gkit.fleet.arms.modbus import ModbusArm
 from v2gkit.fleet.arms.ocpp import OcppArm
 from v2gkit.fleet.arms.vendor import VendorArm
@@ -34,7 +35,7 @@ from v2gkit.fleet.plans.verbs import SolverFault, Solvers
 from v2gkit.fleet.pricing import Pricing
 from v2gkit.fleet.rest.keys import Bearer
 from v2gkit.fleet.rows import declared_rows, signal_row, with_added
-from v2gkit.fleet.store.reading import added_rows
+from v2gkit.fleet.store.reading import added_rows, open_sessions
 from v2gkit.fleet.store.sql import SqlStore
 from v2gkit.grid import declared as grid_declared
 from v2gkit.grid.declared import Grid
@@ -91,6 +92,7 @@ class Service:
         arms: dict[str, Arm] = {"ocpp": OcppArm(self.csms), **self.watched}
         self.conductor = Conductor(fleet, store, log, arms, wall, self._told, lease=asked.lease, fresh=asked.fresh)
         self.watching = Watching(self.csms, self.conductor, time.monotonic, self.store.note)
+        self.metering = Metering(store.note)
         self.listening: dict[str, Listening] = {}
         for program in fleet.program:
             grid = self._grid(program)
@@ -147,6 +149,8 @@ class Service:
         tasks.keep("conductor", self.conductor.run)
         for name, listening in self.listening.items():
             tasks.keep(f"signals of {name}", listening.run)
+        metered = [asset.id for asset in self.fleet.asset if asset.kind in self.watched]
+        self.metering.recall(await self.store.read(open_sessions), metered)
         for asset in self.fleet.asset:
             self.watch(asset, tasks)
         if self.planner is not None:
@@ -194,6 +198,7 @@ class Service:
 
     def _see(self, asset: Asset, seen: Seen) -> None:
         """Tell the conductor how an asset is."""
+        self.metering.hear(asset, self.fleet.tenant_of(asset), seen, self._wall())
         if seen.back:
             self.conductor.told_again(asset.id)
         if seen.here:

@@ -35,7 +35,7 @@ class ModbusArm:
         missed, complained = False, ""
         while True:
             try:
-                see(Seen(await self.power(asset), back=missed))
+                see(Seen(await self.power(asset), back=missed, imported=await self.energy(asset)))
                 missed, complained = False, ""
             except ArmFault as fault:
                 missed = True
@@ -54,6 +54,13 @@ class ModbusArm:
         high, low = await self._asked(asset, Read(HOLDING, asset.power_register, 2))
         watts = high << 16 | low
         return float(watts - (1 << 32) if watts >= 1 << 31 else watts)
+
+    async def energy(self, asset: Asset) -> float | None:
+        """What the asset has drawn (Wh), by its register; None where it has none. Raises ArmFault."""
+        if asset.energy_register is None:
+            return None
+        high, low = await self._asked(asset, Read(HOLDING, asset.energy_register, 2))
+        return float(high << 16 | low)
 
     def close(self) -> None:
         """Hang up everywhere, without a word."""

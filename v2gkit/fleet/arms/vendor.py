@@ -73,7 +73,7 @@ class VendorArm:
                 LOG.warning("%s: %s", asset.id, legible(str(fault)))
 
         def hear(reading: Reading) -> None:
-            see(Seen(reading.values["power"], here=reading.state != FREE))
+            see(Seen(reading.values["power"], here=reading.state != FREE, imported=reading.values.get("energy")))
 
         self._behind[asset.id] = behind = Behind(self._vendors[asset.id], self._wall, hear, complain)
         try:

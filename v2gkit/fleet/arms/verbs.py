@@ -43,6 +43,7 @@ class Seen:
     departure: float | None = None
     goal: bool = False  # whether it says what its driver wants
     back: bool = False  # it was not reached for a while, and may have forgotten its order
+    imported: float | None = None  # Wh into it, by a register that only grows
 
 
 See = Callable[[Seen], None]

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, func, or_, select
 
 from v2gkit.fleet.rows import ADDED
-from v2gkit.fleet.store.tables import DECLARED, ORDERS, PLANS
+from v2gkit.fleet.store.tables import DECLARED, ORDERS, PLANS, REGISTERS, SESSIONS
 
 
 def newest_orders(connection: Connection, since: float, keepers: Sequence[str] = ()) -> list[tuple[str, str, float, str, float]]:
@@ -28,6 +28,16 @@ def added_rows(connection: Connection) -> list[dict[str, Any]]:
     """The rows of assets that were added by the REST and are there still."""
     wanted = select(DECLARED).where(DECLARED.c.kind == ADDED, DECLARED.c.gone == 0).order_by(DECLARED.c.tenant, DECLARED.c.id)
     return [dict(row) for row in connection.execute(wanted).mappings()]
+
+
+def open_sessions(connection: Connection) -> list[dict[str, Any]]:
+    """Sessions that have not ended, with the last of their registers: asset, id, began, at, imported."""
+    s, r, later = SESSIONS.c, REGISTERS.c, REGISTERS.alias()
+    same = and_(later.c.tenant == r.tenant, later.c.asset == r.asset, later.c.session == r.session)
+    last = select(func.max(later.c.at)).where(same).scalar_subquery()
+    mine = and_(r.tenant == s.tenant, r.asset == s.asset, r.session == s.id)
+    wanted = select(s.asset, s.id, s.began, r.at, r.imported).join(REGISTERS, mine).where(s.ended.is_(None), r.at == last)
+    return [dict(row) for row in connection.execute(wanted.order_by(s.began)).mappings()]
 
 
 def newest_plans(connection: Connection) -> list[dict[str, Any]]:
