@@ -25,6 +25,10 @@ class Older:
     """One session with a scripted car, on plain TCP unless `given` says otherwise. `auto` says which wants are granted at once."""
 
     generation: ClassVar[Generation]
+    types: ClassVar[Any]  # the module of its data types
+    discovering: ClassVar[type[Type]]
+    selecting: ClassVar[type[Type]]  # the request that says how the car pays
+    authorizing: ClassVar[type[Type]]
 
     outlet: Outlet = field(default_factory=Outlet)
     auto: bool = True
@@ -86,6 +90,24 @@ class Older:
         if cls.__name__ == "SessionSetupReq":
             self.id = self.heard.session_id
         return answer
+
+    def setup(self) -> Any:
+        """Agree upon the protocol and begin a session."""
+        raise NotImplementedError
+
+    def pay(self, option: str = "ExternalPayment", services: tuple[int, ...] = (1,)) -> Any:
+        """Select a way to pay and these services; the answer."""
+        chosen = tuple(self.types.SelectedServiceType(ServiceID=each) for each in services)
+        listed = self.types.SelectedServiceListType(SelectedService=chosen)
+        return self.ask(self.selecting, SelectedPaymentOption=self.types.paymentOptionType(option), SelectedServiceList=listed)
+
+    def authorized(self) -> None:
+        """Go as far as the parameters, paying otherwise than by contract."""
+        self.setup()
+        self.ask(self.discovering)
+        self.pay()
+        self.ask(self.authorizing)
+        assert self.ask(self.authorizing).EVSEProcessing is self.types.EVSEProcessingType.Finished
 
     def wait(self, seconds: float) -> None:
         """Let time pass; the session is ticked at its deadlines."""

@@ -22,6 +22,8 @@ class OlderSessions(AnySessions):
     requests: ClassVar[tuple[type[Type], ...]]
     ruled: ClassVar[tuple[type[Type], ...]]  # by rules of their own
     requests_in: ClassVar[Callable[[Any], tuple[type[Type], ...]]]
+    units: ClassVar[Any]  # the module of physical values: `physical`, and A, V, W
+    preparing: ClassVar[tuple[Any, ...]]  # the states between the parameters of DC and power; the first is that of the cable check
     mode = "DC_extended"
 
     @precondition(lambda self: self.session.ended is None and self.session.context.state in self.due)
@@ -72,3 +74,17 @@ class OlderSessions(AnySessions):
             self.holds()
             self.car.wait(0.3)
             self.look()
+
+    def wanted(self, current: float, voltage: float, power: float | None, most: float | None) -> dict[str, Any]:
+        """The targets of a turn of the loop of DC (A, V), and what the car says that it can take (W, A; None: it says nothing)."""
+        units = self.units
+        said = {"EVMaximumPowerLimit": (power, units.W), "EVMaximumCurrentLimit": (most, units.A)}
+        stated = {name: units.physical(value, unit) for name, (value, unit) in said.items() if value is not None}
+        targets = {"EVTargetCurrent": units.physical(current, units.A), "EVTargetVoltage": units.physical(voltage, units.V)}
+        return {**targets, **stated}
+
+    @precondition(lambda self: self.session.context.state in self.preparing)
+    @alive
+    @rule(wanted=st.sampled_from((0.0, 150.0, 400.0, 900.0, 1e5, -400.0)))
+    def prepares(self, wanted: float) -> None:
+        self.act(self.car.cable_check if self.session.context.state is self.preparing[0] else lambda: self.car.pre_charge(wanted))

@@ -122,7 +122,6 @@ TOY = Generation(
     read=heard,
     stream=lambda payload_type: "beside" if payload_type == BESIDE_TYPE else "main",
     begins=din.SessionSetupReq,
-    failure=lambda response: code if (code := getattr(response, "ResponseCode", None)) is not None and "FAILED" in code.value else None,
     codes=Code,
     loops=(),
     stays=lambda request, response: False,

@@ -20,12 +20,6 @@ from v2g.session.bounds import FRAMES_AT_ONCE
 from v2g.session.generation import MAIN, Generation
 
 
-def failure(response: Type) -> Enum | None:
-    """The response code of a response where it ends the session, as every FAILED code does [V2G-DC-665]; else None."""
-    code = getattr(response, "ResponseCode", None)
-    return code if isinstance(code, responseCodeType) and code.value.startswith("FAILED") else None
-
-
 def stays(request: Type, response: Type) -> bool:
     """Whether the station waits in the same state after `response`: it says Ongoing [V2G-DC-418], or the loop goes on."""
     if isinstance(request, CHARGE_LOOPS):
@@ -59,7 +53,6 @@ DIN: Final = Generation(
     read=frames.read,
     stream=lambda payload_type: MAIN,
     begins=SessionSetupReq,
-    failure=failure,
     codes=responseCodeType,
     loops=CHARGE_LOOPS,
     stays=stays,

@@ -34,12 +34,6 @@ PROGRESS: Final = {
 PAYMENT: Final = {paymentOptionType.Contract: S.CONTRACT, paymentOptionType.ExternalPayment: S.AUTHORIZATION}
 
 
-def failure(response: Type) -> Enum | None:
-    """The response code of a response where it ends the session, as every FAILED code does [V2G2-539]; else None."""
-    code = getattr(response, "ResponseCode", None)
-    return code if isinstance(code, responseCodeType) and code.value.startswith("FAILED") else None
-
-
 def stays(request: Type, response: Type) -> bool:
     """Whether the station waits in the same state after `response`: it says Ongoing, or a loop goes on without a receipt."""
     if isinstance(request, CHARGE_LOOPS):
@@ -78,7 +72,6 @@ ISO2: Final = Generation(
     read=frames.read,
     stream=lambda payload_type: MAIN,
     begins=SessionSetupReq,
-    failure=failure,
     codes=responseCodeType,
     loops=CHARGE_LOOPS,
     stays=stays,

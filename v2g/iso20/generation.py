@@ -57,12 +57,6 @@ def session_id(message: Type) -> bytes | None:
     return None if header is None else header.SessionID
 
 
-def failure(response: Type) -> Enum | None:
-    """The response code of a response where it ends the session, as every FAILED code of ISO 15118-20 does; else None."""
-    code = getattr(response, "ResponseCode", None)
-    return code if code is not None and code.value.startswith("FAILED") else None
-
-
 def stays(request: Type, response: Type) -> bool:
     """Whether the station waits in the same state after `response`: it says Ongoing, or refuses an authorization or a standby.
 
@@ -103,7 +97,6 @@ ISO20: Final = Generation(
     read=read,
     stream=stream,
     begins=SessionSetupReq,
-    failure=failure,
     codes=responseCodeType,
     loops=CHARGE_LOOPS,
     stays=stays,

@@ -101,11 +101,15 @@ class Generation:
     read: Reader
     stream: Callable[[int], str]  # of a payload type
     begins: type[Type]  # the request that makes a session, whose response says its id
-    failure: Callable[[Type], Enum | None]  # the code of a response that ends the session
     codes: type[Enum]  # of every response
     loops: tuple[type[Type], ...]  # the requests that come again and again while power flows
     stays: Callable[[Type, Type], bool]  # (request, response): the station is still where it was
     leads: Callable[[Type, Enum], bool] = lambda request, state: True  # whether a request may lead there, by what it says
+
+    def failure(self, response: Type) -> Enum | None:
+        """The response code of a response where it ends the session, as every FAILED code does [V2G2-539] [V2G-DC-665]; else None."""
+        code = getattr(response, "ResponseCode", None)
+        return code if isinstance(code, self.codes) and str(code.value).startswith("FAILED") else None
 
     def row(self, state: Enum, request: type[Type]) -> Row | None:
         """The row for a request in a state, None where the request is out of sequence."""

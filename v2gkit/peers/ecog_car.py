@@ -9,7 +9,9 @@ arguments. Prints one line of JSON; exits 0 when SessionStop was reached, 1 when
 
 import argparse
 import asyncio
+import math
 import os
+import signal
 import socket
 import ssl
 import time
@@ -19,6 +21,7 @@ from ecog_session import Watched, outcome, rational, rationals, say, stretch_tim
 from iso15118.evcc import EVCCHandler, comm_session_handler
 from iso15118.evcc.controller.simulator import SimEVController
 from iso15118.evcc.evcc_config import EVCCConfig
+from iso15118.evcc.states.iso15118_20_states import DCChargeLoop, DCChargeParameterDiscovery
 from iso15118.shared.messages.enums import ControlMode, ServiceV20
 from iso15118.shared.messages.iso15118_20 import ac, common_messages, dc
 from iso15118.shared.security import get_ssl_context
@@ -36,6 +39,7 @@ class Car(SimEVController):
     def __init__(self, config: EVCCConfig, wish: argparse.Namespace):
         super().__init__(config)
         self.wish, self.loops, self._soc = wish, 0, SOC
+        self.limits: dict[str, float] = {}  # of the station, by the package's names
         self.power = -11e3 if wish.service.endswith("_BPT") else 11e3  # W: what flows, until a schedule says otherwise
 
     async def select_energy_service_v20(self, services: list[Any]) -> Any:
@@ -107,8 +111,23 @@ class Car(SimEVController):
     async def is_precharged(self, present_voltage_evse: Any) -> bool:
         return bool(abs(present_voltage_evse.get_decimal_value() - BATTERY) <= 20)
 
+    def hear(self, said: Any) -> None:
+        """Keep the station's limits, as it stated them or states them now: of two for one thing the later."""
+        for name in said.__fields__ if said is not None else ():
+            if (value := getattr(said, name)) is not None and name.startswith("evse_m"):
+                self.limits[name.replace("maximum", "max").replace("minimum", "min")] = value.get_decimal_value()
+
+    def current(self) -> float:
+        """What the schedule asks for, within the station's limits, plus is into the car (A); none where they leave the battery out."""
+        limits, wanted = self.limits, self.power / BATTERY
+        way = "charge" if wanted >= 0 else "discharge"
+        most, power = limits.get(f"evse_max_{way}_current", math.inf), limits.get(f"evse_max_{way}_power", math.inf)
+        amperes = min(abs(wanted), most, power / BATTERY)
+        within = limits.get("evse_min_voltage", 0.0) <= BATTERY <= limits.get("evse_max_voltage", math.inf)
+        return math.copysign(amperes, wanted) if within and amperes >= limits.get(f"evse_min_{way}_current", 0.0) else 0.0
+
     async def get_scheduled_dc_charge_loop_params(self) -> Any:
-        current = self.power / BATTERY  # A
+        current = self.current()
         return dc.ScheduledDCChargeLoopReqParams(ev_target_current=rational(current), ev_target_voltage=rational(BATTERY))
 
     async def get_dynamic_dc_charge_loop_params(self) -> Any:
@@ -157,6 +176,36 @@ class Car(SimEVController):
         return self.wish.pace
 
 
+def warmed(wish: argparse.Namespace, generation: str = "") -> Any:
+    """The package's codec, warm. From then on SIGTERM is the driver's wish to leave: the car ends its charge at the next turn of the loop.
+
+    The Java runtime of the codec, which belongs to the same group of processes, does not hear it: the session needs it to its end.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # as a program has it that is started meanwhile
+    codec = warm_codec(wish.service[:2], wish.warm, generation)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, setattr, wish, "loops", 0)
+    return codec
+
+
+def hear_limits() -> None:
+    """From now on the car knows the station's limits, of which the package tells its controller nothing."""
+    hears(DCChargeParameterDiscovery, dc.DCChargeParameterDiscoveryRes, "dc_params", "bpt_dc_params")
+    ways = ("scheduled", "dynamic", "bpt_scheduled", "bpt_dynamic")
+    hears(DCChargeLoop, dc.DCChargeLoopRes, *(f"{way}_dc_charge_loop_res" for way in ways))
+
+
+def hears(state: Any, response: type, *modes: str) -> None:
+    """From now on the car looks at the limits in a response before a state of the package takes it."""
+    take = state.process_message
+
+    async def heard(self: Any, message: Any, *more: Any) -> None:
+        for mode in modes if isinstance(message, response) else ():
+            self.comm_session.ev_controller.hear(getattr(message, mode))
+        await take(self, message, *more)
+
+    state.process_message = heard
+
+
 class Session(Watched, comm_session_handler.EVCCCommunicationSession):
     """A session of the foreign car, which reports when it is over."""
 
@@ -190,7 +239,8 @@ async def run(wish: argparse.Namespace) -> int:
     Watched.over = asyncio.Event()
     load_shared_settings()
     stretch_timers(wish.timeout_factor)
-    codec = warm_codec(wish.service[:2], wish.warm)
+    hear_limits()
+    codec = warmed(wish)
     config = EVCCConfig(
         supportedProtocols=[f"ISO_15118_20_{wish.service[:2]}"],
         supportedEnergyServices=[wish.service],

@@ -12,8 +12,8 @@ import os
 import time
 from typing import Any
 
-from ecog_car import connect, discover
-from ecog_session import Watched, loops_of, older_outcome, say, stretch_timers, warm_codec
+from ecog_car import connect, discover, warmed
+from ecog_session import Watched, loops_of, older_outcome, say, stretch_timers
 from iso15118.evcc.controller.simulator import SimEVController
 from iso15118.evcc.evcc_config import EVCCConfig
 from iso15118.shared.messages.datatypes import DCEVChargeParams, PVEVMaxVoltageLimit, PVEVTargetCurrent, PVEVTargetVoltage
@@ -66,7 +66,7 @@ async def run(wish: argparse.Namespace) -> int:
     Watched.over = asyncio.Event()
     load_shared_settings()
     stretch_timers(wish.timeout_factor)
-    codec = warm_codec(wish.service, wish.warm, wish.protocol)
+    codec = warmed(wish, wish.protocol)
     config = EVCCConfig(
         supportedProtocols=[wish.protocol],
         supportedEnergyServices=[wish.service],

@@ -11,14 +11,13 @@ from evcc.car import Wish
 from evcc.din.conduct import CONDUCT
 from tests.evcc.din.witness70121 import Witness70121
 from tests.evcc.early.scripted_early import SESSION, Station
-from tests.evcc.visits import CARS, AnyVisits, alive, gone, honest, places, put, wild
+from tests.evcc.older_visits import OlderVisits
+from tests.evcc.visits import CARS, alive, gone, honest, wild
 from v2g.din.generation import DIN
-from v2g.exi.derive import least
 from v2g.messages.din import msg_body as b
 from v2g.messages.din import msg_data_types as t
-from v2g.session.v2gtp import PayloadType, frame
+from v2g.session.v2gtp import frame
 
-NUMBERS = [(multiplier, value) for multiplier in (-3, 0, 3) for value in (-32768, -1, 0, 1, 32767)]
 ARRIVALS: dict[str, st.SearchStrategy[Any]] = {**CARS}  # the cars that come
 
 
@@ -65,9 +64,10 @@ def written(said: Any, session: bytes = SESSION) -> bytes:
     return frame(sent.payload_type, sent.exi)
 
 
-class Visits70121(AnyVisits):
+class Visits70121(OlderVisits):
     """One station of DIN SPEC 70121 after the other."""
 
+    quantity, codes, another = t.PhysicalValueType, t.responseCodeType, b.ServiceDetailRes
     station: Wild
 
     @initialize(**ARRIVALS)
@@ -85,6 +85,9 @@ class Visits70121(AnyVisits):
     def the_next_one_arrives(self, **arrival: Any) -> None:
         self.arrive(**arrival)
 
+    def of_a_stranger(self, said: Any) -> bytes:
+        return written(said, b"\x66" * 8)
+
     # --- what a station of this generation may say ---
 
     @alive
@@ -92,21 +95,6 @@ class Visits70121(AnyVisits):
     def the_station_tells_how_it_is(self, code: str) -> None:
         self.station.code = code
         self.exchange(honest)
-
-    @wild
-    @rule(of=st.sampled_from(NUMBERS), at=st.integers(0, 200))
-    def the_station_says_an_extreme(self, of: tuple[int, int], at: int) -> None:
-        def extreme(said: Any) -> Any:
-            paths = places(said, t.PhysicalValueType)
-            if not paths:
-                return said
-            path = paths[at % len(paths)]
-            before = said
-            for step in path:
-                before = before[step] if isinstance(step, int) else getattr(before, step)
-            return put(said, path, msgspec.structs.replace(before, Multiplier=of[0], Value=of[1]))
-
-        self.exchange(extreme)
 
     @wild
     @rule(how=st.sampled_from(("EVSE_EmergencyShutdown", "EVSE_Malfunction", "Fault", "Invalid", "Warning")))
@@ -122,27 +110,3 @@ class Visits70121(AnyVisits):
             return msgspec.structs.replace(said, **{name: status})
 
         self.exchange(told)
-
-    @wild
-    @rule(how=st.sampled_from(("failed", "stranger", "another", "garbage", "unframed", "twice", "silent")))
-    def the_station_misbehaves(self, how: str) -> None:
-        def wrong(said: Any) -> Any:
-            ours = isinstance(getattr(said, "ResponseCode", None), t.responseCodeType)
-            match how:
-                case "failed" if ours:
-                    return msgspec.structs.replace(said, ResponseCode=t.responseCodeType.FAILED)
-                case "stranger" if ours:
-                    return written(said, b"\x66" * 8)
-                case "another":
-                    return least(b.ServiceDetailRes)
-                case "garbage":
-                    return frame(PayloadType.EXI, b"\x80\xff\x13\x37" * 9)
-                case "unframed":
-                    return b"HTTP/1.1 200 OK\r\n\r\n"
-                case "twice":
-                    return said, said
-                case "silent":
-                    return None
-            return said
-
-        self.exchange(wrong)

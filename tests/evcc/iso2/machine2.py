@@ -11,14 +11,12 @@ from evcc.car import Wish
 from evcc.iso2.conduct import CONDUCT
 from tests.evcc.iso2.wild2 import Code, Honest2, Stranger
 from tests.evcc.iso2.witness2 import Witness2
-from tests.evcc.visits import CARS, AnyVisits, alive, gone, honest, places, put, wild
-from v2g.exi.derive import least
+from tests.evcc.older_visits import OlderVisits
+from tests.evcc.visits import CARS, alive, gone, honest, wild
 from v2g.iso2.physical import A, V, physical
 from v2g.messages.iso2 import msg_body as b
 from v2g.messages.iso2 import msg_data_types as t
-from v2g.session.v2gtp import PayloadType, frame
 
-NUMBERS = [(multiplier, value) for multiplier in (-3, 0, 3) for value in (-32768, -1, 0, 1, 32767)]
 ARRIVALS: dict[str, st.SearchStrategy[Any]] = {"service": st.sampled_from(("AC", "DC")), **CARS}  # the cars that come
 
 
@@ -43,9 +41,10 @@ class Wild2(Honest2):
         return said
 
 
-class Visits2(AnyVisits):
+class Visits2(OlderVisits):
     """One station of ISO 15118-2 after the other."""
 
+    quantity, codes, another = t.PhysicalValueType, Code, b.ServiceDetailRes
     station: Wild2
 
     @initialize(**ARRIVALS)
@@ -62,6 +61,9 @@ class Visits2(AnyVisits):
     @rule(**ARRIVALS)
     def the_next_one_arrives(self, **arrival: Any) -> None:
         self.arrive(**arrival)
+
+    def of_a_stranger(self, said: Any) -> Stranger:
+        return Stranger(said)
 
     # --- what a station of this generation may say ---
 
@@ -80,21 +82,6 @@ class Visits2(AnyVisits):
     @rule(wanted=st.booleans())
     def the_station_wants_receipts(self, wanted: bool) -> None:
         self.station.receipts = wanted
-
-    @wild
-    @rule(of=st.sampled_from(NUMBERS), at=st.integers(0, 200))
-    def the_station_says_an_extreme(self, of: tuple[int, int], at: int) -> None:
-        def extreme(said: Any) -> Any:
-            paths = places(said, t.PhysicalValueType)
-            if not paths:
-                return said
-            path = paths[at % len(paths)]
-            before = said
-            for step in path:
-                before = before[step] if isinstance(step, int) else getattr(before, step)
-            return put(said, path, msgspec.structs.replace(before, Multiplier=of[0], Value=of[1]))
-
-        self.exchange(extreme)
 
     @wild
     @rule(how=st.sampled_from(("EVSE_EmergencyShutdown", "EVSE_Malfunction", "EVSE_Shutdown", "Fault", "Invalid", "Warning", "RCD")))
@@ -116,26 +103,3 @@ class Visits2(AnyVisits):
             return msgspec.structs.replace(said, **{name: msgspec.structs.replace(status, **changed)})
 
         self.exchange(told)
-
-    @wild
-    @rule(how=st.sampled_from(("failed", "stranger", "another", "garbage", "unframed", "twice", "silent")))
-    def the_station_misbehaves(self, how: str) -> None:
-        def wrong(said: Any) -> Any:
-            match how:
-                case "failed" if isinstance(getattr(said, "ResponseCode", None), Code):
-                    return msgspec.structs.replace(said, ResponseCode=Code.FAILED)
-                case "stranger" if isinstance(getattr(said, "ResponseCode", None), Code):
-                    return Stranger(said)
-                case "another":
-                    return least(b.ServiceDetailRes)
-                case "garbage":
-                    return frame(PayloadType.EXI, b"\x80\xff\x13\x37" * 9)
-                case "unframed":
-                    return b"HTTP/1.1 200 OK\r\n\r\n"
-                case "twice":
-                    return said, said
-                case "silent":
-                    return None
-            return said
-
-        self.exchange(wrong)

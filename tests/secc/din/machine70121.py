@@ -11,7 +11,7 @@ from tests.secc.din.witness70121 import Witness70121, shut_down
 from tests.secc.erratic import Erratic
 from tests.secc.older_machine import OlderSessions
 from tests.secc.sessions import DEFECTS, alive, gone
-from v2g.din.physical import A, V, W, physical
+from v2g.din import physical
 from v2g.din.sequence import CHARGE_LOOPS, REQUESTS, ROWS, State, requests_in
 from v2g.exi.schema import Type
 from v2g.messages.din import msg_body as b
@@ -87,6 +87,7 @@ class Sessions70121(OlderSessions):
     """One car of DIN SPEC 70121 after the other at one outlet."""
 
     due, looping, requests, requests_in = DUE, (S.DC_LOOP,), REQUESTS, staticmethod(requests_in)
+    units, preparing = physical, (S.DC_CABLE_CHECK, S.DC_PRE_CHARGE, S.DC_START)
     ruled: ClassVar = (b.SessionSetupReq, b.SessionStopType, b.PowerDeliveryReq, *CHARGE_LOOPS)
 
     @initialize(**ARRIVALS)
@@ -130,12 +131,6 @@ class Sessions70121(OlderSessions):
         said = t.DC_EVPowerDeliveryParameterType(DC_EVStatus=self.car.ev(), ChargingComplete=False)
         self.say(b.PowerDeliveryReq(ReadyToChargeState=ready, ChargingProfile=profile, EVPowerDeliveryParameter=said))
 
-    @precondition(lambda self: self.session.context.state in (S.DC_CABLE_CHECK, S.DC_PRE_CHARGE, S.DC_START))
-    @alive
-    @rule(wanted=st.sampled_from((0.0, 150.0, 400.0, 900.0, 1e5, -400.0)))
-    def prepares(self, wanted: float) -> None:
-        self.act(self.car.cable_check if self.session.context.state is S.DC_CABLE_CHECK else lambda: self.car.pre_charge(wanted))
-
     @precondition(lambda self: self.session.context.state is S.DC_LOOP)
     @alive
     @rule(
@@ -148,10 +143,12 @@ class Sessions70121(OlderSessions):
     )
     def loops(self, count: int, current: float, voltage: float, power: float | None, most: float | None, wrong: str) -> None:
         """So many turns of the charge loop. `power` (W) and `most` (A) are what the car says that it can take."""
-        said = {"EVMaximumPowerLimit": (power, W), "EVMaximumCurrentLimit": (most, A)}
-        stated = {name: physical(value, unit) for name, (value, unit) in said.items() if value is not None}
-        wanted = {"EVTargetCurrent": physical(current, A), "EVTargetVoltage": physical(voltage, V)}
-        self.turns(count, lambda: b.CurrentDemandReq(DC_EVStatus=self.car.ev(wrong), ChargingComplete=False, **wanted, **stated))
+        self.turns(
+            count,
+            lambda: b.CurrentDemandReq(
+                DC_EVStatus=self.car.ev(wrong), ChargingComplete=False, **self.wanted(current, voltage, power, most)
+            ),
+        )
 
     @alive
     @rule(rarely=st.integers(0, 2))

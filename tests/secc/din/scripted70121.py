@@ -26,6 +26,7 @@ class Scripted(Older):
     """One session with a scripted car of DIN SPEC 70121. `reads`: what is answered is given by what was done, else by `answers`."""
 
     generation: ClassVar = DIN
+    types, discovering, selecting, authorizing = t, b.ServiceDiscoveryReq, b.ServicePaymentSelectionReq, b.ContractAuthenticationReq
     outlet: Outlet = field(default_factory=outlet)
     reads: ClassVar = True
 
@@ -49,18 +50,6 @@ class Scripted(Older):
     def setup(self) -> Any:
         self.sap()
         return self.ask(b.SessionSetupReq, EVCCID=EVCCID)
-
-    def pay(self, option: str = "ExternalPayment", services: tuple[int, ...] = (1,)) -> Any:
-        chosen = tuple(t.SelectedServiceType(ServiceID=each) for each in services)
-        listed = t.SelectedServiceListType(SelectedService=chosen)
-        return self.ask(b.ServicePaymentSelectionReq, SelectedPaymentOption=t.paymentOptionType(option), SelectedServiceList=listed)
-
-    def authorized(self) -> None:
-        self.setup()
-        self.ask(b.ServiceDiscoveryReq)
-        self.pay()
-        self.ask(b.ContractAuthenticationReq)
-        assert self.ask(b.ContractAuthenticationReq).EVSEProcessing is t.EVSEProcessingType.Finished
 
     def parameters(self, mode: str = "DC_extended", **changes: Any) -> Any:
         fields = {

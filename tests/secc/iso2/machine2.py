@@ -12,7 +12,7 @@ from tests.secc.iso2.scripted2 import outlet, tls12
 from tests.secc.iso2.witness2 import Witness2, stopped
 from tests.secc.older_machine import OlderSessions
 from tests.secc.sessions import DEFECTS, alive, gone
-from v2g.iso2.physical import A, V, W, physical
+from v2g.iso2 import physical
 from v2g.iso2.sequence import CHARGE_LOOPS, RECEIPTS, REQUESTS, ROWS, State, requests_in
 from v2g.messages.iso2 import msg_body as b
 from v2g.messages.iso2 import msg_data_types as t
@@ -38,6 +38,7 @@ class Sessions2(OlderSessions):
     """One car of ISO 15118-2 after the other at one outlet."""
 
     due, looping, requests, ruled, requests_in = DUE, LOOPING, REQUESTS, RULED, staticmethod(requests_in)
+    units, preparing = physical, (State.DC_CABLE_CHECK, State.DC_PRE_CHARGE, State.DC_START)
 
     @initialize(**ARRIVALS)
     def arrive(self, service: str, mode: int, way: str, begin: str, hardware: str, share: float) -> None:
@@ -83,12 +84,6 @@ class Sessions2(OlderSessions):
         profile = self.car.profile(power) if power is not None and progress == "Start" else None
         self.say(b.PowerDeliveryReq(ChargeProgress=t.chargeProgressType(progress), SAScheduleTupleID=chosen, ChargingProfile=profile))
 
-    @precondition(lambda self: self.session.context.state in (State.DC_CABLE_CHECK, State.DC_PRE_CHARGE, State.DC_START))
-    @alive
-    @rule(wanted=st.sampled_from((0.0, 150.0, 400.0, 900.0, 1e5, -400.0)))
-    def prepares(self, wanted: float) -> None:
-        self.act(self.car.cable_check if self.session.context.state is State.DC_CABLE_CHECK else lambda: self.car.pre_charge(wanted))
-
     @loops_now
     @alive
     @rule(
@@ -100,10 +95,7 @@ class Sessions2(OlderSessions):
     )
     def loops(self, count: int, current: float, voltage: float, power: float | None, most: float | None) -> None:
         """So many turns of the charge loop. `power` (W) and `most` (A) are what the car says that it can take."""
-        said = {"EVMaximumPowerLimit": (power, W), "EVMaximumCurrentLimit": (most, A)}
-        stated = {name: physical(value, unit) for name, (value, unit) in said.items() if value is not None}
-        wanted = {"EVTargetCurrent": physical(current, A), "EVTargetVoltage": physical(voltage, V)}
-        asked = b.CurrentDemandReq(DC_EVStatus=self.car.ev(), ChargingComplete=False, **wanted, **stated)
+        asked = b.CurrentDemandReq(DC_EVStatus=self.car.ev(), ChargingComplete=False, **self.wanted(current, voltage, power, most))
         self.turns(count, lambda: asked if self.service == "DC" else b.ChargingStatusReq())
 
     @alive

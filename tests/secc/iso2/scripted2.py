@@ -34,6 +34,7 @@ class Scripted2(Older):
     """One session with a scripted car of ISO 15118-2."""
 
     generation: ClassVar = ISO2
+    types, discovering, selecting, authorizing = t, b.ServiceDiscoveryReq, b.PaymentServiceSelectionReq, b.AuthorizationReq
     outlet: Outlet = field(default_factory=outlet)
 
     # --- requests ---
@@ -45,18 +46,6 @@ class Scripted2(Older):
     def setup(self) -> Any:
         self.sap()
         return self.ask(b.SessionSetupReq, EVCCID=EVCCID)
-
-    def pay(self, option: str = "ExternalPayment", services: tuple[int, ...] = (1,)) -> Any:
-        chosen = tuple(t.SelectedServiceType(ServiceID=each) for each in services)
-        listed = t.SelectedServiceListType(SelectedService=chosen)
-        return self.ask(b.PaymentServiceSelectionReq, SelectedPaymentOption=t.paymentOptionType(option), SelectedServiceList=listed)
-
-    def authorized(self) -> None:
-        self.setup()
-        self.ask(b.ServiceDiscoveryReq)
-        self.pay()
-        self.ask(b.AuthorizationReq)
-        assert self.ask(b.AuthorizationReq).EVSEProcessing is t.EVSEProcessingType.Finished
 
     def parameters(self, mode: str = "DC_extended", entries: int | None = None, **changes: Any) -> Any:
         if mode.startswith("DC"):

@@ -1,11 +1,8 @@
 """What a stranger's octets cost, and how a message travels in its envelope."""
 
-from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from fuzz.siege.fullest import fullest, signature
 from tests.v2g.exi.test_engines import counted
@@ -15,8 +12,8 @@ from v2g.exi.derive import least
 from v2g.exi.errors import DecodeError
 from v2g.exi.schema import Type
 from v2g.iso2.generation import ISO2
-from v2g.iso2.limits import ANY_OTHER, LIMITS, REQUEST, state_limit
-from v2g.iso2.sequence import REQUESTS, RESPONSES, State, requests_in
+from v2g.iso2.limits import ANY_OTHER, LIMITS, REQUEST
+from v2g.iso2.sequence import REQUESTS, RESPONSES
 from v2g.messages import schema_set
 from v2g.messages.iso2.msg_body import BodyType, PowerDeliveryReq, ServiceDetailReq, SessionSetupReq
 from v2g.messages.iso2.msg_def import V2G_Message
@@ -68,23 +65,6 @@ def test_an_envelope_without_a_message_is_none() -> None:
         ISO2.read(0x8001, exi)
     with pytest.raises(FramingError, match="0x8002"):
         ISO2.read(0x8002, exi)
-
-
-def test_what_each_state_takes() -> None:
-    assert state_limit(State.SUPPORTED_APP_PROTOCOL) == 2560
-    assert state_limit(State.SESSION_SETUP) == 1024
-    after = [state for state in State if state not in (State.SUPPORTED_APP_PROTOCOL, State.SESSION_SETUP)]
-    assert {state_limit(state) for state in after} == {REQUEST.octets} == {8 * 1024}
-    assert all(LIMITS[request].octets <= state_limit(state) for state in State for request in requests_in(state))
-
-
-@given(st.binary(max_size=200))
-def test_any_octets_are_a_message_or_one_clear_error(octets: bytes) -> None:
-    for head in (b"", b"\x80\x98", ISO2.write(least(SessionSetupReq), ID).exi[:12]):
-        for by_car in (False, True):
-            with suppress(DecodeError):
-                heard = ISO2.read(0x8001, head + octets, by_car=by_car)
-                assert type(heard.reading.message) in LIMITS
 
 
 @needs_captures

@@ -11,10 +11,13 @@ from v2g.exi.schema import Type
 from v2g.messages.din import msg_body as mb
 from v2g.session.v2gtp import HEADER_LENGTH
 from v2gkit.conform import asked_din as asked
+from v2gkit.conform import order
 from v2gkit.conform.at_station import AtStation
 from v2gkit.conform.case import Case, Kind
-from v2gkit.conform.judging import FOREIGN, OUT_OF_TURN, foreign_of, out_of_turn
-from v2gkit.conform.verdict import Outcome, failed, judged, passed
+from v2gkit.conform.judging import FOREIGN, OUT_OF_TURN
+from v2gkit.conform.order import STRANGERS, Reaching, estranged, untimely
+from v2gkit.conform.silence import deserted
+from v2gkit.conform.verdict import Outcome, failed, passed
 from v2gkit.conform.visit_din import VisitDin
 
 CLAIM = ("din",)
@@ -31,7 +34,6 @@ TURNS = {  # state -> the step of a car that leads there
     State.DC_LOOP: "CurrentDemand",
     State.DC_WELDING: "WeldingDetection",
 }
-STRANGERS = ("zero", "one bit", "four octets", "none")
 SILENT = (State.SERVICE_DISCOVERY, State.PARAMETERS, State.DC_LOOP, State.DC_WELDING)
 case = partial(Case, role="station", domain="CMN", condition=CLAIM, control=GOOD)
 
@@ -49,52 +51,19 @@ def request(visit: VisitDin, kind: type[Type]) -> Any:
     return visit.usual(step) if step in visit.steps else least(kind)
 
 
-def sequence_of(state: State) -> Any:
-    """The script that sends one request out of turn in a state."""
-
-    async def script(bench: AtStation) -> Outcome:
-        visit = await bench.at_din(TURNS[state])
-        kind = next(each for each in illegal(state) if each.__name__ == bench.part)
-        return await out_of_turn(bench, visit, request(visit, kind))
-
-    return script
-
-
-def stranger(own: bytes, part: str) -> bytes:
-    """A SessionID that is not that of the session."""
-    return {"zero": bytes(8), "one bit": own[:-1] + bytes((own[-1] ^ 1,)), "four octets": own[:4], "none": b""}[part]
-
-
-def session_of(state: State) -> Any:
-    """The script that sends what is due under another SessionID in a state."""
-
-    async def script(bench: AtStation) -> Outcome:
-        visit = await bench.at_din(TURNS[state])
-        return await foreign_of(bench, visit, visit.due(), stranger(visit.heard.session_id, bench.part))
-
-    return script
+def reaching(state: State) -> Reaching[VisitDin]:
+    """What brings a car to a station in a state."""
+    return lambda bench: bench.at_din(TURNS[state])
 
 
 async def silence(bench: AtStation) -> Outcome:
     """Silence in one state, under power too."""
-    visit = await bench.at_din(TURNS[State(bench.part)])
-    ended = await visit.wire.closed(SEQUENCE + bench.pics.test.slack)
-    if ended.kind != "closed":
-        return failed(f"the connection still stands after {ended.seconds:.1f} s of silence")
-    return judged(ended.seconds >= LEAST, f"the connection ended after {ended.seconds:.2f} s of silence")
+    return await deserted(bench, await bench.at_din(TURNS[State(bench.part)]), LEAST, SEQUENCE)
 
 
 async def after_failure(bench: AtStation) -> Outcome:
     """A sound request on a connection whose session has failed."""
-    visit = await bench.at_din("ServiceDiscovery")
-    first = await visit.ask(asked.cable_check())
-    if not first.fatal:
-        return failed(f"a request out of turn is answered by {first}")
-    second = await visit.ask(visit.due(), bench.pics.test.close + bench.pics.test.slack)
-    if second.ok:
-        return failed(f"{first}; a sound request after it: {second}")
-    wrong = await bench.ends(visit.wire, second)
-    return judged(not wrong, wrong or f"{first}; a sound request after it: {second}")
+    return await order.after_failure(bench, await bench.at_din("ServiceDiscovery"), asked.cable_check())
 
 
 # --- octets ---
@@ -137,7 +106,7 @@ CASES = (
             precondition=f"{state.value} is due",
             stimulus="each request that is not due there, in a session of its own",
             expected=(OUT_OF_TURN,),
-            script=sequence_of(state),
+            script=untimely(reaching(state), illegal(state), request),
             parts=tuple(each.__name__ for each in illegal(state)),
             within=60.0,
         )
@@ -152,8 +121,8 @@ CASES = (
             precondition=f"{state.value} is due",
             stimulus="what is due, with SessionID 0, one bit of it turned, four octets of it, none",
             expected=(FOREIGN,),
-            script=session_of(state),
-            parts=STRANGERS,
+            script=estranged(reaching(state)),
+            parts=tuple(STRANGERS),
             within=60.0,
         )
         for number, state in enumerate(TURNS, 1 + len(TURNS))

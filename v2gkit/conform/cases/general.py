@@ -4,17 +4,16 @@ import asyncio
 from functools import partial
 
 from v2g.exi.schema import Type
-from v2g.iso20.generation import ISO20
 from v2g.iso20.sequence import State, requests_in
 from v2g.messages import common_messages as cm
 from v2g.messages import dc
-from v2g.session.endpoint import FrameReceived
-from v2gkit.conform import asked
+from v2gkit.conform import asked, order
 from v2gkit.conform.at_station import AtStation
 from v2gkit.conform.case import Case, Kind
 from v2gkit.conform.judging import FOREIGN, OUT_OF_TURN, foreign, out_of_turn
+from v2gkit.conform.order import kept_pace
 from v2gkit.conform.silence import silent
-from v2gkit.conform.verdict import Outcome, failed, judged, passed
+from v2gkit.conform.verdict import Outcome, judged, passed
 from v2gkit.conform.visit import STEPS, Visit
 
 case = partial(Case, role="station", domain="CMN")
@@ -113,55 +112,18 @@ async def latency(bench: AtStation) -> Outcome:
         visit.at += 1
         await visit.through("SessionStop")
         visit.wire.abandon()
-    late, every = list[str](), list[float]()
-    for _, event in bench.evidence:
-        found = ISO20.times(type(event.message)) if isinstance(event, FrameReceived) and event.message is not None else None
-        if found is None or not isinstance(event, FrameReceived) or event.since_previous is None:
-            continue
-        every.append(event.since_previous)
-        limit = found[1].secc_performance + bench.pics.test.slack
-        if event.since_previous > limit:
-            late.append(f"{type(event.message).__name__} after {event.since_previous:.2f} s, at most {limit:g} s")
-    every.sort()
-    told = ", ".join(f"p{share} {every[share * (len(every) - 1) // 100] * 1000:.0f} ms" for share in (50, 95, 99, 100))
-    return judged(not late, "; ".join(late) or f"{len(every)} answers, {told}")
+    return kept_pace(bench)
 
 
 async def after_failure(bench: AtStation) -> Outcome:
     """A sound request on a connection whose session has failed."""
     visit = await bench.at("ServiceDiscovery")
-    first = await visit.ask(asked.charge_parameters(visit.ways))
-    if not first.fatal:
-        return failed(f"a request out of turn is answered by {first}")
-    second = await visit.ask(asked.discovery(), bench.pics.test.close + bench.pics.test.slack)
-    if second.ok:
-        return failed(f"{first}; a sound request after it: {second}")
-    wrong = await bench.ends(visit.wire, second)
-    return judged(not wrong, wrong or f"{first}; a sound request after it: {second}")
+    return await order.after_failure(bench, visit, asked.charge_parameters(visit.ways))
 
 
 async def beside(bench: AtStation) -> Outcome:
     """Another car at the outlet of a car."""
-    first = await bench.at("ServiceDiscovery")
-    mine = first.heard.session_id
-    try:
-        second = await bench.visit()
-        reply = await second.ask(second.due())
-        if reply.ok:
-            reply = await second.ask(asked.setup("WMIV2GKIT9999999999"))
-        heard = second.heard.responses.get("SessionSetupRes")
-        other = heard.Header.SessionID if heard is not None else b""
-        if other == mine:
-            return failed(f"both cars have SessionID {mine.hex()}")
-        seen = f"the second car: {reply}"
-        if heard is not None and reply.ok:
-            crossed = await second.ask(asked.discovery(), session_id=mine)
-            if crossed.ok:
-                return failed(f"the second car speaks for the first: {crossed}")
-    except Exception as refused:
-        seen = f"the second car: {refused}"
-    after = await first.ask(first.due())
-    return judged(after.ok, f"{seen}; the first goes on: {after}")
+    return await order.beside(bench, asked.setup("WMIV2GKIT9999999999"), asked.discovery())
 
 
 CASES = (

@@ -12,14 +12,14 @@ from v2g.messages.iso2 import msg_body as mb
 from v2g.messages.iso2.msg_data_types import EnergyTransferModeType as Transfer
 from v2g.messages.iso2.msg_data_types import MeterInfoType
 from v2g.messages.iso2.msg_data_types import chargeProgressType as Progress
-from v2g.session.endpoint import FrameReceived
-from v2gkit.conform import asked2
+from v2gkit.conform import asked2, order
 from v2gkit.conform.asked2 import OF_AC, OF_DC
 from v2gkit.conform.at_station import AtStation
 from v2gkit.conform.case import Case, Kind
-from v2gkit.conform.judging import FOREIGN, OUT_OF_TURN, foreign_of, out_of_turn
+from v2gkit.conform.judging import FOREIGN, OUT_OF_TURN
+from v2gkit.conform.order import STRANGERS, estranged, kept_pace, untimely
 from v2gkit.conform.silence import deserted
-from v2gkit.conform.verdict import Outcome, failed, judged
+from v2gkit.conform.verdict import Outcome
 from v2gkit.conform.visit2 import Visit2
 
 case = partial(Case, role="station", domain="CMN")
@@ -123,35 +123,6 @@ def receipt(visit: Visit2) -> mb.MeteringReceiptReq:
     return mb.MeteringReceiptReq(Id="id1", SessionID=visit.heard.session_id, SAScheduleTupleID=1, MeterInfo=MeterInfoType(MeterID="none"))
 
 
-def sequence_of(turn: Turn) -> Any:
-    """The script that sends one request out of turn in a state."""
-
-    async def script(bench: AtStation) -> Outcome:
-        visit = await turn.reached(bench)
-        kind = next(each for each in illegal(turn) if each.__name__ == bench.part)
-        return await out_of_turn(bench, visit, request(visit, kind))
-
-    return script
-
-
-STRANGERS = ("zero", "one bit", "four octets", "none")
-
-
-def stranger(own: bytes, part: str) -> bytes:
-    """A SessionID that is not that of the session."""
-    return {"zero": bytes(8), "one bit": own[:-1] + bytes((own[-1] ^ 1,)), "four octets": own[:4], "none": b""}[part]
-
-
-def session_of(turn: Turn) -> Any:
-    """The script that sends what is due under another SessionID in a state."""
-
-    async def script(bench: AtStation) -> Outcome:
-        visit = await turn.reached(bench)
-        return await foreign_of(bench, visit, visit.due(), stranger(visit.heard.session_id, bench.part))
-
-    return script
-
-
 async def silence(bench: AtStation) -> Outcome:
     """Silence in one state, under power too."""
     turn = next(each for each in TURNS if each.state.value == bench.part)
@@ -168,50 +139,18 @@ async def latency(bench: AtStation) -> Outcome:
             await asyncio.sleep(0.1)
         await visit.through("SessionStop")
         visit.wire.abandon()
-    late, every = list[str](), list[float]()
-    for _, event in bench.evidence:
-        found = ISO2.times(type(event.message)) if isinstance(event, FrameReceived) and event.message is not None else None
-        if found is None or not isinstance(event, FrameReceived) or event.since_previous is None:
-            continue
-        every.append(event.since_previous)
-        limit = found[1].secc_performance + bench.pics.test.slack
-        if event.since_previous > limit:
-            late.append(f"{type(event.message).__name__} after {event.since_previous:.2f} s, at most {limit:g} s")
-    every.sort()
-    told = ", ".join(f"p{share} {every[share * (len(every) - 1) // 100] * 1000:.0f} ms" for share in (50, 95, 100))
-    return judged(not late, "; ".join(late) or f"{len(every)} answers, {told}")
+    return kept_pace(bench)
 
 
 async def after_failure(bench: AtStation) -> Outcome:
     """A sound request on a connection whose session has failed."""
     visit = await bench.at2("ServiceDiscovery")
-    first = await visit.ask(asked2.parameters(visit.ways))
-    if not first.fatal:
-        return failed(f"a request out of turn is answered by {first}")
-    second = await visit.ask(visit.due(), bench.pics.test.close + bench.pics.test.slack)
-    if second.ok:
-        return failed(f"{first}; a sound request after it: {second}")
-    wrong = await bench.ends(visit.wire, second)
-    return judged(not wrong, wrong or f"{first}; a sound request after it: {second}")
+    return await order.after_failure(bench, visit, asked2.parameters(visit.ways))
 
 
 async def beside(bench: AtStation) -> Outcome:
     """Another car at the outlet of a car, which speaks for the first."""
-    first = await bench.at2("ServiceDiscovery")
-    mine = first.heard.session_id
-    try:
-        second = await bench.at2("SessionSetup")
-        reply = await second.ask(asked2.setup(bytes.fromhex("02FFFFFFFF01")))
-        seen = f"the second car: {reply}"
-        if reply.ok and reply.session_id == mine:
-            return failed(f"both cars have SessionID {mine.hex()}")
-        crossed = await second.ask(mb.ServiceDiscoveryReq(), session_id=mine)
-        if crossed.ok:
-            return failed(f"the second car speaks for the first: {crossed}")
-    except Exception as refused:
-        seen = f"the second car: {refused}"
-    after = await first.ask(first.due())
-    return judged(after.ok, f"{seen}; the first goes on: {after}")
+    return await order.beside(bench, asked2.setup(bytes.fromhex("02FFFFFFFF01")), mb.ServiceDiscoveryReq())
 
 
 def _named(turn: Turn) -> str:
@@ -223,7 +162,8 @@ CASES = (
         case(
             id=f"S2-GEN-{number:02}", kind=Kind.NEGATIVE, requirement=("V2G2-538", "V2G2-459", "V2G2-539"), condition=turn.condition,
             purpose=f"No request counts out of its turn: {turn.state.value}", precondition=_named(turn),
-            stimulus="each request that is not due there, in a session of its own", expected=(OUT_OF_TURN,), script=sequence_of(turn),
+            stimulus="each request that is not due there, in a session of its own", expected=(OUT_OF_TURN,),
+            script=untimely(turn.reached, illegal(turn), request),
             parts=tuple(each.__name__ for each in illegal(turn)), within=60.0, lasts=1.0 if turn.kind == "any" else 2.5,
             control="S2-SSU-05",
         )
@@ -234,7 +174,8 @@ CASES = (
             id=f"S2-GEN-{number:02}", kind=Kind.NEGATIVE, requirement=("V2G2-460",), condition=turn.condition,
             purpose=f"No request counts under the id of another session: {turn.state.value}", precondition=_named(turn),
             stimulus="what is due, with SessionID 0, one bit of it turned, four octets of it, none", expected=(FOREIGN,),
-            script=session_of(turn), parts=STRANGERS, within=60.0, lasts=1.0 if turn.kind == "any" else 2.5, control="S2-SSU-05",
+            script=estranged(turn.reached), parts=tuple(STRANGERS), within=60.0, lasts=1.0 if turn.kind == "any" else 2.5,
+            control="S2-SSU-05",
         )
         for number, turn in enumerate(TURNS, 1 + len(TURNS))
     ),
