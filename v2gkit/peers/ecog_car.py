@@ -30,6 +30,7 @@ from iso15118.shared.settings import load_shared_settings
 BATTERY = 400  # V
 SOC = 50  # %; the package's car begins at 10 and says MinimumSOC 30: nobody may discharge that one
 V2X = {"ev_max_v2x_energy_request": 20e3, "ev_min_v2x_energy_request": -20e3}  # Wh: within these the station may trade
+WAYS = ("scheduled", "dynamic", "bpt_scheduled", "bpt_dynamic")
 CONTROL = {"scheduled": 1, "dynamic": 2}
 
 
@@ -111,11 +112,13 @@ class Car(SimEVController):
     async def is_precharged(self, present_voltage_evse: Any) -> bool:
         return bool(abs(present_voltage_evse.get_decimal_value() - BATTERY) <= 20)
 
-    def hear(self, said: Any) -> None:
+    def hear(self, message: Any) -> None:
         """Keep the station's limits, as it stated them or states them now: of two for one thing the later."""
-        for name in said.__fields__ if said is not None else ():
-            if (value := getattr(said, name)) is not None and name.startswith("evse_m"):
-                self.limits[name.replace("maximum", "max").replace("minimum", "min")] = value.get_decimal_value()
+        modes = ("dc_params", "bpt_dc_params", *(f"{way}_dc_charge_loop_res" for way in WAYS))
+        for said in (mode for mode in (getattr(message, each, None) for each in modes) if mode is not None):
+            for name in said.__fields__:
+                if (value := getattr(said, name)) is not None and name.startswith("evse_m"):
+                    self.limits[name.replace("maximum", "max").replace("minimum", "min")] = value.get_decimal_value()
 
     def current(self) -> float:
         """What the schedule asks for, within the station's limits, plus is into the car (A); none where they leave the battery out."""
@@ -187,23 +190,15 @@ def warmed(wish: argparse.Namespace, generation: str = "") -> Any:
     return codec
 
 
-def hear_limits() -> None:
-    """From now on the car knows the station's limits, of which the package tells its controller nothing."""
-    hears(DCChargeParameterDiscovery, dc.DCChargeParameterDiscoveryRes, "dc_params", "bpt_dc_params")
-    ways = ("scheduled", "dynamic", "bpt_scheduled", "bpt_dynamic")
-    hears(DCChargeLoop, dc.DCChargeLoopRes, *(f"{way}_dc_charge_loop_res" for way in ways))
+def hears(*states: Any) -> None:
+    """From now on the car hears a response before one of these states of the package takes it, which tells its controller no limits."""
+    for state in states:
 
+        async def heard(self: Any, message: Any, *more: Any, take: Any = state.process_message) -> None:
+            self.comm_session.ev_controller.hear(message)
+            await take(self, message, *more)
 
-def hears(state: Any, response: type, *modes: str) -> None:
-    """From now on the car looks at the limits in a response before a state of the package takes it."""
-    take = state.process_message
-
-    async def heard(self: Any, message: Any, *more: Any) -> None:
-        for mode in modes if isinstance(message, response) else ():
-            self.comm_session.ev_controller.hear(getattr(message, mode))
-        await take(self, message, *more)
-
-    state.process_message = heard
+        state.process_message = heard
 
 
 class Session(Watched, comm_session_handler.EVCCCommunicationSession):
@@ -239,7 +234,7 @@ async def run(wish: argparse.Namespace) -> int:
     Watched.over = asyncio.Event()
     load_shared_settings()
     stretch_timers(wish.timeout_factor)
-    hear_limits()
+    hears(DCChargeParameterDiscovery, DCChargeLoop)
     codec = warmed(wish)
     config = EVCCConfig(
         supportedProtocols=[f"ISO_15118_20_{wish.service[:2]}"],

@@ -8,14 +8,16 @@ Prints one line of JSON; exits 0 when SessionStop was reached, 1 when the sessio
 
 import argparse
 import asyncio
+import math
 import os
 import time
 from typing import Any
 
-from ecog_car import connect, discover, warmed
+from ecog_car import connect, discover, hears, warmed
 from ecog_session import Watched, loops_of, older_outcome, say, stretch_timers
 from iso15118.evcc.controller.simulator import SimEVController
 from iso15118.evcc.evcc_config import EVCCConfig
+from iso15118.evcc.states import din_spec_states, iso15118_2_states
 from iso15118.shared.messages.datatypes import DCEVChargeParams, PVEVMaxVoltageLimit, PVEVTargetCurrent, PVEVTargetVoltage
 from iso15118.shared.messages.enums import UnitSymbol
 from iso15118.shared.security import CertPath, KeyEncoding, KeyPasswordPath, KeyPath, load_cert, load_priv_key
@@ -32,12 +34,24 @@ class Car(SimEVController):
     def __init__(self, config: EVCCConfig, wish: argparse.Namespace):
         super().__init__(config)
         self.wish, self.installed, self._soc = wish, 0, 50
+        self.limits: dict[str, float] = {}  # of the station: "current" (A), "power" (W), "voltage" (V)
+
+    def hear(self, message: Any) -> None:
+        """Keep the station's limits, as it stated them or states them now: of two for one thing the later."""
+        stated = getattr(getattr(message.body, "charge_parameter_discovery_res", None), "dc_charge_parameter", None)
+        for said in (stated, getattr(message.body, "current_demand_res", None)):
+            for what in ("current", "power", "voltage"):
+                for name in (f"evse_maximum_{what}_limit", f"evse_max_{what}_limit"):
+                    if (value := getattr(said, name, None)) is not None:
+                        self.limits[what] = value.get_decimal_value()
 
     async def get_dc_charge_params(self) -> DCEVChargeParams:
+        volts = min(BATTERY, self.limits.get("voltage", BATTERY))
+        amperes = min(CURRENT, self.limits.get("current", CURRENT), self.limits.get("power", math.inf) / BATTERY)
         changed = {
             "dc_max_voltage_limit": PVEVMaxVoltageLimit(multiplier=0, value=450, unit=UnitSymbol.VOLTAGE),
-            "dc_target_voltage": PVEVTargetVoltage(multiplier=0, value=BATTERY, unit=UnitSymbol.VOLTAGE),
-            "dc_target_current": PVEVTargetCurrent(multiplier=0, value=CURRENT, unit=UnitSymbol.AMPERE),
+            "dc_target_voltage": PVEVTargetVoltage(multiplier=0, value=int(volts), unit=UnitSymbol.VOLTAGE),
+            "dc_target_current": PVEVTargetCurrent(multiplier=0, value=int(amperes), unit=UnitSymbol.AMPERE),
         }
         return self.dc_ev_charge_params.copy(update=changed)
 
@@ -66,6 +80,13 @@ async def run(wish: argparse.Namespace) -> int:
     Watched.over = asyncio.Event()
     load_shared_settings()
     stretch_timers(wish.timeout_factor)
+    hears(
+        *(
+            getattr(states, name)
+            for states in (din_spec_states, iso15118_2_states)
+            for name in ("ChargeParameterDiscovery", "CurrentDemand")
+        )
+    )
     codec = warmed(wish, wish.protocol)
     config = EVCCConfig(
         supportedProtocols=[wish.protocol],
