@@ -4,23 +4,18 @@ A mutant must fail its own case; the neighbours, cases of other families, must n
 """
 
 import sys
-import tempfile
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
-from pki.issue import build
-from pki.plan import Plan
-from pki.store import create
 from tests.v2gkit.conform.cars import Own
 from tests.v2gkit.conform.faulty_car import FAULTS
 from tests.v2gkit.conform.faulty_car2 import FAULTS as FAULTS2
 from tests.v2gkit.conform.faulty_card import FAULTS as FAULTS_DIN
+from tests.v2gkit.conform.tabled import authorities
 from v2gkit.conform.case import Case
 from v2gkit.conform.catalogue import catalogue
 from v2gkit.conform.verdict import Verdict
 
-CURVES = ("secp521r1", "secp256r1")  # the second is that of ISO 15118-2
 NEIGHBOURS2 = ("E2-SAP-02", "E2-SES-04", "E2-DCS-10", "E2-END-01")
 NEIGHBOURS = ("E-SAP-02", "E-SES-01", "E-TLS-06", "E-AUT-02", "E-SVC-01", "E-CHG-06", "E-LOP-03", "E-END-01", "E-EXI-02")
 CHAINS = {"01": "with-root", "02": "unknown-root", "03": "leaf-is-ca", "04": "version1"}  # of the cases about a station's certificates
@@ -78,13 +73,11 @@ def judged(certs: Path, scratch: Path, fault: str, neighbours: bool = True) -> d
 def main(wanted: list[str]) -> int:
     """Print a row for each mutant; 1 where one does not fail its case, or fails another."""
     bad = 0
-    with tempfile.TemporaryDirectory() as folder:
-        certs = Path(folder) / "certs"
-        create(certs, [build(Plan(curves=CURVES), curve, datetime.now(UTC)) for curve in CURVES])
+    with authorities() as (certs, scratch):
         for fault in FAULTS:
             if wanted and not any(fault.startswith(each) for each in wanted):
                 continue
-            found = judged(certs, Path(folder), fault)
+            found = judged(certs, scratch, fault)
             own, others = found.pop(fault), [id_ for id_, verdict in found.items() if verdict is Verdict.FAIL]
             unclear = [f"{id_} {verdict.value}" for id_, verdict in found.items() if verdict not in (Verdict.FAIL, Verdict.PASS)]
             bad += own is not Verdict.FAIL or bool(others)

@@ -9,21 +9,16 @@ TLS nor a program, with every part. A fault of what these two see is played over
 """
 
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
-from pki.issue import build
-from pki.plan import Plan
-from pki.store import create
-from tests.v2gkit.conform.car_mutants import CURVES, NARROW, TABLES, first_part, narrowed
+from tests.v2gkit.conform.car_mutants import NARROW, TABLES, first_part, narrowed
 from tests.v2gkit.conform.cars import Own
 from tests.v2gkit.conform.far import cars
 from tests.v2gkit.conform.faulty_shared import SHARED_CARS
 from tests.v2gkit.conform.pure import gravest, pure
-from tests.v2gkit.conform.tabled import keep, row
+from tests.v2gkit.conform.tabled import authorities, row, show, wrong
 from v2gkit.conform.case import Case
 from v2gkit.conform.cases import car2_exchanges, card_exchanges
 from v2gkit.conform.catalogue import catalogue
@@ -84,28 +79,14 @@ def judged(certs: Path, scratch: Path, fault: str, beside: Sequence[Case]) -> di
     return results
 
 
-def rows(generation: str, wanted: Sequence[str], every: bool) -> Iterator[tuple[str, dict[str, tuple[Verdict, str]]]]:
-    """The results of each fault that is wanted (by the beginning of its id), all where none is."""
-    with tempfile.TemporaryDirectory() as folder:
-        certs = Path(folder) / "certs"
-        create(certs, [build(Plan(curves=CURVES), curve, datetime.now(UTC)) for curve in CURVES])
-        for fault in TABLES[generation]:
-            if not wanted or fault.startswith(tuple(wanted)):
-                yield fault, judged(certs, Path(folder), fault, (whole if every else sample)(fault))
-
-
 def main(generation: str, wanted: Sequence[str], every: bool, keeps: bool) -> int:
-    """Print the row of each fault, and on standard error what was seen where its case does not fail, or another; 1 where that is so."""
-    bad = 0
-    for fault, found in rows(generation, wanted, every):
-        line = row(fault, fault, {id_: verdict for id_, (verdict, _) in found.items()}, SHARED_CARS)
-        print(line, flush=True)
-        if keeps:
-            keep(line, KEPT[generation], set(TABLES[generation]))
-        wrong = [id_ for id_, (verdict, _) in found.items() if (verdict is Verdict.FAIL) is (id_ != fault)]
-        told = [f"{fault}, {id_}: {found[id_][1]}" for id_ in wrong if id_ not in SHARED_CARS.get(fault, ((), ""))[0]]
-        bad += len(told)
-        print(*told, sep="\n", file=sys.stderr, flush=True)
+    """Print the row of each fault that is wanted (by the beginning of its id), all where none is; 1 where something is wrong with one."""
+    bad, faults = 0, TABLES[generation]
+    with authorities() as (certs, scratch):
+        for fault in (each for each in faults if not wanted or each.startswith(tuple(wanted))):
+            found = judged(certs, scratch, fault, (whole if every else sample)(fault))
+            told = wrong(fault, found, SHARED_CARS)
+            bad += show(row(fault, found, SHARED_CARS), told, KEPT[generation] if keeps else None, faults)
     return int(bad > 0)
 
 

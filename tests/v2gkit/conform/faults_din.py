@@ -14,16 +14,19 @@ from tests.v2gkit.conform.seeding import (
     answers,
     failing,
     grants,
+    grants_where,
     put,
     puts,
-    refuses,
+    responds,
     says,
     sequence,
-    stays,
+    stays_where,
     wrong_code,
     wrong_code_everywhere,
 )
 from v2g.din.physical import V, physical
+from v2g.din.sequence import State
+from v2g.messages.app_protocol import supportedAppProtocolReq
 from v2g.messages.din import msg_body as mb
 from v2g.messages.din import msg_data_types as mt
 from v2g.messages.din.msg_data_types import responseCodeType as Code
@@ -42,6 +45,17 @@ def ids(family: str, *numbers: int) -> tuple[str, ...]:
 def of_schema(change: Any) -> Any:
     """What is negotiated is told under another SchemaID, where anything is."""
     return says(Sap, lambda said: said if said.SchemaID is None else put(said, SchemaID=change(said.SchemaID)))
+
+
+def speaks_everything(request: Any, response: Any, session: Any) -> Any:
+    """A list of protocols is granted that names DIN SPEC 70121 not at all."""
+    known = any("din" in each.ProtocolNamespace for each in request.AppProtocol)
+    return response if known else f.never_refused(response)
+
+
+def the_second(request: Any, response: Any, session: Any) -> Any:
+    """Of two protocols the one that is named last is taken."""
+    return put(response, SchemaID=request.AppProtocol[1].SchemaID) if len(request.AppProtocol) == 2 else response
 
 
 def joins_anybody(request: Any, known: Any, response: Any) -> Any:
@@ -106,8 +120,8 @@ def not_before(power: bool) -> Any:
 
 FAULTS_DIN: dict[str, Fault] = {
     "another SchemaID": Fault(of_schema(lambda number: number + 7), ids("SAP", 1, 4)),
-    "speaks everything": Fault(says(Sap, f.never_refused), ids("SAP", 2)),
-    "the second of two": Fault(of_schema(lambda number: 2), ids("SAP", 3), BOTH),
+    "speaks everything": Fault(responds(supportedAppProtocolReq, speaks_everything), ids("SAP", 2)),
+    "the second of two": Fault(responds(supportedAppProtocolReq, the_second), ids("SAP", 3), BOTH),
     "over TLS": Fault(link.din_over_tls, ids("SAP", 5)),
     "one id for all": Fault(puts(setup, "fresh_id", lambda *_: bytes(range(8))), ids("SSU", 1)),
     "joins anybody": Fault(answers(mb.SessionSetupReq, joins_anybody), ids("SSU", 2)),
@@ -119,7 +133,7 @@ FAULTS_DIN: dict[str, Fault] = {
     "a short plan": Fault(
         with_plan(lambda entries: (put(entries[0], TimeInterval=put(entries[0].TimeInterval, duration=60)),)), ids("CPD", 1)
     ),
-    "any parameters": Fault(grants(Parameters), ids("CPD", 2, 3, 4)),
+    "any parameters": Fault(grants_where(mb.ChargeParameterDiscoveryReq, lambda asked, said: True), ids("CPD", 2, 3, 4)),
     "no core": Fault(answers(mb.ChargeParameterDiscoveryReq, no_core), ids("CPD", 5)),
     "no cable is sound": Fault(says(mb.CableCheckRes, failing), ids("DCS", 1)),
     "one voltage": Fault(f.with_fields(mb.PreChargeRes, EVSEPresentVoltage=physical(0, V)), ids("DCS", 2)),
@@ -141,7 +155,7 @@ FAULTS_DIN: dict[str, Fault] = {
     "no word of the sequence": Fault(wrong_code_everywhere(Code.FAILED_SequenceError), ids("GEN", *range(1, 10))),
     "no word of the session": Fault(wrong_code_everywhere(Code.FAILED_UnknownSession), ids("GEN", *range(10, 19))),
     "impatient": Fault(sequence(None, 5.0), ids("GEN", 19)),
-    "goes on after a failure": Fault(refuses(mb.CableCheckReq, stays), ids("GEN", 20)),
+    "goes on after a failure": Fault(stays_where(mb.CableCheckReq, f.before(State.DC_CABLE_CHECK)), ids("GEN", 20)),
     "dies of garbage": Fault(DIES_OF_GARBAGE, ids("EXI", 1)),
 }
 NARROW_DIN = {  # case -> the part that its fault fails, where there are many

@@ -53,5 +53,131 @@ SHARED_CARS: Shared = {
     "ED-CPD-06": (("ED-CPD-04",), "who takes Ongoing for the last word polls no more, as ED-CPD-04 has it"),
 }
 """Fault of a car of an older generation -> the other cases that fail at it, and why they do."""
-SHARED_STATIONS: Mapping[str, Shared] = {"2": {}, "DIN": {}}
+CODE = "each of them reads the code of SessionSetupRes, too"
+ONE_ID = "who gives one id to all gives it to one that asks for a session which is over, too"
+OFFER2 = "S2-SVD-05 compares what is offered with what is claimed, too"
+LATE = "who answers late answers none of these in time, whatever they ask"
+PLAN = "what is told of a schedule is read by them, too, or it is no longer the one that the station holds the car's profile against"
+START = "they start or end the flow of power as well, and are refused it"
+HANDSHAKE = "it completes no handshake with the car of these either"
+WHOLE = "SD-STP-01 is a whole session, in which this comes, too"
+SHARED_STATIONS: Mapping[str, Shared] = {
+    "2": {
+        "a session without a word": (
+            (
+                "S2-SSU-03",
+                "S2-STP-13",
+                "S2-STP-14",
+            ),
+            CODE,
+        ),
+        "one id for all": (
+            (
+                "S2-STP-13",
+                "S2-STP-14",
+            ),
+            ONE_ID,
+        ),
+        "nothing beside charging": (("S2-SVD-05",), OFFER2),
+        "looks at no signature": (("S2-AUT-10",), "what has no r, or 63 octets, is no signature either"),
+        "a slow plan": (
+            (
+                "S2-CPD-01",
+                "S2-SCH-02",
+                "S2-SCH-03",
+                "S2-SCH-04",
+                "S2-SCH-05",
+                "S2-SCH-06",
+                "S2-SCH-07",
+                "S2-SCH-08",
+            ),
+            LATE,
+        ),
+        "a short plan": (("S2-PWD-01",), PLAN),
+        "times backwards": (
+            (
+                "S2-PWD-01",
+                "S2-SCH-08",
+            ),
+            PLAN,
+        ),
+        "many entries": (("S2-PWD-01",), PLAN),
+        "no power": (
+            (
+                "S2-PWD-03",
+                "S2-PWD-04",
+            ),
+            START,
+        ),
+        "a slow loop": (
+            (
+                "S2-LOP-10",
+                "S2-PWD-01",
+            ),
+            LATE,
+        ),
+        "never leaves": (("S2-STP-03",), "S2-STP-03 waits for the end of the connection, too"),
+        "no end at all": (("S2-STP-01",), "S2-STP-01 ends a session of the same kind"),
+        "joins nobody": (("S2-STP-12",), "S2-STP-12 comes back to its session, too"),
+        "dies of a pause": (("S2-STP-08",), "they pause, too"),
+        "another payload type": (
+            (
+                "S2-EXI-01",
+                "S2-SSU-01",
+                "S2-TP-02",
+                "S2-TP-04",
+                "S2-TP-05",
+                "S2-TP-06",
+                "S2-TP-07",
+                "S2-TP-08",
+                "S2-TP-11",
+            ),
+            "no car is served by it, and each of these asks for an answer, or for a good car in the end",
+        ),
+        "takes what is cut": (("S2-GEN-01",), "it grants whatever it refuses of SessionSetup, out of its turn, too"),
+        "dies of a length in a document": (("S2-EXI-02",), "a document that is cut says lengths beyond its end, too"),
+        "another suite": (
+            (
+                "S2-TLS-09",
+                "S2-TLS-10",
+                "S2-TLS-14",
+            ),
+            HANDSHAKE,
+        ),
+        "wants a certificate": (
+            (
+                "S2-TLS-01",
+                "S2-TLS-10",
+                "S2-TLS-14",
+            ),
+            HANDSHAKE,
+        ),
+        "cannot wait": (
+            (
+                "S2-AUT-01",
+                "S2-EIM-01",
+            ),
+            "nobody is authorized by it, whose decision is waited for",
+        ),
+    },
+    "DIN": {
+        "one id for all": (("SD-SSU-02",), ONE_ID),
+        "contracts too": (("SD-SVD-02",), "SD-SVD-02 reads how is paid, too"),
+        "no selection": (("SD-STP-01",), WHOLE),
+        "never authorizes": (("SD-STP-01",), WHOLE),
+        "no cable is sound": (("SD-STP-01",), WHOLE),
+        "one voltage": (("SD-STP-01",), WHOLE),
+        "no power": (("SD-STP-01",), WHOLE),
+        "power that does not end": (("SD-STP-01",), WHOLE),
+        "notices under power": (("SD-LOP-02",), "SD-LOP-02 reads the status of the same answers"),
+        "no end": (
+            (
+                "SD-STP-02",
+                "SD-STP-03",
+            ),
+            "they end their sessions, too",
+        ),
+        "no end after power": (("SD-STP-01",), WHOLE),
+    },
+}
 """Generation -> fault of a station of it -> the other cases that fail at it, and why they do."""

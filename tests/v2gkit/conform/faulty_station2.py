@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
+from weakref import WeakSet
 
 import v2g.session.transport.server as server
 from secc.claims import Claim
@@ -13,21 +14,27 @@ from tests.v2gkit.conform.seeding import (
     Seed,
     all_of,
     answers,
+    answers_to,
     dies,
     failing,
+    grants_where,
     patched,
     put,
     puts,
+    responds,
     says,
 )
 from v2g.exi.derive import least
 from v2g.iso2.physical import number
+from v2g.iso2.services import PROTOCOL
 from v2g.messages import app_protocol
+from v2g.messages.app_protocol import supportedAppProtocolReq
 from v2g.messages.iso2 import msg_body as mb
 from v2g.messages.iso2 import msg_data_types as mt
 from v2g.messages.iso2.msg_data_types import chargeProgressType as Progress
 from v2g.messages.iso2.msg_data_types import responseCodeType as Code
 from v2g.session.generation import MAIN
+from v2g.session.transport.connection import Limits
 
 Negotiated, Sap = app_protocol.responseCodeType, app_protocol.supportedAppProtocolRes
 Parameters = mb.ChargeParameterDiscoveryRes
@@ -50,10 +57,50 @@ def schema_id(wrong: int, other: int) -> Change:
     return lambda response: put(response, SchemaID=other) if response.SchemaID == wrong else response
 
 
-def never_refused(response: Any) -> Any:
-    if response.ResponseCode is not Negotiated.Failed_NoNegotiation:
-        return response
+def negotiated(response: Any) -> Any:
+    """What is refused is granted."""
     return put(response, ResponseCode=Negotiated.OK_SuccessfulNegotiation, SchemaID=1)
+
+
+def never_refused(response: Any) -> Any:
+    """Whatever is offered is granted."""
+    return negotiated(response) if response.ResponseCode is Negotiated.Failed_NoNegotiation else response
+
+
+def any_version(request: Any, response: Any, session: Any) -> Any:
+    """A list of protocols is granted that names -2 in a version that there is not."""
+    own = request.AppProtocol[0]
+    return negotiated(response) if own.ProtocolNamespace == PROTOCOL.namespace and own.VersionNumberMajor != 2 else response
+
+
+def impatient_at_the_beginning() -> None:
+    """A car has 4 s to say its first octet, and for the setup."""
+    patched("station_setup", lambda _: 4.0)
+    usual = Limits.patience
+    Limits.patience = lambda self, plain, spoke: 4.0 if plain and not spoke else usual(self, plain, spoke)  # type: ignore[method-assign]
+
+
+def negotiates_in_a_session() -> Seed:
+    """A list of protocols is granted in a session."""
+    begun = WeakSet[Any]()
+
+    def noted(request: Any, response: Any, session: Any) -> Any:
+        begun.add(session)
+        return response
+
+    def granted(request: Any, response: Any, session: Any) -> Any:
+        return negotiated(response) if session in begun else response
+
+    return all_of(responds(mb.SessionSetupReq, noted), responds(supportedAppProtocolReq, granted))
+
+
+def dies_of_strangers(request: Any, response: Any, session: Any) -> Any:
+    """The program dies of a list of protocols of which it knows none by name."""
+    return (
+        dies()
+        if all("nobody" in each.ProtocolNamespace or len(each.ProtocolNamespace) == 100 for each in request.AppProtocol)
+        else response
+    )
 
 
 def moody() -> Change:
@@ -94,15 +141,25 @@ def under_another_id() -> None:
     patched("write", changed)
 
 
-def by(way: Any, kind: type, change: Change) -> Seed:
-    """The response to a PowerDeliveryReq or SessionStopReq of one way is changed."""
+def by(way: Any, kind: type, change: Change, fits: Callable[[Any], bool] = lambda request: True) -> Seed:
+    """The response to a PowerDeliveryReq or SessionStopReq of one way is changed, where the request fits."""
 
     def changed(request: Any, known: Any, response: Any) -> Any:
-        return (
-            change(response) if way in (getattr(request, "ChargeProgress", None), getattr(request, "ChargingSession", None)) else response
-        )
+        ways = (getattr(request, "ChargeProgress", None), getattr(request, "ChargingSession", None))
+        return change(response) if way in ways and fits(request) else response
 
     return answers(kind, changed)
+
+
+def any_mode(mode: str) -> Seed:
+    """Parameters for AC or DC are granted, though the outlet has them not."""
+    asks = lambda request, response: request.RequestedEnergyTransferMode.value.startswith(mode)  # noqa: E731
+    return grants_where(mb.ChargeParameterDiscoveryReq, asks)
+
+
+def before(state: Any) -> Callable[[Any, Any], bool]:
+    """Whether a session is not in a state."""
+    return lambda request, session: session._conduct.state(session.context) is not state
 
 
 def only_ac(response: Any) -> Any:
@@ -124,22 +181,47 @@ def other_sets(response: Any) -> Any:
     listed = response.ServiceParameterList
     if listed is None:
         return response
-    sets = tuple(put(one, Parameter=tuple(put(each, stringValue="Other") for each in one.Parameter)) for one in listed.ParameterSet)
+    spoken = lambda each: put(each, stringValue="Other") if each.stringValue is not None else each  # noqa: E731
+    sets = tuple(put(one, Parameter=tuple(map(spoken, one.Parameter))) for one in listed.ParameterSet)
     return put(response, ServiceParameterList=put(listed, ParameterSet=sets))
 
 
 # --- contracts ---
 
 
-def believes_any_contract() -> None:
-    """Whatever contract is shown is believed."""
-    judge = PkiVerifier.contract
+def believes_any_contract(octets: bytes = b"") -> Seed:
+    """Whatever contract is shown is believed, where its certificate has these octets."""
 
-    def changed(self: Any, request: Any, challenge: bytes, wall: float) -> Claim:
-        found = judge(self, request, challenge, wall)
-        return found if found.warning is None else Claim("PnC", emaid="DEV2GC00000001", chain=contract_chain(request))
+    def seed() -> None:
+        judge = PkiVerifier.contract
 
-    PkiVerifier.contract = changed  # type: ignore[method-assign]
+        def changed(self: Any, request: Any, challenge: bytes, wall: float) -> Claim:
+            found = judge(self, request, challenge, wall)
+            wrong = found.warning is not None and octets in contract_chain(request)[0]
+            return Claim("PnC", emaid="DEV2GC00000001", chain=contract_chain(request)) if wrong else found
+
+        PkiVerifier.contract = changed  # type: ignore[method-assign]
+
+    return seed
+
+
+def dies_of_a_challenge() -> None:
+    """The program dies of a challenge where none was given."""
+    table = answers_to(mb.AuthorizationReq)
+    answer = table[mb.AuthorizationReq]
+    table[mb.AuthorizationReq] = lambda asked, known: (
+        dies() if asked.GenChallenge is not None and not known.service.challenge else answer(asked, known)
+    )
+
+
+def one_challenge() -> None:
+    """Every car is given one challenge."""
+    begin = SeccSession.__init__
+
+    def begins(self: Any, *places: Any, entropy: Callable[[int], bytes], **named: Any) -> None:
+        begin(self, *places, entropy=lambda length: bytes(range(16)) if length == 16 else entropy(length), **named)
+
+    SeccSession.__init__ = begins  # type: ignore[method-assign, assignment]
 
 
 def dies_of_octets() -> None:
@@ -197,17 +279,16 @@ def ends_soon(entries: Any) -> Any:
     return (put(last, TimeInterval=put(last.TimeInterval, duration=60)),)
 
 
-def many(entries: Any) -> Any:
-    first = entries[0]
-    return tuple(put(first, TimeInterval=put(first.TimeInterval, start=each, duration=None)) for each in range(20))
+def at(starts: tuple[int, ...]) -> Change:
+    """Entries at these seconds in the place of all, the last to the end of the schedule."""
 
+    def changed(entries: Any) -> Any:
+        first, last = entries[0], entries[-1].TimeInterval
+        spans = [put(first.TimeInterval, start=each, duration=None) for each in starts]
+        spans[-1] = put(spans[-1], duration=last.start + last.duration - starts[-1])
+        return tuple(put(first, TimeInterval=each) for each in spans)
 
-def backwards(entries: Any) -> Any:
-    first = entries[0]
-    return (
-        put(first, TimeInterval=put(first.TimeInterval, start=50, duration=None)),
-        put(first, TimeInterval=put(first.TimeInterval, start=5)),
-    )
+    return changed
 
 
 def all_that_is_asked(request: Any, known: Any, response: Any) -> Any:

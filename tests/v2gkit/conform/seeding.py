@@ -83,7 +83,7 @@ def grants(kind: type) -> Seed:
 
 
 def late(kind: type, seconds: float) -> Seed:
-    """A response of one kind comes late, while the rest of the station goes on."""
+    """A response of one kind comes late, while the rest of the station goes on; one that ends the session does not."""
 
     def seed() -> None:
         send, out, deadline = SeccSession._send, SeccSession.octets_to_send, SeccSession.deadline
@@ -95,7 +95,7 @@ def late(kind: type, seconds: float) -> Seed:
             send(self, message, *more)
 
         def kept(self: Any) -> bytes:
-            if due.get(self, 0.0) > time.monotonic():
+            if self.ended is None and due.get(self, 0.0) > time.monotonic():
                 return b""
             due.pop(self, None)
             return out(self)
@@ -337,8 +337,9 @@ def fed(change: Callable[[Any, bytes], bytes]) -> Seed:
 
 
 def failing(response: Any) -> Any:
-    """The response with FAILED."""
-    return put(response, ResponseCode=type(response.ResponseCode).FAILED)
+    """The response with FAILED, where it is not refused already."""
+    code = response.ResponseCode
+    return put(response, ResponseCode=type(code).FAILED) if code.value.startswith("OK") else response
 
 
 def in_kind(request: Any, response: Any) -> bool:

@@ -10,21 +10,16 @@ played at a process of its own, the others at the usual station, or at that of i
 """
 
 import sys
-import tempfile
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import mkdtemp
 
-from pki.issue import build
-from pki.plan import Plan
-from pki.store import create
 from tests.v2gkit.conform.faulty_shared import SHARED
 from tests.v2gkit.conform.faulty_station import FAULTS, PLACES
 from tests.v2gkit.conform.settings import SETTINGS20, equipped, plays
 from tests.v2gkit.conform.stations import CLAIMS, QUICK, Own, station
-from tests.v2gkit.conform.tabled import keep, row
+from tests.v2gkit.conform.tabled import authorities, row, show, wrong
 from v2g.session.link import address_text
 from v2gkit.conform.case import Case
 from v2gkit.conform.catalogue import catalogue
@@ -207,19 +202,10 @@ def judged(certs: Path, scratch: Path, fault: str, neighbours: bool = True, ever
 def main(wanted: list[str], every: bool, keeps: bool = False) -> int:
     """Print a row for each mutant, and on standard error what was seen where its case does not fail, or another; 1 where that is so."""
     bad = 0
-    with tempfile.TemporaryDirectory() as folder:
-        certs = Path(folder) / "certs"
-        create(certs, [build(Plan(), curve, datetime.now(UTC)) for curve in ("secp521r1", "secp256r1")])
+    with authorities() as (certs, scratch):
         for fault in (each for each in FAULTS if not wanted or each.startswith(tuple(wanted))):
-            found = judged(certs, Path(folder), fault, every=every)
-            line = row(fault, fault, {id_: each.verdict for id_, each in found.items()}, SHARED)
-            print(line, flush=True)
-            if keeps:
-                keep(line, TABLE, FAULTS)
-            wrong = [id_ for id_, each in found.items() if (each.verdict is Verdict.FAIL) is (id_ != fault)]
-            told = [f"{fault}, {id_}: {found[id_].seen}" for id_ in wrong if id_ not in SHARED.get(fault, ((), ""))[0]]
-            bad += len(told)
-            print(*told, sep="\n", file=sys.stderr, flush=True)
+            found = {id_: (each.verdict, each.seen) for id_, each in judged(certs, scratch, fault, every=every).items()}
+            bad += show(row(fault, found, SHARED), wrong(fault, found, SHARED), TABLE if keeps else None, FAULTS)
     if not wanted:
         print(*(f"| {id_} | {why} | | | | |" for id_, why in without().items()), sep="\n")
     return int(bad > 0)

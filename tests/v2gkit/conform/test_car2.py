@@ -13,12 +13,13 @@ from pki.plan import Plan
 from pki.store import create
 from tests.conformance.harness import NOW
 from tests.starved import again
-from tests.v2gkit.conform.car_mutants import CURVES, TABLES, judged
+from tests.v2gkit.conform.car_mutants import TABLES, judged
 from tests.v2gkit.conform.car_mutants2 import judged as played
 from tests.v2gkit.conform.car_mutants2 import sample
 from tests.v2gkit.conform.cars import Own, bad, pics
 from tests.v2gkit.conform.faulty_car2 import FAULTS
 from tests.v2gkit.conform.pure import gravest, pure
+from tests.v2gkit.conform.tabled import CURVES
 from v2gkit.conform.case import Case, Kind
 from v2gkit.conform.cases.car2_exchanges import ROWS
 from v2gkit.conform.cases.exchanges import KINDS

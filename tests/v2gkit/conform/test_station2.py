@@ -13,6 +13,7 @@ from tests.conformance.harness import NOW
 from tests.starved import again, heed
 from tests.v2gkit.conform.station_mutants2 import TABLES, UNSEEDED
 from tests.v2gkit.conform.stations import CLAIMS2, OFFER2, QUICK, Own, bad, station
+from tests.v2gkit.conform.tabled import read
 from v2gkit.conform.case import Case, Kind
 from v2gkit.conform.cases.iso2_order import TURNS, illegal
 from v2gkit.conform.catalogue import catalogue
@@ -100,9 +101,7 @@ def test_each_case_has_a_fault_or_a_reason(generation: str) -> None:
     assert set(seeded) <= known
     assert set(table.not_yet) <= known - set(seeded)
     assert set(table.narrow) <= set(seeded)
-    rows = [line.strip("| ").split(" | ") for line in table.kept().read_text().splitlines() if line.startswith("| S")]
-    assert {row[0]: row[1:] for row in rows if row[0] in seeded} == {
-        id_: [name, "fail"] for name, fault in table.faults.items() for id_ in fault.cases
-    }
-    assert {row[0]: row[1] for row in rows if row[0] not in seeded} == table.without()
+    rows = {fault: row[0] for fault, row in read(table.kept().read_text()).items()}
+    assert {fault: rows.get(fault) for fault in table.faults} == {name: ", ".join(fault.cases) for name, fault in table.faults.items()}
+    assert {id_: why for id_, why in rows.items() if id_ in known} == table.without()
     assert UNSEEDED not in table.without().values()

@@ -1,17 +1,50 @@
 """The tables of case and fault that are kept: none lacks a row; most say which other cases each fault fails, and why."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
 
-from tests.v2gkit.conform import faulty_car, faulty_car2, faulty_card, faulty_station
-from tests.v2gkit.conform.faulty_shared import SHARED, SHARED_CARS, Shared
+from tests.v2gkit.conform import faulty_car, faulty_car2, faulty_card, faulty_station, station_mutants2
+from tests.v2gkit.conform.faulty_shared import SHARED, SHARED_CARS, SHARED_STATIONS, Shared
 from tests.v2gkit.conform.station_mutants import UNSEEDED, without
 from tests.v2gkit.conform.tabled import gaps, keep, read
 from v2gkit.conform.catalogue import catalogue
 
 HERE = Path(__file__).parent
-BESIDE = {  # table -> faults, the others that they fail, and whether it counts those that they do not
+STATIONS = {table.kept().name: table for table in station_mutants2.TABLES.values()}  # whose faults have names, and several cases
+OF_STATIONS = {name: {fault: each.cases for fault, each in table.faults.items()} for name, table in STATIONS.items()}
+OLDER = "station_mutants2.md"
+ALONE = {  # faults of a station that were played with their cases alone: their rows say "not played"
+    "dies of garbage",
+    "dies of a notice",
+    "dies of zeros",
+    "grants after the end",
+    "other schedules after a pause",
+    "contracts alone after a pause",
+    "dies of a loss in DC",
+    "dies of a loss in AC",
+    "no word of the decision",
+    "authorizes whom nobody may",
+    "no receipt is good",
+    "any receipt",
+    "no word of a receipt",
+    "a receipt first",
+    "any payment",
+    "any other payment",
+    "no TLS is needed",
+    "mute where no pause is",
+    "shows no status",
+    "has no fixed key",
+    "tells of no TLS",
+    "tells of another place",
+    "tells of UDP",
+    "tells every second car",
+    "tells of TLS",
+    *(f"OCPP {number}" for number in (1, 2, 3, 4, 5, 6, 7, 8, 9, 20, 21, 23, 24, 25, 26, 27, 28, 29, 30)),
+}
+BESIDE: dict[str, tuple[Collection[str], Shared, bool]] = {  # -> faults, what else they fail, whether it counts what they do not fail
+    **{name: (table.faults, SHARED_STATIONS[table.generation], True) for name, table in STATIONS.items()},
     "station_mutants.md": (faulty_station.FAULTS, SHARED, True),
     "car_mutants.md": (faulty_car.FAULTS, SHARED, False),
     "car_mutants2.md": (faulty_car2.FAULTS, SHARED_CARS, True),
@@ -28,29 +61,52 @@ TABLES = {  # table -> role and generation of its cases
 UNFAILED = {"E-TLS-11"}  # what a car does there is recorded, and fails nobody
 
 
-def rows(text: str) -> dict[str, list[str]]:
-    """The cells behind the id of each row."""
-    return {first: more for first, more in read(text).items() if first[:1] in ("S", "E") and "-" in first}
+def cases(name: str) -> list[str]:
+    """The cases that the rows of a table are about: each is called by one, or names several in its next cell."""
+    found = read((HERE / name).read_text())
+    named = [id_ for fault in OF_STATIONS.get(name, ()) if fault in found for id_ in found[fault][0].split(", ")]
+    return [*named, *(first for first in found if first[:1] in ("S", "E") and "-" in first)]
+
+
+def failing(name: str) -> dict[str, set[str]]:
+    """The other cases that each fault of a table fails, as its row says."""
+    faults, _, _ = BESIDE[name]
+    found, place = read((HERE / name).read_text()), 2 if name in STATIONS else 1
+    return {fault: set(row[place].split(", ")) - {"none", "not played"} for fault, row in found.items() if fault in faults}
 
 
 @pytest.mark.parametrize("name", TABLES)
 def test_each_case_has_its_row(name: str) -> None:
     role, generation = TABLES[name]
     known = {case.id for case in catalogue().values() if case.role == role and case.generation == generation}
-    assert set(rows((HERE / name).read_text())) == known - UNFAILED
+    assert sorted(cases(name)) == sorted(known - UNFAILED)
 
 
 @pytest.mark.parametrize("name", BESIDE)
 def test_each_fault_says_what_else_it_fails_and_why(name: str) -> None:
     faults, shared, counted = BESIDE[name]
-    assert not gaps((HERE / name).read_text(), faults, shared, counted)
+    played = [fault for fault in faults if name != OLDER or fault not in ALONE]
+    assert not gaps((HERE / name).read_text(), played, shared, counted, OF_STATIONS.get(name))
     assert UNSEEDED not in without().values()
 
 
-@pytest.mark.parametrize("shared", [SHARED, SHARED_CARS])
-def test_no_reason_is_given_for_what_does_not_happen(shared: Shared) -> None:
-    found = {fault: row for name in BESIDE for fault, row in rows((HERE / name).read_text()).items()}
-    assert {fault: set(found[fault][1].split(", ")) for fault in shared} == {fault: set(others) for fault, (others, _) in shared.items()}
+def test_what_was_played_alone_is_told() -> None:
+    found = read((HERE / OLDER).read_text())
+    assert {fault for fault, row in found.items() if "not played" in row} == ALONE
+    assert {row[1] for fault, row in found.items() if fault in ALONE} == {"fail"}
+
+
+def test_no_reason_is_given_for_what_does_not_happen() -> None:
+    told = {(name, fault): others for name in BESIDE for fault, others in failing(name).items() if others}
+    reasoned = {
+        (name, fault): set(others)
+        for name, (faults, shared, _) in BESIDE.items()
+        for fault, (others, _) in shared.items()
+        if fault in faults
+    }
+    assert told == reasoned
+    shares = (SHARED, SHARED_CARS, *SHARED_STATIONS.values())
+    assert {fault for each in shares for fault in each} == {fault for _, fault in reasoned}, "a fault that there is not"
 
 
 @pytest.mark.parametrize(
@@ -76,6 +132,22 @@ def test_a_row_that_says_too_little_is_noticed(row: str, words: str) -> None:
 def test_a_table_of_an_older_generation_is_held_to_the_same(text: str) -> None:
     assert gaps(text, ("E2-SES-01",), SHARED_CARS)
     assert not gaps("| E2-SES-01 | fail | none | 30 | 0 | |", ("E2-SES-01",), SHARED_CARS)
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ("| a fault | S2-SAP-01, S2-SAP-02 | fail | none | 40 | 0 | |", ""),
+        ("| a fault | S2-SAP-01, S2-SAP-02 | fail |", "does not say which others failed"),
+        ("| a fault | S2-SAP-01, S2-SAP-02 | fail | none | | | |", "beside nothing"),
+        ("| a fault | S2-SAP-01, S2-SAP-02 | fail, pass | none | 40 | 0 | |", "does not fail its case"),
+        ("| a fault | S2-SAP-01, S2-SAP-02 | fail | S2-SAP-03 | 40 | 0 | |", "without a reason"),
+        ("| a fault | S2-SAP-01 | fail | none | 40 | 0 | |", "does not say its cases"),
+    ],
+)
+def test_a_row_of_several_cases_is_held_to_the_same(row: str, words: str) -> None:
+    found = gaps(row, ("a fault",), SHARED_STATIONS["2"], True, {"a fault": ("S2-SAP-01", "S2-SAP-02")})
+    assert any(words in each for each in found) if words else not found
 
 
 def test_a_row_takes_the_place_of_the_one_before_it(tmp_path: Path) -> None:
