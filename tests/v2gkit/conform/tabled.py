@@ -71,7 +71,7 @@ def keep(new: str, table: Path, known: Collection[str]) -> None:
     name = new.strip("| ").split(" | ")[0]
     old = next((number for number, each in named.items() if each == name), None)
     if old is None:
-        top = next(number for number, line in enumerate(lines) if line.startswith("|--"))
+        top = next((number for number, line in enumerate(lines) if line.startswith("|--")), len(lines) - 1)
         lines.insert(max((number for number, each in named.items() if each in known), default=top) + 1, new)
     else:
         lines[old] = new
