@@ -18,6 +18,7 @@ TIMERS = (
     "the firmware said nothing for",  # its watchdog: 2 s in which it may have had no processor
     "this side was late",  # a bench of the conformance suite
     "the machine stood still",  # the demo's word, at its scale
+    "pages may lack what came last",  # the process of a viewer got none
 )
 ATTEMPTS = 10
 _HEARD: list[str] = []  # what the parties of this attempt have said

@@ -21,6 +21,7 @@ from v2g.energy.fleet.shares import rooms
 from v2g.energy.stay import TOLERANCE, setpoints
 
 TURN: Final = 300.0  # s that a turn lasts: shorter ones wear out contactors, and cars take some 10 s to begin
+FINEST: Final = 2.0**-20  # W, a millionth: what is told are multiples of it
 RISE: Final = 1.2  # times what it draws that a car may claim which has not taken what it was told
 
 
@@ -49,7 +50,7 @@ def dispatch(
     states = {demand.name: state_of(demand, memory, now) for demand in demands}
     room = room_of(ground, demands, states, meters, ways, now)
     goals, turns, full = _goals(ground, demands, states, room, memory, now)
-    commands = _stepped(demands, states, room.limits, goals, memory)
+    commands = {name: _exact(power) for name, power in _stepped(demands, states, room.limits, goals, memory).items()}
     short = (d for d in demands if abs(commands[d.name]) < abs(d.wanted) - TOLERANCE)
     bound = {d.name: tuple(limit.name for limit in room.limits if limit.name in full and d.name in limit.shares) for d in short}
     over = {limit.name: -limit.up for limit in room.limits if limit.up < -TOLERANCE}
@@ -228,6 +229,11 @@ def _stepped(
             goal = _kept(memory.told.get(demand.name, 0.0), demand.wanted if state.stray else goal)
         commands[demand.name] = _step(demand, goal, state, limits, ups if goal > 0 else downs)
     return commands
+
+
+def _exact(power: float) -> float:
+    """A power without what sums and differences leave behind its last digit: 2000.00000000002 W is above a cap of 2000."""
+    return math.copysign(math.floor(abs(power) / FINEST + 1e-3) * FINEST, power)
 
 
 def _kept(told: float, goal: float) -> float:

@@ -27,7 +27,7 @@ from v2gkit.insight.viewer.page import shell
 NICE: Final = 10  # a session that wants the processor has it first
 PIECE: Final = 64 * 1024  # octets that are read from the pipe at once
 LINE: Final = 64 * 1024 * 1024  # octets of a line: one beyond, and what writes there is not what started this
-LAST: Final = 7.0  # s that viewers have at the end for what they have not got, as far as there are such
+LAST: Final = 20.0  # s that viewers have at the end for what they have not got, as far as there are such
 POLL: Final = 0.2  # s between two looks at a file that is followed
 
 
@@ -112,11 +112,10 @@ async def run(said: dict[str, Any], rest: bytes) -> None:
         target=piped, args=(sys.stdin.fileno(), rest, feed.read, lambda: loop.call_soon_threadsafe(ended.set)), daemon=True
     ).start()
     await ended.wait()
-    live.tell()
     server.close()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(LAST):
-            await live.all_have_all()
+            await live.leave()
     room.close()
 
 

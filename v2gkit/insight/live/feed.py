@@ -22,7 +22,7 @@ from v2g.session.trace import Trace, line
 from v2gkit.insight.live.door import LOCAL
 from v2gkit.insight.recorder import Recorder
 
-LEAVING: Final = 10.0  # s that the viewer's process may take to end once its pipe is closed
+LEAVING: Final = 30.0  # s that the viewer's process may take to end once its pipe is closed: it has what no session wants of the processor
 STEP: Final = 0.5  # s for which events are gathered: to wake a thread and a process for each costs more than all else
 LONG: Final = 1 << 20  # octets that the pipe shall hold: what some thousand messages need
 BESIDE: Final = 300  # octets of a record beside its document
@@ -95,6 +95,7 @@ class Feed:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+            self._say(f"viewer at {_bare(self.url)}: its process had not ended after {LEAVING:g} s; pages may lack what came last")
 
     # --- inside ---
 

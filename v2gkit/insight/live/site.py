@@ -41,6 +41,7 @@ class Live:
     def __init__(self, history: History):
         self.history = history
         self.viewers: set[Viewer] = set()
+        self.leaving = False
         self._due: asyncio.TimerHandle | None = None
 
     def add(self, lines: Iterable[Line]) -> bool:
@@ -57,8 +58,13 @@ class Live:
         self.history.over = True
         self.tell()
 
-    async def all_have_all(self) -> None:
-        """Wait until every viewer has been given what there is, and has taken it."""
+    async def leave(self) -> None:
+        """End every stream in order, once its viewer was given what there is, and wait until all of it was taken.
+
+        A browser whose connection is cut loses what it has received and not yet looked at.
+        """
+        self.leaving = True
+        self.tell()
         while any(viewer.lacking for viewer in self.viewers):  # noqa: ASYNC110 - buffers say nothing when they are empty
             await asyncio.sleep(STEP / 4)
 
@@ -75,7 +81,7 @@ class Viewer:
     def __init__(self, connection: "Connection", send: Send):
         self._connection, self._send = connection, send
         self.news = asyncio.Event()
-        self.idle = False  # it was given all there was when it was woken last
+        self.over = False  # its stream was ended in order
 
     @property
     def gone(self) -> bool:
@@ -84,8 +90,8 @@ class Viewer:
 
     @property
     def lacking(self) -> bool:
-        """Whether there is something that it was not given yet, or has not taken."""
-        return not self.gone and (self.news.is_set() or not self.idle or self._connection.transport.get_write_buffer_size() > 0)
+        """Whether there is something that it has not taken, the end of its stream included."""
+        return not self.gone and (not self.over or self._connection.transport.get_write_buffer_size() > 0)
 
     async def give(self, octets: bytes, more: bool = True) -> bool:
         """Send octets; False where the viewer does not take them in time, or has gone."""
@@ -291,8 +297,12 @@ async def _followed(live: Live, room: Room, scope: Scope, send: Send) -> None:
     try:
         if await viewer.give(BEGIN):
             await _told(live, viewer, number)
+        if live.leaving and not viewer.gone:
+            await viewer.give(b"", more=False)
+            viewer.over = True
     finally:
-        live.viewers.discard(viewer)
+        if not viewer.over:
+            live.viewers.discard(viewer)
 
 
 async def _told(live: Live, viewer: Viewer, number: int) -> None:
@@ -303,15 +313,14 @@ async def _told(live: Live, viewer: Viewer, number: int) -> None:
         octets, number = live.history.after(number)
         if not octets and live.history.over and not said:
             octets, said = OVER, True
+        if not octets and live.leaving:
+            return
         if not octets:
             try:
-                viewer.idle = True
                 async with asyncio.timeout(QUIET):
                     await viewer.news.wait()
             except TimeoutError:
                 octets = STILL
-            finally:
-                viewer.idle = False
         if octets and not await viewer.give(octets):
             return
 
