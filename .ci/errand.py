@@ -21,6 +21,7 @@ TIMERS = (
     "the firmware said nothing for",
     "this side was late",
     "the machine stood still",
+    "pages may lack what came last",
 )
 ATTEMPTS = 6
 HELLO = "8000dbab9371d3234b71d1b981899189d191818991d26b9b3a232b30020000040040"

@@ -63,6 +63,28 @@ HANDSHAKE = "it completes no handshake with the car of these either"
 WHOLE = "SD-STP-01 is a whole session, in which this comes, too"
 SHARED_STATIONS: Mapping[str, Shared] = {
     "2": {
+        "OCPP 24": (("S2-OCP-21", "S2-OCP-23"), "it lifts limits in the place of every profile: none reaches a car"),
+        "OCPP 29": (("S2-PWD-01",), "an answer under power is late, and S2-PWD-01 waits for one"),
+        "dies of garbage": (
+            ("S2-EXI-01", "S2-EXI-02", "S2-EXI-03", "S2-EXI-04"),
+            "octets that are no message make it die, and these are four kinds of them",
+        ),
+        "no word of the decision": (("S2-EIM-01",), "S2-EIM-01 asks again until somebody has decided, and gets the same code"),
+        "authorizes whom nobody may": (
+            ("S2-CPD-01",),
+            "whom it calls authorized it does not take for it: what follows is out of order to it",
+        ),
+        "any payment": (("S2-SEL-03", "S2-SEL-06", "S2-SEL-07"), "they select what is not offered, too, and it grants any selection"),
+        "any other payment": (("S2-SEL-06", "S2-SEL-07", "S2-SEL-08"), "they select what is not offered, too, and it grants any selection"),
+        "mute where no pause is": (
+            ("S2-STP-04", "S2-STP-05", "S2-STP-15"),
+            "it is mute to each SessionStopReq that it refuses, and these are refused, too",
+        ),
+        "tells of another place": (("S2-SDP-01", "S2-SDP-04"), "they connect to the place that it tells of"),
+        "tells every second car": (
+            ("S2-SDP-01", "S2-SDP-03", "S2-SDP-04"),
+            "each of them is a car that asks, and every second gets no answer",
+        ),
         "a session without a word": (
             (
                 "S2-SSU-03",

@@ -14,35 +14,6 @@ from v2gkit.conform.catalogue import catalogue
 HERE = Path(__file__).parent
 STATIONS = {table.kept().name: table for table in station_mutants2.TABLES.values()}  # whose faults have names, and several cases
 OF_STATIONS = {name: {fault: each.cases for fault, each in table.faults.items()} for name, table in STATIONS.items()}
-OLDER = "station_mutants2.md"
-ALONE = {  # faults of a station that were played with their cases alone: their rows say "not played"
-    "dies of garbage",
-    "dies of a notice",
-    "dies of zeros",
-    "grants after the end",
-    "other schedules after a pause",
-    "contracts alone after a pause",
-    "dies of a loss in DC",
-    "dies of a loss in AC",
-    "no word of the decision",
-    "authorizes whom nobody may",
-    "no receipt is good",
-    "any receipt",
-    "no word of a receipt",
-    "a receipt first",
-    "any payment",
-    "any other payment",
-    "no TLS is needed",
-    "mute where no pause is",
-    "shows no status",
-    "has no fixed key",
-    "tells of no TLS",
-    "tells of another place",
-    "tells of UDP",
-    "tells every second car",
-    "tells of TLS",
-    *(f"OCPP {number}" for number in (1, 2, 3, 4, 5, 6, 7, 8, 9, 20, 21, 23, 24, 25, 26, 27, 28, 29, 30)),
-}
 BESIDE: dict[str, tuple[Collection[str], Shared, bool]] = {  # -> faults, what else they fail, whether it counts what they do not fail
     **{name: (table.faults, SHARED_STATIONS[table.generation], True) for name, table in STATIONS.items()},
     "station_mutants.md": (faulty_station.FAULTS, SHARED, True),
@@ -85,15 +56,8 @@ def test_each_case_has_its_row(name: str) -> None:
 @pytest.mark.parametrize("name", BESIDE)
 def test_each_fault_says_what_else_it_fails_and_why(name: str) -> None:
     faults, shared, counted = BESIDE[name]
-    played = [fault for fault in faults if name != OLDER or fault not in ALONE]
-    assert not gaps((HERE / name).read_text(), played, shared, counted, OF_STATIONS.get(name))
+    assert not gaps((HERE / name).read_text(), faults, shared, counted, OF_STATIONS.get(name))
     assert UNSEEDED not in without().values()
-
-
-def test_what_was_played_alone_is_told() -> None:
-    found = read((HERE / OLDER).read_text())
-    assert {fault for fault, row in found.items() if "not played" in row} == ALONE
-    assert {row[1] for fault, row in found.items() if fault in ALONE} == {"fail"}
 
 
 def test_no_reason_is_given_for_what_does_not_happen() -> None:

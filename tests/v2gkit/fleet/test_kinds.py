@@ -201,12 +201,12 @@ KINDS = {"ocpp": ByOcpp, "modbus": ByModbus, "vendor": ByVendor, "iso15118 by so
 
 
 @contextlib.asynccontextmanager
-async def fleet(played: Played, later: float = 0.0) -> AsyncIterator[Service]:
-    """A fleet with one asset, at work, so many s after now."""
+async def fleet(played: Played, later: float = 0.0, ahead: Callable[[], float] = lambda: 0.0) -> AsyncIterator[Service]:
+    """A fleet with one asset, at work, so many s after now, and as many more as `ahead` says at each moment."""
     file = played.folder / "fleet.toml"
     file.write_text(FLEET + played.lines)
     asked = Asked(file, file_url(played.folder / "state"), port=played.port, sample_interval=1)
-    async with at_work(asked, declared.read(file), lambda: time.time() + later, lambda line: None) as running:
+    async with at_work(asked, declared.read(file), lambda: time.time() + later + ahead(), lambda line: None) as running:
         yield running.service
 
 

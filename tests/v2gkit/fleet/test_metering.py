@@ -9,6 +9,7 @@ import pytest
 from tests.starved import HANG
 from tests.v2gkit.fleet.test_kinds import ByModbus, ByVendor, Played, fleet, until
 from v2g.energy.ledger.books import balances
+from v2g.energy.settlement import PERIOD
 from v2gkit.fleet import settlement
 from v2gkit.fleet.arms.metering import Metering
 from v2gkit.fleet.arms.verbs import Seen
@@ -90,6 +91,7 @@ def test_what_a_real_device_has_drawn_is_in_the_books(kind: type[Played], tmp_pa
         while not await service.store.read(begun):  # noqa: ASYNC110 - what is waited for tells nobody
             await asyncio.sleep(0.05)
         more(250)
+        leap[0] += PERIOD  # a session that goes on is booked by whole quarters of an hour, and nobody waits for one here
         service.metering._open["a"].minute = -1.0  # the next minute
         await until(lambda: service.metering._open["a"].minute > 0)
         await asyncio.sleep(0.3)
@@ -110,10 +112,10 @@ def test_what_a_real_device_has_drawn_is_in_the_books(kind: type[Played], tmp_pa
         if isinstance(played, ByModbus):
             played.lines += "\nenergy_register = 4"
             played.device.put(1, 4, 70_000)
-        async with played.stack, fleet(played) as service:
+        async with played.stack, fleet(played, ahead=lambda: leap[0]) as service:
             async with asyncio.timeout(HANG):
                 while await booked(service) < 250_000:
                     pass
 
-    played = kind(tmp_path)
+    played, leap = kind(tmp_path), [0.0]
     asyncio.run(scene())

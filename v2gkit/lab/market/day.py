@@ -127,6 +127,7 @@ class Day:
         self.scene.write(url, f"127.0.0.1:{port}", utility, self.utility.lfdi)
         command = ["fleet", str(folder / "fleet.toml"), "--state", str(folder / "state"), "--port", "0", "--json"]
         command += ["--lease", str(LEASE), "--sample-interval", "600", *night]
+        command += ["--solvers", "0"]  # a second is eleven minutes of this day, and a plan takes one: cars would leave short
         fleet = await stack.enter_async_context(party("the fleet", folder / "fleet.jsonl", self._story, *command))
         return vtn, fleet
 
