@@ -50,7 +50,8 @@ def dispatch(
     states = {demand.name: state_of(demand, memory, now) for demand in demands}
     room = room_of(ground, demands, states, meters, ways, now)
     goals, turns, full = _goals(ground, demands, states, room, memory, now)
-    commands = {name: _exact(power) for name, power in _stepped(demands, states, room.limits, goals, memory).items()}
+    stepped = _stepped(demands, states, room.limits, goals, memory)
+    commands = {demand.name: _exact(demand, stepped[demand.name]) for demand in demands}
     short = (d for d in demands if abs(commands[d.name]) < abs(d.wanted) - TOLERANCE)
     bound = {d.name: tuple(limit.name for limit in room.limits if limit.name in full and d.name in limit.shares) for d in short}
     over = {limit.name: -limit.up for limit in room.limits if limit.up < -TOLERANCE}
@@ -231,9 +232,10 @@ def _stepped(
     return commands
 
 
-def _exact(power: float) -> float:
-    """A power without what sums and differences leave behind its last digit: 2000.00000000002 W is above a cap of 2000."""
-    return math.copysign(math.floor(abs(power) / FINEST + 1e-3) * FINEST, power)
+def _exact(demand: Demand, power: float) -> float:
+    """A power without what sums leave behind its last digit: 2000.00000000002 W is above a cap of 2000. None falls below a minimum."""
+    finest = math.floor(abs(power) / FINEST + 1e-3) * FINEST
+    return math.copysign(finest, power) if finest >= _minimum(demand, power) else power
 
 
 def _kept(told: float, goal: float) -> float:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from v2g.energy.fleet.connection import Connection
-from v2g.energy.fleet.dispatch import TURN, Dispatch, dispatch
+from v2g.energy.fleet.dispatch import TURN, Dispatch, _exact, dispatch
 from v2g.energy.fleet.ground import Ground
 from v2g.energy.fleet.room import PATIENCE, SETTLE, Demand, Memory, Reading
 from v2g.energy.series import Series
@@ -255,3 +255,10 @@ def test_an_outlet_at_no_connection_and_a_reading_that_is_no_number_are_named() 
         dispatch(grid(1.0), [car("a", 1.0, at="nowhere")], {}, Memory(), NOON)
     with pytest.raises(ValueError, match="finite"):
         Reading(math.nan, NOON)
+
+
+def test_no_command_is_above_its_cap_or_below_its_minimum_by_the_last_digit() -> None:
+    demand = Demand("a", "grid", 11_000.0, 11_000.0, least=1_380.1)
+    assert _exact(demand, 2_000.0000000000227) == 2_000.0
+    assert _exact(demand, 1_380.1) == 1_380.1
+    assert _exact(demand, -1_999.9999999999998) == -2_000.0
