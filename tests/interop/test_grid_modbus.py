@@ -4,6 +4,7 @@ import asyncio
 import json
 import subprocess
 import time
+from argparse import Namespace
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,6 +14,12 @@ import pytest
 
 from tests.starved import HANG, again
 from tests.v2gkit.station.test_orders import running
+from v2g.energy.fleet.pack import Pack
+from v2g.energy.prices import parse_prices
+from v2gkit.cli import csms as csms_command
+from v2gkit.csms.grounds import GroundsConfig
+from v2gkit.csms.server import Csms
+from v2gkit.csms.steering import Strategy
 from v2gkit.grid.declared import Grid, Modbus, Register, Site
 from v2gkit.grid.modbus.frames import HOLDING, Declined, Line, Question, Read, Write
 from v2gkit.grid.modbus.models import MODELS
@@ -198,6 +205,30 @@ def test_a_battery_of_a_station_is_led_through_its_inverter(tmp_path: Path) -> N
                 assert 1 <= found["WSetRvrtTms"] <= 10
                 for task in tasks:
                     task.cancel()
+
+    asyncio.run(tried())
+
+
+@again
+def test_a_battery_of_stations_of_a_csms_is_led_through_its_inverter(tmp_path: Path) -> None:
+    """The sun gives 2 kW that may not go out, and `v2g csms --site` and `--grid` have the inverter draw them."""
+
+    async def tried() -> None:
+        pack = Pack("pack", capacity=40e3, charge_power=2e3, discharge_power=2e3)
+        csms = Csms(Strategy("prices", parse_prices("start,import_price,export_price\n00:00,0.2,0.2\n")))
+        csms.share(GroundsConfig(import_limit=2_000.0, export_limit=0.0, base_load=-2_000.0, battery=(pack,)))
+        async with asyncio.timeout(HANG), devices(tmp_path, LED) as address:
+            text = f'name = "inverter"\nrole = "battery"\naddress = "{address}"\nunit = 5\nsunspec = true\npack = "pack"\nevery = 0.2\n'
+            (tmp_path / "grid.toml").write_text(f"[[modbus]]\n{text}timeout = 20\n")
+            server = await csms.serve()
+            async with csms_command._heeding(Namespace(grid=tmp_path / "grid.toml", nats=None), csms):
+                found = await asyncio.to_thread(as_read, address, 5, 704)
+                while found["WSet"] != -2_000:
+                    found = await asyncio.to_thread(as_read, address, 5, 704)
+                assert 1 <= found["WSetRvrtTms"] <= 10
+            await csms.tasks.close()
+            server.close()
+            await server.wait_closed()
 
     asyncio.run(tried())
 

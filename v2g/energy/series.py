@@ -166,3 +166,14 @@ def minimum(a: Series, b: Series) -> Series:
         return a
     values = [min((v for v in pair if v is not None), default=math.inf) for pair in zip(a.sample(starts), b.sample(starts), strict=True)]
     return Series.from_pairs(zip(starts, values, strict=True), instants[-1]).merged()
+
+
+def total(parts: Iterable[Series | None]) -> Series | None:
+    """The sum at every instant of any; one that is not defined there, or None, counts 0. None where there is nothing to add."""
+    there = [part for part in parts if part is not None and part.steps]
+    if not there:
+        return None
+    instants = sorted({edge for part in there for edge in part.edges()})
+    starts = [t for t, later in pairwise(instants) if later - t > SAME_INSTANT]
+    values = [math.fsum(value or 0.0 for value in at) for at in zip(*(part.sample(starts) for part in there), strict=True)]
+    return Series.from_pairs(zip(starts, values, strict=True), instants[-1])

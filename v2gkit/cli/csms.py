@@ -235,7 +235,10 @@ async def _served(options: argparse.Namespace, say: Say, begun: Begun, feed: Fee
 @contextlib.asynccontextmanager
 async def _heeding(options: argparse.Namespace, csms: Any) -> AsyncIterator[None]:
     """Let the stations keep to what the sources of --grid say, within the block."""
+    names = csms.grounds.batteries.names if csms.grounds is not None else ()
     if options.grid is None:
+        if names:
+            raise ValueError(f"the battery {names[0]} of --site is led by an inverter; give --grid, a file with its [[modbus]] device")
         yield
         return
     if options.nats is not None:
@@ -256,10 +259,14 @@ async def _heeding(options: argparse.Namespace, csms: Any) -> AsyncIterator[None
 
     def heed(held: Any, signals: Any) -> None:
         heeding.heed(Bounds(held.import_cap, held.export_cap, held.setpoint))
+        if csms.grounds is not None:
+            csms.grounds.heed(signals)
 
     grid = declared.read(options.grid)
-    grid.demand_stations(0)
+    grid.demand_batteries(names)
     listening = Listening(grid, csms.wall, say, heed)
+    for storage in listening.storages.values():
+        _led(csms.grounds.batteries, storage)
     site = site_of(grid, listening)
     with csms.heard_by(heeding.hear):
         async with Tasks("v2g.grid") as tasks:
@@ -268,6 +275,12 @@ async def _heeding(options: argparse.Namespace, csms: Any) -> AsyncIterator[None
             if site is not None:
                 tasks.keep("where grid operators call", site.run)
             yield
+
+
+def _led(batteries: Any, storage: Any) -> None:
+    """Let the batteries of a site hear what an inverter says, and the inverter their orders."""
+    storage.told = lambda: batteries.heard(storage.pack, storage.said[0])
+    batteries.lead(storage.pack, storage.ordered)
 
 
 def _asked(options: argparse.Namespace) -> Any:

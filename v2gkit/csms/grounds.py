@@ -3,6 +3,7 @@
 A plan is made when a car tells its needs, when one leaves, when a limit is told, and every quarter of an hour. What a car loses is sent
 first, and what another gains only once the stations have taken that (`order`); a car whose station does not answer keeps what it was sent
 last, and the others are planned around it. A car that tells no needs counts with what it draws, and may be bounded by a default profile.
+Batteries are planned with the cars (`batteries`).
 """
 
 import asyncio
@@ -19,6 +20,7 @@ from v2g.energy.fleet.connection import ALL_PHASES
 from v2g.energy.fleet.feeders import TOP, Feeder, corrected, grounds, tree
 from v2g.energy.fleet.ground import Ground, Outlet
 from v2g.energy.fleet.guest import Guest
+from v2g.energy.fleet.pack import Pack, demand_apart
 from v2g.energy.fleet.plan import FleetPlan
 from v2g.energy.fleet.promises import Party, Settled, settled
 from v2g.energy.fleet.shares import Contract, Tenant, contract_of, demand_tenants, place_of
@@ -35,6 +37,7 @@ from v2g.energy.site import Site
 from v2g.energy.stay import POWER_BOUND
 from v2g.legible import logger
 from v2g.settings.strict import TABLE_LIMIT, ConfigError, read, text_of
+from v2gkit.csms.batteries import Batteries
 from v2gkit.csms.order import differs, in_order
 from v2gkit.csms.stations import Station, Transaction
 from v2gkit.csms.steering import Strategy, needs_of, schedule_of
@@ -82,6 +85,7 @@ class GroundsConfig:
     tenant: tuple[Tenant, ...] = ()
     contract: tuple[Contract, ...] = ()
     outlet: tuple[OutletPlace, ...] = ()  # without any: all outlets of all stations, at the top
+    battery: tuple[Pack, ...] = ()  # at the top, behind inverters of --grid
     metered: bool = field(default=False, init=False)
     blind: float = field(default=0.0, init=False)
 
@@ -89,6 +93,7 @@ class GroundsConfig:
         try:
             demand_tenants(self.tenant, [*(each.tenant or "" for each in self.contract), *(each.tenant for each in self.outlet)])
             Ground(tree(self, self.feeder), peak_price=self.peak_price, peak_before=self.peak_before, carbon_price=self.carbon_price)
+            demand_apart(self.battery, (TOP,), self.export_limit)
         except ValueError as error:
             raise ConfigError(f"{error}") from None
         names = [TOP, *(each.name for each in self.feeder)]
@@ -98,6 +103,10 @@ class GroundsConfig:
         if metered := next((each.name for each in self.feeder if each.metered), None):
             raise ConfigError(
                 f"the feeder {metered!r} is metered; only the station at a meter can follow it: leave it out, or foresee a load"
+            )
+        if feigned := next((each.name for each in self.battery if each.driver != "feed"), None):
+            raise ConfigError(
+                f"the battery {feigned} is simulated; a CSMS leads those behind an inverter of --grid alone: leave driver out"
             )
 
 
@@ -169,8 +178,10 @@ class Grounds:
         self._past = Past(LOCAL)
         self._most = USUAL  # W: the most that a car could draw that was here
         self._made: FleetPlan | None = None
-        self._signals: tuple[Signal, ...] = ()
+        self._signals: tuple[Signal, ...] = ()  # of the operator
+        self._heeded: tuple[Signal, ...] = ()  # of the grid
         self._wanted = asyncio.Event()
+        self.batteries = Batteries(config.battery, wall, self._wanted.set, self._signalled, self._drawn)
 
     # --- what is told ---
 
@@ -223,6 +234,14 @@ class Grounds:
         """Bound what the connection draws (W), base load included; None: by nothing but its own limits any more."""
         told = Series.constant(self._wall(), FOREVER, power) if power is not None else None
         self._signals = () if told is None else (Signal("operator", Kind.IMPORT_CAP, told),)
+        self._anew()
+
+    def heed(self, signals: tuple[Signal, ...]) -> None:
+        """Plan within what the grid asks of the connection, base load included, from now on."""
+        self._heeded = signals
+        self._anew()
+
+    def _anew(self) -> None:
         for member in self.members.values():
             member.stuck = False  # what it refused before was another profile
         self._wanted.set()
@@ -239,21 +258,23 @@ class Grounds:
                 for member in self.members.values():
                     member.stuck = False  # its station may be there again
             self._wanted.clear()
-            if self.members:
+            if self.members or self.batteries.parties(self._wall()):
                 await self.planned()
 
     async def planned(self) -> None:
         """Make one plan off the event loop, and send what it changes."""
         wall, here = self._wall(), dict(self.members)
         ground, parties, before = self.ground(wall), [self._party(member, wall) for member in here.values()], self._made
+        parties += self.batteries.parties(wall)
         try:
             made = await self._plan(self, lambda patience: settled(ground, parties, wall, patience, before))
         except Exception:
             LOG.exception("no plan for the stations of this connection; their cars go on by the profiles that they have")
             return
         self._made = made.plan
+        self.batteries.planned(made.plan)
         self._note(made.plan, here)
-        offers = [(here[name], offer) for name, offer in made.offers.items() if self.members.get(name) is here[name]]
+        offers = [(here[name], offer) for name, offer in made.offers.items() if name in here and self.members.get(name) is here[name]]
         changes = [
             (member, member.sent, offer)
             for member, offer in offers
@@ -264,6 +285,7 @@ class Grounds:
                 member.stuck = True  # the others had more only because it had less
                 self._wanted.set()
                 return
+        self.batteries.told()
 
     def _note(self, made: FleetPlan, here: Mapping[str, Member]) -> None:
         """Log the random delays behind what is planned, each once for a car."""
@@ -291,8 +313,8 @@ class Grounds:
         return taken
 
     def ground(self, wall: float) -> Ground:
-        """The connection with what cars draw that are planned by nobody, and with the signals that hold."""
-        ground = self._ground(wall)
+        """The connection with what cars draw that are planned by nobody, with the signals that hold, and batteries above it."""
+        ground = self._signalled(wall)
         off: dict[str, float] = {}
         ways = ground.connection.ways()
         for station in self._stations.values():
@@ -308,13 +330,26 @@ class Grounds:
             ground = replace(ground, site=replace(site, import_prices=imports, export_prices=exports))
         outlets = tuple(self._outlets())
         crowd = self._past.crowd(wall, max((outlet.power for outlet in outlets), default=0.0))
-        return replace(
-            ground,
-            connection=corrected(ground.connection, off, wall),
-            signals=(*ground.signals, *self._signals),
-            outlets=outlets,
-            crowd=crowd,
-        )
+        connection = corrected(ground.connection, off, wall)
+        return self.batteries.above(replace(ground, connection=connection, outlets=outlets, crowd=crowd))
+
+    def _signalled(self, wall: float) -> Ground:
+        ground = self._ground(wall)
+        return replace(ground, signals=(*ground.signals, *self._signals, *self._heeded))
+
+    def _drawn(self, wall: float) -> tuple[float, float]:
+        """The least and the most (W, signed) that cars here draw by their meters, what they were sent, and what they may without needs."""
+        least = most = 0.0
+        for station in self._stations.values():
+            for tx in station.transactions.values():
+                if tx.ended or self.place(station.id, tx.evse) is None:
+                    continue
+                member = self.members.get(f"{station.id} {tx.id}")
+                sent = member.sent.at(wall) if member is not None and member.sent is not None else None
+                own = [tx.power or 0.0] if sent is None else [tx.power or 0.0, sent]
+                least += min(own)
+                most += max(*own, 0.0 if member is not None else self.config.unplanned or 0.0)
+        return least, most
 
     def _outlets(self) -> Iterator[Outlet]:
         """Where cars may come: the EVSEs that the file names, those that their stations told of, else one for each station."""

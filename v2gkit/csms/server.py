@@ -62,6 +62,8 @@ class Csms(Hearing):
         gate = None if tls is None else Gate(tls)
         if self.grounds is not None:
             self.tasks.keep("plans of a site", self.grounds.run)
+            if self.grounds.batteries.names:
+                self.tasks.keep("orders of batteries", self.grounds.batteries.run)
         say_once_a_minute(asyncio.get_running_loop())
         return await serve(
             self._connected,

@@ -1,6 +1,6 @@
 """What grid.toml says: whose site it is, its connection, and every source of signals. A key that is not known is refused by its name."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -225,6 +225,15 @@ class Grid:
         """Raise ValueError unless so many stations can be steered: a battery belongs to one."""
         if self.packs and count != 1:
             raise ValueError(f"pack = {self.packs[0]!r} is a battery of one station; lead it by `v2g grid --station SOCKET`, given once")
+
+    def demand_batteries(self, names: Collection[str]) -> None:
+        """Raise ValueError unless each battery of a site, by its name, has an inverter here, and each inverter's `pack` is one of them."""
+        if lost := next((name for name in names if name not in self.packs), None):
+            raise ValueError(f"no inverter leads the battery {lost}; give pack = {lost!r} to the [[modbus]] device that it is behind")
+        if strange := next((pack for pack in self.packs if pack not in names), None):
+            raise ValueError(
+                f"pack = {strange!r} is no battery of the site; there are {', '.join(names) or 'none: name it in [[battery]]'}"
+            )
 
     @property
     def promises(self) -> dict[str, Promise]:

@@ -63,7 +63,7 @@ async def names_its_roots(bench: CarBench) -> Outcome:
     held = [each.public_bytes(Encoding.DER) for each in bench.certificates.store.anchors.v2g]
     known = {hashlib.sha1(der).digest() for der in held}  # noqa: S324 - as RFC 6066 has it
     named = said.trusted_ca_keys
-    return judged(bool(known & set(named)), f"{len(named)} roots are named, of the folder's {len(known & set(named))}")
+    return judged(bool(known & set(named)), f"{len(named)} roots are named, {len(known & set(named))} of them the folder's")
 
 
 async def asks_for_a_staple(bench: CarBench) -> Outcome:
