@@ -67,6 +67,7 @@ class AtStation:
     profile: Profile = CONFORMANCE  # what the good cars of -20 offer in TLS
     log: Log = field(default_factory=Log)
     wires: list[Wire] = field(default_factory=list)
+    serving: set[Address] = field(default_factory=set)  # outlets at which the last good car got a session: of all benches of a campaign
 
     @property
     def evidence(self) -> Evidence:
@@ -248,11 +249,18 @@ class AtStation:
         while time.monotonic() - began < self.pics.test.recovery:
             try:
                 await self._good_car()
+                self.serving.add(self.outlet)
                 return ""
             except Unreached as error:
                 wrong = str(error)
                 await asyncio.sleep(0.2)
+        self.serving.discard(self.outlet)
         return f"no good car is served within {self.pics.test.recovery:g} s: {wrong}"
+
+    async def serves(self) -> None:
+        """Raises Unreached where no good car is served before anything was done: what follows proves nothing then."""
+        if self.outlet not in self.serving and (wrong := await self.recovered()):
+            raise Unreached(f"before anything was done {wrong}")
 
     async def _good_car(self) -> None:
         """A car that comes, gets a session and leaves. Raises Unreached where it gets none."""
@@ -291,13 +299,14 @@ def benches(
 ) -> Benches:
     """Makes the benches of runs at the outlets of a station, whose CSMS is `backend`; their cars offer `profile` in TLS."""
     numbers = pics.test.evses or tuple(range(1, len(outlets) + 1))
+    serving = set[Address]()
     if len(numbers) < len(outlets):
         raise ValueError(f"evses names {len(numbers)} numbers for {len(outlets)} outlets; give one for each, in the order of the outlets")
 
     @contextlib.asynccontextmanager
     async def made(run: Run, place: Place) -> AsyncIterator[Bench]:
         outlet, evse, alone = outlets[place.outlet], numbers[place.outlet], len(outlets) == 1
-        bench = AtStation(run.part, pics, wallet, outlet, iface, run.case.generation, backend, evse, alone, profile)
+        bench = AtStation(run.part, pics, wallet, outlet, iface, run.case.generation, backend, evse, alone, profile, serving=serving)
         if backend is not None and run.case.family == OCPP:
             backend.listeners.append(bench.overhear)
         try:

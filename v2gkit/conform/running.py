@@ -26,6 +26,9 @@ class Bench(Protocol):
     def evidence(self) -> Evidence:
         """What was seen so far."""
 
+    async def serves(self) -> None:
+        """Raises Unreached where the peer serves no sound session before anything was done to it."""
+
     async def recovered(self) -> str:
         """Whether the peer serves a sound session after what was done to it: empty where it does, else what is wrong in words."""
 
@@ -61,6 +64,8 @@ async def played(run: Run, place: Place, benches: Benches) -> Outcome:
     try:
         async with benches(run, place) as bench:
             try:
+                if run.case.kind is Kind.ROBUSTNESS:
+                    await bench.serves()
                 outcome = await _outcome(run, bench)
                 if outcome.verdict is Verdict.PASS and run.case.kind is Kind.ROBUSTNESS and (wrong := await bench.recovered()):
                     outcome = failed(f"{outcome.seen}; then {wrong}")

@@ -135,6 +135,7 @@ class Stage:
     """Benches that only count: how many at once, and what recovery says."""
 
     wrong: str = ""
+    dead: str = ""  # what is wrong before anything was done
     open: int = 0
     most: int = 0
     told: list[Result] = field(default_factory=list)
@@ -149,6 +150,10 @@ class Stage:
 
             async def recovered(self) -> str:
                 return stage.wrong
+
+            async def serves(self) -> None:
+                if stage.dead:
+                    raise Unreached(stage.dead)
 
         self.open += 1
         self.most = max(self.most, self.open)
@@ -193,6 +198,8 @@ def test_a_robustness_case_fails_where_the_peer_does_not_come_back() -> None:
     assert Stage().play(robust)[0].verdict is Verdict.PASS
     (only,) = Stage(wrong="nobody answers").play(robust)
     assert (only.verdict, only.seen) == (Verdict.FAIL, "as it should be; then nobody answers")
+    (only,) = Stage("nobody answers", dead="nor did anybody before").play(robust)  # the case has not begun
+    assert (only.verdict, only.seen) == (Verdict.INCONCLUSIVE, "nor did anybody before")
 
 
 def test_runs_overlap_on_as_many_outlets_as_there_are() -> None:

@@ -1,6 +1,7 @@
 """The cases that judge a station, against our own in a process of its own: nothing fails, and nothing is left open."""
 
 import asyncio
+import socket
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,7 +17,7 @@ from tests.starved import again, heed
 from tests.v2gkit.conform.faulty_shared import SHARED
 from tests.v2gkit.conform.faulty_station import FAULTS
 from tests.v2gkit.conform.station_mutants import NARROW, NOT_YET, judged, played, without
-from tests.v2gkit.conform.stations import CLAIMS, Own, bad, station
+from tests.v2gkit.conform.stations import CLAIMS, QUICK, Own, bad, station
 from v2gkit.conform.case import Case, Kind
 from v2gkit.conform.cases import loop
 from v2gkit.conform.catalogue import catalogue
@@ -63,6 +64,18 @@ def test_a_reading_is_confirmed(tmp_path: Path, certs: Path) -> None:
         results = Own(outlets, certs, replace(CLAIMS, metering_confirmation=True)).judged(quick("MTR"))
     assert not bad(results)
     assert [each.verdict for each in results.values()] == [Verdict.PASS] * len(results)
+
+
+def test_a_station_that_serves_nobody_fails_no_case_about_what_it_bears(certs: Path) -> None:
+    """Where no good car gets a session before anything was done, nothing that was done is to blame."""
+    robust = [case for family in FAMILIES for case in quick(family) if case.kind is Kind.ROBUSTNESS]
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as deaf:
+        address = deaf.getsockname()[:2]
+    found = Own((address,), certs, pixit=replace(QUICK, recovery=0.3)).judged(robust)
+    verdicts = {each.verdict for each in found.values()}
+    assert len(found) > 10
+    assert verdicts <= {Verdict.INCONCLUSIVE, Verdict.NOT_APPLICABLE, Verdict.BLOCKED}
+    assert any("before anything was done no good car is served" in each.seen for each in found.values())
 
 
 @again

@@ -27,7 +27,7 @@ from v2gkit.fleet.plans.over_nats import SHARDS, NatsSolvers, shard_of
 from v2gkit.fleet.plans.planner import Planner
 from v2gkit.fleet.plans.pool import PoolSolvers
 from v2gkit.fleet.plans.task import Limit, Planned, Span, Task, solved
-from v2gkit.fleet.plans.verbs import SolverFault, Solvers
+from v2gkit.fleet.plans.verbs import TRIES, SolverFault, Solvers
 from v2gkit.grid.standing import Standing
 
 NOW = 1_800_000_000.0
@@ -132,13 +132,16 @@ def test_nobody_at_work_is_a_fault_and_a_server_that_is_killed_costs_a_retry(tmp
             one = await NatsSolvers.at(url, waiting=0.2)
             with pytest.raises(SolverFault, match="v2g solver"):
                 await one.solve("s", task())
-            one._waiting = 3.0
+            one._waiting = 30.0  # three times that for a server to begin and a worker to find it
             own = worker(url, "--shards", f"{shard_of('s')}")
             assert planned(await one.solve("s", task())).powers
             first.kill()
             first.wait()
-        asked = asyncio.create_task(one.solve("s", task()))
-        await asyncio.sleep(0.5)
+        asked, before = asyncio.create_task(one.solve("s", task())), one.retries
+        with begun(command[:-3]):  # as a server that begins: it answers, and has no queue yet
+            while one.retries <= before + TRIES and not asked.done():
+                await asyncio.sleep(0.1)
+        assert not asked.done()
         with begun(command):
             try:
                 async with asyncio.timeout(HANG):

@@ -35,6 +35,7 @@ class Site:
     pics: Pics
     interface: str = ""
     scratch: Path = Path(tempfile.gettempdir())
+    charged: bool = False  # whether the last car that was to charge as always did
 
     def words(self) -> dict[str, str]:
         """What the command of a car is told of the site. Each time the scratch folder is a fresh one."""
@@ -171,8 +172,18 @@ class CarBench:
         programs = [seen.process for seen in self.met if seen.process is not None]
         if programs and all(each.drove and each.code is not None for each in programs):
             return ""
+        return await self._wrong()
+
+    async def serves(self) -> None:
+        """Raises Unreached where no car charges before anything was done: what follows proves nothing then."""
+        if not self.site.charged and (wrong := await self._wrong()):
+            raise Unreached(f"before anything was done {wrong}")
+        self.met.clear()
+
+    async def _wrong(self) -> str:
         again = await self.visit(Play())
-        return "" if again.charged else f"the car does not charge any more: {again.story}"
+        self.site.charged = again.charged
+        return "" if again.charged else f"the car does not charge: {again.story}"
 
     def crashed(self, seen: Encounter) -> str:
         """How the car's program crashed, in words; empty where it did not. A signal is a crash, and so are the words of the PIXIT."""

@@ -88,15 +88,16 @@ class NatsSolvers:
         return one
 
     async def solve(self, site: str, task: bytes) -> bytes:
-        """The plan of a task, by a worker of its site's shard."""
+        """The plan of a task, by a worker of its site's shard. A server that is away costs time, and no try."""
         if len(task) > MOST:
             raise SolverFault(f"{site}: its task has {len(task)} octets; at most {MOST} are taken: let the site have fewer assets")
         self._number += 1
-        name, answer = str(self._number), asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        name, answer = str(self._number), loop.create_future()
         self._asked[name] = answer
-        said = "no worker answers; start v2g solver"
+        said, until = "no worker answers; start v2g solver", loop.time() + TRIES * self._waiting
         try:
-            for _ in range(TRIES):
+            while loop.time() < until:
                 try:
                     await self._stream.publish(f"{ROOT}.{shard_of(site)}", task, headers={REPLY: f"{self._inbox}.{name}"})
                     async with asyncio.timeout(self._waiting):
