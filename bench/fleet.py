@@ -1,4 +1,4 @@
-"""What a fleet costs as it grows; `python -m bench.fleet EVS ... [--servers] [--quick]` measures other sizes, without settling.
+"""What a fleet costs as it grows; `python -m bench.fleet EVS ... [--servers] [--quick]` measures other sizes, `--quick` without settling.
 
 Sites of fifty cars that are simulated: every figure is of the product's own parts (log, decisions, store, books); cars are numbers that
 draw what they are told. A row for each size:
@@ -6,6 +6,7 @@ draw what they are told. A row for each size:
     shed    wall s from a signal's record in the log until every dispatch is acknowledged, in store and log
     minute  CPU s for a minute's telemetry of all cars: reports, a record for each site, rows for the page
     decide  CPU s to decide once for every site, with what it rests on in the store
+    plan    CPU s to plan every site for its quarter of an hour, solved here, kept and followed; cars of every other site may give
     settle  CPU s to settle a quarter of an hour of every session, books verified
 
 With `--servers` the log is on NATS JetStream and the store in PostgreSQL, both started here.
@@ -31,6 +32,8 @@ from v2gkit.fleet.declared import Asset, Contract, Fleet, Program, Site, Tenant
 from v2gkit.fleet.log.memory import MemoryLog
 from v2gkit.fleet.log.over_nats import NatsLog
 from v2gkit.fleet.log.verbs import Log, Said
+from v2gkit.fleet.plans.planner import Planner
+from v2gkit.fleet.plans.task import solved
 from v2gkit.fleet.store import books
 from v2gkit.fleet.store.sql import SqlStore, file_url
 from v2gkit.grid.standing import Standing
@@ -116,6 +119,34 @@ async def shed(conductor: Conductor, log: Log, evs: int) -> tuple[float, float, 
     return time.monotonic() - began, time.process_time() - spent, conductor.counts["taken"] - before
 
 
+class Here:
+    """Solves where it is asked, so that its CPU counts."""
+
+    async def solve(self, site: str, task: bytes) -> bytes:
+        """The plan of a task."""
+        return solved(task, time.monotonic)
+
+    async def close(self) -> None:
+        """Nothing is left behind."""
+
+
+async def planned(conductor: Conductor, cars: Cars, tick: float) -> tuple[float, int]:
+    """CPU s to plan every site, whose cars leave in two to nine hours, and for how many sites there is a plan."""
+    for number, asset in enumerate(conductor.fleet.asset):
+        gives = number // CARS % 2 * POWER
+        leaves = START + tick + 3_600.0 * (2 + 7 * (number % CARS) / CARS)
+        wants = {"missing": 6_000.0 + 400.0 * (number % CARS), "departure": leaves, "give": gives, "spare": gives}
+        conductor.report(Car(asset.id, "grid", POWER, POWER, drawn=cars.draws.get(asset.id, 0.0), drawn_at=tick, **wants))
+    rates = tuple((START + 900.0 * k, START + 900.0 * (k + 1), 0.2 + 0.1 * (k % 12) / 12, 0.1) for k in range(48))
+    planner = Planner(conductor, Here(), lambda: START + tick, lambda site, at: rates)
+    began = time.process_time()
+    count = await planner.round()
+    spent = time.process_time() - began
+    await conductor.round()
+    await taken(conductor)
+    return spent, count
+
+
 async def settled(store: SqlStore, fleet: Fleet) -> tuple[float, int]:
     """CPU s to settle a quarter of an hour of every session, and how many transactions."""
     rows = []
@@ -160,19 +191,31 @@ async def measured(evs: int, servers: bool, quick: bool = False) -> dict[str, fl
             await taken(conductor)
             tick[0] += 10.0
             seconds, cpu, count = await shed(conductor, log, evs)
+            solving, sites = await planned(conductor, cars, tick[0])
+            assert sites == evs // CARS
             spent, made = (0.0, 0) if quick else await settled(store, fleet)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"shed": seconds, "cpu": cpu, "told": count, "minute": minute, "decide": decide, "settle": spent, "booked": made, "MB": peak}
+    return {
+        "shed": seconds,
+        "cpu": cpu,
+        "told": count,
+        "minute": minute,
+        "decide": decide,
+        "plan": solving,
+        "settle": spent,
+        "booked": made,
+        "MB": peak,
+    }
 
 
 def table(sizes: tuple[int, ...], servers: bool, quick: bool = False) -> None:
     """Print a row for each size."""
     print(f"log and store: {'NATS JetStream, PostgreSQL' if servers else 'in process, SQLite'}")
-    print("| EVs | shed s | shed CPU s | told | minute CPU s | decide CPU s | settle CPU s | booked | peak MB |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    print("| EVs | shed s | shed CPU s | told | minute CPU s | decide CPU s | plan CPU s | settle CPU s | booked | peak MB |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
     for evs in sizes:
         said = asyncio.run(measured(evs, servers, quick))
-        times = " | ".join(f"{said[name]:.2f}" for name in ("minute", "decide", "settle"))
+        times = " | ".join(f"{said[name]:.2f}" for name in ("minute", "decide", "plan", "settle"))
         first = f"{said['shed']:.2f} | {said['cpu']:.2f} | {said['told']:.0f}"
         print(f"| {evs} | {first} | {times} | {said['booked']:.0f} | {said['MB']:.0f} |", flush=True)
 
