@@ -13,6 +13,7 @@ from secc.station import (
     Fact,
     Limits,
     LimitsChanged,
+    MeterRead,
     OutputMeasured,
     ScheduleChosen,
     ScheduleReady,
@@ -51,6 +52,8 @@ class Neighbour(LocalBackend):
         match event:
             case OutputMeasured():
                 self._spot.drew(event.watts)
+            case MeterRead():
+                self._spot.meter = event.reading
             case LimitsChanged():
                 self._held = None
             case ScheduleChosen():

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any, Final, Protocol
 
+from secc.station import MeterReading
 from v2g.energy.fleet.connection import ALL_PHASES
 from v2g.energy.fleet.guest import Guest
 from v2g.energy.fleet.promises import Party
@@ -107,6 +108,7 @@ class Spot:
     most: float = USUAL  # W that a car draws here at most
     came: float = 0.0  # epoch s
     gained: float = 0.0  # Wh that were measured into the car since then
+    meter: MeterReading | None = None  # as it was read last, whoever was here
 
     def wants(self, needs: Needs, scheduled: bool, occupant: Occupant) -> None:
         """A car asks for a schedule: everybody is planned for, and it gets an offer."""

@@ -151,7 +151,8 @@ class Asset:
     unit: int = 1
     limit_register: int = 0
     power_register: int = 2
-    energy_register: int | None = None  # without one nothing is billed
+    energy_register: int | None = None  # of what it has drawn; without one nothing is billed
+    exported_register: int | None = None  # of what it has given
     api: str = ""  # file
     feed: Feed | None = None
     evse: str = ""  # EVSE id
@@ -165,8 +166,11 @@ class Asset:
             raise ValueError(f"{self.id}: an asset of the kind {self.kind} wants {WAYS[self.kind]}, and of the ways to it that alone")
         if self.give and self.kind in ("modbus", "vendor"):
             raise ValueError(f"{self.id}: an asset of the kind {self.kind} cannot be told to give; leave give out")
-        if self.energy_register is not None and not (self.kind == "modbus" and 0 <= self.energy_register < 0xFFFF):
-            raise ValueError(f"{self.id}: energy_register is {self.energy_register}; give 0 to 65534, at an asset of the kind modbus")
+        for name in ("energy_register", "exported_register"):
+            if (at := getattr(self, name)) is not None and not (self.kind == "modbus" and 0 <= at < 0xFFFF):
+                raise ValueError(f"{self.id}: {name} is {at}; give 0 to 65534, at an asset of the kind modbus")
+        if self.exported_register is not None and self.energy_register is None:
+            raise ValueError(f"{self.id}: exported_register without energy_register; a session is billed by both: give the other one too")
         if self.kind == "modbus":
             host_and_port(self.address)
         if self.viewer:

@@ -65,6 +65,8 @@ class Told:
             found["power"] = 0.0
         elif spot.measured is not None and wall - spot.measured.at <= PATIENCE:
             found["power"] = spot.measured.power
+        if spot.meter is not None:
+            found |= {"imported": spot.meter.imported, "exported": spot.meter.exported}
         if (needs := spot.needs) is not None:
             full, missing = needs.ceiling <= FULL, max(needs.target, 0.0)
             found |= {"most": 0.0 if full else needs.charge_maximum, "departure": needs.departure}

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from secc.backend import Surroundings
 from secc.config import parse
@@ -31,6 +32,7 @@ from v2gkit.fleet import declared
 from v2gkit.fleet.service import Asked, Service
 from v2gkit.fleet.service import served as at_work
 from v2gkit.fleet.store.sql import file_url
+from v2gkit.fleet.store.tables import REGISTERS, SESSIONS
 from v2gkit.lab.market.device import Device
 from v2gkit.station.backends import site_of
 from v2gkit.station.feed.hearing import Hearing
@@ -280,12 +282,17 @@ async def beside(played: Played, service: Service) -> None:
 def test_a_car_at_a_station_without_a_csms_follows_the_fleet(tmp_path: Path) -> None:
     """Everything real: `v2g secc` with a [feed] and no CSMS, `v2g ev` over ISO 15118-20, and the fleet's orders."""
 
+    def ended(connection: Any) -> list[Any]:
+        """The readings of the session that is over, in their order."""
+        of = REGISTERS.join(SESSIONS, (REGISTERS.c.session == SESSIONS.c.id) & SESSIONS.c.ended.is_not(None))
+        return list(connection.execute(select(REGISTERS).select_from(of).order_by(REGISTERS.c.at)))
+
     async def scene() -> None:
         (tmp_path / "state").mkdir()
         config = tmp_path / "station.toml"
         config.write_text(f'tls = false\n[site]\nimport_limit = 22000\n[feed]\nsocket = "{tmp_path}/site.sock"\n')
         station = await Process.start(
-            *("secc", "--json", "--once", "--no-tls", "--host", "127.0.0.1", "--port", "0", "--services", "AC_BPT"),
+            *("secc", "--json", "--no-tls", "--host", "127.0.0.1", "--port", "0", "--services", "AC_BPT"),
             *("--config", str(config)),
         )
         address = (await station.says(lambda line: line["event"] == "listening"))["address"]
@@ -308,10 +315,16 @@ def test_a_car_at_a_station_without_a_csms_follows_the_fleet(tmp_path: Path) -> 
                 assert state(service) == "done"
                 assert conductor.cars["a"].missing > 0  # what the car told its station
                 assert conductor.cars["a"].departure is not None
+                first = service.metering._open["a"].imported
+                await until(lambda: service.metering._open["a"].imported > first + 8 or over())  # Wh: a car is shown whole ones
+                car.leave()
+                heed(result := (await car.rest())[-1])
+                while not (rows := await service.store.read(ended)):  # noqa: ASYNC110 - what is waited for tells nobody
+                    await asyncio.sleep(0.05)
+                assert rows[-1].imported - rows[0].imported == pytest.approx(result["energy_charged"], abs=3.0)
         finally:
-            car.leave()
-            result, ended = (await car.rest())[-1], (await station.rest())[-1]
+            car.kill()
             station.kill()
-            heed(result, ended)
+            await station.rest()
 
     asyncio.run(asyncio.wait_for(scene(), TIME))

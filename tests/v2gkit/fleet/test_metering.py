@@ -29,8 +29,8 @@ def metered() -> tuple[Metering, list[Row]]:
     return Metering(rows.extend), rows
 
 
-def hear(metering: Metering, at: float, imported: float | None, here: bool = True) -> None:
-    metering.hear(BOX, "t", Seen(0.0, here, imported=imported), at)
+def hear(metering: Metering, at: float, imported: float | None, here: bool = True, exported: float = 0.0) -> None:
+    metering.hear(BOX, "t", Seen(0.0, here, imported=imported, exported=exported), at)
 
 
 def sessions(rows: list[Row]) -> dict[str, dict[str, Any]]:
@@ -76,15 +76,29 @@ def test_who_says_nothing_of_its_meter_has_no_session_and_a_later_process_goes_o
     metering, rows = metered()
     hear(metering, NOW, None)
     assert not rows
-    metering.recall([{"asset": "box", "id": "before", "began": NOW - 600.0, "at": NOW - 60.0, "imported": 4_000.0}], ["box"])
-    hear(metering, NOW, 4_300.0)
+    metering.recall(
+        [{"asset": "box", "id": "before", "began": NOW - 600.0, "at": NOW - 60.0, "imported": 4_000.0, "exported": 70.0}], ["box"]
+    )
+    hear(metering, NOW, 4_300.0, exported=90.0)
     assert readings(rows, "before") == [(NOW, 4_300.0)]
+    assert rows[-1].values["exported"] == 90.0
     assert not sessions(rows)
+
+
+def test_what_is_given_is_kept_beside_what_is_drawn_and_either_register_that_falls_ends_the_session() -> None:
+    metering, rows = metered()
+    hear(metering, NOW, 1_000.0, exported=500.0)
+    hear(metering, NOW + 60.0, 1_000.0, exported=620.0)
+    hear(metering, NOW + 120.0, 1_010.0, exported=3.0)  # exchanged
+    first, second = sessions(rows)
+    kept = [(row.values["session"], row.values["at"], row.values["exported"]) for row in rows if row.table == "registers"]
+    assert kept == [(first, NOW, 500.0), (first, NOW + 60.0, 620.0), (first, NOW + 60.0, 620.0), (second, NOW + 120.0, 3.0)]
+    assert sessions(rows)[first]["ended"] == NOW + 60.0
 
 
 @pytest.mark.parametrize("kind", [ByModbus, ByVendor])
 def test_what_a_real_device_has_drawn_is_in_the_books(kind: type[Played], tmp_path: Path) -> None:
-    async def booked(service: Service) -> int:
+    async def booked(service: Service) -> tuple[int, int]:
         def begun(connection: Any) -> list[Any]:
             return list(connection.execute(SESSIONS.select().join(REGISTERS, REGISTERS.c.session == SESSIONS.c.id)))
 
@@ -97,11 +111,13 @@ def test_what_a_real_device_has_drawn_is_in_the_books(kind: type[Played], tmp_pa
         await asyncio.sleep(0.3)
         await settlement.run(service.store, service.fleet, "t", service._wall() + 3_600.0)
         made = await service.store.read(lambda connection: list(books.transactions(connection, "t")))
-        return int(balances(made).get(("driver:import", "kWh"), 0))
+        found = balances(made)
+        return int(found.get(("driver:import", "kWh"), 0)), int(found.get(("driver:export", "kWh"), 0))
 
     def more(wh: int) -> None:
         if isinstance(played, ByModbus):
             played.device.put(1, 4, 70_000 + wh)
+            played.device.put(1, 6, 9_000 + wh // 2)
         else:
             assert isinstance(played, ByVendor)
             played.charger.eto += wh
@@ -110,12 +126,13 @@ def test_what_a_real_device_has_drawn_is_in_the_books(kind: type[Played], tmp_pa
         (tmp_path / "state").mkdir()
         await played.up()
         if isinstance(played, ByModbus):
-            played.lines += "\nenergy_register = 4"
-            played.device.put(1, 4, 70_000)
+            played.lines += "\nenergy_register = 4\nexported_register = 6"
+            more(0)
         async with played.stack, fleet(played, ahead=lambda: leap[0]) as service:
             async with asyncio.timeout(HANG):
-                while await booked(service) < 250_000:
+                while (found := await booked(service))[0] < 250_000:
                     pass
+                assert found[1] == (-125_000 if kind is ByModbus else 0)
 
     played, leap = kind(tmp_path), [0.0]
     asyncio.run(scene())

@@ -38,6 +38,8 @@ class Outlet(msgspec.Struct, frozen=True):
     give: float = 0.0
     missing: float | None = None
     departure: float | None = None
+    imported: float | None = None
+    exported: float | None = None
 
 
 class State(msgspec.Struct, frozen=True):
@@ -106,7 +108,8 @@ class FeedArm:
                     LOG.warning("%s", legible(complained))
             else:
                 known = outlet.missing is not None
-                see(Seen(outlet.power, outlet.here, outlet.most, outlet.give, outlet.missing or 0.0, outlet.departure, known, back=missed))
+                needs = outlet.most, outlet.give, outlet.missing or 0.0, outlet.departure, known
+                see(Seen(outlet.power, outlet.here, *needs, missed, outlet.imported, outlet.exported or 0.0))
                 missed, complained = False, ""
             await asyncio.sleep(EVERY)
 

@@ -1,7 +1,8 @@
 """Sessions and registers of assets that tell the state of their meter but no transactions: what books need of them. Pure.
 
 A session lasts as long as somebody is there, and at most until midnight (UTC): of a device that does not say whether anybody is, a day is
-one. A register that falls is another meter's: the session ends with the last reading before.
+one. A register that falls is another meter's: the session ends with the last reading before. Who says nothing of what it gave has given
+nothing.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -25,6 +26,7 @@ class Open:
     began: float
     at: float
     imported: float
+    exported: float = 0.0
     minute: float = -1.0
 
 
@@ -36,9 +38,10 @@ class Metering:
         self._open: dict[str, Open] = {}
 
     def recall(self, rows: Iterable[Mapping[str, Any]], assets: Iterable[str]) -> None:
-        """Go on with sessions that a process before this one has begun: rows with asset, id, began, at, imported."""
+        """Go on with sessions that a process before this one has begun: rows with asset, id, began, at, imported, exported."""
         mine = set(assets)
-        self._open |= {row["asset"]: Open(row["id"], row["began"], row["at"], row["imported"]) for row in rows if row["asset"] in mine}
+        known = ("id", "began", "at", "imported", "exported")
+        self._open |= {row["asset"]: Open(**{name: row[name] for name in known}) for row in rows if row["asset"] in mine}
 
     def hear(self, asset: Asset, tenant: str, seen: Seen, at: float) -> None:
         """Take how an asset is at `at` (epoch s). One that says nothing of its meter has no session."""
@@ -47,16 +50,16 @@ class Metering:
         session = self._open.get(asset.id)
         rows: list[Row] = []
         if session is not None:
-            fell = seen.imported < session.imported
+            fell = seen.imported < session.imported or seen.exported < session.exported
             if not fell:
-                session.at, session.imported = at, seen.imported
+                session.at, session.imported, session.exported = at, seen.imported, seen.exported
             if fell or not seen.here or at // DAY != session.began // DAY:
                 rows += [_register(asset, tenant, session), _session(asset, tenant, session, session.at)]
                 del self._open[asset.id]
                 session = None
         if session is None and seen.here:
             name = f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%S}-{asset.id}"
-            session = self._open[asset.id] = Open(name, at, at, seen.imported)
+            session = self._open[asset.id] = Open(name, at, at, seen.imported, seen.exported)
             rows.append(_session(asset, tenant, session, None))
         if session is not None and at // MINUTE != session.minute:
             session.minute = at // MINUTE
@@ -72,4 +75,4 @@ def _session(asset: Asset, tenant: str, session: Open, ended: float | None) -> R
 
 def _register(asset: Asset, tenant: str, session: Open) -> Row:
     mine = {"tenant": tenant, "asset": asset.id, "session": session.id}
-    return Row("registers", mine | {"at": session.at, "imported": session.imported, "exported": 0.0})
+    return Row("registers", mine | {"at": session.at, "imported": session.imported, "exported": session.exported})

@@ -35,7 +35,8 @@ class ModbusArm:
         missed, complained = False, ""
         while True:
             try:
-                see(Seen(await self.power(asset), back=missed, imported=await self.energy(asset)))
+                imported, exported = [await self.energy(asset, at) for at in (asset.energy_register, asset.exported_register)]
+                see(Seen(await self.power(asset), back=missed, imported=imported, exported=exported or 0.0))
                 missed, complained = False, ""
             except ArmFault as fault:
                 missed = True
@@ -55,11 +56,11 @@ class ModbusArm:
         watts = high << 16 | low
         return float(watts - (1 << 32) if watts >= 1 << 31 else watts)
 
-    async def energy(self, asset: Asset) -> float | None:
-        """What the asset has drawn (Wh), by its register; None where it has none. Raises ArmFault."""
-        if asset.energy_register is None:
+    async def energy(self, asset: Asset, register: int | None) -> float | None:
+        """What the asset has drawn, or given (Wh), by its register; None where it has none. Raises ArmFault."""
+        if register is None:
             return None
-        high, low = await self._asked(asset, Read(HOLDING, asset.energy_register, 2))
+        high, low = await self._asked(asset, Read(HOLDING, register, 2))
         return float(high << 16 | low)
 
     def close(self) -> None:

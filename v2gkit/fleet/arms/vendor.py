@@ -73,7 +73,8 @@ class VendorArm:
                 LOG.warning("%s: %s", asset.id, legible(str(fault)))
 
         def hear(reading: Reading) -> None:
-            see(Seen(reading.values["power"], here=reading.state != FREE, imported=reading.values.get("energy")))
+            drawn, given = reading.values.get("energy"), reading.values.get("exported", 0.0)
+            see(Seen(reading.values["power"], here=reading.state != FREE, imported=drawn, exported=given))
 
         self._behind[asset.id] = behind = Behind(self._vendors[asset.id], self._wall, hear, complain)
         try:

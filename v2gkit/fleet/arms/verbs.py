@@ -43,7 +43,8 @@ class Seen:
     departure: float | None = None
     goal: bool = False  # whether it says what its driver wants
     back: bool = False  # it was not reached for a while, and may have forgotten its order
-    imported: float | None = None  # Wh into it, by a register that only grows
+    imported: float | None = None  # Wh into it, by a register that only grows; without one nothing is billed
+    exported: float = 0.0  # Wh out of it, likewise
 
 
 See = Callable[[Seen], None]

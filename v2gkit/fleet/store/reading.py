@@ -31,12 +31,12 @@ def added_rows(connection: Connection) -> list[dict[str, Any]]:
 
 
 def open_sessions(connection: Connection) -> list[dict[str, Any]]:
-    """Sessions that have not ended, with the last of their registers: asset, id, began, at, imported."""
+    """Sessions that have not ended, with the last of their registers: asset, id, began, at, imported, exported."""
     s, r, later = SESSIONS.c, REGISTERS.c, REGISTERS.alias()
     same = and_(later.c.tenant == r.tenant, later.c.asset == r.asset, later.c.session == r.session)
     last = select(func.max(later.c.at)).where(same).scalar_subquery()
     mine = and_(r.tenant == s.tenant, r.asset == s.asset, r.session == s.id)
-    wanted = select(s.asset, s.id, s.began, r.at, r.imported).join(REGISTERS, mine).where(s.ended.is_(None), r.at == last)
+    wanted = select(s.asset, s.id, s.began, r.at, r.imported, r.exported).join(REGISTERS, mine).where(s.ended.is_(None), r.at == last)
     return [dict(row) for row in connection.execute(wanted.order_by(s.began)).mappings()]
 
 

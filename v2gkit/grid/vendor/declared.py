@@ -8,7 +8,7 @@ from v2gkit.grid.link import Promise
 from v2gkit.grid.secrecy import demand_secret
 
 Role = Literal["connection", "chargers", "load", "source", "battery", "charger", "signal"]
-Reads = Literal["power", "import_cap", "export_cap", "setpoint", "energy", "state", "limit"]
+Reads = Literal["power", "import_cap", "export_cap", "setpoint", "energy", "exported", "state", "limit"]
 SAID = ("import_cap", "export_cap", "setpoint")  # by the role signal, and by no other
 VALUE = "{value}"
 

@@ -100,7 +100,7 @@ def _number(vendor: Vendor, each: Field, raw: Any) -> float | None:
     if raw == each.absent:
         return None
     value = float(raw) * each.scale * (-1.0 if each.invert else 1.0)
-    return value if each.reads in ("energy", "limit") else demand_power(value, f"{vendor.name}: {each.path}")
+    return value if each.reads in ("energy", "exported", "limit") else demand_power(value, f"{vendor.name}: {each.path}")
 
 
 def _word(vendor: Vendor, each: Field, raw: Any) -> str:

@@ -113,6 +113,8 @@ class Outlet(msgspec.Struct, frozen=True, omit_defaults=True):
     give: float = 0.0  # that it can give, 0 once it is down to its reserve
     missing: float | None = None  # until what its driver wants
     departure: float | None = None
+    imported: float | None = None  # into cars, by the register of its meter as it was read last
+    exported: float | None = None  # out of cars, likewise
 
 
 class State(msgspec.Struct, frozen=True, tag_field="type", tag="state"):
