@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from v2g.address import demand_address, host_and_port
 from v2g.energy.fleet.feeders import TOP, Feeder, tree
 from v2g.energy.fleet.guest import ALL_PHASES
+from v2g.energy.market.tariff import EVERY_DAY, Band
 from v2g.energy.settlement import Flexibility, Shares
 from v2g.settings import strict
 
@@ -100,6 +101,24 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True)
+class Fee:
+    """What a network takes for a kWh that is drawn at some hours, h after midnight by the clocks of the tariff's zone."""
+
+    price: float  # currency/kWh
+    start: float = 0.0
+    until: float = 24.0
+    weekdays: tuple[int, ...] = tuple(sorted(EVERY_DAY))  # 0 is Monday
+
+    def __post_init__(self) -> None:
+        _ = self.band
+
+    @property
+    def band(self) -> Band:
+        """The fee as a band of prices. ValueError for hours that are no quarters of a day."""
+        return Band(self.price, round(self.start * 3_600), round(self.until * 3_600), frozenset(self.weekdays))
+
+
+@dataclass(frozen=True, slots=True)
 class Tariff:
     """What energy costs at sites of a tenant over time, by a file as `v2g csms --prices` reads it. It is read anew when it has changed.
 
@@ -112,7 +131,8 @@ class Tariff:
     sites: tuple[str, ...] = ()  # empty: all of the tenant
     zone: str = ""  # of times of day, as Europe/Berlin; that of the machine without it
     fee: float = 0.0  # currency/kWh, on what is drawn
-    tax: float = 0.0  # % of price and fee of what is drawn
+    band: tuple[Fee, ...] = ()  # on top of it by time of use: of two that fit the first holds, and at other hours nothing
+    tax: float = 0.0  # % of price and fees of what is drawn
     export_fee: float = 0.0  # currency/kWh, taken off what is given
 
     def __post_init__(self) -> None:

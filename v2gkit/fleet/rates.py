@@ -6,6 +6,7 @@ from datetime import tzinfo
 from itertools import pairwise
 from typing import Final, NamedTuple
 
+from v2g.energy.market.tariff import Band, banded
 from v2g.energy.prices import Prices, parse_prices
 from v2g.energy.series import Series
 from v2gkit.fleet.declared import Site, Tariff
@@ -35,15 +36,22 @@ def rates_of(tariff: Tariff, octets: bytes, currency: str, now: float, zone: tzi
         )
     if prices.relative:
         prices = prices.upcoming(now, zone, AHEAD)
-    factor = 1.0 + tariff.tax / 100.0
-    buys = prices.imports.map(lambda price: (price + tariff.fee) * factor)
-    sells = prices.exports.map(lambda price: price - tariff.export_fee)
-    edges = sorted({*buys.edges(), *sells.edges()})
-    both = zip(pairwise(edges), buys.sample(edges[:-1]), sells.sample(edges[:-1]), strict=True)
-    found = tuple((start, end, buy, sell) for (start, end), buy, sell in both if buy is not None and sell is not None)
+    found = tuple(_rates(tariff, prices.imports, prices.exports, zone))
     if not found:
         raise ValueError("the prices of import and of export have no time in common; give both for each step")
     return found
+
+
+def _rates(tariff: Tariff, buys: Series, sells: Series, zone: tzinfo) -> Iterator[Rate]:
+    """What a tariff makes of prices, wherever both are known."""
+    factor = 1.0 + tariff.tax / 100.0
+    bands = [*(each.band for each in tariff.band), Band(0.0)]
+    fees = banded(bands, buys.start, buys.until, zone) if tariff.band else Series.constant(buys.start, buys.duration, 0.0)
+    edges = sorted({*buys.edges(), *sells.edges(), *fees.edges()})
+    columns = (each.sample(edges[:-1]) for each in (buys, sells, fees))
+    for (start, end), buy, sell, fee in zip(pairwise(edges), *columns, strict=True):
+        if buy is not None and sell is not None:
+            yield start, end, (buy + tariff.fee + (fee or 0.0)) * factor, sell - tariff.export_fee
 
 
 def within(rates: Sequence[Rate], start: float, until: float) -> tuple[Rate, ...]:

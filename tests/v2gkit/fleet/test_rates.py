@@ -21,11 +21,11 @@ from tests.v2gkit.fleet.test_plans import NOW, Here, energy, planned, task
 from tests.v2gkit.fleet.test_settlement import readings
 from v2g.energy.ledger.books import balances, verify
 from v2gkit.fleet import declared, settlement
-from v2gkit.fleet.declared import Fleet, Tariff
+from v2gkit.fleet.declared import Fee, Fleet, Tariff
 from v2gkit.fleet.plans.planner import Planner
 from v2gkit.fleet.plans.task import Task, solved
 from v2gkit.fleet.pricing import Pricing
-from v2gkit.fleet.rates import Rate, rates_of
+from v2gkit.fleet.rates import Rate, rates_of, within
 from v2gkit.fleet.store import books
 from v2gkit.fleet.store.sql import SqlStore, file_url
 from v2gkit.sql.words import Row
@@ -58,6 +58,26 @@ def test_times_of_day_are_set_by_the_clocks_of_the_zone_and_fees_come_on_top() -
     evening = datetime(2027, 1, 15, 17, tzinfo=UTC).timestamp()  # 18:00 there
     (one,) = [each for each in rates if each[0] == evening]
     assert one[2:] == pytest.approx((0.72, 0.37))
+
+
+def test_a_network_takes_what_its_bands_say_on_the_days_that_they_name() -> None:
+    """By the clocks of the zone, before tax, on what is drawn; the first band that fits holds."""
+    bands = Fee(0.2, 17.0, 20.0, (0, 1, 2, 3, 4)), Fee(0.05, 16.0, 22.0)
+    tariff = replace(SPOT, fee=0.1, tax=10.0, export_fee=0.03, band=bands)
+    rates = rates_of(tariff, b"start,import_price,export_price\n00:00,0.3,0.2\n", "EUR", NOW, ZoneInfo("Europe/Berlin"))
+
+    def at(*hour: int) -> tuple[float, float]:
+        local = datetime(*hour, tzinfo=ZoneInfo("Europe/Berlin")).timestamp()
+        ((_, _, buys, sells),) = within(rates, local, local + 1.0)
+        return buys, sells
+
+    friday = (2027, 1, 15)
+    assert at(*friday, 17) == pytest.approx((1.1 * 0.6, 0.17))
+    assert at(*friday, 20) == pytest.approx((1.1 * 0.45, 0.17))
+    assert at(*friday, 22) == pytest.approx((1.1 * 0.4, 0.17))
+    assert at(2027, 1, 16, 17) == pytest.approx((1.1 * 0.45, 0.17))  # a Saturday
+    with pytest.raises(ValueError, match="quarter hours"):
+        Fee(0.1, 17.1)
     assert rates[-1][1] - rates[0][0] == 3 * 86_400
 
 
