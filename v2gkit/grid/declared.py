@@ -196,7 +196,7 @@ class Grid:
     vendor: tuple[Vendor, ...] = ()
     s2: tuple[S2, ...] = ()
     sep2: tuple[Sep2, ...] = ()
-    serving: Serving | None = None  # where others reach us: OSCP wants it
+    serving: Serving | None = None  # where others reach us: OSCP wants it, and notifications of IEEE 2030.5
 
     def __post_init__(self) -> None:
         names = [each.name for each in (*self.devices, *self.others)]
@@ -209,6 +209,8 @@ class Grid:
                 raise ValueError(f"a source is named {name!r}; give each another name, without colon, and not {SITE!r}")
         if self.oscp and self.serving is None:
             raise ValueError("[[oscp]] is called by its capacity provider; give [serving], the address where we listen")
+        if any(each.notified for each in self.sep2) and self.serving is None:
+            raise ValueError("[[sep2]] notified: its server calls us; give [serving], the address where we listen")
         if (shares := sum(each.limit.share for each in self.vendor if each.limit is not None)) > 1 + 1e-9:
             raise ValueError(f"[vendor.limit] share: {shares:g} in all; give 1 or less together, what is left is the stations'")
         packs = self.packs

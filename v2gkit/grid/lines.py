@@ -8,6 +8,7 @@ from v2g.legible import legible
 from v2gkit.grid.book import News
 from v2gkit.grid.faults import GridFault
 from v2gkit.grid.received import Received
+from v2gkit.grid.sep2.prices import Tariff
 from v2gkit.grid.standing import Standing
 
 Line = dict[str, Any]
@@ -70,6 +71,18 @@ def reads_line(source: str, values: Mapping[str, float], state: str | None, at: 
     return {"at": round(at, 3), "what": "reads", "source": source, "state": state, **values}
 
 
+def prices_line(source: str, tariff: Tariff, at: float) -> Line:
+    """The line of what energy costs: each way spans of start (epoch s), seconds and blocks, each from so many kWh on its price of a kWh.
+
+    + is to be paid by the site, for what it gives as well; of a day, the price is that of the day.
+    """
+    ways: Line = {
+        way: [[round(part.start, 3), round(part.end - part.start, 3), [list(block) for block in part.blocks]] for part in parts[:SHOWN]]
+        for way, parts in tariff.ways.items()
+    }
+    return {"at": round(at, 3), "what": "prices", "source": source, "currency": tariff.currency, **ways}
+
+
 def sentence(line: Line) -> str:
     """A line as a sentence for people, of one line whatever strangers said."""
     match line:
@@ -81,6 +94,9 @@ def sentence(line: Line) -> str:
             text = f"{line['trouble']}: {line['text']}"
         case {"what": "ignored"}:
             text = f"{line['source']} says what is no limit here: {', '.join(line['types'])}"
+        case {"what": "prices"}:
+            firsts = (f"{way} {line[way][0][2][0][1]:g}" for way in ("import", "export", "day") if line.get(way))
+            text = f"{line['source']} has prices ({line['currency'] or 'currency unknown'}): {', '.join(firsts) or 'none'}"
         case {"what": "reads"}:
             said = ", ".join(f"{name} {value:g}" for name, value in line.items() if isinstance(value, float) and name != "at")
             text = f"{line['source']} is {line['state']}: {said}"

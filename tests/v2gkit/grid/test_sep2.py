@@ -23,7 +23,9 @@ from v2gkit.grid.http import Response
 from v2gkit.grid.sep2 import words
 from v2gkit.grid.sep2.client import Client, Round, Session
 from v2gkit.grid.sep2.declared import Sep2
-from v2gkit.grid.sep2.events import Control, Following, Program, Rating, control_of
+from v2gkit.grid.sep2.events import Control, Program, control_of
+from v2gkit.grid.sep2.following import Following
+from v2gkit.grid.sep2.rating import Rating
 from v2gkit.grid.shell.running import Listening
 from v2gkit.peers import grid_setup
 

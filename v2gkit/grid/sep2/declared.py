@@ -12,7 +12,7 @@ class Sep2:
     """A server of IEEE 2030.5, and this site as its DER. Powers in W."""
 
     name: str
-    url: str  # of its DeviceCapability, as https://utility.example/dcap
+    url: str  # of its DeviceCapability, as https://utility.example/dcap, or with /.well-known/csipaus of what names it
     import_limit: float  # what the chargers may take at most: capability, and 100 % of a charge
     export_limit: float = 0.0  # and give
     cert: str | None = None  # PEM: its chain; who we are
@@ -22,6 +22,8 @@ class Sep2:
     lfdi: str | None = None  # 40 hex digits: of the device that an aggregator's certificate acts for; None: that of our certificate
     pin: int | None = None  # of our registration there, with its check digit: another one is another site's, and is not followed
     connection_point: str | None = None  # that the server is told (CSIP-AUS), as a NMI
+    notified: bool = False  # the server tells changes to our own web server, [serving]: a round follows each
+    drm: bool = False  # our state is told in the demand response modes of AS/NZS 4755
     every: float | None = None  # s between two rounds; None: what the server says, a second to a quarter of an hour
     timeout: float = 10.0  # s for one answer
     patience: float = 900.0  # s

@@ -7,16 +7,16 @@ primacy that has it holds.
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from xml.etree.ElementTree import Element
 
-from v2g.energy.series import Series
-from v2g.energy.signal import Kind, Rank, Signal
+from v2g.energy.signal import Kind
 from v2gkit.grid.faults import GridFault, Trouble, quoted
-from v2gkit.grid.received import YEAR, Told
+from v2gkit.grid.received import YEAR
 from v2gkit.grid.sep2 import words
-from v2gkit.grid.spans import Span, series_of
+from v2gkit.grid.sep2.rating import PERCENT, Rating
+from v2gkit.grid.spans import Span
 
 LIMITS: Final = {
     "csipaus:opModImpLimW": Kind.IMPORT_CAP,
@@ -25,19 +25,10 @@ LIMITS: Final = {
     "csipaus:opModGenLimW": Kind.EXPORT_CAP,
 }
 SWITCHES: Final = ("opModConnect", "opModEnergize")  # false: nothing either way
-PERCENT: Final = 10_000  # hundredths of a per cent
 CANCELLED, RANDOMLY_CANCELLED, SUPERSEDED = 2, 3, 4  # EventStatus.currentStatus
 LONGEST_RANDOM: Final = 3_600  # s
-REMEMBERED: Final = 4_096  # signals whose version is known, so that one that comes back has a later one
-
-
-@dataclass(frozen=True, slots=True)
-class Rating:
-    """What the site can: W that 100 % stand for, taken and given; and who it is."""
-
-    taken: float
-    given: float
-    lfdi: str
+LONGEST_GRADIENT: Final = 65_535  # hundredths of a per cent in a second, as the schema has it
+RAMP: Final = "rampTms"  # of a control, in hundredths of a s
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +52,34 @@ class Control:
     status: int = 0
     reply_to: str | None = None
     required: int = 0  # bits: 1 that it was received, 2 what becomes of it
+    gradient: int | None = None  # of a default: how fast limits rise, hundredths of a per cent of the rating in a second
+    ramp: float | None = None  # s in which its limits are reached, where they are above what held before
 
 
 def control_of(element: Element, program: Program, rating: Rating, offset: float) -> tuple[Control, frozenset[str]]:
     """A control, and the modes that nothing is made of. `offset` is by how many s the server's clock is ahead. GridFault."""
-    mrid = words.text(element, "mRID") or ""
-    if not 1 <= len(mrid) <= 32:
-        raise GridFault(Trouble.MALFORMED, f"a control of the mRID {quoted(mrid)}")
     base = words.child(element, "DERControlBase")
     try:
         modes, passed = _modes(base, rating) if base is not None else ({}, frozenset())
         if element.tag == words.full("DefaultDERControl"):
-            return Control(mrid, program, modes), passed
-        start = words.number(element, "interval", "start") - offset + _drawn(element, "randomizeStart", mrid, rating)
-        length = words.number(element, "interval", "duration") + _drawn(element, "randomizeDuration", mrid, rating)
+            said = words.number(element, "setGradW", otherwise=-1)
+            if said > LONGEST_GRADIENT:
+                raise GridFault(Trouble.MALFORMED, f"setGradW is {said} hundredths of a per cent in a second; at most {LONGEST_GRADIENT}")
+            return Control(_mrid_of(element), program, modes, gradient=said if said >= 0 else None), passed
+        ramp = words.number(base, RAMP, otherwise=-1) if base is not None else -1
+        if ramp > 100 * LONGEST_RANDOM:
+            raise GridFault(Trouble.MALFORMED, f"{RAMP} is {ramp / 100:g} s; an hour is the longest")
+    except GridFault as fault:
+        raise GridFault(fault.trouble, f"control {quoted(words.text(element, 'mRID'))}: {fault}") from None
+    return replace(event_of(element, program, rating.lfdi, offset), modes=modes, ramp=ramp / 100 if ramp >= 0 else None), passed
+
+
+def event_of(element: Element, program: Program, lfdi: str, offset: float) -> Control:
+    """An event without its values: when it holds for a device, and where it is answered. GridFault."""
+    mrid = _mrid_of(element)
+    try:
+        start = words.number(element, "interval", "start") - offset + _drawn(element, "randomizeStart", mrid, lfdi)
+        length = words.number(element, "interval", "duration") + _drawn(element, "randomizeDuration", mrid, lfdi)
         if not 0 <= length <= YEAR:
             raise GridFault(Trouble.MALFORMED, f"it lasts {length:g} s; a year is the longest")
         created = words.number(element, "creationTime") - offset
@@ -83,7 +88,14 @@ def control_of(element: Element, program: Program, rating: Rating, offset: float
         raise GridFault(fault.trouble, f"control {quoted(mrid)}: {fault}") from None
     required = element.get("responseRequired", "00")
     bits = int(required, 16) if len(required) <= 2 and not set(required.lower()) - set("0123456789abcdef") else 0
-    return Control(mrid, program, modes, start, start + length, created, status, element.get("replyTo"), bits), passed
+    return Control(mrid, program, {}, start, start + length, created, status, element.get("replyTo"), bits)
+
+
+def _mrid_of(element: Element) -> str:
+    mrid = words.text(element, "mRID") or ""
+    if not 1 <= len(mrid) <= 32:
+        raise GridFault(Trouble.MALFORMED, f"a control of the mRID {quoted(mrid)}")
+    return mrid
 
 
 def spans_of(control: Control, mode: str, events: Iterable[Control]) -> Span | None:
@@ -102,66 +114,6 @@ def live(controls: Iterable[Control]) -> list[Control]:
     """The events that were not taken back."""
     gone = (CANCELLED, RANDOMLY_CANCELLED, SUPERSEDED)
     return [each for each in controls if each.start is not None and each.status not in gone and each.end > each.start]
-
-
-class Following:
-    """What one server says, as signals; a signal that changes has the next version."""
-
-    def __init__(self, source: str) -> None:
-        self._source = source
-        self._last: dict[str, Told] = {}
-        self._since: dict[str, float] = {}  # default -> when it was heard first (epoch s)
-
-    def told(self, controls: Iterable[Control], now: float) -> tuple[Told, ...]:
-        """The signals of all events and defaults at `now`."""
-        given = list(controls)
-        events = live(given)
-        found: list[Told] = []
-        for event in events:
-            for mode, (kind, _) in event.modes.items():
-                span = spans_of(event, mode, events)
-                if span is not None and span[1] > now:
-                    found.append(self._versioned(event, mode, kind, series_of([span], kind)[0]))
-        defaults = sorted((each for each in given if each.start is None), key=lambda each: each.program.primacy)
-        for mode in dict.fromkeys(mode for each in defaults for mode in each.modes):
-            first = next(each for each in defaults if mode in each.modes)
-            kind, power = first.modes[mode]
-            covered = [span for event in events if mode in event.modes and (span := spans_of(event, mode, events)) is not None]
-            found += self._default(first, mode, kind, power, covered, now)
-        self._last |= {each.signal.id: each for each in found}
-        while len(self._last) > REMEMBERED:
-            self._last.pop(next(iter(self._last)))
-        return tuple(found)
-
-    def _default(self, control: Control, mode: str, kind: Kind, power: float, covered: list[Span], now: float) -> list[Told]:
-        id_ = self._id(control, mode)
-        begins = self._since.get(id_, now)
-        if now > begins + YEAR / 2:
-            begins = now
-        self._since[id_] = begins  # that time passes is no news
-        until = begins + YEAR
-        spans: list[Span] = []
-        at = begins
-        for start, end, _ in sorted(covered):
-            if start > at:
-                spans.append((at, min(start, until), power))
-            at = max(at, end)
-        if until > at:
-            spans.append((at, until, power))
-        runs = [run for run in series_of([span for span in spans if span[1] > now], kind) if run.until > now]
-        return [self._versioned(control, mode, kind, run, f":{number}" if number else "") for number, run in enumerate(runs)]
-
-    def _id(self, control: Control, mode: str) -> str:
-        return f"{self._source}:{control.mrid}:{mode.removeprefix('csipaus:')}"
-
-    def _versioned(self, control: Control, mode: str, kind: Kind, power: Series, suffix: str = "") -> Told:
-        id_ = self._id(control, mode) + suffix
-        rank = Rank.COMMITMENT if kind is Kind.SETPOINT else Rank.GRID
-        signal = Signal(id_, kind, power, rank)
-        last = self._last.get(id_)
-        if last is not None and last.signal == signal:
-            return last
-        return Told(signal, 1.0 + (last.version if last else control.created), reference=control.mrid, priority=control.program.primacy)
 
 
 def goes_before(one: Control, other: Control) -> bool:
@@ -193,7 +145,7 @@ def _modes(base: Element, rating: Rating) -> tuple[dict[str, tuple[Kind, float]]
                 modes |= {f"{mode} import": (Kind.IMPORT_CAP, float("inf")), f"{mode} export": (Kind.EXPORT_CAP, float("inf"))}
             else:
                 raise GridFault(Trouble.MALFORMED, f"{mode} is {quoted(element.text)}; true or false is wanted")
-        else:
+        elif mode != RAMP:
             passed.add(name)
     return modes, frozenset(passed)
 
@@ -219,10 +171,10 @@ def _share(element: Element, mode: str, least: int) -> float:
     return value / PERCENT
 
 
-def _drawn(element: Element, name: str, mrid: str, rating: Rating) -> float:
+def _drawn(element: Element, name: str, mrid: str, lfdi: str) -> float:
     """The random part of a time (s): between 0 and what the server says, of either sign; one draw for each event and device."""
     most = words.number(element, name, otherwise=0)
     if abs(most) > LONGEST_RANDOM:
         raise GridFault(Trouble.MALFORMED, f"{name} is {most} s; an hour is the most")
-    drawn = int.from_bytes(hashlib.sha256(f"{rating.lfdi}\n{mrid}\n{name}".encode()).digest()[:8], "big") / 2**64
+    drawn = int.from_bytes(hashlib.sha256(f"{lfdi}\n{mrid}\n{name}".encode()).digest()[:8], "big") / 2**64
     return most * drawn

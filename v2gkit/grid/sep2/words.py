@@ -78,6 +78,17 @@ def href(element: Element, *path: str) -> str | None:
     return found.get("href") if found is not None else None
 
 
+def poll_of(element: Element) -> float:
+    """After how many s a resource wants to be asked for again: its pollRate, a second to an hour; without one a quarter of an hour."""
+    said = element.get("pollRate", "900")
+    return float(min(max(int(said), 1), 3_600)) if said.isascii() and said.isdecimal() and len(said) < 10 else 900.0
+
+
+def malformed(text: str) -> GridFault:
+    """The fault of what is no word of this protocol, or not for us."""
+    return GridFault(Trouble.MALFORMED, text[:400])
+
+
 def octets_of(kind: str, parts: list[Part], version: str = "1.2") -> bytes:
     """A resource with these parts, in their order, which is the schema's; `version` is that of CSIP-AUS."""
     root = Element(full(kind))

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from v2gkit.grid.book import Book
 from v2gkit.grid.faults import GridFault
 from v2gkit.grid.received import Told
+from v2gkit.grid.sep2.prices import Tariff
 
 
 @dataclass(frozen=True, slots=True)
 class Ears:
     """The book, the clock (epoch s), and who hears of faults, of what is no signal, and that the book has changed.
 
-    `powers` are the latest readings of the site's meters: name -> role, W (+ from the grid).
+    `powers` are the latest readings of the site's meters: name -> role, W (+ from the grid). `priced` hears what energy costs.
     """
 
     book: Book
@@ -21,6 +22,7 @@ class Ears:
     passed: Callable[[frozenset[str]], None]
     wake: Callable[[], None]
     powers: Callable[[], Mapping[str, tuple[str, float]]]
+    priced: Callable[[Tariff], None]
 
     def take_all(self, source: str, protocol: str, told: Iterable[Told], found: Iterable[GridFault] = ()) -> None:
         """Enter all that a source has, tell its faults, and wake whoever reads the book."""

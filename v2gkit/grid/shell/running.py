@@ -12,7 +12,7 @@ from v2gkit.authorities.route import Route
 from v2gkit.grid.book import Book
 from v2gkit.grid.declared import SITE, Grid, Modbus, OpenAdr, OpenAdr2
 from v2gkit.grid.faults import GridFault, Trouble
-from v2gkit.grid.lines import Line, fault_line, line_of, passed_line, reads_line, standing_line
+from v2gkit.grid.lines import Line, fault_line, line_of, passed_line, prices_line, reads_line, standing_line
 from v2gkit.grid.modbus.headroom import Headroom
 from v2gkit.grid.modbus.reading import signals_of as signals_of_box
 from v2gkit.grid.modbus.storage import Storage
@@ -22,6 +22,7 @@ from v2gkit.grid.openadr3.reports import Reports
 from v2gkit.grid.openadr3.standing import states_of
 from v2gkit.grid.openadr3.words import Event, Program
 from v2gkit.grid.received import Told
+from v2gkit.grid.sep2.prices import Tariff
 from v2gkit.grid.shell import openadr2, openadr3
 from v2gkit.grid.shell.ears import Ears
 from v2gkit.grid.shell.flexibility import Flexible
@@ -59,6 +60,9 @@ class Listening:
         self._signals: tuple[Signal, ...] = ()
         self._powers: dict[str, tuple[str, float]] = {}  # meter -> role, W as it was read last
         self._called: list[Flexible] = []  # sources that call us
+        self._utilities: list[Utility] = []
+        self.tariffs: dict[str, Tariff] = {}
+        """What energy costs, by the source that says it."""
         self._reports = {each.name: Reports(each.ven) for each in grid.openadr}
         self._refused: dict[str, frozenset[str]] = {}  # source -> its events (ids) that cannot be meant
         self.storages = {each.name: Storage(each.name, each.pack, wall) for each in grid.modbus if each.pack}
@@ -69,12 +73,16 @@ class Listening:
         self._called = [
             Flexible(each, self._ears(each.name), base, f"/{quote(each.name, safe='')}/oscp/fp/2.0") for each in self._grid.oscp
         ]
-        return [each.route for each in self._called]
+        self._utilities = [
+            Utility(each, self._ears(each.name), f"{base.rstrip('/')}/{quote(each.name, safe='')}/sep2") for each in self._grid.sep2
+        ]
+        notified = [each.route(f"/{quote(each.name, safe='')}/sep2") for each in self._utilities if each.notified]
+        return [each.route for each in self._called] + notified
 
     async def run(self) -> None:
         """Listen to every source until cancelled."""
-        if len(self._called) < len(self._grid.oscp):
-            raise RuntimeError("a site with [[oscp]] is called by others; serve `routes` first")
+        if len(self._called) < len(self._grid.oscp) or (not self._utilities and any(each.notified for each in self._grid.sep2)):
+            raise RuntimeError("a site with [[oscp]], or [[sep2]] that is notified, is called by others; serve `routes` first")
         async with Tasks("v2g.grid") as tasks:
             for device in self._grid.modbus:
                 tasks.keep(device.name, partial(self._follow, device))
@@ -88,8 +96,8 @@ class Listening:
                 tasks.keep(source.name, called.run)
             for cem in self._grid.s2:
                 tasks.keep(cem.name, Managed(cem, self._ears(cem.name)).run)
-            for utility in self._grid.sep2:
-                tasks.keep(utility.name, Utility(utility, self._ears(utility.name)).run)
+            for server in self._utilities or [Utility(each, self._ears(each.name)) for each in self._grid.sep2]:
+                tasks.keep(server.name, server.run)
             while True:
                 self._settle()
                 await self._pause()
@@ -187,8 +195,18 @@ class Listening:
 
     def _ears(self, source: str) -> Ears:
         return Ears(
-            self.book, self._wall, partial(self._complain, source), partial(self._pass_over, source), self._woken.set, lambda: self._powers
-        )
+            self.book, self._wall, partial(self._complain, source), partial(self._pass_over, source), self._woken.set,
+            lambda: self._powers, partial(self._price, source),
+        )  # fmt: skip
+
+    def _price(self, source: str, tariff: Tariff) -> None:
+        """Tell what energy costs, where that is news: that time passes is none."""
+        known = self.tariffs.get(source, Tariff({}))
+        if any(part not in known.ways.get(way, ()) for way, parts in tariff.ways.items() for part in parts[1:]) or [
+            (way, parts[0].end, parts[0].blocks) for way, parts in tariff.ways.items()
+        ] != [(way, parts[0].end, parts[0].blocks) for way, parts in known.ways.items()]:
+            self._say(prices_line(source, tariff, self._wall()))
+        self.tariffs[source] = tariff
 
     def _complain(self, source: str, fault: GridFault) -> None:
         """Tell a fault, unless one of its kind was told of its source in the last minute."""
