@@ -62,7 +62,7 @@ def main(count: int, seconds: float, arguments: list[str]) -> None:
         begin(feed, *given)  # type: ignore[arg-type]
         turns.feed = feed
 
-    Tracer.event, Feed.__init__ = seen, begun  # type: ignore[method-assign]
+    Tracer.event, Feed.__init__ = seen, begun  # type: ignore[assignment, method-assign]
     v2g.main(["secc", "--ui", *arguments])
 
 

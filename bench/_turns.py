@@ -70,9 +70,9 @@ def main(arguments: list[str]) -> None:
         turns.began = turns.began or (isinstance(one, FrameSent) and isinstance(one.message, ChargeLoopResType))
         event(tracer, one)
 
-    Tracer.event = seen  # type: ignore[method-assign]
+    Tracer.event = seen  # type: ignore[assignment, method-assign]
     gc.callbacks.append(turns.collected)
-    asyncio.Handle._run = lambda handle: turns.measure(handle, run)  # type: ignore[method-assign]
+    asyncio.Handle._run = lambda handle: turns.measure(handle, run)  # type: ignore[assignment, method-assign]
     try:
         v2g.main(["secc", *arguments])
     finally:

@@ -9,6 +9,7 @@ import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
@@ -93,7 +94,8 @@ def _end(car: bool, lines: list[bytes]) -> SSL.Connection:
     if car:
         context.set_keylog_callback(lambda connection, line: lines.append(line))
     context.use_certificate(x509.load_der_x509_certificate(own.certificate.public_bytes(Encoding.DER)))
-    context.use_privatekey(load_pem_private_key(own.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), None))
+    key: Any = load_pem_private_key(own.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), None)
+    context.use_privatekey(key)
     connection = SSL.Connection(context, None)
     (connection.set_connect_state if car else connection.set_accept_state)()
     return connection

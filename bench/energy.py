@@ -57,7 +57,7 @@ def _watched(work: Callable[[], object]) -> tuple[object, list[Program]]:
         programs.append(self)
         return genuine(self)
 
-    Program.solved = solved  # type: ignore[method-assign]
+    Program.solved = solved  # type: ignore[assignment, method-assign]
     try:
         return work(), programs
     finally:

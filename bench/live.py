@@ -15,6 +15,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from evcc.car import Wish
 from evcc.client import Visit
@@ -95,7 +96,12 @@ def _spent(folder: Path, pace: float, turns: int, seconds: float) -> list[tuple[
     while True:
         with _station(folder, 1, "bench._observed", str(turns), str(seconds)) as (process, addresses, _), _car(folder, addresses[0]) as car:
             assert process.stdout is not None
-            watch = threading.Thread(target=lambda: (car.wait(), process.kill()), daemon=True)
+
+            def ended(car: Any = car, process: Any = process) -> None:
+                car.wait()
+                process.kill()
+
+            watch = threading.Thread(target=ended, daemon=True)
             watch.start()
             for line in process.stdout:
                 if line.startswith("turns "):

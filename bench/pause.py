@@ -74,7 +74,7 @@ def run() -> None:
             for what, octets in zip(("valid", "broken at the end"), payloads(kind), strict=False):
                 payload_type = frames.payload_type_of(kind)
 
-                unread = Unread(Frame(payload_type, octets), None, lambda kind, exi, *_: ISO20.read(kind, exi))  # type: ignore[arg-type,return-value]
+                unread = Unread(Frame(payload_type, octets), None, lambda kind, exi, *_: ISO20.read(kind, exi))  # type: ignore[arg-type]
                 times = [1e3 * asyncio.run(_worst(unread, way)) for way in (_nothing, _in_place, _beside)]
                 print(f"{name + ', ' + kind.__name__ + ', ' + what:50.50} {times[0]:6.1f} {times[1]:10.1f} {times[2]:10.1f}")
     engine.use(usual)

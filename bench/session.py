@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import tempfile
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -78,5 +77,8 @@ def _signatures(own: Hierarchy) -> tuple[float, float]:
     assert isinstance(key, ec.EllipticCurvePrivateKey)
     algorithm, octets, public = ec.ECDSA(hashes.SHA512()), bytes(300), key.public_key()
     made = key.sign(octets, algorithm)
-    sign: Callable[[], None] = lambda: key.sign(octets, algorithm) and None  # noqa: E731
+
+    def sign() -> None:
+        key.sign(octets, algorithm)
+
     return _cpu(sign), _cpu(lambda: public.verify(made, octets, algorithm))

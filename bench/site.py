@@ -195,8 +195,8 @@ def begun() -> Planner:
     before: list[FleetPlan | None] = [None]
 
     def planned(ground: Ground, guests: Sequence[Guest], now: float) -> FleetPlan:
-        before[0] = joint(ground, guests, now, before=before[0])
-        return before[0]
+        made = before[0] = joint(ground, guests, now, before=before[0])
+        return made
 
     return planned
 

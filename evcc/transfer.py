@@ -131,7 +131,10 @@ class Mode(ABC):
 
     def revise(self, **station: float | None) -> None:
         """Take the limits that the station states now; None: not stated, so it stays. They are taken by magnitude: signs differ."""
-        self._stated |= {name: abs(value) for name, value in station.items() if value is not None}
+        before = self._stated
+        self._stated = before | {name: abs(value) for name, value in station.items() if value is not None}
+        if self._stated == before:  # as in most turns of a loop
+            return
         limits = {field.name: getattr(self.own, field.name) for field in fields(Inlet)}
         for name, value in self._stated.items():
             limits[name] = max(value, limits[name]) if name.endswith("_minimum") else min(value, limits[name])

@@ -109,7 +109,8 @@ class LocalBackend:
 
     def __post_init__(self) -> None:
         self._tell: Tell | None = None
-        self._needs: Needs | None = None
+        self._stated: Needs | None = None
+        self._told: dict[str, Any] = {}  # in charge loops since, by the names of fields
         self._plan: Plan | None = None
         self._dynamic = self._delivering = self._powered = self._standing = False
         self._desk = object()  # owns what is being worked at for this outlet
@@ -136,6 +137,10 @@ class LocalBackend:
 
     def heard(self, event: Event | Fact) -> None:
         match event:
+            case EVReported(soc=soc) if self.read_soc:
+                self._known(soc)
+            case EVReported():
+                self._follow(event)
             case AuthorizationWanted():
                 self._authorize(event)
             case CertificateInstallationWanted():
@@ -149,13 +154,9 @@ class LocalBackend:
                 self._needs = needs
                 self._known(needs.soc)
                 self._say(ScheduleReady(without_power(self.around.wall())))
-            case EVReported(soc=soc) if self.read_soc:
-                self._known(soc)
             case NeedsChanged(needs=needs):
                 self._needs = needs
                 self._schedule(needs)
-            case EVReported():
-                self._follow(event)
             case ScheduleChosen():
                 pass
             case PowerStarted():
@@ -262,17 +263,19 @@ class LocalBackend:
 
     def _follow(self, report: EVReported) -> None:
         """In Dynamic control a car tells its needs anew in every loop."""
-        if self._needs is not None:
-            said: dict[str, Any] = {
-                "energy_target": report.energy_target,
-                "energy_maximum": report.energy_maximum,
-                "energy_minimum": report.energy_minimum,
-                "v2x_maximum": report.v2x_maximum,
-                "v2x_minimum": report.v2x_minimum,
-                "soc": report.soc,
-            }
-            anew = {name: value for name, value in said.items() if value is not None and value != getattr(self._needs, name)}
-            self._needs = replace(self._needs, **anew) if anew else self._needs
+        if self._stated is not None:
+            self._told |= report.needs
+
+    @property
+    def _needs(self) -> Needs | None:
+        """The needs of the car. What it has told in its loops is put into them when somebody asks, which is more seldom."""
+        if self._told and self._stated is not None:
+            self._stated, self._told = replace(self._stated, **self._told), {}
+        return self._stated
+
+    @_needs.setter
+    def _needs(self, needs: Needs | None) -> None:
+        self._stated, self._told = needs, {}
 
     def _steer(self, visit: int) -> None:
         """Tell the setpoint when it has changed, and look again."""

@@ -184,6 +184,8 @@ class Driver:
 
     def _dispatch(self, event: Want) -> None:
         match event:
+            case EVReported():  # the one of each charge loop is looked for first
+                self._start("report", partial(self.evse.car_reported, event))
             case SessionStarted(evccid=evccid):
                 self._begin(evccid)
             case AuthorizationWanted():
@@ -215,8 +217,6 @@ class Driver:
             case CheckOutReported(departure=departure):
                 self._stop("place")
                 self._keep("check-out", partial(self._check_out, departure))
-            case EVReported():
-                self._start("report", partial(self.evse.car_reported, event))
         self._hearing.hear(event)
 
     def _begin(self, evccid: str) -> None:

@@ -1,6 +1,7 @@
 """What the charge loops of AC and DC have in common: status, meter, reports of the car, its limits."""
 
 import math
+from functools import cache
 from typing import Any, TypeVar
 
 from secc.intent import Wish
@@ -167,9 +168,9 @@ def car_limits(mode: Type, known: Context) -> Limits:
     """The limits of the car now: those that this request states, else those it stated before."""
     said, shares = known.service.car or Limits(), _shares(known)
     changed: dict[str, Any] = {}
-    for name, field in _SPOKEN.items():
-        value = getattr(mode, field, None)
-        if value is not None:
+    kind: Any = type(mode)
+    for name, field in _spoken(kind):
+        if getattr(mode, field) is not None:
             changed[name] = max(within_phases(mode, field, shares.get(name, math.inf)), 0.0)  # below zero is nothing
     limits: Limits = replaced(said, changed)  # itself, for as long as the car says the same
     return limits
@@ -191,6 +192,12 @@ def _shares(known: Context) -> dict[str, float]:
     """W that one phase of the outlet has, of the powers that a car speaks of one by one."""
     ours = known.outlet.limits
     return {name: getattr(ours, name) / ours.phases for name in ("charge_power", "discharge_power")}
+
+
+@cache
+def _spoken(mode: Any) -> tuple[tuple[str, str], ...]:
+    """The limits of which a class of modes speaks, each with its element."""
+    return tuple((name, field) for name, field in _SPOKEN.items() if field in mode.__struct_fields__)
 
 
 _SPOKEN = {

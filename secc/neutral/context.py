@@ -18,7 +18,6 @@ kept and played again. A new field goes where its life is: `tests/secc/test_life
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from itertools import accumulate
 from typing import Any, Concatenate, ParamSpec, cast
 
 from secc.claims import Claim, PriceSigner, Verifier
@@ -251,15 +250,15 @@ class ServiceSession:
     feeding: Feeding = field(default_factory=Feeding)  # of a service under grid codes
 
 
-def _changing(kind: Callable[P, object], *path: str) -> Callable[Concatenate["Context", P], "Context"]:
-    """The method of a context that changes fields of the part at this path: it takes what the part takes when it is made."""
+def _changing(kind: Callable[P, object], name: str, outer: str = "") -> Callable[Concatenate["Context", P], "Context"]:
+    """The method of a context that changes fields of its part `name`, or of that of its part `outer`; it takes what the part is made of."""
 
     def changed(known: "Context", /, *args: P.args, **fields: P.kwargs) -> "Context":
-        parts: list[Any] = [*accumulate(path, getattr, initial=known)]
-        part = replaced(parts.pop(), fields)
-        for name in reversed(path):
-            part = replaced(parts.pop(), {name: part})
-        return cast("Context", part)
+        holder: Any = known.__dict__[outer] if outer else known
+        if (made := replaced(part := holder.__dict__[name], fields)) is part:  # a loop says most things again
+            return known
+        made = replaced(holder, {name: made})
+        return cast("Context", replaced(known, {outer: made}) if outer else made)
 
     return changed
 
@@ -277,11 +276,11 @@ class Context:
 
     with_station = _changing(StationReport, "station")
     with_session = _changing(V2GSession, "session")
-    with_agreement = _changing(Agreement, "session", "agreement")
+    with_agreement = _changing(Agreement, "agreement", "session")
     with_service = _changing(ServiceSession, "service")
-    with_attempt = _changing(Attempt, "service", "attempt")
-    with_exchange = _changing(Exchange, "service", "exchange")
-    with_installation = _changing(Installation, "service", "installation")
+    with_attempt = _changing(Attempt, "attempt", "service")
+    with_exchange = _changing(Exchange, "exchange", "service")
+    with_installation = _changing(Installation, "installation", "service")
     with_step = _changing(Step, "step")
 
     @property

@@ -1,7 +1,7 @@
 """Checks whether a car keeps within the powers it may take and give. In AC it controls the power itself, so its own word is not enough."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from secc.neutral.bounds import POWER, SHARE, feed_limit, schedule_limits
 from secc.neutral.context import Context
@@ -15,8 +15,7 @@ ENDED_BY_OUTLET = 10.0  # s beyond what the hardware is built for; a breaker tri
 ENDED_BY_LIMIT = 180.0  # s, Scheduled: a limit that falls below the schedule is a matter of a renegotiation, which may take its 60 s twice
 
 
-@dataclass(frozen=True, slots=True)
-class _Bound:
+class _Bound(NamedTuple):
     """What may flow (W, magnitudes), whose bound it is, and how a car ends that stays beyond it."""
 
     whose: str

@@ -16,29 +16,32 @@ def replaced(part: Any, changes: dict[str, Any]) -> Any:
     Some thirty are asked for in each turn of a charge loop, most of which change little.
     """
     kind: Any = type(part)
-    return _copying(kind)(part, changes)
+    return copying(kind)(part, changes)
 
 
 @cache
-def _copying(kind: Any) -> Callable[[Any, dict[str, Any]], Any]:
-    """How a part of a class is copied. Every field of it is an argument."""
+def copying(kind: Any) -> Callable[[Any, dict[str, Any]], Any]:
+    """`replaced` for the parts of one class. Every field of it is an argument."""
     names = tuple(each.name for each in fields(kind))
     return _as_made(kind, names) if hasattr(kind, "__slots__") or hasattr(kind, "__post_init__") else _as_held(kind, frozenset(names))
 
 
 def _as_held(kind: Any, names: frozenset[str]) -> Callable[[Any, dict[str, Any]], Any]:
     def copied(part: Any, changes: dict[str, Any]) -> Any:
-        if not changes.keys() <= names:
-            raise TypeError(f"{kind.__name__} has no {', '.join(sorted(changes.keys() - names))}")
-        before = part.__dict__
-        for name, value in changes.items():
+        before, differs = part.__dict__, False
+        for name in changes:
+            if name not in names:
+                raise TypeError(f"{kind.__name__} has no {', '.join(sorted(changes.keys() - names))}")
+            value = changes[name]
             if before[name] is not value and not (type(value) is float and before[name] == value):
-                made = new(kind)
-                held = made.__dict__
-                held.update(before)
-                held.update(changes)
-                return made
-        return part
+                differs = True
+        if not differs:
+            return part
+        made = new(kind)
+        held = made.__dict__
+        held |= before
+        held |= changes
+        return made
 
     new = object.__new__
     return copied

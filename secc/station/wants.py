@@ -1,6 +1,7 @@
 """Wants: what a session asks of its station. Every one carries `at`, the session's time."""
 
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Literal
 
 from secc.station.values import (
@@ -203,6 +204,15 @@ class EVReported(Want):
     v2x_minimum: float | None = None
     reactive: float | None = None  # var, AC; plus absorbs
     display: Display | None = None  # what it shows its driver, where it says any of it
+
+    @property
+    def needs(self) -> dict[str, float]:
+        """What it tells of the car's needs, by the fields of `Needs`; what it leaves out is not in it."""
+        return {name: value for name, value in zip(TOLD, _TOLD(self), strict=True) if value is not None}
+
+
+TOLD = ("energy_target", "energy_maximum", "energy_minimum", "v2x_maximum", "v2x_minimum", "soc")
+_TOLD = attrgetter(*TOLD)
 
 
 @dataclass(frozen=True, slots=True)

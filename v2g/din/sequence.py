@@ -47,6 +47,8 @@ from v2g.session.generation import Row
 class State(Enum):
     """The states of a session, each named after what the SECC waits for in it."""
 
+    __hash__ = object.__hash__  # a member is equal to itself alone; that of `Enum` hashes its name at every look into a table
+
     SUPPORTED_APP_PROTOCOL = "SupportedAppProtocol"
     SESSION_SETUP = "SessionSetup"
     SERVICE_DISCOVERY = "ServiceDiscovery"

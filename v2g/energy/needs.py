@@ -83,7 +83,7 @@ class Needs:
     energy_offer: EnergyOffer | None = None  # None: the car gives back at any price
 
     def __post_init__(self) -> None:
-        if not math.isfinite(sum(number for number in _NUMBERS(self) if number is not None)):  # one look in each turn of a loop
+        if not math.isfinite(sum(filter(None, _NUMBERS(self)))):  # one look in each turn of a loop
             for name in NUMBERS:
                 value = getattr(self, name)
                 if value is not None and not math.isfinite(value):

@@ -20,9 +20,10 @@ def each(said: Any, name: str) -> tuple[float, ...]:
     if (first := getattr(said, name, None)) is None:
         return ()
     kind: Any = type(said)
-    others = _others(kind, name)
+    if not (others := _others(kind, name)):  # of DC there is no more
+        return (number(first),)
     values = [first, *[getattr(said, other) for other in others]]
-    if not others or values == [first, None, None]:  # of DC there is no more
+    if values == [first, None, None]:
         return (number(first),)
     last = max(place for place, value in enumerate(values) if value is not None)
     return tuple(0.0 if value is None else number(value) for value in values[: last + 1])

@@ -5,6 +5,7 @@ import contextlib
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,7 +51,7 @@ async def _contract(one: Bus, other: Bus) -> None:
     with pytest.raises(Nobody):
         await one.request("nobody.there", {}, HANG)
 
-    async def doubled(said: dict) -> dict:
+    async def doubled(said: dict[str, Any]) -> dict[str, Any]:
         await asyncio.sleep(said.get("wait", 0.0))
         return {"twice": said["number"] * 2}
 
@@ -62,7 +63,7 @@ async def _contract(one: Bus, other: Bus) -> None:
         assert await other.request(f"double.{n}", {"number": n}, HANG) == {"twice": 2 * n}
     with pytest.raises(BusFault, match="did not answer within"):
         await other.request("double", {"number": 1, "wait": HANG}, 0.2)
-    heard: list[dict] = []
+    heard: list[dict[str, Any]] = []
     await one.listen("news", heard.append)
     await other.publish("news", {"text": "ü"})
     await other.publish("other news", {}) if isinstance(other, MemoryBus) else None

@@ -214,6 +214,11 @@ class Context:
         return engine
 
 
+def _held(memory: Any) -> int:
+    """Octets that a memory buffer of the library holds. To try, and be told by an exception that there are none, takes longer."""
+    return int(_lib.BIO_get_mem_data(memory, _ffi.new("char **")))
+
+
 def _reason(error: Exception) -> str:
     """What OpenSSL says, without its file names."""
     queue = error.args[0] if error.args and isinstance(error.args[0], list) else []
@@ -246,16 +251,13 @@ class _Engine:
         self.connection.bio_write(octets)
 
     def drain(self) -> bytes:
-        pieces = [b""]
-        with contextlib.suppress(SSL.WantReadError):
-            while not pieces[-1] or len(pieces[-1]) == ROOM:
-                pieces.append(self.connection.bio_read(ROOM))
-        return b"".join(pieces)
+        count = _held(self.connection._from_ssl)
+        return self.connection.bio_read(count) if count else b""
 
     def read(self) -> bytes:
         pieces = []
         try:
-            while True:
+            while not pieces or _held(self.connection._into_ssl):
                 pieces.append(self.connection.recv(ROOM))
         except SSL.WantReadError:
             pass
