@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -13,7 +13,6 @@ from pki.certificate import loadable, read
 from pki.errors import CertificateError, StoreError
 from pki.profiles import INTEROP, ISO20, Role, Rules
 from pki.profiles import ISO2 as RULES2
-from pki.provisioners import Provisioners, provisioners
 from pki.status import Good, check
 from pki.status_book import Silence, by_records
 from pki.store import Credential, Store
@@ -27,6 +26,9 @@ from v2g.session.profiles import Profile
 from v2g.session.tls import PROFILES
 from v2g.session.tls import Credential as TlsCredential
 from v2g.session.transport import ServerTls
+
+if TYPE_CHECKING:  # a station that installs no contracts does without them
+    from pki.provisioners import Provisioners
 
 RULES: dict[Profile, Rules] = {"conformance": ISO20, "interop": INTEROP}
 SUITES: dict[Profile, Collection[str]] = {"conformance": xmldsig.ISO20, "interop": xmldsig.INTEROP}
@@ -132,11 +134,13 @@ def price_signing(store: Store, profile: Profile = "conformance") -> PriceSignin
     return PriceSigning(tuple(issuers), tuple(signers))
 
 
-def provisioning_service(store: Store, profile: Profile, entropy: Callable[[int], bytes]) -> Provisioners | None:
+def provisioning_service(store: Store, profile: Profile, entropy: Callable[[int], bytes]) -> "Provisioners | None":
     """A laboratory's provisioning services: a car that proves its provisioning certificate gets the contracts of the store.
 
     None where the store has no credential of a provisioning service, or no contract, that fits any generation.
     """
+    from pki.provisioners import provisioners
+
     return provisioners(store, entropy, status=station_status(store), rules=RULES[profile], suites=SUITES[profile])
 
 

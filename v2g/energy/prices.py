@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
-from v2g.energy.market import document
 from v2g.energy.price_file import table
 from v2g.energy.series import Series
 
@@ -95,6 +94,8 @@ def parse_prices(given: str | bytes) -> Prices:
     hour if it is the only one). A price document of a market (`v2g.energy.market.document`) is read as well: its price counts for both ways
     unless it has one for each. ValueError names the row, what is wrong and the cure.
     """
+    from v2g.energy.market import document  # who has no prices reads none
+
     told = document.prices(given.encode() if isinstance(given, str) else given)
     if told is not None:
         return Prices(told.imports, told.imports if told.exports is None else told.exports, told.currency or None)

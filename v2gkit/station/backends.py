@@ -5,20 +5,20 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from secc.backend import LocalBackend, Surroundings
 from secc.config import Config, OutletConfig, limits_of
-from secc.neighbour import Neighbour
-from secc.yard import Yard
 from v2g.energy.prices import parse_prices as parsed_prices
 from v2g.energy.site import Site
 from v2g.session.clock import Clock
 from v2g.settings.strict import TABLE_LIMIT, ConfigError, octets_of
 from v2g.tasks import Account, Fallen, Tasks
 from v2gkit.extras import missing
-from v2gkit.station.site import stored, yard_of
 from v2gkit.wall import LOCAL
+
+if TYPE_CHECKING:  # outlets that share nothing do without it
+    from secc.yard import Yard
 
 
 @contextlib.asynccontextmanager
@@ -47,6 +47,9 @@ async def backends_of(
         if not config.shares:
             yield [LocalBackend(around, _sited(site, each), **rules) for each in outlets]
             return
+        from secc.neighbour import Neighbour
+        from v2gkit.station.site import stored, yard_of
+
         yard = yard_of(config, around, site)
         for each in outlets:
             yard.spot(each.evse_id, each.feeder, each.phases, each.rank, each.tenant, most=limits_of(each).charge_power)
@@ -63,7 +66,7 @@ async def backends_of(
         yield backends
 
 
-def _told(tasks: Tasks, config: Config, yard: Yard, outlets: Sequence[OutletConfig], around: Surroundings) -> None:
+def _told(tasks: Tasks, config: Config, yard: "Yard", outlets: Sequence[OutletConfig], around: Surroundings) -> None:
     """Let a yard hear of meters, limits and setpoints beside its cars. ConfigError where a library for that is missing."""
     if lacking := missing(["ocpp"]):
         raise ConfigError(f"feed: {lacking}")

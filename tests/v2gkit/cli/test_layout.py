@@ -38,7 +38,9 @@ main(sys.argv[1:])
 ASKED_FOR = (  # what a station imports when somebody wants it, and not to listen
     "v2g.slac", "v2gkit.insight.readings", "v2gkit.insight.report", "v2gkit.insight.progress", "v2gkit.insight.pcapng",
     "v2gkit.insight.cpu", "v2gkit.insight.conversation", "v2gkit.insight.live.feed", "v2gkit.authorities", "v2gkit.station.firmware",
-    "v2gkit.station.csms", "v2gkit.metrics", "ocpp_bridge", "evcc", "http", "urllib.request", "highspy", "numpy", "websockets", "rich",
+    "v2gkit.station.csms", "v2gkit.station.site", "v2gkit.metrics", "secc.yard", "secc.neighbour",
+    "v2g.energy.fleet.joint", "v2g.energy.market.document", "pki.provisioners",
+    "ocpp_bridge", "evcc", "http", "urllib.request", "highspy", "numpy", "websockets", "rich",
     "lxml", "prometheus_client", "sqlite3", "multiprocessing",
 )  # fmt: skip
 LIGHT = {

@@ -255,7 +255,7 @@ class _Engine:
         return self.connection.bio_read(count) if count else b""
 
     def read(self) -> bytes:
-        pieces = []
+        pieces: list[bytes] = []
         try:
             while not pieces or _held(self.connection._into_ssl):
                 pieces.append(self.connection.recv(ROOM))
