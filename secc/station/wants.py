@@ -208,11 +208,11 @@ class EVReported(Want):
     @property
     def needs(self) -> dict[str, float]:
         """What it tells of the car's needs, by the fields of `Needs`; what it leaves out is not in it."""
-        return {name: value for name, value in zip(TOLD, _TOLD(self), strict=True) if value is not None}
+        return {name: value for name, value in zip(_TOLD, _read(self), strict=True) if value is not None}
 
 
-TOLD = ("energy_target", "energy_maximum", "energy_minimum", "v2x_maximum", "v2x_minimum", "soc")
-_TOLD = attrgetter(*TOLD)
+_TOLD = ("energy_target", "energy_maximum", "energy_minimum", "v2x_maximum", "v2x_minimum", "soc")
+_read = attrgetter(*_TOLD)
 
 
 @dataclass(frozen=True, slots=True)

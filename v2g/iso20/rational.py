@@ -46,7 +46,9 @@ def with_discharge_sign(fields: dict[str, Any], negative: bool) -> dict[str, Any
 
     The standard does not say which sign is meant. Our own ends read a discharge limit as a magnitude, whatever its sign.
     """
-    turned = {name: value for name, value in fields.items() if negative and "Discharge" in name and isinstance(value, RationalNumberType)}
+    if not negative:
+        return fields
+    turned = {name: value for name, value in fields.items() if "Discharge" in name and isinstance(value, RationalNumberType)}
     return fields | {name: RationalNumberType(Exponent=value.Exponent, Value=-value.Value) for name, value in turned.items()}
 
 

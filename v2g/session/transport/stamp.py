@@ -1,7 +1,6 @@
 """Real times of frames. A session is given one `now` for all that it does with what came; only its shell sees when the octets leave."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from v2g.session.endpoint import Event, FrameReceived, FrameSent
 
@@ -28,10 +27,12 @@ class Stamp:
 
     def _came(self, event: FrameReceived) -> FrameReceived:
         """What came answers a frame that left later than its session thought."""
-        since = event.since_previous
-        return event if since is None else replace(event, since_previous=max(since - self._late, 0.0))
+        if event.since_previous is None:
+            return event
+        since = max(event.since_previous - self._late, 0.0)
+        return FrameReceived(event.at, event.payload_type, event.schema_set, event.exi, event.message, since, event.findings)
 
     def _left(self, event: FrameSent, at: float) -> FrameSent:
         self._late = max(at - event.at, 0.0)
-        since = event.since_previous
-        return replace(event, at=event.at + self._late, since_previous=None if since is None else since + self._late)
+        since = None if event.since_previous is None else event.since_previous + self._late
+        return FrameSent(event.at + self._late, event.payload_type, event.schema_set, event.exi, event.message, since)
