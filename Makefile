@@ -46,7 +46,8 @@ conform: $(CERTS) ## every case of the conformance suite, against our cars and o
 	$(V2G) pki create build/certs2 --curve secp521r1 --curve secp256r1 --force
 	failed=0; PATH="$(CURDIR)/$(VENV)/bin:$$PATH"; \
 	for of in 20:ev 2:ev2 DIN:ev_din; do \
-	  $(V2G) conform car --generation $${of%:*} --listen [::1]:0 --iface lo --pki build/certs2 --pics tests/v2gkit/conform/$${of#*:}.toml --out build/conform-car-$${of%:*} || failed=$$?; done; \
+	  $(V2G) conform car --generation $${of%:*} --listen [::1]:0 --iface lo --pki build/certs2 --pics tests/v2gkit/conform/$${of#*:}.toml --out build/conform-car-$${of%:*} || failed=$$?; \
+	  ! grep -q '"verdict": "inconclusive"' build/conform-car-$${of%:*}/results.jsonl || failed=1; done; \
 	for of in 20 2 DIN; do $(VENV)/bin/python -m tests.v2gkit.conform.own_station $$of build/certs2 build/conform-station-$$of || failed=$$?; done; \
 	exit $$failed
 

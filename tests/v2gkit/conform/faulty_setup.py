@@ -112,7 +112,7 @@ def any_contract(request: Any, response: Any, session: Any) -> Any:
 
 def no_word_before_its_setup(request: Any, response: Any, session: Any) -> Any:
     early = session.context.state is State.AUTHORIZATION_SETUP and response.ResponseCode is Code.FAILED_SequenceError
-    return failing(response) if early else response
+    return put(response, ResponseCode=Code.FAILED) if early else response
 
 
 def long_serial(listed: Any) -> bool:

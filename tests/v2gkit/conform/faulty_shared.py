@@ -18,7 +18,11 @@ SHARED: Shared = {
     "S-CRT-06": (("S-PNC-12",), "S-PNC-12 shows contracts below no root that is trusted, too"),
     "S-CRT-07": (("S-PNC-13",), "S-PNC-13 shows contracts that are made for something else, too"),
     "S-OCP-24": (("S-OCP-21", "S-OCP-22", "S-OCP-23"), "it lifts limits in the place of every profile: none reaches a car"),
-    "S-OCP-29": (("S-LOP-03", "S-LOP-07"), "a loop whose every answer is late breaks off, whatever is asked in it"),
+    "S-OCP-29": (
+        ("S-LOP-02", "S-LOP-03", "S-LOP-04", "S-LOP-06", "S-LOP-07", "S-LOP-09", "S-LOP-12", "S-PWD-05"),
+        "a loop whose every answer is late breaks off, whatever is asked in it",
+    ),
+    "S-SEL-01": (("S-SVT-05",), "after many details a service is selected, which is refused here"),
     "S-CRT-11": (("S-CIN-05",), "S-CIN-05 asks by a certificate that is made for something else, too"),
     "S-TP-01": (("S-TP-07",), "an answer under another payload type is no answer, whatever was asked"),
 }

@@ -32,6 +32,7 @@ CHOSEN = {  # case -> the parts that are played here over sockets; empty: all of
     "E2-PNC-04": (),
     "E2-TLS-05": ("an unknown root",),
     "E2-END-01": (),
+    "E2-EXI-02": ("length 0xFFFFFFF8",),  # about what a car bears: it charges before, and after
 }
 
 
@@ -49,6 +50,13 @@ def test_nothing_of_our_own_car_fails(certs: Path, tmp_path: Path) -> None:
     assert not bad(results)
     assert {each.verdict for each in results.values()} == {Verdict.PASS}
     assert set(results) == set(CHOSEN)
+
+
+@again
+def test_a_car_of_din_charges_before_and_after_what_it_bears(certs: Path, tmp_path: Path) -> None:
+    case = catalogue()["ED-EXI-02"]
+    results = Own(certs, tmp_path, generation="DIN").judged([replace(case, parts=case.parts[:1])])
+    assert {id_: each.verdict for id_, each in results.items()} == {"ED-EXI-02": Verdict.PASS}, bad(results)
 
 
 @pytest.mark.parametrize("case", [case for case in CARS if pure(case)], ids=lambda case: case.id)

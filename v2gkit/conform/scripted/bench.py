@@ -45,7 +45,7 @@ class Site:
     @asynccontextmanager
     async def bench(self, run: Run, place: Place) -> AsyncIterator["CarBench"]:
         """The bench of one run."""
-        yield CarBench(self, run.part, self.port + place.outlet if self.port else 0)
+        yield CarBench(self, run.part, self.port + place.outlet if self.port else 0, run.case.generation)
 
 
 @dataclass
@@ -55,6 +55,7 @@ class CarBench:
     site: Site
     part: str
     port: int
+    generation: str = "20"  # of the case
     met: list[Encounter] = field(default_factory=list)
 
     @property
@@ -181,7 +182,7 @@ class CarBench:
         self.met.clear()
 
     async def _wrong(self) -> str:
-        again = await self.visit(Play())
+        again = await self.visit(Play(generation=self.generation))
         self.site.charged = again.charged
         return "" if again.charged else f"the car does not charge: {again.story}"
 
