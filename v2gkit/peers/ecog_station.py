@@ -43,6 +43,7 @@ class Station(SimEVSEController):
         present = self.evse_data_context
         present.present_active_power, present.present_active_power_l2, present.present_active_power_l3 = 11e3, None, None
         present.present_voltage = present.present_current = 0
+        self.gives = self.limited = False  # whether current may flow back, and whether the car asks for more than there is
 
     def afresh(self) -> "Station":
         """A station of the same settings that no car has been at."""
@@ -66,6 +67,7 @@ class Station(SimEVSEController):
         return await super().get_ac_charge_params_v20(energy_service)
 
     async def get_dc_charge_params_v20(self, energy_service: ServiceV20) -> Any:
+        self.gives = energy_service is ServiceV20.DC_BPT
         limits = rationals(
             evse_max_charge_power=POWER,
             evse_min_charge_power=0,
@@ -101,12 +103,17 @@ class Station(SimEVSEController):
     async def send_charging_command(
         self, ev_target_voltage: float | None, ev_target_current: float | None, *flags: bool, **named: bool
     ) -> None:
-        """Set the output to the car's targets; without (Dynamic control) to its voltage and half its current, out of it in BPT."""
+        """Set the output to the car's targets; without (Dynamic control) to its voltage and half its current, out of it in BPT alone."""
         present = self.evse_data_context
         wanted = ev_target_voltage or self.ev_data_context.present_voltage or 0
         present.present_voltage = max(0, min(VOLTAGE[1], wanted))
         half = -CURRENT / 2 if any(flags) else CURRENT / 2  # the package tells the direction in the third place
-        present.present_current = max(-CURRENT, min(CURRENT, half if ev_target_current is None else ev_target_current))
+        asked = half if ev_target_current is None else ev_target_current
+        present.present_current = max(-CURRENT if self.gives else 0, min(CURRENT, asked))
+        self.limited = asked > CURRENT or asked < -CURRENT
+
+    async def is_evse_current_limit_achieved(self) -> bool:
+        return self.limited
 
     async def stop_charger(self) -> None:
         self.evse_data_context.present_voltage = self.evse_data_context.present_current = 0
