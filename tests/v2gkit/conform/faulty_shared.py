@@ -19,7 +19,7 @@ SHARED: Shared = {
     "S-CRT-07": (("S-PNC-13",), "S-PNC-13 shows contracts that are made for something else, too"),
     "S-OCP-24": (("S-OCP-21", "S-OCP-22", "S-OCP-23"), "it lifts limits in the place of every profile: none reaches a car"),
     "S-OCP-29": (
-        ("S-LOP-02", "S-LOP-03", "S-LOP-04", "S-LOP-06", "S-LOP-07", "S-LOP-09", "S-LOP-12", "S-PWD-05"),
+        ("S-LOP-02", "S-LOP-04", "S-LOP-06", "S-LOP-09", "S-LOP-12", "S-PWD-05"),
         "a loop whose every answer is late breaks off, whatever is asked in it",
     ),
     "S-SEL-01": (("S-SVT-05",), "after many details a service is selected, which is refused here"),
