@@ -93,11 +93,11 @@ class Site:
 
 def play(procedure: dict[str, Any]) -> Site:
     """Play a procedure to its end; fails where the client does not what it wants."""
-    lab = Lab(procedure)
+    scene = Lab(procedure)
     before = procedure.get("Preconditions") or {}
     if before.get("immediate_start"):
-        lab.do(lab.later)
-    sites = [Site(lab, procedure, lfdi) for lfdi in LFDIS[: 2 if "end_device_indexes" in str(before) else 1]]
+        scene.do(scene.later)
+    sites = [Site(scene, procedure, lfdi) for lfdi in LFDIS[: 2 if "end_device_indexes" in str(before) else 1]]
 
     def hear(url: str, body: bytes) -> None:
         site = next(each for each in sites if each.url == url)
@@ -105,40 +105,40 @@ def play(procedure: dict[str, Any]) -> Site:
         site.client.subscriptions.notified(body)
         site.early = True
 
-    lab.hear = hear
+    scene.hear = hear
     started, denied = bool(before.get("immediate_start")), 0
-    due, ends = lab.now, lab.now + LONGEST
+    due, ends = scene.now, scene.now + LONGEST
     criteria = [each for each in (procedure.get("Criteria") or {}).get("checks") or () if not each["type"].startswith("readings-")]
     ignored = {name for each in criteria for name in (each.get("parameters") or {}).get("ignored_steps", ())}
-    while not lab.finished:
-        if not lab.left - ignored:  # whoever conducts a procedure ends it then, and looks at the rest for a while
-            ends = min(ends, lab.now + BEHIND)
-            if all(map(lab.holds, criteria)) or lab.now >= ends:
+    while not scene.finished:
+        if not scene.left - ignored:  # whoever conducts a procedure ends it then, and looks at the rest for a while
+            ends = min(ends, scene.now + BEHIND)
+            if all(map(scene.holds, criteria)) or scene.now >= ends:
                 break
-        assert lab.now < ends, f"never complete: {sorted(lab.left)}"
-        lab.wait()
-        if lab.now >= due or any(site.early for site in sites):
+        assert scene.now < ends, f"never complete: {sorted(scene.left)}"
+        scene.wait()
+        if scene.now >= due or any(site.early for site in sites):
             for site in sites:
                 site.early = False
                 try:
                     if site.session is None:
                         site.opened()
-                    started = started or lab.start()
+                    started = started or scene.start()
                     site.round()
-                    started = started or lab.start()
+                    started = started or scene.start()
                 except GridFault as fault:  # as the shell does
-                    if fault.trouble is not Trouble.UNREACHABLE and lab.server.devices[0].pin == PIN:
+                    if fault.trouble is not Trouble.UNREACHABLE and scene.server.devices[0].pin == PIN:
                         raise
                     denied += fault.trouble is Trouble.DENIED
                     site.session = None
-            due = lab.now + max(lab.server.rates["derp"], 1)
-        lab.server.announce()
-        lab.now = lab.now + 1 if any(site.early for site in sites) else min(due, max(lab.deadline(), lab.now + 1))
-    known = lab.server.devices[0].pin == PIN
+            due = scene.now + max(scene.server.rates["derp"], 1)
+        scene.server.announce()
+        scene.now = scene.now + 1 if any(site.early for site in sites) else min(due, max(scene.deadline(), scene.now + 1))
+    known = scene.server.devices[0].pin == PIN
     assert bool(denied) is not known
     assert known or all(site.session is None for site in sites)  # where another is meant, nothing but the registration was asked for
     for check in criteria:
-        assert lab.holds(check), (check, sorted(lab.left))
+        assert scene.holds(check), (check, sorted(scene.left))
     return sites[0]
 
 
@@ -203,15 +203,15 @@ def test_a_price_is_understood_as_the_procedure_says() -> None:
     procedure = procedures()["PRC-02"]
     seen: list[Tariff] = []
 
-    lab = Lab(procedure)
-    lab.do(lab.later)
-    site = Site(lab, procedure, LFDIS[0])
+    scene = Lab(procedure)
+    scene.do(scene.later)
+    site = Site(scene, procedure, LFDIS[0])
     site.opened()
-    lab.enabled.clear()
+    scene.enabled.clear()
     for _ in range(2):
         site.round()
         seen.append(site.tariff)
-    hour = int(lab.now) // 3_600 * 3_600
+    hour = int(scene.now) // 3_600 * 3_600
     imports = {part.start: part.blocks for part in seen[0].ways["import"]}
     exports = {part.start: part.blocks for part in seen[0].ways["export"]}
     assert imports[hour + 7_200] == ((0, 0.000004), (100, 0.000005))
