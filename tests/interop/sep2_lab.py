@@ -24,6 +24,8 @@ RESOURCES = {
     "RateComponent": r"/edev/1/tp/\d+/rc/\w+", "TimeTariffIntervalList": r"/edev/1/tp/\d+/rc/\w+/tti",
     "CombinedTimeTariffIntervalList": r"/edev/1/tp/\d+/ctti", "TimeTariffInterval": r"/edev/1/tp/\d+/rc/\w+/tti/\w+",
 }  # fmt: skip
+READ = {"readings-site-active-power": 2, "readings-der-active-power": 8}  # bits of RoleFlagsType: the premises' connection, a DER
+WATT = 38  # UomType
 REPORTS = {"der-settings-contents": "derg", "der-status-contents": "ders", "der-capability-contents": "dercap"}
 
 
@@ -213,6 +215,8 @@ class Lab:
             return self.reported(REPORTS[kind], given)
         if kind == "all-steps-complete":
             return self.left <= set(given.get("ignored_steps", ()))
+        if kind in READ:
+            return sum(unit == WATT and bool(roles & READ[kind]) for roles, unit in self.server.read) >= int(given["minimum_count"])
         raise NotImplementedError(kind)
 
     def responded(self, kind: str, given: dict[str, Any]) -> bool:

@@ -49,6 +49,8 @@ class Device:
     pin: int = 111_115
     every: int = 60
     point: str | None = None
+    category: str | None = None
+    changed: int = 0
     said: dict[str, Element] = field(default_factory=dict)  # reports by the last part of their path
 
 
@@ -78,6 +80,7 @@ class Server:
         self.now, self.told = now, told
         self.devices: list[Device] = []
         self.programs: list[Program] = [Program(1, 1)]
+        self.assignments: set[int] = set()  # those without anything as well
         self.profiles: list[Profile] = []
         self.subscriptions: dict[int, tuple[str, str, Element, str]] = {}  # number -> who, resource, as it was sent, as the resource was
         self.points: dict[int, Element] = {}
@@ -88,6 +91,7 @@ class Server:
         self.routes: dict[str, list[str]] = {}  # version -> paths of the DeviceCapability
         self.proxies: dict[str, str] = {}
         self.responses: list[Element] = []
+        self.read: list[tuple[int, int]] = []  # of each reading: the roles of its point, the unit
         self.count = 0
 
     # --- what a test lets be ---
@@ -214,7 +218,7 @@ class Server:
             return self.responded(device, xml, path)
         if method == "PUT" and found[2] == "cp":
             point = next((each.text for each in xml.iter() if each.tag.rpartition("}")[2] in ("connectionPointId", "id")), None)
-            if not re.fullmatch(r"[0-9A-Za-z]{10,11}", point or ""):
+            if not re.fullmatch(r"[0-9A-HJ-NP-Z]{10,11}", point or ""):  # a NMI has neither I nor O
                 raise ValueError("connectionPointId")
             device.point = point
             return 201, "", path
@@ -227,9 +231,10 @@ class Server:
     def registered(self, xml: Element, who: str) -> Answer:
         lfdi = (text_of(xml, "lFDI") or who).upper()
         known = next((each for each in self.devices if each.lfdi == lfdi), None)
-        if self.closed or (known is not None and known.owner != who) or (lfdi != who and not self.aggregates(who)):
+        if self.closed or known is not None or (lfdi != who and not self.aggregates(who)):
             return 403, error(2), None
         device = self.add(lfdi, who)
+        device.category, device.changed = text_of(xml, "deviceCategory"), number_of(xml, "changedTime")
         return 201, "", f"/edev/{device.number}"
 
     def responded(self, device: Device, xml: Element, path: str) -> Answer:
@@ -257,15 +262,27 @@ class Server:
                     raise ValueError("mRID")
             xml.set("href", f"/mup/{number}")
             self.points[number] = xml
+            self.counted(xml, list(xml.iter(f"{{{NS}}}MirrorMeterReading")))
             return 201, "", f"/mup/{number}"
         found = re.fullmatch(r"/mup/(\d+)", path)
         point = self.points.get(int(found[1])) if found is not None else None
         if found is None or point is None or not self.mine(point, who):
             return 404, error(0), None
         sent = [xml] if kind == "MirrorMeterReading" else list(xml)
+        for value in xml.iter(f"{{{NS}}}value"):
+            if not -(1 << 47) <= int(value.text or "") < 1 << 47:
+                raise ValueError("value")
         if any(text_of(each, "mRID") not in readings and each.find(f"{{{NS}}}ReadingType") is None for each in sent):
             raise ValueError("mRID")
+        self.counted(point, sent)
         return 201, "", path
+
+    def counted(self, point: Element, sent: list[Element]) -> None:
+        units = {text_of(each, "mRID"): each.find(f"{{{NS}}}ReadingType") for each in point.iter(f"{{{NS}}}MirrorMeterReading")}
+        for each in sent:
+            kind = units.get(text_of(each, "mRID"))
+            if each.find(f"{{{NS}}}Reading") is not None and kind is not None:
+                self.read.append((int(text_of(point, "roleFlags") or "0", 16), number_of(kind, "uom")))
 
     # --- who may see what ---
 

@@ -5,6 +5,8 @@ from typing import Any
 
 from tests.interop.sep2_server import PEN, XMLNS, Device, Profile, Program, Server, xml_of
 
+LIMITS = ("opModImpLimW", "opModExpLimW", "opModGenLimW", "opModLoadLimW")
+
 
 def view(server: Server, path: str, who: str, query: dict[str, list[str]]) -> str | None:
     """A resource as a certificate may see it, or None."""
@@ -67,7 +69,7 @@ def of_device(server: Server, device: Device, path: str, query: dict[str, list[s
         said = device.said.get(path.rpartition("/")[2])
         return spaced(xml_of(said)) if said is not None else None
     if path == "/fsa":
-        numbers = sorted({each.fsa for each in (*there, *server.profiles)} - server.gone)
+        numbers = sorted(({each.fsa for each in (*there, *server.profiles)} | server.assignments) - server.gone)
         return listed("FunctionSetAssignments", base + path, [assignment(base, at) for at in numbers], query, server.rates["fsa"], True)
     if (found := re.fullmatch(r"/fsa/(\d+)/derp", path)) is not None:
         own = [program_xml(base, each) for each in sorted(there, key=lambda one: one.primacy) if each.fsa == int(found[1])]
@@ -153,10 +155,12 @@ def aggregator(lfdi: str) -> str:
 def end_device(server: Server, device: Device) -> str:
     base = f"/edev/{device.number}"
     own = link("RegistrationLink", f"{base}/rg") if server.links else ""
+    category = f"<deviceCategory>{device.category}</deviceCategory>" if device.category else ""
     subscribing = link("SubscriptionListLink", "/edev/0/sub", 0) if not device.owner else ""
     inner = (
-        f"{link('DERListLink', f'{base}/der', 1)}<lFDI>{device.lfdi}</lFDI><sFDI>{sfdi_of(device.lfdi)}</sFDI><changedTime>0</changedTime>"
-        f"{link('FunctionSetAssignmentsListLink', f'{base}/fsa', 1)}<postRate>{device.every}</postRate>{own}{subscribing}"
+        f"{link('DERListLink', f'{base}/der', 1)}{category}<lFDI>{device.lfdi}</lFDI><sFDI>{sfdi_of(device.lfdi)}</sFDI>"
+        f"<changedTime>{device.changed}</changedTime>{link('FunctionSetAssignmentsListLink', f'{base}/fsa', 1)}"
+        f"<postRate>{device.every}</postRate>{own}{subscribing}"
         f"{link('csipaus:ConnectionPointLink', f'{base}/cp')}"
     )
     return f'<EndDevice href="{base}" subscribable="0">{inner}</EndDevice>'
@@ -200,17 +204,18 @@ def event(each: dict[str, Any], status: int) -> str:
 
 
 def control_base(modes: dict[str, Any], ramp: float | None) -> str:
-    order = ("opModConnect", "opModEnergize", "opModFixedW", "rampTms")
+    order = ("opModConnect", "opModEnergize", "opModFixedW", "rampTms", *LIMITS)
     values = modes | ({} if ramp is None else {"rampTms": int(ramp * 100)})
     made = ""
-    for name in sorted(values, key=lambda one: (order.index(one) if one in order else 9, one)):
+    for name in sorted(values, key=lambda one: order.index(one)):
         value = values[name]
         if isinstance(value, bool):
             made += f"<{name}>{str(value).lower()}</{name}>"
-        elif name in order:
+        elif name not in LIMITS:
             made += f"<{name}>{int(value * 100) if name == 'opModFixedW' else value}</{name}>"
         else:
-            made += f"<csipaus:{name}><multiplier>0</multiplier><value>{int(value)}</value></csipaus:{name}>"
+            power = next(each for each in range(9) if abs(value) / 10**each < 1 << 15)  # a value has 16 bits
+            made += f"<csipaus:{name}><multiplier>{power}</multiplier><value>{int(value / 10**power)}</value></csipaus:{name}>"
     return f"<DERControlBase>{made}</DERControlBase>"
 
 

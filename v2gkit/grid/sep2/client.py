@@ -188,17 +188,18 @@ class Client:
             said = {"DERSettings": reports.settings_of(self._rating, round_.gradient, at)} | said
         yield from self._put(session, said)
 
-    def metering(self, session: Session, power: float, now: float) -> Script[None]:
-        """Mirror a reading of the site's active power (W, + from the grid). Raises GridFault."""
+    def metering(self, session: Session, power: float, now: float, place: reports.Place = reports.SITE) -> Script[None]:
+        """Mirror a reading of the active power of the site, or of its chargers (W, + from the grid). Raises GridFault."""
         if session.mirrors is None:
             return
         lfdi = self._rating.lfdi
-        reading = reports.reading_of(lfdi, round(power), int(now + session.offset))
+        reading = reports.reading_of(lfdi, place, round(power), int(now + session.offset))
+        ours = reports.mirror_of(lfdi, place).upper()
         for point in (yield from self._asking.all(session.mirrors, "MirrorUsagePoint")):
-            if (words.text(point, "mRID") or "").upper() == reports.mirror_of(lfdi).upper() and (where := point.get("href")) is not None:
+            if (words.text(point, "mRID") or "").upper() == ours and (where := point.get("href")) is not None:
                 yield from self._asking.send("POST", where, "MirrorMeterReading", reading)
                 return
-        yield from self._asking.send("POST", session.mirrors, "MirrorUsagePoint", reports.point_of(lfdi, reading))
+        yield from self._asking.send("POST", session.mirrors, "MirrorUsagePoint", reports.point_of(lfdi, place, reading))
 
     def responding(self, session: Session, round_: Round, now: float) -> Script[tuple[str, ...]]:
         """Say what becomes of each control that wants to know; the mRIDs of those that were received. Raises GridFault."""

@@ -1,6 +1,7 @@
 """What a DER says of itself: its capability, how it is set, what it is at this moment, what its site draws. Pure."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
 
 from v2g.energy.signal import Kind
@@ -15,6 +16,19 @@ OFF, OPERATIONAL, DRM0 = 1, 2, 100  # operationalModeStatus; from 100 on the dem
 IDLE: Final = 0.01  # of the rating: what draws and gives less stands still
 NOTHING: Final = 0.001  # of the rating: an order of less is one for nothing
 CONNECTED, AVAILABLE, OPERATING = 1, 2, 4  # bits of genConnectStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a power is read: its name, its RoleFlagsType, and the number that its mRIDs end with."""
+
+    name: str
+    flags: str
+    number: int
+
+
+SITE: Final = Place("site", "0003", 1)  # a mirror, of the premises' connection
+CHARGERS: Final = Place("chargers", "0049", 3)  # a mirror, of a DER, by a meter below the premises'
 
 
 def capability_of(rating: Rating) -> list[words.Part]:
@@ -72,31 +86,30 @@ def drm_of(controls: Iterable[Control], rating: Rating, now: float) -> int | Non
     return DRM0 + (1 if share > 0 else 5) + step
 
 
-def reading_of(lfdi: str, power: int, at: int) -> list[words.Part]:
-    """The site's active power (W) at a second of the server's clock, as a MirrorMeterReading."""
+def reading_of(lfdi: str, place: Place, power: int, at: int) -> list[words.Part]:
+    """The active power of a place (W) at a second of the server's clock, as a MirrorMeterReading."""
     kind: list[words.Part] = [
         ("commodity", 1), ("dataQualifier", 0), ("flowDirection", 1), ("kind", 37), ("phase", 0), ("powerOfTenMultiplier", 0), ("uom", 38),
     ]  # fmt: skip
     return [
-        ("mRID", lfdi[:30] + "02"),
-        ("description", "site active power"),
+        ("mRID", f"{lfdi[:30]}{place.number + 1:02}"),
+        ("description", f"{place.name} active power"),
         ("Reading", [("timePeriod", [("duration", 1), ("start", at)]), ("value", power)]),
         ("ReadingType", kind),
     ]
 
 
-def point_of(lfdi: str, reading: list[words.Part]) -> list[words.Part]:
-    """The MirrorUsagePoint of a site, with its first reading."""
+def point_of(lfdi: str, place: Place, reading: list[words.Part]) -> list[words.Part]:
+    """The MirrorUsagePoint of a place, with its first reading."""
     return [
-        ("mRID", mirror_of(lfdi)), ("description", "site"),
-        ("roleFlags", "0001"),  # bit 0: the premises' mirror
+        ("mRID", mirror_of(lfdi, place)), ("description", place.name), ("roleFlags", place.flags),
         ("serviceCategoryKind", 0), ("status", 1), ("deviceLFDI", lfdi), ("MirrorMeterReading", reading),
     ]  # fmt: skip
 
 
-def mirror_of(lfdi: str) -> str:
-    """The mRID of a site's MirrorUsagePoint."""
-    return lfdi[:30] + "01"
+def mirror_of(lfdi: str, place: Place) -> str:
+    """The mRID of the MirrorUsagePoint of a place."""
+    return f"{lfdi[:30]}{place.number:02}"
 
 
 def _holding(controls: Iterable[Control], now: float) -> dict[str, tuple[Kind, float]]:

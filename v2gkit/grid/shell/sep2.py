@@ -15,6 +15,7 @@ from v2gkit.grid.sep2.declared import Sep2
 from v2gkit.grid.sep2.following import Following
 from v2gkit.grid.sep2.prices import tariff_of
 from v2gkit.grid.sep2.rating import Rating
+from v2gkit.grid.sep2.reports import CHARGERS, SITE
 from v2gkit.grid.sep2.subscriptions import fault_status
 from v2gkit.grid.sep2.words import lfdi_of
 from v2gkit.grid.shell.ears import Ears
@@ -23,6 +24,7 @@ from v2gkit.grid.shell.http import carried, tls_client
 T = TypeVar("T")
 FIRST, LONGEST = 1.0, 60.0  # s between two attempts after a fault, the first and the longest
 ROUND: Final = 64  # times the timeout of one answer, for all answers of a round
+SUITES: Final = "ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE-ECDSA-AES128-CCM8"  # the last one is what IEEE 2030.5 demands of every server
 TOGETHER: Final = 1.0  # s in which notifications make one round
 CERTIFICATE: Final = 65_536  # octets of the file of a chain
 
@@ -58,6 +60,7 @@ class Utility:
         """Ask and tell until cancelled. OSError, ValueError for certificates that cannot be read."""
         source = self._source
         tls = await asyncio.to_thread(tls_client, source.roots, source.cert, source.key)
+        tls.set_ciphers(SUITES)
         owner = None
         if source.cert is not None:
             owner = lfdi_of(ssl.PEM_cert_to_DER_cert(_first(await asyncio.to_thread(text_of, Path(source.cert), CERTIFICATE))))
@@ -109,8 +112,9 @@ class Utility:
         drawn = [power for role, power in powers if role == "chargers"]
         await self._carried(client.stating(session, found, self._ears.wall(), sum(drawn) if drawn else None), tls)
         site = [power for role, power in powers if role == "connection"]
-        if site:
-            await self._carried(client.metering(session, sum(site), self._ears.wall()), tls)
+        for place, read in ((SITE, site), (CHARGERS, drawn)):
+            if read:
+                await self._carried(client.metering(session, sum(read), self._ears.wall(), place), tls)
         self._ears.wake()
         await self._priced(client, session, tls)
         await self._carried(client.subscribing(session), tls)
