@@ -95,7 +95,8 @@ def of_program(server: Server, program: Program, base: str, path: str, query: di
         mrid = f"{0xD000 + program.number:024X}{PEN}"
         inner = f"<mRID>{mrid}</mRID>{control_base(values, None)}{grad}"
         return f'<DefaultDERControl {XMLNS} href="{where}/dderc" subscribable="1">{inner}</DefaultDERControl>'
-    controls = sorted(program.controls, key=lambda each: (each["start"], -each["made"], each["mrid"]))
+    there = [each for each in program.controls if each["start"] + each["length"] + each["random"] > server.now()]  # what is over is gone
+    controls = sorted(there, key=lambda each: (each["start"], -each["made"], each["mrid"]))
     texts = {each["mrid"]: control_xml(server, f"{where}/derc", base, each) for each in controls}
     if path == "/derc":
         return listed("DERControl", where + path, list(texts.values()), query, watched=True)

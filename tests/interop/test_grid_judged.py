@@ -25,7 +25,7 @@ SLOW = {
     "S-ALL-46": "waits for six minutes",
     "S-ALL-50": "lasts three days",
 }
-"""Played by hand with `sep2_judge.py`, but for the one of three days."""
+"""For `sep2_judge.py` by hand; what came of it stands in docs/grid.md."""
 
 
 def ids() -> list[str]:

@@ -69,16 +69,22 @@ class Register:
 
 @dataclass(frozen=True, slots=True)
 class Modbus:
-    """A device on Modbus TCP: a meter, inverter or battery of the site by SunSpec or by registers, or a box of the grid operator's."""
+    """A device on Modbus (TCP, TLS, RTU): the site's meter, inverter or battery by SunSpec or registers, or the grid operator's box."""
 
     name: str
-    address: str  # HOST:PORT
+    address: str  # HOST:PORT; of a serial line its device, as /dev/ttyUSB0
     role: Role
     unit: int = 1
     sunspec: bool = False
     invert: bool = False  # SunSpec: this meter counts import as negative
     pack: str = ""  # the [[site.battery]] of the station that this is: its orders go to the inverter
     register: tuple[Register, ...] = ()
+    roots: str | None = None  # PEM: with it the connection is TLS, to whom these vouch for
+    cert: str | None = None  # PEM: our chain, where the device wants one
+    key: str | None = None  # PEM
+    baud: Literal[1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200] = 19200  # of a serial line
+    parity: Literal["none", "even", "odd"] = "even"
+    stop: Literal[1, 2] = 2  # stop bits, without parity
     every: float = 1.0  # s between two readings
     timeout: float = 3.0  # s for one answer
     patience: float = 10.0  # s; of a signal box: silence after which its fallbacks hold
@@ -86,7 +92,10 @@ class Modbus:
     fallback_export: float | None = None  # W
 
     def __post_init__(self) -> None:
-        host_and_port(self.address)
+        if not self.serial:
+            host_and_port(self.address)
+        if (self.cert is None) != (self.key is None) or (self.roots is None and self.cert is not None) or (self.serial and self.roots):
+            raise ValueError(f"{self.name}: cert and key belong together, beside the roots of a TLS connection; a serial line has none")
         _ = self.promise
         if not 0 <= self.unit <= 255:
             raise ValueError(f"unit is {self.unit}; give 0 to 255")
@@ -104,6 +113,11 @@ class Modbus:
             raise ValueError(
                 f"{self.name}: the role {self.role} reads {'import_cap, export_cap or setpoint' if self.role == 'signal' else 'power'}"
             )
+
+    @property
+    def serial(self) -> bool:
+        """Whether it is on a serial line."""
+        return self.address.startswith("/")
 
     @property
     def promise(self) -> Promise:

@@ -22,7 +22,7 @@ def beside(source: S, folder: Path) -> S:
 
 def grid_beside(grid: Grid, folder: Path) -> Grid:
     """A grid file whose sources' files are in `folder`."""
-    kinds = ("openadr", "openadr2", "oscp", "vendor", "s2", "sep2", *(["serving"] if grid.serving is not None else []))
+    kinds = ("modbus", "openadr", "openadr2", "oscp", "vendor", "s2", "sep2", *(["serving"] if grid.serving is not None else []))
     made: dict[str, Any] = {}
     for kind in kinds:
         found = getattr(grid, kind)

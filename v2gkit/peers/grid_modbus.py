@@ -3,12 +3,14 @@
 It runs in an interpreter of its own, is given one JSON object, and prints the port, or the tables that it is asked for:
 
 {"units": [{"unit": 1, "base": 40000, "models": [[203, {"W": 5000, "W_SF": 0}]]}, {"unit": 2, "registers": {"0": 17}}]}
+{"units": ..., "serial": "/dev/pts/7"}                  on a serial line; with "tls": {"cert": ..., "key": ..., "roots": ...} over TLS
 {"offsets": [203, 701]}
 {"read": {"port": 5020, "unit": 3, "model": 704}}       by the client of `pysunspec2`: values by point, in SI
 """
 
 import asyncio
 import json
+import ssl
 import struct
 import sys
 from typing import Any
@@ -55,9 +57,24 @@ def read(port: int, unit: int, model: int) -> dict[str, Any]:
     return {name: point.cvalue for name, point in found.points.items()}
 
 
-async def serve(units: list[Any]) -> None:
-    """Serve the maps of all units on a free port, for ever."""
-    from pymodbus.server import ModbusTcpServer  # type: ignore[import-not-found]
+def server_of(devices: list[Any], serial: str | None, tls: dict[str, str] | None) -> Any:
+    """A server on a free port of TCP, with `tls` for whoever shows a certificate of the same root, or on a serial line."""
+    from pymodbus import FramerType  # type: ignore[import-not-found]
+    from pymodbus.server import ModbusSerialServer, ModbusTcpServer, ModbusTlsServer  # type: ignore[import-not-found]
+
+    if serial is not None:
+        return ModbusSerialServer(devices, port=serial, ignore_missing_devices=True)
+    if tls is None:
+        return ModbusTcpServer(devices, address=("127.0.0.1", 0))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tls["cert"], tls["key"])
+    context.load_verify_locations(tls["roots"])
+    context.verify_mode = ssl.CERT_REQUIRED
+    return ModbusTlsServer(devices, framer=FramerType.SOCKET, address=("127.0.0.1", 0), sslctx=context)
+
+
+async def serve(units: list[Any], serial: str | None = None, tls: dict[str, str] | None = None) -> None:
+    """Serve the maps of all units, for ever."""
     from pymodbus.simulator import DataType, SimData, SimDevice  # type: ignore[import-not-found]
 
     devices = []
@@ -67,9 +84,9 @@ async def serve(units: list[Any]) -> None:
         else:
             blocks = [SimData(int(at), values=value, datatype=DataType.REGISTERS) for at, value in unit["registers"].items()]
         devices.append(SimDevice(unit["unit"], simdata=blocks))
-    server = ModbusTcpServer(devices, address=("127.0.0.1", 0))
+    server = server_of(devices, serial, tls)
     await server.serve_forever(background=True)
-    print(json.dumps({"port": server.transport.sockets[0].getsockname()[1]}), flush=True)
+    print(json.dumps({"port": server.transport.sockets[0].getsockname()[1] if serial is None else 0}), flush=True)
     await asyncio.Event().wait()
 
 
@@ -81,7 +98,7 @@ def main() -> None:
     elif "read" in asked:
         print(json.dumps(read(**asked["read"])), flush=True)
     else:
-        asyncio.run(serve(asked["units"]))
+        asyncio.run(serve(asked["units"], asked.get("serial"), asked.get("tls")))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.starved import again
-from tests.v2gkit.grid.test_sep2 import JUDGES, LFDI, NS, RATING, READING, TIME, Stub, default, event, imports, parsed, served
+from tests.v2gkit.grid.test_sep2 import JUDGES, LFDI, NS, RATING, READING, SECOND, TIME, Stub, default, event, imports, parsed, served
 from v2g.energy.signal import Kind
 from v2gkit.cli.reached import site_of
 from v2gkit.grid.book import Book
@@ -22,7 +22,7 @@ from v2gkit.grid.http import Request, Response
 from v2gkit.grid.link import Promise
 from v2gkit.grid.sep2 import reports, words
 from v2gkit.grid.sep2.asking import Asking
-from v2gkit.grid.sep2.client import Client
+from v2gkit.grid.sep2.client import Client, Round, Session
 from v2gkit.grid.sep2.declared import Sep2
 from v2gkit.grid.sep2.following import Following
 from v2gkit.grid.sep2.prices import tariff_of
@@ -128,6 +128,22 @@ def test_an_event_that_another_one_outdoes_says_nothing_of_the_device() -> None:
 )  # fmt: skip
 def test_the_demand_response_mode_is_that_of_what_is_asked(base: str, mode: int | None) -> None:
     assert reports.drm_of((parsed(event("E", 0, 900, base)),), RATING, 10.0) == mode
+
+
+def test_an_event_that_is_listed_no_more_once_it_is_over_is_completed_and_one_that_is_gone_before_is_nothing() -> None:
+    client, session = Client("http://[::1]/dcap", RATING), Session(0.0, 1.0, None, None, None)
+    said: list[tuple[str, str]] = []
+
+    def answers(request: Request) -> Response:
+        body = words.read(request.body or b"", "DERControlResponse")
+        said.append((words.text(body, "subject") or "", words.text(body, "status") or ""))
+        return Response(201)
+
+    over, gone = parsed(event("A", 100, 50, imports(2))), parsed(event("B", 100, 900, imports(2)), SECOND)
+    for now, there in ((110.0, (over,)), (120.0, (over, gone)), (160.0, ()), (2_000.0, ())):
+        carried(client.responding(session, Round(there, (), frozenset()), now), answers)
+    assert [status for subject, status in said if subject == "A"] == ["1", "2", "3"]
+    assert "3" not in [status for subject, status in said if subject == "B"]
 
 
 # --- prices ---

@@ -127,10 +127,11 @@ class Line:
         if rest:
             raise GridFault(Trouble.MALFORMED, f"{len(rest)} octets behind the answer; one question has one answer")
         asked, self._asked, self._octets = self._asked, None, b""
-        return _answer(asked, frame)
+        return answer_of(asked, frame)
 
 
-def _answer(asked: Question, pdu: bytes) -> Answer:
+def answer_of(asked: Question, pdu: bytes) -> Answer:
+    """What the octets of an answer say, from its function on. Raises GridFault for what is no answer to the question."""
     function = pdu[0]
     if function == asked.function | 0x80:
         return Declined(pdu[1])

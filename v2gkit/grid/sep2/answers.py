@@ -15,11 +15,14 @@ class Answers:
     def __init__(self, asking: Asking, kind: str, lfdi: str) -> None:
         self._asking, self._kind, self._lfdi = asking, kind, lfdi
         self._said: dict[str, int] = {}  # event -> the last status that was told
+        self._known: tuple[Control, ...] = ()  # as they were listed last
 
     def responding(self, events: Iterable[Control], offset: float, now: float) -> Script[tuple[str, ...]]:
         """Tell what is new of each event that wants it; the mRIDs of those that were received. `offset`: server's time less ours, s."""
         given = list(events)
+        listed = {event.mrid for event in given}
         alive = live(given)
+        given += [each for each in self._known if each.mrid not in listed and now >= each.end]  # they ended, and are gone
         received: list[str] = []
         for event in given:
             for status in self._statuses(event, alive, now):
@@ -30,8 +33,8 @@ class Answers:
                     yield from self._asking.send("POST", event.reply_to, self._kind, parts)
                     received += [event.mrid] if status == RECEIVED else []
                 self._said[event.mrid] = status
-        there = {event.mrid for event in given}
-        self._said = {mrid: status for mrid, status in self._said.items() if mrid in there}
+        self._known = tuple(event for event in given if event.mrid in listed and event.start is not None)
+        self._said = {mrid: status for mrid, status in self._said.items() if mrid in listed}
         return tuple(received)
 
     def _statuses(self, event: Control, events: Iterable[Control], now: float) -> Iterator[int]:
