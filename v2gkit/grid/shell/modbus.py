@@ -30,7 +30,7 @@ class Asked(Protocol):
         """The answer to a question. TimeoutError without one in time, GridFault, OSError."""
 
     def close(self) -> None:
-        """End the connection."""
+        """End the connection to the device at once."""
 
 
 class Stream:
@@ -52,7 +52,7 @@ class Stream:
                     return answer
 
     def close(self) -> None:
-        """End the connection."""
+        """End the connection to the device at once."""
         self._writer.transport.abort()
 
 
